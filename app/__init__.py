@@ -1,0 +1,1 @@
+"""The instrument: window, widgets, inference worker, audio, control surfaces. Imports `models`."""

@@ -1,0 +1,392 @@
+"""The parent's handle on the audio process. Any lane; every method may be called from any thread.
+
+`AudioOutput` owns the shared memory, starts the process, and a thread of its own watches it: a
+process that dies or hangs is started again and finds the ring as it was, so that the music goes on
+where it stopped. Devices that come and go are noticed (see `devices`) and told as `AudioEvent`s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from app.audio import devices, process
+from app.audio import shared as s
+from app.audio.ring import PlanRing, TapRing
+from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
+
+__all__ = [
+    "NULL_DEVICE",
+    "AudioDevice",
+    "AudioEvent",
+    "AudioOutput",
+    "AudioSettings",
+    "AudioStatus",
+    "list_devices",
+]
+
+WATCH_SECONDS: Final = 0.1
+SIGNATURE_SECONDS: Final = 2.0
+RESCAN_SECONDS: Final = 5.0
+HUNG_SECONDS: Final = 20.0
+
+
+def list_devices(timeout: float = 10.0) -> list[AudioDevice]:
+    """The outputs there are now, seen by a process of its own. Blocks for about half a second.
+
+    An empty list where there are none. `models.errors.SegueError` where PortAudio is missing.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    scanner = context.Process(target=devices.scan, args=(there,), name="audio scan", daemon=True)
+    scanner.start()
+    there.close()
+    found: list[AudioDevice] | str = "the audio devices could not be listed in time."
+    try:
+        if here.poll(timeout):
+            found = here.recv()
+    except (EOFError, OSError):
+        found = "the look at the audio devices failed: try again."
+    finally:
+        here.close()
+        scanner.join(1.0)
+        if scanner.is_alive():
+            scanner.kill()
+            scanner.join()
+        scanner.close()
+    if isinstance(found, str):
+        raise devices.SegueError(found)
+    return found
+
+
+class AudioOutput:
+    """The sound: ring, tap, process, devices. Use as a context manager, or start and stop."""
+
+    def __init__(
+        self, settings: AudioSettings | None = None, *, layout: s.Layout | None = None
+    ) -> None:
+        self._settings = settings or AudioSettings()
+        self._layout = layout or s.Layout()
+        self._memory = s.SharedAudio(self._layout)
+        self._words, self._floats = self._memory.words, self._memory.floats
+        self.ring = PlanRing(self._words, self._memory.plan)
+        self.tap = TapRing(self._words, self._memory.tap)
+        self.on_event: Callable[[AudioEvent], None] | None = None
+        """Called with an AudioEvent from the watching thread."""
+        self._lock = threading.RLock()
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._stopping = threading.Event()
+        self._rescan = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._label = ""
+        self._fallen_back = False
+        self._restarts = 0
+        self._volume = 1.0
+        self._devices: list[AudioDevice] = []
+        self._said = ""
+        self._closed_status: AudioStatus | None = None
+        self._modules: list[str] | None = None
+
+    # Life.
+
+    def start(self) -> None:
+        """Start the process and watch it. Returns at once; the device opens within a second."""
+        with self._lock:
+            if self._watcher is not None or self._closed_status is not None:
+                return
+            self._spawn()
+            self._watcher = threading.Thread(target=self._watch, name="audio watch", daemon=True)
+            self._watcher.start()
+
+    def stop(self) -> None:
+        """End the process and let go of the memory. The output cannot be started again."""
+        if self._closed_status is not None:
+            return
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        with self._lock:
+            self._end_process()
+            self._closed_status = self._read_status()
+            del self._words, self._floats
+            empty = PlanRing.local(1)
+            self.ring.words, self.ring.data = empty.words, empty.data
+            self.tap.words, self.tap.data = empty.words, empty.data
+            self._memory.close()
+
+    def __enter__(self) -> AudioOutput:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # Steering.
+
+    @property
+    def settings(self) -> AudioSettings:
+        return self._settings
+
+    def apply(self, settings: AudioSettings) -> None:
+        """Play through another device, rate or buffer; the plan keeps its place."""
+        with self._lock:
+            self._settings = settings
+            self._said = ""
+            self._send(("open", settings))
+
+    @property
+    def volume(self) -> float:
+        return self._volume
+
+    def set_volume(self, volume: float) -> None:
+        """0 to 1, linear; smoothed by the audio lane. Recordings are not touched by it."""
+        self._volume = min(1.0, max(0.0, float(volume)))
+        if self._closed_status is None:
+            self._floats[s.VOLUME] = self._volume
+
+    def set_playing(self, playing: bool) -> None:
+        """Play, or fade out in 20 ms and hold the place. The worker's; call worker.play instead."""
+        if self._closed_status is None:
+            self._words[s.PLAYING] = int(playing)
+
+    @property
+    def playing(self) -> bool:
+        return self._closed_status is None and bool(self._words[s.PLAYING])
+
+    def set_draining(self, draining: bool) -> None:
+        """Whether the plan is meant to end, so that running dry is not counted."""
+        if self._closed_status is None:
+            self._words[s.DRAINING] = int(draining)
+
+    def silence(self, timeout: float = 0.5) -> bool:
+        """Fade out in 5 ms and stop, whatever is planned. Waits until the reader stands still.
+
+        False where the audio process did not answer in time (it is not running).
+        """
+        words = self._words
+        words[s.PANIC] += 1
+        deadline = time.monotonic() + timeout
+        while words[s.PANIC_DONE] != words[s.PANIC]:
+            if time.monotonic() > deadline or not words[s.RUNNING]:
+                words[s.PLAYING] = 0
+                return False
+            time.sleep(0.002)
+        return True
+
+    def reset_worst(self) -> None:
+        """Forget the worst callback time so far."""
+        self._words[s.RESET_WORST] += 1
+
+    # Asking.
+
+    def status(self) -> AudioStatus:
+        """A snapshot; cheap enough for meters at 60 Hz."""
+        if self._closed_status is not None:
+            return self._closed_status
+        return self._read_status()
+
+    def _read_status(self) -> AudioStatus:
+        words, floats = self._words.tolist(), self._floats.tolist()
+        return AudioStatus(
+            running=bool(words[s.RUNNING]),
+            device=self._label,
+            sample_rate=words[s.DEVICE_RATE] or s.SAMPLE_RATE,
+            buffer_frames=words[s.BUFFER],
+            is_null=bool(words[s.IS_NULL]),
+            playing=bool(words[s.PLAYING]),
+            read=words[s.READ],
+            end=words[s.END],
+            heard_at=floats[s.READ_TIME],
+            latency_seconds=floats[s.LATENCY],
+            underruns=words[s.UNDERRUNS],
+            xruns=words[s.XRUNS],
+            avoided=words[s.AVOIDED],
+            worst_callback_ms=floats[s.WORST_MS],
+            callbacks=words[s.CALLBACKS],
+            restarts=self._restarts,
+            gain=floats[s.GAIN],
+            peak=(floats[s.PEAK], floats[s.PEAK + 1]),
+            hold=(floats[s.HOLD], floats[s.HOLD + 1]),
+            rms=(floats[s.RMS], floats[s.RMS + 1]),
+            limiting=floats[s.LIMITING],
+            limiting_lowest=floats[s.LOWEST_LIMITING],
+        )
+
+    def position_now(self) -> float:
+        """The plan position at the ear now, in frames: smooth enough to draw a playhead by."""
+        status = self.status()
+        position = status.read - (status.buffer_frames / status.sample_rate) * s.SAMPLE_RATE
+        if status.running and status.playing and status.gain > 0.0:
+            passed = min(0.1, max(0.0, time.monotonic() - status.heard_at))
+            position += passed * s.SAMPLE_RATE
+        position -= status.latency_seconds * s.SAMPLE_RATE
+        return max(0.0, min(position, float(status.read)))
+
+    def devices(self, rescan: bool = False) -> list[AudioDevice]:
+        """The outputs as last seen; with rescan, as they are now (blocks, off the GUI thread)."""
+        if rescan or not self._devices:
+            with contextlib.suppress(devices.SegueError):
+                self._devices = list_devices()
+        return list(self._devices)
+
+    def request_rescan(self) -> None:
+        """Look at the devices soon; an event of kind 'devices' tells if the list has changed."""
+        self._rescan.set()
+
+    @property
+    def pid(self) -> int | None:
+        """The audio process's id, for diagnosis."""
+        running = self._process
+        return None if running is None else running.pid
+
+    def modules(self, timeout: float = 5.0) -> list[str]:
+        """What the audio process has imported, for diagnosis."""
+        self._modules = None
+        self._send(("modules",))
+        deadline = time.monotonic() + timeout
+        while self._modules is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self._modules or []
+
+    # The process.
+
+    def _spawn(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        self._process = context.Process(
+            target=process.run,
+            args=(there, self._memory.name, self._layout, self._settings),
+            name="segue audio",
+            daemon=True,
+        )
+        self._process.start()
+        there.close()
+        self._pipe = here
+
+    def _end_process(self) -> None:
+        running = self._process
+        if running is None:
+            return
+        self._send(("stop",))
+        running.join(4.0)
+        if running.is_alive():
+            running.kill()
+            running.join()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._words[s.RUNNING] = 0
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            if self._pipe is not None:
+                self._pipe.send(message)
+
+    # Watching.
+
+    def _watch(self) -> None:
+        signature = devices.signature()
+        next_signature = next_rescan = time.monotonic() + SIGNATURE_SECONDS
+        heartbeat, beaten = -1, time.monotonic()
+        deaths: list[float] = []
+        while not self._stopping.wait(WATCH_SECONDS):
+            self._hear()
+            now = time.monotonic()
+            beat = int(self._words[s.HEARTBEAT])
+            if beat != heartbeat:
+                heartbeat, beaten = beat, now
+            if now - beaten > HUNG_SECONDS and self._process.is_alive():
+                self._process.kill()
+                beaten = now
+            if not self._process.is_alive():
+                deaths = [t for t in deaths if now - t < 20.0] + [now]
+                self._restart(0.0 if len(deaths) <= 3 else 2.0)
+                beaten = time.monotonic()
+            if now >= next_signature:
+                next_signature = now + SIGNATURE_SECONDS
+                changed = devices.signature()
+                if changed != signature:
+                    signature = changed
+                    self._rescan.set()
+            wait_over = self._fallen_back and now >= next_rescan
+            if self._rescan.is_set() or wait_over:
+                self._rescan.clear()
+                self._look()
+                next_rescan = time.monotonic() + RESCAN_SECONDS
+
+    def _hear(self) -> None:
+        """Take what the process says."""
+        try:
+            while self._pipe is not None and self._pipe.poll(0):
+                self._heard(self._pipe.recv())
+        except (EOFError, OSError):
+            pass  # it died; the watch sees that
+
+    def _heard(self, message: tuple[Any, ...]) -> None:
+        kind = message[0]
+        if kind == "opened":
+            _, label, fallen_back, why = message
+            self._label, self._fallen_back = label, fallen_back
+            if fallen_back:
+                self._say("device", "warning", f"{why}: playing through {label} instead.")
+            else:
+                self._say("device", "info", f"playing through {label}.")
+        elif kind == "null":
+            _, chosen, why = message
+            self._label, self._fallen_back = "no device", False
+            if not chosen:
+                self._say(
+                    "device",
+                    "warning",
+                    f"{why or 'there is no audio device'}: the music goes on unheard until one is"
+                    " plugged in.",
+                )
+        elif kind == "lost":
+            self._say("device", "warning", f"{message[1]} stopped: looking for it again.")
+        elif kind == "modules":
+            self._modules = message[1]
+
+    def _restart(self, wait: float) -> None:
+        with self._lock:
+            code = self._process.exitcode
+            self._let_go()
+        if self._stopping.wait(wait):
+            return
+        with self._lock:
+            self._restarts += 1
+            self._spawn()
+        why = "a device hung" if code == process.EXIT_HUNG else "it stopped"
+        self._said = ""
+        self._say("restart", "warning", f"the audio process was started again ({why}).")
+
+    def _look(self) -> None:
+        try:
+            found = list_devices()
+        except devices.SegueError:
+            return
+        if found != self._devices:
+            self._devices = found
+            self._say("devices", "info", "the list of audio devices has changed.")
+        wanted = self._settings.device
+        if self._fallen_back and wanted and devices.pick(found, wanted):
+            self._send(("open", self._settings))
+
+    def _say(self, kind: str, level: str, sentence: str) -> None:
+        if sentence == self._said and kind == "device":
+            return  # a device that is tried every second is told of once
+        if kind == "device":
+            self._said = sentence
+        if self.on_event is not None:
+            self.on_event(AudioEvent(kind, level, sentence))

@@ -1,0 +1,190 @@
+"""The plan's ring and the tap's ring: interleaved float32, 64-bit positions. Both lanes. Pure.
+
+One writer, one reader each. The plan's writer (inference lane) appends at `end` and may rewrite
+what lies far enough ahead of the reader (audio lane). What the reader must never get is a mixture
+of before and after, so the order of writing is:
+
+append: samples first, a fence, then END. The reader never looks past END, so it sees either
+nothing of the new samples or all of them.
+
+rewrite: the range LO..HI and an odd SEQ first, a fence, then READ is looked at once more; if the
+reader has come too close meanwhile, SEQ goes even and nothing was touched. Otherwise samples, a
+fence, an even SEQ. The reader notes SEQ before and after it copies: if it was odd, or changed, and
+the range touches what was copied, the copy is not played: the reader takes the plan to end at LO
+and fades. In practice it never gets there: a rewrite lasts tens of microseconds and starts at
+least `margin` (tens of milliseconds) ahead of the reader. Only a writer that the system freezes in
+the middle of a copy can be met, and then there is a soft dip instead of a click.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio.shared import CHANNELS, END, HI, LO, READ, SEQ, TAP_END, WORDS, fence
+
+Samples = NDArray[np.float32]
+
+
+def put(data: Samples, position: int, frames: Samples) -> None:
+    """Store frames (n, channels) in a ring at a position. n is at most the ring's length."""
+    size = len(data)
+    start = position % size
+    first = min(len(frames), size - start)
+    data[start : start + first] = frames[:first]
+    if first < len(frames):
+        data[: len(frames) - first] = frames[first:]
+
+
+def take(data: Samples, position: int, out: Samples) -> None:
+    """Fill out (n, channels) from a ring at a position."""
+    size = len(data)
+    start = position % size
+    first = min(len(out), size - start)
+    out[:first] = data[start : start + first]
+    if first < len(out):
+        out[first:] = data[: len(out) - first]
+
+
+class PlanRing:
+    """Music that was generated and not yet heard, and some of what was. See the module."""
+
+    def __init__(self, words: NDArray[np.int64], data: Samples) -> None:
+        self.words = words
+        self.data = data
+        self.capacity = len(data)
+
+    @classmethod
+    def local(cls, capacity: int, channels: int = CHANNELS) -> PlanRing:
+        """A ring in this process's own memory, for tests and for what needs no second process."""
+        return cls(np.zeros(WORDS, np.int64), np.zeros((capacity, channels), np.float32))
+
+    @property
+    def end(self) -> int:
+        return int(self.words[END])
+
+    @property
+    def read(self) -> int:
+        return int(self.words[READ])
+
+    @property
+    def depth(self) -> int:
+        """Frames planned and not yet read."""
+        return self.end - self.read
+
+    # The writer's side.
+
+    def append(self, frames: Samples) -> None:
+        """Add frames (n, channels) at the end. ValueError where they would reach the reader."""
+        end = self.end
+        if end + len(frames) - self.read > self.capacity:
+            raise ValueError("the plan is longer than its ring")
+        put(self.data, end, frames)
+        fence()
+        self.words[END] = end + len(frames)
+
+    def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
+        """Replace what is planned from `start`; the plan grows if the frames reach beyond its end.
+
+        False, and nothing is touched, where the reader is within `margin` frames of `start`.
+        ValueError where it would leave a gap or overrun the ring.
+        """
+        end, stop = self.end, start + len(frames)
+        if start > end:
+            raise ValueError("a rewrite may not leave a gap in the plan")
+        if stop - self.read > self.capacity:
+            raise ValueError("the plan is longer than its ring")
+        if start < self.read + margin:
+            return False
+        words = self.words
+        words[LO], words[HI] = start, min(stop, end)
+        fence()
+        words[SEQ] += 1
+        fence()
+        touched = start >= self.read + margin
+        if touched:
+            put(self.data, start, frames)
+        fence()
+        words[SEQ] += 1
+        if touched and stop > end:
+            fence()
+            words[END] = stop
+        return touched
+
+    def truncate(self, position: int) -> None:
+        """Forget the plan from a position on. Only while the reader is silent and stands still."""
+        if not self.read <= position <= self.end:
+            raise ValueError("the plan can only be cut between the reader and its end")
+        self.words[END] = position
+
+    def copy(self, start: int, stop: int) -> Samples:
+        """What the ring holds from start to stop, as a new array (stop - start, channels)."""
+        if stop > self.end or start < self.end - self.capacity:
+            raise ValueError("the ring no longer holds, or does not yet hold, these frames")
+        out = np.empty((stop - start, self.data.shape[1]), np.float32)
+        take(self.data, start, out)
+        return out
+
+    # The reader's side.
+
+    def rewriting(self, position: int, frames: int) -> int | None:
+        """Where a rewrite in progress starts that touches these frames; None if there is none."""
+        if not self.words[SEQ] & 1:
+            return None
+        low = int(self.words[LO])
+        if low < position + frames and int(self.words[HI]) > position:
+            return max(low, position)
+        return None
+
+    def read_into(self, position: int, out: Samples) -> bool:
+        """Copy planned frames; False where a rewrite crossed the copy, which is then not valid."""
+        before = int(self.words[SEQ])
+        take(self.data, position, out)
+        after = int(self.words[SEQ])
+        if before == after and not before & 1:
+            return True
+        low, high = int(self.words[LO]), int(self.words[HI])
+        return low >= position + len(out) or high <= position
+
+    def advance(self, frames: int) -> None:
+        self.words[READ] += frames
+
+
+class TapRing:
+    """What was heard, at plan positions. Written by the audio lane, followed by the recording."""
+
+    def __init__(self, words: NDArray[np.int64], data: Samples) -> None:
+        self.words = words
+        self.data = data
+        self.capacity = len(data)
+
+    @classmethod
+    def local(cls, capacity: int, channels: int = CHANNELS) -> TapRing:
+        return cls(np.zeros(WORDS, np.int64), np.zeros((capacity, channels), np.float32))
+
+    @property
+    def end(self) -> int:
+        return int(self.words[TAP_END])
+
+    def append(self, frames: Samples) -> None:
+        """Add what was heard; the oldest is overwritten."""
+        put(self.data, self.end, frames)
+        fence()
+        self.words[TAP_END] += len(frames)
+
+    def follow(self, position: int, most: int | None = None) -> tuple[int, Samples]:
+        """What was heard from a position on: (where it starts, a new array (n, channels)).
+
+        It starts later than asked where the reader has fallen behind and frames were overwritten.
+        """
+        end = self.end
+        slack = self.capacity // 8  # the audio lane may write that much while this copies
+        start = max(position, end - self.capacity + slack, 0)
+        stop = end if most is None else min(end, start + most)
+        out = np.empty((max(0, stop - start), self.data.shape[1]), np.float32)
+        take(self.data, start, out)
+        late = self.end - self.capacity
+        if late > start:  # overwritten while it was copied
+            out = out[late - start :]
+            start = late
+        return start, out

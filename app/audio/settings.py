@@ -1,0 +1,102 @@
+"""What can be chosen about the sound, and what it reports. Any lane; pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.audio.shared import SAMPLE_RATE
+from models.errors import SegueError
+
+NULL_DEVICE: Final = "null"
+"""The name of the device that plays into nothing, in real time."""
+
+BUFFER_SIZES: Final = (64, 128, 256, 512, 1024, 2048)
+SAMPLE_RATES: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """device: a label of `AudioDevice`, None for the system's default, or NULL_DEVICE.
+
+    sample_rate: Hz, None for 48000 where the device can and its own rate where it cannot.
+    buffer_frames: how many frames the device asks for at a time. SegueError for wrong values.
+    """
+
+    device: str | None = None
+    sample_rate: int | None = None
+    buffer_frames: int = 256
+
+    def __post_init__(self) -> None:
+        if self.sample_rate is not None and not 8_000 <= self.sample_rate <= 384_000:
+            raise SegueError(
+                f"a sample rate of {self.sample_rate} Hz cannot be played: choose 48000."
+            )
+        if not 16 <= self.buffer_frames <= 8192:
+            raise SegueError(
+                f"a buffer of {self.buffer_frames} frames cannot be played: choose 64 to 2048."
+            )
+
+
+@dataclass(frozen=True)
+class AudioDevice:
+    """An output that PortAudio offers. `index` holds only until PortAudio looks again."""
+
+    name: str
+    host: str
+    channels: int
+    sample_rate: int
+    is_default: bool = False
+    index: int = field(default=-1, compare=False)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.host})"
+
+
+@dataclass(frozen=True)
+class AudioEvent:
+    """Something that happened to the sound, in a sentence. level: info, warning or error.
+
+    kind: 'device' (opened, lost), 'devices' (the list changed), 'restart' (of the audio process).
+    """
+
+    kind: str
+    level: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class AudioStatus:
+    """A snapshot of the audio lane. Levels are linear, (left, right), full scale at 1."""
+
+    running: bool = False
+    device: str = ""
+    sample_rate: int = SAMPLE_RATE
+    buffer_frames: int = 0
+    is_null: bool = False
+    playing: bool = False
+    read: int = 0
+    end: int = 0
+    heard_at: float = 0.0
+    latency_seconds: float = 0.0
+    underruns: int = 0
+    xruns: int = 0
+    avoided: int = 0
+    worst_callback_ms: float = 0.0
+    callbacks: int = 0
+    restarts: int = 0
+    gain: float = 0.0
+    peak: tuple[float, float] = (0.0, 0.0)
+    hold: tuple[float, float] = (0.0, 0.0)
+    rms: tuple[float, float] = (0.0, 0.0)
+    limiting: float = 1.0
+    limiting_lowest: float = 1.0
+
+    @property
+    def limited(self) -> bool:
+        return self.limiting < 1.0
+
+    @property
+    def plan_seconds(self) -> float:
+        return (self.end - self.read) / SAMPLE_RATE

@@ -1,0 +1,133 @@
+"""The memory that the inference lane and the audio lane share. Both lanes.
+
+One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
+floats, the plan (a ring of interleaved float32 frames) and the tap (another such ring, of what was
+heard). Each word has one writer, named below, and is read by everybody.
+
+A word is eight bytes at an address divisible by eight, so a store or a load of it is never torn on
+the machines we run on (x86-64, AArch64). Order between words and samples is kept by `fence`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from multiprocessing import shared_memory
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE: Final = 48_000
+CHANNELS: Final = 2
+
+# Words that the inference lane or the GUI lane writes.
+END: Final = 0  # the plan ends before this position
+SEQ: Final = 1  # odd while frames LO..HI are being rewritten
+LO: Final = 2
+HI: Final = 3
+PLAYING: Final = 4  # 1 play, 0 fade out and hold the place
+PANIC: Final = 5  # counts requests for silence at once
+DRAINING: Final = 6  # 1: the plan is meant to end, running dry is no underrun
+RESET_WORST: Final = 7  # counts requests to forget the worst callback time
+
+# Words that the audio lane writes.
+READ: Final = 16  # the next frame that will be read
+TAP_END: Final = 17
+CALLBACKS: Final = 18
+UNDERRUNS: Final = 19  # the plan ran dry while playing
+XRUNS: Final = 20  # PortAudio said that the device ran dry
+AVOIDED: Final = 21  # a rewrite was met half done, and faded around
+PANIC_DONE: Final = 22
+HEARTBEAT: Final = 23
+DEVICE_RATE: Final = 24
+BUFFER: Final = 25
+IS_NULL: Final = 26
+RUNNING: Final = 27
+WORDS: Final = 64
+
+# Floats that the inference or the GUI lane writes.
+VOLUME: Final = 0
+
+# Floats that the audio lane writes.
+GAIN: Final = 16  # the fade, 0 to 1
+WORST_MS: Final = 17
+PEAK: Final = 18  # two of each
+HOLD: Final = 20
+RMS: Final = 22
+LIMITING: Final = 24  # lowest gain of the limiter in the last callback
+LOWEST_LIMITING: Final = 25  # and since the start
+LATENCY: Final = 26  # seconds from the callback to the ear
+READ_TIME: Final = 27  # time.monotonic() when READ was written
+FLOATS: Final = 64
+
+_PAGE: Final = 512  # bytes of one table
+
+_fence_lock = threading.Lock()
+
+
+def fence() -> None:
+    """Order what was stored before against what is stored or loaded after.
+
+    x86 needs no fence between stores, AArch64 does. Taking and releasing a lock twice is a full
+    barrier on both: nothing before the first release moves after it, nothing after the second
+    acquire moves before it, and the two cannot pass each other.
+    """
+    with _fence_lock:
+        pass
+    with _fence_lock:
+        pass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Frames in the plan's ring and in the tap's ring."""
+
+    plan_frames: int = 8 * SAMPLE_RATE
+    tap_frames: int = 8 * SAMPLE_RATE
+
+    @property
+    def nbytes(self) -> int:
+        return 2 * _PAGE + 4 * CHANNELS * (self.plan_frames + self.tap_frames)
+
+
+class SharedAudio:
+    """The shared block, created by the parent and attached to by the audio process.
+
+    words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap: float32 (frames, 2).
+    Whoever holds one of these arrays must let go of it before `close`.
+    """
+
+    def __init__(self, layout: Layout, name: str | None = None) -> None:
+        self.layout = layout
+        self._owner = name is None
+        if name is None:
+            self._memory = shared_memory.SharedMemory(create=True, size=layout.nbytes)
+        else:
+            self._memory = shared_memory.SharedMemory(name=name)
+        buffer = self._memory.buf
+        self.words: NDArray[np.int64] = np.ndarray(WORDS, np.int64, buffer, 0)
+        self.floats: NDArray[np.float64] = np.ndarray(FLOATS, np.float64, buffer, _PAGE)
+        shape = (layout.plan_frames, CHANNELS)
+        self.plan: NDArray[np.float32] = np.ndarray(shape, np.float32, buffer, 2 * _PAGE)
+        shape = (layout.tap_frames, CHANNELS)
+        offset = 2 * _PAGE + 4 * CHANNELS * layout.plan_frames
+        self.tap: NDArray[np.float32] = np.ndarray(shape, np.float32, buffer, offset)
+        if self._owner:
+            self.words[:] = 0
+            self.floats[:] = 0.0
+            self.floats[VOLUME] = 1.0
+            self.floats[LIMITING] = self.floats[LOWEST_LIMITING] = 1.0
+
+    @property
+    def name(self) -> str:
+        return self._memory.name
+
+    def close(self) -> None:
+        """Let go of the memory; the owner removes it. Safe to call twice."""
+        if not hasattr(self, "words"):
+            return
+        del self.words, self.floats, self.plan, self.tap
+        if self._owner:
+            self._memory.unlink()
+        self._memory.close()

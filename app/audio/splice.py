@@ -1,0 +1,172 @@
+"""How rendered blocks become the plan, without a click. Inference lane. Pure.
+
+Three things can happen where a block begins, and `PlanWriter.write` tells them apart:
+
+* it follows what was written last, as the stream went on: no fade at all;
+* it is something else (the performer turned a knob, went back, cleared): what was planned there is
+  crossfaded into it, at its first frame, or later within it where the reader has come too close;
+* nothing is planned there any more (the plan ran dry): it fades in.
+
+Behind a block that replaces part of the plan, the rest of the old plan stays as a reserve for the
+case that the engine stalls: the block's last frames are crossfaded into it. When the next block
+comes in time, those frames are put right first, and nobody has heard of the reserve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio import fade
+from app.audio.ring import PlanRing
+
+Samples = NDArray[np.float32]
+
+LATE: Final = "late"
+WAIT: Final = "wait"
+WRITTEN: Final = "written"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a block.
+
+    outcome: WRITTEN; LATE where the reader has come too close to its end: nothing was written, plan
+    it elsewhere; WAIT where the plan is running dry this moment: try again in a few milliseconds.
+    join: the first position at which the block is heard. faded: frames of the fade there, 0 for
+    none. jump: whether an edge was found at the join (`edge`).
+    """
+
+    outcome: str
+    join: int = 0
+    faded: int = 0
+    jump: bool = False
+
+
+class PlanWriter:
+    """Writes blocks into a plan. margin: frames ahead of the reader that are never touched."""
+
+    def __init__(self, ring: PlanRing, fade_frames: int = 720, margin: int = 1536) -> None:
+        self.ring = ring
+        self.fade = fade_frames
+        self.margin = margin
+        self._last_stop = -1  # where the block written last ends
+        self._tail: Samples | None = None  # its last frames, where they were faded into the reserve
+
+    def forget(self) -> None:
+        """The plan was cut: nothing follows what was written last."""
+        self._last_stop = -1
+        self._tail = None
+
+    def write(
+        self,
+        start: int,
+        block: Samples,
+        follows: bool,
+        fade: int | None = None,
+        earliest: int = 0,
+    ) -> Written:
+        """Put a block (n, channels) at a position.
+
+        follows: the stream went on from the block written last, which ends at `start`. fade: frames
+        of the crossfade if there must be one. earliest: do not cut over before this position,
+        within the block. ValueError where it would leave a gap.
+        """
+        ring = self.ring
+        length = min(self.fade if fade is None else fade, max(1, len(block) // 2))
+        follows = follows and start == self._last_stop
+        floor = ring.read + self.margin
+        if follows and self._tail is None and start == ring.end:
+            jump = self._edge(start, block)
+            ring.append(block)
+            self._note(start, block)
+            return Written(WRITTEN, start, 0, jump)
+        if follows and self._tail is not None:
+            begin = start - len(self._tail)
+            if begin >= floor:
+                whole = np.concatenate([self._tail, block])
+                if self._put(begin, whole, start + len(block)):
+                    self._note(start, block)
+                    return Written(WRITTEN, start, 0, self._edge_at(start))
+        return self._join(start, block, length, floor, earliest)
+
+    def _join(self, start: int, block: Samples, length: int, floor: int, earliest: int) -> Written:
+        ring = self.ring
+        end = ring.end
+        join = max(start, floor, earliest)
+        if join + length <= min(end, start + len(block)):  # there is enough old sound to leave
+            cut = join - start
+            old = ring.copy(join, join + length)
+            new = block[cut:].copy()
+            new[:length] = fade.crossfade(old, block[cut : cut + length])
+            if not self._put(join, new, start + len(block)):
+                return Written(LATE)
+            self._note(start, block)
+            return Written(WRITTEN, join, length, self._edge_at(join))
+        if start + len(block) - end < 2 * length:
+            return Written(LATE)
+        # The plan ends before the block has taken over: the old fades out, the new fades in.
+        leave = end - length
+        if ring.depth == 0:
+            ring.append(fade.fade_in(block[end - start :], length))
+        elif leave >= floor:
+            old = fade.fade_out(ring.copy(leave, end), length)
+            new = fade.fade_in(block[end - start :], length)
+            if not ring.rewrite(leave, np.concatenate([old, new]), self.margin):
+                return Written(LATE)
+        else:
+            return Written(WAIT)
+        self._note(start, block)
+        return Written(WRITTEN, end, length)
+
+    def _put(self, start: int, frames: Samples, stop: int) -> bool:
+        """Rewrite, and lead into the reserve where the plan goes on behind."""
+        ring = self.ring
+        reserve = min(self.fade, ring.end - stop, len(frames))
+        if reserve > 0:
+            behind = ring.copy(stop - reserve, stop)
+            frames = frames.copy()
+            frames[-reserve:] = fade.crossfade(frames[-reserve:], behind)
+        return ring.rewrite(start, frames, self.margin)
+
+    def _note(self, start: int, block: Samples) -> None:
+        stop = start + len(block)
+        self._last_stop = stop
+        reserve = min(self.fade, self.ring.end - stop, len(block))
+        self._tail = block[-reserve:].copy() if reserve > 0 else None
+
+    def _edge(self, start: int, block: Samples) -> bool:
+        ring = self.ring
+        if start - ring.read < 0 or start < SPAN:
+            return False
+        return edge(ring.copy(start - SPAN, start), block[:SPAN])
+
+    def _edge_at(self, position: int) -> bool:
+        ring = self.ring
+        stop = min(position + SPAN, ring.end)
+        if position < SPAN or stop - position < 8:
+            return False
+        around = ring.copy(position - SPAN, stop)
+        return edge(around[:SPAN], around[SPAN:])
+
+
+SPAN: Final = 480
+
+
+def edge(before: Samples, after: Samples, ratio: float = 4.0, floor: float = 0.01) -> bool:
+    """Whether the sound (n, channels) jumps between two pieces: a click.
+
+    The second difference at the seam is compared with the largest around it: smooth sound that
+    goes on has a small one, noise and drum hits have large ones on both sides. floor: smaller
+    jumps than this part of full scale are not heard and not counted.
+    """
+    if len(before) < 4 or len(after) < 4:
+        return False
+    bend = np.abs(np.diff(np.concatenate([before, after]).astype(np.float64), n=2, axis=0))
+    seam = len(before) - 2  # the second differences seam and seam + 1 span the seam
+    here = float(bend[seam : seam + 2].max())
+    around = float(np.concatenate([bend[: seam - 1], bend[seam + 3 :]]).max(initial=0.0))
+    return here > floor and here > ratio * around

@@ -1,0 +1,242 @@
+"""The command line's words. Main thread; imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from models.controls import RANGES
+from models.engine import DEVICES
+from models.errors import SegueError
+from models.score import STEMS
+
+EPILOG = """\
+examples:
+  python main.py                                      the instrument
+  python main.py render night.wav --seconds 60 --prompt "minimal techno" --prompt "flute=0.5"
+  python main.py render calm.wav --prompt "solo piano" --key "A minor" --bpm 70
+  python main.py render again.wav --performance performance.jsonl
+  python main.py bench --json
+"""
+
+
+# In the bundle the program has a name of its own.
+PROGRAM: Final = "segue" if getattr(sys, "frozen", False) else "main.py"
+CALL: Final = "segue" if PROGRAM == "segue" else "python main.py"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line like every other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SegueError(f"{message}. See: {self.prog} --help")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The chosen command and its options; `command` is the function to call with them."""
+    return make_parser().parse_args(list(arguments))
+
+
+def make_parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description="Segue plays an endless stream of generated music that you steer as it plays. "
+        "Without a command it opens the instrument; the name of a file opens that session in it.",
+        epilog=EPILOG.replace("python main.py", CALL),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_engine(parser)
+    # Both are done before anything is parsed, see app.cli.flags; here they are for --help.
+    parser.add_argument("--version", action="store_true", help="print the versions of everything")
+    parser.add_argument("--selftest", action="store_true", help="test every part; sends no sound")
+    parser.set_defaults(command=_instrument)
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+    _render(commands)
+    _bench(commands)
+    _soak(commands)
+    _devices(commands)
+    _models(commands)
+    return parser
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    # SUPPRESS, or a subcommand's default would undo what stood before the command.
+    parser.add_argument(
+        "--engine",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="which engine plays (see: models); segue unless told otherwise",
+    )
+    parser.add_argument(
+        "--device",
+        default=argparse.SUPPRESS,
+        metavar="D",
+        help=f"where it computes: {', '.join(DEVICES)}",
+    )
+
+
+def _render(commands: Any) -> None:
+    parser = commands.add_parser(
+        "render",
+        help="write music to a WAV file",
+        description="Write music to a 48 kHz stereo WAV file, faster than it plays.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT.wav", help="the file to write")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="how long; 30, or the performance's own length"
+    )
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        metavar="TEXT[=W]",
+        help="what to play, with a weight (1 unless told otherwise); may be given many times. "
+        "The name of an audio file makes an audio prompt",
+    )
+    parser.add_argument(
+        "--performance", type=Path, metavar="FILE.jsonl", help="play what was steered before"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="another number, other music; 0 unless told otherwise"
+    )
+    parser.add_argument(
+        "--format", choices=("24", "float"), default="24", help="24-bit or 32-bit float samples"
+    )
+    _add_engine(parser)
+    controls = parser.add_argument_group(
+        "controls", "a control that is not given is the engine's own choice"
+    )
+    words = {
+        "bpm": "beats per minute",
+        "density": "sparse to busy",
+        "brightness": "dark to bright",
+        "guidance": "how closely the prompts are followed",
+        "guidance_notes": "how closely the keys held are followed",
+        "guidance_drums": "how closely drums on or off is followed",
+        "chaos": "how far it departs from what is most likely",
+    }
+    for name, (low, high) in RANGES.items():
+        controls.add_argument(
+            f"--{name}", type=float, metavar="X", help=f"{words[name]}, {low:g} to {high:g}"
+        )
+    controls.add_argument("--key", metavar="KEY", help="such as 'A minor' or 'F# dorian'")
+    controls.add_argument(
+        "--mute",
+        action="append",
+        default=[],
+        metavar="STEM",
+        help=f"a stem that must not sound: {', '.join(STEMS)}; may be given many times",
+    )
+    controls.add_argument(
+        "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"
+    )
+    controls.add_argument(
+        "--strength",
+        action="append",
+        default=[],
+        metavar="CONTROL=X",
+        help="how much a control decides, 0 to 1, such as bpm=0.5",
+    )
+    parser.set_defaults(command=_call("app.cli.render", "render"))
+
+
+def _bench(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure how fast an engine plays here",
+        description="Measure how fast an engine plays on this machine.",
+    )
+    _add_engine(parser)
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="of music to measure"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.set_defaults(command=_call("app.cli.bench", "bench"))
+
+
+def _soak(commands: Any) -> None:
+    parser = commands.add_parser(
+        "soak",
+        help="play through the audio device and count what goes wrong",
+        description="Play through the real audio device, without a window. The exit code is 1 if "
+        "the sound broke off even once.",
+    )
+    _add_engine(parser)
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.set_defaults(command=_call("app.cli.sound", "soak"))
+
+
+def _devices(commands: Any) -> None:
+    parser = commands.add_parser(
+        "devices",
+        help="list audio and MIDI ports",
+        description="List audio and MIDI ports as Segue sees them.",
+    )
+    parser.set_defaults(command=_call("app.cli.sound", "devices"))
+
+
+def _models(commands: Any) -> None:
+    parser = commands.add_parser(
+        "models",
+        help="list engines, fetch or verify their weights",
+        description="List engines, fetch or verify their weights.",
+    )
+    parser.set_defaults(command=_call("app.cli.engines", "list_engines"))
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=Parser)
+    listing = actions.add_parser("list", help="engines, and whether their weights are here")
+    listing.set_defaults(command=_call("app.cli.engines", "list_engines"))
+    for name, text in (
+        ("fetch", "fetch an engine's weights once"),
+        ("verify", "compare an engine's weights with their checksums"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("name", metavar="NAME", help="the engine")
+        if name == "fetch":
+            action.add_argument(
+                "--from",
+                dest="folder",
+                metavar="FOLDER",
+                help="take the files from a folder instead of the network",
+            )
+            action.add_argument(
+                "--accept", action="store_true", help="accept the terms of the weights unasked"
+            )
+        action.set_defaults(command=_call("app.cli.engines", name))
+
+
+def _call(module: str, name: str) -> Any:
+    """The function of a module that is imported only when the command runs."""
+
+    def run(chosen: argparse.Namespace) -> int:
+        stop_as_interrupt()
+        code: int = getattr(importlib.import_module(module), name)(chosen)
+        return code
+
+    return run
+
+
+def _instrument(chosen: argparse.Namespace) -> int:
+    if chosen.version or chosen.selftest:
+        raise SegueError("--version and --selftest stand alone, without any other word.")
+    from app.cli.instrument import instrument
+
+    return instrument(chosen)
+
+
+def stop_as_interrupt() -> None:
+    """Let a polite kill clean up as Ctrl-C does: temporary files go, devices are let go of."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # only the main thread may; a test may call from another
+        pass

@@ -1,0 +1,64 @@
+"""The program without a command: the instrument, or a demonstration where there is no display.
+
+Main thread, which becomes the GUI lane.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+from app.cli.render import length_of, make_player, seed_of
+from app.cli.rendering import render_wav
+from models.controls import Controls
+from models.engine import open_engine
+from models.performance import read_performance
+
+RESOURCES: Final = Path(__file__).resolve().parent.parent.parent / "resources"
+DEMO: Final = RESOURCES / "performances" / "demo.jsonl"
+
+
+def instrument(chosen: Namespace) -> int:
+    """Open the window, or play DEMO to files where there is none to open."""
+    engine = getattr(chosen, "engine", "segue")
+    device = getattr(chosen, "device", "auto")
+    if not has_display():
+        print("segue: there is no display here, so a 30 s performance is written instead.")
+        return demonstrate(engine, device, Path.cwd())
+    from app import window
+
+    session = getattr(chosen, "session", None)
+    opened = None if session is None else [str(session)]
+    code: int = window.run(opened, engine=engine, device=device)
+    return code
+
+
+def has_display() -> bool:
+    """Whether Qt can open a window. A platform that somebody chose for Qt is taken at its word."""
+    if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def demonstrate(engine_name: str, device: str, folder: Path) -> int:
+    """Render DEMO to segue-demo.wav and draw its spectrogram to segue-demo.png."""
+    from app.cli.spectrogram import Spectrogram
+
+    wav, picture = folder / "segue-demo.wav", folder / "segue-demo.png"
+    played = read_performance(DEMO)
+    engine = open_engine(engine_name, device)
+    try:
+        player = make_player(engine, [], Controls(), played)
+        seconds = length_of(played)
+        drawing = Spectrogram(engine.info.sample_rate, seconds)
+        seed = seed_of(None, played)
+        took = render_wav(engine, player, seed, seconds, wav, heard=drawing.hear)
+    finally:
+        engine.close()
+    drawing.write(picture)
+    print(f"{wav.name}: {seconds:g} s of music in {took:.1f} s, {seconds / took:.1f}x real time")
+    print(f"{picture.name}: its spectrogram")
+    return 0

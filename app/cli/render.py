@@ -1,0 +1,120 @@
+"""`python main.py render`: prompts and controls, or a performance, to a WAV file. Offline."""
+
+from __future__ import annotations
+
+import math
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from app.cli.output import check_target
+from app.cli.rendering import render_wav
+from models.controls import CONTROL_NAMES, RANGES, Controls
+from models.engine import Engine, open_engine
+from models.errors import SegueError
+from models.performance import Change, Performance, Player, read_performance
+from models.prompts import Prompt, PromptBook, check_weights, parse_prompt
+
+LONGEST = 24 * 3600.0
+AFTER_LAST_CHANGE = 10.0
+"""Seconds that go on after the last change of a performance that does not say where it ends."""
+
+
+def render(chosen: Namespace) -> int:
+    """Write `chosen.out`. Everything that can be wrong is checked before the engine is opened."""
+    if chosen.out.suffix.lower() != ".wav":
+        raise SegueError(f"{chosen.out} does not end in .wav: name a WAV file to write.")
+    controls = controls_of(chosen)
+    prompts = [parse_prompt(argument) for argument in chosen.prompt]
+    check_weights(prompts)
+    played = None if chosen.performance is None else read_performance(chosen.performance)
+    seconds = check_seconds(chosen.seconds if chosen.seconds is not None else length_of(played))
+    name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
+    seed = seed_of(chosen.seed, played)
+    check_target(chosen.out)
+    engine = open_engine(name, getattr(chosen, "device", "auto"))
+    try:
+        player = make_player(engine, prompts, controls, played)
+        _note_dead(engine, controls, prompts)
+        took = render_wav(engine, player, seed, seconds, chosen.out, chosen.format)
+    finally:
+        engine.close()
+    print(f"{chosen.out}: {seconds:g} s of music in {took:.1f} s, {seconds / took:.1f}x real time")
+    return 0
+
+
+def make_player(
+    engine: Engine, prompts: Sequence[Prompt], controls: Controls, played: Performance | None
+) -> Player:
+    """What to play: the controls and prompts, and on top of them the performance, if any."""
+    base = controls.with_(style=PromptBook(engine).mix(prompts))
+    performance = played if played is not None else Performance((Change(0.0),))
+    book = PromptBook(engine, performance.folder)
+    return Player(performance, book.mix, engine.info.block_seconds, base)
+
+
+def controls_of(chosen: Namespace) -> Controls:
+    """The controls of the command line. SegueError for wrong ones."""
+    mute = [stem.strip() for names in chosen.mute for stem in names.split(",")]
+    return Controls(
+        **{name: getattr(chosen, name) for name in RANGES},
+        key=chosen.key,
+        mute=frozenset(mute),
+        notes=_notes(chosen.notes),
+        strength=_strength(chosen.strength),
+    )
+
+
+def _notes(argument: str | None) -> tuple[int, ...]:
+    if argument is None:
+        return ()
+    try:
+        return tuple(int(note) for note in argument.split(","))
+    except ValueError:
+        raise SegueError(
+            f"'{argument}' are no notes: give MIDI numbers such as 57,60,64."
+        ) from None
+
+
+def _strength(arguments: Sequence[str]) -> dict[str, float]:
+    strengths = {}
+    for argument in arguments:
+        name, _, number = argument.partition("=")
+        try:
+            strengths[name.strip()] = float(number)
+        except ValueError:
+            raise SegueError(f"'{argument}' is no strength: write one such as bpm=0.5.") from None
+    return strengths
+
+
+def check_seconds(seconds: float) -> float:
+    """A length that can be rendered. SegueError for none, too much, or what is not finite."""
+    if not math.isfinite(seconds) or not 0.001 <= seconds <= LONGEST:
+        raise SegueError(f"--seconds is {seconds:g}: give a length from 0.001 to {LONGEST:g}.")
+    return seconds
+
+
+def length_of(played: Performance | None) -> float:
+    """Seconds to render where nobody said."""
+    if played is None:
+        return 30.0
+    return played.end or played.changes[-1].t + AFTER_LAST_CHANGE
+
+
+def seed_of(seed: int | None, played: Performance | None) -> int:
+    """The seed asked for, or the performance's own, or 0."""
+    if seed is None:
+        return (played.seed if played is not None else None) or 0
+    if not 0 <= seed < 2**63:
+        raise SegueError(f"--seed is {seed}: give a whole number of 0 or more.")
+    return seed
+
+
+def _note_dead(engine: Engine, controls: Controls, prompts: Sequence[Prompt]) -> None:
+    """Say which controls were asked for that this engine does not have."""
+    asked = [name for name in CONTROL_NAMES if name != "style" and controls.strength_of(name)]
+    if prompts:
+        asked.append("style")
+    dead = [name for name in asked if name not in engine.info.controls]
+    if dead:
+        print(f"segue: {engine.info.name} has no {', '.join(dead)}; left out.", file=sys.stderr)

@@ -1,0 +1,92 @@
+"""A performance to a WAV file, block by block. Offline; `render`, `bench` and the demo share it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from app.cli.output import whole_file
+from models.engine import Audio, Engine, Snapshot, block_fault
+from models.errors import SegueError
+from models.performance import Player
+
+SAMPLE_RATE = 48_000
+
+
+def blocks(engine: Engine, player: Player, seed: int) -> Iterator[Audio]:
+    """The endless stream of blocks of a performance, each checked.
+
+    Raises SegueError where the engine gives what cannot be sound.
+    """
+    stream = engine.start(seed)
+    moments: dict[int, Snapshot] = {}
+    number = 0
+    while True:
+        step = player.step()
+        if number in player.moments:
+            moments[number] = stream.snapshot()
+        if step.clear:
+            stream.clear()
+        if step.moment is not None:
+            stream.restore(moments[step.moment])
+        block = stream.render(step.controls)
+        fault = block_fault(block, engine.info)
+        if fault is not None:
+            at = number * engine.info.block_seconds
+            raise SegueError(f"{fault} at {at:.1f} s: try another --seed, and please report it.")
+        yield block
+        number += 1
+
+
+def render_wav(
+    engine: Engine,
+    player: Player,
+    seed: int,
+    seconds: float,
+    out: Path,
+    sample_format: str = "24",
+    heard: Callable[[Audio], object] | None = None,
+) -> float:
+    """Write `seconds` of a performance to `out`, with a progress bar; returns the seconds it took.
+
+    `heard` is called with every block that is written. The file is whole or not there.
+    """
+    from app.cli.wav import WavWriter
+
+    info = engine.info
+    if info.sample_rate != SAMPLE_RATE or info.channels != 2:
+        raise SegueError(f"{info.name} does not give 48 kHz stereo: choose another engine.")
+    left = total = round(seconds * SAMPLE_RATE)
+    began = time.perf_counter()
+    with (
+        whole_file(out) as part,
+        WavWriter(part, SAMPLE_RATE, 2, sample_format, total) as wav,
+        progress(seconds, "s", out.name) as bar,
+    ):
+        for block in blocks(engine, player, seed):
+            block = block[:left]
+            wav.write(block)
+            if heard is not None:
+                heard(block)
+            bar.update(min(len(block) / SAMPLE_RATE, seconds - bar.n))
+            left -= len(block)
+            if left <= 0:
+                break
+    return time.perf_counter() - began
+
+
+def progress(total: float, unit: str, name: str) -> Any:
+    """A progress bar on the error output; nothing where that is not a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=name,
+        file=sys.stderr,
+        disable=None,
+        leave=False,
+        bar_format="{desc} {bar} {n:.0f}/{total:.0f} " + unit + " [{elapsed}<{remaining}]",
+    )

@@ -1,0 +1,176 @@
+"""Control surfaces and OSC in the program's event loop: the Qt end of the hub. GUI lane.
+
+The threads of ports and sockets call `wake`; the GUI lane then takes in what has come, at once the
+first time and at most every few milliseconds in a flood, so that the window keeps being drawn.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from app.control.hub import ControlHub
+from app.control.osc import OscServer
+from app.control.parameters import Registry
+from app.control.settings import ControlSettings
+from models.errors import SegueError
+
+GAP: Final = 0.004
+"""Seconds from one taking in to the next in a flood."""
+TICK_MS: Final = 20
+TURN: Final = 0.001
+"""Seconds for which a thread may keep the interpreter while others wait. Python's own 5 ms are too
+many: a message needs the interpreter twice, in its port's thread and in the GUI lane, and each time
+the inference lane may have just got it."""
+
+
+class ControlBridge(QObject):
+    """Runs hub and OSC. `notes_changed` tells the held notes, `said` incidents."""
+
+    notes_changed = Signal(object)
+    said = Signal(str, str)
+    ports_changed = Signal()
+    offers_changed = Signal()  # look at hub.offers
+    learned = Signal(object, object)  # Lesson, Mapping
+    _woken = Signal()
+
+    def __init__(
+        self,
+        registry: Registry,
+        folder: Path,
+        parent: QObject | None = None,
+        *,
+        lamp: Callable[[str], float] = lambda name: 0.0,
+        **hub: Any,
+    ) -> None:
+        """folder keeps settings and maps. lamp: 0, 0.5 or 1 for a trigger's light."""
+        super().__init__(parent)
+        self._pending = False
+        self._last = 0.0
+        self.hub = ControlHub(
+            registry, folder, wake=self.wake, lamp=lamp, incident=self.said.emit, **hub
+        )
+        self.hub.notes.on_change = self.notes_changed.emit
+        self.hub.on_ports = self.ports_changed.emit
+        self.hub.on_offers = self.offers_changed.emit
+        self.hub.on_learned = self.learned.emit
+        self.osc: OscServer | None = None
+        self._woken.connect(self._soon, Qt.ConnectionType.QueuedConnection)
+        self._gap = QTimer(self)
+        self._gap.setSingleShot(True)
+        self._gap.setTimerType(Qt.TimerType.PreciseTimer)
+        self._gap.timeout.connect(self._drain)
+        self._ticks = QTimer(self)
+        self._ticks.setInterval(TICK_MS)
+        self._ticks.timeout.connect(self._tick)
+
+    def start(self) -> None:
+        """Open ports, and listen where the settings say so."""
+        sys.setswitchinterval(min(sys.getswitchinterval(), TURN))
+        self.hub.start()
+        self._open_osc()
+        self._ticks.start()
+
+    def stop(self) -> None:
+        self._ticks.stop()
+        self._gap.stop()
+        if self.osc is not None:
+            self.osc.stop()
+            self.osc = None
+        self.hub.stop()
+
+    def apply(self, settings: ControlSettings) -> None:
+        """New settings, kept for the next time. Raises SegueError where they cannot be written."""
+        before = self.hub.settings
+        where = ("osc", "osc_host", "osc_port")
+        if any(getattr(before, name) != getattr(settings, name) for name in where):
+            if self.osc is not None:
+                self.osc.stop()
+                self.osc = None
+            self.hub.settings = replace(
+                self.hub.settings, **{name: getattr(settings, name) for name in where}
+            )
+            self._open_osc()
+        self.hub.apply(settings)
+
+    def _open_osc(self) -> None:
+        settings = self.hub.settings
+        if not settings.osc:
+            return
+        server = OscServer(
+            self.hub.registry,
+            settings.osc_host,
+            settings.osc_port,
+            wake=self.wake,
+            incident=self.said.emit,
+        )
+        try:
+            server.start()
+        except SegueError as error:
+            self.said.emit("warning", str(error))
+            return
+        self.osc = server
+        if not settings.osc_is_local:
+            self.said.emit(
+                "warning",
+                f"OSC listens on {settings.osc_host}, port {server.port}: "
+                "whoever reaches it can play.",
+            )
+
+    # -- from any thread -------------------------------------------------------------------------
+    def wake(self) -> None:
+        """Something has come in. Any thread; returns at once."""
+        if not self._pending:
+            self._pending = True
+            self._woken.emit()
+
+    # -- GUI lane --------------------------------------------------------------------------------
+    def _soon(self) -> None:
+        late = GAP - (time.monotonic() - self._last)
+        if late <= 0:
+            self._drain()
+        elif not self._gap.isActive():
+            self._gap.start(max(round(late * 1000), 1))
+
+    def _drain(self) -> None:
+        # Before it is taken in: what comes meanwhile wakes again.
+        self._pending = False
+        self.hub.drain()
+        if self.osc is not None:
+            self.osc.drain()
+        self._last = time.monotonic()
+
+    def _tick(self) -> None:
+        self.hub.tick()
+        if self.osc is not None:
+            self.osc.tick()
+
+
+def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
+    """Join surfaces and OSC to the instrument's window: registry, held notes, scene lamps, words.
+
+    The caller stops the bridge before the window is shut. hub: as for `ControlHub`.
+    """
+    conductor, session = window.conductor, window.session
+
+    def lamp(name: str) -> float:
+        parts = name.split(".")
+        if parts[0] != "scene" or parts[-1] != "recall":
+            return 0.0
+        number = int(parts[1])
+        if conductor.active_scene == number:
+            return 1.0
+        return 0.5 if session.scenes[number - 1] is not None else 0.0
+
+    bridge = ControlBridge(window.registry, folder, window, lamp=lamp, **hub)
+    bridge.notes_changed.connect(conductor.set_notes)
+    bridge.said.connect(window.say)
+    conductor.scenes_moved.connect(lambda: bridge.hub.relight("scene.*.recall"))
+    bridge.start()
+    return bridge

@@ -1,0 +1,397 @@
+"""Control surfaces and keyboards, joined to the registry: one hand among others. GUI lane.
+
+No Qt: whoever owns the hub calls `drain` soon after `wake` was called (from any thread) and `tick`
+some fifty times a second. Sound never waits for it, and it never waits for a port.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from app.control import settings as remembered
+from app.control.clock_hand import ClockHand
+from app.control.map_desk import MapDesk
+from app.control.midi.connections import Connections, PortEvent
+from app.control.midi.learning import LearnMode, Lesson
+from app.control.midi.library import blank
+from app.control.midi.mapping import ControllerMap, Mapping, control_of
+from app.control.midi.message import REALTIME, Message, encode, parse
+from app.control.midi.notes import HeldNotes
+from app.control.midi.ports import Backend
+from app.control.midi.rtmidi_ports import RtMidiBackend, available
+from app.control.midi.surface import Surface
+from app.control.parameters import Change, Registry
+from app.control.settings import ControlSettings
+from models.errors import SegueError
+
+MONITOR: Final = 1000
+GREETINGS: Final = (0.0, 0.25, 1.0)
+"""Seconds after an output was opened at which its controller is told everything. Once is not
+enough: what is sent in the first cycles after a connection is lost in JACK (of 26 lamps the first
+ten or so stayed dark in one of eight connections), and a device that has just been given power may
+still be showing its own lights."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A line of the MIDI monitor. message None: bytes that are no MIDI."""
+
+    when: float
+    port: str
+    out: bool
+    message: Message | None
+
+
+class ControlHub:
+    """Owns ports, surfaces, held notes, clock and learn mode. Start it, and stop it at the end.
+
+    lamp: 0, 0.5 or 1 for the light of a trigger ("scene.3.recall"). incident: told level and
+    sentence. folder keeps settings and the performer's maps.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        folder: Path,
+        *,
+        settings: ControlSettings | None = None,
+        make: Callable[[str], Backend] = RtMidiBackend,
+        known: Callable[[], list[str]] = available,
+        wake: Callable[[], None] = lambda: None,
+        lamp: Callable[[str], float] = lambda name: 0.0,
+        incident: Callable[[str, str], None] = lambda level, sentence: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.registry = registry
+        self.folder = folder
+        self._incident, self._lamp, self._now = incident, lamp, clock
+        self.settings = self._load_settings() if settings is None else settings
+        self.desk = MapDesk(registry, folder, incident)
+        self.library = self.desk.library
+        self.surfaces: dict[str, Surface] = {}
+        """By plain name of the port. A controller that is unplugged keeps its surface."""
+        self.connected: set[str] = set()
+        self.notes = HeldNotes()
+        self.learn = LearnMode()
+        self.on_learned: Callable[[Lesson, Mapping], None] | None = None
+        self.on_ports: Callable[[], None] | None = None
+        self.on_offers: Callable[[], None] | None = None
+        """Told when `offers` are others than before."""
+        self.monitor: deque[Heard] = deque(maxlen=MONITOR)
+        self.malformed = 0
+        self.connections = Connections(make, known, wake, self.settings.api)
+        self.connections.ignored = frozenset(self.settings.ignored)
+        self.clock = ClockHand(registry, self.settings, self.connections.sender.send_now)
+        self._changed: set[str] = set()
+        self._greetings: list[tuple[float, str]] = []
+        self._unsubscribe = registry.subscribe(self._on_change)
+
+    def _load_settings(self) -> ControlSettings:
+        try:
+            return remembered.load(self.folder)
+        except SegueError as error:
+            self._incident("warning", str(error))
+            return ControlSettings()
+
+    # -- life ----------------------------------------------------------------------------------
+    def start(self) -> None:
+        self.connections.start()
+        self.clock.start()
+
+    def stop(self) -> None:
+        """Release everything, write what has not been written, close the ports."""
+        self._unsubscribe()
+        self.clock.stop()
+        self.notes.panic()
+        for surface in self.surfaces.values():
+            surface.release()
+        self.desk.save(self._now(), everything=True)
+        self.connections.stop()
+
+    def apply(self, settings: ControlSettings) -> None:
+        """New settings, kept for the next time. Raises SegueError where they cannot be written."""
+        before, self.settings = self.settings, settings
+        self.connections.ignored = frozenset(settings.ignored)
+        if settings.api != before.api:
+            self.connections.use_api(settings.api)
+        self.clock.apply(settings)
+        self._want_outputs()
+        self.connections.look_now()
+        remembered.save(self.folder, settings)
+
+    # -- what came in ----------------------------------------------------------------------------
+    def drain(self) -> int:
+        """Take in everything that has arrived; how many messages there were."""
+        self._take_events()
+        count = 0
+        for key, inbox in list(self.connections.inboxes.items()):
+            surface = self.surfaces.get(key)
+            waiting = inbox.take()
+            count += len(waiting)
+            for data, when in waiting:
+                self._receive(key, surface, data, when)
+            if surface is not None:
+                surface.flush()
+            if inbox.lost:
+                # Some release may have been among what was lost: let go of everything.
+                inbox.lost = False
+                self._release(key)
+                self._incident("warning", f"'{key}' sent more than can be taken in.")
+        if count:
+            self._feedback()
+        return count
+
+    def _receive(self, key: str, surface: Surface | None, data: Sequence[int], when: float) -> None:
+        message = parse(data)
+        if message is None:
+            self.malformed += 1
+            self.monitor.append(Heard(when, key, False, None))
+            return
+        if message.kind != "clock":
+            self.monitor.append(Heard(when, key, False, message))
+        if message.kind in REALTIME or message.kind == "position":
+            self.clock.receive(key, message, when)
+            return
+        if self.learn.on:
+            self.learn.receive(key, message, when)
+            # What is let go must be let go, whatever is being learned.
+            if message.kind != "note_off":
+                return
+        handled = surface is not None and surface.receive(message, self._now())
+        keyboard = None if surface is None else surface.controller.keyboard
+        if handled or keyboard is None:
+            return
+        note = message.kind in ("note_on", "note_off")
+        if keyboard.plays(message.channel, message.number if note else keyboard.low):
+            octaves = 12 * round(self.registry.number("keys.octave"))
+            self.notes.receive(key, message, keyboard.transpose + octaves)
+
+    def _take_events(self) -> None:
+        events = self.connections.events
+        while events:
+            event = events.popleft()
+            if event.kind == "error":
+                self._incident("warning", event.sentence)
+            elif event.kind == "input":
+                self._plugged(event)
+            elif event.kind == "output":
+                self._greetings = [each for each in self._greetings if each[1] != event.key]
+                if event.on:
+                    now = self._now()
+                    self._greetings += [(now + later, event.key) for later in GREETINGS]
+            elif event.kind == "ports":
+                self._want_outputs()
+            if self.on_ports is not None:
+                self.on_ports()
+
+    def _plugged(self, event: PortEvent) -> None:
+        key = event.key
+        if not event.on:
+            self.connected.discard(key)
+            self._release(key)
+            self._incident("info", f"'{key}' was unplugged.")
+            self._tell_offers()
+            return
+        self.connected.add(key)
+        if key not in self.surfaces:
+            controller = self.desk.map_for(key, self.settings)
+            self.surfaces[key] = Surface(key, controller, self.registry, self._lamp)
+            if key in self.desk.offers:
+                self._incident("info", f"'{key}' is connected; there is a map for it.")
+            else:
+                self._incident("info", f"'{key}' is connected, with the map '{controller.name}'.")
+        else:
+            self._incident("info", f"'{key}' is back.")
+        self.surfaces[key].resync()
+        self._want_outputs()
+        self._tell_offers()
+
+    def _release(self, key: str) -> None:
+        self.notes.release_port(key)
+        if key in self.surfaces:
+            self.surfaces[key].release()
+        if self.clock.followed == key:
+            self.clock.forget()
+
+    def beat(self, when: float, bpm: float) -> None:
+        """A beat is heard at `when` (time.monotonic): the clock that is sent keeps to it."""
+        self.clock.set_sent_tempo(bpm)
+        self.clock.sender.align(when)
+
+    # -- offers ----------------------------------------------------------------------------------
+    @property
+    def offers(self) -> dict[str, str]:
+        """Connected port -> name of the ready-made map that fits it and waits for an answer."""
+        return {key: name for key, name in self.desk.offers.items() if key in self.connected}
+
+    def accept(self, key: str) -> None:
+        """The offered map it is, now and whenever this controller is connected.
+
+        Raises SegueError where nothing is offered for the port.
+        """
+        name = self.desk.offers.get(key)
+        if name is None:
+            raise SegueError(f"No map is offered for '{key}'; choose one from the list.")
+        self.use_ready_made(key, name)
+
+    def decline(self, key: str) -> None:
+        """No map for this controller; it is not offered again, but may be chosen."""
+        if self.desk.offers.pop(key, None) is not None:
+            surface = self.surfaces[key]
+            surface.use(replace(surface.controller, keyboard=blank(key).keyboard))
+            self.apply(self.settings.with_map(key, ""))
+            self._tell_offers()
+
+    def _tell_offers(self) -> None:
+        if self.on_offers is not None:
+            self.on_offers()
+
+    # -- learning and maps -------------------------------------------------------------------------
+    def conclude(self) -> Lesson | None:
+        """Whether something has been learned; it is then mapped and kept."""
+        lesson = self.learn.conclude(self._now())
+        if lesson is None:
+            return None
+        surface = self.surfaces.get(lesson.port)
+        if surface is None:
+            return None
+        controller = surface.controller
+        control = controller.find(lesson.learned)
+        if control is None:
+            control = control_of(lesson.learned, len(controller.controls))
+            controller = controller.with_control(control)
+        mapping = Mapping(control.id, lesson.target)
+        self.change_map(lesson.port, controller.with_mapping(mapping))
+        if self.on_learned is not None:
+            self.on_learned(lesson, mapping)
+        return lesson
+
+    def change_map(self, key: str, controller: ControllerMap) -> None:
+        """A surface gets another map, or the same with other mappings; it is kept for good."""
+        surface = self.surfaces[key]
+        # What is a key now may be a button in a moment, and its end would not be heard.
+        self.notes.release_port(key)
+        surface.use(controller)
+        surface.resync()
+        self.desk.changed(key, controller, self._now())
+        if self.desk.offers.pop(key, None) is not None:
+            # Who has begun a map of his own has answered.
+            self._tell_offers()
+        self._want_outputs()
+
+    def use_ready_made(self, key: str, name: str) -> None:
+        """The ready-made map `name` for a port; '' for an empty one. Own mappings are dropped."""
+        controller = self.library.ready[name] if name else blank(key)
+        self.change_map(key, controller)
+        self.apply(self.settings.with_map(key, name))
+
+    def unmap(self, target: str) -> None:
+        """No control moves this target any more."""
+        for key, surface in self.surfaces.items():
+            if surface.controller.of_target(target):
+                self.change_map(key, surface.controller.without(target=target))
+
+    def mapped(self) -> set[str]:
+        """Names of all targets that some control moves."""
+        return {
+            mapping.target
+            for surface in self.surfaces.values()
+            for mapping in surface.controller.mappings
+        }
+
+    # -- what goes out -----------------------------------------------------------------------------
+    def _on_change(self, change: Change) -> None:
+        self._changed.add(change.name)
+        if change.name.endswith((".recall", ".save")):
+            # Which scene is the present one shows on all of their lamps.
+            self._changed.update(self.registry.names("scene.*.recall"))
+        if change.name == "transport.panic":
+            self.panic()
+        elif change.name == "keys.latch":
+            self.notes.latch = bool(change.value)
+        self.clock.changed(change)
+
+    def relight(self, pattern: str) -> None:
+        """Lamps of these targets may be others now though no value changed (scenes were saved)."""
+        self._changed.update(self.registry.names(pattern))
+
+    def tick(self) -> None:
+        """Some fifty times a second: feedback that is due, learning, saving, a lost clock."""
+        self._take_events()
+        self._greet_again()
+        self._feedback()
+        if self.learn.on:
+            self.conclude()
+        self.desk.save(self._now())
+        lost = self.clock.lost(self._now())
+        if lost:
+            self._incident("warning", f"The clock of '{lost}' has stopped coming.")
+
+    def _feedback(self) -> None:
+        changed, self._changed = self._changed, set()
+        now = self._now()
+        for key, surface in self.surfaces.items():
+            out = self._output_of(key)
+            if out is None or out not in self.connections.wanted:
+                continue
+            for message in surface.feedback(changed, now):
+                self.connections.sender.put(out, encode(message))
+                self.monitor.append(Heard(now, key, True, message))
+
+    def _greet_again(self) -> None:
+        if self._greetings:
+            now = self._now()
+            for out in {out for due, out in self._greetings if due <= now}:
+                self._greet(out)
+            self._greetings = [each for each in self._greetings if each[0] > now]
+
+    def _greet(self, out: str) -> None:
+        for key, surface in self.surfaces.items():
+            if self._output_of(key) == out:
+                for data in surface.controller.on_open:
+                    self.connections.sender.put(out, data)
+                surface.resync()
+
+    def resync(self) -> None:
+        """Send all lamps and faders of all controllers again."""
+        for out in self.connections.wanted:
+            self._greet(out)
+
+    def _output_of(self, key: str) -> str | None:
+        """The output that belongs to an input: of the same name, or one that the map knows."""
+        if key in self.connections.outputs:
+            return key
+        controller = self.surfaces[key].controller
+        return next((out for out in self.connections.outputs if controller.fits(out)), None)
+
+    def _want_outputs(self) -> None:
+        wanted = {self.settings.clock_port} if self.settings.clock == "send" else set()
+        for key in self.connected:
+            controller = self.surfaces[key].controller
+            speaks = any(control.feedback.message != "none" for control in controller.controls)
+            out = self._output_of(key) if speaks or controller.on_open else None
+            if out is not None:
+                wanted.add(out)
+        wanted -= set(self.settings.silent)
+        if wanted != self.connections.wanted:
+            self.connections.wanted = frozenset(wanted)
+            self.connections.look_now()
+
+    # -- emergencies -------------------------------------------------------------------------------
+    def panic(self) -> None:
+        """Nothing is held, nothing stays pressed."""
+        self.notes.panic()
+        for surface in self.surfaces.values():
+            surface.release()
+            surface.resync()
+
+    def ignore(self, key: str, yes: bool) -> None:
+        """Leave an input alone, or take it in again."""
+        ignored = set(self.settings.ignored)
+        (ignored.add if yes else ignored.discard)(key)
+        self.apply(replace(self.settings, ignored=tuple(sorted(ignored))))

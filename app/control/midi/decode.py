@@ -1,0 +1,182 @@
+"""From messages to what a hand did: relative encoders, 14-bit pairs, NRPN. GUI lane; pure.
+
+14-bit pairs and non-registered parameters after the MIDI 1.0 Detailed Specification, "Control
+Change"; the relative formats as makers document them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from app.control.midi.message import Message
+
+ControlKind = Literal[
+    "knob",
+    "knob14",
+    "relative-twos",
+    "relative-offset",
+    "relative-sign",
+    "button",
+    "toggle",
+    "pad",
+    "bend",
+    "aftertouch",
+    "pressure",
+    "program",
+    "nrpn",
+]
+KINDS: Final[tuple[ControlKind, ...]] = (
+    "knob",
+    "knob14",
+    "relative-twos",
+    "relative-offset",
+    "relative-sign",
+    "button",
+    "toggle",
+    "pad",
+    "bend",
+    "aftertouch",
+    "pressure",
+    "program",
+    "nrpn",
+)
+WORDS: Final[dict[ControlKind, str]] = {
+    "knob": "knob or fader",
+    "knob14": "fader in 14 bits",
+    "relative-twos": "endless encoder (two's complement)",
+    "relative-offset": "endless encoder (64 is rest)",
+    "relative-sign": "endless encoder (sign and magnitude)",
+    "button": "button",
+    "toggle": "button that stays down",
+    "pad": "pad with velocity",
+    "bend": "pitch bend",
+    "aftertouch": "aftertouch",
+    "pressure": "pressure of one key",
+    "program": "program change",
+    "nrpn": "parameter number (NRPN)",
+}
+
+
+def is_relative(kind: str) -> bool:
+    return kind.startswith("relative-")
+
+
+def is_pressed(kind: str) -> bool:
+    """Whether a control of the kind is struck rather than moved."""
+    return kind in ("button", "toggle", "pad", "program")
+
+
+def twos_complement(value: int) -> int:
+    """1 is one click up, 127 one down."""
+    return value if value < 64 else value - 128
+
+
+def offset_64(value: int) -> int:
+    """65 is one click up, 63 one down."""
+    return value - 64
+
+
+def sign_magnitude(value: int) -> int:
+    """1 is one click up, 65 one down: bit 6 is the sign."""
+    return -(value & 0x3F) if value & 0x40 else value
+
+
+RELATIVE: Final[dict[str, Callable[[int], int]]] = {
+    "relative-twos": twos_complement,
+    "relative-offset": offset_64,
+    "relative-sign": sign_magnitude,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """What a hand did with one control.
+
+    "move": position 0..1. "turn": clicks of an encoder, signed. "press": position is the
+    strength 0..1 (for "program" the number is in `clicks`). "release": no more.
+    """
+
+    kind: Literal["move", "turn", "press", "release"]
+    position: float = 0.0
+    clicks: int = 0
+
+
+@dataclass
+class Pair:
+    """Joins the coarse (MSB) and fine (LSB) halves of a 14-bit controller.
+
+    The value is told when the fine half comes, so that it never passes through a wrong one. A
+    controller that sends the coarse half alone is believed too, from its second message on.
+    """
+
+    coarse: int | None = None
+    waiting: bool = False
+
+    def msb(self, value: int) -> int | None:
+        alone = self.waiting
+        self.coarse, self.waiting = value, True
+        # 7 bits stretched to 14, so that 127 is the very top.
+        return (value << 7 | value) if alone else None
+
+    def lsb(self, value: int) -> int | None:
+        if self.coarse is None:
+            return None
+        self.waiting = False
+        return self.coarse << 7 | value
+
+
+@dataclass
+class Parameters:
+    """Follows the NRPN dialogue of one channel: 99/98 choose, 6/38 set, 96/97 step by one."""
+
+    msb: int | None = None
+    lsb: int | None = None
+    values: dict[int, int] = field(default_factory=dict)
+
+    def receive(self, controller: int, value: int) -> tuple[int, int] | None:
+        """(parameter 0..16383, value 0..16383) when one has been set, else None."""
+        if controller == 99:
+            self.msb = value
+        elif controller == 98:
+            self.lsb = value
+        elif controller in (100, 101):  # a registered parameter: not ours
+            self.msb = self.lsb = None
+        elif self.msb is not None and self.lsb is not None and (self.msb, self.lsb) != (127, 127):
+            number = self.msb << 7 | self.lsb
+            now = self.values.get(number, 0)
+            if controller == 6:
+                now = value << 7 | (now & 0x7F)
+            elif controller == 38:
+                now = (now & ~0x7F) | value
+            elif controller == 96:
+                now = min(now + 1, 16383)
+            elif controller == 97:
+                now = max(now - 1, 0)
+            else:
+                return None
+            self.values[number] = now
+            return number, now
+        return None
+
+
+def gesture(kind: ControlKind, message: Message) -> Gesture | None:
+    """What a message of a control of this kind means; None where it means nothing.
+
+    14-bit pairs and NRPN need memory and are joined before (`Pair`, `Parameters`).
+    """
+    value = message.value
+    if is_relative(kind):
+        clicks = RELATIVE[kind](value)
+        return Gesture("turn", clicks=clicks) if clicks else None
+    if kind == "program":
+        return Gesture("press", 1.0, value)
+    if kind == "bend":
+        # The middle is 8192, so the upper half is one step shorter; both ends are reached.
+        half = value - 8192
+        return Gesture("move", 0.5 + half / (16384 if half < 0 else 16382))
+    if kind in ("button", "toggle", "pad"):
+        down = message.kind != "note_off" and value > 0
+        return Gesture("press", value / 127) if down else Gesture("release")
+    return Gesture("move", value / (16383 if kind in ("knob14", "nrpn") else 127))

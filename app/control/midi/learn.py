@@ -1,0 +1,228 @@
+"""Learning a control: which one moves, and of what kind it is. GUI lane; pure.
+
+The kind is read off a histogram of what a control sends. Absolute controls never send one value
+twice running and pass their neighbours; encoders repeat small numbers about 0, 64 or 127; buttons
+know two values; pads know many. What one direction cannot tell (is 65 one up about 64, or one
+down in sign and magnitude?) the other direction does, so an encoder is best turned both ways.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from app.control.midi.decode import ControlKind
+from app.control.midi.message import Message
+
+Key = tuple[str, int, int]
+"""What tells controls apart: message kind, channel, number."""
+
+ENOUGH: Final = 6
+"""Messages after which a moved control is known well enough at the first pause."""
+QUIET: Final = 0.35
+"""Seconds of silence that end a movement."""
+HELD: Final = 0.9
+"""Seconds after which a button that has sent no release is one that stays down."""
+SURE: Final = 24
+"""Messages after which a control is known without waiting for a pause."""
+PATIENCE: Final = 2.0
+"""Seconds that an encoder is waited for to be turned the other way."""
+SPIN: Final = 32
+"""The most clicks that an encoder is thought to send at once."""
+FINE: Final = 32
+"""The fine half of controller n < 32 is n + 32."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A control as it was recognised. number is None for bend, aftertouch and program.
+
+    certain: False where only one direction was seen, or a button was not let go.
+    """
+
+    kind: ControlKind
+    message: str
+    channel: int
+    number: int | None
+    certain: bool = True
+
+
+def key_of(message: Message) -> Key | None:
+    """The control that a message belongs to; None for what cannot be learned."""
+    if message.kind in ("note_on", "note_off"):
+        return ("note", message.channel, message.number)
+    if message.kind in ("cc", "pressure"):
+        return (message.kind, message.channel, message.number)
+    if message.kind in ("bend", "aftertouch", "program"):
+        return (message.kind, message.channel, 0)
+    return None
+
+
+@dataclass
+class Histogram:
+    """Collects what arrives while learning, and says when it knows."""
+
+    arrived: dict[Key, list[tuple[float, Message]]] = field(default_factory=dict)
+    last: float | None = None
+
+    def add(self, message: Message, when: float) -> None:
+        """when: seconds on any clock that goes on evenly."""
+        key = key_of(message)
+        if key is not None:
+            self.arrived.setdefault(key, []).append((when, message))
+            self.last = when
+
+    def clear(self) -> None:
+        self.arrived.clear()
+        self.last = None
+
+    def conclude(self, now: float) -> Learned | None:
+        """The control that was moved, once there is enough to tell; None while there is not."""
+        if self.last is None:
+            return None
+        quiet = now - self.last
+        guess = infer([entry for entries in self.arrived.values() for entry in entries])
+        if guess is None:
+            # One click of an encoder, or one step of a knob: wait for more.
+            return None
+        if guess.kind == "program":
+            return guess
+        if guess.kind in ("button", "pad") and guess.certain:
+            return guess if quiet >= QUIET / 2 else None
+        if guess.kind in ("button", "pad", "toggle"):
+            return guess if quiet >= HELD else None
+        heard = sum(len(entries) for entries in self.arrived.values())
+        if guess.certain and heard >= SURE:
+            return guess
+        if heard < ENOUGH:
+            return guess if quiet >= PATIENCE else None
+        return guess if quiet >= (QUIET if guess.certain else PATIENCE) else None
+
+
+def infer(entries: Sequence[tuple[float, Message]]) -> Learned | None:
+    """The control that sent these messages (time in seconds, message); None if it is unclear.
+
+    Messages of several controls may be among them (a fader's touch, a pad's pressure).
+    """
+    groups: dict[Key, list[tuple[float, Message]]] = {}
+    for when, message in entries:
+        key = key_of(message)
+        if key is not None:
+            groups.setdefault(key, []).append((when, message))
+    if not groups:
+        return None
+    parameter = _nrpn(groups)
+    if parameter is not None:
+        return parameter
+    notes = {key: group for key, group in groups.items() if key[0] == "note"}
+    moved = {key: group for key, group in groups.items() if key[0] in ("cc", "bend")}
+    # A touched motor fader sends a note before it moves; a pressed pad sends pressure after it.
+    pool = moved or notes or groups
+    key = max(pool, key=lambda k: len(pool[k]))
+    kind, channel, number = key
+    if kind == "cc":
+        pair = _pair(groups, key)
+        return pair if pair is not None else _controller(channel, number, groups[key])
+    if kind == "note":
+        return _note(channel, number, groups[key])
+    if kind == "pressure":
+        return Learned("pressure", "pressure", channel, number)
+    if kind == "bend":
+        return Learned("bend", "bend", channel, None, len(groups[key]) > 1)
+    if kind == "aftertouch":
+        return Learned("aftertouch", "aftertouch", channel, None)
+    return Learned("program", "program", channel, None)
+
+
+def _nrpn(groups: dict[Key, list[tuple[float, Message]]]) -> Learned | None:
+    for channel in {key[1] for key in groups if key[0] == "cc"}:
+        halves = [groups.get(("cc", channel, half)) for half in (99, 98)]
+        data = groups.get(("cc", channel, 6)) or groups.get(("cc", channel, 38))
+        if halves[0] and halves[1] and data:
+            number = halves[0][-1][1].value << 7 | halves[1][-1][1].value
+            return Learned("nrpn", "nrpn", channel, number)
+    return None
+
+
+def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> Learned | None:
+    """Controllers n and n + 32 that speak in turn are one control."""
+    _, channel, number = key
+    if number >= 2 * FINE:
+        return None
+    coarse = number if number < FINE else number - FINE
+    high = groups.get(("cc", channel, coarse))
+    low = groups.get(("cc", channel, coarse + FINE))
+    if not high or not low or len(low) < 2:
+        return None
+    # Two knobs of a mixer may well have numbers 32 apart; a pair speaks within a few milliseconds.
+    near = sum(any(abs(t - s) <= 0.005 for s, _ in high) for t, _ in low)
+    if near * 2 < len(low):
+        return None
+    return Learned("knob14", "cc", channel, coarse)
+
+
+def _note(channel: int, number: int, group: list[tuple[float, Message]]) -> Learned:
+    on = [message.value for _, message in group if message.kind == "note_on"]
+    off = any(message.kind == "note_off" for _, message in group)
+    if any(value not in (64, 100, 127) for value in on):
+        return Learned("pad", "note", channel, number, off)
+    return _two_valued("note", channel, number, [(t, m.kind == "note_on") for t, m in group])
+
+
+def _two_valued(
+    message: str, channel: int, number: int, states: list[tuple[float, bool]]
+) -> Learned:
+    """A button, or one that stays down: its off comes with the next press, not with the release."""
+    pressed: float | None = None
+    held = []
+    for when, down in states:
+        if down:
+            pressed = when
+        elif pressed is not None:
+            held.append(when - pressed)
+            pressed = None
+    if not held:
+        # Down and nothing since, or a lone off: it stays down, unless the hand does.
+        return Learned("toggle", message, channel, number, False)
+    toggles = min(held) > HELD
+    return Learned("toggle" if toggles else "button", message, channel, number)
+
+
+def _controller(channel: int, number: int, group: list[tuple[float, Message]]) -> Learned | None:
+    values = [message.value for _, message in group]
+    known = Counter(values)
+
+    def is_(kind: ControlKind, certain: bool = True) -> Learned:
+        return Learned(kind, "cc", channel, number, certain)
+
+    if set(known) <= {0, 127} or (len(known) == 2 and 0 in known and max(known) >= 64):
+        return _two_valued("cc", channel, number, [(t, m.value > 0) for t, m in group])
+    if len(values) < 3:
+        return None
+    repeats = sum(a == b for a, b in pairwise(values))
+    leaps = sum(abs(a - b) > 48 for a, b in pairwise(values))
+    # An absolute control may stand still at an end, and then repeats nothing but that end.
+    if repeats == 0 and leaps == 0:
+        # A spun encoder may happen to repeat nothing for a while, but neither long nor far.
+        far = max(values) - min(values) > SPIN
+        return is_("knob", len(values) >= ENOUGH if far else len(values) >= 2 * ENOUGH)
+    if len(known) >= 2 * ENOUGH and leaps == 0 and repeats * 3 < len(values):
+        return is_("knob")
+    up = [v for v in known if 1 <= v <= SPIN]
+    down_twos = [v for v in known if v >= 128 - SPIN]
+    middle = [v for v in known if abs(v - 64) <= SPIN and v not in up]
+    if 0 in known and known[0] > 1:
+        return is_("knob")
+    if up and down_twos and not middle:
+        return is_("relative-twos")
+    if up and middle and not down_twos and min(middle) > 64:
+        return is_("relative-sign")
+    if middle and not up and not down_twos:
+        return is_("relative-offset", min(middle) < 64 < max(middle))
+    if (up and not middle) or (down_twos and not middle):
+        # Turned one way only: two's complement is by far the most usual.
+        return is_("relative-twos", not up)
+    return is_("knob")

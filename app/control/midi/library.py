@@ -1,0 +1,90 @@
+"""The controller maps there are: ready-made ones, and those that the performer made. GUI lane.
+
+A performer's map is kept under the name of its port and goes before a ready-made one. A map that
+is broken is left where it is, named in a sentence, and does no harm to the others.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from app.control.midi import map_file
+from app.control.midi.decode import ControlKind
+from app.control.midi.mapping import Control, ControllerMap, Keyboard, Mapping
+from app.control.parameters import Registry
+from app.session.storage import write_text
+from models.errors import SegueError
+
+READY_MADE: Final = Path(__file__).resolve().parents[3] / "resources" / "controllers"
+FOLDER: Final = "controllers"
+
+
+def blank(port: str) -> ControllerMap:
+    """For a port that no map fits: keys play, program changes recall scenes; learn the rest."""
+    kind: ControlKind = "program"
+    program = Control("program", "Program change", kind, "program", shape="button")
+    return ControllerMap(
+        name=port,
+        ports=(port,),
+        controls=(program,),
+        mappings=(Mapping("program", "scene.*.recall"),),
+        keyboard=Keyboard(),
+    )
+
+
+class Library:
+    """Maps by name. folder: the performer's; nothing is written before something is kept."""
+
+    def __init__(self, registry: Registry, folder: Path, ready_made: Path = READY_MADE) -> None:
+        self._registry = registry
+        self.folder = folder / FOLDER
+        self._ready_made = ready_made
+        self.problems: list[str] = []
+        self.ready: dict[str, ControllerMap] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the ready-made maps again; `problems` says what is wrong with which."""
+        self.problems = []
+        self.ready = {}
+        for path in sorted(self._ready_made.glob(f"*{map_file.SUFFIX}")):
+            try:
+                found = map_file.load(path, self._registry)
+            except SegueError as error:
+                self.problems.append(str(error))
+                continue
+            self.ready[found.name] = found
+
+    def offer(self, port: str) -> ControllerMap | None:
+        """The ready-made map that fits a port, if one does."""
+        return next((found for found in self.ready.values() if found.fits(port)), None)
+
+    def path_of(self, port: str) -> Path:
+        """Where the performer's map for a port is kept."""
+        slug = re.sub(r"[^a-z0-9]+", "-", port.casefold()).strip("-") or "port"
+        return self.folder / f"{slug}{map_file.SUFFIX}"
+
+    def own(self, port: str) -> ControllerMap | None:
+        """The performer's map for a port. Raises SegueError where it is broken."""
+        path = self.path_of(port)
+        return map_file.load(path, self._registry) if path.exists() else None
+
+    def keep(self, port: str, controller: ControllerMap) -> None:
+        """Remember a map for a port. Raises SegueError where the folder cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegueError(
+                f"The folder for maps could not be made ({error.strerror})."
+            ) from error
+        write_text(self.path_of(port), map_file.write(controller))
+
+    def put_aside(self, port: str) -> None:
+        """A broken map must not be written over: it may hold an evening's work."""
+        path = self.path_of(port)
+        try:
+            path.replace(path.with_suffix(".damaged"))
+        except OSError:
+            return

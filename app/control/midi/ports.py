@@ -1,0 +1,134 @@
+"""The port interface: what the rest needs of a MIDI backend, and names without numbers. Pure.
+
+A backend may be exchanged (`rtmidi_ports` is the one there is; tests bring one of their own).
+Callbacks come from the backend's threads and only put bytes into an `Inbox`.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+Receive = Callable[[Sequence[int], float], None]
+"""Told the bytes of one message and when it came (time.monotonic seconds). Any thread."""
+
+OURS: Final = "Segue"
+"""Our own clients' name: their ports are never connected to."""
+ROOM: Final = 4096
+HARD: Final = 65536
+
+
+class InputPort(Protocol):
+    def close(self) -> None: ...
+
+
+class OutputPort(Protocol):
+    def send(self, data: bytes) -> None:
+        """May raise OSError when the port is gone."""
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """Lists and opens ports. All methods may raise OSError; they are called in one thread."""
+
+    api: str
+
+    def inputs(self) -> list[str]: ...
+
+    def outputs(self) -> list[str]: ...
+
+    def open_input(self, name: str, receive: Receive) -> InputPort: ...
+
+    def open_output(self, name: str) -> OutputPort: ...
+
+    def close(self) -> None: ...
+
+
+_ALSA_NUMBERS: Final = re.compile(r"\s+\d+:\d+$")
+_A2J: Final = re.compile(r"^a2j:\s*", re.IGNORECASE)
+_BRACKETS: Final = re.compile(r"\s*\[\d+\]\s*|\s*\((?:capture|playback)\)")
+_JACK_COPY: Final = re.compile(r"-\d\d(?=:|$)")
+_WINDOWS_INDEX: Final = re.compile(r"\s+\d+$")
+
+
+def plain_name(name: str, api: str = "") -> str:
+    """A port's name without the numbers that change when a cable is plugged again.
+
+    ALSA adds client and port numbers, JACK a copy's number, the ALSA bridge of JACK brackets,
+    Windows an index. Numbers that belong to a product ("nanoKONTROL2") stay. ALSA and the bridge
+    say the client's name twice; it is kept once.
+    """
+    text = _ALSA_NUMBERS.sub("", name.strip())
+    text = _BRACKETS.sub("", _A2J.sub("", text))
+    text = _JACK_COPY.sub("", text)
+    if api == "WINDOWS_MM":
+        text = _WINDOWS_INDEX.sub("", text)
+    client, colon, port = text.partition(":")
+    port = port.strip()
+    if colon and port.casefold().startswith(client.casefold().strip()):
+        text = port
+    return " ".join(text.split())
+
+
+def keys_of(names: Sequence[str], api: str = "") -> dict[str, str]:
+    """Plain key -> full name for a list of ports; the second of two twins gets " #2"."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = plain_name(name, api)
+        key, copy = plain, 1
+        while key in found:
+            copy += 1
+            key = f"{plain} #{copy}"
+        found[key] = name
+    return found
+
+
+def is_ours(name: str) -> bool:
+    """Our own ports, and those that only lead back: nobody plays on them."""
+    low = name.casefold()
+    return low.startswith((OURS.casefold(), f"a2j:{OURS.casefold()}")) or "midi through" in low
+
+
+class Inbox:
+    """Messages on their way from a port's thread to the GUI lane. Thread-safe, bounded.
+
+    In a flood the last value of each controller is kept and the rest forgotten; notes and real
+    time messages are never dropped before `HARD` of them wait, and then `lost` says so, so that
+    everything can be released.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[Sequence[int], float]] = deque()
+        self._latest: dict[tuple[int, int], tuple[Sequence[int], float]] = {}
+        self.coalesced = 0
+        self.lost = False
+
+    def put(self, data: Sequence[int], when: float) -> bool:
+        """True when the inbox was empty, so that somebody should be woken."""
+        with self._lock:
+            empty = not self._queue and not self._latest
+            status = data[0] if len(data) else 0
+            # Controllers, pressure and bend are states: the last one says it all.
+            state = status & 0xF0 in (0xA0, 0xB0, 0xD0, 0xE0) and status < 0xF0
+            if len(self._queue) < ROOM or (not state and len(self._queue) < HARD):
+                self._queue.append((data, when))
+            elif state:
+                number = data[1] if len(data) > 2 and status & 0xF0 in (0xA0, 0xB0) else 0
+                self.coalesced += (status, number) in self._latest
+                self._latest[status, number] = (data, when)
+            else:
+                self.lost = True
+            return empty
+
+    def take(self) -> list[tuple[Sequence[int], float]]:
+        """All that waits, in order; what was coalesced comes last."""
+        with self._lock:
+            waiting = [*self._queue, *self._latest.values()]
+            self._queue.clear()
+            self._latest.clear()
+            return waiting

@@ -1,0 +1,58 @@
+"""From a control's way to a target's: range, direction, curve. GUI lane; pure, table-tested.
+
+`forward` takes a control's position 0..1 to a target's; `backward` is its inverse, for takeover
+and for what is shown on the controller. Values out of the range go to its nearer end.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+Shape = Literal["linear", "slow", "fast", "s"]
+SHAPES: Final[tuple[Shape, ...]] = ("linear", "slow", "fast", "s")
+"""slow: fine at the bottom. fast: fine at the top. s: fine at both ends."""
+
+
+def bend(shape: Shape, x: float) -> float:
+    """0..1 -> 0..1, rising."""
+    if shape == "slow":
+        return x * x
+    if shape == "fast":
+        return math.sqrt(x)
+    if shape == "s":
+        return x * x * (3.0 - 2.0 * x)
+    return x
+
+
+def unbend(shape: Shape, y: float) -> float:
+    """The inverse of `bend`."""
+    if shape == "slow":
+        return math.sqrt(y)
+    if shape == "fast":
+        return y * y
+    if shape == "s":
+        return 0.5 - math.sin(math.asin(1.0 - 2.0 * y) / 3.0)
+    return y
+
+
+def forward(
+    x: float, low: float = 0.0, high: float = 1.0, invert: bool = False, shape: Shape = "linear"
+) -> float:
+    """A control's position -> a target's."""
+    x = min(max(x, 0.0), 1.0)
+    y = bend(shape, 1.0 - x if invert else x)
+    return low + y * (high - low)
+
+
+def backward(
+    target: float,
+    low: float = 0.0,
+    high: float = 1.0,
+    invert: bool = False,
+    shape: Shape = "linear",
+) -> float:
+    """A target's position -> where the control would stand for it."""
+    y = min(max((target - low) / (high - low), 0.0), 1.0)
+    x = min(max(unbend(shape, y), 0.0), 1.0)
+    return 1.0 - x if invert else x

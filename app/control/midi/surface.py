@@ -1,0 +1,362 @@
+"""One connected controller: its messages move parameters, their values light its lamps.
+
+GUI lane; pure but for the registry. Moves are collected and applied together (`flush`), so that in
+a flood each target is set once; presses act at once and in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.control.midi import feedback as back
+from app.control.midi import takeover
+from app.control.midi.decode import Gesture, Pair, Parameters, gesture, is_pressed, is_relative
+from app.control.midi.mapping import SHIFT, Control, ControllerMap, Mapping, action_for
+from app.control.midi.message import Message
+from app.control.midi.shaping import backward, forward
+from app.control.midi.takeover import Takeover
+from app.control.parameters import Registry
+
+SOURCE: Final = "midi"
+MOST_PRESSES: Final = 16
+"""Presses of one control that count within one drain; a flood of more is noise."""
+
+
+@dataclass
+class _Memory:
+    """What a mapping remembers. aim: where the hand meant the value to be; seen: what became of it
+    (a choice or a limit may have rounded it)."""
+
+    takeover: Takeover = field(default_factory=Takeover)
+    aim: float = 0.0
+    seen: float | None = None
+    side: bool | None = None
+
+
+@dataclass
+class Activity:
+    """For the drawing: when a control was last moved, and to where (0..1)."""
+
+    when: float = -1e9
+    position: float = 0.0
+
+
+@dataclass
+class Surface:
+    """key: the port's plain name. lamp: tells 0, 0.5 or 1 for a trigger's light."""
+
+    key: str
+    controller: ControllerMap
+    registry: Registry
+    lamp: Callable[[str], float] = lambda name: 0.0
+    shifted: bool = False
+    activity: dict[str, Activity] = field(default_factory=dict)
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        self._memory: dict[tuple[str, str, str], _Memory] = {}
+        self._echo: dict[str, back.Echo] = {}
+        self._build()
+
+    def use(self, controller: ControllerMap) -> None:
+        """Another map, or the same with other mappings; what stays keeps its memory."""
+        self.release()
+        self.controller = controller
+        self._build()
+
+    def _build(self) -> None:
+        self._index: dict[tuple[str, int, int], list[Control]] = {}
+        self._fine: dict[tuple[int, int], list[Control]] = {}
+        self._pairs: dict[str, Pair] = {}
+        self._parameters: dict[int, Parameters] = {}
+        self._moves: dict[Mapping, list[float]] = {}
+        self._turns: dict[Mapping, int] = {}
+        self._presses: dict[str, int] = {}
+        self._gates: dict[Mapping, None] = {}
+        self._later: set[str] = set()
+        self._has_nrpn = False
+        for control in self.controller.controls:
+            place = (control.message, control.channel or 0, control.number or 0)
+            self._index.setdefault(place, []).append(control)
+            if control.kind == "knob14":
+                fine = (control.channel or 0, (control.number or 0) + 32)
+                self._fine.setdefault(fine, []).append(control)
+            self._has_nrpn = self._has_nrpn or control.kind == "nrpn"
+        self._by_control: dict[str, list[Mapping]] = {}
+        self._by_target: dict[str, set[str]] = {}
+        for mapping in self.controller.mappings:
+            self._by_control.setdefault(mapping.control, []).append(mapping)
+            self._by_target.setdefault(mapping.target, set()).add(mapping.control)
+
+    # -- from the hand -------------------------------------------------------------------------
+    def receive(self, message: Message, now: float) -> bool:
+        """True when a control of the map sent it (mapped or not)."""
+        found = False
+        for control, meant in self._gestures(message):
+            found = True
+            if meant is not None:
+                self._act(control, meant, now)
+        return found
+
+    def _gestures(self, message: Message) -> Iterable[tuple[Control, Gesture | None]]:
+        kind = "note" if message.kind in ("note_on", "note_off") else message.kind
+        if kind == "cc":
+            if self._has_nrpn and (done := self._nrpn(message)) is not None:
+                number, value = done
+                for control in self._find("nrpn", message.channel, number):
+                    yield control, Gesture("move", value / 16383)
+                return
+            for control in self._at(self._fine, message.channel, message.number):
+                joined = self._pair(control, message.channel).lsb(message.value)
+                yield control, None if joined is None else Gesture("move", joined / 16383)
+        for control in self._find(kind, message.channel, message.number):
+            if control.kind == "knob14":
+                joined = self._pair(control, message.channel).msb(message.value)
+                yield control, None if joined is None else Gesture("move", joined / 16383)
+            else:
+                yield control, gesture(control.kind, message)
+
+    def _find(self, kind: str, channel: int, number: int) -> list[Control]:
+        exact = self._index.get((kind, channel, number), [])
+        return exact or self._index.get((kind, 0, number), [])
+
+    @staticmethod
+    def _at(
+        table: dict[tuple[int, int], list[Control]], channel: int, number: int
+    ) -> list[Control]:
+        return table.get((channel, number)) or table.get((0, number), [])
+
+    def _pair(self, control: Control, channel: int) -> Pair:
+        # A control on any channel must not join halves of two channels.
+        return self._pairs.setdefault(f"{control.id}/{channel}", Pair())
+
+    def _nrpn(self, message: Message) -> tuple[int, int] | None:
+        followed = self._parameters.setdefault(message.channel, Parameters())
+        return followed.receive(message.number, message.value)
+
+    def _act(self, control: Control, meant: Gesture, now: float) -> None:
+        echo = self._echo.setdefault(control.id, back.Echo())
+        if meant.kind == "move" and control.motor and echo.is_motor(meant.position, now):
+            return
+        active = self.activity.setdefault(control.id, Activity())
+        active.when = now
+        if meant.kind != "turn":
+            active.position = meant.position
+        if meant.kind == "move":
+            echo.hand(now)
+        if meant.kind == "press":
+            self._presses[control.id] = self._presses.get(control.id, 0) + 1
+            if self._presses[control.id] > MOST_PRESSES:
+                self.refused += 1
+                return
+        for mapping in self._active(control.id):
+            if meant.kind == "move":
+                self._moves.setdefault(mapping, []).append(meant.position)
+            elif meant.kind == "turn":
+                self._turns[mapping] = self._turns.get(mapping, 0) + meant.clicks
+            else:
+                self._apply_moves()
+                self._strike(mapping, control, meant)
+        if meant.kind == "release":
+            # Also what was gated on a layer that has been left since.
+            for mapping in [gate for gate in self._gates if gate.control == control.id]:
+                self._let_go(mapping)
+            if control.kind == "toggle":
+                self._switch_off(control)
+
+    def _active(self, control: str) -> list[Mapping]:
+        layer = "shift" if self.shifted else "base"
+        return [
+            mapping
+            for mapping in self._by_control.get(control, ())
+            if mapping.target == SHIFT or mapping.layer in (layer, "any")
+        ]
+
+    def flush(self) -> None:
+        """Apply what has been collected; the end of a drain."""
+        self._apply_moves()
+        self._presses.clear()
+
+    def _apply_moves(self) -> None:
+        if not self._moves and not self._turns:
+            return
+        moves, self._moves = self._moves, {}
+        turns, self._turns = self._turns, {}
+        with self.registry.batch():
+            for mapping, path in moves.items():
+                self._move(mapping, path)
+            for mapping, clicks in turns.items():
+                self._turn(mapping, clicks)
+
+    def _remember(self, mapping: Mapping) -> _Memory:
+        return self._memory.setdefault((mapping.control, mapping.target, mapping.layer), _Memory())
+
+    def _place(self, mapping: Mapping) -> float:
+        """Where the control would have to stand for the target's value."""
+        unit = self.registry.get_unit(mapping.target)
+        return backward(unit, mapping.low, mapping.high, mapping.invert, mapping.shape)
+
+    def _put(self, mapping: Mapping, position: float) -> None:
+        unit = forward(position, mapping.low, mapping.high, mapping.invert, mapping.shape)
+        self.registry.set_unit(mapping.target, unit, SOURCE)
+
+    def _move(self, mapping: Mapping, path: list[float]) -> None:
+        """The value is set once, but the whole path counts: it may have passed the value."""
+        position = path[-1]
+        if mapping.target not in self.registry:
+            return
+        memory = self._remember(mapping)
+        parameter = self.registry[mapping.target]
+        if parameter.kind in ("trigger", "switch"):
+            # The middle is a fence with some width, so that a trembling hand fires once.
+            before = memory.side
+            if before is None or abs(position - 0.5) > 0.04:
+                memory.side = position >= 0.5
+            if memory.side == before or (before is None and mapping.takeover != "jump"):
+                return
+            if parameter.kind == "switch":
+                self._put(mapping, 1.0 if memory.side else 0.0)
+            elif memory.side != mapping.invert and before is not None:
+                self.registry.trigger(mapping.target, SOURCE)
+            return
+        value = self._place(mapping)
+        if memory.seen is not None and abs(value - memory.seen) <= takeover.SAME:
+            value = memory.aim
+        new = None
+        for knob in path:
+            memory.takeover, moved = takeover.move(mapping.takeover, memory.takeover, knob, value)
+            if moved is not None:
+                value = new = moved
+        if new is not None:
+            self._put(mapping, new)
+            memory.aim, memory.seen = new, self._place(mapping)
+
+    def _turn(self, mapping: Mapping, clicks: int) -> None:
+        if mapping.target not in self.registry:
+            return
+        parameter = self.registry[mapping.target]
+        if parameter.kind != "continuous":
+            signed = -clicks if mapping.invert else clicks
+            if parameter.kind == "choice" or signed > 0 or parameter.kind == "switch":
+                self.registry.nudge(mapping.target, signed, SOURCE)
+            return
+        self._put(mapping, self._place(mapping) + clicks * mapping.step)
+
+    def _strike(self, mapping: Mapping, control: Control, meant: Gesture) -> None:
+        if mapping.target == SHIFT:
+            if mapping.action == "toggle":
+                self._shift(not self.shifted if meant.kind == "press" else self.shifted)
+            else:
+                self._shift(meant.kind == "press")
+            return
+        name = mapping.target
+        if control.kind == "program":
+            name = name.replace("*", str(meant.clicks + 1))
+        if name not in self.registry:
+            return
+        action = action_for(mapping, control.kind, self.registry[name])
+        if meant.kind == "release":
+            return
+        strength = meant.position if control.kind == "pad" else 1.0
+        if action == "gate":
+            self._put(mapping, strength)
+            if control.kind != "toggle":  # which stays as it is when the cable slips
+                self._gates[mapping] = None
+        elif self.registry[name].kind == "trigger":
+            self.registry.trigger(name, SOURCE, strength)
+        elif action == "toggle":
+            if self.registry[name].kind == "switch":
+                self.registry.toggle(name, SOURCE)
+            else:
+                self._put(mapping, 0.0 if self._place(mapping) > 0.5 else 1.0)
+        elif action in ("next", "previous"):
+            self.registry.nudge(name, 1.0 if action == "next" else -1.0, SOURCE)
+        elif mapping.value is not None:
+            self.registry.set(name, mapping.value, SOURCE)
+        elif control.kind == "program":
+            self.registry.set_unit(name, meant.clicks / 127, SOURCE)
+        else:
+            self._put(mapping, strength)
+
+    def _let_go(self, mapping: Mapping) -> None:
+        self._gates.pop(mapping, None)
+        self._put(mapping, 0.0)
+
+    def _switch_off(self, control: Control) -> None:
+        for mapping in self._active(control.id):
+            if mapping.target in self.registry:
+                action = action_for(mapping, control.kind, self.registry[mapping.target])
+                if action == "gate":
+                    self._put(mapping, 0.0)
+
+    def _shift(self, on: bool) -> None:
+        if on == self.shifted:
+            return
+        self.shifted = on
+        # Knobs stand where the other layer left them.
+        for memory in self._memory.values():
+            memory.takeover = memory.takeover.released()
+            memory.side = None
+        self._later.update(control.id for control in self.controller.controls)
+
+    def release(self) -> None:
+        """Unplugged or panic: nothing stays pressed, no place of a knob is believed any more."""
+        self._apply_moves()
+        for mapping in list(self._gates):
+            self._let_go(mapping)
+        self._shift(False)
+        for memory in self._memory.values():
+            memory.takeover = memory.takeover.released()
+            memory.side = None
+        self._pairs.clear()
+        self._parameters.clear()
+
+    # -- to the device -------------------------------------------------------------------------
+    def resync(self) -> None:
+        """The device knows nothing: tell it everything at the next `feedback`."""
+        for echo in self._echo.values():
+            echo.forget()
+        self._later.update(control.id for control in self.controller.controls)
+
+    def feedback(self, changed: Iterable[str], now: float) -> list[Message]:
+        """Messages for what changed since the last call, by names of targets."""
+        due = self._later
+        for name in changed:
+            due |= self._by_target.get(name, set())
+        self._later = set()
+        found: list[Message] = []
+        if not due:
+            return found
+        for control in self.controller.controls:
+            if control.id not in due or control.feedback.message == "none":
+                continue
+            echo = self._echo.setdefault(control.id, back.Echo())
+            absolute = not is_relative(control.kind) and not is_pressed(control.kind)
+            if absolute and not echo.resting(now):
+                self._later.add(control.id)
+                continue
+            position, lamp = self._shows(control)
+            message = back.message_for(control.feedback, position, lamp)
+            if message is not None and echo.tell(message, position, now):
+                found.append(message)
+        return found
+
+    def _shows(self, control: Control) -> tuple[float, float]:
+        """(position, lamp) that the control should show."""
+        for mapping in self._active(control.id):
+            if mapping.target == SHIFT:
+                return float(self.shifted), float(self.shifted)
+            if mapping.target not in self.registry or not self.registry.available(mapping.target):
+                continue
+            parameter = self.registry[mapping.target]
+            if parameter.kind == "trigger":
+                lamp = self.lamp(mapping.target)
+                return lamp, lamp
+            if mapping.action == "set" and mapping.value is not None:
+                same = float(self.registry.get(mapping.target) == mapping.value)
+                return same, same
+            position = self._place(mapping)
+            return position, 1.0 if position > 0.5 else 0.0
+        return 0.0, 0.0

@@ -1,0 +1,385 @@
+"""The parameter registry: one name for everything that can be moved or triggered.
+
+Window, MIDI, OSC, keyboard, performance files and undo are equal hands on the values kept here.
+GUI lane only (a MIDI or OSC thread hands its changes over first); pure logic, no Qt, no torch.
+
+A value is a float (continuous), a bool (switch), a str (choice) or None: *auto*, the model's own
+choice, where the parameter allows it. Every parameter `x` that has an auto position comes with a
+switch `x.auto`, so that a button can hold it. Triggers carry no value, only a strength 0..1.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from models.errors import SegueError
+
+Value = float | bool | str | None
+Kind = Literal["continuous", "switch", "trigger", "choice"]
+Curve = Literal["linear", "logarithmic", "taper"]
+Listener = Callable[["Change"], None]
+
+TAPER_EXPONENT: Final = 0.5
+"""A fader in dB spends half of its way on the loudest three tenths of the range, as mixers do."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter is; its current value lives in the registry.
+
+    `low`, `high`, `default` in `unit`; `step` and `fine` are one arrow key without and with shift.
+    `default` None means auto. `choices` only for kind "choice". `group` is a heading for listings.
+    """
+
+    name: str
+    label: str
+    kind: Kind = "continuous"
+    low: float = 0.0
+    high: float = 1.0
+    default: Value = 0.0
+    curve: Curve = "linear"
+    unit: str = ""
+    step: float = 0.05
+    fine: float = 0.01
+    decimals: int = 2
+    choices: tuple[str, ...] = ()
+    auto: bool = False
+    group: str = ""
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind == "continuous" and not self.low < self.high:
+            raise SegueError(f"Parameter '{self.name}' needs low < high.")
+        if self.curve == "logarithmic" and self.low <= 0:
+            raise SegueError(f"Parameter '{self.name}' needs low > 0 for a logarithmic curve.")
+        if self.kind == "choice" and not self.choices:
+            raise SegueError(f"Parameter '{self.name}' needs choices.")
+
+    def to_unit(self, value: Value) -> float:
+        """Value -> position 0..1 along the curve; auto reads as the middle of the way."""
+        if self.kind == "trigger":
+            return 0.0
+        if self.kind == "switch":
+            return 1.0 if value else 0.0
+        if self.kind == "choice":
+            if value is None or len(self.choices) == 1:
+                return 0.0
+            return self.choices.index(str(value)) / (len(self.choices) - 1)
+        if value is None:
+            return 0.5
+        x = min(max(float(value), self.low), self.high)
+        if self.curve == "logarithmic":
+            return math.log(x / self.low) / math.log(self.high / self.low)
+        u = (x - self.low) / (self.high - self.low)
+        return float(u ** (1.0 / TAPER_EXPONENT)) if self.curve == "taper" else u
+
+    def from_unit(self, position: float) -> Value:
+        """Position 0..1 -> value, the inverse of `to_unit`; clamps."""
+        if not math.isfinite(position):
+            raise SegueError(f"'{self.name}' needs a finite position between 0 and 1.")
+        u = min(max(position, 0.0), 1.0)
+        if self.kind == "switch":
+            return u >= 0.5
+        if self.kind == "choice":
+            return self.choices[round(u * (len(self.choices) - 1))]
+        if self.kind == "trigger":
+            return None
+        if self.curve == "logarithmic":
+            return self.low * (self.high / self.low) ** u
+        if self.curve == "taper":
+            u = u**TAPER_EXPONENT
+        return self.low + u * (self.high - self.low)
+
+    def accept(self, value: Value) -> Value:
+        """The value as it would be stored: right type, inside the range. Raises SegueError."""
+        if value is None:
+            if not self.auto:
+                raise SegueError(f"'{self.name}' has no auto position; give it a value.")
+            return None
+        if self.kind == "switch":
+            return _number(self.name, value) >= 0.5
+        if self.kind == "choice":
+            if isinstance(value, str):
+                if value not in self.choices:
+                    known = ", ".join(self.choices[:12])
+                    raise SegueError(f"'{value}' is no choice of '{self.name}'; known: {known}.")
+                return value
+            index = round(_number(self.name, value))
+            return self.choices[min(max(index, 0), len(self.choices) - 1)]
+        return min(max(_number(self.name, value), self.low), self.high)
+
+    def text(self, value: Value) -> str:
+        """The value as the window writes it."""
+        if value is None:
+            return "auto"
+        if self.kind == "switch":
+            return "on" if value else "off"
+        if self.kind == "choice":
+            return str(value)
+        if self.kind == "trigger":
+            return ""
+        number = float(value)
+        if self.unit == "%":
+            return f"{number * 100:.0f} %"
+        if self.unit == "dB" and number <= self.low:
+            return "off"
+        body = f"{number:.{self.decimals}f}"
+        return f"{body} {self.unit}" if self.unit else body
+
+
+def _number(name: str, value: Value) -> float:
+    if isinstance(value, str) or value is None:
+        raise SegueError(f"'{name}' needs a number, not '{value}'.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise SegueError(f"'{name}' needs a finite number.")
+    return number
+
+
+@dataclass(frozen=True)
+class Change:
+    """What listeners are told. `value` is a strength 0..1 for a trigger. `source` is the hand."""
+
+    name: str
+    value: Value
+    source: str
+
+
+@dataclass
+class _Entry:
+    parameter: Parameter
+    value: Value
+    manual: Value  # where the parameter was before it went to auto
+    available: bool = True
+
+
+class Registry:
+    """Parameters by name, their values, and who listens. Not thread-safe: GUI lane only."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._listeners: dict[str | None, list[Listener]] = {}
+        self._batch: dict[str, Change] | None = None
+        self.error: Callable[[str, Exception], None] | None = None
+        """Told when a listener raises, so that one broken hand does not stop the others."""
+
+    # -- what there is -------------------------------------------------------------------------
+    def add(self, parameter: Parameter) -> None:
+        """Register a parameter (and its `.auto` switch). Raises where the name is taken."""
+        if parameter.name in self._entries:
+            raise SegueError(f"Parameter '{parameter.name}' is registered twice.")
+        manual = parameter.default
+        if manual is None and parameter.kind == "continuous":
+            manual = parameter.from_unit(0.5)
+        elif manual is None and parameter.kind == "choice":
+            manual = parameter.choices[0]
+        self._entries[parameter.name] = _Entry(parameter, parameter.default, manual)
+        if parameter.auto:
+            switch = Parameter(
+                f"{parameter.name}.auto",
+                f"{parameter.label} auto",
+                "switch",
+                default=parameter.default is None,
+                group=parameter.group,
+                help=f"On: the model chooses the {parameter.label.lower()}.",
+            )
+            self._entries[switch.name] = _Entry(switch, switch.default, False)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._entry(name).parameter
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return (entry.parameter for entry in list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def names(self, pattern: str = "*", *, available_only: bool = False) -> list[str]:
+        """Names that match a shell pattern such as "prompt.*.weight", in order of registration."""
+        return [
+            name
+            for name, entry in self._entries.items()
+            if fnmatch.fnmatchcase(name, pattern) and (entry.available or not available_only)
+        ]
+
+    def available(self, name: str) -> bool:
+        """Whether the parameter acts now: the engine has it, the prompt strip is there."""
+        return self._entry(name).available
+
+    def set_available(self, name: str, available: bool) -> None:
+        """A parameter that is not available keeps its name and mappings but ignores hands."""
+        entry = self._entry(name)
+        twin = self._entries.get(f"{name}.auto")
+        if entry.available == available:
+            return
+        entry.available = available
+        if twin is not None:
+            twin.available = available
+        self._tell(Change(name, entry.value, "availability"))
+
+    def _entry(self, name: str) -> _Entry:
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise SegueError(f"There is no parameter '{name}'; see the list of names.") from None
+
+    # -- values --------------------------------------------------------------------------------
+    def get(self, name: str) -> Value:
+        """The value in the parameter's own unit; None is auto."""
+        return self._entry(name).value
+
+    def number(self, name: str) -> float:
+        """A continuous value that is never auto, for arithmetic (the manual value when auto)."""
+        entry = self._entry(name)
+        value = entry.manual if entry.value is None else entry.value
+        return _number(name, value)
+
+    def get_unit(self, name: str) -> float:
+        """Position 0..1; at auto, where the hand left it."""
+        entry = self._entry(name)
+        value = entry.manual if entry.value is None else entry.value
+        return entry.parameter.to_unit(value)
+
+    def set(self, name: str, value: Value, source: str = "window") -> bool:
+        """Set a value; True when it changed. Raises SegueError for what cannot be a value."""
+        entry = self._entry(name)
+        parameter = entry.parameter
+        if parameter.kind == "trigger":
+            return self.trigger(name, source)
+        new = parameter.accept(value)
+        if not entry.available:
+            return False
+        owner = self._auto_owner(name)
+        if owner is not None:
+            target = self._entries[owner]
+            return self.set(owner, None if new else target.manual, source)
+        if new == entry.value and type(new) is type(entry.value):
+            return False
+        was_auto = entry.value is None
+        entry.value = new
+        if new is not None:
+            entry.manual = new
+        self._tell(Change(name, new, source))
+        if parameter.auto and was_auto != (new is None):
+            twin = self._entries[f"{name}.auto"]
+            twin.value = new is None
+            self._tell(Change(f"{name}.auto", twin.value, source))
+        return True
+
+    def set_unit(self, name: str, position: float, source: str = "window") -> bool:
+        """Set by position 0..1 along the curve; a trigger fires when the position is not 0."""
+        entry = self._entry(name)
+        if entry.parameter.kind == "trigger":
+            return position > 0 and self.trigger(name, source, min(position, 1.0))
+        return self.set(name, entry.parameter.from_unit(position), source)
+
+    def nudge(self, name: str, steps: float, source: str = "window", *, fine: bool = False) -> bool:
+        """Move by a number of steps: arrow keys, wheel, relative encoders. Leaves auto."""
+        entry = self._entry(name)
+        parameter = entry.parameter
+        if parameter.kind == "choice":
+            current = entry.manual if entry.value is None else entry.value
+            index = parameter.choices.index(str(current)) + round(steps)
+            return self.set(name, parameter.choices[index % len(parameter.choices)], source)
+        if parameter.kind == "switch":
+            return self.set(name, steps > 0, source)
+        if parameter.kind == "trigger":
+            return self.trigger(name, source)
+        by = steps * (parameter.fine if fine else parameter.step)
+        if parameter.curve == "linear":
+            return self.set(name, self.number(name) + by, source)
+        span = parameter.high - parameter.low
+        return self.set_unit(name, self.get_unit(name) + by / span, source)
+
+    def toggle(self, name: str, source: str = "window") -> bool:
+        """Flip a switch."""
+        return self.set(name, not self._entry(name).value, source)
+
+    def reset(self, name: str, source: str = "window") -> bool:
+        """Back to the default."""
+        return self.set(name, self._entry(name).parameter.default, source)
+
+    def trigger(self, name: str, source: str = "window", strength: float = 1.0) -> bool:
+        """Fire a trigger; True when it is available and somebody was told."""
+        entry = self._entry(name)
+        if entry.parameter.kind != "trigger":
+            raise SegueError(f"'{name}' is no trigger; set its value.")
+        if not entry.available:
+            return False
+        self._send(Change(name, strength, source))
+        return True
+
+    def values(self, pattern: str = "*") -> dict[str, Value]:
+        """All values (no triggers, no `.auto` twins) whose names match."""
+        return {
+            name: entry.value
+            for name, entry in self._entries.items()
+            if entry.parameter.kind != "trigger"
+            and self._auto_owner(name) is None
+            and fnmatch.fnmatchcase(name, pattern)
+        }
+
+    def restore(self, name: str, value: Value, source: str) -> None:
+        """Set even where not available: sessions keep what the present engine cannot do."""
+        entry = self._entry(name)
+        available, entry.available = entry.available, True
+        try:
+            self.set(name, value, source)
+        finally:
+            entry.available = available
+
+    def _auto_owner(self, name: str) -> str | None:
+        owner, dot, last = name.rpartition(".")
+        if dot and last == "auto" and owner in self._entries:
+            return owner
+        return None
+
+    # -- listeners -----------------------------------------------------------------------------
+    def subscribe(self, listener: Listener, name: str | None = None) -> Callable[[], None]:
+        """Tell `listener` of every change (or of one name's); returns what unsubscribes it."""
+        bucket = self._listeners.setdefault(name, [])
+        bucket.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in bucket:
+                bucket.remove(listener)
+
+        return unsubscribe
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Within it listeners are not told; at its end each changed name is told once."""
+        if self._batch is not None:
+            yield
+            return
+        self._batch = {}
+        try:
+            yield
+        finally:
+            changes, self._batch = self._batch, None
+            for change in changes.values():
+                self._send(change)
+
+    def _tell(self, change: Change) -> None:
+        if self._batch is not None:
+            self._batch.pop(change.name, None)
+            self._batch[change.name] = change
+        else:
+            self._send(change)
+
+    def _send(self, change: Change) -> None:
+        for listener in (*self._listeners.get(change.name, ()), *self._listeners.get(None, ())):
+            try:
+                listener(change)
+            except Exception as error:
+                if self.error is None:
+                    raise
+                self.error(change.name, error)

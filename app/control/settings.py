@@ -1,0 +1,112 @@
+"""What is remembered about control surfaces: ports, maps, clock, OSC. GUI lane; pure.
+
+Nothing here listens to a network: OSC is on the loopback interface unless a host is named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from app.session.storage import write_text
+from models.errors import SegueError
+
+FILE: Final = "control.json"
+CLOCKS: Final = ("off", "follow", "send")
+OSC_PORT: Final = 9010
+"""Not 9000 and 9001, which half of all programs use."""
+
+ClockMode = Literal["off", "follow", "send"]
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """api: "auto" or one of `rtmidi_ports.APIS`. ignored: inputs that are left alone (plain names).
+    silent: outputs that nothing is sent to, no lamps and no clock.
+
+    maps: port -> name of the map it uses ("" for none of the ready-made ones). clock: "follow" the
+    clock of `clock_port` ("" is any), or "send" to it. osc_host: the interface to listen on.
+    """
+
+    api: str = "auto"
+    ignored: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    maps: dict[str, str] = field(default_factory=dict)
+    clock: ClockMode = "off"
+    clock_port: str = ""
+    osc: bool = True
+    osc_host: str = "127.0.0.1"
+    osc_port: int = OSC_PORT
+
+    def __post_init__(self) -> None:
+        if self.clock not in CLOCKS:
+            raise SegueError(f"The clock is '{self.clock}'; choose off, follow or send.")
+        if not 1 <= self.osc_port <= 65535:
+            raise SegueError(f"{self.osc_port} is no port for OSC; give one from 1 to 65535.")
+        try:
+            ipaddress.ip_address(self.osc_host)
+        except ValueError:
+            raise SegueError(
+                f"'{self.osc_host}' is no address to listen on; give one such as 127.0.0.1, or "
+                "that of the network card that OSC may come from."
+            ) from None
+
+    @property
+    def osc_is_local(self) -> bool:
+        return ipaddress.ip_address(self.osc_host).is_loopback
+
+    def with_map(self, port: str, name: str) -> ControlSettings:
+        return replace(self, maps={**self.maps, port: name})
+
+
+def load(folder: Path) -> ControlSettings:
+    """The settings of a folder; the defaults where there is no file. SegueError for a bad one."""
+    path = folder / FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ControlSettings()
+    except (OSError, ValueError, RecursionError) as error:
+        raise SegueError(
+            f"The settings of control surfaces ('{FILE}') could not be read ({error}); "
+            "the defaults are used."
+        ) from error
+    return _read(data)
+
+
+def _read(data: Any) -> ControlSettings:
+    damaged = SegueError(f"The settings in '{FILE}' are damaged; the defaults are used.")
+    if not isinstance(data, dict):
+        raise damaged
+    known = {each.name for each in fields(ControlSettings)}
+    given = {name: value for name, value in data.items() if name in known}
+    want: dict[str, type] = {"api": str, "clock_port": str, "osc_host": str, "clock": str}
+    for name, value in given.items():
+        if name in want and not isinstance(value, want[name]):
+            raise damaged
+        if name == "osc" and not isinstance(value, bool):
+            raise damaged
+        if name == "osc_port" and (isinstance(value, bool) or not isinstance(value, int)):
+            raise damaged
+    ignored, silent = given.get("ignored", []), given.get("silent", [])
+    maps = given.get("maps", {})
+    if not isinstance(ignored, list) or not isinstance(silent, list) or not isinstance(maps, dict):
+        raise damaged
+    if not all(isinstance(text, str) for text in (*ignored, *silent, *maps, *maps.values())):
+        raise damaged
+    lists = {"ignored": tuple(ignored), "silent": tuple(silent), "maps": dict(maps)}
+    return ControlSettings(**{**given, **lists})
+
+
+def save(folder: Path, settings: ControlSettings) -> None:
+    """Raises SegueError where the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegueError(
+            f"The folder for settings could not be made ({error.strerror})."
+        ) from error
+    write_text(folder / FILE, json.dumps(asdict(settings), indent=1) + "\n")

@@ -1,0 +1,445 @@
+"""Keeps the plan filled, and changes it when the performer changes something. Inference lane.
+
+No Qt and no torch: `app.worker` calls `step` from its thread, over and over. Each step renders at
+most one block. A change goes back to a boundary that can still be rewritten (`app.plan.Plan`),
+renders from there, and `splice.PlanWriter` joins it in; what was planned behind plays on if the
+engine stalls. A block that cannot be used is never heard: the stream goes back and tries again,
+more drastically with each failure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from app.audio import splice
+from app.audio.ring import PlanRing
+from app.audio.splice import PlanWriter, Written
+from app.plan import Plan, Planned, Target, bar_after, commit_point, deadline, loop_length
+from app.plan_moments import Moment, Moments
+from app.plan_types import BlockReport, Listener, Loop, Mark, Task, Wanted, WorkerSettings
+from app.plan_watch import BlockWatch, Delays, Recovery, Remedy, RenderTimes
+from app.recording.performance import PerformanceLog
+from models.controls import Controls
+from models.engine import Audio, Engine, Stream
+from models.errors import SegueError
+from models.prompts import Prompt
+
+IDLE: Final = 0
+WORKED: Final = 1
+
+
+class Planner:
+    """See the module. One stream, one ring; not safe to call from two threads at once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ring: PlanRing,
+        settings: WorkerSettings | None = None,
+        *,
+        seed: int = 0,
+        listener: Listener | None = None,
+        performance: PerformanceLog | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.engine, self.info = engine, engine.info
+        self.settings = settings or WorkerSettings()
+        self.ring = ring
+        self.listener = listener or Listener()
+        self.performance = performance or PerformanceLog()
+        self.clock = clock
+        self.rate = self.info.sample_rate
+        self.seed = seed
+        self.stream: Stream = engine.start(seed)
+        self.performance.begin(self.info.name, seed, ring.end)
+        self.writer = PlanWriter(ring, self._frames(self.settings.fade_ms))
+        self.margin = self.writer.margin
+        self.plan = Plan(head=ring.end)
+        self.moments = Moments(round(self.settings.moments_mb * 1e6))
+        self.watch = BlockWatch(self.info)
+        self.recovery = Recovery()
+        self.times = RenderTimes(self.info.block_seconds)
+        self.delays = Delays()
+        self.latency = 0.0
+        self.still = True
+        """The reader stands still and is silent: even its next frame may be rewritten."""
+        self._now = Wanted(Controls())
+        self._works = Controls()
+        self._later: Wanted | None = None
+        self._task: Task | None = None
+        self._loop: Loop | None = None
+        self._follows = False
+        self._unwritten: tuple[Planned, Audio, Task | None, int] | None = None
+        self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
+        self.wait_until = 0.0
+
+    def _frames(self, milliseconds: float) -> int:
+        return round(milliseconds * self.rate / 1000)
+
+    # What the performer asks for.
+
+    def want(
+        self,
+        controls: Controls,
+        prompts: Sequence[Prompt] = (),
+        mark: str = "",
+        at: int | None = None,
+        turned_at: float | None = None,
+    ) -> None:
+        """These controls from `at` on, or as soon as possible. turned_at: by `clock`."""
+        turned = self.clock() if turned_at is None else turned_at
+        wanted = Wanted(controls, tuple(prompts), mark, at, turned)
+        if at is not None and at > self._commit():
+            self._later = wanted
+            if at < self.plan.head:
+                self._bring_in()
+            return
+        same = controls == self._now.controls
+        self._now = wanted
+        if same or not self.ring.depth:
+            if mark:
+                self.listener.mark(Mark(self.plan.head, "controls", mark))
+            return
+        earlier = self._task
+        if earlier is None:
+            self._task = Task("controls", turned, text=mark)
+        elif earlier.kind == "controls":  # newest wins, and the first one's delay is measured
+            self._task = Task("controls", earlier.turned_at, text=mark or earlier.text)
+
+    def clear(self) -> None:
+        """Fade what plays, forget, start afresh."""
+        self._loop = None
+        self._task = Task("clear", self.clock())
+
+    def moment_at(self, position: int) -> Moment | None:
+        """The moment of what is heard at a position; the nearest before it that is still known."""
+        planned = self.plan.at(position)
+        if planned is not None:
+            skip = planned.skip + position - planned.position
+            return Moment(position, planned.moment, skip, self.info.name)
+        moment = self.moments.at(position)
+        if moment is None:
+            return None
+        ahead = max(0, position - moment.position) + moment.skip
+        if ahead >= self.info.block_frames:
+            return moment  # the past is thinned there
+        return replace(moment, position=position, skip=ahead)
+
+    def go_to(self, position: int) -> bool:
+        """Go on from what was heard at a position; False where nothing is known of it."""
+        moment = self.moment_at(position)
+        if moment is not None:
+            self.go_to_moment(moment)
+        return moment is not None
+
+    def go_to_moment(self, moment: Moment) -> None:
+        """Go on from a moment of this engine."""
+        self._loop = None
+        self._task = Task("moment", self.clock(), moment.snapshot, moment.skip, moment.position)
+
+    def hold(self, on: bool) -> None:
+        """Let the last bars go round, under whatever controls; or go on from there."""
+        if not on:
+            self._loop = None
+            return
+        planned = self.plan.at(self.ring.read)
+        score = (planned.payload if planned is not None else None) or {}
+        bpm = self._now.controls.bpm or score.get("bpm")
+        self._loop = Loop(loop_length(bpm, int(score.get("beats_per_bar", 4)), self.rate))
+        self._task = Task("hold", self.clock())
+
+    @property
+    def holding(self) -> bool:
+        return self._loop is not None
+
+    def next_bar(self) -> int | None:
+        """Where the next bar begins that can still be changed, if the engine tells bars.
+
+        It does by `bars` (counted from the start of its stream) and `bars_at` (frames behind the
+        start of the block where that count holds; its end, if it does not say).
+        """
+        points = []
+        for block in self.plan.blocks:
+            score = block.payload or {}
+            if "bars" in score:
+                at = score.get("bars_at", self.info.block_frames) - block.skip
+                points.append((block.position + round(at), float(score["bars"])))
+        return bar_after(points, self._commit())
+
+    @property
+    def changing(self) -> bool:
+        """Whether something was asked for that is not planned yet."""
+        return self._task is not None or self._unwritten is not None
+
+    def restart(self, seed: int) -> None:
+        """A fresh stream and an empty plan. Only while the reader stands still."""
+        self.seed = seed
+        self.stream = self.engine.start(seed)
+        self._empty()
+        self.delays.forget()
+        self.performance.begin(self.info.name, seed, self.ring.read)
+        self._task = self._loop = self._later = self._unwritten = None
+        self.listener.rewritten(self.ring.read)
+
+    def _empty(self) -> None:
+        self._keep_heard()
+        self.ring.truncate(self.ring.read)
+        self.plan.cut(self.ring.read)
+        self.writer.forget()
+        self._follows = False
+
+    # Working.
+
+    @property
+    def depth(self) -> int:
+        """Frames planned under the newest controls and not yet heard."""
+        return max(0, self.plan.head - self.ring.read)
+
+    def step(self) -> int:
+        """Do what is most urgent: at most one block. IDLE if there was nothing to do."""
+        self._keep_heard()
+        self.writer.margin = 0 if self.still else self.margin
+        if self._unwritten is not None:
+            return self._write(*self._unwritten)
+        if self.clock() < self.wait_until:
+            return IDLE
+        if self._task is not None and not self._must_wait(self._task):
+            return self._change(self._task)
+        elif self.depth >= self.settings.plan_seconds * self.rate:
+            return IDLE
+        skip, loop = 0, self._loop
+        if loop is not None and loop.written >= loop.frames:
+            loop.written, skip = 0, loop.skip
+            self.stream.restore(loop.moment)
+            self._follows = False
+        return self._render(Target(self.plan.head, self.plan.head), None, skip)
+
+    def _must_wait(self, task: Task) -> bool:
+        """Whether the plan is made longer first: it is short, and the engine fast enough to."""
+        # Longer where blocks take long: what makes them so may hold the next one up as well.
+        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
+        reserve = min(seconds, 0.75 * self.settings.plan_seconds) * self.rate
+        short = self.ring.depth < reserve and self._commit() <= self.plan.head
+        fast = self.times.sustained > 1.05
+        return task.kind == "controls" and not task.earliest and short and fast and not self.still
+
+    def _keep_heard(self) -> None:
+        read = self.ring.read
+        for block in self.plan.heard(read):
+            self.moments.add(Moment(block.position, block.moment, block.skip, self.info.name))
+        if self.plan.head < read and self._task is None:  # the reserve is being heard
+            self._task = Task("controls", self.clock())
+
+    def _commit(self) -> int:
+        if self.still:
+            return self.ring.read
+        slack = self._frames(self.settings.slack_ms)
+        return commit_point(self.ring.read, self.margin, self.times.estimate * self.rate, slack)
+
+    def _change(self, task: Task) -> int:
+        if task.kind == "controls":
+            target, skip = self._aim(task)
+            return self._render(target, task, skip)
+        position = min(self._commit(), self.ring.end)
+        loop = self._loop
+        if task.kind == "hold" and loop is not None:
+            # The loop goes round so that the beat goes on: what is heard here was heard before.
+            moment = self.moment_at(position - loop.frames)
+            if moment is None:
+                self._task = None
+                return WORKED
+            loop.moment, loop.skip, loop.written = moment.snapshot, moment.skip, 0
+            task.moment, task.skip = moment.snapshot, moment.skip
+        elif task.kind == "clear" and task.moment is None:
+            self.stream.clear()
+            task.moment = self.stream.snapshot()
+        self.stream.restore(task.moment)
+        self._follows = False
+        return self._render(Target(position, position), task, task.skip)
+
+    def _aim(self, task: Task) -> tuple[Target, int]:
+        """Where to go back to for new controls, with the stream put there; what to skip of it."""
+        commit = max(self._commit(), task.earliest)
+        promised = self.info.block_seconds + self.settings.promised_ms / 1000
+        waited = self.clock() - task.turned_at
+        due = deadline(self.ring.read, promised, waited, self.latency, self.rate)
+        fade = self.writer.fade
+        if task.earliest:
+            due, fade = commit, 0  # wanted there and nowhere else
+        target = self.plan.target(commit, due, fade) if task.tries < 3 else None
+        if target is None:
+            end = self.ring.end
+            self._follows = self._follows and self.plan.head == end
+            return Target(end, end), 0
+        if target.index is None:
+            return target, 0
+        block = self.plan.blocks[target.index]
+        self.stream.restore(block.moment)
+        self._follows = False
+        if self._loop is not None and block.looped is not None:
+            self._loop.written = block.looped
+        return target, block.skip
+
+    def _bring_in(self) -> None:
+        """The controls that were asked for a position take over there."""
+        later, self._later = self._later, None
+        assert later is not None and later.at is not None
+        self._now = later
+        if later.at < self.plan.head:
+            self._task = Task("controls", later.turned_at, earliest=later.at, text=later.mark)
+        elif later.mark:
+            self.listener.mark(Mark(self.plan.head, "controls", later.mark))
+
+    # Rendering.
+
+    def _render(self, target: Target, task: Task | None, skip: int) -> int:
+        moment = self.stream.snapshot()
+        started = self.clock()
+        block = self._try(moment, task)
+        if block is None:
+            return WORKED
+        self.times.took(self.clock() - started)
+        left = target.position + len(block) - skip - target.join
+        if left < 2 * self.writer.fade:  # of which too little would be heard to fade into it
+            more = self._try(moment, task)
+            if more is None:
+                return WORKED
+            block = np.concatenate([block, more])
+        failed = self.recovery.worked()
+        if failed:
+            self.recoveries += 1
+            self.listener.incident("info", "the engine is back: the music goes on.")
+        frames, loop, looped = block[skip:], self._loop, None
+        if loop is not None:
+            looped = loop.written
+            frames = frames[: max(1, loop.frames - loop.written)]
+        payload = score_of(self.stream)
+        planned = Planned(target.position, len(frames), moment, skip, looped, payload)
+        return self._write(planned, np.ascontiguousarray(frames), task, target.join)
+
+    def _try(self, moment: Any, task: Task | None) -> Audio | None:
+        """A good block; or None, and the stream is where the next attempt may succeed."""
+        controls = self._now.controls
+        fault: str | None
+        try:
+            block = self.stream.render(controls)
+            fault = self.watch.fault(block, controls)
+        except SegueError as error:
+            fault = str(error)
+            if controls != self._works:
+                # The controls do not fit this engine. Say so, and stay with those that did.
+                self.listener.incident("error", f"{error} The last controls that worked go on.")
+                self._now = replace(self._now, controls=self._works, mark="")
+                self.stream.restore(moment)
+                return None
+        except Exception as error:  # whatever an engine may raise, the music goes on
+            fault = f"the engine failed ({type(error).__name__}: {error})"
+        if fault is None:
+            self._works = controls
+            return block
+        self._recover(moment, fault, task)
+        return None
+
+    def _recover(self, moment: Any, fault: str, task: Task | None) -> None:
+        remedy = self.recovery.failed(silent=fault.endswith("silent"))
+        lasting = remedy is Remedy.WAIT
+        if self.recovery.failures in (1, 3, 5):
+            sentence = f"{fault.rstrip('.')}: {remedy.value}."
+            self.listener.incident("error" if lasting else "warning", sentence)
+        try:
+            self.stream.restore(moment)
+            if remedy is Remedy.AGAIN:
+                return
+            self._follows = False
+            earlier = self.moments.at(self.ring.read - 2 * self.rate)
+            if remedy is Remedy.BACK and earlier is not None:
+                self.stream.restore(earlier.snapshot)
+            elif remedy in (Remedy.BACK, Remedy.CLEAR):
+                self.stream.clear()
+            elif remedy is Remedy.RESTART:
+                self.seed += 1
+                self.stream = self.engine.start(self.seed)
+            else:
+                self.wait_until = self.clock() + self.recovery.wait_seconds()
+            self._loop = None
+            if task is not None or fault.endswith("silent"):
+                turned = self.clock() if task is None else task.turned_at
+                self._task = Task("recover", turned, self.stream.snapshot())
+        except Exception as error:
+            self.listener.incident("error", f"the engine did not recover: {error}.")
+            self.wait_until = self.clock() + self.recovery.wait_seconds()
+
+    # Writing.
+
+    def _write(self, planned: Planned, frames: Audio, task: Task | None, join: int) -> int:
+        """Join a block in; where that cannot be, decide what happens to it."""
+        ring, again, self._unwritten = self.ring, self._unwritten is not None, None
+        if self.still and planned.position <= ring.read and ring.depth:
+            self._empty()  # nothing of it has been heard, and nothing will be
+        rewritten = planned.position < ring.end
+        fade = self.settings.fade_ms
+        if task is not None:
+            fade = {"clear": self.settings.clear_fade_ms, "moment": 4 * fade}.get(task.kind, fade)
+        result = self.writer.write(
+            planned.position, frames, self._follows, self._frames(fade), join
+        )
+        if result.outcome == splice.WAIT:
+            self._unwritten = (planned, frames, task, join)
+            return IDLE if again else WORKED
+        if result.outcome == splice.LATE:
+            self.stream.restore(planned.moment)
+            self._follows = False
+            if self._task is None or self._task is task:
+                self._task = task or Task("controls", self.clock())
+                self._task.tries += 1
+            return WORKED
+        self._tell(planned, frames, task, result, rewritten)
+        return WORKED
+
+    def _tell(
+        self, planned: Planned, frames: Audio, task: Task | None, result: Written, rewritten: bool
+    ) -> None:
+        self.plan.add(planned)
+        self._follows = True
+        self.blocks += 1
+        self.discontinuities += result.jump
+        if self._loop is not None:
+            self._loop.written += planned.frames
+        kind = task.kind if task is not None else ""
+        self.performance.put(
+            planned.position,
+            planned.frames,
+            self._now.controls,
+            self._now.prompts,
+            clear=kind == "clear",
+            moment=task.origin if task is not None else None,
+        )
+        if task is not None:
+            if self._task is task:
+                self._task = None
+            self.rewrites += 1
+            if kind == "controls" and not task.earliest and not self.still:
+                self.delays.planned(task.turned_at, result.join)
+            self.listener.rewritten(result.join)
+            if kind != "controls" or task.text:
+                self.listener.mark(Mark(result.join, kind, task.text))
+        frames.setflags(write=False)
+        self.listener.block(
+            BlockReport(planned.position, frames, planned.payload, rewritten, self._now.controls)
+        )
+        later = self._later
+        if later is not None and later.at is not None and self.plan.head >= later.at:
+            self._bring_in()
+
+
+def score_of(stream: Stream) -> dict[str, Any] | None:
+    """What a stream tells about its last block (`score_info`), as a dict; None if it does not."""
+    score: Any = getattr(stream, "score_info", None)
+    if is_dataclass(score) and not isinstance(score, type):
+        return asdict(score)
+    return dict(score) if score else None

@@ -1,0 +1,241 @@
+"""Audio files that are whole at any instant. The recorder's thread.
+
+A program may be killed, and a disk may fill up. So the header of a WAV file is put right each time
+`flush` is called, and a file is never left with half a frame at its end. A FLAC file is written by
+libsndfile, frame by frame; its header says how long it is only when it is closed, so `flush` puts
+the length there too (RFC 9639, section 8.2: the total samples of STREAMINFO).
+
+48 kHz, two channels. `write` takes float32 (n, 2) and clips at full scale where the format does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import struct
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import SegueError
+
+Samples = NDArray[np.float32]
+
+SAMPLE_RATE: Final = 48_000
+CHANNELS: Final = 2
+FORMATS: Final = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
+"""Bytes of a sample."""
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class AudioFile(Protocol):
+    """What `create` returns. `frames` were written. OSError where the disk does not take more."""
+
+    path: Path
+    frames: int
+
+    def write(self, frames: Samples) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def create(path: Path, subtype: str | None = None) -> AudioFile:
+    """A new .wav or .flac file. subtype: PCM_16, PCM_24 (default) or, for WAV only, FLOAT.
+
+    SegueError in a sentence where it cannot be made; a file that is there is not overwritten.
+    """
+    subtype = subtype or "PCM_24"
+    suffix = path.suffix.lower()
+    if suffix not in (".wav", ".flac"):
+        raise SegueError(f"{path.name} is neither .wav nor .flac: give it one of these endings.")
+    if subtype not in FORMATS or (suffix == ".flac" and subtype == "FLOAT"):
+        raise SegueError(f"{suffix} cannot hold {subtype}: choose PCM_24.")
+    try:
+        if suffix == ".wav":
+            return WavFile(path, subtype)
+        return FlacFile(path, subtype)
+    except FileExistsError:
+        raise SegueError(f"{path} is there already: choose another name.") from None
+    except OSError as error:
+        raise SegueError(f"{path} cannot be written ({reason(error)}).") from None
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its words."""
+    return (error.strerror or str(error)).lower()
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the disk is full."""
+    return error.errno in NO_ROOM
+
+
+def pack(frames: Samples, subtype: str) -> bytes:
+    """Float samples as little-endian PCM; clipped but for FLOAT."""
+    if subtype == "FLOAT":
+        return frames.astype("<f4").tobytes()
+    scale = 32768.0 if subtype == "PCM_16" else 8388608.0
+    whole = np.clip(np.rint(frames.astype(np.float64) * scale), -scale, scale - 1.0)
+    if subtype == "PCM_16":
+        return whole.astype("<i2").tobytes()
+    wide = whole.astype("<i4")[..., None].view(np.uint8)
+    return wide[..., :3].tobytes()
+
+
+class WavFile:
+    """WAV; from 4 GiB on it turns itself into RF64 (EBU Tech 3306), for which there is room."""
+
+    def __init__(self, path: Path, subtype: str) -> None:
+        self.path = path
+        self.frames = 0
+        self._subtype = subtype
+        self._frame_bytes = FORMATS[subtype] * CHANNELS
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self._file = os.open(path, flags, 0o644)
+        self._header_size = len(self._header())
+        try:
+            self.flush()
+        except OSError:
+            self.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def _header(self) -> bytes:
+        data = self.frames * self._frame_bytes
+        width = FORMATS[self._subtype]
+        kind = 3 if self._subtype == "FLOAT" else 1
+        form = struct.pack(
+            "<HHIIHH",
+            kind,
+            CHANNELS,
+            SAMPLE_RATE,
+            SAMPLE_RATE * self._frame_bytes,
+            self._frame_bytes,
+            8 * width,
+        )
+        body = _chunk(b"fmt ", form)
+        if kind == 3:
+            body += _chunk(b"fact", struct.pack("<I", min(self.frames, 0xFFFFFFFF)))
+        size = 4 + 8 + 28 + len(body) + 8 + data + (data & 1)
+        if size > 0xFFFFFFFF:
+            sizes = struct.pack("<QQQI", size, data, self.frames, 0)
+            room, name, riff, shown = _chunk(b"ds64", sizes), b"RF64", 0xFFFFFFFF, 0xFFFFFFFF
+        else:
+            room, name, riff, shown = _chunk(b"JUNK", bytes(28)), b"RIFF", size, data
+        head = name + struct.pack("<I", riff) + b"WAVE" + room + body
+        return head + b"data" + struct.pack("<I", shown)
+
+    def write(self, frames: Samples) -> None:
+        """Append; on failure what was written stays, in whole frames, and OSError is raised."""
+        data = memoryview(pack(frames, self._subtype))
+        done = 0
+        try:
+            while done < len(data):
+                os.lseek(self._file, self._header_size + self._bytes + done, os.SEEK_SET)
+                done += os.write(self._file, data[done:])
+        finally:
+            self.frames += done // self._frame_bytes
+            if done < len(data):
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._header_size + self._bytes)
+
+    @property
+    def _bytes(self) -> int:
+        return self.frames * self._frame_bytes
+
+    def flush(self) -> None:
+        """Make the header say how much there is."""
+        header = memoryview(self._header())
+        os.lseek(self._file, 0, os.SEEK_SET)
+        while header:
+            header = header[os.write(self._file, header) :]
+
+    def close(self) -> None:
+        if self._file >= 0:
+            try:
+                self.flush()
+            finally:
+                os.close(self._file)
+                self._file = -1
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content
+
+
+class FlacFile:
+    """FLAC through libsndfile, its length kept up to date in the header."""
+
+    BLOCK: Final = 4096
+    """libFLAC's block at the default compression: frames are written when it is full."""
+    TOTAL_AT: Final = 18  # of the file: 'fLaC', block header, then 10 bytes of STREAMINFO
+
+    def __init__(self, path: Path, subtype: str) -> None:
+        import soundfile
+
+        self.path = path
+        self.frames = 0
+        self._told = 0
+        self._failed = False
+        self._errors = (soundfile.SoundFileError, AssertionError)
+        # Made first, so that a file that is there is refused and the length can be put in.
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self._patch = os.open(path, flags, 0o644)
+        try:
+            self._file = soundfile.SoundFile(
+                path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, format="FLAC"
+            )
+        except soundfile.SoundFileError as error:
+            os.close(self._patch)
+            path.unlink(missing_ok=True)
+            raise OSError(errno.EIO, str(error)) from None
+
+    def write(self, frames: Samples) -> None:
+        """Append. OSError where the disk does not take it; what it took before stays whole."""
+        before = os.fstat(self._patch).st_size
+        try:
+            self._file.write(np.clip(frames, -1.0, 1.0))
+        except self._errors as error:
+            raise self._refused(str(error)) from None
+        self.frames += len(frames)
+        if os.fstat(self._patch).st_size < before:
+            raise self._refused("the file shrank")
+
+    def _refused(self, why: str) -> OSError:
+        """libsndfile does not say why; ask the file system. What `flush` told last stays true."""
+        self._failed = True
+        self.frames = self._told
+        try:
+            room = os.fstatvfs(self._patch)
+            full = room.f_bavail * room.f_frsize < 1_000_000
+        except (AttributeError, OSError):
+            full = False
+        return OSError(errno.ENOSPC if full else errno.EIO, "disk full" if full else why)
+
+    def flush(self) -> None:
+        """Put the length of what has reached the file into its header."""
+        self._file.flush()
+        self._told = max(0, self.frames // self.BLOCK - 1) * self.BLOCK
+        self._tell(self._told)
+
+    def _tell(self, frames: int) -> None:
+        os.lseek(self._patch, self.TOTAL_AT, os.SEEK_SET)
+        word = struct.unpack(">Q", os.read(self._patch, 8))[0]
+        word = (word >> 36 << 36) | frames
+        os.lseek(self._patch, self.TOTAL_AT, os.SEEK_SET)
+        os.write(self._patch, struct.pack(">Q", word))
+
+    def close(self) -> None:
+        if self._patch < 0:
+            return
+        try:
+            with contextlib.suppress(*self._errors):
+                self._file.close()
+            if self._failed:
+                self._tell(self._told)
+        finally:
+            os.close(self._patch)
+            self._patch = -1

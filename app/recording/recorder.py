@@ -1,0 +1,179 @@
+"""Writes what is heard into a file, on a thread of its own.
+
+What comes waits in a queue, so that a disk that stalls holds up nobody. The file is brought up to
+date twice a second: killed at any instant, it plays up to then. A disk that is full ends the
+recording with a sentence; what was written stays, and the rest is in the capture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.recording import files
+from app.recording.performance import PerformanceFile, PerformanceLog
+from models.errors import SegueError
+
+Samples = NDArray[np.float32]
+
+FLUSH_SECONDS: Final = 0.4
+BACKLOG_SECONDS: Final = 120
+RATE: Final = files.SAMPLE_RATE
+
+Say = Callable[[str, str], None]
+"""Takes a level (info, warning, error) and a sentence."""
+
+
+@dataclass(frozen=True)
+class RecordingStatus:
+    """A recording in progress, or ended by itself: then `stopped_because` says why."""
+
+    path: Path
+    seconds: float
+    bytes: int
+    stopped_because: str = ""
+
+
+@dataclass(frozen=True)
+class RecordingResult:
+    """A finished recording. performance: the .jsonl beside it, None if it could not be written."""
+
+    path: Path
+    seconds: float
+    performance: Path | None
+    stopped_because: str = ""
+
+
+class Recorder:
+    """One recording, from `start` (a plan position) on."""
+
+    def __init__(
+        self,
+        path: Path,
+        start: int,
+        log: PerformanceLog | None = None,
+        subtype: str | None = None,
+        say: Say | None = None,
+    ) -> None:
+        """SegueError in a sentence where the file cannot be made."""
+        self.path = path
+        self.start = start
+        self._next = start
+        self._say = say or (lambda level, sentence: None)
+        self._file = files.create(path, subtype)
+        self._steps: PerformanceFile | None = None
+        if log is not None:
+            self._steps = self._begin_steps(log)
+        self._queue: queue.Queue[Samples | None] = queue.Queue()
+        self._waiting = 0
+        self._why = ""
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def _begin_steps(self, log: PerformanceLog) -> PerformanceFile | None:
+        path = self.path.with_suffix(".jsonl")
+        try:
+            return PerformanceFile(path, log, self.start)
+        except OSError as error:
+            why = "is there already" if path.exists() else f"cannot be written ({error.strerror})"
+            self._say("warning", f"{path.name} {why}: the sound is recorded without it.")
+            return None
+
+    # Called by the keeper.
+
+    def feed(self, position: int, frames: Samples) -> None:
+        """What was heard from a position on. A gap before it becomes silence; the past is cut."""
+        if self._why:
+            return
+        if position > self._next:
+            frames = np.concatenate([np.zeros((position - self._next, 2), np.float32), frames])
+            position = self._next
+        frames = frames[self._next - position :]
+        if not len(frames):
+            return
+        self._next += len(frames)
+        self._waiting += len(frames)
+        if self._waiting > BACKLOG_SECONDS * RATE:
+            self._give_up("the disk is too slow")
+            return
+        self._queue.put(frames)
+
+    def finish(self) -> RecordingResult:
+        """Write what waits, close the file. Waits for the disk."""
+        self._queue.put(None)
+        self._thread.join()
+        steps = self._steps.path if self._steps is not None else None
+        return RecordingResult(self.path, self._file.frames / RATE, steps, self._why)
+
+    @property
+    def status(self) -> RecordingStatus:
+        size = 0
+        with contextlib.suppress(OSError):
+            size = self.path.stat().st_size
+        return RecordingStatus(self.path, self._file.frames / RATE, size, self._why)
+
+    # In the thread.
+
+    def _run(self) -> None:
+        next_flush = time.monotonic() + FLUSH_SECONDS
+        while True:
+            frames: Samples | None = None
+            with contextlib.suppress(queue.Empty):
+                frames = self._queue.get(timeout=FLUSH_SECONDS / 2)
+                if frames is None:
+                    break
+            try:
+                if frames is not None and not self._why:
+                    self._file.write(frames)
+                    self._waiting -= len(frames)
+                if time.monotonic() >= next_flush and not self._why:
+                    next_flush = time.monotonic() + FLUSH_SECONDS
+                    self._file.flush()
+                    self._follow()
+            except OSError as error:
+                self._give_up("the disk is full" if files.is_full(error) else files.reason(error))
+                self._close()
+        self._close()
+
+    def _follow(self) -> None:
+        if self._steps is None:
+            return
+        try:
+            self._steps.follow(self.start + self._file.frames)
+        except (OSError, SegueError) as error:
+            self._say("warning", f"{self._steps.path.name} could not be written on: {error}")
+            with contextlib.suppress(OSError):
+                self._steps.close()
+            self._steps = None
+
+    def _give_up(self, why: str) -> None:
+        self._why = why
+        written = self._file.frames / RATE
+        self._say(
+            "error",
+            f"recording stopped because {why}: {self.path.name} is whole up to"
+            f" {int(written // 60)}:{written % 60:04.1f}; what came after is in the capture, save"
+            " it elsewhere.",
+        )
+
+    def _close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            if not self._why:
+                self._give_up(files.reason(error))
+        self._follow()
+        if self._steps is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._steps.finish(self.start + self._file.frames)
+            with contextlib.suppress(OSError):
+                self._steps.close()

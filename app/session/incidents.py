@@ -1,0 +1,64 @@
+"""The incident log: what went wrong and when, in sentences. GUI lane; pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from app.session.storage import write_text
+
+LEVELS: Final = ("info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`when` is seconds since the epoch; `count` how often in a row the same was said."""
+
+    when: float
+    level: str
+    sentence: str
+    count: int = 1
+
+    def line(self) -> str:
+        clock = datetime.fromtimestamp(self.when).isoformat(sep=" ", timespec="seconds")
+        times = f" (x{self.count})" if self.count > 1 else ""
+        return f"{clock}  {self.level:<7}  {self.sentence}{times}"
+
+
+class IncidentLog:
+    """The last incidents; the same sentence in a row is counted, not repeated."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self.on_entry: Callable[[Entry], None] | None = None
+
+    def add(self, when: float, level: str, sentence: str) -> Entry:
+        """Note an incident; an unknown level counts as an error."""
+        entry = Entry(when, level if level in LEVELS else "error", sentence)
+        if self._entries:
+            last = self._entries[-1]
+            if (last.level, last.sentence) == (entry.level, entry.sentence):
+                self._entries.pop()
+                entry = Entry(when, entry.level, sentence, last.count + 1)
+        self._entries.append(entry)
+        if self.on_entry is not None:
+            self.on_entry(entry)
+        return entry
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entries(self) -> list[Entry]:
+        return list(self._entries)
+
+    def text(self) -> str:
+        return "".join(entry.line() + "\n" for entry in self._entries)
+
+    def export(self, path: Path, head: str = "") -> None:
+        """Write the log as text, under a `head` that says on what machine and engine it was.
+        Raises SegueError where the file cannot be written."""
+        write_text(path, f"{head}\n\n{self.text()}" if head else self.text())

@@ -1,0 +1,120 @@
+"""The prompt map: weight by distance, and a cursor that can be thrown and orbits.
+
+GUI lane; pure, table-tested. The plane is the square -1..1 on both axes, y upwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+Point = tuple[float, float]
+
+FRICTION: Final = 0.9
+"""1/s: a thrown cursor keeps exp(-0.9 t) of its speed, so a throw glides for about two seconds."""
+REST: Final = 0.01
+"""Plane widths per second under which a thrown cursor has stopped."""
+MIN_ORBIT_RADIUS: Final = 0.12
+
+
+def map_weights(cursor: Point, points: Sequence[Point], reach: float) -> list[float]:
+    """Weight 0..1 of each point: a bell over distance, scaled so that the nearest has 1.
+
+    `reach` is the standard deviation of the bell in plane units. Scaling by the nearest keeps the
+    mix defined however far the cursor is from everything, and continuous where two are as near.
+    """
+    if not points:
+        return []
+    squares = [(x - cursor[0]) ** 2 + (y - cursor[1]) ** 2 for x, y in points]
+    nearest = min(squares)
+    return [math.exp((nearest - square) / (2.0 * reach * reach)) for square in squares]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the map's cursor is and how it moves.
+
+    `velocity` in plane units a second while it glides. `centre` is what it circles, or None.
+    `radius`, `angle` (radians) belong to the orbit; `direction` is +1 anticlockwise or -1.
+    """
+
+    position: Point = (0.0, 0.0)
+    velocity: Point = (0.0, 0.0)
+    centre: Point | None = None
+    radius: float = 0.0
+    angle: float = 0.0
+    direction: int = 1
+
+    @property
+    def moving(self) -> bool:
+        return self.centre is not None or math.hypot(*self.velocity) > 0.0
+
+    def moved_to(self, position: Point) -> Cursor:
+        """Put there by hand: at rest."""
+        return Cursor(position=_clamped(position))
+
+    def thrown(self, velocity: Point) -> Cursor:
+        """Let go with a speed: it glides, and bounces off the edges."""
+        return replace(self, velocity=velocity, centre=None)
+
+    def stopped(self) -> Cursor:
+        return Cursor(position=self.position)
+
+    def orbiting(self, centre: Point = (0.0, 0.0)) -> Cursor:
+        """Circle a centre at the present distance from it, the way the cursor was moving."""
+        dx, dy = self.position[0] - centre[0], self.position[1] - centre[1]
+        radius = max(math.hypot(dx, dy), MIN_ORBIT_RADIUS)
+        vx, vy = self.velocity
+        direction = -1 if dx * vy - dy * vx < 0.0 else 1
+        return Cursor(self.position, (0.0, 0.0), centre, radius, math.atan2(dy, dx), direction)
+
+    def advanced(self, seconds: float, turns_per_second: float) -> Cursor:
+        """The cursor after `seconds`. Independent of how time is cut, but for bounces."""
+        if self.centre is not None:
+            angle = self.angle + self.direction * 2.0 * math.pi * turns_per_second * seconds
+            x = self.centre[0] + self.radius * math.cos(angle)
+            y = self.centre[1] + self.radius * math.sin(angle)
+            return replace(self, position=_clamped((x, y)), angle=math.remainder(angle, math.tau))
+        if not self.moving:
+            return self
+        keep = math.exp(-FRICTION * seconds)
+        glide = (1.0 - keep) / FRICTION  # the integral of the decaying speed
+        x, vx = _bounced(self.position[0] + self.velocity[0] * glide, self.velocity[0] * keep)
+        y, vy = _bounced(self.position[1] + self.velocity[1] * glide, self.velocity[1] * keep)
+        if math.hypot(vx, vy) < REST:
+            vx = vy = 0.0
+        return Cursor((x, y), (vx, vy))
+
+
+def spread(count: int) -> list[Point]:
+    """Places for `count` prompts: on a circle, the first at the top, clockwise."""
+    radius = 0.8
+    turn = [math.tau * (0.25 - index / max(count, 1)) for index in range(count)]
+    return [(radius * math.cos(angle), radius * math.sin(angle)) for angle in turn]
+
+
+def free_place(points: Sequence[Point]) -> Point:
+    """A place for one more prompt: the candidate on two rings that is farthest from all others."""
+    candidates = [
+        (radius * math.cos(math.tau * k / 16), radius * math.sin(math.tau * k / 16))
+        for radius in (0.8, 0.4)
+        for k in range(16)
+    ]
+    if not points:
+        return (0.0, 0.8)
+    return max(candidates, key=lambda c: min(math.dist(c, point) for point in points))
+
+
+def _clamped(point: Point) -> Point:
+    return (min(max(point[0], -1.0), 1.0), min(max(point[1], -1.0), 1.0))
+
+
+def _bounced(x: float, v: float) -> tuple[float, float]:
+    """Fold a coordinate back into -1..1; an odd number of folds turns the speed round."""
+    if -1.0 <= x <= 1.0:
+        return x, v
+    # Reflection in both walls is a triangle wave of period 4.
+    phase = (x + 1.0) % 4.0
+    return (phase - 1.0, v) if phase <= 2.0 else (3.0 - phase, -v)

@@ -1,0 +1,188 @@
+"""Sessions on disk: whole or not at all, autosave, recovery after a crash, recent files.
+
+GUI lane; pure. A file is written beside its place first, flushed to the disk, then renamed over
+it, so that a crash or a full disk leaves the old file as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from app.control.parameters import Registry
+from app.session.document import Document, from_json, to_json
+from models.errors import SegueError
+
+SUFFIX: Final = ".segue.json"
+MAX_BYTES: Final = 8_000_000
+RECENT: Final = 10
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises SegueError in one sentence."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise SegueError(
+            f"'{path.name}' could not be written ({reason}); save to another place."
+        ) from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SegueError(f"'{path.name}' is too large for a session; open another file.")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SegueError(f"'{path.name}' could not be read ({reason}).") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise SegueError(
+            f"'{path.name}' is no session: it is not text that makes sense."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise SegueError(
+            f"'{path.name}' is damaged in line {error.lineno}: {error.msg.lower()}; "
+            "open another copy of it."
+        ) from error
+
+
+def save(path: Path, document: Document) -> None:
+    """Write a session. Raises SegueError."""
+    write_text(path, json.dumps(to_json(document), indent=1, ensure_ascii=False) + "\n")
+
+
+def load(path: Path, registry: Registry) -> Document:
+    """Read a session. Raises SegueError that names what is wrong and where."""
+    return from_json(_read_json(path), registry)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """An autosave that a crash left. `original` is the file it was opened from, if any."""
+
+    path: Path
+    document: Document
+    original: Path | None
+    saved_at: float
+
+
+class Autosave:
+    """One file per running program, removed at a clean end; what is left over is a crash's.
+
+    `folder` is made when first needed. A failed autosave raises SegueError and harms nothing.
+    """
+
+    def __init__(self, folder: Path, pid: int | None = None) -> None:
+        self.folder = folder
+        self.path = folder / f"autosave-{os.getpid() if pid is None else pid}{SUFFIX}"
+
+    def write(self, document: Document, original: Path | None) -> None:
+        self.write_text(self.text(document, original))
+
+    def text(self, document: Document, original: Path | None) -> str:
+        """What `write_text` writes: two steps, as the disk may take its time in another thread."""
+        data = to_json(document) | {"original": None if original is None else str(original)}
+        return json.dumps(data) + "\n"
+
+    def write_text(self, text: str) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegueError(
+                f"The folder for autosaves could not be made ({error.strerror}); save by hand."
+            ) from error
+        write_text(self.path, text)
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def left_over(self, registry: Registry) -> list[Recovered]:
+        """Sessions of programs that are no longer running, newest first; unreadable ones are
+        put aside under another name, so that they are not offered again and not lost."""
+        found = []
+        for path in self.folder.glob(f"autosave-*{SUFFIX}"):
+            if path == self.path or _alive(path):
+                continue
+            try:
+                data = _read_json(path)
+                document = from_json(data, registry)
+            except SegueError:
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_suffix(".damaged"))
+                continue
+            original = data.get("original")
+            found.append(
+                Recovered(
+                    path,
+                    document,
+                    Path(original) if isinstance(original, str) else None,
+                    path.stat().st_mtime,
+                )
+            )
+        return sorted(found, key=lambda item: item.saved_at, reverse=True)
+
+    @staticmethod
+    def discard(recovered: Recovered) -> None:
+        """The performer has it back, or does not want it."""
+        with contextlib.suppress(OSError):
+            recovered.path.unlink(missing_ok=True)
+
+
+def _alive(path: Path) -> bool:
+    digits = path.name.removeprefix("autosave-").removesuffix(SUFFIX)
+    if not digits.isdigit() or int(digits) == os.getpid():
+        return False
+    if os.name == "nt":
+        # os.kill would end the process there; an autosave younger than a minute is in use.
+        import time
+
+        return time.time() - path.stat().st_mtime < 60.0
+    try:
+        os.kill(int(digits), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+class RecentFiles:
+    """The last sessions opened or saved, newest first, kept in a small file of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def paths(self) -> list[Path]:
+        """Those that still exist."""
+        try:
+            items = _read_json(self._path)
+        except SegueError:
+            return []
+        if not isinstance(items, list):
+            return []
+        return [Path(item) for item in items if isinstance(item, str) and Path(item).is_file()]
+
+    def add(self, path: Path) -> None:
+        """Raises SegueError where the list cannot be kept."""
+        path = path.absolute()
+        others = [item for item in self.paths() if item != path]
+        items = [str(item) for item in [path, *others][:RECENT]]
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegueError(f"Recent files cannot be kept ({error.strerror}).") from error
+        write_text(self._path, json.dumps(items, indent=1) + "\n")

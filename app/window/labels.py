@@ -1,0 +1,63 @@
+"""Where the names of places on the map go, so that they can be read. GUI lane; pure, no Qt.
+
+Greedy point-feature label placement among four sides (J. Christensen, J. Marks and S. Shieber,
+"An empirical study of algorithms for point-feature label placement", 1995, section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+Box = tuple[float, float, float, float]
+"""Left, top, width, height."""
+Point = tuple[float, float]
+
+GAP: Final = 4.0
+
+
+def place(
+    points: Sequence[Point],
+    sizes: Sequence[tuple[float, float]],
+    radius: float,
+    field: tuple[float, float],
+) -> list[Box]:
+    """A box for each label of a `sizes` (width, height), beside its point, within `field`.
+
+    Below is best, then above, right, left; of all the side that covers least of the other points
+    and of the labels that were placed before. Earlier points have the first choice.
+    """
+    dots = [(x - radius, y - radius, 2 * radius, 2 * radius) for x, y in points]
+    placed: list[Box] = []
+    for index, ((x, y), (w, h)) in enumerate(zip(points, sizes, strict=True)):
+        beside = radius + GAP
+        candidates = (
+            (x - w / 2, y + radius, w, h),
+            (x - w / 2, y - radius - h, w, h),
+            (x + beside, y - h / 2, w, h),
+            (x - beside - w, y - h / 2, w, h),
+        )
+        others = [dot for n, dot in enumerate(dots) if n != index] + placed
+        own = dots[index]
+
+        def cost(box: Box, others: list[Box] = others, own: Box = own) -> tuple[float, float]:
+            inside = _within(box, field)
+            return (
+                sum(overlap(inside, other) for other in others) + overlap(inside, own),
+                abs(inside[0] - box[0]) + abs(inside[1] - box[1]),
+            )
+
+        placed.append(_within(min(candidates, key=cost), field))
+    return placed
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Area that two boxes share."""
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return wide * high if wide > 0.0 and high > 0.0 else 0.0
+
+
+def _within(box: Box, field: tuple[float, float]) -> Box:
+    x, y, w, h = box
+    return (min(max(x, GAP), field[0] - w - GAP), min(max(y, GAP), field[1] - h - GAP), w, h)

@@ -1,0 +1,75 @@
+"""Looking back in the spectrogram: where the picture stands, and the words of its time axis.
+
+GUI lane; pure, no Qt. The picture goes with the playhead, until a hand moves it into the past; then
+it stands still, and the music runs on at the right.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RATE: Final = 48_000
+STEPS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+"""Seconds between ticks."""
+TICKS: Final = 10
+"""Ticks at most."""
+SHARE: Final = 0.25
+"""Part of the visible past that one step moves."""
+
+
+class Panning:
+    """`at` is the plan position (frames) that stands at the axis' zero; None: the playhead."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    @property
+    def away(self) -> bool:
+        return self.at is not None
+
+    def origin(self, playhead: float) -> float:
+        """Plan position at the axis' zero."""
+        return playhead if self.at is None else min(self.at, playhead)
+
+    def pan(self, seconds: float, playhead: float, first: float, past: float) -> None:
+        """Move by seconds (negative: further back) as far as there is anything to see.
+
+        `first` is the oldest position that is kept, `past` the seconds left of the zero.
+        """
+        lowest = min(first + past * RATE, playhead)
+        at = max(self.origin(playhead) + seconds * RATE, lowest)
+        self.at = None if at >= playhead else at
+
+    def home(self) -> None:
+        """Go with the playhead again."""
+        self.at = None
+
+    def ticks(self, past: float, future: float) -> list[tuple[float, str]]:
+        """(seconds from the zero, words), from -past to +future.
+
+        With the playhead: how long ago. Away from it: the time since the performance began, which
+        stands still as the picture does.
+        """
+        step = next((s for s in STEPS if (past + future) / s <= TICKS), STEPS[-1])
+        if self.at is not None:
+            zero = self.at / RATE
+            first = int((zero - past) // step) + 1
+            last = int((zero + future) // step)
+            return [(n * step - zero, clock(n * step)) for n in range(max(first, 0), last + 1)]
+        ticks = [(0.0, "now")]
+        t = float(step)
+        while t <= max(past, future):
+            words = f"{t:.0f} s" if step < 60 else f"{t / 60:.0f} min"
+            if t < past:
+                ticks.append((-t, f"−{words}"))
+            if t < future:
+                ticks.append((t, f"+{words}"))
+            t += step
+        return ticks
+
+
+def clock(seconds: int) -> str:
+    """75 -> '1:15', 3700 -> '1:01:40'."""
+    minutes, left = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"

@@ -1,0 +1,57 @@
+"""How large things are: in proportion to the window, a step larger on stage. GUI lane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.window import theme
+from app.window.buttons import PlainButton
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
+
+USUAL: Final = (1440, 900)
+"""Window at which everything has its usual size; below it panels shrink, writing does not."""
+LARGEST: Final = 2.0
+ON_STAGE: Final = 1.15
+STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
+"""Heights of spectrogram, prompts and controls, off stage and on it."""
+
+
+def scale_of(width: int, height: int, on_stage: bool = False) -> float:
+    """Of the writing and the side panels, from 1."""
+    scale = min(width / USUAL[0], height / USUAL[1])
+    return min(max(scale * (ON_STAGE if on_stage else 1.0), 1.0), LARGEST)
+
+
+class Proportions:
+    """Sets sizes that do not follow from a widget's own height."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self.window = window
+        self._shown = (0.0, 0.0, False)
+
+    def apply(self, on_stage: bool) -> None:
+        window, panels = self.window, self.window.panels
+        words = scale_of(window.width(), window.height(), on_stage)
+        plates = scale_of(window.width(), window.height())
+        if (words, plates, on_stage) == self._shown:
+            return
+        self._shown = (words, plates, on_stage)
+        theme.set_scale(words)
+        for widget, width in ((panels.right, 342), (window.transport, 258), (window.output, 118)):
+            widget.setFixedWidth(round(width * plates))
+        window.top.setFixedHeight(round(44 * plates))
+        window.status.setFixedHeight(round(28 * words))
+        window.recording.setFixedHeight(round(54 * plates))
+        window.top.view.setFixedWidth(round(196 * plates))
+        window.map_panel.set_scale(plates)
+        window.scenes.set_scale(plates)
+        window.spectrogram.set_scale(words)
+        for index, stretch in zip(panels.rows, STRETCH[on_stage], strict=True):
+            panels.body.setStretch(index, stretch)
+        margin = 12 if on_stage else 0
+        panels.body.setContentsMargins(12, margin, 12, 0)
+        for button in window.centre.findChildren(PlainButton):
+            button.updateGeometry()
+        window.centre.update()

@@ -1,0 +1,146 @@
+"""Recording and capture, as the window does it. GUI lane."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, QStandardPaths, Signal
+
+from app.control.parameters import Change, Registry
+from app.session.preferences import Preferences
+from app.window.jobs import Jobs
+from models.errors import SegueError
+
+RATE = 48_000
+
+
+class KeeperLike(Protocol):
+    """What the window needs of `app.recording.SoundKeeper`."""
+
+    def record(self, path: Path | str, *, subtype: str | None = None) -> None: ...
+    def stop_recording(self) -> Any: ...
+    @property
+    def recording(self) -> Any: ...
+    def capture_range(self) -> tuple[int, int]: ...
+    def save_capture(
+        self, path: Path | str, start: int | None = None, stop: int | None = None
+    ) -> Any: ...
+
+
+def music_folder() -> Path:
+    """Where recordings go unless told otherwise."""
+    places = QStandardPaths.standardLocations(QStandardPaths.StandardLocation.MusicLocation)
+    return Path(places[0] if places else Path.home()) / "Segue"
+
+
+class Recordings(QObject):
+    """Works on "record" and "capture.save"."""
+
+    said = Signal(str, str)
+
+    def __init__(
+        self,
+        registry: Registry,
+        keeper: KeeperLike,
+        jobs: Jobs,
+        preferences: Preferences,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.registry, self.keeper, self.jobs = registry, keeper, jobs
+        self.preferences = preferences
+        self.selection: tuple[int, int] | None = None
+        self._unsubscribe = registry.subscribe(self._on_change)
+
+    def close(self) -> None:
+        self._unsubscribe()
+
+    def path_for(self, kind: str, now: datetime) -> Path:
+        """A free name such as segue-2026-01-31-2145.wav; makes the folder. Raises SegueError."""
+        chosen = self.preferences.record_folder
+        folder = Path(chosen) if chosen else music_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegueError(
+                f"The folder {folder} cannot be made ({error.strerror}); choose another one."
+            ) from error
+        stem = f"segue-{kind}-{now:%Y-%m-%d-%H%M%S}" if kind else f"segue-{now:%Y-%m-%d-%H%M%S}"
+        suffix = self.preferences.record_format
+        path, number = folder / f"{stem}.{suffix}", 2
+        while path.exists():
+            path, number = folder / f"{stem}-{number}.{suffix}", number + 1
+        return path
+
+    def _on_change(self, change: Change) -> None:
+        if change.source == "availability":
+            return
+        if change.name == "record":
+            if self.registry.get("record"):
+                self._begin()
+            elif self.keeper.recording is not None:
+                self._end()
+        elif change.name == "capture.save":
+            self._save()
+
+    def _begin(self) -> None:
+        try:
+            path = self.path_for("", datetime.now())
+            self.keeper.record(path)
+        except SegueError as error:
+            self.said.emit("error", str(error))
+            self.registry.set("record", False, "recorder")
+            return
+        self.said.emit("info", f"Recording to {path}.")
+
+    def _end(self) -> None:
+        # In the pool: the end of a recording waits for the disk.
+        self.jobs.start(
+            self.keeper.stop_recording,
+            self._ended,
+            lambda sentence: self.said.emit("error", sentence),
+        )
+
+    def _ended(self, result: Any) -> None:
+        if result is None:
+            return
+        if result.stopped_because:
+            self.said.emit("error", f"The recording ended: {result.stopped_because}")
+        self.said.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
+
+    def _save(self) -> None:
+        start, stop = self.selection or self.keeper.capture_range()
+        if stop - start < RATE // 10:
+            self.said.emit("info", "There is nothing to save yet; play first.")
+            return
+        try:
+            path = self.path_for("capture", datetime.now())
+        except SegueError as error:
+            self.said.emit("error", str(error))
+            return
+        seconds = (stop - start) / RATE
+        self.said.emit("info", f"Saving {seconds:.0f} s …")
+        self.jobs.start(
+            lambda: self.keeper.save_capture(path, start, stop),
+            lambda result: self.said.emit("info", f"Saved {seconds:.0f} s to {path}."),
+            lambda sentence: self.said.emit("error", sentence),
+        )
+
+    def kept_seconds(self) -> float:
+        start, stop = self.keeper.capture_range()
+        return max(stop - start, 0) / RATE
+
+    def selected_seconds(self) -> float | None:
+        return None if self.selection is None else (self.selection[1] - self.selection[0]) / RATE
+
+    def recorded_seconds(self) -> float | None:
+        """Seconds on the file; None while not recording. A recorder that stopped by itself (a
+        full disk) lets the key go out."""
+        status = self.keeper.recording
+        if status is None or status.stopped_because:
+            if self.registry.get("record"):
+                self.registry.set("record", False, "recorder")
+            return None
+        return float(status.seconds)

@@ -1,0 +1,141 @@
+"""Settings: the sound device, and how recordings are written. GUI lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
+
+
+class DeviceLike(Protocol):
+    """What the dialog shows of `app.audio.AudioDevice`."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def is_default(self) -> bool: ...
+
+
+class SettingsDialog(QDialog):
+    """Changes take effect while the music goes on; `applied` tells the new preferences."""
+
+    applied = Signal(object)
+    rescan_wanted = Signal()
+    controllers_wanted = Signal()
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        devices: Sequence[DeviceLike],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self.setMinimumWidth(480)
+        self._start = preferences
+        self.device = QComboBox(self)
+        self.device.setToolTip("Where the sound goes. A device that vanishes is waited for.")
+        self.show_devices(devices)
+        self.rate = QComboBox(self)
+        self.rate.setToolTip("The device's own rate is best: the music is resampled to it.")
+        for rate in RATES:
+            self.rate.addItem("the device's own" if rate is None else f"{rate / 1000:g} kHz", rate)
+        self.rate.setCurrentIndex(self.rate.findData(preferences.sample_rate))
+        self.buffer = QComboBox(self)
+        self.buffer.setToolTip("Smaller answers sooner; larger is safer. 256 is a good start.")
+        for frames in BUFFERS:
+            self.buffer.addItem(f"{frames} frames ({frames / 48:.1f} ms)", frames)
+        self.buffer.setCurrentIndex(self.buffer.findData(preferences.buffer_frames))
+        self.format = QComboBox(self)
+        self.format.setToolTip("FLAC takes half the space and loses nothing.")
+        for name in FORMATS:
+            self.format.addItem(name.upper(), name)
+        self.format.setCurrentIndex(self.format.findData(preferences.record_format))
+        form = QFormLayout()
+        form.setVerticalSpacing(12)
+        form.setHorizontalSpacing(18)
+        rescan = QPushButton("Look again", self)
+        rescan.setToolTip("Ask the system for its devices again")
+        rescan.clicked.connect(self.rescan_wanted)
+        line = QHBoxLayout()
+        line.addWidget(self.device, 1)
+        line.addWidget(rescan)
+        form.addRow(QLabel("Sound device", self), line)
+        form.addRow(QLabel("Sample rate", self), self.rate)
+        form.addRow(QLabel("Buffer", self), self.buffer)
+        form.addRow(QLabel("Recordings", self), self.format)
+        self.folder = QLineEdit(preferences.record_folder, self)
+        self.folder.setPlaceholderText("Segue, in your music folder")
+        self.folder.setToolTip("Where recordings and saved captures go")
+        choose = QPushButton("Choose …", self)
+        choose.setToolTip("Choose the folder for recordings")
+        choose.clicked.connect(self._choose_folder)
+        place = QHBoxLayout()
+        place.addWidget(self.folder, 1)
+        place.addWidget(choose)
+        form.addRow(QLabel("Folder", self), place)
+        controllers = QPushButton("MIDI ports, clock and OSC …", self)
+        controllers.setToolTip("The controllers' window; what is set there acts at once (Ctrl+L)")
+        controllers.clicked.connect(self.controllers_wanted)
+        controllers.clicked.connect(self.reject)
+        form.addRow(QLabel("Controllers", self), controllers)
+        cancel = QPushButton("Cancel", self)
+        cancel.clicked.connect(self.reject)
+        good = QPushButton("Apply", self)
+        good.setDefault(True)
+        good.clicked.connect(self._apply)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(cancel)
+        row.addWidget(good)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 20, 20, 16)
+        column.setSpacing(18)
+        column.addLayout(form)
+        column.addLayout(row)
+
+    def show_devices(self, devices: Sequence[DeviceLike]) -> None:
+        """Fill the list, and keep what was chosen, also when it is not plugged in now."""
+        chosen = self.device.currentData() if self.device.count() else self._start.device
+        self.device.clear()
+        self.device.addItem("the system's default", None)
+        for device in devices:
+            self.device.addItem(device.label, device.label)
+        if chosen is not None and self.device.findData(chosen) < 0:
+            self.device.addItem(f"{chosen} (not connected)", chosen)
+        self.device.setCurrentIndex(max(self.device.findData(chosen), 0))
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Recordings go to", self.folder.text())
+        if folder:
+            self.folder.setText(folder)
+
+    def chosen(self) -> Preferences:
+        return replace(
+            self._start,
+            device=self.device.currentData(),
+            sample_rate=self.rate.currentData(),
+            buffer_frames=self.buffer.currentData(),
+            record_format=self.format.currentData(),
+            record_folder=self.folder.text().strip(),
+        )
+
+    def _apply(self) -> None:
+        self.applied.emit(self.chosen())
+        self.accept()

@@ -1,0 +1,152 @@
+"""Spectra of the music as it is planned and rewritten, in columns. GUI lane; numpy, no Qt.
+
+A column every 20 ms, log-spaced bands from 30 Hz to 16 kHz, levels as bytes. Columns and waveform
+are kept for the whole capture time, in several resolutions (the loudest of each group), so that
+half an hour is drawn as cheaply as ten seconds. Blocks may overwrite what is not yet heard.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE: Final = 48_000
+HOP: Final = 960
+"""Frames of a column: 50 columns a second."""
+WINDOW: Final = 4096
+BANDS: Final = 132
+LOW: Final = 30.0
+HIGH: Final = 16_000.0
+FLOOR_DB: Final = -88.0
+TOP_DB: Final = -6.0
+LEVELS: Final = 7
+GROUP: Final = 3
+"""Resolution k has one column for GROUP**k columns of the finest: 20 ms to 14.6 s."""
+
+
+def band_matrix() -> NDArray[np.float32]:
+    """(BANDS, WINDOW // 2 + 1) weights from the power of FFT bins to bands.
+
+    Below about 400 Hz, where bands are narrower than bins, neighbouring bins are interpolated;
+    above, a band is a triangle over its bins, so that a lone partial keeps its level.
+    """
+    edges = np.geomspace(LOW, HIGH, BANDS + 2)
+    bins = np.arange(WINDOW // 2 + 1)
+    at = edges * WINDOW / RATE
+    matrix = np.zeros((BANDS, len(bins)), np.float32)
+    for band in range(BANDS):
+        left, centre, right = at[band : band + 3]
+        left, right = min(left, centre - 1.0), max(right, centre + 1.0)
+        rise = (bins - left) / (centre - left)
+        fall = (right - bins) / (right - centre)
+        matrix[band] = np.clip(np.minimum(rise, fall), 0.0, None)
+    return matrix
+
+
+def band_of(frequency: float) -> float:
+    """Frequency in Hz -> band (fractional)."""
+    return float(np.log(frequency / LOW) / np.log(HIGH / LOW) * (BANDS + 1)) - 1.0
+
+
+class Spectra:
+    """Rings of columns by absolute number; column c is centred on frame c * HOP.
+
+    `capacity` is how many of the finest columns are kept. `images[k]` is uint8
+    (BANDS, capacity_k), row 0 the highest band; `waves[k]` uint8 (capacity_k,) the peak level.
+    """
+
+    def __init__(self, seconds: float = 1860.0) -> None:
+        self.sizes = [
+            max(int(seconds * RATE / HOP / GROUP**k), 64) + GROUP**2 for k in range(LEVELS)
+        ]
+        self.images = [np.zeros((BANDS, size), np.uint8) for size in self.sizes]
+        self.waves = [np.zeros(size, np.uint8) for size in self.sizes]
+        self.end = 0  # first column that was never written
+        self.floor = 0  # columns before it were never written
+        self._audio = np.zeros(RATE * 16, np.float32)
+        self._audio_end = 0
+        # Only what is not zero, and not only for speed: a dense product goes to BLAS, whose threads
+        # fight with the engine for the cores (measured: 58 ms a block instead of 1).
+        matrix = band_matrix()
+        bands, self._bins = np.nonzero(matrix)
+        self._weights = matrix[bands, self._bins]
+        self._starts = np.searchsorted(bands, np.arange(BANDS))
+        self._taper = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+        self._scale = float(2.0 / self._taper.sum()) ** 2
+
+    def write(self, position: int, samples: NDArray[np.float32]) -> tuple[int, int]:
+        """A block (n, channels) at a plan position; returns the columns that changed.
+
+        What follows the block is forgotten: a rewritten future begins with its first block.
+        """
+        mono = samples.mean(axis=1, dtype=np.float32)
+        ring = len(self._audio)
+        if len(mono) > ring:
+            raise ValueError("a block is longer than the analysis can hold")
+        if self._audio_end == 0 and self.end == 0:
+            self.floor = self.end = position // HOP
+        self._put(position, mono)
+        stop = position + len(mono)
+        self._audio_end = stop
+        first = max((position - WINDOW // 2) // HOP + 1, self.floor, (stop - ring) // HOP + 3, 0)
+        last = stop // HOP + 1
+        if last <= first:
+            return first, first
+        self._columns(first, last, stop)
+        self.end = last
+        return first, last
+
+    def _put(self, position: int, mono: NDArray[np.float32]) -> None:
+        ring = len(self._audio)
+        at = position % ring
+        head = min(len(mono), ring - at)
+        self._audio[at : at + head] = mono[:head]
+        self._audio[: len(mono) - head] = mono[head:]
+
+    def _columns(self, first: int, last: int, stop: int) -> None:
+        frames = np.arange(first, last)[:, None] * HOP - WINDOW // 2 + np.arange(WINDOW)[None, :]
+        known = (frames < stop) & (frames >= max(self.floor * HOP, stop - len(self._audio)))
+        pieces = np.where(known, self._audio[frames % len(self._audio)], np.float32(0.0))
+        spectrum = np.fft.rfft(pieces * self._taper, axis=1)
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) * self._scale
+        weighted = power[:, self._bins] * self._weights
+        level = 10.0 * np.log10(np.add.reduceat(weighted, self._starts, axis=1) + 1e-12)
+        # Music falls off with frequency; a gentle tilt shows the highs as clearly as the lows.
+        level += np.linspace(-6.0, 14.0, BANDS, dtype=np.float32)
+        scaled = (level - FLOOR_DB) * (255.0 / (TOP_DB - FLOOR_DB))
+        image = np.clip(scaled, 0, 255).astype(np.uint8).T[::-1]
+        middle = slice(WINDOW // 2 - HOP // 2, WINDOW // 2 + HOP // 2)
+        peaks = np.clip(np.abs(pieces[:, middle]).max(axis=1), 0.0, 1.0)
+        wave = np.round(255.0 * np.sqrt(peaks)).astype(np.uint8)
+        places = np.arange(first, last) % self.sizes[0]
+        self.images[0][:, places] = image
+        self.waves[0][places] = wave
+        self._reduce(first, last)
+
+    def _reduce(self, first: int, last: int) -> None:
+        """Bring the coarser resolutions up to date."""
+        for level in range(1, LEVELS):
+            first, last = first // GROUP, -(-last // GROUP)
+            targets = np.arange(first, last)
+            sources = (targets[:, None] * GROUP + np.arange(GROUP)) % self.sizes[level - 1]
+            places = targets % self.sizes[level]
+            self.images[level][:, places] = self.images[level - 1][:, sources].max(axis=2)
+            self.waves[level][places] = self.waves[level - 1][sources].max(axis=1)
+
+    def forget_after(self, position: int) -> None:
+        """Nothing is planned from this position on (any more)."""
+        column = -(-position // HOP)
+        if column >= self.end:
+            return
+        places = np.arange(column, self.end)
+        self.images[0][:, places % self.sizes[0]] = 0
+        self.waves[0][places % self.sizes[0]] = 0
+        self._reduce(column, self.end)
+        self.end = column
+
+    @property
+    def start(self) -> int:
+        """First column that is still kept."""
+        return max(self.floor, self.end - self.sizes[0] + GROUP**2, 0)

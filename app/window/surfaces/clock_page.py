@@ -1,0 +1,155 @@
+"""The page of the clock: follow another's or send ours, and what is measured. GUI lane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.control.bridge import ControlBridge
+from app.control.settings import ControlSettings
+from app.window import colours, theme
+from app.window.surfaces import look
+from models.errors import SegueError
+
+MODES: Final = (
+    ("off", "Off", "Tempo and play are set here, or left to the model."),
+    ("follow", "Follow", "Tempo, start, stop and song position come from another machine."),
+    ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
+)
+LOOK_MS: Final = 200
+
+
+class ClockPage(QWidget):
+    """What is chosen acts at once; the measured tempo is shown large."""
+
+    said = Signal(str, str)
+
+    def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bridge, self.hub = bridge, bridge.hub
+        self.modes: dict[str, QRadioButton] = {}
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(look.heading("MIDI clock", self))
+        for mode, words, more in MODES:
+            button = QRadioButton(words, self)
+            button.setFont(theme.bold(15))
+            button.setMinimumWidth(110)
+            button.clicked.connect(self._set_mode)
+            self.modes[mode] = button
+            self._group.addButton(button)
+            line = QHBoxLayout()
+            line.addWidget(button)
+            line.addWidget(look.quiet(more, self), 1)
+            column.addLayout(line)
+        self.port = QComboBox(self)
+        self.port.setMinimumWidth(280)
+        self.port.activated.connect(self._set_port)
+        self.port_label = QLabel(self)
+        line = QHBoxLayout()
+        line.addWidget(self.port_label)
+        line.addWidget(self.port)
+        line.addStretch(1)
+        column.addSpacing(8)
+        column.addLayout(line)
+        self.tempo = QLabel(self)
+        self.tempo.setFont(theme.bold(54))
+        self.state = look.quiet(parent=self)
+        column.addSpacing(18)
+        column.addWidget(self.tempo)
+        column.addWidget(self.state)
+        column.addStretch(1)
+        column.addWidget(
+            look.quiet(
+                "Ableton Link is not built in: its library's licence is the GPL, which does not "
+                "go with Segue's. A program that turns Link into MIDI clock works with Follow.",
+                self,
+            )
+        )
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
+        bridge.ports_changed.connect(self.refresh)
+        self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._timer.start()
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._timer.stop()
+
+    def refresh(self) -> None:
+        """Settings or ports may be others now."""
+        settings = self.hub.settings
+        self.modes[settings.clock].setChecked(True)
+        sends = settings.clock == "send"
+        self.port_label.setText("To" if sends else "From")
+        there = self.hub.connections.outputs if sends else self.hub.connections.inputs
+        self.port.clear()
+        self.port.addItem("choose a port" if sends else "whichever speaks first", "")
+        for key in there:
+            self.port.addItem(key, key)
+        if settings.clock_port and settings.clock_port not in there:
+            self.port.addItem(f"{settings.clock_port} (not connected)", settings.clock_port)
+        self.port.setCurrentIndex(max(self.port.findData(settings.clock_port), 0))
+        for widget in (self.port, self.port_label):
+            widget.setVisible(settings.clock != "off")
+        self.look()
+
+    def look(self) -> None:
+        """The measured tempo, and from where."""
+        tempo, words = self.words()
+        self.tempo.setText(tempo)
+        ink = colours.LINE if tempo.startswith("–") else colours.TEXT
+        self.tempo.setStyleSheet(f"color: {ink}")
+        self.state.setText(words)
+
+    def words(self) -> tuple[str, str]:
+        """Tempo and where it comes from, as shown."""
+        settings, clock = self.hub.settings, self.hub.clock
+        if settings.clock == "off":
+            return "", ""
+        if settings.clock == "send":
+            if not settings.clock_port:
+                return "– bpm", "Choose the port that the clock shall go to."
+            runs = "playing" if self.hub.registry.get("transport.play") else "paused"
+            return f"{clock.sender.bpm:.1f} bpm", f"Sent to {settings.clock_port}, {runs}."
+        if not clock.followed:
+            return "– bpm", "No clock comes in yet. Start it at the other machine."
+        measured = clock.follower.tempo
+        runs = "running" if clock.follower.running else "stopped"
+        bar, beat = divmod(int(clock.follower.position), 4)
+        words = f"From {clock.followed}, {runs}, bar {bar + 1}, beat {beat + 1}."
+        return ("… bpm" if measured is None else f"{measured:.1f} bpm"), words
+
+    # -- hand --------------------------------------------------------------------------------------
+    def _set_mode(self) -> None:
+        mode = next(mode for mode, button in self.modes.items() if button.isChecked())
+        if mode != self.hub.settings.clock:
+            # A port to follow is no port to send to.
+            self._apply(replace(self.hub.settings, clock=mode, clock_port=""))  # type: ignore[arg-type]
+
+    def _set_port(self) -> None:
+        self._apply(replace(self.hub.settings, clock_port=self.port.currentData()))
+
+    def _apply(self, settings: ControlSettings) -> None:
+        try:
+            self.bridge.apply(settings)
+        except SegueError as error:
+            self.said.emit("error", str(error))
+        self.refresh()

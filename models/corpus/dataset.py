@@ -1,0 +1,243 @@
+"""The data set on disk: writing it with several processes, reading it back. Offline lane.
+
+A data set is a folder of clips of 30 s (750 frames of 40 ms; frame 0 begins at sample 0):
+
+* ``NNNNNN.npy``   int16 (1440000, 2), 48 kHz stereo, full scale 32767; can be memory-mapped.
+* ``NNNNNN.npz``   compressed labels:
+    - ``events``      dtype score.EVENT (on, off in seconds; part; pitch; velocity), sorted by onset
+    - ``instruments`` int16 (4,) index into score.INSTRUMENTS for bass, chords, lead, extra
+    - ``kit``         int16, index into score.KITS
+    - ``chroma``      uint8 (750, 12), 1 for the pitch classes of the chord
+    - ``chord``       int16 (750,) chord symbol of models.score, -1 none
+    - ``beat``        float16 (750, 4) sine and cosine of the phase of the beat and of the bar
+    - ``section``     int16 (750,) index of the section of the form
+    - ``brightness``  float32 (750,) log2(spectral centroid / 1 kHz) of the mix, smoothed over 2 s,
+                      nan in silence
+    - ``bpm``, ``swing`` float32; ``tonic`` int16; ``seed`` int64
+    - ``json``        text: terms [[term, weight], ...], captions [...], mode, section_names,
+                      production, split
+
+`Clip.load` reads one. Note rolls and density (onsets a second, Hann window of 4 s, an onset within
+30 ms of another counts as one) are made from `events` on load, so labels take about 20 kB.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus.measure import brightness, onset_density
+from models.corpus.render import drop_parts, fit_compass, render
+from models.corpus.song import Song
+from models.errors import SegueError
+from models.score import (
+    FRAME_SECONDS,
+    INSTRUMENTS,
+    KITS,
+    NOTE_NAMES,
+    PITCHED,
+    SAMPLE_RATE,
+    FrameScore,
+    rasterize,
+)
+
+CLIP_SECONDS: Final = 30.0
+CLIP_FRAMES: Final = round(CLIP_SECONDS / FRAME_SECONDS)
+EVAL_SEEDS: Final = 1 << 40
+"""Seeds from here on are the evaluation split's; training never sees them."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip. `audio` int16 (n, 2) memory-mapped; divide by 32767 for float."""
+
+    path: Path
+    audio: NDArray[np.int16]
+    events: NDArray[np.void]
+    labels: dict[str, NDArray[Any]]
+    meta: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Clip:
+        """Read the clip whose ``.npy`` or ``.npz`` file (or name without ending) this is."""
+        path = Path(path).with_suffix("")
+        sound, label = path.with_suffix(".npy"), path.with_suffix(".npz")
+        try:
+            audio = np.load(sound, mmap_mode="r")
+            with np.load(label) as archive:
+                labels = {name: archive[name] for name in archive.files}
+        except (OSError, ValueError) as error:
+            raise SegueError(
+                f"The clip {path} cannot be read ({error}); delete it and run "
+                "'python -m models.corpus' again."
+            ) from error
+        meta = json.loads(str(labels.pop("json")))
+        events = labels.pop("events")
+        frames = len(labels["brightness"])
+        seconds = frames * FRAME_SECONDS
+        labels["density"] = onset_density(events["on"], 0.0, frames, seconds)
+        return cls(path, audio, events, labels, meta)
+
+    @property
+    def bpm(self) -> float:
+        """Tempo."""
+        return float(self.labels["bpm"])
+
+    @property
+    def tonic(self) -> int:
+        """0..11."""
+        return int(self.labels["tonic"])
+
+    @property
+    def mode(self) -> str:
+        """Name in score.MODES."""
+        return str(self.meta["mode"])
+
+    @property
+    def key(self) -> str:
+        """For example 'A minor'; `score.parse_key` reads it."""
+        return f"{NOTE_NAMES[self.tonic]} {self.mode.replace('_', ' ')}"
+
+    @property
+    def terms(self) -> list[tuple[str, float]]:
+        """Prompt terms with weights that sum to 1."""
+        return [(str(term), float(weight)) for term, weight in self.meta["terms"]]
+
+    @property
+    def captions(self) -> list[str]:
+        """Several texts, from single words to sentences."""
+        return [str(text) for text in self.meta["captions"]]
+
+    @cached_property
+    def score(self) -> FrameScore:
+        """Labels of the whole clip, density and brightness as measured."""
+        frames = len(self.labels["density"])
+        score = rasterize(self.events, 0.0, frames)
+        return score.with_(
+            instruments=np.tile(self.labels["instruments"], (frames, 1)),
+            kit=np.full(frames, self.labels["kit"], np.int16),
+            chroma=self.labels["chroma"].astype(np.float32),
+            beat=self.labels["beat"].astype(np.float32),
+            tempo=np.full(frames, self.bpm, np.float32),
+            density=self.labels["density"],
+            brightness=self.labels["brightness"],
+        )
+
+    def float_audio(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Samples `start` to `stop` as float32 (n, 2) in -1..1."""
+        return np.asarray(self.audio[start:stop], np.float32) / np.float32(32767)
+
+
+def clips(folder: str | Path) -> list[Path]:
+    """Names (without ending) of all finished clips of a data set, sorted."""
+    return sorted(p.with_suffix("") for p in Path(folder).glob("[0-9]*.npz"))
+
+
+def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], dict[str, Any]]:
+    """Compose, render and label clip `seed` -> audio and what goes into its ``.npz``."""
+    from models.corpus.composer import compose
+
+    rng = np.random.default_rng([seed, 0xC11B])
+    song: Song = compose(seed, seconds=CLIP_SECONDS, split=split)
+    song = drop_parts(fit_compass(song), rng, CLIP_SECONDS)
+    mix = render(song, rng, CLIP_SECONDS, split).mix
+    return np.round(mix * 32767).astype(np.int16), label(song, mix)
+
+
+def label(song: Song, mix: NDArray[np.float32]) -> dict[str, Any]:
+    """Everything that goes into a clip's ``.npz``."""
+    score = song.frame_labels(0.0, CLIP_FRAMES)
+    events = song.events()
+    events = events[events["on"] < CLIP_SECONDS]
+    times = (np.arange(CLIP_FRAMES) + 0.5) * FRAME_SECONDS
+    step = np.clip(song.steps_at(times).astype(np.int64), 0, song.steps - 1)
+    row = [INSTRUMENTS.index(song.instruments.get(part, "none")) for part in PITCHED]
+    meta = {
+        "terms": [[term, float(weight)] for term, weight in song.terms],
+        "captions": list(song.captions),
+        "mode": song.mode,
+        "section_names": list(song.section_names),
+        "production": {k: v for k, v in asdict(song.production).items() if k != "levels_db"},
+    }
+    return {
+        "events": events,
+        "instruments": np.array(row, np.int16),
+        "kit": np.int16(KITS.index(song.kit)),
+        "chroma": score.chroma.astype(np.uint8),
+        "chord": song.chords[step].astype(np.int16),
+        "beat": score.beat.astype(np.float16),
+        "section": song.sections[step].astype(np.int16),
+        "brightness": brightness(mix),
+        "bpm": np.float32(song.bpm),
+        "swing": np.float32(song.swing),
+        "tonic": np.int16(song.tonic),
+        "seed": np.int64(song.seed),
+        "json": np.array(json.dumps(meta, default=float)),
+    }
+
+
+def _write(job: tuple[int, int, str, str]) -> tuple[int, str]:
+    """Make one clip in a worker; returns its number and, if it failed, why."""
+    number, seed, folder, split = job
+    path = Path(folder) / f"{number:06d}"
+    try:
+        audio, labels = make_clip(seed, split)
+    except Exception as error:  # one bad seed must not end an hour's work; it is reported
+        return number, f"{type(error).__name__}: {error}"
+    with open(path.with_suffix(".npy.part"), "wb") as out:
+        np.save(out, audio)
+    with open(path.with_suffix(".npz.part"), "wb") as out:
+        np.savez_compressed(out, **labels)
+    os.replace(path.with_suffix(".npy.part"), path.with_suffix(".npy"))
+    os.replace(path.with_suffix(".npz.part"), path.with_suffix(".npz"))  # last: marks it finished
+    return number, ""
+
+
+def write(
+    folder: str | Path,
+    hours: float,
+    jobs: int = 2,
+    seed: int = 0,
+    split: str = "train",
+    progress: Callable[[int, str], None] | None = None,
+) -> int:
+    """Write the clips that are missing to `folder`; returns how many could not be made.
+
+    `progress` is called after each clip with its number and an error text, empty if all went well.
+    """
+    if split not in ("train", "eval"):
+        raise SegueError(f"The split is '{split}'; it must be 'train' or 'eval'.")
+    if not hours > 0:
+        raise SegueError("The number of hours must be above zero.")
+    root = Path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    total = max(1, round(hours * 3600 / CLIP_SECONDS))
+    done = {p.name for p in clips(root)}
+    base = seed * 10_000_000 + (EVAL_SEEDS if split == "eval" else 0)
+    todo = [
+        (number, base + number, str(root), split)
+        for number in range(total)
+        if f"{number:06d}" not in done
+    ]
+    failures = 0
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # inherited by the workers, which import numpy afresh
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(max(1, jobs)) as pool:
+        for number, problem in pool.imap_unordered(_write, todo):
+            failures += bool(problem)
+            if progress is not None:
+                progress(number, problem)
+    return failures
+
+
+__all__ = ["CLIP_FRAMES", "CLIP_SECONDS", "SAMPLE_RATE", "Clip", "clips", "make_clip", "write"]

@@ -1,0 +1,299 @@
+"""Magenta RealTime 2 behind the common engine interface. Inference lane.
+
+Three frames of 40 ms make a block: for each, the depthformer plays twelve codes under the newest
+conditioning; the codec's decoder turns the block's codes into sound at once, 40 ms late; a governor
+keeps its level. A stream is one immutable value, so a snapshot is a reference (`stepper.py` tells
+how its context is kept and what it weighs), and the one `FrameStepper` of the engine is moved to
+whichever value is played next.
+
+On a CPU the weights are eight-bit unless told otherwise, and the codec's decoder is bfloat16 where
+the CPU multiplies such numbers itself; on a CUDA device the weights are bfloat16.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.device import resolve_device
+from models.engine import (
+    Audio,
+    Controls,
+    Engine,
+    EngineInfo,
+    Snapshot,
+    Stream,
+    Style,
+    check_prompt_audio,
+    check_prompt_text,
+)
+from models.errors import SegueError
+from models.lmdm.level import LevelState, govern
+from models.magenta_rt2 import graphs, quantize
+from models.magenta_rt2.conditioning import CONTROLS, GUIDANCE, condition_tokens, looseness
+from models.magenta_rt2.config import (
+    CHECKPOINTS,
+    ENCODER,
+    FRAME_SAMPLES,
+    FRAME_SECONDS,
+    LEVELS,
+    SAMPLE_RATE,
+    STYLE_DIM,
+    DepthformerConfig,
+    size_config,
+)
+from models.magenta_rt2.files import folder_of
+from models.magenta_rt2.history import take_in
+from models.magenta_rt2.sampling import gumbel_noise
+from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
+from models.magenta_rt2.spectrostream_weights import load_spectrostream
+from models.magenta_rt2.stepper import Context, FrameStepper
+from models.magenta_rt2.watch import Watch
+from models.magenta_rt2.weights import (
+    codec_tensors,
+    file_metadata,
+    file_tensors,
+    load_depthformer,
+)
+
+FRAMES_PER_BLOCK: Final = 3
+OUTPUT_GAIN: Final = 0.5
+"""The reference turns the codec's sound down by half before it clips it."""
+DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
+
+
+class StyleModel(Protocol):
+    """What the engine asks of MusicCoCa."""
+
+    def embed_text(self, text: str) -> NDArray[np.float32]: ...
+
+    def embed_audio(
+        self, samples: NDArray[np.floating[Any]], rate: int, /
+    ) -> NDArray[np.float32]: ...
+
+    def tokens(self, style: NDArray[np.float32], /) -> NDArray[np.integer[Any]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class StreamState:
+    """Everything a stream remembers; immutable.
+
+    model: which weights it belongs to. codec: the decoder's state, whose tensors are never written.
+    """
+
+    model: str
+    seed: int
+    epoch: int
+    context: Context
+    codec: tuple[Tensor, ...]
+    level: LevelState = field(default_factory=LevelState)
+    watch: Watch = field(default_factory=Watch)
+
+
+class MagentaEngine(Engine):
+    """Magenta RealTime 2 (Magenta RealTime, arXiv 2508.04651, and its successor's model card)."""
+
+    def __init__(
+        self,
+        size: str,
+        device: str = "auto",
+        folder: Path | None = None,
+        precision: str | None = None,
+        config: DepthformerConfig | None = None,
+        codec: SpectroStreamConfig | None = None,
+    ) -> None:
+        """size: 'small' or 'base'. folder: where the released files lie; where fetching puts them
+        if None. precision: of `quantize.PRECISIONS`. config, codec: other sizes, for tests.
+
+        Raises SegueError for weights that are missing, damaged, or not this model's.
+        """
+        self.config = config or size_config(size)
+        self.name = f"magenta-rt2-{size}"
+        self.device = resolve_device(device)
+        self.precision = precision or DEFAULT_PRECISION[self.device]
+        if self.precision not in quantize.PRECISIONS:
+            known = ", ".join(quantize.PRECISIONS)
+            raise SegueError(f"there is no precision '{self.precision}': choose from {known}.")
+        self.folder = folder_of(self.name) if folder is None else folder
+        if self.device == "cpu":
+            torch.set_num_threads(min(2, torch.get_num_threads()))
+        checkpoint = self.folder / CHECKPOINTS[size]
+        dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        model = load_depthformer(
+            checkpoint, self.config, self.device, dtype, join=self.device != "cpu"
+        )
+        if self.precision.startswith("int8"):
+            quantize.quantize(model, self.precision)
+        self.model = model
+        self.codec = SpectroStream(codec or SpectroStreamConfig(levels=LEVELS))
+        parts = ("quantizer", "decoder")
+        tensors = codec_tensors(checkpoint, self.name)
+        load_spectrostream(self.codec, tensors, parts, source=checkpoint.name)
+        self.codec.to(self.device).eval()
+        if self.precision.startswith("int8") and quantize.has_fast_bfloat16():
+            self.codec.decoder.to(torch.bfloat16)  # half the time, which is the larger part
+        self._encoder_loaded = False
+        self.style = self._style_model(checkpoint)
+        self.stepper = FrameStepper(model)
+        self._loaded: Context | None = None
+        if graphs.wanted(self.device):
+            graphs.capture(self.stepper)
+        self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}
+
+    def _style_model(self, checkpoint: Path) -> StyleModel:
+        if "segue" in file_metadata(checkpoint, self.name):
+            from models.magenta_rt2.random_style import RandomStyle
+
+            print(
+                f"segue: {checkpoint.name} holds random weights, so prompts are given random "
+                "styles: what plays is noise, fit for measuring only.",
+                file=sys.stderr,
+            )
+            return RandomStyle()
+        from models.magenta_rt2.musiccoca import MusicCoCa
+
+        return MusicCoCa(self.name, self.folder)
+
+    @property
+    def info(self) -> EngineInfo:
+        return EngineInfo(
+            name=self.name,
+            sample_rate=SAMPLE_RATE,
+            channels=2,
+            block_frames=FRAMES_PER_BLOCK * FRAME_SAMPLES,
+            context_seconds=self.config.context_frames * FRAME_SECONDS,
+            style_dim=STYLE_DIM,
+            controls=CONTROLS,
+            device=self.device,
+        )
+
+    def embed_text(self, text: str) -> Style:
+        return np.asarray(self.style.embed_text(check_prompt_text(text)), np.float32)
+
+    def embed_audio(self, samples: NDArray[np.floating[Any]], sample_rate: int) -> Style:
+        audio = check_prompt_audio(samples, sample_rate)
+        return np.asarray(self.style.embed_audio(audio, sample_rate), np.float32)
+
+    def start(self, seed: int = 0) -> MagentaStream:
+        return MagentaStream(self, seed)
+
+    def style_tokens(self, style: Style | None) -> NDArray[np.integer[Any]] | None:
+        """The codes of a style, worked out once for each; SegueError for another engine's style."""
+        if style is None:
+            return None
+        if style.shape != (STYLE_DIM,):
+            raise SegueError(
+                f"the style has {len(style)} numbers, this engine's have {STYLE_DIM}: embed the "
+                "prompt with this engine."
+            )
+        key = style.tobytes()
+        if key not in self._tokens:
+            if len(self._tokens) >= 256:
+                self._tokens.clear()
+            self._tokens[key] = self.style.tokens(style)
+        return self._tokens[key]
+
+    def encoder(self) -> SpectroStream:
+        """The codec with its encoder, read when it is first needed; SegueError without its file."""
+        if not self._encoder_loaded:
+            tensors = file_tensors(self.folder / ENCODER, self.name)
+            load_spectrostream(self.codec, tensors, ("encoder",), source=ENCODER)
+            self._encoder_loaded = True
+        return self.codec
+
+    def play(
+        self, state: StreamState, conditions: Tensor, temperature: float, top_k: int
+    ) -> tuple[Tensor, Context]:
+        """The next block's codes (1, 3, 12) after a state, and the context after them."""
+        if self._loaded is not state.context:
+            self._loaded = None
+            self.stepper.load(state.context)
+        self._loaded = None  # until the block is whole
+        codes = []
+        for _ in range(FRAMES_PER_BLOCK):
+            noise = gumbel_noise(state.seed, state.epoch, self.stepper.frame)
+            codes.append(self.stepper.step(conditions, noise, temperature, top_k))
+        context = self.stepper.context()
+        self._loaded = context
+        return torch.stack(codes)[None], context
+
+
+class MagentaStream(Stream):
+    """One endless piece of Magenta RealTime 2."""
+
+    def __init__(self, engine: MagentaEngine, seed: int) -> None:
+        self.engine = engine
+        self.state = StreamState(
+            model=engine.name,
+            seed=seed,
+            epoch=0,
+            context=engine.stepper.fresh(),
+            codec=tuple(engine.codec.decoder_start()),
+        )
+
+    def render(self, controls: Controls) -> Audio:
+        engine, state = self.engine, self.state
+        asked = GUIDANCE if controls.guidance is None else controls.guidance
+        codes, context = engine.play(
+            state, self._conditions(controls, asked), *looseness(controls.chaos)
+        )
+        sound, codec = engine.codec.decode_step(codes, state.codec)
+        audio = np.ascontiguousarray(sound[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
+        if not np.isfinite(audio).all():
+            raise SegueError("the model gave sound that is not finite: clear the history.")
+        power = float(np.mean(np.square(audio, dtype=np.float64)))
+        watch = state.watch.after(10.0 * np.log10(power + 1e-12), engine.info.block_seconds, asked)
+        audio, level = govern(audio, state.level)
+        self.state = replace(state, context=context, codec=tuple(codec), level=level, watch=watch)
+        if watch.hopeless:
+            self.clear()
+        return audio
+
+    def _conditions(self, controls: Controls, asked: float) -> Tensor:
+        guidance = self.state.watch.guidance(asked)
+        style = self.engine.style_tokens(controls.style)
+        return torch.from_numpy(condition_tokens(style, controls, guidance))
+
+    def snapshot(self) -> Snapshot:
+        return self.state
+
+    def restore(self, moment: Snapshot) -> None:
+        if not isinstance(moment, StreamState) or moment.model != self.engine.name:
+            raise SegueError("this moment belongs to another engine: it cannot be taken up here.")
+        self.state = moment
+
+    def clear(self) -> None:
+        # The codec goes on, so what still sounds rings out instead of being cut.
+        state = self.state
+        self.state = replace(
+            state, epoch=state.epoch + 1, context=self.engine.stepper.fresh(), watch=Watch()
+        )
+
+    def prefill(
+        self, samples: NDArray[np.floating[Any]], sample_rate: int, controls: Controls
+    ) -> None:
+        """Make audio, samples (n,) or (n, channels), this stream's past: it goes on from there.
+
+        Its last ten seconds are heard, under these controls. Raises SegueError for audio that is
+        too short, silent or not finite, and without the encoder's file.
+        """
+        engine = self.engine
+        audio = check_prompt_audio(samples, sample_rate)
+        asked = GUIDANCE if controls.guidance is None else controls.guidance
+        context, codec = take_in(
+            engine.model, engine.encoder(), audio, sample_rate, self._conditions(controls, asked)
+        )
+        self.state = replace(
+            self.state,
+            epoch=self.state.epoch + 1,
+            context=context,
+            codec=codec,
+            watch=Watch(),
+        )

@@ -1,0 +1,75 @@
+"""The whole chain from nothing to weights; see the package's docstring. Offline lane."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+WEIGHTS = Path("resources/weights")
+
+
+def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, list[str]]:
+    """Arguments of every stage; `minutes` is the flow's, the others take a share of it."""
+    corpus, prepared = str(out / "corpus"), str(out / "prepared")
+    compute = ["--device", device]
+    spans = {name: f"{minutes * share:.0f}" for name, share in SHARES.items()}
+    return {
+        "corpus": ["models.corpus", "--hours", str(hours), "--out", corpus],
+        "codec": [
+            *("models.training.codec", "--data", corpus, "--out", str(out / "codec"), *compute),
+            *("--minutes", spans["codec"], "--export", str(WEIGHTS / "codec.safetensors")),
+        ],
+        "style": [
+            *("models.training.style", "--text", "--final", "--data", corpus, *compute),
+            *("--out", str(out / "style"), "--minutes", spans["style"]),
+        ],
+        "latents": ["models.training.latents", "--data", corpus, "--out", prepared],
+        "arranger": [
+            *("models.training.arranger", "--out", str(out / "arranger")),
+            *("--minutes", spans["arranger"], "--export", str(WEIGHTS / "arranger.safetensors")),
+        ],
+        "flow": [
+            *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
+            *(*compute, "--minutes", f"{minutes:.0f}"),
+            # What the engine plays today. Distilled weights are written apart, for they need the
+            # levels of models.training.distil in models.lmdm.engine.
+            *("--export", str(WEIGHTS / "renderer.safetensors")),
+        ],
+        "distil": [
+            *("models.training.distil", "--data", prepared, "--teacher", str(out / "flow")),
+            *("--out", str(out / "distil"), *compute, "--minutes", spans["distil"]),
+            *("--export", str(out / "renderer-distilled.safetensors")),
+        ],
+        "manifest": ["models.weights"],
+    }
+
+
+SHARES = {"codec": 0.4, "style": 0.2, "arranger": 0.6, "distil": 0.25}
+
+
+def main() -> int:
+    """Run the stages in order; each goes on where it was stopped."""
+    parser = argparse.ArgumentParser(description="Train the embedded engine from nothing.")
+    parser.add_argument("--out", type=Path, required=True, help="corpus, checkpoints, curves")
+    parser.add_argument("--hours", type=float, default=8.0, help="of corpus")
+    parser.add_argument("--minutes", type=float, default=75.0, help="of the flow's training")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--from", dest="first", default="corpus", help="stage to begin with")
+    arguments = parser.parse_args()
+    table = stages(arguments.out, arguments.hours, arguments.minutes, arguments.device)
+    names = list(table)
+    if arguments.first not in names:
+        parser.error(f"there is no stage '{arguments.first}': choose from {', '.join(names)}")
+    for name in names[names.index(arguments.first) :]:
+        print(f"== {name}: python -m {' '.join(table[name])}", flush=True)
+        done = subprocess.run([sys.executable, "-m", *table[name]], check=False)
+        if done.returncode:
+            print(f"{name} stopped; run again with --from {name}", file=sys.stderr)
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Distil the flow into few steps with guidance as an input. Offline lane.
+
+    python -m models.training.distil --data PREPARED --teacher FLOW --out FOLDER --minutes 20
+
+The teacher integrates its flow in several Euler steps with classifier-free guidance (Ho & Salimans
+2022) at a weight drawn per clip; the student must reach the same end in one step from the same
+noise, given the weight as an input (guidance distillation, Meng et al. 2023, section 3). The
+context is spoilt in part by the student's own output, so that it learns to go on from itself: the
+parallel form of the papers' self-forced rollouts. The loss is the music-aware one of "Data-Free
+Streaming Consistency Distillation": latent, plus spectral along time, plus temporal difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.lmdm.features import ScoreBatch
+from models.lmdm.renderer import (
+    FRAMES_PER_BLOCK,
+    FRAMES_PER_TOKEN,
+    TOKENS_PER_BLOCK,
+    Renderer,
+    RendererConfig,
+)
+from models.training.common import Trainer, export_half
+from models.training.latents import Batch, PreparedClips
+from models.training.renderer import drop_score, spoil_context, to_device
+
+STARTS = (0.0, 0.5)
+"""Levels from which a distilled renderer denoises: what models.lmdm.engine.LEVELS is to become with
+such weights. The shipped ones are the flow's own, played in more steps."""
+
+
+def music_loss(found: Tensor, target: Tensor) -> Tensor:
+    """Latent error + its spectrum along time + its temporal difference; (B, T, 2 D) tokens."""
+    size, time, width = found.shape
+    frames = time * FRAMES_PER_TOKEN
+    a = found.float().reshape(size, frames, width // FRAMES_PER_TOKEN)
+    b = target.float().reshape(size, frames, width // FRAMES_PER_TOKEN)
+    latent = _huber(a - b).mean()
+    step = _huber((a[:, 1:] - a[:, :-1]) - (b[:, 1:] - b[:, :-1])).mean()
+    spectrum = torch.fft.rfft(a, dim=1).abs() - torch.fft.rfft(b, dim=1).abs()
+    return latent + 0.25 * step + 0.25 * _huber(spectrum / frames**0.5).mean()
+
+
+def _huber(error: Tensor, width: float = 0.3) -> Tensor:
+    """Pseudo-Huber, as in improved consistency training (Song & Dhariwal 2024)."""
+    return (error.square() + width**2).sqrt() - width
+
+
+class Distillation:
+    """A frozen teacher and what the student should reach."""
+
+    def __init__(self, teacher: Renderer, steps: int = 4) -> None:
+        self.teacher = teacher
+        self.steps = steps
+
+    @torch.no_grad()
+    def target(
+        self,
+        context: Tensor,
+        noisy: Tensor,
+        start: Tensor,
+        score: ScoreBatch,
+        style: Tensor,
+        weight: Tensor,
+    ) -> Tensor:
+        """Where the teacher's guided flow ends from `noisy` at `start` (B, N), in equal steps."""
+        size = len(style)
+        given, none = torch.ones_like(weight), torch.zeros_like(weight)
+        plain = torch.ones_like(weight)
+        x = noisy
+        for index in range(self.steps):
+            level = start + (1.0 - start) * index / self.steps
+            following = start + (1.0 - start) * (index + 1) / self.steps
+            with_style = self.teacher(context, x, level, score, style, given, plain)
+            without = self.teacher(context, x, level, score, style, none, plain)
+            strength = weight.view(size, 1, 1)
+            clean = without + strength * (with_style - without)
+            now = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+            later = following.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+            # On the straight path through x at `now` and the estimate at 1.
+            x = x + (clean.float() - x) * ((later - now) / (1.0 - now))
+        return x
+
+    def loss(self, student: Renderer, batch: Batch, rng: torch.Generator) -> Tensor:
+        """The student's error on one batch."""
+        size, frames, dim = batch.latents.shape
+        clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
+        blocks = frames // FRAMES_PER_BLOCK
+        device = clean.device
+        score = drop_score(batch.score, rng)
+        style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
+        # Guidance 1 is the plain model; up to 3 is what the window's knob reaches usefully.
+        weight = (1.0 + 2.0 * torch.rand(size, generator=rng)).to(device)
+        given = torch.ones_like(weight)
+        start = torch.tensor(STARTS)[torch.randint(len(STARTS), (size, blocks), generator=rng)]
+        start = start.to(device)
+        per_token = start.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+        noise = torch.randn(clean.shape, generator=rng).to(device)
+        with torch.no_grad():
+            zero = torch.zeros_like(start)
+            context = spoil_context(clean, None, rng)
+            guess = student(context, noise, zero, score, style, given, weight).float()
+            context = spoil_context(clean, guess, rng)
+        # Half of the second steps start from the student's own first step, as they will in play.
+        own = (torch.rand(size, 1, 1, generator=rng) < 0.5).to(device)
+        base = torch.where(own, guess, clean)
+        # The same noise: in play the second step is on the path that the first one began.
+        noisy = (1 - per_token) * noise + per_token * base
+        target = self.target(context, noisy, start, score, style, weight)
+        found = student(context, noisy, start, score, style, given, weight)
+        return music_loss(found, target)
+
+
+def load_average(folder: Path) -> Renderer:
+    """The averaged weights of a flow run."""
+    saved = load_file(folder / "state.safetensors")
+    weights = {k[8:]: v for k, v in saved.items() if k.startswith("average.")}
+    latent_dim = weights["out.weight"].shape[0] // FRAMES_PER_TOKEN
+    renderer = Renderer(RendererConfig(latent_dim=latent_dim))
+    renderer.load_state_dict(weights)
+    return renderer
+
+
+def main() -> None:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of training.latents")
+    parser.add_argument("--teacher", type=Path, required=True, help="folder of training.renderer")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--blocks", type=int, default=40)
+    parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--export", type=Path, default=None)
+    arguments = parser.parse_args()
+    clips = PreparedClips(arguments.data)
+    if not clips.clips:
+        parser.error(f"no prepared clips: run models.training.latents --out {arguments.data}")
+    teacher = load_average(arguments.teacher).to(arguments.device).eval().requires_grad_(False)
+    student = load_average(arguments.teacher).to(arguments.device)
+    trainer = Trainer(student, arguments.out, arguments.rate, arguments.steps, decay=0.99)
+    distillation = Distillation(teacher)
+    rng = np.random.default_rng(trainer.step + 11)
+    draws = torch.Generator().manual_seed(trainer.step + 11)
+    for _ in trainer.run(arguments.minutes):
+        batch = clips.crop(rng, arguments.batch, arguments.blocks * FRAMES_PER_BLOCK)
+        batch = to_device(batch, arguments.device)
+        with torch.autocast(torch.device(arguments.device).type, torch.bfloat16):
+            loss = distillation.loss(student, batch, draws)
+        trainer.descend(loss)
+    if arguments.export:
+        student.load_state_dict(trainer.average.weights)
+        export_half(student, arguments.export, student.config.as_metadata())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Train the style model: ``python -m models.training.style --data CORPUS [--minutes 10]``.
+
+Offline lane. First the text head (``--text``, about two minutes, needs no corpus), then the audio
+tower, contrastively against the frozen anchors and the captions (LiT: locked text, Zhai et al.
+2022, section 3): a softmax over the 120 anchors with the clip's shares as its target, and within
+the batch a softmax over its captions. Stops and goes on: a second call with the same --out
+continues from the last checkpoint (one every two minutes). Ends with the exported weights
+(resources/weights/style.safetensors, float16) and the figures on held-out clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.device import resolve_device
+from models.errors import SegueError
+from models.style import anchors
+from models.style.anchors import WEIGHTS
+from models.style.audio import AudioTower, levelled
+from models.style.encoder import SentenceEncoder
+from models.style.model import StyleModel
+from models.training import style_text
+from models.training.common import Trainer, draw_curve, save_safely
+from models.training.style_data import MelSet, degrade, mix
+from models.training.style_evaluation import evaluate_audio, evaluate_text
+
+BATCH = 48
+CAPTION_SHARE = 0.25
+SMOOTH = 0.05
+
+
+def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] | None) -> None:
+    """Write the shipped file: anchors as they were, and new parts in place of old ones."""
+    state = load_file(path)
+    for prefix, part in (("head.", head), ("tower.", tower)):
+        if part is None:
+            continue
+        state = {k: v for k, v in state.items() if not k.startswith(prefix)}
+        for name, value in part.items():
+            kept = value.detach().cpu()
+            state[prefix + name] = kept.half() if kept.is_floating_point() else kept
+    if "tower.anchors" in state:
+        state["tower.anchors"] = state["anchors"].clone()
+    save_safely(state, path, {"licence": "Apache-2.0"})
+
+
+def train_text(out: Path, weights: Path) -> dict[str, float]:
+    """Train the head twice: without some synonyms to measure it, then with all to ship it."""
+    encoder = SentenceEncoder.load()
+    figures: dict[str, float] = {}
+    unknown = style_text.held_out()
+    for name, without in (("held-out", unknown), ("shipped", set[str]())):
+        data = style_text.make_set(encoder, 12000, 1, without)
+        head = style_text.make_head(encoder, without)
+        curve = style_text.train_head(head, data, 2500, 0)
+        draw_curve(curve, out / f"text-{name}.png")
+        if without:
+            figures |= evaluate_text(head, encoder, unknown)
+    export(weights, head.state_dict(), None)
+    return figures
+
+
+def loss_terms(
+    tower: AudioTower, power: Tensor, shares: Tensor, spoken: Tensor, pure: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy over the anchors, and over the batch's captions for the clips left pure."""
+    z = tower.embed(levelled(power))
+    scale = tower.scale.clamp_max(5.0).exp()
+    target = shares * (1 - SMOOTH) + SMOOTH / shares.shape[1]
+    terms_loss = -(target * (scale * z @ tower.anchors.T).log_softmax(-1)).sum(-1).mean()
+    said = F.normalize(spoken, dim=-1)
+    # Clips whose captions mean the same are each other's positives.
+    same = ((said @ said.T) > 0.9).float()
+    same = same / same.sum(-1, keepdim=True)
+    odds = (scale * z @ said.T).log_softmax(-1)
+    captions_loss = -((same * odds).sum(-1) * pure).sum() / pure.sum().clamp_min(1)
+    return terms_loss, captions_loss
+
+
+def train_audio(arguments: argparse.Namespace) -> dict[str, float]:
+    """Train the tower for so many minutes, export it, and return the figures on held-out clips."""
+    device = resolve_device(arguments.device)
+    data = MelSet(arguments.data, arguments.cache, StyleModel.load())
+    data.refresh()
+    data.style = None if arguments.final else data.style
+    torch.manual_seed(arguments.seed)
+    tower = AudioTower(torch.from_numpy(anchors.load())).to(device)
+    trainer = Trainer(
+        tower, arguments.out, 2e-3, arguments.steps, decay=0.998, weight_decay=0.05, warmup=100
+    )
+    rng = np.random.default_rng([arguments.seed, trainer.step])
+    tower.train()
+    for step in trainer.run(arguments.minutes, checkpoint_seconds=120):
+        if step % 200 == 199 and not arguments.final:
+            data.refresh(64)
+        power, shares, spoken = data.crops(rng, arguments.batch)
+        power, shares, mixed = mix(power, shares, rng)
+        batch = [t.to(device) for t in (degrade(power, rng), shares, spoken, (~mixed).float())]
+        terms_loss, captions_loss = loss_terms(tower, *batch)
+        trainer.descend(
+            terms_loss + CAPTION_SHARE * captions_loss,
+            terms=float(terms_loss.detach()),
+            captions=float(captions_loss.detach()),
+        )
+    export(arguments.weights, None, trainer.average.weights)
+    tower.load_state_dict(trainer.average.weights)
+    clips = len(data.train)
+    print(f"trained {trainer.step} steps on {clips} clips, {len(data.validation)} held out")
+    return evaluate_audio(tower.eval(), data.validation)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of the stage."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="corpus folders")
+    parser.add_argument("--out", type=Path, default=Path("runs/style"), help="checkpoints, curves")
+    parser.add_argument("--cache", type=Path, default=None, help="log-mels (default: OUT/mels)")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="exported weights")
+    parser.add_argument("--text", action="store_true", help="train the text head, too")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training the tower")
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--final", action="store_true", help="look for no clips while training")
+    parser.add_argument("--evaluate", action="store_true", help="only measure the weights")
+    arguments = parser.parse_args(argv)
+    arguments.cache = arguments.cache or arguments.out / "mels"
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, float] = {}
+    try:
+        if arguments.evaluate:
+            style = StyleModel.load(weights=arguments.weights)
+            data = MelSet(arguments.data, arguments.cache, style)
+            data.refresh()
+            if style.tower is None:
+                raise SegueError("These weights hold no audio tower; train one first.")
+            figures |= evaluate_audio(style.tower, data.validation)
+        else:
+            if not arguments.text and not arguments.data:
+                raise SegueError("Nothing to train: give --data CORPUS, or --text, or both.")
+            if arguments.text:
+                figures |= train_text(arguments.out, arguments.weights)
+            if arguments.data:
+                figures |= train_audio(arguments)
+    except SegueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for name, value in figures.items():
+        print(f"{name:40s} {value:.3f}")
+    with (arguments.out / "figures.json").open("w", encoding="utf-8") as file:
+        json.dump(figures, file, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Sets up Segue in .venv from a bare Debian, Ubuntu or macOS. `make run` and `make test` call it;
+# it is skipped while its stamp file is newer than pyproject.toml.
+#   packaging/setup.sh run|test
+# Settings (environment): PYTHON, the interpreter; TORCH=cuda for the CUDA build of torch on Linux;
+# TORCH_INDEX, the address of a package index that offers the CPU build.
+set -eu
+cd "$(dirname "$0")/.."
+what="${1:-run}"
+venv=.venv
+say() { printf 'segue: %s\n' "$*"; }
+stop() { printf 'segue: %s\n' "$*" >&2; exit 2; }
+
+# --- an interpreter between 3.11 and 3.13 ---------------------------------------------------------
+suits() {
+    command -v "$1" >/dev/null 2>&1 &&
+        "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        suits "$PYTHON" || stop "PYTHON=$PYTHON is not Python 3.11, 3.12 or 3.13: name one that is."
+        echo "$PYTHON"
+        return
+    fi
+    for name in python3.12 python3.13 python3.11 python3; do
+        if suits "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+# --- system packages ------------------------------------------------------------------------------
+# Sound (PortAudio, JACK), and what Qt loads for a window (xcb, EGL) and without one (offscreen).
+libraries="libportaudio2 libasound2-plugins libegl1 libgl1 libopengl0 libxkbcommon0 libxkbcommon-x11-0
+    libdbus-1-3 libfontconfig1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1
+    libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core"
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+debian_packages() {
+    local wanted="$libraries" missing="" name
+    if [ "$what" = test ]; then wanted="$wanted jackd2 xvfb"; fi
+    if [ -z "$(find_python)" ]; then wanted="$wanted python3 python3-venv"; fi
+    if ! "$(find_python || true)" -c 'import ensurepip' 2>/dev/null; then
+        wanted="$wanted python3-venv"
+    fi
+    for name in $wanted; do installed "$name" || missing="$missing $name"; done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        as_root="sudo -n"
+    else
+        say "these system packages are missing and this user may not install them. Run once:"
+        say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing"
+        if [ -n "$(find_python)" ] && "$(find_python)" -c 'import ensurepip' 2>/dev/null; then
+            say "going on without them; sound or the window may fail until they are there."
+            return 0
+        fi
+        exit 2
+    fi
+    say "installing system packages:$missing"
+    $as_root apt-get update -qq || say "the package lists could not be refreshed; trying with the old ones."
+    local known=""
+    for name in $missing; do # a name may be another in another release
+        if apt-cache show "$name" >/dev/null 2>&1; then known="$known $name"; else
+            say "there is no package $name in this release; going on without it."
+        fi
+    done
+    missing="$known"
+    [ -n "$missing" ] || return 0
+    # jackd2 asks a question about real-time priority unless told not to.
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+        >/dev/null || stop "apt-get could not install:$missing. Run the same by hand to see why."
+}
+
+mac_packages() {
+    if command -v brew >/dev/null 2>&1; then
+        brew list portaudio >/dev/null 2>&1 || brew install portaudio
+        if [ -z "$(find_python)" ]; then brew install python@3.12; fi
+    else
+        say "Homebrew is not here; if no sound device is found, install it and run: brew install portaudio"
+    fi
+}
+
+case "$(uname -s)" in
+Darwin) mac_packages ;;
+Linux)
+    if command -v apt-get >/dev/null 2>&1; then
+        debian_packages
+    else
+        say "this is not Debian or Ubuntu: install PortAudio, EGL and the xcb libraries by your own means."
+    fi
+    ;;
+esac
+
+python="$(find_python)"
+[ -n "$python" ] || stop "no Python 3.11, 3.12 or 3.13 found: install one (Debian, Ubuntu: sudo apt-get
+install python3.11 python3.11-venv; macOS: brew install python@3.12), or name it: make run PYTHON=..."
+
+# --- the environment ------------------------------------------------------------------------------
+if ! suits "$venv/bin/python"; then
+    say "making $venv with $("$python" --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || stop "could not make $venv: run sudo apt-get install -y python3-venv"
+fi
+py="$venv/bin/python"
+pip() { "$py" -m pip --disable-pip-version-check "$@"; }
+
+# torch first, so that the CPU build is there before anything asks for just any torch.
+torch="$("$py" - <<'EOF'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    wants = tomllib.load(file)["project"]["dependencies"]
+print(next(want for want in wants if want.startswith("torch==")))
+EOF
+)"
+if ! "$py" -c "import importlib.metadata as m, sys
+sys.exit(m.version('torch').split('+')[0] != '${torch#torch==}')" 2>/dev/null; then
+    say "installing $torch"
+    index=()
+    if [ -n "${TORCH_INDEX:-}" ]; then index=(--extra-index-url "$TORCH_INDEX"); fi
+    if [ "$(uname -s)" = Linux ] && [ "${TORCH:-cpu}" = cpu ]; then
+        # The plain name brings two gigabytes of CUDA along, so ask for the CPU build by its name.
+        if ! pip install -q ${index[@]+"${index[@]}"} "$torch+cpu" 2>/dev/null; then
+            say "pip offers no CPU build of torch here, so the usual one is installed, which is large."
+            say "(TORCH_INDEX=<address> names an index with CPU builds; see pytorch.org, 'Start locally')"
+            pip install -q "$torch"
+        fi
+    else
+        pip install -q ${index[@]+"${index[@]}"} "$torch"
+    fi
+fi
+
+extras=""
+if [ "$what" = test ]; then extras="dev train magenta"; fi
+requirements="$venv/requirements-$what.txt"
+"$py" - $extras >"$requirements" <<'EOF'
+import sys
+import tomllib
+
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+wants = list(project["dependencies"])
+for extra in sys.argv[1:]:
+    wants += project["optional-dependencies"][extra]
+print("\n".join(wants))
+EOF
+say "installing the Python packages"
+pip install -q -r "$requirements"
+touch "$venv/.ready-run" "$venv/.ready-$what" # what tests need includes what running needs
+say "ready"

@@ -1,0 +1,104 @@
+"""Every kind of control is recognised; clock smoothing; held notes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from app.control.midi.clock import ClockFollower
+from app.control.midi.decode import KINDS
+from app.control.midi.learn import Histogram
+from app.control.midi.message import Message
+from app.control.midi.notes import HeldNotes
+
+
+def sweep(kind: str, rng: random.Random) -> list[tuple[float, Message]]:
+    at, found = 0.0, []
+
+    def add(message: Message, after: float = 0.02) -> None:
+        nonlocal at
+        at += after
+        found.append((at, message))
+
+    clicks = [rng.choice([1, 1, 1, 2]) for _ in range(12)]
+    clicks += [-rng.choice([1, 1, 1, 2]) for _ in range(12)]
+    for n in range(24):
+        click = clicks[n]
+        if kind == "knob":
+            add(Message("cc", 1, 20, 30 + 2 * n))
+        elif kind == "knob14":
+            add(Message("cc", 1, 3, 30 + n))
+            add(Message("cc", 1, 35, rng.randrange(128)), 0.001)
+        elif kind == "relative-twos":
+            add(Message("cc", 1, 20, click % 128))
+        elif kind == "relative-offset":
+            add(Message("cc", 1, 20, 64 + click))
+        elif kind == "relative-sign":
+            add(Message("cc", 1, 20, click if click > 0 else 64 - click))
+        elif kind == "bend":
+            add(Message("bend", 1, 0, 8192 + 200 * n))
+        elif kind == "aftertouch":
+            add(Message("aftertouch", 1, 0, 3 * n))
+        elif kind == "pressure":
+            add(Message("pressure", 1, 60, 3 * n))
+        elif kind == "nrpn":
+            for number, value in ((99, 1), (98, 7), (6, n), (38, 0)):
+                add(Message("cc", 1, number, value), 0.001)
+    if kind == "button":
+        add(Message("note_on", 1, 40, 127))
+        add(Message("note_off", 1, 40, 0), 0.1)
+    elif kind == "toggle":
+        add(Message("cc", 1, 40, 127))
+    elif kind == "pad":
+        add(Message("note_on", 10, 36, 83))
+        add(Message("note_off", 10, 36, 0), 0.1)
+    elif kind == "program":
+        add(Message("program", 1, 0, 4))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_is_inferred(kind: str) -> None:
+    for seed in range(10):
+        heard = Histogram()
+        entries = sweep(kind, random.Random(seed))
+        for when, message in entries:
+            heard.add(message, when)
+        learned = heard.conclude(entries[-1][0] + 2.5)
+        assert learned is not None and learned.kind == kind
+
+
+@pytest.mark.parametrize("bpm", [60.0, 120.0, 174.0])
+def test_clock_is_steady_under_jitter(bpm: float) -> None:
+    follower, rng, told = ClockFollower(), random.Random(1), []
+    for n in range(24 * 64):
+        when = 10 + n * 60 / bpm / 24 + rng.uniform(-0.002, 0.002)
+        tempo = follower.receive(Message("clock"), when)
+        if tempo is not None and n > 200:
+            told.append(tempo)
+    assert all(abs(tempo - bpm) < 0.3 for tempo in told)
+    assert follower._told == pytest.approx(bpm, abs=0.3)
+
+
+def test_no_note_hangs() -> None:
+    notes = HeldNotes()
+    notes.receive("a", Message("note_on", 1, 60, 90))
+    notes.receive("b", Message("note_on", 1, 64, 90))
+    notes.receive("a", Message("cc", 1, 64, 127))
+    notes.receive("a", Message("note_off", 1, 60, 0))
+    assert list(notes.held) == [60, 64]
+    notes.receive("a", Message("cc", 1, 64, 0))
+    assert list(notes.held) == [
+        64,
+    ]
+    notes.release_port("b")
+    assert list(notes.held) == []
+    notes.latch = True
+    notes.receive("a", Message("note_on", 1, 50, 90))
+    notes.receive("a", Message("note_off", 1, 50, 0))
+    assert list(notes.held) == [
+        50,
+    ]
+    notes.panic()
+    assert list(notes.held) == []

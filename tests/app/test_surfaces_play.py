@@ -1,0 +1,63 @@
+"""The whole instrument plays on JACK while a controller and OSC do their worst, for seconds.
+
+`python -m tests.surfaces` measures the same for as long as the bars want it, and timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import surfaces
+from tests.support import jack
+from tests.support.device_process import DeviceProcess
+from tests.support.jack_rig import MIX, Rig
+
+pytestmark = [
+    pytest.mark.skipif(bool(jack.missing()), reason=jack.missing() or "there"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="module")
+def playing() -> Iterator[tuple[Rig, DeviceProcess]]:
+    # Large periods, so that a test machine that does something else now and then is not late.
+    with Rig(period=1024, buffer_frames=1024) as rig, DeviceProcess() as device:
+        device.ask("plug", name=MIX)
+        rig.play()
+        assert rig.until(rig.connected)
+        rig.wait(1.5)
+        yield rig, device
+
+
+def test_a_flood_of_midi(playing: tuple[Rig, DeviceProcess]) -> None:
+    result = surfaces.flood(*playing, seconds=3.0)
+    assert result["messages_per_second"] > 2000
+    assert not result["last_value_wrong"] and not result["notes_hung"]
+    assert result["underruns"] == 0
+
+
+def test_a_flood_of_osc(playing: tuple[Rig, DeviceProcess]) -> None:
+    result = surfaces.osc(*playing, seconds=3.0)
+    counts = result["counts"]
+    assert result["last_value"] == 0.75 and result["underruns"] == 0
+    assert counts["received"] > 3000
+    for name in ("coalesced", "malformed", "oversized", "unknown"):
+        assert counts[name] > 0
+
+
+def test_every_message_arrives(playing: tuple[Rig, DeviceProcess]) -> None:
+    result = surfaces.latency(*playing, messages=60)
+    assert result["never_arrived"] == 0 and result["underruns"] == 0
+    assert result["ms"]["p50"] < 500.0  # a busy machine; the bar is measured by tests.surfaces
+
+
+def test_a_controller_that_comes_back_while_it_plays(playing: tuple[Rig, DeviceProcess]) -> None:
+    result = surfaces.replug(*playing, times=2)
+    assert result["failed"] == 0 and result["underruns"] == 0
+
+
+def test_a_key_is_heard(playing: tuple[Rig, DeviceProcess]) -> None:
+    result = surfaces.sound(playing[0], times=2)
+    assert result["not_heard"] == 0 and result["ms"]["worst"] < 3000.0

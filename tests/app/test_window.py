@@ -1,0 +1,135 @@
+"""The window on a fake player, offscreen: hands, panels, scenes, files, the clean end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from tests.support.rig import LEFT, Rig
+
+
+def test_a_knob_reaches_the_worker(rig: Rig) -> None:
+    rig.registry.set("prompt.2.weight", 2.0, "midi")
+    rig.qtbot.waitUntil(lambda: rig.worker.submitted[-1][1][1].weight == 2.0, timeout=2000)
+    assert rig.window.mixer.strips[1].share > 0.4
+
+
+def test_knob_keys_and_auto(rig: Rig) -> None:
+    knob = rig.window.controls.knobs["density"]
+    rig.registry.set("density", 0.5)
+    rig.qtbot.keyClick(knob, Qt.Key.Key_Up)
+    assert rig.registry.get("density") == pytest.approx(0.55)
+    rig.qtbot.keyClick(knob, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+    assert rig.registry.get("density") == pytest.approx(0.56)
+    rig.qtbot.keyClick(knob, Qt.Key.Key_A)
+    assert rig.registry.get("density") is None
+
+
+def test_shortcuts(rig: Rig) -> None:
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_Space)
+    assert rig.worker.calls[-1] == ("play",)
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_C)
+    assert rig.worker.calls[-1] == ("clear",)
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    assert ("panic",) in rig.worker.calls and rig.registry.get("transport.play") is False
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_M)
+    assert rig.window.views.currentWidget() is rig.window.map_panel
+
+
+def test_only_what_the_engine_has_is_shown(rig: Rig) -> None:
+    rig.worker.ready(frozenset({"style", "bpm"}))
+    assert not rig.window.controls.tempo.isHidden()
+    assert rig.window.controls.knobs["density"].isHidden()
+    assert rig.window.controls.stems["drums"].isHidden()
+
+
+def test_scenes_now_on_the_bar_and_as_a_morph(rig: Rig) -> None:
+    rig.registry.set("density", 0.2)
+    rig.registry.trigger("scene.1.save")
+    rig.registry.set("density", 0.8)
+    rig.registry.trigger("scene.1.recall")
+    assert rig.registry.get("density") == 0.2
+    rig.registry.set("density", 0.8)
+    rig.registry.set("scene.mode", "bar")
+    rig.worker.bar = 96_000
+    rig.registry.trigger("scene.1.recall")
+    assert rig.worker.submitted[-1][3] == 96_000 and rig.registry.get("density") == 0.8
+    rig.output.read = 96_001.0
+    rig.window.conductor.frame()
+    assert rig.registry.get("density") == 0.2
+    rig.registry.set("density", 0.8)
+    rig.registry.set("scene.mode", "morph")
+    rig.registry.set("scene.morph_time", 0.5)
+    rig.registry.trigger("scene.1.recall")
+    rig.qtbot.waitUntil(lambda: rig.registry.get("density") == 0.2, timeout=5000)
+
+
+def test_writing_a_prompt(rig: Rig) -> None:
+    rig.window.desk.edit(1)
+    assert rig.window.editor.isVisible()
+    rig.window.editor.line.setText("  tape   loops ")
+    rig.qtbot.keyClick(rig.window.editor.line, Qt.Key.Key_Return)
+    assert rig.session.prompts[0].text == "tape loops"
+    assert rig.worker.wanted[-1] == "text:tape loops"
+    rig.registry.trigger("edit.undo")
+    assert rig.session.prompts[0].text == "Minimal Techno"
+
+
+def test_a_failed_style_is_said(rig: Rig) -> None:
+    rig.worker.answer_styles = False
+    rig.session.set_prompt(1, text="x")
+    assert rig.window.mixer.strips[0].state == "waiting"
+    rig.worker.style_failed.emit("text:x", "that cannot be heard.")
+    assert rig.window.mixer.strips[0].state == "failed"
+    assert "cannot be heard" in rig.window.incidents.text()
+
+
+def test_the_map_moves_the_mix(rig: Rig) -> None:
+    rig.registry.set("view", "map")
+    plane = rig.window.map_panel.map
+    spot = plane.to_screen(rig.session.points()[2]).toPoint() + QPoint(0, 1)
+    plane.locked = True  # so that the press takes the cursor, not the prompt
+    rig.qtbot.mouseClick(plane, LEFT, pos=spot)
+    shares = rig.session.shares()
+    assert shares.index(max(shares)) == 2
+
+
+def test_spectrogram_click_goes_back_and_drag_selects(rig: Rig) -> None:
+    noise = np.random.default_rng(0).standard_normal((48_000 * 10, 2)).astype(np.float32) * 0.1
+    rig.worker.plan(0, noise, {"bpm": 120.0, "beats_per_bar": 4})
+    for _ in range(60):
+        rig.window.spectrogram.frame(48_000 * 8.0)
+    picture = rig.window.spectrogram
+    assert picture.item.bars and picture.spectra.end > 450
+    went: list[int] = []
+    picture.go_to.connect(went.append)
+    x = picture.mapFromScene(picture.item.mapToScene(-4.0, 0.5))
+    rig.qtbot.mouseClick(picture.viewport(), LEFT, pos=x)
+    assert went and went[0] == pytest.approx(48_000 * 4, abs=4000)
+
+
+def test_recording_and_its_failure(rig: Rig, tmp_path: Path) -> None:
+    rig.window.apply_preferences(
+        type(rig.window.preferences)(record_folder=str(tmp_path / "takes"))
+    )
+    rig.registry.set("record", True)
+    assert rig.keeper.recording is not None
+    rig.registry.set("record", False)
+    rig.qtbot.waitUntil(lambda: rig.keeper.recording is None, timeout=2000)
+    rig.keeper.problem = ValueError("the disk is full.")
+    rig.keeper.range = (0, 480_000)
+    rig.registry.trigger("capture.save")
+    rig.qtbot.waitUntil(lambda: "disk is full" in rig.window.incidents.text(), timeout=2000)
+
+
+def test_sessions_open_save_and_bad_files(rig: Rig, tmp_path: Path) -> None:
+    path = tmp_path / "x.segue.json"
+    rig.registry.set("density", 0.3)
+    assert rig.window.files.save_path(path) and not rig.session.unsaved
+    rig.registry.set("density", 0.9)
+    assert rig.window.files.open_path(path) and rig.registry.get("density") == 0.3
+    path.write_text("{")
+    assert not rig.window.files.open_path(path) and rig.registry.get("density") == 0.3

@@ -1,0 +1,124 @@
+"""A small hub on this machine: enough of the Hugging Face protocol to fetch from, and faults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Hub:
+    """The files by path, what goes wrong, and what was asked for.
+
+    drop_after: bytes of a body after which the connection breaks off, once for each entry.
+    spoilt: paths whose first byte is sent wrong. short: paths announced whole, sent less a byte and
+    with a length that says so. absent: paths that the hub does not have. status: answered to every
+    transfer, if set. stall_after: bytes of the next body after which the server waits for `go_on`,
+    having set `stalled`. plain: paths that are not in LFS and have git's SHA-1 alone.
+    """
+
+    files: dict[str, bytes]
+    drop_after: list[int] = field(default_factory=list)
+    spoilt: set[str] = field(default_factory=set)
+    short: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
+    status: int | None = None
+    stall_after: int | None = None
+    stalled: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    sent: int = 0
+    address: str = ""
+
+    def listing(self) -> dict[str, object]:
+        siblings = []
+        for path, content in self.files.items():
+            if path in self.absent:
+                continue
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+            entry: dict[str, object] = {"rfilename": path, "size": len(content), "blobId": blob}
+            if path not in self.plain:
+                sha256 = hashlib.sha256(content).hexdigest()
+                entry["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
+            siblings.append(entry)
+        return {"id": "google/magenta-realtime-2", "sha": COMMIT, "siblings": siblings}
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """The hub on a free port of the loopback device."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *words: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if path == "/api/models/google/magenta-realtime-2":
+                self._answer(200, json.dumps(hub.listing()).encode())
+                return
+            found = re.fullmatch(rf"/google/magenta-realtime-2/resolve/{COMMIT}/(.+)", path)
+            if hub.status is not None:
+                self._answer(hub.status, b"")
+            elif found and found[1] in hub.files and found[1] not in hub.absent:
+                self._file(found[1])
+            else:
+                self._answer(404, b"")
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self._send(body)
+
+        def _send(self, body: bytes) -> None:
+            with suppress(ConnectionError):  # whoever asked may have gone: that is what is tested
+                self.wfile.write(body)
+
+        def _file(self, name: str) -> None:
+            content = hub.files[name]
+            asked = self.headers.get("Range")
+            hub.asked.append((name, asked))
+            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+            body = content[start:]
+            if name in hub.spoilt and start == 0:
+                body = bytes([body[0] ^ 1]) + body[1:]
+            if name in hub.short:
+                body = body[:-1]
+            self.send_response(206 if asked else 200)
+            if asked:
+                end = f"bytes {start}-{len(content) - 1}/{len(content)}"
+                self.send_header("Content-Range", end)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if hub.drop_after and hub.drop_after[0] < len(body):
+                body = body[: hub.drop_after.pop(0)]
+                self.close_connection = True
+            hub.sent += len(body)
+            if hub.stall_after is not None:
+                self._send(body[: hub.stall_after])
+                body, hub.stall_after = body[hub.stall_after :], None
+                hub.stalled.set()
+                hub.go_on.wait(60)
+            self._send(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,283 @@
+"""Magenta RealTime 2 as an engine: the contract, its controls, moments, and what is watched for."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.controls import Controls
+from models.engine import block_fault, engine_names, open_engine
+from models.errors import SegueError
+from models.lmdm.level import LevelState, govern
+from models.magenta_rt2 import engine as engine_module
+from models.magenta_rt2 import graphs
+from models.magenta_rt2.conditioning import condition_tokens, guidance_token, looseness
+from models.magenta_rt2.config import (
+    CHECKPOINTS,
+    CONDITION_OFFSET,
+    ENCODER,
+    DepthformerConfig,
+    StackConfig,
+)
+from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
+from models.magenta_rt2.random_weights import write
+from models.magenta_rt2.spectrostream import SpectroStreamConfig
+from models.magenta_rt2.watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
+
+TINY = DepthformerConfig(
+    "magenta-rt2-small", 16, StackConfig(2, 32, 64, 2, 16), StackConfig(1, 24, 48, 3, 8), past=5
+)
+CODEC = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=12)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("models")
+    write(place, "small", config=TINY, codec=CODEC)
+    return place
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> MagentaEngine:
+    return MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
+
+
+@pytest.fixture
+def stream(engine: MagentaEngine) -> MagentaStream:
+    return engine.start(seed=5)
+
+
+def play(stream: MagentaStream, count: int, controls: Controls | None = None) -> np.ndarray:
+    return np.concatenate([stream.render(controls or Controls()) for _ in range(count)])
+
+
+def test_blocks_are_sound(engine: MagentaEngine, stream: MagentaStream) -> None:
+    for _ in range(4):
+        block = stream.render(Controls(style=engine.embed_text("minimal techno")))
+        assert block_fault(block, engine.info) is None
+    assert block.std() > 0.001 and np.abs(block).max() <= 1.0
+
+
+def test_seeds(engine: MagentaEngine) -> None:
+    one, same, other = (play(engine.start(seed), 3) for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_streams_take_turns(engine: MagentaEngine) -> None:
+    """They share one stepper, and must not hear each other."""
+    alone = play(engine.start(1), 4)
+    one, two = engine.start(1), engine.start(2)
+    turns = []
+    for _ in range(4):
+        turns.append(one.render(Controls()))
+        two.render(Controls(chaos=1.0))
+    assert np.array_equal(np.concatenate(turns), alone)
+
+
+def test_moments_are_bit_identical(engine: MagentaEngine, stream: MagentaStream) -> None:
+    play(stream, 5)
+    moment = stream.snapshot()
+    first = play(stream, 4)
+    for _ in range(2):
+        stream.restore(moment)
+        assert np.array_equal(play(stream, 4), first)
+    other = engine.start(seed=99)
+    other.restore(moment)
+    assert np.array_equal(play(other, 4), first)
+
+
+def test_a_moment_of_every_block_adds_only_what_is_new(stream: MagentaStream) -> None:
+    play(stream, 4)
+
+    def reached() -> dict[int, int]:
+        state = stream.snapshot()
+        assert isinstance(state, StreamState)
+        tensors = [entry.columns for entry in state.context.entries]
+        return {tensor.data_ptr(): tensor.nbytes for tensor in tensors}
+
+    before = reached()
+    stream.render(Controls())
+    new = [size for place, size in reached().items() if place not in before]
+    columns = TINY.temporal.layers * 4 * TINY.temporal.heads * TINY.temporal.head_dim * 4
+    assert sum(new) == columns * engine_module.FRAMES_PER_BLOCK
+
+
+def test_a_foreign_moment_and_a_foreign_style(stream: MagentaStream) -> None:
+    with pytest.raises(SegueError, match="another engine"):
+        stream.restore(object())
+    before = stream.snapshot()
+    with pytest.raises(SegueError, match="embed the prompt with this engine"):
+        stream.render(Controls(style=np.ones(128, np.float32)))
+    assert stream.snapshot() is before
+
+
+def test_clear_forgets_but_does_not_cut(stream: MagentaStream) -> None:
+    play(stream, 3)
+    codec = stream.state.codec
+    stream.clear()
+    assert stream.state.context.entries == ()
+    assert stream.state.codec is codec
+    first = play(stream, 2)
+    stream.clear()
+    assert not np.array_equal(play(stream, 2), first)  # afresh, not the same again
+
+
+def test_every_listed_control_acts(engine: MagentaEngine) -> None:
+    settings = {
+        "style": Controls(style=engine.embed_text("flute")),
+        "notes": Controls(notes=(60, 64)),
+        "drums": Controls(drums=False),
+        "guidance": Controls(guidance=6.0),
+        "guidance_notes": Controls(guidance_notes=5.0),
+        "guidance_drums": Controls(guidance_drums=5.0),
+        "chaos": Controls(chaos=0.9),
+    }
+    assert set(settings) == engine.info.controls
+    plain = play(engine.start(4), 4)
+    for name, controls in settings.items():
+        assert not np.array_equal(play(engine.start(4), 4, controls), plain), name
+
+
+def test_history_from_audio(engine: MagentaEngine) -> None:
+    rng = np.random.default_rng(0)
+    audio = (0.2 * rng.standard_normal((48_000, 2))).astype(np.float32)
+    one, two, fresh = engine.start(3), engine.start(3), engine.start(3)
+    one.prefill(audio, 48_000, Controls())
+    two.prefill(audio * [[-0.5, 0.1]], 48_000, Controls())
+    assert one.state.context.frame == 25
+    first = play(one, 2)
+    assert not np.array_equal(first, play(two, 2))
+    assert not np.array_equal(first, play(fresh, 2))
+    with pytest.raises(SegueError, match="silent"):
+        one.prefill(np.zeros((48_000, 2), np.float32), 48_000, Controls())
+    one.prefill(audio[:, 0], 44_100, Controls())
+    assert one.state.context.frame == 27
+
+
+def test_no_encoder_says_so(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").symlink_to(folder / "checkpoints")
+    lacking = MagentaEngine("small", "cpu", tmp_path, "float32", config=TINY, codec=CODEC)
+    audio = np.random.default_rng(0).standard_normal((48_000, 2)).astype(np.float32)
+    with pytest.raises(SegueError, match=r"encoder\.safetensors.*models fetch"):
+        lacking.start().prefill(audio, 48_000, Controls())
+    assert ENCODER.endswith("encoder.safetensors")
+
+
+@pytest.mark.parametrize("precision", ["int8", "bfloat16"])
+def test_other_precisions_play(folder: Path, precision: str) -> None:
+    engine = MagentaEngine("small", "cpu", folder, precision, config=TINY, codec=CODEC)
+    assert block_fault(engine.start().render(Controls()), engine.info) is None
+
+
+def test_unknown_precision(folder: Path) -> None:
+    with pytest.raises(SegueError, match="int8-weights"):
+        MagentaEngine("small", "cpu", folder, "int3", config=TINY, codec=CODEC)
+
+
+@pytest.mark.parametrize("size", sorted(CHECKPOINTS))
+def test_absent_weights_name_the_command(
+    size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_MODELS", str(tmp_path))
+    name = f"magenta-rt2-{size}"
+    assert name in engine_names()
+    with pytest.raises(SegueError, match=f"models fetch {name}"):
+        open_engine(name, "cpu")
+
+
+def test_sound_that_is_not_finite_is_refused(
+    stream: MagentaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(stream, 2)
+    before = stream.snapshot()
+    decode = stream.engine.codec.decode_step
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            stream.engine.codec, "decode_step", lambda c, s: (decode(c, s)[0] * torch.nan, s)
+        )
+        with pytest.raises(SegueError, match="not finite"):
+            stream.render(Controls())
+    assert stream.snapshot() is before
+    after = play(stream, 2)
+    stream.restore(before)
+    assert np.array_equal(play(stream, 2), after)
+
+
+def test_collapse_into_silence_eases_guidance_and_then_clears(
+    stream: MagentaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = stream.engine.codec.decode_step
+    monkeypatch.setattr(stream.engine.codec, "decode_step", lambda c, s: (decode(c, s)[0] * 0.0, s))
+    heard = []
+    for _ in range(int(HOPELESS / stream.engine.info.block_seconds) + 1):
+        stream.render(Controls(guidance=6.0))
+        heard.append(stream.state.watch.guidance(6.0))
+        if stream.state.epoch:
+            break
+    assert heard[0] == 6.0
+    assert min(heard) == SAFE_GUIDANCE
+    assert stream.state.epoch == 1 and stream.state.context.entries == ()
+
+
+def test_watch() -> None:
+    watch = Watch()
+    for _ in range(10):  # a rest
+        watch = watch.after(-80.0, PATIENCE / 10, 6.0)
+    assert watch.guidance(6.0) == 6.0
+    for _ in range(10):
+        watch = watch.after(-80.0, 0.1, 6.0)
+    assert watch.guidance(6.0) == pytest.approx(4.0)
+    assert watch.guidance(0.5) == 0.5
+    for _ in range(40):
+        watch = watch.after(-20.0, 0.2, 6.0)
+    assert watch == Watch()
+
+
+def test_a_run_that_swells_stays_under_full_scale() -> None:
+    """What the ten-minute drift does to the level, and what is left of it."""
+    state, rng = LevelState(), np.random.default_rng(1)
+    for block in range(600):
+        audio = rng.standard_normal((5760, 2)).astype(np.float32) * (0.05 * 1.01**block)
+        audio, state = govern(audio, state)
+        assert np.abs(audio).max() < 1.0
+
+
+def test_conditioning_tokens() -> None:
+    tokens = condition_tokens(np.arange(12), Controls(notes=(0, 60), drums=True), 3.0)
+    shifted = tokens - CONDITION_OFFSET
+    assert shifted[:12].tolist() == [0, 1, 2, 3, 4, 5, -1, -1, -1, -1, -1, -1]
+    assert shifted[12] == 3 and shifted[72] == 3
+    assert set(shifted[12:140].tolist()) == {3, -1}
+    assert shifted[140:].tolist() == [1, 20, 10, 2]
+    free = condition_tokens(None, Controls(), -1.0) - CONDITION_OFFSET
+    assert free[:141].tolist() == [-1] * 141 and free[141] == 0
+    with pytest.raises(ValueError, match="style tokens"):
+        condition_tokens(np.full(12, 1024), Controls(), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "token"),
+    [(-1, 0.2, 0), (7, 0.2, 40), (9, 0.2, 40), (-5, 0.2, 0), (3, 0.2, 20), (7, 1, 8), (0.4, 1, 1)],
+)
+def test_guidance_tokens(value: float, step: float, token: int) -> None:
+    assert guidance_token(value, step) == token
+
+
+def test_looseness() -> None:
+    assert looseness(None) == (1.3, 40)
+    temperature, top_k = looseness(0.5)
+    assert temperature == pytest.approx(1.3) and top_k == 40
+    steps = [looseness(chaos) for chaos in np.linspace(0, 1, 11)]
+    assert all(a < b and m < n for (a, m), (b, n) in itertools.pairwise(steps))
+
+
+def test_graphs_have_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(graphs.SWITCH, raising=False)
+    assert graphs.wanted("cuda") and not graphs.wanted("cpu") and not graphs.wanted("mps")
+    monkeypatch.setenv(graphs.SWITCH, "1")
+    assert not graphs.wanted("cuda")

@@ -1,0 +1,161 @@
+"""MusicCoCa against what the reference made of the same small networks."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from models.errors import SegueError
+from models.magenta_rt2.files import MUSICCOCA
+from models.magenta_rt2.musiccoca import DIM, MusicCoCa
+
+pytest.importorskip("ai_edge_litert", reason="the extra 'magenta' has no build for this machine")
+from tests.models.magenta_rt2.tflite_models import matrices, write_models
+
+DATA = Path(__file__).parent / "data"
+NAME = "magenta-rt2-small"
+TEXTS = ["Minimal Techno", "a flute over slow strings", "", "drum " * 200]  # as the fixtures' maker
+NETWORKS = ["text_encoder", "audio_preprocessor", "music_encoder", "pretrained_vector_quantizer"]
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("engine")
+    write_models(folder / MUSICCOCA)
+    shutil.copy(DATA / "musiccoca_spm.model", folder / MUSICCOCA / "spm.model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(assets: Path) -> MusicCoCa:
+    return MusicCoCa(NAME, assets)
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, NDArray[np.generic]]:
+    return dict(load_file(DATA / "musiccoca_results.safetensors"))
+
+
+def clips() -> list[NDArray[np.float32]]:
+    """As the fixtures' maker has them."""
+    random = np.random.default_rng(12)
+    shapes = [(30_000, 1), (160_000, 2), (320_000, 1)]
+    return [(0.2 * random.standard_normal(shape)).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize("index", range(len(TEXTS)))
+def test_text(model: MusicCoCa, reference: dict[str, NDArray[np.generic]], index: int) -> None:
+    vector = model.embed_text(TEXTS[index])
+    assert vector.dtype == np.float32
+    np.testing.assert_allclose(vector, reference["text"][index], rtol=1e-5, atol=1e-6)
+    mapped = model.embed_text(TEXTS[index], mapped=True, seed=3)
+    np.testing.assert_allclose(mapped, reference["mapped"][index], rtol=1e-5, atol=1e-6)
+    other = model.embed_text(TEXTS[index], mapped=True, seed=4)
+    assert not np.allclose(mapped, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_sound(model: MusicCoCa, reference: dict[str, NDArray[np.generic]], index: int) -> None:
+    vector = model.embed_audio(clips()[index], 16_000)
+    np.testing.assert_allclose(vector, reference["sound"][index], rtol=1e-4, atol=1e-6)
+
+
+def test_tokens(model: MusicCoCa, reference: dict[str, NDArray[np.generic]]) -> None:
+    vectors = np.concatenate([reference["text"], reference["mapped"], reference["sound"]])
+    tokens = np.stack([model.tokens(vector) for vector in vectors])
+    assert tokens.dtype == np.int32
+    np.testing.assert_array_equal(tokens, reference["tokens"])
+    assert len(np.unique(tokens)) > 50, "tokens that are all alike would prove nothing"
+
+
+def test_a_short_end_counts_by_its_length(model: MusicCoCa) -> None:
+    """Half a second more than ten must not pull the style half-way to silence."""
+    sound = np.concatenate([clips()[1], clips()[0][:8000].repeat(2, axis=1)])
+    weights = matrices()["audio"]
+    mono = sound.mean(axis=1)
+    first = weights @ mono[:160_000].reshape(1000, 160).mean(axis=0)
+    last = np.zeros(160_000, dtype=np.float32)
+    last[:8000] = mono[160_000:]
+    rest = weights @ last.reshape(1000, 160).mean(axis=0)
+    expected = (20 * first + rest) / 21
+    np.testing.assert_allclose(model.embed_audio(sound, 16_000), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_another_rate_is_resampled(model: MusicCoCa) -> None:
+    """A period of 16 samples at 16 kHz is 48 at 48 kHz: the same sound, nearly the same vector."""
+    t = np.arange(20 * 48_000) / 48_000
+    at48 = np.sin(2 * np.pi * 1000 * t + 0.5)
+    near = model.embed_audio(at48, 48_000)
+    at16 = np.sin(2 * np.pi * 1000 * np.arange(20 * 16_000) / 16_000 + 0.5)
+    wanted = model.embed_audio(at16, 16_000)
+    assert np.linalg.norm(near - wanted) < 0.01 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((0, 2)), np.zeros((2, 2, 2))])
+def test_no_sound(model: MusicCoCa, samples: NDArray[np.float64]) -> None:
+    with pytest.raises(SegueError, match="holds no samples"):
+        model.embed_audio(samples, 16_000)
+
+
+def test_a_style_of_another_engine(model: MusicCoCa) -> None:
+    with pytest.raises(SegueError, match="768 numbers"):
+        model.tokens(np.zeros(128))
+
+
+@pytest.mark.parametrize("file", ["spm.model", *(f"{name}.tflite" for name in NETWORKS)])
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_an_asset_that_is_not_as_it_should_be(
+    assets: Path, tmp_path: Path, file: str, fault: str
+) -> None:
+    """The reference plays the piano then; here the file and the command are named."""
+    shutil.copytree(assets, tmp_path / "engine")
+    path = tmp_path / "engine" / MUSICCOCA / file
+    path.unlink()
+    if fault == "damaged":
+        path.write_bytes(b"this is no network" * 10)
+    spoilt = MusicCoCa(NAME, tmp_path / "engine")
+    command = "fetch" if fault == "missing" else "verify"
+    with pytest.raises(SegueError, match=f"{file} of {NAME} is .*models {command} {NAME}"):
+        if file in ("spm.model", "text_encoder.tflite"):
+            spoilt.embed_text("techno")
+        elif file.startswith("pretrained"):
+            spoilt.tokens(np.zeros(DIM))
+        else:
+            spoilt.embed_audio(np.ones(1000), 16_000)
+
+
+def test_a_mapper_that_was_not_released(assets: Path, tmp_path: Path) -> None:
+    shutil.copytree(assets, tmp_path / "engine")
+    (tmp_path / "engine" / MUSICCOCA / "mapper.tflite").unlink()
+    model = MusicCoCa(NAME, tmp_path / "engine")
+    assert model.embed_text("techno").shape == (DIM,)
+    with pytest.raises(SegueError, match=r"mapper\.tflite"):
+        model.embed_text("techno", mapped=True)
+
+
+def test_a_network_of_another_model(assets: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "engine"
+    shutil.copytree(assets, folder)
+    networks = folder / MUSICCOCA
+    shutil.copy(networks / "mapper.tflite", networks / "text_encoder.tflite")
+    shutil.copy(networks / "mapper.tflite", networks / "audio_preprocessor.tflite")
+    model = MusicCoCa(NAME, folder)
+    with pytest.raises(SegueError, match=r"text_encoder\.tflite .* another version"):
+        model.embed_text("techno")
+    with pytest.raises(SegueError, match=r"audio_preprocessor\.tflite .* another version"):
+        model.embed_audio(np.ones(1000), 16_000)
+
+
+def test_a_package_that_is_missing(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
+        MusicCoCa(NAME, assets).tokens(np.zeros(DIM))
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
+        MusicCoCa(NAME, assets).embed_text("techno")

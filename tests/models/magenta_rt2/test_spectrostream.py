@@ -1,0 +1,272 @@
+"""SpectroStream against what the reference made of the same weights (see make_fixtures.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.errors import SegueError
+from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
+from models.magenta_rt2.spectrostream_layers import InverseSpectrum, Spectrum, Tape
+from models.magenta_rt2.spectrostream_weights import (
+    key_of,
+    load_spectrostream,
+    randomize,
+    targets,
+)
+
+DATA = Path(__file__).parent / "data"
+NARROW = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=8, codes=32)
+BAR = 1e-4  # relative error; measured about 1e-6
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, Tensor]:
+    return load_file(DATA / "spectrostream_weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, Tensor]:
+    return load_file(DATA / "spectrostream_results.safetensors")
+
+
+@pytest.fixture(scope="module")
+def codec(weights: dict[str, Tensor]) -> SpectroStream:
+    codec = SpectroStream(NARROW)
+    load_spectrostream(codec, weights)
+    return codec
+
+
+def error(ours: Tensor, theirs: Tensor) -> float:
+    """Greatest difference against the greatest value."""
+    assert ours.shape == theirs.shape
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def test_embeddings_offline(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
+    assert error(codec.embed(reference["samples"]), reference["embeddings"]) < BAR
+
+
+def test_codes_offline(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
+    assert torch.equal(codec.encode(reference["samples"]), reference["codes_of_samples"].long())
+
+
+def test_sound_offline(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
+    assert error(codec.decode(reference["codes"]), reference["sound_of_codes"]) < BAR
+
+
+@pytest.mark.parametrize("steps", [(1,) * 7, (2, 1, 4), (7,)])
+def test_sound_streamed(
+    codec: SpectroStream, reference: dict[str, Tensor], steps: tuple[int, ...]
+) -> None:
+    """However the frames are cut into steps: the reference's steps, its first frame silent."""
+    state = codec.decoder_start()
+    pieces = []
+    for codes in reference["codes"].split(steps, dim=1):
+        sound, state = codec.decode_step(codes, state)
+        assert sound.shape == (1, codes.shape[1] * 1920, 2)
+        pieces.append(sound)
+    ours = torch.cat(pieces, dim=1)
+    assert error(ours, reference["streamed_sound"]) < BAR
+    assert not ours[:, :1920].any() and not reference["streamed_sound_valid"][:, :1920].any()
+    assert error(ours[:, 1920:], reference["sound_of_codes"]) < BAR
+
+
+@pytest.mark.parametrize("steps", [(1,) * 8, (3, 1, 4), (8,)])
+def test_codes_streamed(
+    codec: SpectroStream, reference: dict[str, Tensor], steps: tuple[int, ...]
+) -> None:
+    """The reference gives an invalid frame first where we give none; then they agree."""
+    samples = torch.nn.functional.pad(reference["samples"], (0, 0, 0, 1920))
+    state = None
+    pieces = []
+    for piece in samples.split([count * 1920 for count in steps], dim=1):
+        codes, state = codec.encode_step(piece, state)
+        pieces.append(codes)
+    assert not reference["streamed_codes_valid"][:, 0].any()
+    assert torch.equal(torch.cat(pieces, dim=1), reference["streamed_codes"][:, 1:].long())
+
+
+def test_a_snapshot_goes_on_alike(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
+    codes = reference["codes"]
+    _, moment = codec.decode_step(codes[:, :3], codec.decoder_start())
+    kept = [tensor.clone() for tensor in moment]
+    first, _ = codec.decode_step(codes[:, 3:5], moment)
+    codec.decode_step(codes[:, 5:], moment)
+    again, _ = codec.decode_step(codes[:, 3:5], moment)
+    assert torch.equal(first, again)
+    assert all(torch.equal(a, b) for a, b in zip(kept, moment, strict=True))
+
+
+def test_batches_do_not_touch_each_other(
+    codec: SpectroStream, reference: dict[str, Tensor]
+) -> None:
+    codes = reference["codes"]
+    both = torch.cat([codes, codes.flip(1)])
+    together = codec.decode(both)
+    assert error(together[:1], codec.decode(codes)) < 1e-5
+    assert error(together[1:], codec.decode(codes.flip(1))) < 1e-5
+
+
+@pytest.mark.parametrize("levels", [1, 3, 8])
+def test_fewer_levels_are_the_coarse_ones(
+    codec: SpectroStream, reference: dict[str, Tensor], levels: int
+) -> None:
+    codes = codec.encode(reference["samples"], levels)
+    assert torch.equal(codes, reference["codes_of_samples"][..., :levels].long())
+
+
+def test_each_level_comes_nearer(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
+    vectors = codec.embed(reference["samples"])
+    with torch.no_grad():
+        left = [
+            float((vectors - codec.quantizer.decode(codec.quantizer.encode(vectors, n))).norm())
+            for n in range(1, 9)
+        ]
+    assert left[-1] < left[0]
+
+
+def test_levels_out_of_range(codec: SpectroStream) -> None:
+    with pytest.raises(ValueError, match="1 to 8"):
+        codec.quantizer.encode(torch.zeros(1, 1, 16), 9)
+    with pytest.raises(ValueError, match="1 to 8"):
+        codec.quantizer.decode(torch.zeros(1, 1, 9, dtype=torch.long))
+
+
+def test_half_precision(weights: dict[str, Tensor], reference: dict[str, Tensor]) -> None:
+    """The decoder in bfloat16 is near the reference, and the sound comes in float32."""
+    codec = SpectroStream(NARROW)
+    load_spectrostream(codec, weights)
+    codec.decoder.to(torch.bfloat16)
+    state = codec.decoder_start()
+    sound, state = codec.decode_step(reference["codes"], state)
+    assert sound.dtype == torch.float32 and state[1].dtype == torch.bfloat16
+    theirs = reference["streamed_sound"]
+    assert (sound - theirs).norm() < 0.02 * theirs.norm()
+
+
+def test_mono_is_given_to_both_channels(codec: SpectroStream) -> None:
+    mono = torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
+    stereo = mono[:, :, None].expand(-1, -1, 2)
+    assert torch.equal(codec.embed(mono), codec.embed(stereo))
+    assert codec.embed(mono).shape == (1, 3, 16)  # 4000 samples are 2.1 latent frames
+
+
+@pytest.mark.parametrize("shape", [(1920,), (1, 0, 2), (1, 1920, 3)])
+def test_samples_of_another_shape(codec: SpectroStream, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="give \\(batch, n, 1 or 2\\)"):
+        codec.embed(torch.zeros(shape))
+
+
+def test_a_step_is_whole_frames(codec: SpectroStream) -> None:
+    with pytest.raises(ValueError, match="multiple of 1920"):
+        codec.encode_step(torch.zeros(1, 1000, 2), None)
+
+
+def test_the_transform_undoes_itself() -> None:
+    samples = torch.randn(2, 480 * 21, generator=torch.Generator().manual_seed(1))
+    spectrum = Spectrum(960, 480)(samples)
+    # The Nyquist bin is dropped on the way: leave it out of the comparison as well.
+    back = InverseSpectrum(960, 480)(spectrum, Tape())
+    nyquist = torch.tensor([1.0, -1.0]).repeat(480)
+    frames = samples.unfold(-1, 960, 480)
+    window = torch.hann_window(960)
+    amplitude = (frames * window * nyquist).sum(-1, keepdim=True) / 960
+    lost = torch.zeros_like(samples)
+    synthesis = InverseSpectrum(960, 480).window
+    for index in range(frames.shape[1]):
+        lost[:, index * 480 : index * 480 + 960] += amplitude[:, index] * nyquist * synthesis
+    whole = (samples - lost)[:, 480 : back.shape[1]]
+    assert torch.allclose(back[:, 480:], whole, atol=1e-5)
+
+
+def test_full_size_has_the_released_shapes() -> None:
+    """Counted in the reference: 97 tensors, 61 713 666 numbers; three shapes read from its list."""
+    codec = SpectroStream()
+    places = targets(codec)
+    assert len(places) == 97
+    assert sum(parameter.numel() for parameter in codec.parameters()) == 61_713_666
+    assert places["quantizer/embedding"].shape == (64, 1024, 256)
+    assert places["decoder/decoder_0/conv2dtranspose_4x3/conv/kernel"].shape == (4, 3, 512, 1024)
+    assert places["encoder/encoder_2/conv2d_3x6_a/conv/kernel"].shape == (3, 6, 64, 128)
+
+
+# Loading
+
+
+def test_the_coarse_levels_of_a_larger_file(
+    weights: dict[str, Tensor], reference: dict[str, Tensor]
+) -> None:
+    small = SpectroStream(dataclasses.replace(NARROW, levels=3))
+    load_spectrostream(small, weights)
+    codes = small.encode(reference["samples"])
+    assert torch.equal(codes, reference["codes_of_samples"][..., :3].long())
+
+
+def test_the_encoder_from_its_own_file(weights: dict[str, Tensor]) -> None:
+    codec = SpectroStream(NARROW)
+    prefix = "params/soundstream/"
+    mine = {k.replace(prefix, "params/"): v for k, v in weights.items() if "/encoder/" in k}
+    load_spectrostream(codec, mine, parts=("encoder",))
+    expected = weights[prefix + "encoder/base_conv_first/conv/bias"]
+    assert torch.equal(codec.encoder.base.bias.data, expected)
+
+
+def _lacking(weights: dict[str, Tensor]) -> None:
+    del weights["params/soundstream/decoder/decoder_3/conv2d_3x3/conv/bias"]
+
+
+def _extra(weights: dict[str, Tensor]) -> None:
+    weights["params/soundstream/decoder/decoder_9/conv2d_3x3/conv/bias"] = torch.zeros(4)
+
+
+def _bent(weights: dict[str, Tensor]) -> None:
+    key = "params/soundstream/decoder/decoder_3/conv2d_3x3/conv/kernel"
+    weights[key] = weights[key][:2].contiguous()
+
+
+def _few_levels(weights: dict[str, Tensor]) -> None:
+    key = "params/soundstream/quantizer/embedding"
+    weights[key] = weights[key][:5].contiguous()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_lacking, "lacks decoder/decoder_3/conv2d_3x3/conv/bias"),
+        (_extra, "holds decoder/decoder_9/conv2d_3x3/conv/bias"),
+        (_bent, r"decoder/decoder_3/conv2d_3x3/conv/kernel in f has shape \[2, 3"),
+        (_few_levels, r"quantizer/embedding in f has shape \[5, 32, 16\] and not \[8, 32, 16\]"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    weights: dict[str, Tensor], spoil: Callable[[dict[str, Tensor]], None], words: str
+) -> None:
+    spoilt = dict(weights)
+    spoil(spoilt)
+    codec = SpectroStream(NARROW)
+    randomize(codec, 1)
+    before = [parameter.clone() for parameter in codec.parameters()]
+    with pytest.raises(SegueError, match=words):
+        load_spectrostream(codec, spoilt, source="f")
+    after = list(codec.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), "half loaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("params/soundstream/decoder/x/bias", "decoder/x/bias"),
+        ("params/encoder/x/bias", "encoder/x/bias"),
+        ("params/depthformer/decoder/x/bias", None),
+        ("decoder/x/bias", None),
+    ],
+)
+def test_keys(name: str, key: str | None) -> None:
+    assert key_of(name) == key

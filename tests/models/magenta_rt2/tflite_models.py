@@ -1,0 +1,150 @@
+"""Small networks in the TFLite format, with the inputs and outputs of MusicCoCa's. For tests.
+
+The released networks cannot be had on every machine. These do the simplest thing that shows every
+number of their inputs: sums, means and one matrix.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+KINDS = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+}
+
+
+class Model:
+    """A graph under construction: tensors by number, then operators in order."""
+
+    def __init__(self) -> None:
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.buffers = [schema.BufferT()]
+        self.model.operatorCodes = []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(
+        self, shape: tuple[int, ...], values: NDArray[Any] | None = None, kind: Any = np.float32
+    ) -> int:
+        entry = schema.TensorT()
+        entry.shape = list(shape)
+        entry.type = KINDS[np.dtype(kind if values is None else values.dtype)]
+        entry.name = f"t{len(self.graph.tensors)}".encode()
+        entry.buffer = 0
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(values.tobytes(), dtype=np.uint8)
+            entry.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.graph.tensors.append(entry)
+        return len(self.graph.tensors) - 1
+
+    def run(self, code: int, inputs: list[int], output: int, kind: int = 0, how: Any = None) -> int:
+        entry = schema.OperatorCodeT()
+        entry.builtinCode = entry.deprecatedBuiltinCode = code
+        entry.version = 1
+        self.model.operatorCodes.append(entry)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = inputs, [output]
+        operator.builtinOptionsType, operator.builtinOptions = kind, how
+        self.graph.operators.append(operator)
+        return output
+
+    def matrix(self, source: int, weights: NDArray[np.float32]) -> int:
+        """weights (out, in) times the source (1, in)."""
+        constant = self.tensor(weights.shape, weights)
+        out = self.tensor((1, weights.shape[0]))
+        options = schema.BuiltinOptions.FullyConnectedOptions
+        how = schema.FullyConnectedOptionsT()
+        code = schema.BuiltinOperator.FULLY_CONNECTED
+        return self.run(code, [source, constant, -1], out, options, how)
+
+    def add(self, first: int, second: int, shape: tuple[int, ...]) -> int:
+        kind = schema.BuiltinOptions.AddOptions
+        code = schema.BuiltinOperator.ADD
+        return self.run(code, [first, second], self.tensor(shape), kind, schema.AddOptionsT())
+
+    def cast(self, source: int, shape: tuple[int, ...], kind: Any) -> int:
+        return self.run(schema.BuiltinOperator.CAST, [source], self.tensor(shape, kind=kind))
+
+    def write(self, path: Path, inputs: list[int], output: int) -> None:
+        self.graph.inputs, self.graph.outputs = inputs, [output]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        path.write_bytes(bytes(builder.Output()))
+
+
+def matrices() -> dict[str, NDArray[np.float32]]:
+    """The matrices of the networks, the same wherever they are made."""
+    random = np.random.default_rng(11)
+    shapes = {"text": (768, 128), "audio": (768, 160), "codes": (12, 768)}
+    scales = {"text": 0.002, "audio": 1.0, "codes": 400.0}  # vectors of about unit length
+    return {
+        name: (scales[name] * random.standard_normal(shape) / np.sqrt(shape[1])).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def write_models(folder: Path) -> None:
+    """Every network of MusicCoCa into a folder.
+
+    text: A (ids + paddings); audio: B times the mean of a thousand rows of 160 samples; mapper: the
+    sum of vector and noise; codes: the whole part of (C vector)^2, at most 1000.
+    """
+    weights = matrices()
+    folder.mkdir(parents=True, exist_ok=True)
+
+    model = Model()
+    # The inputs in the order that nobody may rely on: paddings first.
+    paddings = model.tensor((1, 128))
+    ids = model.tensor((1, 128), kind=np.int32)
+    total = model.add(model.cast(ids, (1, 128), np.float32), paddings, (1, 128))
+    out = model.matrix(total, weights["text"])
+    model.write(folder / "text_encoder.tflite", [paddings, ids], out)
+
+    model = Model()
+    clip = model.tensor((1, 160_000))
+    shape = model.tensor((3,), np.array([1, 1000, 160], dtype=np.int32))
+    kind = schema.BuiltinOptions.ReshapeOptions
+    how = schema.ReshapeOptionsT()
+    how.newShape = [1, 1000, 160]
+    rows = model.tensor((1, 1000, 160))
+    model.run(schema.BuiltinOperator.RESHAPE, [clip, shape], rows, kind, how)
+    axis = model.tensor((1,), np.array([1], dtype=np.int32))
+    mean = model.tensor((1, 160))
+    how = schema.ReducerOptionsT()
+    kind = schema.BuiltinOptions.ReducerOptions
+    model.run(schema.BuiltinOperator.MEAN, [rows, axis], mean, kind, how)
+    model.write(folder / "audio_preprocessor.tflite", [clip], mean)
+
+    model = Model()
+    features = model.tensor((1, 160))
+    model.write(
+        folder / "music_encoder.tflite", [features], model.matrix(features, weights["audio"])
+    )
+
+    model = Model()
+    vector, noise = model.tensor((1, 768)), model.tensor((1, 768))
+    model.write(folder / "mapper.tflite", [vector, noise], model.add(vector, noise, (1, 768)))
+
+    model = Model()
+    vector = model.tensor((1, 768))
+    line = model.matrix(vector, weights["codes"])
+    square = model.run(schema.BuiltinOperator.SQUARE, [line], model.tensor((1, 12)))
+    most = model.tensor((1,), np.array([1000.0], dtype=np.float32))
+    kind = schema.BuiltinOptions.MaximumMinimumOptions
+    code = schema.BuiltinOperator.MINIMUM
+    how = schema.MaximumMinimumOptionsT()
+    least = model.run(code, [square, most], model.tensor((1, 12)), kind, how)
+    codes = model.cast(least, (1, 12), np.int32)
+    model.write(folder / "pretrained_vector_quantizer.tflite", [vector], codes)

@@ -1,0 +1,164 @@
+"""The stage: see the package. Starts JACK and a display, plays, captures, compares, prints JSON."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from tests.stage import display
+from tests.stage.compare import clicks_in, compare
+from tests.support import jack
+
+LEAD_SECONDS = 3.0
+START_SECONDS = 120.0
+
+
+def main(arguments: list[str]) -> int:
+    """0 if nothing broke off, 1 if something did, 2 where the machine lacks something."""
+    parser = argparse.ArgumentParser(prog="tests.stage", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--engine", default="segue")
+    parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
+    parser.add_argument("--buffer", type=int, default=256)
+    parser.add_argument("--capture", type=float, default=1800.0, help="seconds always kept")
+    parser.add_argument("--trace", action="store_true", help="say what the GUI was late at")
+    parser.add_argument("--keep", help="a folder where the sound stays")
+    options = parser.parse_args(arguments)
+    lacking = jack.missing() or display.missing()
+    if lacking:
+        print(f"the stage cannot be set up: {lacking}", file=sys.stderr)
+        return 2
+    with (
+        _folder(options.keep) as place,
+        display.display() as screen,
+        jack.JackServer(f"stage{os.getpid()}", options.buffer) as server,
+    ):
+        report = run(options, Path(place), screen, server)
+    print(json.dumps(report, indent=1))
+    return 1 if "failed" in report or broken(report) else 0
+
+
+def _folder(keep: str | None) -> contextlib.AbstractContextManager[str]:
+    if keep is None:
+        return tempfile.TemporaryDirectory(prefix="stage")
+    Path(keep).mkdir(parents=True, exist_ok=True)
+    return contextlib.nullcontext(keep)
+
+
+def broken(report: dict[str, Any]) -> int:
+    """How often the sound broke off."""
+    return int(
+        report["underruns"]
+        + report["xruns"]
+        + report["torn"]
+        + report["edges"]
+        + len(report["captured"]["breaks"])
+    )
+
+
+def run(
+    options: argparse.Namespace, folder: Path, screen: str, server: jack.JackServer
+) -> dict[str, Any]:
+    """Play in a process of its own and say what came of it."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    environment = dict(os.environ)
+    environment.pop("QT_QPA_PLATFORM", None)
+    environment |= {
+        "DISPLAY": screen,
+        "XDG_DATA_HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "QT_QPA_PLATFORM": "xcb",
+    }
+    seconds = 60.0 * options.minutes
+    command = [sys.executable, "-m", "tests.stage.play", "--folder", str(folder)]
+    command += ["--engine", options.engine, "--seconds", str(seconds)]
+    command += ["--every", str(options.every), "--capture", str(options.capture)]
+    command += ["--trace"] if options.trace else []
+    report: dict[str, Any] = {"failed": "the instrument ended without a report"}
+    captured, capture = folder / "captured.wav", None
+    for name in ("captured.wav", "heard.wav", "heard.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    witnesses = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.stage.witness", str(core)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for core in sorted(os.sched_getaffinity(0))
+    ]
+    player = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert player.stdout is not None
+    limit = threading.Timer(seconds + START_SECONDS, player.kill)
+    limit.start()
+    for line in player.stdout:
+        if not line.startswith('{"event"'):
+            print(line.rstrip(), file=sys.stderr)
+            continue
+        said = json.loads(line)
+        if said["event"] == "sounding":
+            capture = server.capture(captured, seconds + LEAD_SECONDS + 3.0)
+        elif said["event"] == "done":
+            report = said["report"]
+    report["exit_code"] = player.wait()
+    late = []
+    for witness in witnesses:
+        witness.terminate()
+        late += json.loads(witness.communicate()[0] or "[]")
+    limit.cancel()
+    heard_at = report.pop("heard_at", 0.0)
+    if capture is not None and "failed" not in report:
+        capture.wait(30.0)
+        report["captured"] = judge(captured, folder / "heard.wav", heard_at)
+    report["machine"] = stood_still(report, late)
+    return report
+
+
+def stood_still(report: dict[str, Any], late: list[list[float]]) -> dict[str, Any]:
+    """When the whole machine was late, in seconds of the run, and what of ours was not then."""
+    began, seconds = report.pop("began", 0.0), report.get("seconds", 0.0)
+    found = sorted((round(at - began, 2), ms) for at, ms in late if 0.0 <= at - began <= seconds)
+
+    def ours(times: list[Any], reach: float) -> list[Any]:
+        return [t for t in times if not any(abs(t[0] - at) <= reach for at, _ in found)]
+
+    return {
+        "stood_still": len(found),
+        "worst_ms": max((ms for _, ms in found), default=0.0),
+        "at": found[:40],
+        "xruns_while_it_ran": ours(report.get("xruns_at", []), 0.06),
+        "breaks_while_it_ran": ours([[t] for t in report["captured"]["breaks_at"]], 0.15)
+        if "captured" in report
+        else None,
+        "gaps_while_it_ran": ours(report.get("event_loop", {}).get("largest", []), 0.06),
+    }
+
+
+def judge(captured: Path, heard: Path, heard_at: float) -> dict[str, Any]:
+    """The capture against what was recorded inside, which began `heard_at` seconds into the run."""
+    outside = jack.load(captured)
+    inside, _ = soundfile.read(heard, dtype="float32", always_2d=True)
+    same = compare(outside, inside)
+    return {
+        "seconds": round(len(outside) / 48_000, 2),
+        "same_seconds": round(same.frames / 48_000, 2),
+        "breaks": same.breaks,
+        "breaks_at": [round(at + heard_at, 2) for at in same.inside],
+        "unmatched_frames": same.unmatched,
+        "clicks_outside": clicks_in(captured),
+        "clicks_inside": clicks_in(heard),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

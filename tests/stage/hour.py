@@ -1,0 +1,133 @@
+"""An hour of playing in a minute or two: does the memory stay level? Test lane; no device, no Qt.
+
+`python -m tests.stage.hour --minutes 60` puts planner, ring, audio lane, capture, performance log
+and spectra together in one thread, with an engine that takes no time and whose snapshots weigh as
+much as those of a real one, and lets them play as fast as they can. A knob is turned every 2 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.audio import shared as s
+from app.audio.player import Player
+from app.audio.ring import PlanRing, TapRing
+from app.plan_types import BlockReport, Listener, WorkerSettings
+from app.planner import Planner
+from app.recording.capture import Capture
+from app.window.spectra import Spectra
+from models.controls import Controls
+from models.engine import Audio, Snapshot, Stream
+from tests.support.tone_engine import ToneEngine
+
+RATE = 48_000
+FRAMES = 1920
+
+
+class HeavyStream(Stream):
+    """A tone stream whose moments hold an array each, which no other moment shares."""
+
+    def __init__(self, inner: Stream, weight: int) -> None:
+        self._inner, self._weight = inner, weight
+
+    def render(self, controls: Controls) -> Audio:
+        return self._inner.render(controls)
+
+    def snapshot(self) -> Snapshot:
+        return self._inner.snapshot(), np.ones(self._weight, np.uint8)
+
+    def restore(self, moment: Snapshot) -> None:
+        assert isinstance(moment, tuple)
+        self._inner.restore(moment[0])
+
+    def clear(self) -> None:
+        self._inner.clear()
+
+
+class HeavyEngine(ToneEngine):
+    """weight: bytes of a snapshot."""
+
+    weight = 60_000
+
+    def start(self, seed: int = 0) -> Any:
+        return HeavyStream(super().start(seed), self.weight)
+
+
+def resident_mb() -> float:
+    import os
+
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int = 12) -> list[float]:
+    """Play so many minutes of music; resident megabytes at `looks` times, evenly apart."""
+    words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
+    floats[s.VOLUME] = 1.0
+    plan = np.zeros((8 * RATE, 2), np.float32)
+    tap = np.zeros((8 * RATE, 2), np.float32)
+    player, ring, tapped = (
+        Player(words, floats, plan, tap),
+        PlanRing(words, plan),
+        TapRing(words, tap),
+    )
+    capture, spectra = Capture(capture_seconds), Spectra(capture_seconds)
+
+    def block(report: BlockReport) -> None:
+        spectra.write(report.position, report.samples)
+
+    clock = [0.0]
+    planner = Planner(
+        HeavyEngine(),
+        ring,
+        WorkerSettings(moments_mb=moments_mb),
+        listener=Listener(block=block),
+        clock=lambda: clock[0],
+    )
+    planner.still = False
+    controls, out = Controls(density=0.5), np.zeros((FRAMES, 2), np.float32)
+    planner.want(controls, turned_at=0.0)
+    while planner.step():
+        pass
+    words[s.PLAYING] = 1
+    steps, seen, turns = round(minutes * 60 * RATE / FRAMES), 0, 0
+    found = []
+    for step in range(1, steps + 1):
+        player.process(out)
+        clock[0] += FRAMES / RATE
+        if clock[0] >= 2.0 * (turns + 1):
+            turns += 1
+            planner.want(controls.with_(density=(0.3, 0.8)[turns % 2]), turned_at=clock[0])
+        while planner.step():
+            pass
+        if step % 10 == 0:
+            start, heard = tapped.follow(seen)
+            capture.add(start, heard)
+            seen = start + len(heard)
+        if step % (steps // looks) == 0:
+            gc.collect()
+            found.append(resident_mb())
+    assert words[s.UNDERRUNS] == 0 and seen > 0.99 * minutes * 60 * RATE - RATE
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tests.stage.hour", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--capture", type=float, default=300.0, help="seconds always kept")
+    parser.add_argument("--moments-mb", type=float, default=100.0)
+    options = parser.parse_args(arguments)
+    found = play(options.minutes, options.capture, options.moments_mb)
+    print(json.dumps({"minutes": options.minutes, "rss_mb": found}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,195 @@
+"""A player without threads, processes or devices, for tests of the window. Test lane.
+
+It has the signals and calls of the real parts, remembers what it was told, and plays what a test
+feeds it: `FakeWorker.plan(...)` puts blocks into the plan, `FakeOutput.read` is the playhead.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
+from app.plan_types import BlockReport, Mark
+from app.recording.recorder import RecordingResult, RecordingStatus
+from app.window.player import Player
+from app.worker import Incident, WorkerStatus
+from models.controls import CONTROL_NAMES, Controls
+from models.engine import EngineInfo
+from models.errors import SegueError
+from models.prompts import load_audio
+
+RATE = 48_000
+INFO = EngineInfo(
+    name="segue",
+    sample_rate=RATE,
+    channels=2,
+    block_frames=11_520,
+    context_seconds=10.0,
+    style_dim=128,
+    controls=frozenset(CONTROL_NAMES),
+)
+
+
+class FakeWorker(QObject):
+    engine_ready = Signal(object)
+    engine_failed = Signal(str)
+    block_ready = Signal(object)
+    plan_rewritten = Signal(object)
+    status_changed = Signal(object)
+    incident = Signal(object)
+    style_ready = Signal(str, object)
+    style_failed = Signal(str, str)
+    marked = Signal(object)
+    moment_kept = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+        self.submitted: list[tuple[Controls, Any, str, int | None]] = []
+        self.wanted: list[str] = []
+        self.bar: int | None = None
+        self.answer_styles = True
+
+    # What the window calls.
+    def submit(
+        self, controls: Controls, prompts: Any = (), *, mark: str = "", at: int | None = None
+    ) -> None:
+        self.submitted.append((controls, prompts, mark, at))
+
+    def embed_text(self, key: str, text: str) -> None:
+        self._embed(key)
+
+    def embed_audio(self, key: str, source: Any, sample_rate: int | None = None) -> None:
+        try:
+            load_audio(Path(source))
+        except SegueError as error:
+            self.wanted.append(key)
+            self.style_failed.emit(key, str(error))
+        else:
+            self._embed(key)
+
+    def _embed(self, key: str) -> None:
+        self.wanted.append(key)
+        if self.answer_styles:
+            self.style_ready.emit(key, style_of(key))
+
+    def next_bar(self) -> int | None:
+        return self.bar
+
+    def keep_moment(self, key: str) -> None:
+        self.moment_kept.emit(key, f"moment of {key}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",
+                    "new_performance"):  # fmt: skip
+            return lambda *arguments: self.calls.append((name, *arguments))
+        raise AttributeError(name)
+
+    # What a test lets it tell.
+    def ready(self, controls: frozenset[str] = INFO.controls) -> None:
+        self.engine_ready.emit(replace(INFO, controls=controls))
+
+    def plan(
+        self, position: int, samples: np.ndarray[Any, Any], score: dict[str, Any] | None = None
+    ) -> None:
+        """Blocks of 240 ms from a position on."""
+        size = INFO.block_frames
+        for start in range(0, len(samples) - size + 1, size):
+            block = samples[start : start + size]
+            told = None
+            if score is not None:
+                beats = (position + start) / RATE / 60.0 * score["bpm"]
+                told = {**score, "bars": beats / 4, "bars_at": 0}
+            self.block_ready.emit(BlockReport(position + start, block, told, False, Controls()))
+
+    def mark(self, position: int, kind: str, text: str) -> None:
+        self.marked.emit(Mark(position, kind, text))
+
+    def trouble(self, level: str, sentence: str) -> None:
+        self.incident.emit(Incident(0.0, level, sentence))
+
+
+def style_of(key: str) -> np.ndarray[Any, Any]:
+    """Some unit vector that depends on the key only."""
+    vector = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(128)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+class FakeOutput:
+    def __init__(self) -> None:
+        self.on_event: Any = None
+        self.read = 0.0
+        self.volume = 1.0
+        self.applied: list[AudioSettings] = []
+        self.audio = AudioStatus(running=True, device="Scarlett 2i2", buffer_frames=256)
+
+    def status(self) -> AudioStatus:
+        return self.audio
+
+    def position_now(self) -> float:
+        return self.read
+
+    def set_volume(self, volume: float) -> None:
+        self.volume = volume
+
+    def devices(self, rescan: bool = False) -> list[AudioDevice]:
+        names = ["Built-in", "Scarlett 2i2"] + (["New"] if rescan else [])
+        return [AudioDevice(name, "JACK", 2, RATE) for name in names]
+
+    def apply(self, settings: AudioSettings) -> None:
+        self.applied.append(settings)
+
+
+@dataclass
+class FakeKeeper:
+    recording: RecordingStatus | None = None
+    range: tuple[int, int] = (0, 0)
+    saved: list[tuple[Path, int | None, int | None]] | None = None
+    problem: Exception | None = None
+
+    def record(self, path: Path | str, *, subtype: str | None = None) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.recording = RecordingStatus(Path(path), 0.0, 0)
+
+    def stop_recording(self) -> RecordingResult | None:
+        status, self.recording = self.recording, None
+        return None if status is None else RecordingResult(status.path, status.seconds, None)
+
+    def capture_range(self) -> tuple[int, int]:
+        return self.range
+
+    def save_capture(
+        self, path: Path | str, start: int | None = None, stop: int | None = None
+    ) -> RecordingResult:
+        if self.problem is not None:
+            raise self.problem
+        self.saved = [*(self.saved or []), (Path(path), start, stop)]
+        return RecordingResult(Path(path), 1.0, None)
+
+
+def status(state: str = "playing", **changes: Any) -> WorkerStatus:
+    base = WorkerStatus(
+        state=state,
+        engine="segue",
+        device="cpu",
+        real_time_factor=4.2,
+        knob_to_sound_ms=212.0,
+        plan_seconds=2.4,
+        audio=AudioStatus(running=True, device="Scarlett 2i2", buffer_frames=256),
+    )
+    return replace(base, **changes)
+
+
+def fake_player() -> tuple[Player, FakeWorker, FakeOutput, FakeKeeper, list[str]]:
+    """The player and its parts; the list says when it was stopped."""
+    worker, output, keeper = FakeWorker(), FakeOutput(), FakeKeeper()
+    ended: list[str] = []
+    player = Player(worker, output, keeper, lambda: ended.append("stopped"))
+    return player, worker, output, keeper, ended

@@ -1,0 +1,168 @@
+"""A real JACK server with its dummy driver, private to a test. Test lane.
+
+It gives PortAudio a real device and real callbacks on a machine without a sound card, and lets what
+was played be captured back (`capture`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+PROGRAMS = ("jackd", "jack_lsp", "jack_rec", "pidof")
+
+
+def missing() -> str:
+    """Why there can be no server here; '' if there can."""
+    lacking = [name for name in PROGRAMS if shutil.which(name) is None]
+    if lacking:
+        return f"{', '.join(lacking)} not installed (Debian: apt install jackd2)"
+    return ""
+
+
+class JackServer:
+    """`with JackServer('name') as server:` sets the environment so that clients find it."""
+
+    def __init__(self, name: str, period: int = 256, rate: int = 48_000) -> None:
+        self.name = name
+        self.period = period
+        self.rate = rate
+        self._process: subprocess.Popen[bytes] | None = None
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> JackServer:
+        for key, value in {
+            "JACK_DEFAULT_SERVER": self.name,
+            "JACK_NO_START_SERVER": "1",
+            "JACK_NO_AUDIO_RESERVATION": "1",
+        }.items():
+            self._before[key] = os.environ.get(key)
+            os.environ[key] = value
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        for key, before in self._before.items():
+            if before is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = before
+
+    def start(self) -> None:
+        _forget_dead_servers()
+        # As on a stage, where the system allows it; -r makes JACK wait its turn like anybody else.
+        scheduling = ["-R", "-P", "20"] if may_hurry() else ["-r"]
+        command = ["jackd", *scheduling, "-d", "dummy", "-r", str(self.rate)]
+        command += ["-p", str(self.period)]
+        with tempfile.TemporaryFile() as said:
+            self._process = _spawn(command, said)
+            deadline = time.monotonic() + 40.0
+            while time.monotonic() < deadline and self._process.poll() is None:
+                if self.ports():
+                    return
+                time.sleep(0.1)
+            self.kill()
+            said.seek(0)
+            text = said.read().decode(errors="replace").strip()
+        raise RuntimeError(f"jackd did not start; it said:\n{text}")
+
+    def stop(self) -> None:
+        """In good order, so that it gives its place in JACK's table of servers back."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5.0)
+        self.kill()
+
+    def kill(self) -> None:
+        """As if it had crashed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def ports(self) -> list[str]:
+        """The ports of all clients."""
+        done = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=False)
+        return done.stdout.split() if done.returncode == 0 else []
+
+    def outputs(self, timeout: float = 5.0) -> list[str]:
+        """The two ports from which PortAudio plays, once they are there."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            found = [port for port in self.ports() if "PortAudio" in port and "out" in port]
+            if len(found) >= 2:
+                return found[:2]
+            time.sleep(0.05)
+        raise RuntimeError(f"PortAudio's ports did not appear: {self.ports()}")
+
+    def capture(self, path: Path, seconds: float) -> subprocess.Popen[bytes]:
+        """Start to record what PortAudio plays; wait for the process, then `load`."""
+        command = ["jack_rec", "-f", str(path), "-d", str(int(seconds)), "-b", "24", "-B", "96000"]
+        return _spawn([*command, *self.outputs()])
+
+
+def may_hurry() -> bool:
+    """Whether the system lets a process go before others (SCHED_RR)."""
+    try:
+        before = os.sched_getscheduler(0), os.sched_getparam(0)
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+        os.sched_setscheduler(0, *before)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def _forget_dead_servers() -> None:
+    """Remove JACK's table of servers if it holds none but dead ones.
+
+    The table has eight places, and a server that was killed (which is what the fault tests do)
+    keeps its place for ever: on a machine where the tests ran a few times no server could start.
+    """
+    alive = subprocess.run(["pidof", "jackd", "jackdbus"], capture_output=True, check=False)
+    if alive.returncode == 0:
+        return
+    for path in Path("/dev/shm").glob("jack*"):
+        if path.is_socket() or path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _spawn(command: list[str], said: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """Start it before others where the system lets us: a busy machine must not make JACK late."""
+
+    def hurry() -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL if said is None else said,
+        stderr=subprocess.DEVNULL if said is None else said,
+        preexec_fn=hurry,
+    )
+
+
+def load(path: Path) -> NDArray[np.float32]:
+    """What `capture` wrote, float32 (n, 2)."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert rate == 48_000
+    return np.asarray(samples, np.float32)

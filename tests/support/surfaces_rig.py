@@ -1,0 +1,98 @@
+"""The window with its surfaces on memory ports, a fake player behind it. Test lane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.control.bridge import attach
+from app.control.midi.mapping import Control, ControllerMap, Mapping
+from app.control.settings import ControlSettings
+from app.session.session import Session
+from app.window.main_window import MainWindow
+from app.window.surfaces.controllers_window import ControllersWindow
+from app.window.surfaces.desk import SurfaceDesk
+from tests.support.fake_player import fake_player
+from tests.support.midi_device import MemoryBackend
+
+KEYS = "Small Keys:Small Keys MIDI 1 24:0"
+KEYS_PORT = "Small Keys MIDI 1"
+MIX = "MIDI Mix:MIDI Mix MIDI 1 20:0"
+MIX_PORT = "MIDI Mix MIDI 1"
+
+
+class SurfacesRig:
+    """OSC is off unless a test wants it: the port may be somebody else's."""
+
+    def __init__(self, qtbot: QtBot, folder: Path) -> None:
+        player, self.worker, self.output, _, _ = fake_player()
+        self.session = Session()
+        self.registry = self.session.registry
+        self.window = MainWindow(self.session, player, folder)
+        self.window.show()
+        self.worker.ready()
+        while len(self.session.prompts) < 8:
+            self.session.add_prompt(f"prompt {len(self.session.prompts) + 1}")
+        self.backend = MemoryBackend()
+        self.bridge = attach(
+            self.window,
+            folder,
+            settings=ControlSettings(osc=False),
+            make=lambda api: self.backend,
+            known=lambda: ["MEMORY"],
+        )
+        self.hub = self.bridge.hub
+        self.desk = SurfaceDesk(self.window, self.bridge)
+        self.overlay, self.panel = self.desk.overlay, self.desk.panel
+        self.qtbot = qtbot
+
+    def close(self) -> None:
+        self.desk.stop()
+        self.bridge.stop()
+        self.window.shut()
+        self.window.deleteLater()
+
+    def plug(self, *names: str) -> None:
+        self.backend.names = list(names)
+        self.hub.connections.look_now()
+        self.qtbot.waitUntil(lambda: len(self.hub.connected) == len(names), timeout=5000)
+
+    def controllers(self, page: str = "") -> ControllersWindow:
+        self.window.controllers_wanted.emit(page)
+        assert self.desk.controllers is not None
+        return self.desk.controllers
+
+    def controllers_shown(self) -> bool:
+        return self.desk.controllers is not None and self.desk.controllers.isVisible()
+
+    def click(self, target: str, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
+        """On a lit control."""
+        zone = self.overlay.zone_of(target)
+        assert zone is not None, f"{target} is not lit"
+        nothing = Qt.KeyboardModifier.NoModifier
+        QTest.mouseClick(self.overlay, button, nothing, zone.box.center())
+
+    def turn(self, number: int, port: str = KEYS, channel: int = 1) -> None:
+        """A knob, a third of its way."""
+        for value in range(20, 68, 3):
+            self.backend.play(port, 0xB0 + channel - 1, number, value)
+
+    def hit(self, number: int, port: str = KEYS, channel: int = 10) -> None:
+        """A pad, and off it."""
+        self.backend.play(port, 0x90 + channel - 1, number, 93)
+        self.backend.play(port, 0x80 + channel - 1, number, 0)
+
+    def controller(self, port: str = KEYS_PORT) -> ControllerMap:
+        return self.hub.surfaces[port].controller
+
+    def mapping_of(self, target: str, port: str = KEYS_PORT) -> tuple[Mapping, Control]:
+        """The one mapping that moves a target, and its control."""
+        found = self.controller(port).of_target(target)
+        assert len(found) == 1, f"{target}: {found}"
+        return found[0], self.controller(port).control(found[0].control)
+
+    def until_mapped(self, target: str) -> None:
+        self.qtbot.waitUntil(lambda: target in self.hub.mapped(), timeout=5000)
