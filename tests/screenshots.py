@@ -189,7 +189,7 @@ def main(arguments: list[str]) -> int:
         if jack.missing():
             sound = "null"
         else:
-            stack.enter_context(jack.JackServer("segue-pictures"))
+            stack.enter_context(jack.JackServer())
         preferences = Preferences(device=sound, welcomed=True)
         save(folder / "preferences.json", preferences)
         troubles: list[str] = []

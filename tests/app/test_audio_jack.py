@@ -43,7 +43,7 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 @pytest.fixture
 def server() -> Iterator[jack.JackServer]:
-    with jack.JackServer(f"segue{os.getpid()}", BUFFER) as running:
+    with jack.JackServer(BUFFER) as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ def test_lamps_and_mapping_come_back(tmp_path: Path) -> None:
     lamps = {(0x90, 1, 127), (0x90, 4, 127), (0x90, 22, 127)}
     for n in (2, 8):
         registry.set(f"prompt.{n}.mute", True)
-    with jack.JackServer(f"segmidi{os.getpid()}", 128):
+    with jack.JackServer(128):
         hub = ControlHub(registry, tmp_path, settings=ControlSettings(api="UNIX_JACK"))
         hub.start()
 
@@ -97,7 +96,7 @@ print("closed")
 
 def test_a_port_is_closed_while_its_controller_plays() -> None:
     """In a process of its own: where it goes wrong nothing in it ever moves again."""
-    with jack.JackServer(f"segmidi{os.getpid()}", 128):
+    with jack.JackServer(128):
         done = subprocess.run(
             [sys.executable, "-c", CLOSE_UNDER_FIRE],
             cwd=Path(__file__).resolve().parents[2],
@@ -112,7 +111,7 @@ def test_a_port_is_closed_while_its_controller_plays() -> None:
 def test_two_controllers_at_once_and_one_of_them_leaves(tmp_path: Path) -> None:
     registry = build_registry()
     set_prompt_count(registry, 16)
-    with jack.JackServer(f"segmidi{os.getpid()}", 128):
+    with jack.JackServer(128):
         hub = ControlHub(registry, tmp_path, settings=ControlSettings(api="UNIX_JACK"))
         hub.start()
 

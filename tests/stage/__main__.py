@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     with (
         _folder(options.keep) as place,
         display.display() as screen,
-        jack.JackServer(f"stage{os.getpid()}", options.buffer) as server,
+        jack.JackServer(options.buffer) as server,
     ):
         report = run(options, Path(place), screen, server)
     print(json.dumps(report, indent=1))

@@ -163,7 +163,7 @@ def main() -> int:
             program += ["--clear-groups", str(bundle / "segue")]
         xvfb, name = display()
         try:
-            with JackServer("segue-trial"):
+            with JackServer():
                 environment = {key: value for key, value in os.environ.items() if "JACK" in key}
                 environment |= {"HOME": str(home), "DISPLAY": name}
                 log = place / "log"

@@ -33,16 +33,18 @@ def missing() -> str:
 
 
 class JackServer:
-    """`with JackServer('name') as server:` sets the environment so that clients find it."""
+    """`with JackServer() as server:` sets the environment so that clients find it."""
 
-    def __init__(self, name: str, period: int = 256, rate: int = 48_000) -> None:
-        self.name = name
+    def __init__(self, period: int = 256, rate: int = 48_000) -> None:
+        self.name = ""
+        self._claim: IO[str] | None = None
         self.period = period
         self.rate = rate
         self._process: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
 
     def __enter__(self) -> JackServer:
+        self.name, self._claim = _claim_name()
         for key, value in {
             "JACK_DEFAULT_SERVER": self.name,
             "JACK_NO_START_SERVER": "1",
@@ -50,7 +52,11 @@ class JackServer:
         }.items():
             self._before[key] = os.environ.get(key)
             os.environ[key] = value
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._restore()
+            raise
         return self
 
     def __exit__(
@@ -60,14 +66,21 @@ class JackServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        self._restore()
+
+    def _restore(self) -> None:
         for key, before in self._before.items():
             if before is None:
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = before
+        self._before.clear()
+        if self._claim is not None:
+            self._claim.close()  # gives the lock on the name back
+            self._claim = None
 
     def start(self) -> None:
-        _forget_dead_servers()
+        forget_dead_servers()
         # As on a stage, where the system allows it; -r makes JACK wait its turn like anybody else.
         scheduling = ["-R", "-P", "20"] if may_hurry() else ["-r"]
         command = ["jackd", *scheduling, "-d", "dummy", "-r", str(self.rate)]
@@ -131,12 +144,21 @@ def may_hurry() -> bool:
     return True
 
 
-def _forget_dead_servers() -> None:
-    """Remove JACK's table of servers if it holds none but dead ones.
+_forgotten = False
 
-    The table has eight places, and a server that was killed (which is what the fault tests do)
-    keeps its place for ever: on a machine where the tests ran a few times no server could start.
+
+def forget_dead_servers() -> None:
+    """Remove JACK's table of servers if it holds none but dead ones. Once in a process, and first.
+
+    The table has eight places, and a server that was killed keeps its place until another of the
+    same name comes: on a machine where the tests were cut off a few times no server could start.
+    Only once, and before this process is anybody's client: JACK's library keeps the table that it
+    opened first, so a table removed later leaves this process with one that no server writes.
     """
+    global _forgotten
+    if _forgotten or missing():
+        return
+    _forgotten = True
     alive = subprocess.run(["pidof", "jackd", "jackdbus"], capture_output=True, check=False)
     if alive.returncode == 0:
         return
@@ -144,6 +166,25 @@ def _forget_dead_servers() -> None:
         if path.is_socket() or path.is_file():
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _claim_name() -> tuple[str, IO[str]]:
+    """One of a few names that no other process uses now, and the lock that holds it.
+
+    Few, because a name that comes again takes the place of its dead namesake in JACK's table.
+    """
+    import fcntl  # not on Windows, where there is no such server either
+
+    for number in range(6):
+        name = f"segue-test-{number}"
+        lock = open(Path(tempfile.gettempdir()) / f"{name}.lock", "w")  # noqa: SIM115
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        return name, lock
+    raise RuntimeError("six JACK servers of the tests run already: wait, or stop one of them")
 
 
 def _spawn(command: list[str], said: IO[bytes] | None = None) -> subprocess.Popen[bytes]:

@@ -6,7 +6,6 @@ sound card (JACK's dummy driver). Needs a display or Qt's offscreen platform.
 
 from __future__ import annotations
 
-import os
 import socket
 import tempfile
 import time
@@ -90,7 +89,7 @@ class Rig:
         theme.install(self.app)
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
-        self._server = JackServer(f"surfaces{os.getpid()}", self.period)
+        self._server = JackServer(self.period)
         self._server.__enter__()
         try:
             self._open(folder)
