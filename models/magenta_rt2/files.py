@@ -48,20 +48,33 @@ class Installed:
 
 
 def models_folder() -> Path:
-    """Where fetched engines live: SEGUE_MODELS, else the user's data folder. It need not exist."""
+    """Where fetched engines live: SEGUE_MODELS, else the user's data folder. It need not exist.
+
+    Where only the folder of a time before the one spelling is there, it goes on being used: no
+    download of gigabytes is lost, and none that was under way starts again.
+    """
+    place, *before = _places()
+    if place.is_dir():
+        return place
+    return next((old for old in before if old.is_dir()), place)
+
+
+def _places() -> tuple[Path, ...]:
+    """The folder of all models, then where it lay before, the latest first."""
     moved = os.environ.get(PLACE)
     if moved:
-        return Path(moved).expanduser()
+        return (Path(moved).expanduser(),)
     from platformdirs import user_data_path
 
-    return Path(user_data_path("segue", appauthor=False)) / "models"
+    return tuple(user_data_path(name, appauthor=False) / "models" for name in ("Segue", "segue"))
 
 
 def folder_of(name: str) -> Path:
     """The folder of an installed engine, whether or not it is there. KeyError for another name."""
     if name not in CHECKPOINTS:
         raise KeyError(name)
-    return models_folder() / name
+    usual = models_folder() / name
+    return next((place / name for place in _places() if (place / name).is_dir()), usual)
 
 
 def required(name: str) -> tuple[str, ...]:

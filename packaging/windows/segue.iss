@@ -49,4 +49,4 @@ Filename: "{app}\segue.exe"; Description: "Play Segue"; Flags: nowait postinstal
 ; Removal takes what was installed and the models that were fetched. Settings and autosaves, in
 ; %APPDATA%\Segue, and recordings, in Music\Segue, are the user's own and stay.
 [UninstallDelete]
-Type: filesandordirs; Name: "{localappdata}\segue\models"
+Type: filesandordirs; Name: "{localappdata}\Segue\models"

@@ -21,7 +21,7 @@ from models.magenta_rt2 import fetch, files, terms
 from tests.models.magenta_rt2.hub_server import Hub, serving
 
 ROOT = Path(__file__).resolve().parents[3]
-SMALL = "magenta-rt2-small"
+SMALL, BASE = "magenta-rt2-small", "magenta-rt2-base"
 CHECKPOINT = "checkpoints/mrt2_small.safetensors"
 SPM = "resources/musiccoca/spm.model"
 
@@ -368,6 +368,25 @@ def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(files.PLACE, str(tmp_path))
     assert files.folder_of(SMALL) == tmp_path / SMALL
     monkeypatch.delenv(files.PLACE)
-    assert files.models_folder().name == "models"
+    assert files.models_folder().parts[-2:] == ("Segue", "models")  # as settings and autosaves
     with pytest.raises(KeyError):
         files.folder_of("segue")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere both spellings name one folder")
+def test_downloads_from_before_the_one_spelling_are_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(files.PLACE, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    new, old = tmp_path / "Segue" / "models", tmp_path / "segue" / "models"
+    assert files.models_folder() == new and files.folder_of(SMALL) == new / SMALL
+    (old / SMALL).mkdir(parents=True)
+    (old / f".{BASE}.arriving").mkdir()
+    assert files.models_folder() == old  # what has half arrived there goes on arriving
+    assert files.folder_of(SMALL) == old / SMALL and files.folder_of(BASE) == old / BASE
+    new.mkdir(parents=True)
+    assert files.models_folder() == new
+    assert files.folder_of(SMALL) == old / SMALL and files.folder_of(BASE) == new / BASE
+    (new / SMALL).mkdir()
+    assert files.folder_of(SMALL) == new / SMALL
