@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from models.codec import bands as B
+from models.codec import grain
 from models.codec.autoencoder import PATCH_SIZE, Autoencoder, CodecConfig, State, split_patches
 from models.codec.vocoder import Vocoder, VocoderState
 from models.errors import SegueError
@@ -31,10 +32,17 @@ class EncoderState(NamedTuple):
     network: State
 
 
+class DecoderState(NamedTuple):
+    """The network's past, and the last band frame (320,); None before the first."""
+
+    network: State
+    last: Array | None
+
+
 class PlayerState(NamedTuple):
     """Decoder and vocoder states of a sound that is being played."""
 
-    network: State
+    network: DecoderState
     vocoder: VocoderState
 
 
@@ -135,23 +143,24 @@ class Codec:
         latents, network = self._encode(join_patches(bands, stereo), state.network)
         return latents, EncoderState(line[len(samples) :], network)
 
-    def start_decoder(self) -> State:
+    def start_decoder(self) -> DecoderState:
         """The decoder's state before the first latent."""
-        return self.network.decoder.start(1)
+        return DecoderState(self.network.decoder.start(1), None)
 
     @torch.inference_mode()
     def decode_step(
-        self, latents: NDArray[np.floating] | torch.Tensor, state: State
-    ) -> tuple[Array, Array, State]:
+        self, latents: NDArray[np.floating] | torch.Tensor, state: DecoderState
+    ) -> tuple[Array, Array, DecoderState]:
         """Bands (4 k, 320) and stereo images (k, 40) of latents (k, D), and the next state."""
         z = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+        if z.ndim != 2 or not len(z) or z.shape[1] != self.latent_dim:
             raise SegueError(f"Latents are (k, {self.latent_dim}), not {tuple(z.shape)}.")
-        patches, state = self.network.decode(z[None], state)
-        bands, stereo = split_patches(patches[0])
+        patches, network = self.network.decode(z[None], state.network)
+        steps, stereo = split_patches(patches[0])
+        bands, last = grain.even(steps.cpu().numpy(), state.last)
         # What is kept is the tail of something larger, which would live as long as a moment does.
-        kept = tuple(tail.clone() for tail in state)
-        return bands.cpu().numpy(), stereo.cpu().numpy(), kept
+        kept = DecoderState(tuple(tail.clone() for tail in network), last)
+        return bands, stereo.cpu().numpy(), kept
 
     def start_player(self, seed: int = 0) -> PlayerState:
         """The state before the first sound."""
