@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
+from models.command import CALL
 from models.controls import RANGES
 from models.engine import DEVICES
 from models.errors import SegueError
@@ -28,7 +29,6 @@ examples:
 
 # In the bundle the program has a name of its own.
 PROGRAM: Final = "segue" if getattr(sys, "frozen", False) else "main.py"
-CALL: Final = "segue" if PROGRAM == "segue" else "python main.py"
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,6 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from app.cli.rendering import progress
+from models.command import CALL
 from models.engine import engine_names, engine_summary
 from models.errors import SegueError
 from models.magenta_rt2 import files as magenta
@@ -133,5 +134,5 @@ def _verify_magenta(name: str) -> int:
                 faults.append(f"{file.path} is {fault}")
             bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.path}")
     if faults:
-        raise SegueError(f"{faults[0]}: run python main.py models fetch {name}, which repairs it.")
+        raise SegueError(f"{faults[0]}: run {CALL} models fetch {name}, which repairs it.")
     return 0

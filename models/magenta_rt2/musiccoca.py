@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command import CALL
 from models.errors import SegueError
 from models.magenta_rt2.files import MUSICCOCA, folder_of
 
@@ -191,7 +192,7 @@ class MusicCoCa:
         if not path.is_file():
             raise SegueError(
                 f"{file} of {self._name} is missing from {path.parent}: "
-                f"run python main.py models fetch {self._name}."
+                f"run {CALL} models fetch {self._name}."
             )
         return path
 
@@ -199,5 +200,5 @@ class MusicCoCa:
         file = name if "." in name else f"{name}.tflite"
         return SegueError(
             f"{file} of {self._name} is damaged or of another version: "
-            f"run python main.py models verify {self._name}."
+            f"run {CALL} models verify {self._name}."
         )

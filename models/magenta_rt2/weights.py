@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from models.command import CALL
 from models.errors import SegueError
 from models.magenta_rt2.config import SIZES, DepthformerConfig
 from models.magenta_rt2.depthformer import Depthformer
@@ -205,11 +206,11 @@ def _not_this_model(
 
 
 def _fetch(name: str) -> str:
-    return f": run `python main.py models fetch {name}`."
+    return f": run `{CALL} models fetch {name}`."
 
 
 def _remedy(name: str) -> str:
-    return f": fetch it again with `python main.py models fetch {name}`."
+    return f": fetch it again with `{CALL} models fetch {name}`."
 
 
 def parameter_count(model: Depthformer) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import flags, program, selftest
+from models.command import call
 from models.errors import SegueError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,19 @@ def test_a_clicked_session_reaches_the_window(monkeypatch: pytest.MonkeyPatch) -
     assert program.main(["ré sumé.segue.json"]) == 0
     assert seen[0].session == Path("ré sumé.segue.json")
     assert program.main([]) == 0 and seen[1].session is None
+
+
+@pytest.mark.parametrize(
+    ("frozen", "platform", "words"),
+    [
+        (False, "win32", "python main.py"),
+        (True, "linux", "segue"),
+        (True, "darwin", "segue"),
+        (True, "win32", "segue-cli"),
+    ],
+)
+def test_sentences_name_the_program_that_is_there(frozen: bool, platform: str, words: str) -> None:
+    assert call(frozen, platform) == words
 
 
 def test_flags_stand_alone(capsys: pytest.CaptureFixture[str]) -> None:
