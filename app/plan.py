@@ -153,6 +153,18 @@ def loop_length(
     return round(min(seconds, longest) * rate)
 
 
+def bar_points(blocks: Sequence[Planned], block_frames: int) -> list[tuple[int, float]]:
+    """(position, bars) of the blocks whose payload tells `bars`, for `bar_after`.
+
+    Bars count where `bars_at` says, in frames behind the block's start; by default at its end.
+    """
+    return [
+        (block.position + round(block.payload.get("bars_at", block_frames) - block.skip), bars)
+        for block in blocks
+        if block.payload and (bars := block.payload.get("bars")) is not None
+    ]
+
+
 def bar_after(points: Sequence[tuple[int, float]], after: int) -> int | None:
     """The first position at or behind `after` at which a bar begins, by what the engine told.
 

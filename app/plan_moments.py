@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -120,6 +120,16 @@ class Moments:
             return None
         index = bisect.bisect_right(self._moments, position, key=lambda m: m.position) - 1
         return self._moments[max(0, index)]
+
+    def within(self, position: int, block_frames: int) -> Moment | None:
+        """As `at`, skipping to the very position where it lies in the moment's own block."""
+        moment = self.at(position)
+        if moment is None:
+            return None
+        ahead = max(0, position - moment.position) + moment.skip
+        if ahead >= block_frames:
+            return moment  # the past is thinned there
+        return replace(moment, position=position, skip=ahead)
 
     def clear(self) -> None:
         self._moments.clear()

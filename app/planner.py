@@ -3,30 +3,38 @@
 No Qt and no torch: `app.worker` calls `step` from its thread, over and over. Each step renders at
 most one block. A change goes back to a boundary that can still be rewritten (`app.plan.Plan`),
 renders from there, and `splice.PlanWriter` joins it in; what was planned behind plays on if the
-engine stalls. A block that cannot be used is never heard: the stream goes back and tries again,
-more drastically with each failure.
+engine stalls. Blocks come from `app.plan_source.Source`, which also deals with engines that fail.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, is_dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from app.audio import splice
 from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, Written
-from app.plan import Plan, Planned, Target, bar_after, commit_point, deadline, loop_length
+from app.plan import (
+    Plan,
+    Planned,
+    Target,
+    bar_after,
+    bar_points,
+    commit_point,
+    deadline,
+    loop_length,
+)
 from app.plan_moments import Moment, Moments
+from app.plan_source import Source, score_of
 from app.plan_types import BlockReport, Listener, Loop, Mark, Task, Wanted, WorkerSettings
-from app.plan_watch import BlockWatch, Delays, Recovery, Remedy, RenderTimes
+from app.plan_watch import Delays
 from app.recording.performance import PerformanceLog
 from models.controls import Controls
-from models.engine import Audio, Engine, Stream
-from models.errors import SegueError
+from models.engine import Audio, Engine, Snapshot, Stream
 from models.prompts import Prompt
 
 IDLE: Final = 0
@@ -47,36 +55,35 @@ class Planner:
         performance: PerformanceLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.engine, self.info = engine, engine.info
+        self.info = engine.info
         self.settings = settings or WorkerSettings()
         self.ring = ring
         self.listener = listener or Listener()
         self.performance = performance or PerformanceLog()
         self.clock = clock
         self.rate = self.info.sample_rate
-        self.seed = seed
-        self.stream: Stream = engine.start(seed)
+        self.source = Source(engine, seed, self.listener, clock)
         self.performance.begin(self.info.name, seed, ring.end)
         self.writer = PlanWriter(ring, self._frames(self.settings.fade_ms))
         self.margin = self.writer.margin
         self.plan = Plan(head=ring.end)
         self.moments = Moments(round(self.settings.moments_mb * 1e6))
-        self.watch = BlockWatch(self.info)
-        self.recovery = Recovery()
-        self.times = RenderTimes(self.info.block_seconds)
         self.delays = Delays()
         self.latency = 0.0
         self.still = True
         """The reader stands still and is silent: even its next frame may be rewritten."""
         self._now = Wanted(Controls())
-        self._works = Controls()
         self._later: Wanted | None = None
         self._task: Task | None = None
         self._loop: Loop | None = None
         self._follows = False
         self._unwritten: tuple[Planned, Audio, Task | None, int] | None = None
         self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
-        self.wait_until = 0.0
+
+    @property
+    def stream(self) -> Stream:
+        """The newest: the engine's own failure may have made another necessary."""
+        return self.source.stream
 
     def _frames(self, milliseconds: float) -> int:
         return round(milliseconds * self.rate / 1000)
@@ -122,13 +129,7 @@ class Planner:
         if planned is not None:
             skip = planned.skip + position - planned.position
             return Moment(position, planned.moment, skip, self.info.name)
-        moment = self.moments.at(position)
-        if moment is None:
-            return None
-        ahead = max(0, position - moment.position) + moment.skip
-        if ahead >= self.info.block_frames:
-            return moment  # the past is thinned there
-        return replace(moment, position=position, skip=ahead)
+        return self.moments.within(position, self.info.block_frames)
 
     def go_to(self, position: int) -> bool:
         """Go on from what was heard at a position; False where nothing is known of it."""
@@ -163,12 +164,7 @@ class Planner:
         It does by `bars` (counted from the start of its stream) and `bars_at` (frames behind the
         start of the block where that count holds; its end, if it does not say).
         """
-        points = []
-        for block in self.plan.blocks:
-            score = block.payload or {}
-            if "bars" in score:
-                at = score.get("bars_at", self.info.block_frames) - block.skip
-                points.append((block.position + round(at), float(score["bars"])))
+        points = bar_points(self.plan.blocks, self.info.block_frames)
         return bar_after(points, self._commit())
 
     @property
@@ -178,8 +174,7 @@ class Planner:
 
     def restart(self, seed: int) -> None:
         """A fresh stream and an empty plan. Only while the reader stands still."""
-        self.seed = seed
-        self.stream = self.engine.start(seed)
+        self.source.restart(seed)
         self._empty()
         self.delays.forget()
         self.performance.begin(self.info.name, seed, self.ring.read)
@@ -206,7 +201,7 @@ class Planner:
         self.writer.margin = 0 if self.still else self.margin
         if self._unwritten is not None:
             return self._write(*self._unwritten)
-        if self.clock() < self.wait_until:
+        if self.clock() < self.source.wait_until:
             return IDLE
         if self._task is not None and not self._must_wait(self._task):
             return self._change(self._task)
@@ -222,10 +217,10 @@ class Planner:
     def _must_wait(self, task: Task) -> bool:
         """Whether the plan is made longer first: it is short, and the engine fast enough to."""
         # Longer where blocks take long: what makes them so may hold the next one up as well.
-        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
+        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.source.times.estimate))
         reserve = min(seconds, 0.75 * self.settings.plan_seconds) * self.rate
         short = self.ring.depth < reserve and self._commit() <= self.plan.head
-        fast = self.times.sustained > 1.05
+        fast = self.source.times.sustained > 1.05
         return task.kind == "controls" and not task.earliest and short and fast and not self.still
 
     def _keep_heard(self) -> None:
@@ -239,7 +234,9 @@ class Planner:
         if self.still:
             return self.ring.read
         slack = self._frames(self.settings.slack_ms)
-        return commit_point(self.ring.read, self.margin, self.times.estimate * self.rate, slack)
+        return commit_point(
+            self.ring.read, self.margin, self.source.times.estimate * self.rate, slack
+        )
 
     def _change(self, task: Task) -> int:
         if task.kind == "controls":
@@ -303,17 +300,14 @@ class Planner:
         block = self._try(moment, task)
         if block is None:
             return WORKED
-        self.times.took(self.clock() - started)
+        self.source.times.took(self.clock() - started)
         left = target.position + len(block) - skip - target.join
         if left < 2 * self.writer.fade:  # of which too little would be heard to fade into it
             more = self._try(moment, task)
             if more is None:
                 return WORKED
             block = np.concatenate([block, more])
-        failed = self.recovery.worked()
-        if failed:
-            self.recoveries += 1
-            self.listener.incident("info", "the engine is back: the music goes on.")
+        self.recoveries += self.source.worked()
         frames, loop, looped = block[skip:], self._loop, None
         if loop is not None:
             looped = loop.written
@@ -322,57 +316,26 @@ class Planner:
         planned = Planned(target.position, len(frames), moment, skip, looped, payload)
         return self._write(planned, np.ascontiguousarray(frames), task, target.join)
 
-    def _try(self, moment: Any, task: Task | None) -> Audio | None:
-        """A good block; or None, and the stream is where the next attempt may succeed."""
-        controls = self._now.controls
-        fault: str | None
-        try:
-            block = self.stream.render(controls)
-            fault = self.watch.fault(block, controls)
-        except SegueError as error:
-            fault = str(error)
-            if controls != self._works:
-                # The controls do not fit this engine. Say so, and stay with those that did.
-                self.listener.incident("error", f"{error} The last controls that worked go on.")
-                self._now = replace(self._now, controls=self._works, mark="")
-                self.stream.restore(moment)
-                return None
-        except Exception as error:  # whatever an engine may raise, the music goes on
-            fault = f"the engine failed ({type(error).__name__}: {error})"
-        if fault is None:
-            self._works = controls
+    def _try(self, moment: Snapshot, task: Task | None) -> Audio | None:
+        """A good block; or None, and everything is ready for the next attempt."""
+        source = self.source
+        block = source.block(self._now.controls, moment, self._earlier)
+        if block is not None:
             return block
-        self._recover(moment, fault, task)
-        return None
-
-    def _recover(self, moment: Any, fault: str, task: Task | None) -> None:
-        remedy = self.recovery.failed(silent=fault.endswith("silent"))
-        lasting = remedy is Remedy.WAIT
-        if self.recovery.failures in (1, 3, 5):
-            sentence = f"{fault.rstrip('.')}: {remedy.value}."
-            self.listener.incident("error" if lasting else "warning", sentence)
-        try:
-            self.stream.restore(moment)
-            if remedy is Remedy.AGAIN:
-                return
+        if source.refused:
+            self._now = replace(self._now, controls=source.works, mark="")
+        elif source.recovery.failures > 1:
             self._follows = False
-            earlier = self.moments.at(self.ring.read - 2 * self.rate)
-            if remedy is Remedy.BACK and earlier is not None:
-                self.stream.restore(earlier.snapshot)
-            elif remedy in (Remedy.BACK, Remedy.CLEAR):
-                self.stream.clear()
-            elif remedy is Remedy.RESTART:
-                self.seed += 1
-                self.stream = self.engine.start(self.seed)
-            else:
-                self.wait_until = self.clock() + self.recovery.wait_seconds()
+        if source.lost:
             self._loop = None
-            if task is not None or fault.endswith("silent"):
+            if task is not None or source.silent:
                 turned = self.clock() if task is None else task.turned_at
                 self._task = Task("recover", turned, self.stream.snapshot())
-        except Exception as error:
-            self.listener.incident("error", f"the engine did not recover: {error}.")
-            self.wait_until = self.clock() + self.recovery.wait_seconds()
+        return None
+
+    def _earlier(self) -> Snapshot | None:
+        moment = self.moments.at(self.ring.read - 2 * self.rate)
+        return None if moment is None else moment.snapshot
 
     # Writing.
 
@@ -435,11 +398,3 @@ class Planner:
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:
             self._bring_in()
-
-
-def score_of(stream: Stream) -> dict[str, Any] | None:
-    """What a stream tells about its last block (`score_info`), as a dict; None if it does not."""
-    score: Any = getattr(stream, "score_info", None)
-    if is_dataclass(score) and not isinstance(score, type):
-        return asdict(score)
-    return dict(score) if score else None

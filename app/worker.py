@@ -13,8 +13,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +28,11 @@ from app.planner import IDLE, Planner
 from app.processor import settle
 from app.recording.performance import PerformanceLog
 from app.worker_status import Incident, WorkerStatus
+from app.worker_styles import Asked, StyleQueue
 from models.controls import Controls
 from models.engine import Engine
 from models.errors import SegueError
-from models.prompts import Prompt, load_audio
+from models.prompts import Prompt
 
 __all__ = ["BlockReport", "Incident", "Mark", "Moment", "Worker", "WorkerSettings", "WorkerStatus"]
 
@@ -42,19 +41,9 @@ STATUS_SECONDS: Final = 0.1
 PLAY_PATIENCE: Final = 1.0
 EMBED_DEPTH: Final = 1.0
 """Seconds of plan in hand before a prompt is embedded between two blocks."""
-EMBED_PATIENCE: Final = 3.0
 MARGIN: Final = 1536
 """Frames ahead of the reader, besides two of its buffers, that are not rewritten: what this thread
 may lose the processor for in the middle of a copy (32 ms) without the reader meeting it."""
-
-
-@dataclass
-class _Embedding:
-    key: str
-    text: str | None = None
-    source: NDArray[np.floating[Any]] | str | None = None
-    sample_rate: int | None = None
-    asked_at: float = 0.0
 
 
 class Worker(QThread):
@@ -90,7 +79,7 @@ class Worker(QThread):
         self._settings = settings or WorkerSettings()
         self._wake = threading.Condition()
         self._commands: deque[Callable[[Planner], None]] = deque()
-        self._embeddings: deque[_Embedding] = deque()
+        self._styles = StyleQueue(self.style_ready.emit, self.style_failed.emit)
         self._leaving = False
         self._state = "loading"
         self._planner: Planner | None = None
@@ -175,19 +164,17 @@ class Worker(QThread):
 
     def embed_text(self, key: str, text: str) -> None:
         """Answered by `style_ready` or `style_failed` with the key. Newest of a key wins."""
-        self._ask_style(_Embedding(key, text=text))
+        self._ask_style(Asked(key, text=text))
 
     def embed_audio(
         self, key: str, source: NDArray[np.floating[Any]] | str, sample_rate: int | None = None
     ) -> None:
         """As `embed_text`, for samples (n,) or (n, channels), or the path of an audio file."""
-        self._ask_style(_Embedding(key, source=source, sample_rate=sample_rate))
+        self._ask_style(Asked(key, source=source, sample_rate=sample_rate))
 
     def forget_style(self, key: str) -> None:
         """Drop what is waiting to be embedded under a key."""
-        with self._wake:
-            kept = [e for e in self._embeddings if e.key != key]
-            self._embeddings = deque(kept)
+        self._styles.forget(key)
 
     def moments(self) -> list[int]:
         """Plan positions of the past that one can go back to."""
@@ -210,11 +197,9 @@ class Worker(QThread):
             self._commands.append(command)
             self._wake.notify()
 
-    def _ask_style(self, embedding: _Embedding) -> None:
-        embedding.asked_at = time.monotonic()
+    def _ask_style(self, asked: Asked) -> None:
+        self._styles.ask(asked)
         with self._wake:
-            kept = [e for e in self._embeddings if e.key != embedding.key]
-            self._embeddings = deque([*kept, embedding])
             self._wake.notify()
 
     # In the thread.
@@ -276,7 +261,8 @@ class Worker(QThread):
                 self._do(command, planner)
             self._play_if_ready(planner)
             self._look(planner)
-            if self._embed_one(engine, planner):
+            spare = planner.depth > EMBED_DEPTH * SAMPLE_RATE or not self.output.playing
+            if self._styles.embed_one(engine, spare):
                 continue
             try:
                 worked = planner.step()
@@ -324,13 +310,13 @@ class Worker(QThread):
         return self._status(planner, audio)
 
     def _status(self, planner: Planner, audio: AudioStatus) -> WorkerStatus:
-        if planner.recovery.failures > 4:
+        if planner.source.recovery.failures > 4:
             state = "failed"
         elif not audio.playing:
             state = "paused"
         else:
             state = "holding" if planner.holding else "playing"
-        delays, times = planner.delays, planner.times
+        delays, times = planner.delays, planner.source.times
         return WorkerStatus(
             state=state,
             engine=planner.info.name,
@@ -377,36 +363,8 @@ class Worker(QThread):
     def _panic(self, planner: Planner, seed: int | None = None, resume: bool = False) -> None:
         self.output.silence()
         self._sounded = False
-        planner.restart(planner.seed if seed is None else seed)
+        planner.restart(planner.source.seed if seed is None else seed)
         if resume:
             self.output.set_playing(True)
         else:
             self.marked.emit(Mark(self.output.ring.read, "panic"))
-
-    def _embed_one(self, engine: Engine, planner: Planner) -> bool:
-        """Embed a waiting prompt if there is time for it; True if one was done."""
-        now = time.monotonic()
-        with self._wake:
-            if not self._embeddings:
-                return False
-            urgent = now - self._embeddings[0].asked_at > EMBED_PATIENCE
-            spare = planner.depth > EMBED_DEPTH * SAMPLE_RATE or not self.output.playing
-            if not spare and not urgent:
-                return False
-            asked = self._embeddings.popleft()
-        try:
-            if asked.text is not None:
-                style = engine.embed_text(asked.text)
-            elif isinstance(asked.source, str):
-                style = engine.embed_audio(*load_audio(Path(asked.source)))
-            elif asked.source is not None:
-                style = engine.embed_audio(asked.source, asked.sample_rate or SAMPLE_RATE)
-            else:
-                return True
-        except SegueError as error:
-            self.style_failed.emit(asked.key, str(error))
-        except Exception as error:
-            self.style_failed.emit(asked.key, f"the prompt could not be used ({error}).")
-        else:
-            self.style_ready.emit(asked.key, style)
-        return True
