@@ -55,7 +55,8 @@ class EngineInfo:
 
     sample_rate: Hz. block_frames: stereo samples that one `Stream.render` yields.
     context_seconds: how far back the music remembers. style_dim: length of a style vector.
-    controls: names from CONTROL_NAMES of those that really act; the window shows only these.
+    controls: names from CONTROL_NAMES of those that really act, and "strength" where a control may
+        be advice as well as an order; the window shows only these.
     device: where it runs ('cpu', 'cuda', 'mps' or a remote's name).
     """
 
@@ -69,7 +70,7 @@ class EngineInfo:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        unknown = self.controls - set(CONTROL_NAMES)
+        unknown = self.controls - {*CONTROL_NAMES, "strength"}
         if unknown:
             raise ValueError(f"{self.name} lists controls that do not exist: {sorted(unknown)}")
 

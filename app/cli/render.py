@@ -115,6 +115,8 @@ def _note_dead(engine: Engine, controls: Controls, prompts: Sequence[Prompt]) ->
     asked = [name for name in CONTROL_NAMES if name != "style" and controls.strength_of(name)]
     if prompts:
         asked.append("style")
+    if controls.strength:
+        asked.append("strength")
     dead = [name for name in asked if name not in engine.info.controls]
     if dead:
         print(f"segue: {engine.info.name} has no {', '.join(dead)}; left out.", file=sys.stderr)

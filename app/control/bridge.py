@@ -160,6 +160,8 @@ def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
     conductor, session = window.conductor, window.session
 
     def lamp(name: str) -> float:
+        if name == "keys.off":
+            return 1.0 if conductor.notes else 0.0
         parts = name.split(".")
         if parts[0] != "scene" or parts[-1] != "recall":
             return 0.0
@@ -172,5 +174,6 @@ def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
     bridge.notes_changed.connect(conductor.set_notes)
     bridge.said.connect(window.say)
     conductor.scenes_moved.connect(lambda: bridge.hub.relight("scene.*.recall"))
+    conductor.notes_moved.connect(lambda _: bridge.hub.relight("keys.off"))
     bridge.start()
     return bridge

@@ -314,6 +314,8 @@ class ControlHub:
             self.panic()
         elif change.name == "keys.latch":
             self.notes.latch = bool(change.value)
+        elif change.name == "keys.off" and change.source != "availability":
+            self.notes.panic()
         self.clock.changed(change)
 
     def relight(self, pattern: str) -> None:

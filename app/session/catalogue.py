@@ -32,6 +32,8 @@ CONTROL_OF: Final = {
     "guidance": "guidance",
 }
 """Parameter -> field of `models.controls.Controls`; each has an auto position."""
+KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
+"""There for an engine that plays held notes."""
 
 SCENE_PATTERNS: Final = (
     "prompt.*.weight",
@@ -42,6 +44,7 @@ SCENE_PATTERNS: Final = (
     "map.x",
     "map.y",
     "stem.*",
+    "strength",
     *CONTROL_OF,
 )
 """What a scene keeps."""
@@ -70,9 +73,11 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 def build_registry() -> Registry:
     """Every parameter of the instrument. Strips and engine controls start as not available."""
     registry = Registry()
-    for parameter in (*_prompts(), *_map(), *_controls(), *_transport(), *_scenes(), *_window()):
+    parts = (_prompts, _map, _controls, _transport, _keys, _scenes, _window)
+    for parameter in (parameter for part in parts for parameter in part()):
         registry.add(parameter)
-    for name in (*CONTROL_OF, *(f"stem.{stem}" for stem in STEMS)):
+    stems = (f"stem.{stem}" for stem in STEMS)
+    for name in (*CONTROL_OF, "strength", *KEYS_PARAMETERS, *stems):
         registry.set_available(name, False)
     set_prompt_count(registry, 0)
     return registry
@@ -90,6 +95,9 @@ def set_engine_controls(registry: Registry, controls: frozenset[str]) -> None:
     for name, control in CONTROL_OF.items():
         registry.set_available(name, control in controls)
     registry.set_available("tempo.tap", "bpm" in controls)
+    registry.set_available("strength", "strength" in controls)
+    for name in KEYS_PARAMETERS:
+        registry.set_available(name, "notes" in controls)
     for stem in STEMS:
         # An engine without stems may still be told to play without drums.
         drums = stem == "drums" and "drums" in controls
@@ -166,6 +174,11 @@ def _controls() -> Iterable[Parameter]:
         decimals=1, group=group,
         help="How closely the music keeps to the prompts: from free to strict.",
     )  # fmt: skip
+    yield Parameter(
+        "strength", "Strength", default=1.0, unit="%", group=group,
+        help="How firmly tempo, key, density and held keys decide where they are set: from advice "
+        "that the model may leave aside to an order.",
+    )  # fmt: skip
     for stem in STEMS:
         yield Parameter(
             f"stem.{stem}", stem.capitalize(), "switch", default=True, group="Stems",
@@ -192,17 +205,25 @@ def _transport() -> Iterable[Parameter]:
         help="Silence at once, all notes off, a fresh context. Press play to go on.",
     )  # fmt: skip
     yield Parameter(
+        "mixer.master", "Volume", low=-60.0, high=0.0, default=-6.0, curve="taper", unit="dB",
+        step=1.0, fine=0.1, decimals=1, group=group,
+        help="Loudness of what you hear. Recordings do not depend on it.",
+    )  # fmt: skip
+
+
+def _keys() -> Iterable[Parameter]:
+    group = "Keys"
+    yield Parameter(
         "keys.latch", "Latch", "switch", default=False, group=group,
-        help="A chord that was played stays until the next one.",
+        help="A chord that is played on a keyboard stays until the next one.",
     )  # fmt: skip
     yield Parameter(
         "keys.octave", "Octave", low=-4.0, high=4.0, default=0.0, unit="oct", step=1.0, fine=1.0,
         decimals=0, group=group, help="Moves what keyboards play up or down by octaves.",
     )  # fmt: skip
     yield Parameter(
-        "mixer.master", "Volume", low=-60.0, high=0.0, default=-6.0, curve="taper", unit="dB",
-        step=1.0, fine=0.1, decimals=1, group=group,
-        help="Loudness of what you hear. Recordings do not depend on it.",
+        "keys.off", "All notes off", "trigger", group=group,
+        help="Lets go of every key that is held, by hand, pedal or latch. Lit while any is.",
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ GUI lane; pure numpy. Styles come from the inference lane, by `Prompt.style_key`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,8 @@ from models.controls import Controls, Style, blend
 from models.prompts import Prompt as Heard
 from models.score import STEMS
 
+SOFT: Final = ("bpm", "key", "density", "notes")
+"""Controls that may be advice as well as an order, by their strength."""
 STATES: Final = ("empty", "waiting", "ready", "failed")
 
 
@@ -94,6 +97,14 @@ def scene_weights(scene: Scene) -> list[float]:
     )
 
 
+def _strength(scene: Scene, settings: Mapping[str, object]) -> dict[str, float]:
+    """The strength of the soft controls that are set; nothing where they decide, as by default."""
+    amount = scene.values.get("strength", 1.0)
+    if not isinstance(amount, int | float) or amount >= 1.0:
+        return {}
+    return {name: float(amount) for name in SOFT if settings.get(name) not in (None, ())}
+
+
 def steer(
     scene: Scene,
     styles: StyleBook,
@@ -123,10 +134,12 @@ def steer(
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }
     muted = frozenset(stem for stem in STEMS if scene.values.get(f"stem.{stem}") is False)
+    notes = notes if "notes" in acting else ()
     controls = Controls(
         style=style,
         mute=muted if "mute" in acting else frozenset(),
-        notes=notes if "notes" in acting else (),
+        notes=notes,
+        strength=_strength(scene, {**settings, "notes": notes}) if "strength" in acting else {},
         # The same key for an engine that knows drums but no stems; on, they are its own choice.
         drums=False if "drums" in muted and "mute" not in acting and "drums" in acting else None,
         **settings,  # type: ignore[arg-type]

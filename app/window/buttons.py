@@ -161,7 +161,8 @@ def paint_lamp(painter: QPainter, centre: QPointF, hexa: str, on: bool) -> None:
 def paint_face(
     painter: QPainter, box: QRectF, icon: str, words: str, ink: str, beside: bool
 ) -> None:
-    """Icon over words, icon beside words, or either alone, centred in the box."""
+    """Icon over words, icon beside words, or either alone, centred in the box. Where both side by
+    side have no room the icon gives way."""
     painter.setPen(QColor(ink))
     middle = Qt.AlignmentFlag.AlignCenter
     if not icon:
@@ -179,6 +180,10 @@ def paint_face(
             if size <= 10.5 or width + side + 6 <= box.width() - 10:
                 break
             size -= 0.5
+        if width + side + 6 > box.width() - 4:
+            theme.fit(painter, words, theme.font(size), box.width() - 6)
+            painter.drawText(box, middle, words)
+            return
         left = box.center().x() - (width + side + 6) / 2
         theme.draw_icon(painter, icon, ink, QRectF(left, box.center().y() - side / 2, side, side))
         area = QRectF(left + side + 6, box.top(), width + 4, box.height())

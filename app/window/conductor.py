@@ -66,6 +66,7 @@ class Conductor(QObject):
     engine_known = Signal(object)  # EngineInfo
     said = Signal(str, str)  # level, sentence for the message line
     panicked = Signal()
+    notes_moved = Signal(object)  # the notes held now
 
     def __init__(
         self,
@@ -242,10 +243,11 @@ class Conductor(QObject):
         """Keys that are held on a keyboard."""
         if notes != self.notes:
             self.notes = notes
+            self.notes_moved.emit(notes)
             self._later()
 
     def _panic(self) -> None:
-        self.notes = ()
+        self.set_notes(())
         self._end_morph()
         self.waiting_scene = None
         self.worker.panic()

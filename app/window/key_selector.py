@@ -29,7 +29,8 @@ class KeySelector(Control):
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(registry, "key", parent)
-        self.setMinimumSize(150, 84)
+        self.held: frozenset[int] = frozenset()
+        self.setMinimumSize(124, 84)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
@@ -77,6 +78,13 @@ class KeySelector(Control):
             self.registry.set("key", None)
         else:
             self.registry.set("key", f"{NOTE_NAMES[hit[-1]]} {mode or 'minor'}")
+
+    def show_held(self, notes: tuple[int, ...]) -> None:
+        """A light on the keys that a hand holds, in whatever octave."""
+        held = frozenset(note % 12 for note in notes)
+        if held != self.held:
+            self.held = held
+            self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mousePressEvent(event)
@@ -134,6 +142,11 @@ class KeySelector(Control):
             painter.drawRoundedRect(box, 2.5, 2.5)
         if self.is_auto and enabled and self.model_choice:
             self._paint_model_choice(painter)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.TEXT))
+        for pitch in self.held:
+            box = self.key_boxes()[pitch]
+            painter.drawEllipse(QPointF(box.center().x(), box.bottom() - 20), 3.5, 3.5)
         shown = f"{self.text}  ▾"
         theme.fit(painter, shown, theme.bold(words * 1.12), self.width() - 2.0)
         ink = colours.DIM if self.is_auto else colours.TEXT

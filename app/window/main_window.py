@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
         conductor.styles_changed.connect(self.show_styles)
         conductor.said.connect(self.say)
         conductor.scenes_moved.connect(self._show_scenes)
+        conductor.notes_moved.connect(self.controls.show_notes)
         self.files.said.connect(self.say)
         self.files.asked.connect(self.banner.ask)
         self.files.renamed.connect(self._show_session)

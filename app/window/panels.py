@@ -10,11 +10,11 @@ from app.control.parameters import Registry
 from app.session.session import Session
 from app.window import colours, theme
 from app.window.buttons import KeyButton, PlainButton, Segments
-from app.window.control import Control
 from app.window.key_selector import KeySelector
 from app.window.knob import Knob
 from app.window.master import Master
 from app.window.pads import PadGrid
+from app.window.played_keys import PlayedKeys
 from models.score import STEMS
 
 
@@ -73,7 +73,9 @@ class Controls(Panel):
         self.registry = registry
         self.tempo = Knob(registry, "tempo", self, caption="Tempo")
         self.tap = KeyButton(registry, "tempo.tap", self, icon="tap", words="Tap")
+        self.strength = Knob(registry, "strength", self, caption="Strength")
         self.key = KeySelector(registry, self)
+        self.played = PlayedKeys(registry, self)
         self.knobs = {
             name: Knob(registry, name, self, caption=registry[name].label) for name in self.KNOBS
         }
@@ -90,22 +92,33 @@ class Controls(Panel):
             for stem in STEMS
         }
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 9, 12, 8)
-        row.setSpacing(8)
+        row.setContentsMargins(10, 9, 10, 8)
+        row.setSpacing(6)
         row.addWidget(self.tempo, 10)
-        self.tap.setMaximumWidth(64)
-        row.addWidget(self.tap, 6)
+        # Strength stands between the two that it bends most.
+        beside = QVBoxLayout()
+        beside.setSpacing(5)
+        for widget, share in ((self.tap, 4), (self.strength, 7)):
+            widget.setMaximumWidth(64)
+            beside.addWidget(widget, share)
+        row.addLayout(beside, 6)
         row.addWidget(self.key, 21)
+        row.addWidget(self.played, 12)
+        self.tempo.setMinimumWidth(46)
         for knob in self.knobs.values():
+            knob.setMinimumWidth(46)
             row.addWidget(knob, 10)
         column = QVBoxLayout()
         column.setSpacing(5)
         for key in self.stems.values():
+            key.setMinimumWidth(62)
             column.addWidget(key)
         row.addLayout(column, 11)
-        self._all: dict[str, list[Control]] = {
+        self._all: dict[str, list[QWidget]] = {
             "tempo": [self.tempo, self.tap],
+            "strength": [self.strength],
             "key": [self.key],
+            "keys.off": [self.played],
             **{name: [knob] for name, knob in self.knobs.items()},
             **{f"stem.{stem}": [key] for stem, key in self.stems.items()},
         }
@@ -117,6 +130,11 @@ class Controls(Panel):
             there = self.registry.available(name) or not engine_known
             for widget in widgets:
                 widget.setVisible(there)
+
+    def show_notes(self, notes: tuple[int, ...]) -> None:
+        """The notes that keyboards hold now, as MIDI numbers."""
+        self.key.show_held(notes)
+        self.played.show_notes(notes)
 
     def set_model_choice(self, name: str, words: str) -> None:
         """What the model plays while a control is at auto."""

@@ -54,8 +54,9 @@ similarity to the new one over the first and the next three seconds was 0.25 and
 the context, 0.26 and 0.50 with 1.4 s of it, 0.29 and 0.51 with one block, 0.37 and 0.54 with none.
 A knob that is turned moves the mix by less, and keeps its context."""
 CONTROLS: Final = frozenset(
-    {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos"}
-)
+    {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
+     "strength"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

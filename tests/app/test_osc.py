@@ -30,7 +30,7 @@ LOCAL = "127.0.0.1"
 def make_registry() -> Registry:
     registry = build_registry()
     set_prompt_count(registry, 16)
-    set_engine_controls(registry, frozenset(CONTROL_NAMES))
+    set_engine_controls(registry, frozenset({*CONTROL_NAMES, "strength"}))
     return registry
 
 

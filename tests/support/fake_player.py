@@ -32,7 +32,7 @@ INFO = EngineInfo(
     block_frames=11_520,
     context_seconds=10.0,
     style_dim=128,
-    controls=frozenset(CONTROL_NAMES),
+    controls=frozenset({*CONTROL_NAMES, "strength"}),
 )
 
 
