@@ -26,12 +26,12 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "bpm": (30.0, 300.0),
     "density": (0.0, 1.0),
     "brightness": (0.0, 1.0),
-    "guidance": (0.0, 6.0),
+    "guidance": (-1.0, 7.0),
     "guidance_notes": (-1.0, 7.0),
     "guidance_drums": (-1.0, 7.0),
     "chaos": (0.0, 1.0),
 }
-"""Closed ranges of the numeric controls."""
+"""Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 
 CONTROL_NAMES: Final = (
     "style",
@@ -86,8 +86,8 @@ class Controls:
     density, brightness: 0 to 1, sparse to busy, dark to bright. mute: stems that must not sound.
     notes: MIDI numbers of the keys held, sorted; empty leaves the harmony to the model.
     drums: False for none, True for drums; None leaves them to the model.
-    guidance: 0 to 6, how closely the style is followed. guidance_notes, guidance_drums: -1 to 7,
-    the same for the notes held and for drums, for engines that tell them apart. chaos: 0 to 1, how
+    guidance: -1 to 7, how closely the style is followed. guidance_notes, guidance_drums: the same
+    for the notes held and for drums, for engines that tell them apart. chaos: 0 to 1, how
     far the model departs from what is most likely. strength: per control 0 (advice without
     weight) to 1 (decided, the default); only for controls that are set.
     """

@@ -10,15 +10,16 @@ from __future__ import annotations
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.controls import CONTROL_NAMES, Controls, Style, as_style, blend
+from models.controls import CONTROL_NAMES, RANGES, Controls, Style, as_style, blend
 from models.errors import SegueError
+from models.packing import Packed
 from models.score import STEMS
 
 __all__ = [
@@ -58,6 +59,9 @@ class EngineInfo:
     controls: names from CONTROL_NAMES of those that really act, and "strength" where a control may
         be advice as well as an order; the window shows only these.
     device: where it runs ('cpu', 'cuda', 'mps' or a remote's name).
+    ranges: of controls that act in a narrower range than RANGES says; what lies outside is held at
+        the edge. defaults: what auto is, for controls whose auto is a number.
+    continues_audio: whether `Engine.moment_after` works.
     """
 
     name: str
@@ -68,11 +72,17 @@ class EngineInfo:
     style_dim: int
     controls: frozenset[str]
     device: str = "cpu"
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    defaults: Mapping[str, float] = field(default_factory=dict, hash=False)
+    continues_audio: bool = False
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}
         if unknown:
             raise ValueError(f"{self.name} lists controls that do not exist: {sorted(unknown)}")
+        dead = {*self.ranges, *self.defaults} - (self.controls & set(RANGES))
+        if dead:
+            raise ValueError(f"{self.name} tells numbers of controls it has not: {sorted(dead)}")
 
     @property
     def block_seconds(self) -> float:
@@ -132,6 +142,31 @@ class Engine(ABC):
 
         The same seed and controls give the same music on the same device.
         """
+
+    def moment_after(
+        self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
+    ) -> Snapshot:
+        """The moment at which audio, samples (n,) or (n, channels), has just been heard.
+
+        A stream that is restored to it goes on from there, and is then one of this seed. Only where
+        `info.continues_audio`; takes seconds, and may be called beside the inference lane.
+        SegueError for samples that `check_prompt_audio` refuses.
+        """
+        raise SegueError(f"{self.info.name} cannot go on from audio: choose an engine that can.")
+
+    def pack(self, moment: Snapshot) -> Packed | None:
+        """A moment for a file; None where this engine's moments live only as long as the program.
+
+        A packed moment that is unpacked gives bit-identical blocks on the same device.
+        """
+        return None
+
+    def unpack(self, packed: Packed) -> Snapshot:
+        """A moment that was packed, by this engine or an earlier one of the same weights.
+
+        SegueError for a moment of another engine, of other weights, or of another version.
+        """
+        raise SegueError(f"{self.info.name} keeps no places in the music in files.")
 
     def close(self) -> None:  # noqa: B027 - most engines have nothing to let go of
         """Let go of memory, devices and connections. The engine is not used afterwards."""

@@ -14,7 +14,7 @@ import fnmatch
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from models.errors import SegueError
@@ -155,6 +155,7 @@ class _Entry:
     parameter: Parameter
     value: Value
     manual: Value  # where the parameter was before it went to auto
+    whole: Parameter  # with the range that it has for engines that do not narrow it
     available: bool = True
 
 
@@ -178,7 +179,7 @@ class Registry:
             manual = parameter.from_unit(0.5)
         elif manual is None and parameter.kind == "choice":
             manual = parameter.choices[0]
-        self._entries[parameter.name] = _Entry(parameter, parameter.default, manual)
+        self._entries[parameter.name] = _Entry(parameter, parameter.default, manual, parameter)
         if parameter.auto:
             switch = Parameter(
                 f"{parameter.name}.auto",
@@ -188,7 +189,7 @@ class Registry:
                 group=parameter.group,
                 help=f"On: the model chooses the {parameter.label.lower()}.",
             )
-            self._entries[switch.name] = _Entry(switch, switch.default, False)
+            self._entries[switch.name] = _Entry(switch, switch.default, False, switch)
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -224,6 +225,25 @@ class Registry:
         if twin is not None:
             twin.available = available
         self._tell(Change(name, entry.value, "availability"))
+
+    def set_range(
+        self, name: str, span: tuple[float, float] | None = None, start: float | None = None
+    ) -> None:
+        """Narrow what hands can reach of a continuous parameter; None: all of it.
+
+        start: where a hand takes it up that was left at auto. A value that lies outside stays, as
+        sessions keep what the present engine cannot do.
+        """
+        entry = self._entry(name)
+        low, high = span if span is not None else (entry.whole.low, entry.whole.high)
+        entry.parameter = replace(entry.whole, low=low, high=high)
+        if entry.value is None and start is not None:
+            entry.manual = start
+        self._tell(Change(name, entry.value, "availability"))
+
+    def whole(self, name: str) -> Parameter:
+        """The parameter with its whole range, whatever the engine."""
+        return self._entry(name).whole
 
     def _entry(self, name: str) -> _Entry:
         try:
@@ -331,10 +351,11 @@ class Registry:
         """Set even where not available: sessions keep what the present engine cannot do."""
         entry = self._entry(name)
         available, entry.available = entry.available, True
+        narrowed, entry.parameter = entry.parameter, entry.whole
         try:
             self.set(name, value, source)
         finally:
-            entry.available = available
+            entry.available, entry.parameter = available, narrowed
 
     def _auto_owner(self, name: str) -> str | None:
         owner, dot, last = name.rpartition(".")

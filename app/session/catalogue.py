@@ -6,9 +6,10 @@ Names are a contract with controller maps, OSC addresses and performance files: 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from app.control.parameters import Parameter, Registry
 from models.controls import RANGES
@@ -20,6 +21,7 @@ SCENES: Final = 16
 KEYS: Final = tuple(
     f"{note} {mode.replace('_', ' ')}" for mode in MODE_NAMES for note in NOTE_NAMES
 )
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 SCENE_MODES: Final = ("now", "bar", "morph")
 VIEWS: Final = ("mixer", "map")
 
@@ -30,6 +32,8 @@ CONTROL_OF: Final = {
     "brightness": "brightness",
     "chaos": "chaos",
     "guidance": "guidance",
+    "guidance_notes": "guidance_notes",
+    "guidance_drums": "guidance_drums",
 }
 """Parameter -> field of `models.controls.Controls`; each has an auto position."""
 KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
@@ -90,10 +94,20 @@ def set_prompt_count(registry: Registry, count: int) -> None:
             registry.set_available(f"prompt.{index}.{part}", index <= count)
 
 
-def set_engine_controls(registry: Registry, controls: frozenset[str]) -> None:
-    """Only what the engine really has can be moved: a dead knob is a lie."""
+def set_engine_controls(
+    registry: Registry,
+    controls: frozenset[str],
+    ranges: Mapping[str, tuple[float, float]] = NOTHING,
+    defaults: Mapping[str, float] = NOTHING,
+) -> None:
+    """Only what the engine really has can be moved, as far as it acts: a dead knob is a lie.
+
+    ranges, defaults: as in `EngineInfo`, by control.
+    """
     for name, control in CONTROL_OF.items():
         registry.set_available(name, control in controls)
+        if registry[name].kind == "continuous":
+            registry.set_range(name, ranges.get(control), defaults.get(control))
     registry.set_available("tempo.tap", "bpm" in controls)
     registry.set_available("strength", "strength" in controls)
     for name in KEYS_PARAMETERS:
@@ -174,6 +188,16 @@ def _controls() -> Iterable[Parameter]:
         decimals=1, group=group,
         help="How closely the music keeps to the prompts: from free to strict.",
     )  # fmt: skip
+    for what, step, decimals, words in (
+        ("notes", 0.2, 1, "How closely the music keeps to the keys held: from free to strict."),
+        ("drums", 1.0, 0, "How closely the music keeps to the drums being out or in."),
+    ):
+        low, high = RANGES[f"guidance_{what}"]
+        yield Parameter(
+            f"guidance_{what}", f"{what.capitalize()[:-1]} guidance", low=low, high=high,
+            default=None, auto=True, step=step, fine=step, decimals=decimals, group=group,
+            help=words,
+        )  # fmt: skip
     yield Parameter(
         "strength", "Strength", default=1.0, unit="%", group=group,
         help="How firmly tempo, key, density and held keys decide where they are set: from advice "

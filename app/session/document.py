@@ -183,7 +183,7 @@ def _read_values(data: dict[str, Any], registry: Registry, where: str) -> dict[s
         if isinstance(value, list | dict):
             raise SegueError(f"In the session, '{where}{name}' is no value; open another copy.")
         try:
-            values[name] = registry[name].accept(value)
+            values[name] = registry.whole(name).accept(value)
         except SegueError as error:
             raise SegueError(f"In the session, {where or ''}{error}") from None
     return values

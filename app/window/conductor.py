@@ -115,7 +115,7 @@ class Conductor(QObject):
     # -- from the worker -----------------------------------------------------------------------
     def _engine_ready(self, info: Any) -> None:
         self.acting = frozenset(info.controls)
-        catalogue.set_engine_controls(self.registry, self.acting)
+        catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
         self.styles.forget()
         self._last_style = None
         self._ask_for_styles()

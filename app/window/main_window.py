@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.parameters import Change
+from app.session import catalogue
 from app.session import preferences as prefs
 from app.session.incidents import IncidentLog
 from app.session.session import Session
@@ -209,6 +210,10 @@ class MainWindow(QMainWindow):
 
     def _engine_known(self, info: Any) -> None:
         self.controls.show_available()
+        for name in self.controls.knobs:
+            value = info.defaults.get(catalogue.CONTROL_OF[name])
+            words = "" if value is None else self.registry[name].text(value)
+            self.controls.set_model_choice(name, words)
         self.say("info", f"{info.name} is ready. Press space to play.")
 
     def _engine_failed(self, sentence: str) -> None:

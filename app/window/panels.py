@@ -66,7 +66,9 @@ class Transport(Panel):
 class Controls(Panel):
     """Tempo with tap, key, and the model's other controls; only those that the engine has."""
 
-    KNOBS = ("density", "brightness", "chaos", "guidance")
+    KNOBS = ("density", "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums")
+    SELDOM = ("guidance_notes", "guidance_drums")
+    """Not shown before it is known that the engine has them."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -104,10 +106,18 @@ class Controls(Panel):
         row.addLayout(beside, 6)
         row.addWidget(self.key, 21)
         row.addWidget(self.played, 12)
+        small = QVBoxLayout()
+        small.setSpacing(4)
+        for name, knob in self.knobs.items():
+            if name in self.SELDOM:
+                knob.caption = knob.caption.partition(" ")[0] if knob.caption else None
+                knob.setMinimumSize(50, 50)
+                small.addWidget(knob)
+            else:
+                knob.setMinimumWidth(46)
+                row.addWidget(knob, 10)
         self.tempo.setMinimumWidth(46)
-        for knob in self.knobs.values():
-            knob.setMinimumWidth(46)
-            row.addWidget(knob, 10)
+        row.addLayout(small, 7)
         column = QVBoxLayout()
         column.setSpacing(5)
         for key in self.stems.values():
@@ -127,7 +137,8 @@ class Controls(Panel):
     def show_available(self, engine_known: bool = True) -> None:
         """A control that the engine does not have is not there: a dead knob is a lie."""
         for name, widgets in self._all.items():
-            there = self.registry.available(name) or not engine_known
+            awaited = not engine_known and name not in self.SELDOM
+            there = awaited or self.registry.available(name)
             for widget in widgets:
                 widget.setVisible(there)
 
@@ -138,7 +149,7 @@ class Controls(Panel):
 
     def set_model_choice(self, name: str, words: str) -> None:
         """What the model plays while a control is at auto."""
-        control = {"tempo": self.tempo, "key": self.key}.get(name)
+        control = {"tempo": self.tempo, "key": self.key, **self.knobs}.get(name)
         if control is not None and control.model_choice != words:
             control.model_choice = words
             control.update()

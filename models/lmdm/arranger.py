@@ -49,6 +49,7 @@ from models.score import (
 from models.weights import WEIGHTS
 
 GUIDANCE: Final = 1.25  # where the control is left at auto
+GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
 NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
 MEMORY: Final = 1.5  # seconds over which the density that was written is measured
 QUIET: Final = 0.8  # seconds without an onset after which the next one becomes ever more likely
@@ -183,15 +184,13 @@ class Arranger:
         mode = None
         if controls.key is not None and controls.strength_of("key") >= 0.5:
             mode = MODE_NAMES.index(parse_key(controls.key)[1])
-        guidance = GUIDANCE if controls.guidance is None else controls.guidance
+        guidance = _guidance(controls)
         identity = b"" if style is None else style.tobytes()
         wanted = (identity, mode, guidance)
         old = state.setting
         if old is not None and state.chosen_for == wanted:
             return state
-        new = choose_setting(
-            self.setting_net, style, SettingNoise.of(state.seed), min(guidance, 3.0), mode
-        )
+        new = choose_setting(self.setting_net, style, SettingNoise.of(state.seed), guidance, mode)
         chosen: object = wanted
         if old is not None and new.metre != old.metre and not state.clock.on_bar:
             # Bars are finished in their metre; the rest need not wait.
@@ -287,7 +286,7 @@ class Arranger:
         if state.silence > QUIET:
             bias = max(bias, 0.0) + 3.0 * (state.silence - QUIET)
         return Wish(
-            guidance=min(3.0, GUIDANCE if controls.guidance is None else controls.guidance),
+            guidance=_guidance(controls),
             taste=Taste.of(controls.chaos),
             density=density,
             bias=bias,
@@ -319,6 +318,14 @@ class Arranger:
         ) & audible(controls.mute)
         silence = 0.0 if heard else state.silence + tick.length
         return state.with_(busy=busy, push=push, silence=silence)
+
+
+def _guidance(controls: Controls) -> float:
+    """The guidance asked for, within what acts."""
+    if controls.guidance is None:
+        return GUIDANCE
+    low, high = GUIDANCE_RANGE
+    return min(max(controls.guidance, low), high)
 
 
 def _at_tempo(setting: Setting, bpm: float) -> Setting:

@@ -9,6 +9,7 @@ immutable value, so a snapshot is a reference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from models.engine import (
     check_prompt_text,
 )
 from models.errors import SegueError
-from models.lmdm.arranger import Arranger
+from models.lmdm.arranger import GUIDANCE, GUIDANCE_RANGE, Arranger
 from models.lmdm.arranger_score import ArrangerInfo
 from models.lmdm.arranger_state import State as ArrangerState
 from models.lmdm.features import Age, no_age, score_batch
@@ -39,11 +40,15 @@ from models.lmdm.loading import load_renderer
 from models.lmdm.play import Cache, play_block
 from models.lmdm.renderer import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.lmdm.tone import ToneState, brightness_target, hold_brightness
+from models.packing import OTHER_VERSION, Packed, classes_of, pack, unpack
 from models.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from models.style import StyleModel
 from models.threads import use_one_thread
+from models.weights import identity
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
+REMEMBERING: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
+"""The weights that give what a stream remembers its meaning."""
 LEVELS: Final = (0.0, 0.25, 0.5, 0.75)
 """Noise levels of the denoising steps."""
 OTHER_STYLE: Final = 0.7
@@ -74,6 +79,19 @@ class StreamState:
     info: ArrangerInfo | None = None
     style: Style | None = None
 
+    def to(self, device: str) -> StreamState:
+        """The same moment with what the networks look at on a device."""
+        blocks = tuple(block.to(device) for block in self.cache.blocks)
+        finished = self.cache.finished
+        if finished is not None:
+            finished = (finished[0].to(device), finished[1].to(device))
+        network = tuple(part.to(device) for part in self.player.network)
+        return replace(
+            self,
+            cache=replace(self.cache, blocks=blocks, finished=finished),
+            player=self.player._replace(network=network),
+        )
+
 
 class SegueEngine(Engine):
     """Our own live music diffusion model, after "Live Music Diffusion Models" and, for the score
@@ -81,6 +99,7 @@ class SegueEngine(Engine):
 
     def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:
         self.device = resolve_device(device)
+        self.weights = weights
         if self.device == "cpu":
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
@@ -102,6 +121,8 @@ class SegueEngine(Engine):
             style_dim=self.renderer.config.style_dim,
             controls=CONTROLS,
             device=self.device,
+            ranges={"guidance": GUIDANCE_RANGE},
+            defaults={"guidance": GUIDANCE},
         )
 
     def embed_text(self, text: str) -> Style:
@@ -112,6 +133,27 @@ class SegueEngine(Engine):
 
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)
+
+    @cached_property
+    def checksum(self) -> str:
+        """Of the weights that a moment depends on."""
+        return identity(REMEMBERING, self.weights)
+
+    def pack(self, moment: Snapshot) -> Packed:
+        if not isinstance(moment, StreamState):
+            raise SegueError("this moment belongs to another engine: it cannot be kept here.")
+        return Packed(self.info.name, self.checksum, *pack(moment))
+
+    def unpack(self, packed: Packed) -> Snapshot:
+        if (packed.engine, packed.weights) != (self.info.name, self.checksum):
+            raise SegueError(
+                "that place in the music was made with other weights than Segue's own of now: it "
+                "cannot be taken up here."
+            )
+        state = unpack(packed.tree, packed.arrays, classes_of(StreamState))
+        if not isinstance(state, StreamState):
+            raise SegueError(OTHER_VERSION)
+        return state.to(self.device)
 
 
 class SegueStream(Stream):

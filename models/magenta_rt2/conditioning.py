@@ -48,6 +48,13 @@ DRUMS_STEP: Final = 1.0
 GUIDANCE: Final = 3.0
 GUIDANCE_NOTES: Final = 1.0
 GUIDANCE_DRUMS: Final = 1.0
+DEFAULTS: Final = {
+    "guidance": GUIDANCE,
+    "guidance_notes": GUIDANCE_NOTES,
+    "guidance_drums": GUIDANCE_DRUMS,
+    "chaos": 0.5,
+}
+"""What auto is."""
 
 
 def guidance_token(value: float, step: float) -> int:

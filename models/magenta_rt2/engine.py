@@ -37,7 +37,13 @@ from models.engine import (
 from models.errors import SegueError
 from models.lmdm.level import LevelState, govern
 from models.magenta_rt2 import graphs, quantize
-from models.magenta_rt2.conditioning import CONTROLS, GUIDANCE, condition_tokens, looseness
+from models.magenta_rt2.conditioning import (
+    CONTROLS,
+    DEFAULTS,
+    GUIDANCE,
+    condition_tokens,
+    looseness,
+)
 from models.magenta_rt2.config import (
     CHECKPOINTS,
     ENCODER,
@@ -172,6 +178,8 @@ class MagentaEngine(Engine):
             style_dim=STYLE_DIM,
             controls=CONTROLS,
             device=self.device,
+            defaults=DEFAULTS,
+            continues_audio=True,
         )
 
     def embed_text(self, text: str) -> Style:

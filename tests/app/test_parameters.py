@@ -142,13 +142,33 @@ def test_the_instrument_has_the_names_that_maps_rely_on() -> None:
     registry = build_registry()
     for name in (
         "prompt.1.weight", "prompt.16.solo", "tempo", "tempo.auto", "tempo.tap", "key", "density",
-        "brightness", "chaos", "guidance", "stem.drums", "stem.bass", "stem.other", "map.x",
-        "map.y", "mixer.master", "scene.1.recall", "scene.16.save", "transport.play",
-        "transport.clear", "transport.hold", "transport.panic", "record", "capture.save",
+        "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums", "stem.drums",
+        "stem.bass", "stem.other", "map.x", "map.y", "mixer.master",
+        "scene.1.recall", "scene.16.save", "transport.play", "transport.clear",
+        "transport.hold", "transport.panic", "record", "capture.save",
     ):  # fmt: skip
         assert name in registry
     for parameter in registry:
         assert parameter.help, f"{parameter.name} does not say what it does"
+
+
+def test_an_engine_narrows_what_hands_reach_and_sessions_keep_the_rest() -> None:
+    registry = build_registry()
+    acting = frozenset({"guidance", "chaos"})
+    registry.restore("guidance", 6.0, "load")
+    set_engine_controls(registry, acting, {"guidance": (0.0, 3.0)}, {"chaos": 0.25})
+    assert registry.get("guidance") == 6.0 and registry.get_unit("guidance") == 1.0
+    registry.set_unit("guidance", 0.5)
+    assert registry.get("guidance") == 1.5
+    registry.set("guidance", 5.0)
+    assert registry.get("guidance") == 3.0
+    registry.restore("guidance", 5.0, "load")
+    assert registry.get("guidance") == 5.0
+    registry.nudge("chaos", 1)
+    assert registry.get("chaos") == pytest.approx(0.30)  # from what auto was
+    set_engine_controls(registry, acting)
+    registry.set_unit("guidance", 0.0)
+    assert registry.get("guidance") == -1.0
 
 
 def test_only_what_the_engine_has_can_be_moved() -> None:

@@ -36,6 +36,8 @@ _BRIEF: Final = {
     "scene.with_moment": "Moment",
     "brightness": "Bright",
     "guidance": "Guide",
+    "guidance_notes": "G notes",
+    "guidance_drums": "G drums",
     "map.reach": "Reach",
     "map.speed": "Speed",
     "map.orbit": "Orbit",
