@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.control.parameters import Value
 from app.session.catalogue import build_registry
 from app.session.document import Prompt, Scene
 from app.session.steering import StyleBook, steer
@@ -169,6 +170,27 @@ def test_steering_keeps_the_style_when_all_faders_are_down() -> None:
     np.testing.assert_array_equal(result.controls.style, last)  # type: ignore[arg-type]
     assert not result.mixed and result.prompts == ()
     assert steer(scene([1.0]), StyleBook(), ALL).controls.style is None
+
+
+@pytest.mark.parametrize(
+    ("values", "notes", "strengths"),
+    [
+        ({"tempo": 120.0, "strength": 0.5}, (), {"bpm": 0.5}),
+        ({"tempo": 120.0, "strength": 0.0}, (60,), {"bpm": 0.0, "notes": 0.0}),
+        ({"tempo": 120.0, "key": "A minor", "density": 0.2, "brightness": 0.3, "strength": 0.25},
+         (), {"bpm": 0.25, "key": 0.25, "density": 0.25}),
+        ({"tempo": 120.0, "strength": 1.0}, (), {}),  # as it is where nobody asked for advice
+        ({"tempo": 120.0}, (), {}),
+        ({"tempo": None, "strength": 0.5}, (), {}),  # nothing is set that could be bent
+    ],
+)  # fmt: skip
+def test_strength_is_of_what_is_set(
+    values: dict[str, Value], notes: tuple[int, ...], strengths: dict[str, float]
+) -> None:
+    acting = ALL | {"strength"}
+    controls = steer(scene([1.0], **values), book("p1"), acting, notes=notes).controls
+    assert dict(controls.strength) == strengths
+    assert not steer(scene([1.0], **values), book("p1"), ALL, notes=notes).controls.strength
 
 
 def test_steering_says_nothing_about_what_the_engine_has_not() -> None:

@@ -100,6 +100,25 @@ def test_the_asked_tempo_is_played(arranger: Arranger) -> None:
     assert end.beats - begin.beats == pytest.approx(151 / 60 * 0.24 * 19, abs=0.6)
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_a_tempo_of_some_strength_goes_part_of_the_way(arranger: Arranger, strength: float) -> None:
+    _, state, _ = play(arranger, arranger.start(1), Controls(style=STYLE), 10)
+    assert state.setting is not None
+    own = state.setting.bpm
+    controls = Controls(style=STYLE, bpm=own * 1.2, strength={"bpm": strength})
+    _, _, infos = play(arranger, state, controls, 3)
+    assert infos[-1].bpm == pytest.approx(own * 1.2**strength, rel=1e-3)
+
+
+def test_held_keys_without_strength_are_left_aside(arranger: Arranger) -> None:
+    _, state, _ = play(arranger, arranger.start(2), Controls(style=STYLE, bpm=120.0), 11)
+    controls = Controls(style=STYLE, bpm=120.0, notes=(57, 60, 64), strength={"notes": 0.0})
+    advised, _, _ = play(arranger, state, controls, 20)
+    ordered, _, _ = play(arranger, state, controls.with_(strength={}), 20)
+    assert {tuple(np.flatnonzero(c).tolist()) for c in ordered.chroma} == {(0, 4, 9)}
+    assert {tuple(np.flatnonzero(c).tolist()) for c in advised.chroma} != {(0, 4, 9)}
+
+
 def test_only_steps_that_sound_are_written(arranger: Arranger) -> None:
     state = arranger.start(1)
     for _ in range(30):
