@@ -89,6 +89,27 @@ def check_files(engine: str, folder: Path = WEIGHTS) -> None:
             )
 
 
+def identity(names: Iterable[str], folder: Path = WEIGHTS) -> str:
+    """One checksum in hex for these files of a folder: whatever they gave meaning to, such as a
+    kept moment, is told from that of other weights. SegueError where a file cannot be read.
+
+    Taken from the manifest where there is one: what it says was compared when they were loaded.
+    """
+    listed = {file.name: file.sha256 for file in read_manifest(folder)} if _has(folder) else {}
+    total = hashlib.sha256()
+    for name in sorted(names):
+        try:
+            digest = listed.get(name) or hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise SegueError(f"{folder / name} cannot be read ({error.strerror}).") from error
+        total.update(f"{name} {digest}\n".encode())
+    return total.hexdigest()
+
+
+def _has(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
+
+
 def write_manifest(engine: str, names: Iterable[str], folder: Path = WEIGHTS) -> None:
     """Enter an engine's files (relative to `folder`) as they are now. Training's last step."""
     path = folder / MANIFEST

@@ -79,19 +79,6 @@ class StreamState:
     info: ArrangerInfo | None = None
     style: Style | None = None
 
-    def to(self, device: str) -> StreamState:
-        """The same moment with what the networks look at on a device."""
-        blocks = tuple(block.to(device) for block in self.cache.blocks)
-        finished = self.cache.finished
-        if finished is not None:
-            finished = (finished[0].to(device), finished[1].to(device))
-        network = tuple(part.to(device) for part in self.player.network)
-        return replace(
-            self,
-            cache=replace(self.cache, blocks=blocks, finished=finished),
-            player=self.player._replace(network=network),
-        )
-
 
 class SegueEngine(Engine):
     """Our own live music diffusion model, after "Live Music Diffusion Models" and, for the score
@@ -150,10 +137,11 @@ class SegueEngine(Engine):
                 "that place in the music was made with other weights than Segue's own of now: it "
                 "cannot be taken up here."
             )
-        state = unpack(packed.tree, packed.arrays, classes_of(StreamState))
+        devices = dict.fromkeys(("cache", "player"), self.device)
+        state = unpack(packed.tree, packed.arrays, classes_of(StreamState), devices)
         if not isinstance(state, StreamState):
             raise SegueError(OTHER_VERSION)
-        return state.to(self.device)
+        return state
 
 
 class SegueStream(Stream):
