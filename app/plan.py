@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.plan_moments import Moment
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -34,6 +36,10 @@ class Planned:
     @property
     def stop(self) -> int:
         return self.position + self.frames
+
+    def moment_at(self, position: int, engine: str) -> Moment:
+        """The moment of what is heard at a position within the block."""
+        return Moment(position, self.moment, self.skip + position - self.position, engine)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from models.packing import Packed
+
 DEPTH: Final = 8
 RECENT: Final = 30 * 48_000
 """Frames within which the past is kept as finely as what was just heard."""
@@ -26,12 +28,15 @@ class Moment:
     """A place in the music: what was heard at `position`, `skip` frames into a block.
 
     snapshot is the stream's, from before that block. Keeps its memory for as long as it lives.
+    packed: the same for a file; the snapshot may be None then. A moment of another performance
+    than the one that plays has a position under 0.
     """
 
     position: int
     snapshot: Any
     skip: int = 0
     engine: str = ""
+    packed: Packed | None = None
 
 
 def arrays(value: Any, depth: int = DEPTH) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from app.plan import commit_point, deadline
+from app.plan_types import WorkerSettings
 from models.controls import Controls
 from models.engine import STEMS, EngineInfo, block_fault
 
@@ -95,6 +97,30 @@ class Recovery:
         """A block came out well. Returns how many attempts had failed before."""
         failures, self.failures = self.failures, 0
         return failures
+
+
+class Pace:
+    """How far ahead of the reader one must think, in frames, by how long blocks have taken."""
+
+    def __init__(self, settings: WorkerSettings, times: RenderTimes, rate: int) -> None:
+        self.settings, self.times, self.rate = settings, times, rate
+
+    def commit(self, read: int, margin: int) -> int:
+        """The first position that a block which is started now may still rewrite."""
+        slack = round(self.settings.slack_ms * self.rate / 1000)
+        return commit_point(read, margin, self.times.estimate * self.rate, slack)
+
+    def due(self, read: int, waited: float, latency: float) -> int:
+        """The position by which a change should be heard that was made `waited` seconds ago."""
+        promised = self.times.block_seconds + self.settings.promised_ms / 1000
+        return deadline(read, promised, waited, latency, self.rate)
+
+    @property
+    def reserve(self) -> float:
+        """A plan that is shorter is made longer before it is rewritten."""
+        # Longer where blocks take long: what makes them so may hold the next one up as well.
+        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
+        return min(seconds, 0.75 * self.settings.plan_seconds) * self.rate
 
 
 @dataclass

@@ -24,14 +24,12 @@ from app.plan import (
     Target,
     bar_after,
     bar_points,
-    commit_point,
-    deadline,
     loop_length,
 )
 from app.plan_moments import Moment, Moments
 from app.plan_source import Source, score_of
 from app.plan_types import BlockReport, Listener, Loop, Mark, Task, Wanted, WorkerSettings
-from app.plan_watch import Delays
+from app.plan_watch import Delays, Pace
 from app.recording.performance import PerformanceLog
 from models.controls import Controls
 from models.engine import Audio, Engine, Snapshot, Stream
@@ -68,6 +66,7 @@ class Planner:
         self.margin = self.writer.margin
         self.plan = Plan(head=ring.end)
         self.moments = Moments(round(self.settings.moments_mb * 1e6))
+        self.pace = Pace(self.settings, self.source.times, self.rate)
         self.delays = Delays()
         self.latency = 0.0
         self.still = True
@@ -127,8 +126,7 @@ class Planner:
         """The moment of what is heard at a position; the nearest before it that is still known."""
         planned = self.plan.at(position)
         if planned is not None:
-            skip = planned.skip + position - planned.position
-            return Moment(position, planned.moment, skip, self.info.name)
+            return planned.moment_at(position, self.info.name)
         return self.moments.within(position, self.info.block_frames)
 
     def go_to(self, position: int) -> bool:
@@ -141,7 +139,8 @@ class Planner:
     def go_to_moment(self, moment: Moment) -> None:
         """Go on from a moment of this engine."""
         self._loop = None
-        self._task = Task("moment", self.clock(), moment.snapshot, moment.skip, moment.position)
+        origin = moment.position if moment.position >= 0 else None
+        self._task = Task("moment", self.clock(), moment.snapshot, moment.skip, origin)
 
     def hold(self, on: bool) -> None:
         """Let the last bars go round, under whatever controls; or go on from there."""
@@ -149,7 +148,7 @@ class Planner:
             self._loop = None
             return
         planned = self.plan.at(self.ring.read)
-        score = (planned.payload if planned is not None else None) or {}
+        score = (planned and planned.payload) or {}
         bpm = self._now.controls.bpm or score.get("bpm")
         self._loop = Loop(loop_length(bpm, int(score.get("beats_per_bar", 4)), self.rate))
         self._task = Task("hold", self.clock())
@@ -210,33 +209,29 @@ class Planner:
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:
             loop.written, skip = 0, loop.skip
-            self.stream.restore(loop.moment)
-            self._follows = False
+            self._restore(loop.moment)
         return self._render(Target(self.plan.head, self.plan.head), None, skip)
+
+    def _restore(self, moment: Snapshot) -> None:
+        """Put the stream there; the next block does not follow on the last one."""
+        self.stream.restore(moment)
+        self._follows = False
 
     def _must_wait(self, task: Task) -> bool:
         """Whether the plan is made longer first: it is short, and the engine fast enough to."""
-        # Longer where blocks take long: what makes them so may hold the next one up as well.
-        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.source.times.estimate))
-        reserve = min(seconds, 0.75 * self.settings.plan_seconds) * self.rate
-        short = self.ring.depth < reserve and self._commit() <= self.plan.head
+        short = self.ring.depth < self.pace.reserve and self._commit() <= self.plan.head
         fast = self.source.times.sustained > 1.05
         return task.kind == "controls" and not task.earliest and short and fast and not self.still
 
     def _keep_heard(self) -> None:
         read = self.ring.read
         for block in self.plan.heard(read):
-            self.moments.add(Moment(block.position, block.moment, block.skip, self.info.name))
+            self.moments.add(block.moment_at(block.position, self.info.name))
         if self.plan.head < read and self._task is None:  # the reserve is being heard
             self._task = Task("controls", self.clock())
 
     def _commit(self) -> int:
-        if self.still:
-            return self.ring.read
-        slack = self._frames(self.settings.slack_ms)
-        return commit_point(
-            self.ring.read, self.margin, self.source.times.estimate * self.rate, slack
-        )
+        return self.ring.read if self.still else self.pace.commit(self.ring.read, self.margin)
 
     def _change(self, task: Task) -> int:
         if task.kind == "controls":
@@ -255,16 +250,13 @@ class Planner:
         elif task.kind == "clear" and task.moment is None:
             self.stream.clear()
             task.moment = self.stream.snapshot()
-        self.stream.restore(task.moment)
-        self._follows = False
+        self._restore(task.moment)
         return self._render(Target(position, position), task, task.skip)
 
     def _aim(self, task: Task) -> tuple[Target, int]:
         """Where to go back to for new controls, with the stream put there; what to skip of it."""
         commit = max(self._commit(), task.earliest)
-        promised = self.info.block_seconds + self.settings.promised_ms / 1000
-        waited = self.clock() - task.turned_at
-        due = deadline(self.ring.read, promised, waited, self.latency, self.rate)
+        due = self.pace.due(self.ring.read, self.clock() - task.turned_at, self.latency)
         fade = self.writer.fade
         if task.earliest:
             due, fade = commit, 0  # wanted there and nowhere else
@@ -276,8 +268,7 @@ class Planner:
         if target.index is None:
             return target, 0
         block = self.plan.blocks[target.index]
-        self.stream.restore(block.moment)
-        self._follows = False
+        self._restore(block.moment)
         if self._loop is not None and block.looped is not None:
             self._loop.written = block.looped
         return target, block.skip
@@ -308,10 +299,10 @@ class Planner:
                 return WORKED
             block = np.concatenate([block, more])
         self.recoveries += self.source.worked()
-        frames, loop, looped = block[skip:], self._loop, None
-        if loop is not None:
-            looped = loop.written
-            frames = frames[: max(1, loop.frames - loop.written)]
+        frames, looped = block[skip:], None
+        if self._loop is not None:
+            looped = self._loop.written
+            frames = frames[: max(1, self._loop.frames - looped)]
         payload = score_of(self.stream)
         planned = Planned(target.position, len(frames), moment, skip, looped, payload)
         return self._write(planned, np.ascontiguousarray(frames), task, target.join)
@@ -355,8 +346,7 @@ class Planner:
             self._unwritten = (planned, frames, task, join)
             return IDLE if again else WORKED
         if result.outcome == splice.LATE:
-            self.stream.restore(planned.moment)
-            self._follows = False
+            self._restore(planned.moment)
             if self._task is None or self._task is task:
                 self._task = task or Task("controls", self.clock())
                 self._task.tries += 1
@@ -373,24 +363,16 @@ class Planner:
         self.discontinuities += result.jump
         if self._loop is not None:
             self._loop.written += planned.frames
-        kind = task.kind if task is not None else ""
         self.performance.put(
             planned.position,
             planned.frames,
             self._now.controls,
             self._now.prompts,
-            clear=kind == "clear",
+            clear=task is not None and task.kind == "clear",
             moment=task.origin if task is not None else None,
         )
         if task is not None:
-            if self._task is task:
-                self._task = None
-            self.rewrites += 1
-            if kind == "controls" and not task.earliest and not self.still:
-                self.delays.planned(task.turned_at, result.join)
-            self.listener.rewritten(result.join)
-            if kind != "controls" or task.text:
-                self.listener.mark(Mark(result.join, kind, task.text))
+            self._done(task, result.join)
         frames.setflags(write=False)
         self.listener.block(
             BlockReport(planned.position, frames, planned.payload, rewritten, self._now.controls)
@@ -398,3 +380,14 @@ class Planner:
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:
             self._bring_in()
+
+    def _done(self, task: Task, join: int) -> None:
+        """What was asked for is planned, to be heard from `join` on."""
+        if self._task is task:
+            self._task = None
+        self.rewrites += 1
+        if task.kind == "controls" and not task.earliest and not self.still:
+            self.delays.planned(task.turned_at, join)
+        self.listener.rewritten(join)
+        if task.kind != "controls" or task.text:
+            self.listener.mark(Mark(join, task.kind, task.text))

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -140,12 +141,19 @@ class Worker(QThread):
         self._ask(go)
 
     def keep_moment(self, key: str) -> None:
-        """Answered by `moment_kept`: what is now heard, to go back to whenever it is wanted."""
+        """Answered by `moment_kept`: what is now heard, to go back to whenever it is wanted.
+
+        Packed where the engine can: then it needs no memory of the engine, and fits a file.
+        """
 
         def keep(planner: Planner) -> None:
             moment = planner.moment_at(int(self.output.position_now()))
-            if moment is not None:
-                self.moment_kept.emit(key, moment)
+            if moment is None:
+                return
+            packed = planner.source.engine.pack(moment.snapshot)
+            if packed is not None:
+                moment = replace(moment, snapshot=None, packed=packed)
+            self.moment_kept.emit(key, moment)
 
         self._ask(keep)
 
@@ -158,7 +166,10 @@ class Worker(QThread):
                     "warning", f"that moment belongs to {moment.engine}: it needs that engine."
                 )
                 return
-            planner.go_to_moment(moment)
+            snapshot = moment.snapshot
+            if moment.packed is not None:
+                snapshot = planner.source.engine.unpack(moment.packed)
+            planner.go_to_moment(replace(moment, snapshot=snapshot))
 
         self._ask(go)
 
@@ -212,6 +223,7 @@ class Worker(QThread):
             if engine is not None:
                 self._turn(engine)
         finally:
+            self._continuing.end()
             self._planner = None
             self._set_state("stopped" if engine is not None else "failed")
             if engine is not None:

@@ -1,13 +1,16 @@
 """What a session is made of, and its readable JSON form. GUI lane; pure, immutable.
 
-Version 1 of the format:
+Version 2 of the format:
 
-    {"format": "segue-session", "version": 1, "seed": 7,
+    {"format": "segue-session", "version": 2, "seed": 7,
      "prompts": [{"text": "flute", "colour": 2}, {"audio": "/path/loop.wav", "text": "loop"}],
      "values": {"tempo": 124.0, "key": null, "prompt.1.weight": 0.8, ...},
-     "scenes": [null, {"name": "Drop", "prompts": [...], "values": {...}}, ...]}
+     "scenes": [null, {"name": "Drop", "prompts": [...], "values": {...},
+                       "moment": "moment-1f0c…"}, ...],
+     "moments": "drop.moments.safetensors"}
 
-A value of null is auto. Names in `values` are those of the parameter registry.
+A value of null is auto. Names in `values` are those of the parameter registry. `moments` names the
+file beside it with the places in the music of the scenes that have a `moment`; version 1 had none.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from app.session.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
 from models.errors import SegueError
 
 FORMAT: Final = "segue-session"
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_TEXT: Final = 1000
 
 
@@ -55,7 +58,7 @@ def _frozen(values: Mapping[str, Value]) -> Mapping[str, Value]:
 @dataclass(frozen=True)
 class Scene:
     """A saved set of prompts and values. `moment` is the key of a kept place in the music, which
-    lives only as long as the program runs and is not written to files."""
+    is no part of the document: the session has it, and its file has it beside it (`moments`)."""
 
     name: str = ""
     prompts: tuple[Prompt, ...] = ()
@@ -77,6 +80,11 @@ class Document:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _frozen(self.values))
+
+    @property
+    def moments(self) -> frozenset[str]:
+        """Keys of the places in the music that its scenes go back to."""
+        return frozenset(s.moment for s in self.scenes if s is not None and s.moment is not None)
 
 
 # -- to JSON -----------------------------------------------------------------------------------
@@ -113,6 +121,7 @@ def _scene_json(scene: Scene) -> dict[str, Any]:
         "name": scene.name,
         "prompts": [_prompt_json(prompt) for prompt in scene.prompts],
         "values": _values_json(scene.values, len(scene.prompts)),
+        **({} if scene.moment is None else {"moment": scene.moment}),
     }
 
 
@@ -199,4 +208,12 @@ def _read_scene(item: Any, registry: Registry, n: int) -> Scene | None:
         name=item.get("name", "")[:MAX_TEXT],
         prompts=_read_prompts(item, where),
         values=_read_values(item, registry, where),
+        moment=_read_moment(item, where),
     )
+
+
+def _read_moment(item: dict[str, Any], where: str) -> str | None:
+    key = item.get("moment")
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= 100):
+        raise SegueError(f"In the session, '{where}moment' is no name; open another copy of it.")
+    return key

@@ -7,9 +7,9 @@ of prompts, the scenes), notes edits for undo, and says what is to be heard.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from app.control.parameters import Change, Registry, Value
 from app.session import catalogue, mix, plane
@@ -39,6 +39,7 @@ class Session:
         self.prompts: tuple[Prompt, ...] = ()
         self.scenes: tuple[Scene | None, ...] = (None,) * catalogue.SCENES
         self.seed = 0
+        self.moments: dict[str, Any] = {}  # places in the music that scenes go back to, by key
         self.edits = 0  # counts edits, so that autosave and "unsaved" know
         self._saved_edits = 0
         self._clock = clock
@@ -94,8 +95,9 @@ class Session:
         self._tell("prompts")
         self._tell("scenes")
 
-    def load(self, document: Document) -> None:
+    def load(self, document: Document, moments: Mapping[str, Any] | None = None) -> None:
         """Open a session: nothing of the one before can be undone."""
+        self.moments = dict(moments or {})
         self.apply(document, "load")
         self.forget_history()
 
@@ -304,6 +306,12 @@ class Session:
         kept = self.scenes[n - 1]
         title = name or (kept.name if kept is not None else self._scene_title())
         self._put_scene(n, self.present(title, moment), "save scene")
+
+    def keep_moment(self, key: str, moment: Any) -> None:
+        """The place in the music that a scene was saved with; to be saved as well."""
+        self.moments[key] = moment
+        self.edits += 1
+        self._tell("file")
 
     def rename_scene(self, n: int, name: str) -> None:
         scene = self.scenes[n - 1]

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from app.control.parameters import Registry
+from app.plan_moments import Moment
+from app.session import moments
 from app.session.document import Document, from_json, to_json
 from models.errors import SegueError
 
@@ -24,20 +27,31 @@ RECENT: Final = 10
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises SegueError in one sentence."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path)
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_flushed(temporary, text)
         os.replace(temporary, path)
     except OSError as error:
+        raise _not_written(path, error, temporary) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _write_flushed(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _not_written(path: Path, error: OSError, *temporary: Path) -> SegueError:
+    for left in temporary:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise SegueError(
-            f"'{path.name}' could not be written ({reason}); save to another place."
-        ) from error
+            left.unlink(missing_ok=True)
+    reason = error.strerror or str(error)
+    return SegueError(f"'{path.name}' could not be written ({reason}); save to another place.")
 
 
 def _read_json(path: Path) -> Any:
@@ -59,14 +73,69 @@ def _read_json(path: Path) -> Any:
         ) from error
 
 
-def save(path: Path, document: Document) -> None:
-    """Write a session. Raises SegueError."""
-    write_text(path, json.dumps(to_json(document), indent=1, ensure_ascii=False) + "\n")
+def save(path: Path, document: Document, kept: Mapping[str, Moment] | None = None) -> str:
+    """Write a session, and beside it the places in the music of its scenes (`moments`).
+
+    Raises SegueError where the session was not written; returns a sentence where its places in the
+    music were not, '' otherwise. Both files are on the disk before either takes the place of an
+    older one.
+    """
+    kept = kept or {}
+    data = to_json(document)
+    fit = {key: kept[key] for key in document.moments if moments.storable(kept.get(key))}
+    forgotten = [key for key in document.moments if key in kept and key not in fit]
+    side, said = moments.beside(path), ""
+    unfinished, new_side = _temporary(path), _temporary(side)
+    if forgotten:
+        said = "An engine that keeps no places in the music in files was playing: they will be gone"
+        said += " when Segue ends."
+        for scene in data["scenes"]:
+            if scene is not None and scene.get("moment") in forgotten:
+                del scene["moment"]
+    if any(scene is not None and "moment" in scene for scene in data["scenes"]):
+        data["moments"] = side.name
+    if fit:
+        try:
+            moments.write(new_side, fit)
+        except OSError as error:
+            said = f"Saved, but not the places in the music: {_not_written(side, error, new_side)}"
+            fit = {}
+    try:
+        _write_flushed(unfinished, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        if fit:
+            os.replace(new_side, side)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise _not_written(path, error, unfinished, new_side) from error
+    if "moments" not in data:
+        moments.remove(side)
+    return said
 
 
 def load(path: Path, registry: Registry) -> Document:
     """Read a session. Raises SegueError that names what is wrong and where."""
     return from_json(_read_json(path), registry)
+
+
+def load_moments(path: Path, document: Document) -> tuple[dict[str, Moment], str]:
+    """The places in the music of the scenes of a session that was read from a file, and a sentence
+    about those that are lost, '' where none is."""
+    wanted = document.moments
+    if not wanted:
+        return {}, ""
+    side = moments.beside(path)
+    with contextlib.suppress(SegueError, AttributeError):
+        told = _read_json(path).get("moments")  # the session alone may have been given a new name
+        if isinstance(told, str) and not side.exists():
+            side = path.with_name(Path(told).name)
+    try:
+        found = moments.read(side, wanted)
+    except SegueError as error:
+        return {}, f"The scenes have lost their places in the music: {error}"
+    lost = len(wanted) - len(found)
+    if not lost:
+        return found, ""
+    return found, f"{lost} of the scenes' places in the music are lost: '{side.name}' is damaged."
 
 
 @dataclass(frozen=True)
@@ -88,27 +157,46 @@ class Autosave:
     def __init__(self, folder: Path, pid: int | None = None) -> None:
         self.folder = folder
         self.path = folder / f"autosave-{os.getpid() if pid is None else pid}{SUFFIX}"
+        self._beside: frozenset[str] = frozenset()  # keys of the moments that lie there
 
-    def write(self, document: Document, original: Path | None) -> None:
-        self.write_text(self.text(document, original))
+    def write(
+        self, document: Document, original: Path | None, kept: Mapping[str, Moment] | None = None
+    ) -> None:
+        self.writing(document, original, kept)()
 
-    def text(self, document: Document, original: Path | None) -> str:
-        """What `write_text` writes: two steps, as the disk may take its time in another thread."""
+    def writing(
+        self, document: Document, original: Path | None, kept: Mapping[str, Moment] | None = None
+    ) -> Callable[[], None]:
+        """What does the writing: two steps, as the disk may take its time in another thread."""
         data = to_json(document) | {"original": None if original is None else str(original)}
-        return json.dumps(data) + "\n"
+        text = json.dumps(data) + "\n"
+        wanted = {key: kept[key] for key in document.moments if kept and key in kept}
+        fit = {key: moment for key, moment in wanted.items() if moments.storable(moment)}
+        return lambda: self._write(text, fit)
 
-    def write_text(self, text: str) -> None:
+    def _write(self, text: str, fit: Mapping[str, Moment]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SegueError(
                 f"The folder for autosaves could not be made ({error.strerror}); save by hand."
             ) from error
+        side = moments.beside(self.path)
+        try:
+            if fit.keys() - self._beside:  # one that is no longer wanted does no harm
+                moments.write(_temporary(side), fit)
+                os.replace(_temporary(side), side)
+                self._beside = frozenset(fit)
+        except OSError as error:
+            # Without them rather than not at all.
+            write_text(self.path, text)
+            raise _not_written(side, error, _temporary(side)) from error
         write_text(self.path, text)
 
     def remove(self) -> None:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+        moments.remove(moments.beside(self.path))
 
     def left_over(self, registry: Registry) -> list[Recovered]:
         """Sessions of programs that are no longer running, newest first; unreadable ones are
@@ -140,6 +228,7 @@ class Autosave:
         """The performer has it back, or does not want it."""
         with contextlib.suppress(OSError):
             recovered.path.unlink(missing_ok=True)
+        moments.remove(moments.beside(recovered.path))
 
 
 def _alive(path: Path) -> bool:

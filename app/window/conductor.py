@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from app.control.parameters import Change
 from app.session import catalogue
 from app.session.document import Prompt, Scene
+from app.session.moments import new_key
 from app.session.morph import Morph
 from app.session.session import Session
 from app.session.steering import StyleBook, steer
@@ -83,13 +84,11 @@ class Conductor(QObject):
         self.active_scene: int | None = None
         self.waiting_scene: tuple[int, int] | None = None  # number, plan position
         self.morph: tuple[int, Morph, float] | None = None  # number, way, when it began
-        self._moments: dict[str, Any] = {}
         self._playhead = playhead
         self._last_style: Style | None = None
         self._mark = ""
         self._ready: frozenset[str] = frozenset()  # style keys of the prompts that are mixed
         self._tap = TapTempo()
-        self._moment_count = 0
         self._gather = QTimer(self)
         self._gather.setSingleShot(True)
         self._gather.setInterval(GATHER_MS)
@@ -133,7 +132,7 @@ class Conductor(QObject):
         self.said.emit("warning", sentence)
 
     def _moment_kept(self, key: str, moment: Any) -> None:
-        self._moments[key] = moment
+        self.session.keep_moment(key, moment)
 
     # -- from the hands ------------------------------------------------------------------------
     def _on_topic(self, topic: str) -> None:
@@ -273,8 +272,7 @@ class Conductor(QObject):
     def save_scene(self, n: int) -> None:
         moment = None
         if self.registry.get("scene.with_moment"):
-            self._moment_count += 1
-            moment = f"moment-{self._moment_count}"
+            moment = new_key()
             self.worker.keep_moment(moment)
         self.session.save_scene(n, moment=moment)
         self.active_scene = n
@@ -321,11 +319,11 @@ class Conductor(QObject):
         self.active_scene = n
         self._mark = scene.name if mark else ""
         self.flush()
-        moment = self._moments.get(scene.moment) if scene.moment is not None else None
+        moment = self.session.moments.get(scene.moment) if scene.moment is not None else None
         if moment is not None:
             self.worker.go_to_moment(moment)
         elif scene.moment is not None:
-            # Moments live as long as the program; a session's file keeps the rest of a scene.
+            # Its file was missing or damaged, or it was of an engine that keeps none in files.
             self.said.emit("info", f"“{scene.name}” is back, without its place in the music.")
 
     def frame(self) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from app.session import storage
+from app.session.document import Document
 from app.session.session import Session
 from app.session.storage import SUFFIX, Autosave, RecentFiles, Recovered
 from app.window.about import open_about
@@ -52,7 +53,7 @@ class SessionFiles(QObject):
         if self.session.edits == self._autosaved_edits:
             return
         try:
-            self.autosave.write(self.session.document(), self.path)
+            self._writing()()
         except SegueError as error:
             self._failed(str(error))
             return
@@ -69,8 +70,11 @@ class SessionFiles(QObject):
             self._autosave_failed = False
             self._autosaved_edits = edits
 
-        text = self.autosave.text(self.session.document(), self.path)
-        self._jobs.start(lambda: self.autosave.write_text(text), done, self._failed)
+        self._jobs.start(self._writing(), done, self._failed)
+
+    def _writing(self) -> Callable[[], None]:
+        session = self.session
+        return self.autosave.writing(session.document(), self.path, session.moments)
 
     def _failed(self, sentence: str) -> None:
         if not self._autosave_failed:
@@ -99,7 +103,7 @@ class SessionFiles(QObject):
 
     def recover(self, item: Recovered) -> None:
         """Become what the crash left; it counts as unsaved."""
-        self.session.load(item.document)
+        self._load(item.path, item.document)
         self.session.edits += 1
         self.path = item.original
         self.tick()
@@ -121,21 +125,30 @@ class SessionFiles(QObject):
         except SegueError as error:
             self.said.emit("error", str(error))
             return False
-        self.session.load(document)
+        self._load(path, document)
         self.path = path
         self._remember(path)
         return True
 
+    def _load(self, path: Path, document: Document) -> None:
+        kept, lost = storage.load_moments(path, document)
+        self.session.load(document, kept)
+        if lost:
+            self.said.emit("warning", lost)
+
     def save_path(self, path: Path) -> bool:
         try:
-            storage.save(path, self.session.document())
+            left_out = storage.save(path, self.session.document(), self.session.moments)
         except SegueError as error:
             self.said.emit("error", str(error))
             return False
         self.path = path
         self.session.mark_saved()
         self._remember(path)
-        self.said.emit("info", f"Saved as {path.name}.")
+        if left_out:
+            self.said.emit("warning", left_out)
+        else:
+            self.said.emit("info", f"Saved as {path.name}.")
         return True
 
     def _remember(self, path: Path) -> None:
@@ -187,8 +200,8 @@ class SessionFiles(QObject):
             return self.save()
         return answer == QMessageBox.StandardButton.Discard
 
-    def popup(self, at: QPoint) -> None:
-        """The session menu."""
+    def popup(self, at: QPoint, more: tuple[tuple[str, Callable[[], object]], ...] = ()) -> None:
+        """The session menu; `more`: what else to offer in it."""
         menu = QMenu(self.window_)
         menu.setToolTipsVisible(True)
         menu.aboutToHide.connect(menu.deleteLater)
@@ -208,6 +221,10 @@ class SessionFiles(QObject):
                 action.setToolTip(str(path))
                 action.triggered.connect(lambda _=False, path=path: self._open_recent(path))
         menu.addSeparator()
+        for words, command in more:
+            menu.addAction(words).triggered.connect(lambda _=False, command=command: command())
+        if more:
+            menu.addSeparator()
         menu.addAction("About, licences …").triggered.connect(lambda: open_about(self.window_))
         menu.popup(at)
 

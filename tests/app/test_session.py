@@ -159,7 +159,7 @@ DAMAGE: dict[str, object] = {
     "a list": [],
     "another format": {"format": "other"},
     "no version": {**BASE, "version": None},
-    "the future": {**BASE, "version": 2},
+    "the future": {**BASE, "version": 3},
     "prompts no list": {**BASE, "prompts": {}},
     "prompt no dictionary": {**BASE, "prompts": [3]},
     "prompt no text": {**BASE, "prompts": [{"text": 3}]},
