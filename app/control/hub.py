@@ -15,12 +15,13 @@ from typing import Final
 
 from app.control import settings as remembered
 from app.control.clock_hand import ClockHand
+from app.control.lamps import Lamps
 from app.control.map_desk import MapDesk
 from app.control.midi.connections import Connections, PortEvent
 from app.control.midi.learning import LearnMode, Lesson
 from app.control.midi.library import blank
 from app.control.midi.mapping import ControllerMap, Mapping, control_of
-from app.control.midi.message import REALTIME, Message, encode, parse
+from app.control.midi.message import REALTIME, Message, parse
 from app.control.midi.notes import HeldNotes
 from app.control.midi.ports import Backend
 from app.control.midi.rtmidi_ports import RtMidiBackend, available
@@ -30,21 +31,19 @@ from app.control.settings import ControlSettings
 from models.errors import SegueError
 
 MONITOR: Final = 1000
-GREETINGS: Final = (0.0, 0.25, 1.0)
-"""Seconds after an output was opened at which its controller is told everything. Once is not
-enough: what is sent in the first cycles after a connection is lost in JACK (of 26 lamps the first
-ten or so stayed dark in one of eight connections), and a device that has just been given power may
-still be showing its own lights."""
+RAW: Final = 64
+"""Bytes that are kept of what is no MIDI."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A line of the MIDI monitor. message None: bytes that are no MIDI."""
+    """A line of the MIDI monitor. message None: bytes that are no MIDI, which `raw` holds."""
 
     when: float
     port: str
     out: bool
     message: Message | None
+    raw: bytes = b""
 
 
 class ControlHub:
@@ -87,8 +86,7 @@ class ControlHub:
         self.connections = Connections(make, known, wake, self.settings.api)
         self.connections.ignored = frozenset(self.settings.ignored)
         self.clock = ClockHand(registry, self.settings, self.connections.sender.send_now)
-        self._changed: set[str] = set()
-        self._greetings: list[tuple[float, str]] = []
+        self.lamps = Lamps(self.surfaces, self.connections, self._told)
         self._unsubscribe = registry.subscribe(self._on_change)
 
     def _load_settings(self) -> ControlSettings:
@@ -143,14 +141,14 @@ class ControlHub:
                 self._release(key)
                 self._incident("warning", f"'{key}' sent more than can be taken in.")
         if count:
-            self._feedback()
+            self.lamps.send(self._now())
         return count
 
     def _receive(self, key: str, surface: Surface | None, data: Sequence[int], when: float) -> None:
         message = parse(data)
         if message is None:
             self.malformed += 1
-            self.monitor.append(Heard(when, key, False, None))
+            self.monitor.append(Heard(when, key, False, None, bytes(data[:RAW])))
             return
         if message.kind != "clock":
             self.monitor.append(Heard(when, key, False, message))
@@ -180,10 +178,7 @@ class ControlHub:
             elif event.kind == "input":
                 self._plugged(event)
             elif event.kind == "output":
-                self._greetings = [each for each in self._greetings if each[1] != event.key]
-                if event.on:
-                    now = self._now()
-                    self._greetings += [(now + later, event.key) for later in GREETINGS]
+                self.lamps.output_moved(event.key, event.on, self._now())
             elif event.kind == "ports":
                 self._want_outputs()
             if self.on_ports is not None:
@@ -306,10 +301,10 @@ class ControlHub:
 
     # -- what goes out -----------------------------------------------------------------------------
     def _on_change(self, change: Change) -> None:
-        self._changed.add(change.name)
+        self.lamps.changed(change.name)
         if change.name.endswith((".recall", ".save")):
             # Which scene is the present one shows on all of their lamps.
-            self._changed.update(self.registry.names("scene.*.recall"))
+            self.relight("scene.*.recall")
         if change.name == "transport.panic":
             self.panic()
         elif change.name == "keys.latch":
@@ -320,13 +315,12 @@ class ControlHub:
 
     def relight(self, pattern: str) -> None:
         """Lamps of these targets may be others now though no value changed (scenes were saved)."""
-        self._changed.update(self.registry.names(pattern))
+        self.lamps.changed(*self.registry.names(pattern))
 
     def tick(self) -> None:
         """Some fifty times a second: feedback that is due, learning, saving, a lost clock."""
         self._take_events()
-        self._greet_again()
-        self._feedback()
+        self.lamps.tick(self._now())
         if self.learn.on:
             self.conclude()
         self.desk.save(self._now())
@@ -334,55 +328,15 @@ class ControlHub:
         if lost:
             self._incident("warning", f"The clock of '{lost}' has stopped coming.")
 
-    def _feedback(self) -> None:
-        changed, self._changed = self._changed, set()
-        now = self._now()
-        for key, surface in self.surfaces.items():
-            out = self._output_of(key)
-            if out is None or out not in self.connections.wanted:
-                continue
-            for message in surface.feedback(changed, now):
-                self.connections.sender.put(out, encode(message))
-                self.monitor.append(Heard(now, key, True, message))
-
-    def _greet_again(self) -> None:
-        if self._greetings:
-            now = self._now()
-            for out in {out for due, out in self._greetings if due <= now}:
-                self._greet(out)
-            self._greetings = [each for each in self._greetings if each[0] > now]
-
-    def _greet(self, out: str) -> None:
-        for key, surface in self.surfaces.items():
-            if self._output_of(key) == out:
-                for data in surface.controller.on_open:
-                    self.connections.sender.put(out, data)
-                surface.resync()
-
     def resync(self) -> None:
         """Send all lamps and faders of all controllers again."""
-        for out in self.connections.wanted:
-            self._greet(out)
+        self.lamps.resync()
 
-    def _output_of(self, key: str) -> str | None:
-        """The output that belongs to an input: of the same name, or one that the map knows."""
-        if key in self.connections.outputs:
-            return key
-        controller = self.surfaces[key].controller
-        return next((out for out in self.connections.outputs if controller.fits(out)), None)
+    def _told(self, key: str, message: Message, now: float) -> None:
+        self.monitor.append(Heard(now, key, True, message))
 
     def _want_outputs(self) -> None:
-        wanted = {self.settings.clock_port} if self.settings.clock == "send" else set()
-        for key in self.connected:
-            controller = self.surfaces[key].controller
-            speaks = any(control.feedback.message != "none" for control in controller.controls)
-            out = self._output_of(key) if speaks or controller.on_open else None
-            if out is not None:
-                wanted.add(out)
-        wanted -= set(self.settings.silent)
-        if wanted != self.connections.wanted:
-            self.connections.wanted = frozenset(wanted)
-            self.connections.look_now()
+        self.lamps.want_outputs(self.connected, self.settings)
 
     # -- emergencies -------------------------------------------------------------------------------
     def panic(self) -> None:

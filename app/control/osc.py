@@ -24,20 +24,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from app.control.osc_inbox import ORDERS, Counts, OscInbox, Packet, Peer
 from app.control.osc_messages import (
-    MAX_BYTES,
     ROOT,
     Argument,
     Malformed,
     address_for,
-    address_of,
     build,
-    has_arguments,
     is_pattern,
     matches,
     name_from,
     parse,
-    split,
 )
 from app.control.parameters import Change, Registry, Value
 from models.errors import SegueError
@@ -45,29 +42,17 @@ from models.errors import SegueError
 HANDFUL: Final = 64
 REST: Final = 0.001
 """Seconds of rest after a handful of packets."""
-ORDERS: Final = 512
-"""Packets that wait and cannot be coalesced: triggers, questions, bundles."""
 SUBSCRIBERS: Final = 16
 LEASE: Final = 600.0
 """Seconds after which a subscriber who has not been heard of is forgotten."""
 COMPLAINTS: Final = 10.0
 """Errors told a sender in a second; the rest are only counted."""
 
-Peer = tuple[str, int]
+__all__ = ["ORDERS", "Counts", "OscServer"]
 
 
-@dataclass
-class Counts:
-    """What came in, and what became of it."""
-
-    received: int = 0
-    obeyed: int = 0
-    malformed: int = 0
-    oversized: int = 0
-    unknown: int = 0
-    refused: int = 0
-    flooded: int = 0
-    coalesced: int = 0
+class _Unknown(SegueError):
+    """There is no such address."""
 
 
 @dataclass
@@ -94,16 +79,12 @@ class OscServer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.registry, self.host, self.port = registry, host, port
-        self.counts = Counts()
-        self._wake, self._incident, self._now = wake, incident, clock
+        self.inbox = OscInbox(wake)
+        self.counts = self.inbox.counts
+        self._incident, self._now = incident, clock
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._leaving = False
-        self._lock = threading.Lock()
-        self._waiting: dict[bytes | int, tuple[bytes, Peer]] = {}
-        self._orders = 0
-        self._order_number = 0
-        self._states: frozenset[bytes] = frozenset()
         self._subscribers: dict[Peer, _Subscriber] = {}
         self._changed: dict[str, str] = {}
         self._corrected: set[str] = set()
@@ -128,7 +109,7 @@ class OscServer:
             ) from error
         self.port = listener.getsockname()[1]
         listener.settimeout(0.2)
-        self._states = frozenset(
+        self.inbox.states = frozenset(
             address_for(parameter.name, unit=unit).encode()
             for parameter in self.registry
             if parameter.kind != "trigger"
@@ -169,57 +150,28 @@ class OscServer:
                     return
                 time.sleep(REST)
                 continue
-            self._sort(data, (peer[0], peer[1]))
+            self.inbox.sort(data, (peer[0], peer[1]), time.monotonic())
             handful += 1
             if handful >= HANDFUL:
                 handful = 0
                 time.sleep(REST)
 
-    def _sort(self, data: bytes, peer: Peer) -> None:
-        self.counts.received += 1
-        if len(data) > MAX_BYTES:
-            self.counts.oversized += 1
-            return
-        try:
-            for message in split(data):
-                self._queue(address_of(message), message, peer)
-        except Malformed:
-            self.counts.malformed += 1
-
-    def _queue(self, address: bytes, message: bytes, peer: Peer) -> None:
-        with self._lock:
-            was_empty = not self._waiting
-            if address in self._states and has_arguments(message):
-                # Put at the end again, so that what comes last also acts last.
-                self.counts.coalesced += self._waiting.pop(address, None) is not None
-                self._waiting[address] = (message, peer)
-            elif self._orders < ORDERS:
-                self._orders += 1
-                self._order_number += 1
-                self._waiting[self._order_number] = (message, peer)
-            else:
-                self.counts.flooded += 1
-                return
-        if was_empty:
-            self._wake()
-
     # -- the GUI lane --------------------------------------------------------------------------
     def drain(self) -> int:
         """Obey what has arrived; how many messages that were."""
-        with self._lock:
-            waiting = list(self._waiting.values())
-            self._waiting.clear()
-            self._orders = 0
+        waiting = self.inbox.take()
         with self.registry.batch():
-            for message, peer in waiting:
-                self._obey(message, peer)
+            for packet in waiting:
+                self._obey(packet)
         return len(waiting)
 
-    def _obey(self, data: bytes, peer: Peer) -> None:
+    def _obey(self, packet: Packet) -> None:
+        peer = packet.peer
         try:
-            address, arguments = parse(data)
+            address, arguments = parse(packet.data)
         except Malformed:
             self.counts.malformed += 1
+            packet.fate = "malformed"
             return
         self._renew(peer)
         words = {
@@ -236,9 +188,17 @@ class OscServer:
             else:
                 self._parameter(address, arguments, peer)
         except SegueError as error:
+            if isinstance(error, _Unknown):
+                self.counts.unknown += 1
+                packet.fate = "unknown"
+            else:
+                self.counts.refused += 1
+                packet.fate = "refused"
+            packet.why = str(error)
             self._complain(peer, str(error))
             return
         self.counts.obeyed += 1
+        packet.fate = "obeyed"
 
     def _parameter(self, address: str, arguments: list[Argument], peer: Peer) -> None:
         name, unit = name_from(address)
@@ -247,9 +207,7 @@ class OscServer:
         else:
             names = [name] if name in self.registry else []
         if not names:
-            self.counts.unknown += 1
-            self._complain(peer, f"There is nothing at '{address[:80]}'; ask /segue/list.", False)
-            return
+            raise _Unknown(f"There is nothing at '{address[:80]}'; ask /segue/list.")
         for each in names:
             kind = self.registry[each].kind
             if not arguments and kind != "trigger":
@@ -336,8 +294,7 @@ class OscServer:
             if host == peer[0]:
                 subscriber.until = self._now() + LEASE
 
-    def _complain(self, peer: Peer, sentence: str, refused: bool = True) -> None:
-        self.counts.refused += refused
+    def _complain(self, peer: Peer, sentence: str) -> None:
         now = self._now()
         if now >= self._complained.get(peer, 0.0):
             if len(self._complained) > 256:

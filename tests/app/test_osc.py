@@ -386,7 +386,28 @@ def test_a_flood_is_coalesced_and_the_last_value_wins(client: Client, registry: 
                 time.sleep(0.001)
     client.server.drain()
     assert counts.coalesced == 1999 and len(told) == 1
+    (packet,) = client.server.inbox.heard  # a flood leaves one line in the monitor
+    assert packet.overtook == 1999 and packet.fate == "obeyed"
     assert registry.get("density") == pytest.approx(values[-1])
+
+
+def test_the_monitor_is_told_what_became_of_a_packet(client: Client) -> None:
+    client.said("/segue/tempo", 120.0)
+    client.raw(message("/segue/tempi", 1))
+    client.until(lambda: client.server.counts.unknown == 1)
+    client.raw(message("/segue/tempo", "fast"))
+    client.until(lambda: client.server.counts.refused == 1)
+    client.raw(b"rubbish!")
+    client.until(lambda: client.server.counts.malformed == 1)
+    client.raw(message("/segue/key", "A" * 9000))
+    client.until(lambda: client.server.counts.oversized == 1)
+    heard = list(client.server.inbox.heard)
+    fates = ["obeyed", "unknown", "refused", "malformed", "oversized"]
+    assert [packet.fate for packet in heard] == fates
+    assert [packet.dropped for packet in heard] == [False, True, True, True, True]
+    assert "/segue/tempi" in heard[1].verdict and "'fast'" in heard[2].verdict
+    assert "8192 bytes" in heard[4].verdict and len(heard[4].data) <= 256
+    assert client.server.counts.obeyed == 1
 
 
 def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> None:
@@ -404,6 +425,8 @@ def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> N
         time.sleep(0.002)
     client.server.drain()
     assert counts.flooded == 200 and len(told) == ORDERS
+    fates = [packet.fate for packet in client.server.inbox.heard]
+    assert fates == ["obeyed"] * ORDERS + ["flooded"] * 200
     client.said("/segue/density", 0.5)
     assert registry.get("density") == 0.5
 

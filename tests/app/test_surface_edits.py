@@ -13,12 +13,14 @@ from app.control.midi.library import READY_MADE, blank
 from app.control.midi.map_file import load, read, write
 from app.control.midi.mapping import SHIFT, Control, Mapping, control_of
 from app.control.midi.message import Message
-from app.control.parameters import Change, Registry
+from app.control.osc_inbox import Packet
+from app.control.osc_messages import build
+from app.control.parameters import Registry
 from app.session.catalogue import build_registry, set_engine_controls, set_prompt_count
 from app.window.sheets import COLUMNS, GROUPS, sheet_rows
 from app.window.surfaces import edits, osc_page, plan
 from app.window.surfaces.mapping_form import read_value
-from app.window.surfaces.monitor_log import KEPT, MonitorLog
+from app.window.surfaces.monitor_log import AT_ONCE, KEPT, MonitorLog, line_of
 from models.errors import SegueError
 
 MAPS = sorted(READY_MADE.glob("*.json"))
@@ -178,7 +180,7 @@ def test_the_log_copies_only_what_is_new() -> None:
     assert log.take(monitor) == 2
     assert [line.when for line in log.lines] == [float(n) for n in range(12)]
     log.set_filter("b", "")
-    assert [line.type for line in log.seen()] == ["notes"]
+    assert [line_of(each).type for each in log.seen()] == ["notes"]
     log.set_filter("", "controllers")
     assert len(log.seen()) == 11
     log.set_filter("b", "controllers")
@@ -203,13 +205,45 @@ def test_the_log_is_bounded_pauses_and_says_what_it_missed() -> None:
     assert log.take(monitor) == 1
 
 
-def test_the_log_shows_what_osc_moved() -> None:
+def test_the_log_tells_bytes_and_what_became_of_packets() -> None:
+    peer = ("127.0.0.1", 5000)
+    good = Packet(3.0, peer, build("/segue/key", ["A minor"]), "obeyed")
+    stale = Packet(1.0, peer, build("/segue/tempo", [124.0]), "obeyed")
+    stale.overtook = 6
+    wrong = Packet(2.0, peer, build("/segue/tempi", [1, True, "x"]), "unknown")
+    wrong.why = "There is nothing at '/segue/tempi'."
+    rubbish = Packet(5.0, peer, b"hello\0\x01", "malformed")
+    broken = Heard(4.0, "a", False, None, b"\x01\x02")
     log = MonitorLog()
-    assert log.add_change(Change("density", 0.5, "osc:127.0.0.1:5000"), 1.0)
-    assert log.add_change(Change("density", None, "osc:127.0.0.1:5000"), 1.0)
-    assert not log.add_change(Change("density", 0.5, "midi"), 1.0)
-    assert [line.words for line in log.seen()] == ["density = 0.5", "density = auto"]
-    assert log.seen()[0].port == "127.0.0.1:5000"
+    assert log.take([heard(0), broken], [stale, wrong, good, rubbish]) == 6
+    lines = [line_of(each) for each in log.seen()]
+    assert [line.words for line in lines] == [
+        "ch 1 cc 7 = 0",
+        "/segue/tempo 124",
+        '/segue/tempi 1 1 "x"',
+        '/segue/key "A minor"',
+        "no MIDI",
+        "hello··  (68 65 6c 6c 6f 00 01)",
+    ]
+    assert [line.more for line in lines] == [
+        "B0 07 00",
+        "the latest of 7",
+        wrong.why,
+        "",
+        "01 02",
+        "dropped: no OSC that Segue reads",
+    ]
+    assert [line.bad for line in lines] == [False, False, True, False, True, True]
+    assert log.ports() == ["127.0.0.1:5000", "a"]
+    log.set_filter("127.0.0.1:5000", "OSC")
+    assert len(log.seen()) == 4
+
+
+def test_a_look_at_a_flood_copies_the_newest() -> None:
+    log, monitor = MonitorLog(), deque((heard(n) for n in range(1000)), maxlen=1000)
+    assert log.take(monitor) == AT_ONCE and log.missed == 1
+    assert log.seen()[-1].when == 999.0
+    assert log.take(monitor) == 0
 
 
 def test_the_listing_of_addresses_is_whole(registry: Registry) -> None:

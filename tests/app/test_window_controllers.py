@@ -19,6 +19,7 @@ from app.control.midi.map_file import read
 from app.control.midi.mapping import SHIFT
 from app.window.surfaces.controllers_window import PAGES
 from app.window.surfaces.maps_page import MapsPage
+from app.window.surfaces.monitor_log import line_of
 from tests.support.surfaces_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, SurfacesRig
 
 LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -259,7 +260,8 @@ def test_osc_listens_where_it_is_told(rig: SurfacesRig, tmp_path: Path) -> None:
     rig.qtbot.waitUntil(lambda: rig.registry.get("density") == 0.25, timeout=3000)
     client._sock.close()
     rig.qtbot.waitUntil(lambda: bool(window.monitor.log.seen()), timeout=2000)
-    assert window.monitor.log.seen()[0].words == "density = 0.25"
+    line = line_of(window.monitor.log.seen()[0])
+    assert line.words == "/segue/density 0.25" and not line.more and not line.bad
     page.look()
     assert "1 obeyed" in page.state.text()
     page.host.setEditText("192.168.7.7")

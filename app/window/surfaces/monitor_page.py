@@ -1,6 +1,6 @@
 """The monitor: what comes in and goes out, MIDI and OSC. GUI lane.
 
-It looks twenty times a second and paints the lines that fit, however many have come.
+It looks ten times a second and paints the lines that fit, however many have come.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from PySide6.QtWidgets import (
 from app.control.bridge import ControlBridge
 from app.window import colours, theme
 from app.window.surfaces import look
-from app.window.surfaces.monitor_log import TYPES, Line, MonitorLog
+from app.window.surfaces.monitor_log import TYPES, Line, MonitorLog, line_of
 
-LOOK_MS: Final = 50
+LOOK_MS: Final = 100
 ROW: Final = 22
 COLOURS: Final = dict(
     zip(TYPES, (colours.STRIPS[2], colours.STRIPS[0], colours.STRIPS[3], colours.STRIPS[6],
@@ -82,8 +82,8 @@ class MonitorLines(QWidget):
             )
             return
         first = self.bar.value()
-        for n, line in enumerate(lines[first : first + self.rows]):
-            self._paint_line(painter, line, 6.0 + n * ROW)
+        for n, entry in enumerate(lines[first : first + self.rows]):
+            self._paint_line(painter, line_of(entry), 6.0 + n * ROW)
 
     def _paint_line(self, painter: QPainter, line: Line, y: float) -> None:
         middle = Qt.AlignmentFlag.AlignVCenter
@@ -96,15 +96,24 @@ class MonitorLines(QWidget):
         painter.setPen(QColor(colours.ACCENT if line.out else colours.FAINT))
         painter.drawText(QRectF(98, y, 20, ROW), middle, "→" if line.out else "←")
         painter.setPen(QColor(colours.DIM))
-        room = min(260.0, self.width() * 0.3)
+        room = min(240.0, self.width() * 0.24)
         port = painter.fontMetrics().elidedText(
             line.port, Qt.TextElideMode.ElideRight, int(room) - 10
         )
         painter.drawText(QRectF(122, y, room, ROW), middle, port)
-        painter.setPen(QColor(COLOURS[line.type]))
+        left, right = 126.0 + room, self.width() - 24.0
         painter.setFont(self._bold)
-        area = QRectF(126 + room, y, self.width() - 150 - room, ROW)
-        painter.drawText(area, middle, line.words)
+        metrics, elide = painter.fontMetrics(), Qt.TextElideMode.ElideRight
+        words = metrics.elidedText(line.words, elide, int((right - left) * 0.52))
+        painter.setPen(QColor(colours.FAINT if line.bad else COLOURS[line.type]))
+        painter.drawText(QRectF(left, y, right - left, ROW), middle, words)
+        if not line.more:
+            return
+        left += max(metrics.horizontalAdvance(words) + 20.0, (right - left) * 0.36)
+        painter.setFont(self._face)
+        more = painter.fontMetrics().elidedText(line.more, elide, int(right - left))
+        painter.setPen(QColor(colours.DANGER if line.bad else colours.FAINT))
+        painter.drawText(QRectF(left, y, right - left, ROW), middle, more)
 
 
 class MonitorPage(QWidget):
@@ -144,12 +153,9 @@ class MonitorPage(QWidget):
         column.addWidget(self.lines, 1)
         self._rates: list[tuple[float, int]] = []
         self._ports: list[str] = []
-        self._dirty = False
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
-        self._unsubscribe = self.hub.registry.subscribe(self._changed)
-        self.destroyed.connect(self._unsubscribe)
 
     def showEvent(self, event: QShowEvent) -> None:
         self._timer.start()
@@ -157,15 +163,11 @@ class MonitorPage(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
 
-    def _changed(self, change: object) -> None:
-        if self.isVisible() and self.log.add_change(change, time.monotonic()):  # type: ignore[arg-type]
-            self._dirty = True
-
     def look(self) -> None:
         """What has come since the last look."""
-        new = self.log.take(self.hub.monitor)
-        if new or self._dirty:
-            self._dirty = False
+        server = self.bridge.osc
+        new = self.log.take(self.hub.monitor, () if server is None else server.inbox.heard)
+        if new:
             self.lines.refresh()
             ports = self.log.ports()
             if ports != self._ports:

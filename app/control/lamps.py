@@ -1,0 +1,97 @@
+"""What is told to controllers: lamps, rings and motor faders, and which outputs that needs.
+
+GUI lane; pure. An output is opened only where there is something to light on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from app.control.midi.connections import Connections
+from app.control.midi.message import Message, encode
+from app.control.midi.surface import Surface
+from app.control.settings import ControlSettings
+
+GREETINGS: Final = (0.0, 0.25, 1.0)
+"""Seconds after an output was opened at which its controller is told everything. Once is not
+enough: what is sent in the first cycles after a connection is lost in JACK (of 26 lamps the first
+ten or so stayed dark in one of eight connections), and a device that has just been given power may
+still be showing its own lights."""
+
+
+class Lamps:
+    """surfaces: by plain name of the input. told: is told output's surface, message and time."""
+
+    def __init__(
+        self,
+        surfaces: Mapping[str, Surface],
+        connections: Connections,
+        told: Callable[[str, Message, float], None],
+    ) -> None:
+        self.surfaces, self.connections, self._told = surfaces, connections, told
+        self._changed: set[str] = set()
+        self._greetings: list[tuple[float, str]] = []
+
+    def changed(self, *targets: str) -> None:
+        """The lamps of these targets may be others now."""
+        self._changed.update(targets)
+
+    def output_moved(self, key: str, open_: bool, now: float) -> None:
+        """An output was opened or has gone."""
+        self._greetings = [each for each in self._greetings if each[1] != key]
+        if open_:
+            self._greetings += [(now + later, key) for later in GREETINGS]
+
+    def tick(self, now: float) -> None:
+        """Greetings that are due, and what has changed since the last time."""
+        if self._greetings:
+            for out in {out for due, out in self._greetings if due <= now}:
+                self._greet(out)
+            self._greetings = [each for each in self._greetings if each[0] > now]
+        self.send(now)
+
+    def send(self, now: float) -> None:
+        """Tell what has changed."""
+        changed, self._changed = self._changed, set()
+        for key, surface in self.surfaces.items():
+            out = self.output_of(key)
+            if out is None or out not in self.connections.wanted:
+                continue
+            for message in surface.feedback(changed, now):
+                self.connections.sender.put(out, encode(message))
+                self._told(key, message, now)
+
+    def _greet(self, out: str) -> None:
+        for key, surface in self.surfaces.items():
+            if self.output_of(key) == out:
+                for data in surface.controller.on_open:
+                    self.connections.sender.put(out, data)
+                surface.resync()
+
+    def resync(self) -> None:
+        """Send all lamps and faders of all controllers again."""
+        for out in self.connections.wanted:
+            self._greet(out)
+
+    def output_of(self, key: str) -> str | None:
+        """The output that belongs to an input: of the same name, or one that the map knows."""
+        if key in self.connections.outputs:
+            return key
+        controller = self.surfaces[key].controller
+        return next((out for out in self.connections.outputs if controller.fits(out)), None)
+
+    def want_outputs(self, connected: AbstractSet[str], settings: ControlSettings) -> None:
+        """Have those outputs opened that controllers or the clock need."""
+        wanted = {settings.clock_port} if settings.clock == "send" else set()
+        for key in connected:
+            controller = self.surfaces[key].controller
+            speaks = any(control.feedback.message != "none" for control in controller.controls)
+            out = self.output_of(key) if speaks or controller.on_open else None
+            if out is not None:
+                wanted.add(out)
+        wanted -= set(settings.silent)
+        if wanted != self.connections.wanted:
+            self.connections.wanted = frozenset(wanted)
+            self.connections.look_now()
