@@ -223,7 +223,6 @@ class Worker(QThread):
             if engine is not None:
                 self._turn(engine)
         finally:
-            self._continuing.end()
             self._planner = None
             self._set_state("stopped" if engine is not None else "failed")
             if engine is not None:
