@@ -90,7 +90,8 @@ class Task:
 
     kind: controls (the same music under others), clear, moment, hold or recover (other music).
     moment, skip: where other music starts. origin: the plan position that a moment was heard at.
-    earliest: not before this position. tries: how often the reader was faster.
+    earliest: not before this position. tries: how often the reader was faster. continue_from: the
+    audio file whose end is the moment.
     """
 
     kind: str
@@ -101,3 +102,4 @@ class Task:
     earliest: int = 0
     text: str = ""
     tries: int = 0
+    continue_from: str = ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -141,6 +142,12 @@ class Planner:
         self._loop = None
         origin = moment.position if moment.position >= 0 else None
         self._task = Task("moment", self.clock(), moment.snapshot, moment.skip, origin)
+
+    def continue_from(self, path: str, snapshot: Snapshot) -> None:
+        """Go on from the end of an audio file, which is a moment of this engine by now."""
+        self._loop = None
+        self._task = Task("moment", self.clock(), snapshot, text=Path(path).stem)
+        self._task.continue_from = path
 
     def hold(self, on: bool) -> None:
         """Let the last bars go round, under whatever controls; or go on from there."""
@@ -370,6 +377,7 @@ class Planner:
             self._now.prompts,
             clear=task is not None and task.kind == "clear",
             moment=task.origin if task is not None else None,
+            continue_from=task.continue_from if task is not None else "",
         )
         if task is not None:
             self._done(task, result.join)

@@ -28,10 +28,11 @@ from app.plan_types import BlockReport, Listener, Mark, WorkerSettings
 from app.planner import IDLE, Planner
 from app.processor import settle
 from app.recording.performance import PerformanceLog
+from app.worker_audio import Continuing
 from app.worker_status import Incident, WorkerStatus
 from app.worker_styles import Asked, StyleQueue
 from models.controls import Controls
-from models.engine import Engine
+from models.engine import Engine, Snapshot
 from models.errors import SegueError
 from models.prompts import Prompt
 
@@ -60,6 +61,7 @@ class Worker(QThread):
     style_failed = Signal(str, str)
     marked = Signal(object)
     moment_kept = Signal(str, object)
+    continued = Signal(str)
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Worker(QThread):
         self._wake = threading.Condition()
         self._commands: deque[Callable[[Planner], None]] = deque()
         self._styles = StyleQueue(self.style_ready.emit, self.style_failed.emit)
+        self._continuing = Continuing(self._heard, lambda words: self._say("warning", words))
         self._leaving = False
         self._state = "loading"
         self._planner: Planner | None = None
@@ -173,6 +176,25 @@ class Worker(QThread):
 
         self._ask(go)
 
+    def continue_from(self, path: str) -> None:
+        """Go on from the end of an audio file. Answered by `continued` with the path, seconds
+        later, or by an incident. The newest wins."""
+
+        def listen(planner: Planner) -> None:
+            if not planner.info.continues_audio:
+                self._say("warning", f"{planner.info.name} cannot go on from audio.")
+            else:
+                self._continuing.start(planner.source.engine, path, planner.source.seed)
+
+        self._ask(listen)
+
+    def _heard(self, path: str, moment: Snapshot) -> None:
+        def go(planner: Planner) -> None:
+            planner.continue_from(path, moment)
+            self.continued.emit(path)
+
+        self._ask(go)
+
     def embed_text(self, key: str, text: str) -> None:
         """Answered by `style_ready` or `style_failed` with the key. Newest of a key wins."""
         self._ask_style(Asked(key, text=text))
@@ -223,6 +245,7 @@ class Worker(QThread):
             if engine is not None:
                 self._turn(engine)
         finally:
+            self._continuing.end()
             self._planner = None
             self._set_state("stopped" if engine is not None else "failed")
             if engine is not None:

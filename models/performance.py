@@ -4,8 +4,9 @@ Each line holds `t` (seconds from the start) and what changed there: `prompts`, 
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
 `guidance_drums`, `chaos`, `strength`. A value of null puts a
 control back to auto; an empty list of prompts leaves the style to the engine. `clear: true` forgets
-the context, `moment: s` goes back to the context as it was at s seconds, `end: true` is where the
-performance stops. The first line may name `engine` and `seed`.
+the context, `moment: s` goes back to the context as it was at s seconds, `continue_from: file`
+makes the end of an audio file the context, `end: true` is where the performance stops. The first
+line may name `engine` and `seed`.
 
 Changes take effect at the first block that starts at their time or later. The instrument therefore
 records the start of the block in which a change was first heard, so the same blocks come out again.
@@ -23,12 +24,15 @@ from types import TracebackType
 from typing import Any, Final
 
 from models.controls import RANGES, Controls, Style, check_notes
+from models.engine import Audio
 from models.errors import SegueError
-from models.prompts import Prompt, check_weights
+from models.prompts import Prompt, check_weights, load_ending
 
 STEERED: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
 """Fields of a line that are fields of Controls by the same name."""
-KEYS: Final = ("t", "prompts", *STEERED, "clear", "moment", "end", "engine", "seed")
+KEYS: Final = (
+    "t", "prompts", *STEERED, "clear", "moment", "continue_from", "end", "engine", "seed"
+)  # fmt: skip
 HALF_SAMPLE: Final = 0.5 / 48_000
 
 
@@ -41,6 +45,7 @@ class Change:
     prompts: tuple[Prompt, ...] | None = None
     clear: bool = False
     moment: float | None = None
+    continue_from: str | None = None
     end: bool = False
     engine: str | None = None
     seed: int | None = None
@@ -129,6 +134,7 @@ def _parse_line(line: str, where: str) -> Change:
         prompts=_parse_prompts(values["prompts"]) if "prompts" in values else None,
         clear=_flag("clear", values),
         moment=_seconds("moment", values["moment"]) if values.get("moment") is not None else None,
+        continue_from=_file(values.get("continue_from")),
         end=_flag("end", values),
         engine=_engine(values.get("engine")),
         seed=_seed(values.get("seed")),
@@ -156,6 +162,12 @@ def _engine(value: object) -> str | None:
     return value
 
 
+def _file(value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise SegueError(f"continue_from is {value!r}: write the name of an audio file in quotes.")
+    return value
+
+
 def _seed(value: object) -> int | None:
     if value is None:
         return None
@@ -178,11 +190,13 @@ def _parse_prompts(value: object) -> tuple[Prompt, ...]:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do before a block is rendered: `clear`, then go to the start of block `moment`."""
+    """What to do before a block is rendered: `clear`, or go to the start of block `moment`, or go
+    on from what was `heard`: samples (n, channels) and their rate in Hz."""
 
     controls: Controls
     clear: bool = False
     moment: int | None = None
+    heard: tuple[Audio, int] | None = None
 
 
 class Player:
@@ -205,9 +219,15 @@ class Player:
         self._controls = base if base is not None else Controls()
         self._changes = performance.changes
         self._styles: list[Style | None] = []
+        self.endings: dict[str, tuple[Audio, int]] = {}
+        """What is continued, by the name of its file: samples (n, channels), rate in Hz."""
+        folder = performance.folder or Path()
         for change in self._changes:
             try:
                 self._styles.append(mix(change.prompts) if change.prompts else None)
+                if change.continue_from is not None:
+                    path = folder / Path(change.continue_from).expanduser()
+                    self.endings[change.continue_from] = load_ending(path)
             except SegueError as error:
                 raise SegueError(f"{change.where}: {error}") from None
             if change.moment is not None and self._at(change.moment) > self._at(change.t):
@@ -223,7 +243,7 @@ class Player:
 
     def step(self) -> Step:
         """The step of the next block; the first call is for block 0."""
-        clear, moment = False, None
+        clear, moment, heard = False, None, None
         while self._next < len(self._changes):
             change = self._changes[self._next]
             if self._at(change.t) > self._block:
@@ -232,12 +252,14 @@ class Player:
             if change.prompts is not None:
                 self._controls = self._controls.with_(style=self._styles[self._next])
             if change.clear:
-                clear, moment = True, None
+                clear, moment, heard = True, None, None
             if change.moment is not None:
-                clear, moment = False, self._at(change.moment)
+                clear, moment, heard = False, self._at(change.moment), None
+            if change.continue_from is not None:
+                clear, moment, heard = False, None, self.endings[change.continue_from]
             self._next += 1
         self._block += 1
-        return Step(self._controls, clear, moment)
+        return Step(self._controls, clear, moment, heard)
 
 
 class PerformanceWriter:
@@ -262,6 +284,7 @@ class PerformanceWriter:
         *,
         clear: bool = False,
         moment: float | None = None,
+        continue_from: str | None = None,
         end: bool = False,
     ) -> None:
         """At `t` seconds, the start of a block, these controls and prompts hold.
@@ -275,7 +298,12 @@ class PerformanceWriter:
             value = getattr(controls, name)
             if value != getattr(self._last, name):
                 line[name] = _plain(value)
-        flags: dict[str, Any] = {"clear": clear or None, "moment": moment, "end": end or None}
+        flags: dict[str, Any] = {
+            "clear": clear or None,
+            "moment": moment,
+            "continue_from": continue_from,
+            "end": end or None,
+        }
         line.update({name: value for name, value in flags.items() if value is not None})
         if len(line) == 1:
             return

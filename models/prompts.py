@@ -19,6 +19,9 @@ from models.errors import SegueError
 AUDIO_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
 PROMPT_SECONDS: Final = 60.0
 """How much of an audio prompt is heard, from its start."""
+ENDING_SECONDS: Final = 12.0
+"""How much of a file's end is read where the music goes on from it."""
+MP3_SECONDS: Final = 1800.0
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,34 @@ def load_audio(path: Path) -> tuple[Audio, int]:
     Raises SegueError where there is no such file, it cannot be read as audio, or it holds nothing
     that can be a prompt (under half a second, silent, not finite).
     """
+    return _load(path, PROMPT_SECONDS, 0)
+
+
+def load_ending(path: Path) -> tuple[Audio, int]:
+    """As `load_audio`, but the last seconds of the file: what is to be continued."""
+    return _load(path, ENDING_SECONDS, -1)
+
+
+def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
+    """So many seconds of a file, from its start (0) or up to its end (-1)."""
     import soundfile
 
     if not path.is_file():
-        raise SegueError(f"there is no file {path}: check the name of the audio prompt.")
+        raise SegueError(f"there is no file {path}: check the name of the audio file.")
     try:
         with soundfile.SoundFile(path) as file:
             rate = int(file.samplerate)
-            samples = file.read(int(PROMPT_SECONDS * rate), dtype="float32", always_2d=True)
+            count = int(seconds * rate)
+            if end and file.format == "MP3":
+                # Libsndfile enters MP3 at wrong places, and gives zeros where it is read in parts.
+                if file.frames > MP3_SECONDS * rate:
+                    raise SegueError(
+                        f"{path} is an MP3 of over half an hour: give a WAV or FLAC file of it."
+                    )
+                samples = file.read(dtype="float32", always_2d=True)[-count:]
+            else:
+                file.seek(max(0, file.frames - count) if end else 0)
+                samples = file.read(count, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         reason = str(error).rstrip(".").rpartition(": ")[2]
         raise SegueError(

@@ -103,6 +103,12 @@ def _render(commands: Any) -> None:
         "--performance", type=Path, metavar="FILE.jsonl", help="play what was steered before"
     )
     parser.add_argument(
+        "--continue-from",
+        type=Path,
+        metavar="FILE",
+        help="go on from the end of an audio file; with an engine of Magenta RealTime 2",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="another number, other music; 0 unless told otherwise"
     )
     parser.add_argument(
@@ -136,6 +142,7 @@ def _render(commands: Any) -> None:
     controls.add_argument(
         "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"
     )
+    controls.add_argument("--drums", choices=("on", "off"), help="drums, or none")
     controls.add_argument(
         "--strength",
         action="append",

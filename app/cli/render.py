@@ -6,6 +6,8 @@ import math
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from app.cli.output import check_target
 from app.cli.rendering import render_wav
@@ -13,7 +15,7 @@ from models.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine import Engine, open_engine
 from models.errors import SegueError
 from models.performance import Change, Performance, Player, read_performance
-from models.prompts import Prompt, PromptBook, check_weights, parse_prompt
+from models.prompts import Prompt, PromptBook, check_weights, load_ending, parse_prompt
 
 LONGEST = 24 * 3600.0
 AFTER_LAST_CHANGE = 10.0
@@ -28,13 +30,15 @@ def render(chosen: Namespace) -> int:
     prompts = [parse_prompt(argument) for argument in chosen.prompt]
     check_weights(prompts)
     played = None if chosen.performance is None else read_performance(chosen.performance)
+    if chosen.continue_from is not None:
+        load_ending(chosen.continue_from)
     seconds = check_seconds(chosen.seconds if chosen.seconds is not None else length_of(played))
     name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
     seed = seed_of(chosen.seed, played)
     check_target(chosen.out)
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
-        player = make_player(engine, prompts, controls, played)
+        player = make_player(engine, prompts, controls, played, chosen.continue_from)
         _note_dead(engine, controls, prompts)
         took = render_wav(engine, player, seed, seconds, chosen.out, chosen.format)
     finally:
@@ -44,11 +48,21 @@ def render(chosen: Namespace) -> int:
 
 
 def make_player(
-    engine: Engine, prompts: Sequence[Prompt], controls: Controls, played: Performance | None
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    controls: Controls,
+    played: Performance | None,
+    continue_from: Path | None = None,
 ) -> Player:
-    """What to play: the controls and prompts, and on top of them the performance, if any."""
+    """What to play: the controls and prompts, and on top of them the performance, if any.
+
+    continue_from: the audio file from whose end it goes on.
+    """
     base = controls.with_(style=PromptBook(engine).mix(prompts))
     performance = played if played is not None else Performance((Change(0.0),))
+    if continue_from is not None:
+        first = Change(0.0, continue_from=str(continue_from.absolute()))
+        performance = replace(performance, changes=(first, *performance.changes))
     book = PromptBook(engine, performance.folder)
     return Player(performance, book.mix, engine.info.block_seconds, base)
 
@@ -61,6 +75,7 @@ def controls_of(chosen: Namespace) -> Controls:
         key=chosen.key,
         mute=frozenset(mute),
         notes=_notes(chosen.notes),
+        drums=None if chosen.drums is None else chosen.drums == "on",
         strength=_strength(chosen.strength),
     )
 

@@ -21,6 +21,8 @@ def blocks(engine: Engine, player: Player, seed: int) -> Iterator[Audio]:
 
     Raises SegueError where the engine gives what cannot be sound.
     """
+    if player.endings and not engine.info.continues_audio:
+        raise SegueError(f"{engine.info.name} cannot go on from audio: choose an engine that can.")
     stream = engine.start(seed)
     moments: dict[int, Snapshot] = {}
     number = 0
@@ -32,6 +34,8 @@ def blocks(engine: Engine, player: Player, seed: int) -> Iterator[Audio]:
             stream.clear()
         if step.moment is not None:
             stream.restore(moments[step.moment])
+        if step.heard is not None:
+            stream.restore(engine.moment_after(*step.heard, seed))
         block = stream.render(step.controls)
         fault = block_fault(block, engine.info)
         if fault is not None:

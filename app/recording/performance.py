@@ -31,6 +31,7 @@ class Steered:
     prompts: tuple[Prompt, ...] = ()
     clear: bool = False
     moment: int | None = None
+    continue_from: str = ""
 
 
 class PerformanceLog:
@@ -57,9 +58,10 @@ class PerformanceLog:
         *,
         clear: bool = False,
         moment: int | None = None,
+        continue_from: str = "",
     ) -> None:
         """A block was planned: it takes the place of what was planned there."""
-        new = Steered(position, frames, controls, tuple(prompts), clear, moment)
+        new = Steered(position, frames, controls, tuple(prompts), clear, moment, continue_from)
         with self._lock:
             low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
             high = bisect.bisect_left(self._blocks, position + frames, key=lambda b: b.position)
@@ -118,6 +120,7 @@ class PerformanceFile:
             block.prompts,
             clear=block.clear and began,
             moment=moment,
+            continue_from=block.continue_from or None if began else None,
         )
         self._last = block
 

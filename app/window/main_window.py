@@ -22,6 +22,7 @@ from app.window import stage
 from app.window.banner import Banner
 from app.window.commands import Commands
 from app.window.conductor import Conductor
+from app.window.continuing import Continuing
 from app.window.control import Control
 from app.window.jobs import Jobs
 from app.window.layout import arrange
@@ -76,6 +77,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.proportions = Proportions(self)
         self.desk = PromptDesk(self)
+        self.continuing = Continuing(self)
         self.commands = Commands(self)
         self.stage = stage.Stage(self)
         self._connect()
@@ -210,6 +212,7 @@ class MainWindow(QMainWindow):
 
     def _engine_known(self, info: Any) -> None:
         self.controls.show_available()
+        self.continuing.set_can(info.continues_audio)
         for name in self.controls.knobs:
             value = info.defaults.get(catalogue.CONTROL_OF[name])
             words = "" if value is None else self.registry[name].text(value)
@@ -303,7 +306,7 @@ class MainWindow(QMainWindow):
     # -- commands ------------------------------------------------------------------------------
     def _session_menu(self) -> None:
         button = self.top.session
-        self.files.popup(button.mapToGlobal(button.rect().bottomLeft()))
+        self.files.popup(button.mapToGlobal(button.rect().bottomLeft()), self.continuing.commands())
 
     def open_log(self) -> None:
         dialog = LogDialog(self.incidents, self.say, self, head=self.status.report())

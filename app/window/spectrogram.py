@@ -11,14 +11,27 @@ from typing import Any, Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from app.window import colours, theme
 from app.window.beats import beat_positions
+from app.window.continuing import DropHint
 from app.window.panning import SHARE, Panning
 from app.window.spectra import BANDS, HOP, RATE, Spectra, band_of
 from app.window.spectrum_item import WAVE, Mark, SpectrumItem
+from app.window.strip import dropped_sound
 
 TICKS: Final = (
     (60, "60"),
@@ -42,6 +55,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
 
     go_to = Signal(object)  # plan position: int
     selected = Signal(object)  # (start, stop) in plan positions, or None
+    sound_dropped = Signal(str)
     panned = Signal(bool)  # whether the picture is away from the playhead
 
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
@@ -68,12 +82,8 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("Spectrogram")
-        self.setToolTip(
-            "<b>Spectrogram</b><br>Left of the line what was heard, right of it what is planned. "
-            "Click in the past: the music goes on from there. Drag to select what to save."
-            "<br><span style='color:#9aa3af'>Wheel: seconds to half an hour. Shift and wheel, or "
-            "the right button: look back. Home: now. Esc: no selection.</span>"
-        )
+        self.drop_hint = DropHint(self, "The music goes on from the end of this file")
+        self.set_takes_sound(False)
         self._apply_zoom()
 
     # -- what comes ----------------------------------------------------------------------------
@@ -165,6 +175,44 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         super().resizeEvent(event)
         if hasattr(self, "item"):
             self._apply_zoom()
+
+    # -- files ---------------------------------------------------------------------------------
+    def set_takes_sound(self, takes: bool) -> None:
+        """Whether an audio file may be dropped here, to be continued."""
+        self.takes_sound = takes
+        drop = "Drop an audio file: the music goes on from its end. " if takes else ""
+        self.setToolTip(
+            "<b>Spectrogram</b><br>Left of the line what was heard, right of it what is planned. "
+            "Click in the past: the music goes on from there. Drag to select what to save. "
+            f"{drop}<br><span style='color:#9aa3af'>Wheel: seconds to half an hour. Shift and "
+            "wheel, or the right button: look back. Home: now. Esc: no selection.</span>"
+        )
+
+    def _sound(self, event: QDropEvent) -> str | None:
+        return dropped_sound(event) if self.takes_sound and not self.locked else None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._sound(event) is None:
+            event.ignore()
+        else:
+            event.acceptProposedAction()
+            self.drop_hint.show_over()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if self._sound(event) is None:
+            event.ignore()
+        else:
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_hint.hide()
+        path = self._sound(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.sound_dropped.emit(path)
 
     # -- hand ----------------------------------------------------------------------------------
     def _seconds(self, point: QPointF) -> float:

@@ -13,6 +13,7 @@ the CPU multiplies such numbers itself; on a CUDA device the weights are bfloat1
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -146,6 +147,7 @@ class MagentaEngine(Engine):
         if self.precision.startswith("int8") and quantize.has_fast_bfloat16():
             self.codec.decoder.to(torch.bfloat16)  # half the time, which is the larger part
         self._encoder_loaded = False
+        self._listening = threading.Lock()
         self.style = self._style_model(checkpoint)
         self.stepper = FrameStepper(model)
         self._loaded: Context | None = None
@@ -216,6 +218,18 @@ class MagentaEngine(Engine):
             self._encoder_loaded = True
         return self.codec
 
+    def moment_after(
+        self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
+    ) -> StreamState:
+        """The last ten seconds are heard, with every control left to the model, so that the moment
+        depends on the audio alone; what comes then begins with its last 40 ms, by which the codec
+        is late. SegueError also without the encoder's file."""
+        audio = check_prompt_audio(samples, sample_rate)
+        with self._listening:
+            untold = torch.from_numpy(condition_tokens(None, Controls(), GUIDANCE))
+            context, codec = take_in(self.model, self.encoder(), audio, sample_rate, untold)
+        return StreamState(self.name, seed, 0, context, codec)
+
     def play(
         self, state: StreamState, conditions: Tensor, temperature: float, top_k: int
     ) -> tuple[Tensor, Context]:
@@ -282,26 +296,4 @@ class MagentaStream(Stream):
         state = self.state
         self.state = replace(
             state, epoch=state.epoch + 1, context=self.engine.stepper.fresh(), watch=Watch()
-        )
-
-    def prefill(
-        self, samples: NDArray[np.floating[Any]], sample_rate: int, controls: Controls
-    ) -> None:
-        """Make audio, samples (n,) or (n, channels), this stream's past: it goes on from there.
-
-        Its last ten seconds are heard, under these controls. Raises SegueError for audio that is
-        too short, silent or not finite, and without the encoder's file.
-        """
-        engine = self.engine
-        audio = check_prompt_audio(samples, sample_rate)
-        asked = GUIDANCE if controls.guidance is None else controls.guidance
-        context, codec = take_in(
-            engine.model, engine.encoder(), audio, sample_rate, self._conditions(controls, asked)
-        )
-        self.state = replace(
-            self.state,
-            epoch=self.state.epoch + 1,
-            context=context,
-            codec=codec,
-            watch=Watch(),
         )

@@ -328,3 +328,25 @@ def test_a_long_piece_is_written_in_a_form_that_can_hold_it(tmp_path: Path) -> N
         wav.write(np.zeros((480, 2), np.float32))
     assert soundfile.info(tmp_path / "a.wav").format == "RF64"
     assert soundfile.read(tmp_path / "a.wav")[0].shape == (480, 2)
+
+
+def test_a_file_is_continued_by_an_engine_that_can(capsys: pytest.CaptureFixture[str]) -> None:
+    sound = np.full((48_000, 2), 0.5, np.float32)
+    soundfile.write("end.wav", sound, 48_000)
+    assert render("out.wav --seconds 1 --continue-from end.wav") == 2
+    assert "tone cannot go on from audio" in capsys.readouterr().err
+    assert left_behind() == ["end.wav"]
+    register_tone_engine("hears", continues_audio=True)
+    try:
+        words = ["--seconds", "1", "--continue-from"]
+        assert main(["render", "out.wav", *words, "none.wav", "--engine", "hears"]) == 2
+        assert "there is no file none.wav" in capsys.readouterr().err
+        assert main(["render", "out.wav", *words, "end.wav", "--engine", "hears"]) == 0
+        assert main(["render", "plain.wav", "--seconds", "1", "--engine", "hears"]) == 0
+        Path("p.jsonl").write_text('{"t": 0, "continue_from": "end.wav"}', encoding="utf-8")
+        played = ["--seconds", "1", "--performance", "p.jsonl", "--engine", "hears"]
+        assert main(["render", "again.wav", *played]) == 0
+    finally:
+        unregister_engine("hears")
+    assert Path("out.wav").read_bytes() == Path("again.wav").read_bytes()
+    assert Path("out.wav").read_bytes() != Path("plain.wav").read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -137,3 +139,35 @@ def test_on_stage_the_past_is_not_touched_by_accident(rig: Rig) -> None:
     rig.qtbot.mouseClick(view, LEFT, pos=rig.at(-5.0))
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     assert not rig.worker.calls and rig.window.recordings.selection is None
+
+
+def test_a_dropped_file_is_continued_by_an_engine_that_can(rig: Rig, tmp_path: Path) -> None:
+    sound, text = tmp_path / "end.wav", tmp_path / "end.txt"
+    for path in (sound, text):
+        path.write_bytes(b"x")
+    view = rig.window.spectrogram.viewport()
+    assert not rig.drop(view, sound), "this engine cannot"
+    assert rig.window.continuing.commands() == ()
+    assert "Drop an audio file" not in rig.window.spectrogram.toolTip()
+    rig.worker.ready(continues_audio=True)
+    assert not rig.drop(view, text)
+    assert rig.drop(view, sound)
+    assert rig.worker.calls == [("continue_from", str(sound))]
+    assert rig.window.spectrogram.drop_hint.isHidden()
+    assert not rig.registry.get("transport.play")
+    rig.worker.continued.emit(str(sound))
+    assert rig.registry.get("transport.play")
+    assert [words for words, _ in rig.window.continuing.commands()] == [
+        "Continue from audio file …"
+    ]
+    assert "Drop an audio file" in rig.window.spectrogram.toolTip()
+    rig.registry.set("stage", True)
+    assert not rig.drop(view, sound), "locked"
+
+
+def test_knobs_are_those_of_the_engine(rig: Rig) -> None:
+    knobs = rig.window.controls.knobs
+    rig.worker.ready(frozenset({"style", "chaos", "guidance", "guidance_notes"}))
+    assert [name for name, knob in knobs.items() if not knob.isHidden()] == [
+        "chaos", "guidance", "guidance_notes",
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from app.audio import check, cli
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
+from app.plan_moments import Moment
 from app.recording.keeper import SoundKeeper
 from app.worker import BlockReport, Incident, Mark, Worker, WorkerStatus
 from models.controls import Controls
@@ -264,3 +266,56 @@ def test_devices_prints_both_kinds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "audio outputs:" in out and "MIDI inputs:" in out
     assert cli.devices(as_json=True) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"audio", "midi_in", "midi_out"}
+
+
+def test_a_file_is_continued_beside_the_music(band: Callable[..., Band], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "end.wav", np.full((48_000, 2), 0.5), 48_000)
+    (tmp_path / "text.wav").write_text("no sound")
+    one = band(continues_audio=True)
+    continued: list[str] = []
+    one.worker.continued.connect(continued.append)
+    one.start()
+    one.heard(0.3)
+    one.worker.continue_from(str(tmp_path / "text.wav"))
+    one.until(lambda: bool(one.incidents))
+    assert "cannot be read as audio" in one.incidents[0].sentence and not continued
+    for _ in range(3):  # a hand that drops it thrice gets it once more often than not, never thrice
+        one.worker.continue_from(str(tmp_path / "end.wav"))
+    one.until(lambda: bool(continued))
+    one.heard(0.6)
+    assert set(continued) == {str(tmp_path / "end.wav")}
+    assert [mark.text for mark in one.marks][-1] == "end"
+    read = one.output.ring.read
+    files = [b.continue_from for b in one.worker.performance.between(0, read) if b.continue_from]
+    assert str(tmp_path / "end.wav") in files
+    assert one.worker.status().audio.underruns == 0 and len(one.incidents) == 1
+
+
+def test_an_engine_that_cannot_continue_says_so(band: Callable[..., Band], tmp_path: Path) -> None:
+    one = band()
+    one.start()
+    one.worker.continue_from(str(tmp_path / "end.wav"))
+    one.until(lambda: bool(one.incidents))
+    assert one.incidents[0].sentence == "tone cannot go on from audio."
+
+
+def test_the_worker_refuses_a_moment_of_other_weights(band: Callable[..., Band]) -> None:
+    """And takes up one that it packed itself, at the very sample."""
+    one = band()
+    one.start()
+    one.heard(0.5)
+    kept: list[Moment] = []
+    one.worker.moment_kept.connect(lambda key, moment: kept.append(moment))
+    one.worker.keep_moment("a")
+    one.until(lambda: bool(kept))
+    assert kept[0].snapshot is None and kept[0].packed is not None
+    other = replace(kept[0], packed=replace(kept[0].packed, weights="others"))
+    one.worker.go_to_moment(other)
+    one.until(lambda: bool(one.incidents))
+    assert "other weights" in one.incidents[-1].sentence and not one.marks
+    one.worker.go_to_moment(replace(kept[0], position=-1))
+    one.until(lambda: one.marks[-1].kind == "moment" if one.marks else False)
+    place = one.marks[-1].position
+    one.until(lambda: one.output.ring.read > place)
+    steered = one.worker.performance.between(0, one.output.ring.read)
+    assert all(block.moment is None for block in steered), "it is of no performance of now"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -208,3 +209,21 @@ def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("precious")
     with pytest.raises(FileExistsError):
         PerformanceWriter(tmp_path / "p.jsonl", "segue", 0)
+
+
+def test_a_file_is_continued_where_the_performance_says(tmp_path: Path) -> None:
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (48_000, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "end.wav", sound, 48_000, "FLOAT")
+    path = tmp_path / "p.jsonl"
+    with PerformanceWriter(path, "tone", 3) as writer:
+        writer.record(0.0, Controls())
+        writer.record(2.0, Controls(), continue_from="end.wav")
+    play = Player(read_performance(path), mix, 1.0)
+    steps = [play.step() for _ in range(4)]
+    assert [step.heard is not None for step in steps] == [False, False, True, False]
+    assert steps[2].heard is not None and np.array_equal(steps[2].heard[0], sound)
+    (tmp_path / "end.wav").unlink()
+    with pytest.raises(SegueError, match=r"p\.jsonl, line 2: there is no file .*end\.wav"):
+        Player(read_performance(path), mix, 1.0)
+    with pytest.raises(SegueError, match="continue_from is 3"):
+        parse_lines(['{"t": 0, "continue_from": 3}'])

@@ -9,7 +9,15 @@ import pytest
 import soundfile
 
 from models import SegueError, blend
-from models.prompts import PROMPT_SECONDS, Prompt, PromptBook, load_audio, parse_prompt
+from models.prompts import (
+    ENDING_SECONDS,
+    PROMPT_SECONDS,
+    Prompt,
+    PromptBook,
+    load_audio,
+    load_ending,
+    parse_prompt,
+)
 from tests.support.tone_engine import ToneEngine
 
 NOISE = np.random.default_rng(1).uniform(-0.5, 0.5, (48_000, 2))
@@ -116,3 +124,23 @@ def test_relative_audio_starts_at_the_given_folder(tmp_path: Path) -> None:
     assert book.mix([Prompt(audio="p.wav")]) is not None
     with pytest.raises(SegueError, match="there is no file"):
         PromptBook(ToneEngine(), tmp_path / "elsewhere").mix([Prompt(audio="p.wav")])
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_the_end_of_a_file_is_its_end(tmp_path: Path, name: str) -> None:
+    """Compressed files cannot be entered at any place: what is decoded must be the same."""
+    seconds = 20
+    swell = np.linspace(0.1, 0.9, 48_000 * seconds)[:, None]
+    tone = np.sin(np.arange(48_000 * seconds) * 0.05)[:, None] * swell
+    soundfile.write(tmp_path / name, np.repeat(tone, 2, axis=1), 48_000)
+    whole = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)[0]
+    ending, rate = load_ending(tmp_path / name)
+    assert rate == 48_000 and len(ending) == ENDING_SECONDS * rate
+    assert np.abs(ending[4800:] - whole[-len(ending) + 4800 :]).max() < 0.01
+
+
+def test_a_short_file_is_its_own_end(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", NOISE, 48_000, "FLOAT")
+    assert np.allclose(load_ending(tmp_path / "a.wav")[0], NOISE, atol=1e-6)
+    with pytest.raises(SegueError, match="there is no file"):
+        load_ending(tmp_path / "b.wav")

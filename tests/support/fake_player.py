@@ -47,6 +47,7 @@ class FakeWorker(QObject):
     style_failed = Signal(str, str)
     marked = Signal(object)
     moment_kept = Signal(str, object)
+    continued = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,13 +88,15 @@ class FakeWorker(QObject):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",
-                    "new_performance"):  # fmt: skip
+                    "new_performance", "continue_from"):  # fmt: skip
             return lambda *arguments: self.calls.append((name, *arguments))
         raise AttributeError(name)
 
     # What a test lets it tell.
-    def ready(self, controls: frozenset[str] = INFO.controls) -> None:
-        self.engine_ready.emit(replace(INFO, controls=controls))
+    def ready(
+        self, controls: frozenset[str] = INFO.controls, continues_audio: bool = False
+    ) -> None:
+        self.engine_ready.emit(replace(INFO, controls=controls, continues_audio=continues_audio))
 
     def plan(
         self, position: int, samples: np.ndarray[Any, Any], score: dict[str, Any] | None = None

@@ -29,6 +29,7 @@ from models.engine import (
     register_engine,
 )
 from models.errors import SegueError
+from models.packing import Packed, classes_of, pack, unpack
 from models.score import parse_key
 
 Fault = Literal["raise", "nan", "silence", "stall"]
@@ -66,6 +67,7 @@ class ToneEngine(Engine):
         faults: Mapping[int, Fault] | None = None,
         start_fault: bool = False,
         controls: frozenset[str] = frozenset(CONTROL_NAMES),
+        continues_audio: bool = False,
     ) -> None:
         self.render_seconds = render_seconds
         self.stall_seconds = stall_seconds
@@ -81,6 +83,7 @@ class ToneEngine(Engine):
             style_dim=style_dim,
             controls=controls,
             device="cpu" if device == "auto" else device,
+            continues_audio=continues_audio,
         )
 
     @property
@@ -99,6 +102,24 @@ class ToneEngine(Engine):
         if self.start_fault:
             raise RuntimeError("the tone engine was told not to start")
         return ToneStream(self, seed)
+
+    def moment_after(
+        self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
+    ) -> ToneMoment:
+        """Where the sine goes on depends on the audio's last sample."""
+        if not self._info.continues_audio:
+            raise SegueError("the tone engine was told not to go on from audio.")
+        audio = check_prompt_audio(samples, sample_rate)
+        return ToneMoment(self._info.name, seed, len(audio), float(abs(audio[-1]).max() % 1.0))
+
+    def pack(self, moment: Snapshot) -> Packed:
+        return Packed(self._info.name, "tone", *pack(moment))
+
+    def unpack(self, packed: Packed) -> Snapshot:
+        if packed.weights != "tone":
+            raise SegueError("that place in the music was made with other weights.")
+        moment: Snapshot = unpack(packed.tree, packed.arrays, classes_of(ToneMoment))
+        return moment
 
     def close(self) -> None:
         self.closed = True
