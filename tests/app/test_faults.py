@@ -19,7 +19,7 @@ from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
 from app.plan_moments import Moment, Moments
 from app.recording.keeper import SoundKeeper
 from app.session import catalogue, preferences
-from app.session.storage import Autosave
+from app.session.storage import Autosave, load_moments
 from app.worker import Worker
 from models.controls import Controls
 from tests.support.tone_engine import ToneEngine, ToneStream
@@ -184,6 +184,8 @@ def test_the_instrument_is_killed_while_it_records(killed: tuple[Path, int]) -> 
     found = Autosave(folder / "autosave").left_over(registry)
     assert len(found) == 1
     assert any(prompt.text == "Kora" for prompt in found[0].document.prompts)
+    kept, lost = load_moments(found[0].path, found[0].document)
+    assert lost == "" and len(kept) == 1, "the scene's place in the music as well"
 
 
 def test_moments_stay_within_their_memory_and_thin_out_with_age() -> None:

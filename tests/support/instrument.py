@@ -1,7 +1,8 @@
 """The whole instrument in a process of its own, to be killed: `python -m tests.support.instrument`.
 
 Test lane. The real window (offscreen), worker, keeper and audio process, with the tone engine,
-playing into nothing and recording. Prints the position heard, twenty times a second.
+playing into nothing and recording, with a scene saved with its moment. Prints the position heard,
+twenty times a second.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def main(recording: str) -> int:
         if not start and output.status().gain >= 1.0:
             start.append(output.tap.end)
             windows[0].player.keeper.record(Path(recording))
-        if start:
+            windows[0].registry.set("scene.with_moment", True)
+            windows[0].registry.trigger("scene.1.save")
+        if start and windows[0].session.moments:
+            windows[0].files.tick()
             print(output.tap.end - start[0], flush=True)
 
     timer = QTimer()
