@@ -73,6 +73,8 @@ DROPPED: Final = (
     *("libselinux*", "libpixman*", "libjpeg.so*", "libharfbuzz*", "libgraphite2*"),
     *("libXcomposite*", "libXcursor*", "libXdamage*", "libXfixes*", "libXi.so*", "libXrandr*"),
     *("libXinerama*", "libXrender*", "libXext*", "libXau*", "libXdmcp*", "libbsd*", "libmd.so*"),
+    # a part of glibc, which reads the inside of the loader: only the system's own fits
+    "libmvec.so*",
     # sound libraries of the build machine: they go to `portaudio`, as a second choice
     *("libportaudio.so*", "libjack.so*", "libasound.so*", "libdb-5*"),
     *("pyqtgraph/examples/*", "pyqtgraph/icons/*.svg.orig"),
@@ -130,6 +132,20 @@ def kept(place: str) -> bool:
         if not any(fnmatch(name, pattern) for pattern in KEPT_PLUGINS):
             return False
     return not any(fnmatch(place, pattern) for pattern in DROPPED)
+
+
+def alsa_files(sound: str, folder: Path = Path("/usr/share/alsa")) -> list[tuple[str, str]]:
+    """ALSA's own settings, (place in the bundle, file), where its library goes along.
+
+    sound: the sound libraries with ':' between them. Without these files PortAudio stops the
+    process that opens it; the system's are used where there are any.
+    """
+    if "libasound.so.2" not in sound:
+        return []
+    found = [folder / "alsa.conf", *folder.glob("pcm/*.conf"), *folder.glob("cards/*.conf")]
+    if not found[0].is_file():
+        raise SystemExit(f"segue: {found[0]} is not here: sudo apt-get install libasound2-data")
+    return [(f"portaudio/alsa/{path.relative_to(folder)}", str(path)) for path in sorted(found)]
 
 
 def own_modules(root: Path = ROOT) -> list[str]:

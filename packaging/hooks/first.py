@@ -45,6 +45,25 @@ def find_portaudio() -> None:
     ctypes.util.find_library = find_library  # type: ignore[assignment]
 
 
+def lend_alsa() -> None:
+    """Where the system has no ALSA, what links it by name, such as rtmidi, gets ours.
+
+    ALSA's library does nothing without its settings, and PortAudio ends the process then.
+    """
+    import ctypes
+
+    folder = os.path.join(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
+    try:
+        ctypes.CDLL("libasound.so.2")
+    except OSError:
+        try:
+            ctypes.CDLL(os.path.join(folder, "libasound.so.2"), ctypes.RTLD_GLOBAL)
+        except OSError:
+            return
+    if not os.path.exists("/usr/share/alsa/alsa.conf"):
+        os.environ.setdefault("ALSA_CONFIG_DIR", os.path.join(folder, "alsa"))
+
+
 def be_a_helper() -> None:
     """What multiprocessing starts, such as the audio process, goes its way here and now.
 
@@ -82,5 +101,6 @@ def leave_opengl_out() -> None:
 give_streams()
 if sys.platform.startswith("linux"):
     find_portaudio()
+    lend_alsa()
 be_a_helper()
 leave_opengl_out()

@@ -3,7 +3,7 @@
 # appimagetool is on the PATH. No network.
 #   packaging/linux/build.sh BUNDLE OUT
 #   BUNDLE: the folder from packaging/build.py; OUT: where the downloads go.
-# Settings (environment): XZ_LEVEL, 6 unless told otherwise (1 is quick and larger).
+# Settings (environment): XZ_LEVEL for the tarball, 3 unless told otherwise (0 is quick and larger).
 set -eu
 say() { printf 'segue: %s\n' "$*"; }
 stop() { printf 'segue: %s\n' "$*" >&2; exit 2; }
@@ -19,7 +19,10 @@ icons="${SEGUE_ICONS:-$(dirname "$(dirname "$bundle")")/icons}"
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/pyproject.toml")"
 machine="$(uname -m)"
 case "$machine" in x86_64) debian=amd64 ;; aarch64) debian=arm64 ;; *) debian="$machine" ;; esac
-level="${XZ_LEVEL:-6}"
+level="${XZ_LEVEL:-3}"
+# The newest glibc that any library of the bundle asks for: older systems cannot start it.
+glibc="$(grep -rhaoE 'GLIBC_2\.[0-9]+' "$bundle" | sed 's/GLIBC_//' | sort -Vu | tail -n 1)"
+[ -n "$glibc" ] || stop "$bundle asks for no glibc: is it a bundle for Linux?"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
@@ -50,6 +53,7 @@ cp -a "$bundle" "$deb/opt/segue"
 integrate "$deb/usr"
 ln -s /opt/segue/segue "$deb/usr/bin/segue"
 install -Dm644 "$root/LICENSE" "$deb/usr/share/doc/segue/copyright"
+ln -s /opt/segue/_internal/resources/licences/third-party.txt "$deb/usr/share/doc/segue/"
 cat >"$deb/DEBIAN/control" <<EOF
 Package: segue
 Version: $version
@@ -58,15 +62,16 @@ Maintainer: The Segue authors <segue@localhost>
 Installed-Size: $(du -sk "$deb" | cut -f1)
 Section: sound
 Priority: optional
-Depends: libc6 (>= 2.31), libegl1, libgl1, libopengl0, libxcb1
+Depends: libc6 (>= $glibc), libasound2 | libasound2t64, libegl1, libgl1, libopengl0, libxcb1
 Recommends: libasound2-plugins
 Description: instrument that plays an endless stream of generated music
  Segue plays music made by a generative model on this machine, and is steered
  while it plays: by prompts, knobs, keys, MIDI controllers and OSC.
 EOF
-# The system's own triggers take note of the desktop file, the MIME type and the icons.
-say "packing segue_${version}_$debian.deb"
-dpkg-deb --root-owner-group -Zxz "-z$level" --build "$deb" "$out/segue_${version}_$debian.deb" >/dev/null
+# The system's own triggers take note of the desktop file, the MIME type and the icons. zstd packs
+# and unpacks this much in seconds; every dpkg that comes with a glibc of 2.35 or later reads it.
+say "packing segue_${version}_$debian.deb, for glibc $glibc and later"
+dpkg-deb --root-owner-group -Zzstd -z10 --build "$deb" "$out/segue_${version}_$debian.deb" >/dev/null
 
 # --- the AppImage -----------------------------------------------------------------------------------
 if command -v appimagetool >/dev/null 2>&1; then
@@ -80,6 +85,11 @@ if command -v appimagetool >/dev/null 2>&1; then
     say "packing Segue-$version-$machine.AppImage"
     ARCH="$machine" appimagetool "$app" "$out/Segue-$version-$machine.AppImage"
 else
-    say "appimagetool is not here, so there is no AppImage; the tarball runs anywhere as well."
+    say "appimagetool is not here, so there is no AppImage; the tarball needs no more than it would."
 fi
-ls -l "$out"
+# --- what is larger than it may be is not shipped ---------------------------------------------------
+for made in "$out/$name.tar.xz" "$out/segue_${version}_$debian.deb"; do
+    say "$(basename "$made"): $(($(stat -c %s "$made") / 1000000)) MB"
+    [ "${SEGUE_ANY_SIZE:-}" ] || [ "$(stat -c %s "$made")" -le 300000000 ] ||
+        stop "$made is larger than 300 MB: see packaging/sizes.py."
+done

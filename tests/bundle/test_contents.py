@@ -42,6 +42,7 @@ Load = Callable[[str], ModuleType]
         ("PySide6/Qt/plugins/platformthemes/libqgtk3.so", False),
         ("PySide6/Qt/translations/qt_de.qm", False),
         ("portaudio/libjack.so.0", True),
+        ("libmvec.so.1", False),  # belongs to the system's glibc
         ("libjack.so.0", False),  # only as a second choice
         ("resources/weights/codec.safetensors", True),
         ("scipy/fft/_pocketfft/pypocketfft.cpython-311-x86_64-linux-gnu.so", True),
@@ -92,6 +93,23 @@ def test_the_spec_and_every_script_can_be_read() -> None:
     for path in PACKAGING.rglob("*.sh"):
         subprocess.run(["bash", "-n", str(path)], check=True)
         assert os.access(path, os.X_OK) or path.name == "setup.sh"
+
+
+def test_alsa_goes_along_with_its_settings(script: Load, tmp_path: Path) -> None:
+    contents = script("contents")
+    assert contents.alsa_files("/lib/libportaudio.so.2", tmp_path) == []
+    with pytest.raises(SystemExit, match="libasound2-data"):
+        contents.alsa_files("/lib/libasound.so.2", tmp_path)
+    for name in ("alsa.conf", "pcm/default.conf", "cards/HDA-Intel.conf", "ucm2/big.conf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = contents.alsa_files("/lib/libportaudio.so.2:/lib/libasound.so.2", tmp_path)
+    assert [place for place, _ in found] == [
+        "portaudio/alsa/alsa.conf",
+        "portaudio/alsa/cards/HDA-Intel.conf",
+        "portaudio/alsa/pcm/default.conf",
+    ]
+    assert all(contents.kept(place) for place, _ in found)
 
 
 def test_sizes_by_part(script: Load, tmp_path: Path) -> None:
