@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.control.hub import ControlHub
+from app.control.hub import ControlHub, Maps
 from app.control.osc import OscServer
 from app.control.parameters import Registry
 from app.control.settings import ControlSettings
+from app.session.history import Aside
 from models.errors import SegueError
 
 GAP: Final = 0.004
@@ -37,6 +38,7 @@ class ControlBridge(QObject):
     said = Signal(str, str)
     ports_changed = Signal()
     offers_changed = Signal()  # look at hub.offers
+    map_changed = Signal(str)  # of this port
     learned = Signal(object, object)  # Lesson, Mapping
     _woken = Signal()
 
@@ -60,6 +62,7 @@ class ControlBridge(QObject):
         self.hub.on_ports = self.ports_changed.emit
         self.hub.on_offers = self.offers_changed.emit
         self.hub.on_learned = self.learned.emit
+        self.hub.on_map = self.map_changed.emit
         self.osc: OscServer | None = None
         self._woken.connect(self._soon, Qt.ConnectionType.QueuedConnection)
         self._gap = QTimer(self)
@@ -153,7 +156,7 @@ class ControlBridge(QObject):
 
 
 def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
-    """Join surfaces and OSC to the instrument's window: registry, held notes, scene lamps, words.
+    """Join surfaces and OSC to the instrument's window: registry, held notes, lamps, words, undo.
 
     The caller stops the bridge before the window is shut. hub: as for `ControlHub`.
     """
@@ -171,6 +174,12 @@ def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
         return 0.5 if session.scenes[number - 1] is not None else 0.0
 
     bridge = ControlBridge(window.registry, folder, window, lamp=lamp, **hub)
+
+    def edited(before: Maps, gesture: str) -> None:
+        key = f"map of {', '.join(before)} {gesture}"
+        session.note_aside(key, Aside(before, bridge.hub.put_maps), alone=not gesture)
+
+    bridge.hub.on_edit = edited
     bridge.notes_changed.connect(conductor.set_notes)
     bridge.said.connect(window.say)
     conductor.scenes_moved.connect(lambda: bridge.hub.relight("scene.*.recall"))

@@ -30,6 +30,8 @@ from app.control.parameters import Change, Registry
 from app.control.settings import ControlSettings
 from models.errors import SegueError
 
+Maps = dict[str, ControllerMap]
+"""By plain name of the port."""
 MONITOR: Final = 1000
 RAW: Final = 64
 """Bytes that are kept of what is no MIDI."""
@@ -81,6 +83,10 @@ class ControlHub:
         self.on_ports: Callable[[], None] | None = None
         self.on_offers: Callable[[], None] | None = None
         """Told when `offers` are others than before."""
+        self.on_map: Callable[[str], None] | None = None
+        """Told the port whose map is another now."""
+        self.on_edit: Callable[[Maps, str], None] | None = None
+        """Told the maps before an edit, and the gesture that it belongs to ('': none)."""
         self.monitor: deque[Heard] = deque(maxlen=MONITOR)
         self.malformed = 0
         self.connections = Connections(make, known, wake, self.settings.api)
@@ -266,8 +272,27 @@ class ControlHub:
             self.on_learned(lesson, mapping)
         return lesson
 
-    def change_map(self, key: str, controller: ControllerMap) -> None:
-        """A surface gets another map, or the same with other mappings; it is kept for good."""
+    def change_map(self, key: str, controller: ControllerMap, gesture: str = "") -> None:
+        """A surface gets another map, or the same with other mappings; it is kept for good.
+
+        gesture: what is being edited, where one change follows another (a range that is pulled).
+        """
+        self._change_maps({key: controller}, gesture)
+
+    def _change_maps(self, maps: Maps, gesture: str = "") -> None:
+        before = self.put_maps(maps)
+        if self.on_edit is not None and before != maps:
+            self.on_edit(before, gesture)
+
+    def put_maps(self, maps: Maps) -> dict[str, ControllerMap]:
+        """Change maps, of surfaces that there are, unnoted: what there was before, for undo."""
+        before = {key: self.surfaces[key].controller for key in maps if key in self.surfaces}
+        for key, old in before.items():
+            if maps[key] != old:
+                self._put_map(key, maps[key])
+        return before
+
+    def _put_map(self, key: str, controller: ControllerMap) -> None:
         surface = self.surfaces[key]
         # What is a key now may be a button in a moment, and its end would not be heard.
         self.notes.release_port(key)
@@ -278,6 +303,8 @@ class ControlHub:
             # Who has begun a map of his own has answered.
             self._tell_offers()
         self._want_outputs()
+        if self.on_map is not None:
+            self.on_map(key)
 
     def use_ready_made(self, key: str, name: str) -> None:
         """The ready-made map `name` for a port; '' for an empty one. Own mappings are dropped."""
@@ -287,9 +314,13 @@ class ControlHub:
 
     def unmap(self, target: str) -> None:
         """No control moves this target any more."""
-        for key, surface in self.surfaces.items():
-            if surface.controller.of_target(target):
-                self.change_map(key, surface.controller.without(target=target))
+        self._change_maps(
+            {
+                key: surface.controller.without(target=target)
+                for key, surface in self.surfaces.items()
+                if surface.controller.of_target(target)
+            }
+        )
 
     def mapped(self) -> set[str]:
         """Names of all targets that some control moves."""

@@ -1,12 +1,15 @@
 """Undo and redo of whole documents. GUI lane; pure, table-tested.
 
 Documents are immutable and share their parts, so a step costs little. Edits of the same thing in
-quick succession (a knob being turned) are one step.
+quick succession (a knob being turned) are one step. What is no part of the document and yet to be
+undone in its turn, such as the map of a controller, is an `Aside` among the steps.
 """
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -15,12 +18,30 @@ GESTURE: Final = 1.0
 """Seconds of rest after which the same knob begins a new step."""
 
 
+@dataclass(frozen=True)
+class Aside:
+    """A step beside the document: `swap` puts `state` back and returns what was there instead."""
+
+    state: Any
+    swap: Callable[[Any], Any]
+
+
+def edit_key(name: str) -> str:
+    """Edits with one key within a gesture are one step: the map moves all weights at once, and a
+    prompt (or all of them, spread) both ways."""
+    if name in ("map.x", "map.y"):
+        return "map"
+    if name.startswith("prompt.") and name.endswith((".x", ".y")):
+        return "places"
+    return name
+
+
 class History(Generic[T]):
     """What was before each edit, and what was undone."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._past: list[tuple[str, T]] = []
-        self._future: list[tuple[str, T]] = []
+        self._past: list[tuple[str, T | Aside]] = []
+        self._future: list[tuple[str, T | Aside]] = []
         self._limit = limit
         self._gesture: tuple[str, float] | None = None
 
@@ -35,7 +56,7 @@ class History(Generic[T]):
             self._gesture = (key, now)
         return same
 
-    def record(self, key: str, before: T, now: float) -> None:
+    def record(self, key: str, before: T | Aside, now: float) -> None:
         """An edit begins: keep what was before it. Drops what could be redone."""
         self._past.append((key, before))
         del self._past[: -self._limit]
@@ -46,21 +67,34 @@ class History(Generic[T]):
         """The next edit is a step of its own, however soon it comes."""
         self._gesture = None
 
-    def undo(self, present: T) -> T | None:
-        """What was before the last edit, or None."""
-        return self._step(self._past, self._future, present)
+    def undo(self, present: Callable[[], T], put: Callable[[T], None]) -> str:
+        """Go back to before the last edit; its key, '' where there is none.
 
-    def redo(self, present: T) -> T | None:
-        """What was before the last undo, or None."""
-        return self._step(self._future, self._past, present)
+        present: the document as it is. put: makes it another.
+        """
+        return self._step(self._past, self._future, present, put)
 
-    def _step(self, source: list[tuple[str, T]], target: list[tuple[str, T]], now: T) -> T | None:
+    def redo(self, present: Callable[[], T], put: Callable[[T], None]) -> str:
+        """Go back to before the last undo; as `undo`."""
+        return self._step(self._future, self._past, present, put)
+
+    def _step(
+        self,
+        source: list[tuple[str, T | Aside]],
+        target: list[tuple[str, T | Aside]],
+        present: Callable[[], T],
+        put: Callable[[T], None],
+    ) -> str:
         if not source:
-            return None
-        key, document = source.pop()
-        target.append((key, now))
+            return ""
+        key, state = source.pop()
         self._gesture = None
-        return document
+        if isinstance(state, Aside):
+            target.append((key, Aside(state.swap(state.state), state.swap)))
+        else:
+            target.append((key, present()))
+            put(state)
+        return key
 
     @property
     def undo_name(self) -> str:

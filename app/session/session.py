@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.control.parameters import Change, Registry, Value
 from app.session import catalogue, mix, plane
 from app.session.document import Document, Prompt, Scene
-from app.session.history import History
+from app.session.history import Aside, History, edit_key
 from app.session.morph import Morph, plan
 from app.session.welcome import first_document
 from models.errors import SegueError
@@ -123,7 +123,7 @@ class Session:
         if change.name not in self._mirror:
             return
         if not self._silent and change.source not in QUIET:
-            self._edit(_edit_key(change.name))
+            self._edit(edit_key(change.name))
         self._mirror[change.name] = self.registry.get(change.name)
 
     def _edit(self, key: str) -> None:
@@ -135,23 +135,32 @@ class Session:
             self._tell("history")
         self._tell("file")
 
+    def note_aside(self, key: str, step: Aside, *, alone: bool = True) -> None:
+        """An edit of what is no part of the session, to be undone in its turn. alone: it is a step
+        of its own; else it belongs to the step of the same key that has just been."""
+        if alone:
+            self._history_breaks()
+        now = self._clock()
+        if not self._history.continues(key, now):
+            self._history.record(key, step, now)
+        self._tell("history")
+
     def undo(self) -> str:
         """Take back the last edit; its name, '' where there is none."""
-        name = self._history.undo_name
-        return self._travel(self._history.undo(self.document()), name)
+        return self._travelled(self._history.undo(self.document, self._go_back))
 
     def redo(self) -> str:
         """Make an undone edit again; its name, '' where there is none."""
-        name = self._history.redo_name
-        return self._travel(self._history.redo(self.document()), name)
+        return self._travelled(self._history.redo(self.document, self._go_back))
 
-    def _travel(self, document: Document | None, name: str) -> str:
-        if document is None:
-            return ""
+    def _go_back(self, document: Document) -> None:
         self.apply(document, "undo")
         self.edits += 1
-        self._tell("history")
         self._tell("file")
+
+    def _travelled(self, name: str) -> str:
+        if name:
+            self._tell("history")
         return name
 
     @property
@@ -387,13 +396,3 @@ class Session:
                 self.registry.restore(name, value, source)
         if changed:
             self._tell("prompts")
-
-
-def _edit_key(name: str) -> str:
-    """Edits with one key within a gesture are one step: the map moves all weights at once, and a
-    prompt (or all of them, spread) both ways."""
-    if name in ("map.x", "map.y"):
-        return "map"
-    if name.startswith("prompt.") and name.endswith((".x", ".y")):
-        return "places"
-    return name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.session import mix, plane
 from app.session.catalogue import build_registry, set_prompt_count
 from app.session.document import Prompt, Scene
-from app.session.history import History
+from app.session.history import Aside, History
 from app.session.incidents import IncidentLog
 from app.session.morph import between, plan
 from app.session.tempo import TapTempo
@@ -104,17 +104,58 @@ def test_tap_tempo(taps: list[float], tempo: float | None) -> None:
 
 def test_history_joins_a_gesture_and_forgets_the_future() -> None:
     history: History[int] = History(limit=3)
+    went: list[int] = []
+
+    def undo(present: int) -> int | None:
+        return went.pop() if history.undo(lambda: present, went.append) else None
+
+    def redo(present: int) -> int | None:
+        return went.pop() if history.redo(lambda: present, went.append) else None
+
     history.record("a", 0, 0.0)
     assert history.continues("a", 0.9) and history.continues("a", 1.8)
     assert not history.continues("a", 2.9) and not history.continues("b", 2.0)
     history.record("b", 1, 3.0)
-    assert history.undo(2) == 1 and history.undo(1) == 0 and history.undo(0) is None
-    assert history.redo(0) == 1 and history.redo_name == "b"
+    assert undo(2) == 1 and undo(1) == 0 and undo(0) is None
+    assert redo(0) == 1 and history.redo_name == "b"
     history.record("c", 1, 4.0)
-    assert history.redo(9) is None
+    assert redo(9) is None
     for value in range(10):
         history.record("d", value, 10.0 + value)
-    assert [history.undo(0) for _ in range(4)] == [9, 8, 7, None]
+    assert [undo(0) for _ in range(4)] == [9, 8, 7, None]
+
+
+def test_what_stands_beside_the_document_takes_its_turn() -> None:
+    history: History[str] = History()
+    document, shelf = ["one"], ["old"]
+
+    def swap(state: str) -> str:
+        before, shelf[0] = shelf[0], state
+        return before
+
+    def put(state: str) -> None:
+        document[0] = state
+
+    def undo() -> tuple[str, str, str]:
+        return history.undo(lambda: document[0], put), document[0], shelf[0]
+
+    def redo() -> tuple[str, str, str]:
+        return history.redo(lambda: document[0], put), document[0], shelf[0]
+
+    history.record("a", "one", 0.0)
+    document[0] = "two"
+    history.record("shelf", Aside("old", swap), 5.0)
+    shelf[0] = "new"
+    history.record("b", "two", 10.0)
+    document[0] = "three"
+    assert undo() == ("b", "two", "new")
+    assert undo() == ("shelf", "two", "old")
+    assert undo() == ("a", "one", "old")
+    assert undo()[0] == ""
+    assert redo() == ("a", "two", "old")
+    assert redo() == ("shelf", "two", "new")
+    assert redo() == ("b", "three", "new")
+    assert redo()[0] == ""
 
 
 def scene(prompts: list[str], **values: object) -> Scene:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.window import colours, theme
+from app.window.shortcuts import shortcut_of
 from app.window.surfaces import look
 from app.window.surfaces.clock_page import ClockPage
 from app.window.surfaces.maps_page import MapsPage
@@ -39,6 +40,7 @@ class ControllersWindow(QWidget):
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
+        self._registry = bridge.hub.registry
         self.setWindowTitle("Controllers")
         self.setObjectName("controllers")
         self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{look.sheet()}")
@@ -95,8 +97,11 @@ class ControllersWindow(QWidget):
         self.said.emit(level, sentence)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        shortcut = shortcut_of(event)
         if event.key() == Qt.Key.Key_Escape:
             self.close()
+        elif shortcut is not None and shortcut.action in ("edit.undo", "edit.redo"):
+            self._registry.trigger(shortcut.action, "keyboard")
         else:
             super().keyPressEvent(event)
 

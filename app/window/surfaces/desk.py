@@ -64,6 +64,7 @@ class SurfaceDesk(QObject):
         self.offer.answered.connect(self._answer)
         bridge.learned.connect(self._learned)
         bridge.offers_changed.connect(self._show_offers)
+        bridge.map_changed.connect(self._map_changed)
         window.player.worker.block_ready.connect(self._block)
         window.learn_wanted.connect(self.key)
         window.controllers_wanted.connect(self.open_controllers)
@@ -181,10 +182,21 @@ class SurfaceDesk(QObject):
 
     def _edited(self, controller: Any, mapping: Mapping) -> None:
         if self.last is not None:
-            self.last = (self.last[0], mapping)
-            self.hub.change_map(self.last[0], controller)
+            port, before = self.last
+            self.last = (port, mapping)
+            self.hub.change_map(port, controller, edits.gesture_of(before, mapping))
             self._show_lesson()
             self.overlay.look()
+
+    def _map_changed(self, port: str) -> None:
+        """Undo may have taken the last lesson back."""
+        if not self.learning:
+            return
+        if self.last is not None and self.last[0] == port:
+            still = edits.same_place(self.hub.surfaces[port].controller, self.last[1])
+            self.last = None if still is None else (port, still)
+            self._show_lesson()
+        self.overlay.look()
 
     def forget(self) -> None:
         """Take the last lesson back; its target waits again."""

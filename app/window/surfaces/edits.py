@@ -152,6 +152,21 @@ def drop_control(controller: ControllerMap, name: str) -> ControllerMap:
     return replace(controller, controls=controls, mappings=kept, _by_id={})
 
 
+def gesture_of(before: Mapping | None, after: Mapping) -> str:
+    """What is pulled where only figures differ; '' for an edit that stands for itself."""
+    if before is None or before == after:
+        return ""
+    same = replace(before, low=after.low, high=after.high, step=after.step) == after
+    return f"{after.control} {after.target} {after.layer}" if same else ""
+
+
+def same_place(controller: ControllerMap, mapping: Mapping) -> Mapping | None:
+    """The mapping of the same control, target and layer, whatever else became of it."""
+    place = (mapping.control, mapping.target, mapping.layer)
+    found = (m for m in controller.mappings if (m.control, m.target, m.layer) == place)
+    return next(found, None)
+
+
 def range_words(mapping: Mapping, registry: Registry) -> str:
     """The part of the way that a mapping covers, in the target's own unit; '' where it has none."""
     if mapping.target not in registry or registry[mapping.target].kind != "continuous":

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.window import colours, theme
+
+UNDO: Final = QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.NativeText)
+"""As this system writes the key that takes an edit back."""
 
 
 def sheet() -> str:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.control.hub import ControlHub
 from app.control.midi import map_file
 from app.session.storage import write_text
+from app.window.surfaces import look
 from models.errors import SegueError
 
 FILTER: Final = "Controller maps (*.json)"
@@ -34,7 +35,9 @@ class MapFiles(QObject):
             self.said.emit("error", str(error))
             return False
         self.hub.change_map(port, controller)
-        self.said.emit("info", f"{port} plays with the map {controller.name}.")
+        self.said.emit(
+            "info", f"{port} plays with the map {controller.name}. {look.UNDO} takes it back."
+        )
         self.changed.emit()
         return True
 

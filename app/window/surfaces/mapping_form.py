@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -22,6 +23,7 @@ from app.control.midi.decode import WORDS, is_pressed, is_relative
 from app.control.midi.mapping import SHIFT, Control, ControllerMap, Mapping
 from app.control.parameters import Registry
 from app.window import colours, theme
+from app.window.shortcuts import shortcut_of
 from app.window.surfaces import edits
 from models.errors import SegueError
 
@@ -115,7 +117,19 @@ class MappingForm(QWidget):
         spin.setKeyboardTracking(False)
         spin.setAlignment(Qt.AlignmentFlag.AlignCenter)
         spin.setFixedWidth(72)
+        spin.lineEdit().installEventFilter(self)
         return spin
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A figure that was changed, not just typed, is taken back by the program's own undo."""
+        if event.type() != QEvent.Type.KeyPress or not isinstance(watched, QLineEdit):
+            return False
+        shortcut = shortcut_of(cast(QKeyEvent, event))
+        wanted = shortcut is not None and shortcut.action in ("edit.undo", "edit.redo")
+        if shortcut is None or not wanted or watched.isUndoAvailable():
+            return False
+        self._registry.trigger(shortcut.action, "keyboard")
+        return True
 
     def _lay_out(self) -> None:
         reach = QWidget(self)

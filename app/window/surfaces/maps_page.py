@@ -91,6 +91,7 @@ class MapsPage(QWidget):
         self.remove.clicked.connect(self.delete)
         self._build()
         bridge.ports_changed.connect(self.refresh)
+        bridge.map_changed.connect(lambda _: self.refresh())
         bridge.learned.connect(lambda lesson, mapping: self._show_learned(lesson.port, mapping))
         self.refresh()
 
@@ -211,8 +212,10 @@ class MapsPage(QWidget):
 
     def _show_mapping(self) -> None:
         controller = self.controller
-        if controller is None or self.mapping not in controller.mappings:
-            self.mapping = None
+        if self.mapping is not None:
+            # Undo may have given it other figures.
+            still = None if controller is None else edits.same_place(controller, self.mapping)
+            self.mapping = still
         self.form.show_mapping(controller, self.mapping)
         picked = self.view.selected
         if self.mapping is not None and controller is not None:
@@ -284,8 +287,9 @@ class MapsPage(QWidget):
         self.refresh()
 
     def _edited(self, controller: ControllerMap, mapping: Mapping) -> None:
+        gesture = edits.gesture_of(self.mapping, mapping)
         self.mapping = mapping
-        self.hub.change_map(self.port, controller)
+        self.hub.change_map(self.port, controller, gesture)
         self.refresh()
 
     def _add_target(self) -> None:
@@ -306,9 +310,14 @@ class MapsPage(QWidget):
             gone, self.mapping = self.mapping, None
             self.hub.change_map(self.port, edits.drop_mapping(controller, gone))
             self.view.select(gone.control)
+            label = controller.control(gone.control).label
+            target = edits.target_words(gone.target, self.registry)
+            self.said.emit("info", f"{label} moves {target} no more. {look.UNDO} takes it back.")
         elif picked is not None:
+            label = controller.control(picked).label
             self.hub.change_map(self.port, edits.drop_control(controller, picked))
             self.view.select(None)
+            self.said.emit("info", f"{label} is forgotten. {look.UNDO} takes it back.")
         self.refresh()
 
     def _fill_menu(self, menu: QMenu) -> None:
@@ -326,7 +335,11 @@ class MapsPage(QWidget):
     def use_ready_made(self, name: str) -> None:
         """Put a ready-made map on the shown port; '' for an empty one."""
         try:
+            before = self.controller
             self.hub.use_ready_made(self.port, name)
+            if before is not None and before.mappings:
+                words = f"the map {name}" if name else "an empty map"
+                self.said.emit("info", f"{self.port} has {words} now. {look.UNDO} takes it back.")
         except SegueError as error:
             self.said.emit("error", str(error))
         self.mapping = None
