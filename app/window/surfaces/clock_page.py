@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -18,10 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.bridge import ControlBridge
-from app.control.settings import ControlSettings
 from app.window import colours, theme
 from app.window.surfaces import look
-from models.errors import SegueError
+from app.window.surfaces.settings_page import SettingsPage
 
 MODES: Final = (
     ("off", "Off", "Tempo and play are set here, or left to the model."),
@@ -31,14 +29,11 @@ MODES: Final = (
 LOOK_MS: Final = 200
 
 
-class ClockPage(QWidget):
+class ClockPage(SettingsPage):
     """What is chosen acts at once; the measured tempo is shown large."""
 
-    said = Signal(str, str)
-
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.bridge, self.hub = bridge, bridge.hub
+        super().__init__(bridge, parent)
         self.modes: dict[str, QRadioButton] = {}
         self._group = QButtonGroup(self)
         column = QVBoxLayout(self)
@@ -142,14 +137,7 @@ class ClockPage(QWidget):
         mode = next(mode for mode, button in self.modes.items() if button.isChecked())
         if mode != self.hub.settings.clock:
             # A port to follow is no port to send to.
-            self._apply(replace(self.hub.settings, clock=mode, clock_port=""))  # type: ignore[arg-type]
+            self.change(clock=mode, clock_port="")
 
     def _set_port(self) -> None:
-        self._apply(replace(self.hub.settings, clock_port=self.port.currentData()))
-
-    def _apply(self, settings: ControlSettings) -> None:
-        try:
-            self.bridge.apply(settings)
-        except SegueError as error:
-            self.said.emit("error", str(error))
-        self.refresh()
+        self.change(clock_port=self.port.currentData())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtNetwork import QAbstractSocket, QNetworkInterface
 from PySide6.QtWidgets import (
@@ -33,6 +32,7 @@ from app.control.parameters import Parameter, Registry
 from app.session.storage import write_text
 from app.window import colours
 from app.window.surfaces import look
+from app.window.surfaces.settings_page import SettingsPage
 from models.errors import SegueError
 
 LOOK_MS: Final = 500
@@ -80,14 +80,11 @@ def places() -> list[tuple[str, str]]:
     return found
 
 
-class OscPage(QWidget):
+class OscPage(SettingsPage):
     """Nothing changes before Apply: a half-typed address must not open a door."""
 
-    said = Signal(str, str)
-
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.bridge, self.hub = bridge, bridge.hub
+        super().__init__(bridge, parent)
         settings = self.hub.settings
         self.on = QCheckBox("Listen for OSC", self)
         self.on.setChecked(settings.osc)
@@ -202,6 +199,10 @@ class OscPage(QWidget):
         )  # fmt: skip
         self.warning.setVisible(bool(self.warning.text()))
 
+    def refresh(self) -> None:
+        """Settings are others now; what is typed and not applied stays."""
+        self.look()
+
     def look(self) -> None:
         """Whether it listens, and what came in."""
         server = self.bridge.osc
@@ -218,19 +219,9 @@ class OscPage(QWidget):
     # -- hand --------------------------------------------------------------------------------------
     def apply(self) -> bool:
         """Listen as is chosen; what cannot be is said in a sentence."""
-        try:
-            settings = replace(
-                self.hub.settings,
-                osc=self.on.isChecked(),
-                osc_host=self.host_chosen(),
-                osc_port=self.port.value(),
-            )
-            self.bridge.apply(settings)
-        except SegueError as error:
-            self.said.emit("error", str(error))
-            return False
-        self.look()
-        return True
+        return self.change(
+            osc=self.on.isChecked(), osc_host=self.host_chosen(), osc_port=self.port.value()
+        )
 
     def export(self, path: Path) -> bool:
         """The listing as a file."""

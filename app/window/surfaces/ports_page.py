@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,20 +17,16 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.control.midi.rtmidi_ports import LABELS, available
-from app.control.settings import ControlSettings
 from app.window import colours, theme
 from app.window.surfaces import look
-from models.errors import SegueError
+from app.window.surfaces.settings_page import SettingsPage
 
 
-class PortsPage(QWidget):
+class PortsPage(SettingsPage):
     """A row for each port; a tick that is set acts at once."""
 
-    said = Signal(str, str)
-
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.bridge, self.hub = bridge, bridge.hub
+        super().__init__(bridge, parent)
         self.boxes: dict[tuple[str, str], QCheckBox] = {}
         self._drawn: object = None
         self.api = QComboBox(self)
@@ -135,19 +129,12 @@ class PortsPage(QWidget):
     def _listen(self, key: str, on: bool) -> None:
         ignored = set(self.hub.settings.ignored)
         (ignored.discard if on else ignored.add)(key)
-        self._apply(replace(self.hub.settings, ignored=tuple(sorted(ignored))))
+        self.change(ignored=tuple(sorted(ignored)))
 
     def _tell(self, key: str, on: bool) -> None:
         silent = set(self.hub.settings.silent)
         (silent.discard if on else silent.add)(key)
-        self._apply(replace(self.hub.settings, silent=tuple(sorted(silent))))
+        self.change(silent=tuple(sorted(silent)))
 
     def _set_api(self) -> None:
-        self._apply(replace(self.hub.settings, api=self.api.currentData()))
-
-    def _apply(self, settings: ControlSettings) -> None:
-        try:
-            self.bridge.apply(settings)
-        except SegueError as error:
-            self.said.emit("error", str(error))
-        self.refresh()
+        self.change(api=self.api.currentData())
