@@ -42,10 +42,16 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
         },
         "event_loop": {
             "worst_gap_ms": round(heartbeat.worst, 1),
-            "over_50_ms": sum(1 for _, gap in heartbeat.gaps if gap > 50.0),
+            "over_50_ms": sum(1 for gap in heartbeat.gaps if gap[1] > 50.0),
             "over_20_ms": len(heartbeat.gaps),
             "largest": sorted(heartbeat.gaps, key=lambda g: -g[1])[:8],
+            "own_ms": {
+                "worst": round(max(heartbeat.own, default=0.0), 1),
+                "p999": round(float(np.quantile(heartbeat.own or [0.0], 0.999)), 1),
+                "over_15_ms": sum(1 for own in heartbeat.own if own > 15.0),
+            },
         },
+        "garbage": heartbeat.collections.summary(),
         "spectrogram": {
             "frames_per_second": round(pictures.painted / passed, 1),
             "core_share": round(pictures.seconds / passed, 3),

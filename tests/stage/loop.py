@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -16,18 +17,26 @@ BEAT_MS: Final = 5
 class Heartbeat(QObject):
     """A timer that beats every 5 ms: what lies between two beats is a gap in the event loop.
 
-    `gaps` in milliseconds beyond the beat. With `watch`, the stacks of all threads are written to
-    standard error when a beat is so many seconds late, to say what they were at.
+    `gaps` in milliseconds beyond the beat. What the GUI lane itself worked between two beats does
+    not depend on who else wants the processor: `own` says how many milliseconds, and of a gap also
+    how many it stood in the queue for a processor; the rest it waited for Python's lock or slept.
+    With `watch`, the stacks of all threads are written to
+    standard error when a beat is so many seconds late, to say what they were at, with a line behind
+    them that tells what the gap was made of.
     """
 
     def __init__(self, watch: float | None = None) -> None:
         super().__init__()
-        self.gaps: list[tuple[float, float]] = []  # (when, milliseconds) of those over 20 ms
+        self.gaps: list[tuple[float, float, float, float]] = []
+        # (when, milliseconds, own, queued) of those over 20 ms
+        self.own: list[float] = []
         self.worst = 0.0
         self.beats = 0
         self._last = 0.0
+        self._own, self._queued = 0.0, 0.0
         self._began = time.monotonic()
         self._watch = watch
+        self.collections = Collections()
         self._file = sys.stderr
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -45,6 +54,9 @@ class Heartbeat(QObject):
     def reset(self) -> None:
         """Forget what was so far."""
         self.gaps.clear()
+        self.own.clear()
+        self.collections.reset()
+        self._own, self._queued = time.thread_time(), queued_seconds()
         self.worst, self.beats, self._last = 0.0, 0, time.monotonic()
         self._began = self._last
 
@@ -54,11 +66,57 @@ class Heartbeat(QObject):
         self._last = now
         self.beats += 1
         self.worst = max(self.worst, gap)
+        own, queued = time.thread_time(), queued_seconds()
+        worked = 1e3 * (own - self._own)
+        self.own.append(worked)
         if gap > 20.0:
-            self.gaps.append((round(now - self._began, 2), round(gap, 1)))
+            stood = 1e3 * (queued - self._queued)
+            when = now - self._began
+            self.gaps.append((round(when, 2), round(gap, 1), round(worked, 1), round(stood, 1)))
+            if self._watch is not None and gap > 1e3 * self._watch:
+                words = f"late by {gap:.0f} ms: {worked:.0f} own, {stood:.0f} in the queue"
+                print(words, file=self._file, flush=True)
+        self._own, self._queued = own, queued
         if self._watch is not None:
             # A thread that looks at the main thread's frames would keep painters alive in them.
             faulthandler.dump_traceback_later(self._watch, file=self._file)
+
+
+class Collections:
+    """Times the garbage collector, which stops every thread of Python while it looks about."""
+
+    def __init__(self) -> None:
+        self.pauses: list[tuple[int, float, int]] = []  # (generation, milliseconds, collected)
+        self._began = 0.0
+        gc.callbacks.append(self._heard)
+
+    def _heard(self, phase: str, about: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.thread_time()
+        else:
+            pause = 1e3 * (time.thread_time() - self._began)
+            self.pauses.append((about["generation"], round(pause, 2), about["collected"]))
+
+    def reset(self) -> None:
+        self.pauses.clear()
+
+    def summary(self) -> dict[str, Any]:
+        """By generation: how many, the worst in milliseconds, how many objects were garbage."""
+        found = {}
+        for generation in range(3):
+            pauses = [p for p in self.pauses if p[0] == generation]
+            worst = max((p[1] for p in pauses), default=0.0)
+            found[f"generation_{generation}"] = [len(pauses), worst, sum(p[2] for p in pauses)]
+        return found
+
+
+def queued_seconds() -> float:
+    """How long this thread has stood in the queue for a processor; nan where nobody counts."""
+    try:
+        with open("/proc/thread-self/schedstat") as file:
+            return int(file.read().split()[1]) * 1e-9
+    except (OSError, ValueError, IndexError):
+        return float("nan")
 
 
 class Pictures:

@@ -246,7 +246,7 @@ def main(arguments: list[str]) -> int:
     keywords["capture_seconds"] = options.capture
     application = QApplication(["segue"])
     pictures = Pictures(Spectrogram)
-    heartbeat = Heartbeat(0.05 if options.trace else None)
+    heartbeat = Heartbeat(0.025 if options.trace else None)
     held: list[Performer] = []
 
     def wait_for_window() -> None:
