@@ -1,7 +1,7 @@
 """The embedded engine: arranger, renderer, codec and style model as one engine. Inference lane.
 
 A block of 240 ms: the arranger writes six frames of score under the controls; the renderer turns
-score, style and clean context into six latent frames in one or two denoising steps; the codec's
+score, style and clean context into six latent frames in four denoising steps; the codec's
 decoder and its phase-reconstructing vocoder make the wave. Everything a stream remembers is in one
 immutable value, so a snapshot is a reference.
 """
@@ -49,7 +49,7 @@ from models.weights import identity
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 REMEMBERING: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
 """The weights that give what a stream remembers its meaning."""
-LEVELS: Final = (0.0, 0.25, 0.5, 0.75)
+LEVELS: Final = (0.0, 0.3, 0.6, 0.85)
 """Noise levels of the denoising steps."""
 OTHER_STYLE: Final = 0.7
 """Distance of two blocks' styles from which the sound's context is dropped; the score goes on.

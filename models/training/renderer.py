@@ -2,6 +2,8 @@
 
     python -m models.training.renderer --data PREPARED --out FOLDER --minutes 60
 
+With ``--start WEIGHTS`` a new folder begins with exported weights, such as the shipped ones.
+
 Rectified flow (Liu et al. 2023; Lipman et al. 2023) on latents, block-causal with clean context,
 after "Live Music Diffusion Models" section 3. What is dropped at random: the style (for guidance),
 parts of the score (so that the renderer can play from sketches), density and brightness (auto).
@@ -22,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from models.lmdm.features import UNKNOWN_INSTRUMENT, UNKNOWN_KIT, ScoreBatch
+from models.lmdm.loading import load_renderer
 from models.lmdm.renderer import (
     FRAMES_PER_BLOCK,
     FRAMES_PER_TOKEN,
@@ -144,6 +147,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's choice")
     parser.add_argument("--export", type=Path, default=None)
+    parser.add_argument("--start", type=Path, default=None, help="weights to begin with")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -152,7 +156,10 @@ def main() -> None:
         parser.error(f"no prepared clips: run models.training.latents --out {arguments.data}")
     dim = clips.clips[0]["latents"].shape[1]
     config = RendererConfig(latent_dim=dim)
-    renderer = Renderer(config).to(arguments.device)
+    renderer = Renderer(config)
+    if arguments.start:
+        renderer.load_state_dict(load_renderer(arguments.start, "cpu").state_dict())
+    renderer.to(arguments.device).requires_grad_(True).train()
     trainer = Trainer(renderer, arguments.out, arguments.rate, arguments.steps)
     objective = FlowLoss(renderer)
     rng = np.random.default_rng(trainer.step + 1)
