@@ -1,8 +1,8 @@
 """Undo and redo of whole documents. GUI lane; pure, table-tested.
 
 Documents are immutable and share their parts, so a step costs little. Edits of the same thing in
-quick succession (a knob being turned) are one step. What is no part of the document and yet to be
-undone in its turn, such as the map of a controller, is an `Aside` among the steps.
+quick succession (a knob being turned, or several by both hands) are one step. What is no part of
+the document and yet to be undone in its turn, such as a controller's map, is an `Aside` among them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ T = TypeVar("T")
 LIMIT: Final = 500
 GESTURE: Final = 1.0
 """Seconds of rest after which the same knob begins a new step."""
+TOGETHER: Final = 0.25
+"""Seconds within which a knob moves again that is turned while another one is."""
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,51 @@ class History(Generic[T]):
         self._past: list[tuple[str, T | Aside]] = []
         self._future: list[tuple[str, T | Aside]] = []
         self._limit = limit
-        self._gesture: tuple[str, float] | None = None
+        self._moving: dict[str, tuple[float, tuple[str, T | Aside]]] = {}
+        """What is being turned: when it was last moved, and the step that it belongs to."""
 
     def continues(self, key: str, now: float) -> bool:
-        """Whether an edit of `key` now belongs to the step already kept; prolongs the gesture."""
-        same = (
-            self._gesture is not None
-            and self._gesture[0] == key
-            and now - self._gesture[1] <= GESTURE
-        )
-        if same:
-            self._gesture = (key, now)
-        return same
+        """Whether an edit of `key` now belongs to a step already kept; prolongs the gesture.
+
+        Where it is not the last step, both hands are moving: their steps become one.
+        """
+        if key not in self._moving or not self._past:
+            return False
+        when, step = self._moving[key]
+        newest = self._past[-1] is step
+        if now - when > (GESTURE if newest else TOGETHER) or not (newest or self._join(step)):
+            return False
+        self._moving[key] = (now, step)
+        return True
+
+    def _join(self, step: tuple[str, T | Aside]) -> bool:
+        """Let all steps after this one be part of it, where they are being made still."""
+        at = next((n for n, each in enumerate(self._past) if each is step), None)
+        if at is None:
+            return False
+        later = self._past[at + 1 :]
+        live = [own for _, own in self._moving.values()]
+        for each in later:
+            if isinstance(each[1], Aside) or not any(own is each for own in live):
+                return False
+        del self._past[at + 1 :]
+        for key, (when, own) in self._moving.items():
+            if any(own is each for each in later):
+                self._moving[key] = (when, step)
+        return True
 
     def record(self, key: str, before: T | Aside, now: float) -> None:
         """An edit begins: keep what was before it. Drops what could be redone."""
-        self._past.append((key, before))
+        step = (key, before)
+        self._past.append(step)
         del self._past[: -self._limit]
         self._future.clear()
-        self._gesture = (key, now)
+        self._moving = {k: v for k, v in self._moving.items() if now - v[0] <= TOGETHER}
+        self._moving[key] = (now, step)
 
     def interrupt(self) -> None:
         """The next edit is a step of its own, however soon it comes."""
-        self._gesture = None
+        self._moving.clear()
 
     def undo(self, present: Callable[[], T], put: Callable[[T], None]) -> str:
         """Go back to before the last edit; its key, '' where there is none.
@@ -88,7 +112,7 @@ class History(Generic[T]):
         if not source:
             return ""
         key, state = source.pop()
-        self._gesture = None
+        self._moving.clear()
         if isinstance(state, Aside):
             target.append((key, Aside(state.swap(state.state), state.swap)))
         else:
@@ -108,4 +132,4 @@ class History(Generic[T]):
     def clear(self) -> None:
         self._past.clear()
         self._future.clear()
-        self._gesture = None
+        self._moving.clear()

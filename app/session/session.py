@@ -128,12 +128,13 @@ class Session:
 
     def _edit(self, key: str) -> None:
         """An edit begins; the state is still as it was before."""
-        now = self._clock()
+        now, saved = self._clock(), not self.unsaved
         self.edits += 1
         if not self._history.continues(key, now):
             self._history.record(key, self.document(), now)
             self._tell("history")
-        self._tell("file")
+        if saved:
+            self._tell("file")
 
     def note_aside(self, key: str, step: Aside, *, alone: bool = True) -> None:
         """An edit of what is no part of the session, to be undone in its turn. alone: it is a step

@@ -105,10 +105,22 @@ class Spectra:
         self._audio[at : at + head] = mono[:head]
         self._audio[: len(mono) - head] = mono[head:]
 
+    def _span(self, begin: int, length: int, stop: int) -> NDArray[np.float32]:
+        """Audio (length,) from frame `begin`; silence where none is known."""
+        span = np.zeros(length, np.float32)
+        ring = len(self._audio)
+        left = max(begin, self.floor * HOP, stop - ring)
+        right = min(begin + length, stop)
+        if right > left:
+            at, into = left % ring, span[left - begin : right - begin]
+            head = min(len(into), ring - at)
+            into[:head] = self._audio[at : at + head]
+            into[head:] = self._audio[: len(into) - head]
+        return span
+
     def _columns(self, first: int, last: int, stop: int) -> None:
-        frames = np.arange(first, last)[:, None] * HOP - WINDOW // 2 + np.arange(WINDOW)[None, :]
-        known = (frames < stop) & (frames >= max(self.floor * HOP, stop - len(self._audio)))
-        pieces = np.where(known, self._audio[frames % len(self._audio)], np.float32(0.0))
+        span = self._span(first * HOP - WINDOW // 2, (last - first - 1) * HOP + WINDOW, stop)
+        pieces = np.lib.stride_tricks.sliding_window_view(span, WINDOW)[::HOP]
         spectrum = np.fft.rfft(pieces * self._taper, axis=1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) * self._scale
         weighted = power[:, self._bins] * self._weights

@@ -125,6 +125,34 @@ def test_history_joins_a_gesture_and_forgets_the_future() -> None:
     assert [undo(0) for _ in range(4)] == [9, 8, 7, None]
 
 
+def test_two_hands_at_once_are_one_step() -> None:
+    history: History[int] = History()
+    went: list[int] = []
+
+    def edit(key: str, before: int, now: float) -> None:
+        if not history.continues(key, now):
+            history.record(key, before, now)
+
+    def undo() -> int | None:
+        return went.pop() if history.undo(lambda: 99, went.append) else None
+
+    for n in range(40):  # four faders by turns, 10 ms from one to the next
+        edit("abcd"[n % 4], n, n * 0.01)
+    edit("e", 40, 5.0)  # after a rest
+    edit("f", 41, 5.5)
+    edit("e", 42, 6.0)  # one after the other, not at once: steps of their own
+    assert [undo() for _ in range(5)] == [42, 41, 40, 0, None]
+
+
+def test_a_step_beside_the_document_is_not_swallowed() -> None:
+    history: History[int] = History()
+    history.record("a", 0, 0.0)
+    history.record("map", Aside("old", lambda state: "new"), 0.1)
+    assert not history.continues("a", 0.2)
+    history.record("a", 1, 0.2)
+    assert [history.undo(lambda: 9, lambda _: None) for _ in range(4)] == ["a", "map", "a", ""]
+
+
 def test_what_stands_beside_the_document_takes_its_turn() -> None:
     history: History[str] = History()
     document, shelf = ["one"], ["old"]
