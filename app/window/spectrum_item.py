@@ -69,6 +69,7 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
         self._ground = np.uint32(QColor(colours.BACKGROUND).rgba())
         self._ink = np.uint32(QColor("#7d8795").rgba())
         self._shown = (0, 0)  # columns (of this level) that the ring holds
+        self._flags: dict[tuple[str, float], tuple[str, int]] = {}
 
     def boundingRect(self) -> QRectF:
         return QRectF(-self.past, WAVE[0] - 0.02, self.past + self.future, 1.0 - WAVE[0] + 0.02)
@@ -200,36 +201,48 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
             return
         low = self.origin - self.past * RATE
         high = self.origin + self.future * RATE
+        # A quarter of a frame's time went into asking `_x` for each, and the box for its sides.
+        left, bottom, scale = box.left(), box.bottom(), box.width() / (high - low)
         for places, height, alpha in ((self.beats, 5.0, 0.45), (self.bars, 11.0, 0.9)):
             painter.setPen(QPen(theme.colour(colours.TEXT, alpha), 1.0))
             a, b = bisect.bisect_left(places, low), bisect.bisect_right(places, high)
-            lines = []
-            for position in places[a:b]:
-                x = self._x(position, box)
-                lines.append(QLineF(x, box.bottom() - height, x, box.bottom()))
+            lines = [
+                QLineF(x, bottom - height, x, bottom)
+                for x in [left + (position - low) * scale for position in places[a:b]]
+            ]
             if lines:
                 painter.drawLines(lines)
 
     def _paint_marks(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         painter.setFont(theme.font(11 * self.scale))
         taken = -1e9
-        for mark in self.marks:
+        low, high = self.origin - self.past * RATE, self.origin + self.future * RATE
+        for mark in [mark for mark in self.marks if low <= mark.position <= high]:
             x = self._x(mark.position, box)
-            if not box.left() <= x <= box.right():
-                continue
             strong = mark.kind != "controls"
             hexa = colours.DANGER if mark.kind in ("panic", "incident") else colours.TEXT
             painter.setPen(QPen(theme.colour(hexa, 0.55 if strong else 0.28), 1.0))
             painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
             if not mark.text or x < taken:
                 continue
-            words = painter.fontMetrics().elidedText(mark.text, Qt.TextElideMode.ElideRight, 150)
-            width = painter.fontMetrics().horizontalAdvance(words) + 10
+            words, width = self._fitted(mark.text, painter)
             flag = QRectF(x, box.top(), width, 17 * self.scale)
             painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.72))
             painter.setPen(theme.colour(hexa, 0.92 if strong else 0.7))
             painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, words)
             taken = x + width + 4
+
+    def _fitted(self, text: str, painter: QPainter) -> tuple[str, int]:
+        """A mark's words as there is room for them, and how wide they are."""
+        key = (text, self.scale)
+        found = self._flags.get(key)
+        if found is None:
+            if len(self._flags) > 200:
+                self._flags.clear()
+            metrics = painter.fontMetrics()
+            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, 150)
+            self._flags[key] = found = words, metrics.horizontalAdvance(words) + 10
+        return found
 
     def _paint_selection(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         if self.selection is None:

@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--buffer", type=int, default=256)
     parser.add_argument("--capture", type=float, default=1800.0, help="seconds always kept")
     parser.add_argument("--trace", action="store_true", help="say what the GUI was late at")
+    parser.add_argument("--profile", help="a file for cProfile's figures of the GUI lane")
     parser.add_argument("--keep", help="a folder where the sound stays")
     options = parser.parse_args(arguments)
     lacking = jack.missing() or display.missing()
@@ -85,6 +86,7 @@ def run(
     command += ["--engine", options.engine, "--seconds", str(seconds)]
     command += ["--every", str(options.every), "--capture", str(options.capture)]
     command += ["--trace"] if options.trace else []
+    command += ["--profile", str(Path(options.profile).absolute())] if options.profile else []
     report: dict[str, Any] = {"failed": "the instrument ended without a report"}
     captured, capture = folder / "captured.wav", None
     for name in ("captured.wav", "heard.wav", "heard.jsonl"):

@@ -19,7 +19,8 @@ class Heartbeat(QObject):
 
     `gaps` in milliseconds beyond the beat. What the GUI lane itself worked between two beats does
     not depend on who else wants the processor: `own` says how many milliseconds, and of a gap also
-    how many it stood in the queue for a processor; the rest it waited for Python's lock or slept.
+    how many it stood in the queue for a processor, and the inference lane (`inference`, its number)
+    in the same time, perhaps with Python's lock; the rest it waited for that lock or slept.
     With `watch`, the stacks of all threads are written to
     standard error when a beat is so many seconds late, to say what they were at, with a line behind
     them that tells what the gap was made of.
@@ -27,13 +28,14 @@ class Heartbeat(QObject):
 
     def __init__(self, watch: float | None = None) -> None:
         super().__init__()
-        self.gaps: list[tuple[float, float, float, float]] = []
-        # (when, milliseconds, own, queued) of those over 20 ms
+        self.gaps: list[tuple[float, float, float, float, float]] = []
+        # (when, milliseconds, own, queued, inference queued) of those over 20 ms
+        self.inference = 0
         self.own: list[float] = []
         self.worst = 0.0
         self.beats = 0
         self._last = 0.0
-        self._own, self._queued = 0.0, 0.0
+        self._own, self._queued, self._other = 0.0, 0.0, 0.0
         self._began = time.monotonic()
         self._watch = watch
         self.collections = Collections()
@@ -57,6 +59,7 @@ class Heartbeat(QObject):
         self.own.clear()
         self.collections.reset()
         self._own, self._queued = time.thread_time(), queued_seconds()
+        self._other = queued_seconds(self.inference)
         self.worst, self.beats, self._last = 0.0, 0, time.monotonic()
         self._began = self._last
 
@@ -66,18 +69,18 @@ class Heartbeat(QObject):
         self._last = now
         self.beats += 1
         self.worst = max(self.worst, gap)
-        own, queued = time.thread_time(), queued_seconds()
+        own, queued, other = time.thread_time(), queued_seconds(), queued_seconds(self.inference)
         worked = 1e3 * (own - self._own)
         self.own.append(worked)
         if gap > 20.0:
-            stood = 1e3 * (queued - self._queued)
-            when = now - self._began
-            self.gaps.append((round(when, 2), round(gap, 1), round(worked, 1), round(stood, 1)))
+            stood, others = 1e3 * (queued - self._queued), 1e3 * (other - self._other)
+            what = (now - self._began, gap, worked, stood, others)
+            self.gaps.append(tuple(round(figure, 2) for figure in what))  # type: ignore[arg-type]
             if self._watch is not None and gap > 1e3 * self._watch:
                 words = f"late by {gap:.0f} ms: {worked:.0f} own, {stood:.0f} in the queue"
                 print(words, file=self._file, flush=True)
-        self._own, self._queued = own, queued
-        if self._watch is not None:
+        self._own, self._queued, self._other = own, queued, other
+        if self._watch is not None and self.inference:
             # A thread that looks at the main thread's frames would keep painters alive in them.
             faulthandler.dump_traceback_later(self._watch, file=self._file)
 
@@ -110,10 +113,12 @@ class Collections:
         return found
 
 
-def queued_seconds() -> float:
-    """How long this thread has stood in the queue for a processor; nan where nobody counts."""
+def queued_seconds(thread: int = 0) -> float:
+    """How long this thread, or one of this process by its number, has stood in the queue for a
+    processor; nan where nobody counts."""
+    place = f"/proc/self/task/{thread}/schedstat" if thread else "/proc/thread-self/schedstat"
     try:
-        with open("/proc/thread-self/schedstat") as file:
+        with open(place) as file:
             return int(file.read().split()[1]) * 1e-9
     except (OSError, ValueError, IndexError):
         return float("nan")

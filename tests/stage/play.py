@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import cProfile
 import json
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -40,8 +42,6 @@ def resident_mb() -> float:
 
 def thread_seconds() -> dict[str, float]:
     """Processor seconds of each thread of this process, by its name and number."""
-    import threading
-
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     found = {}
     for task in Path("/proc/self/task").iterdir():
@@ -78,10 +78,12 @@ class Performer:
         self.began = 0.0
         self.sounded = False
         self.follower: Any = None
+        self.profile = cProfile.Profile(time.thread_time)  # of this thread, and its own work only
         self.incidents: list[str] = []
         self.output, self.worker = window.player.output, window.player.worker
         direct = Qt.ConnectionType.DirectConnection
         self.worker.plan_rewritten.connect(self.delays.rewritten, direct)
+        self.worker.block_ready.connect(self._in_inference, direct)
         self.worker.incident.connect(lambda i: self.incidents.append(i.sentence))
         self.worker.engine_failed.connect(self.end)
         window.reported.connect(lambda level, sentence: self.incidents.append(sentence))
@@ -92,6 +94,9 @@ class Performer:
         self.age = process_age()
         window.registry.set("mixer.master", 0.0)  # what comes out is then what is recorded
         window.registry.set("transport.play", True)
+
+    def _in_inference(self, report: Any) -> None:
+        self.heartbeat.inference = threading.get_native_id()
 
     def _look(self) -> None:
         try:
@@ -168,6 +173,8 @@ class Performer:
         self.thread_time = time.thread_time()
         self.process_time = time.process_time()
         self.threads = thread_seconds()
+        if self.options.profile:
+            self.profile.enable()
 
     def turn(self) -> None:
         name, values = TURNS[self.turns % len(TURNS)]
@@ -180,6 +187,9 @@ class Performer:
         from tests.stage.figures import summary
 
         self.timer.stop()
+        if self.options.profile:
+            self.profile.disable()
+            self.profile.dump_stats(self.options.profile)
         passed = time.monotonic() - self.began
         main = (time.thread_time() - self.thread_time) / passed
         whole = (time.process_time() - self.process_time) / passed
@@ -232,6 +242,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", required=True)
     parser.add_argument("--capture", type=float, default=1800.0)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--profile")
     options = parser.parse_args(arguments)
 
     from PySide6.QtCore import QTimer
@@ -246,7 +257,7 @@ def main(arguments: list[str]) -> int:
     keywords["capture_seconds"] = options.capture
     application = QApplication(["segue"])
     pictures = Pictures(Spectrogram)
-    heartbeat = Heartbeat(0.025 if options.trace else None)
+    heartbeat = Heartbeat(0.05 if options.trace else None)
     held: list[Performer] = []
 
     def wait_for_window() -> None:
