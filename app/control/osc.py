@@ -20,6 +20,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -40,8 +41,13 @@ from app.control.parameters import Change, Registry, Value
 from models.errors import SegueError
 
 HANDFUL: Final = 64
+FASTEST: Final = 10_000
+"""Packets that are taken in a second, counted by handfuls, so that the thread leaves time to
+others."""
 REST: Final = 0.001
-"""Seconds of rest after a handful of packets."""
+"""Seconds of rest after an error of the socket."""
+BUDGET: Final = 0.006
+"""Seconds of the GUI lane that one `drain` takes, about: the window must be drawn in between."""
 SUBSCRIBERS: Final = 16
 LEASE: Final = 600.0
 """Seconds after which a subscriber who has not been heard of is forgotten."""
@@ -81,7 +87,15 @@ class OscServer:
         self.registry, self.host, self.port = registry, host, port
         self.inbox = OscInbox(wake)
         self.counts = self.inbox.counts
-        self._incident, self._now = incident, clock
+        self._wake, self._incident, self._now = wake, incident, clock
+        self._waiting: deque[Packet] = deque()
+        self._words: dict[str, Callable[[list[Argument], Peer], None]] = {
+            "get": self._get,
+            "list": self._list,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe_peer,
+            "ping": self._ping,
+        }
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._leaving = False
@@ -109,12 +123,14 @@ class OscServer:
             ) from error
         self.port = listener.getsockname()[1]
         listener.settimeout(0.2)
-        self.inbox.states = frozenset(
-            address_for(parameter.name, unit=unit).encode()
+        addresses = [
+            (address_for(parameter.name, unit=unit).encode(), parameter.kind == "trigger")
             for parameter in self.registry
-            if parameter.kind != "trigger"
             for unit in (False, True)
-        )
+        ]
+        self.inbox.states = frozenset(each for each, trigger in addresses if not trigger)
+        self.inbox.triggers = frozenset(each for each, trigger in addresses if trigger)
+        self.inbox.questions = frozenset(f"{ROOT}{word}".encode() for word in self._words)
         self._socket, self._leaving = listener, False
         self._unsubscribe = self.registry.subscribe(self._on_change)
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
@@ -137,12 +153,11 @@ class OscServer:
     def _run(self) -> None:
         listener = self._socket
         assert listener is not None
-        handful = 0
+        handful, began = 0, time.monotonic()
         while not self._leaving:
             try:
                 data, peer = listener.recvfrom(65536)
             except TimeoutError:
-                handful = 0
                 continue
             except OSError:
                 # A subscriber that has gone answers with an error on some systems.
@@ -150,20 +165,30 @@ class OscServer:
                     return
                 time.sleep(REST)
                 continue
-            self.inbox.sort(data, (peer[0], peer[1]), time.monotonic())
+            now = time.monotonic()
+            self.inbox.sort(data, (peer[0], peer[1]), now)
             handful += 1
             if handful >= HANDFUL:
-                handful = 0
-                time.sleep(REST)
+                # Only a flood is made to wait: what comes too fast is dropped by the system.
+                time.sleep(max(began + HANDFUL / FASTEST - now, 0.0))
+                handful, began = 0, time.monotonic()
 
     # -- the GUI lane --------------------------------------------------------------------------
     def drain(self) -> int:
-        """Obey what has arrived; how many messages that were."""
-        waiting = self.inbox.take()
+        """Obey what has arrived, as much as may be at once; how many messages that were.
+
+        What is left is obeyed at the next call, which is asked for by `wake`.
+        """
+        if not self._waiting:  # else the inbox is what bounds a flood
+            self._waiting.extend(self.inbox.take())
+        count, end = 0, time.monotonic() + BUDGET
         with self.registry.batch():
-            for packet in waiting:
-                self._obey(packet)
-        return len(waiting)
+            while self._waiting and (count % 16 or time.monotonic() < end):
+                self._obey(self._waiting.popleft())
+                count += 1
+        if self._waiting or not self.inbox.empty:
+            self._wake()  # the inbox wakes nobody while something is in it
+        return count
 
     def _obey(self, packet: Packet) -> None:
         peer = packet.peer
@@ -174,15 +199,8 @@ class OscServer:
             packet.fate = "malformed"
             return
         self._renew(peer)
-        words = {
-            "get": self._get,
-            "list": self._list,
-            "subscribe": self._subscribe,
-            "unsubscribe": self._unsubscribe_peer,
-            "ping": self._ping,
-        }
         try:
-            order = words.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
+            order = self._words.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
             if order is not None:
                 order(arguments, peer)
             else:

@@ -1,6 +1,7 @@
 """What came in over OSC: sorted by the receiving thread, taken by the GUI lane, kept for a look.
 
-Of a flood the latest value of each address is kept; what cannot be kept is counted and dropped.
+Of a flood the latest value of each address is kept, of equal questions one, and one packet to an
+address that does not exist; triggers all count, up to `ORDERS`. The rest is counted and dropped.
 What is not overtaken leaves a `Packet` in a ring of the last `HEARD`, with what became of it. It is
 put into words only where somebody looks, so a flood costs no more than without anybody. Pure.
 """
@@ -24,13 +25,14 @@ from app.control.osc_messages import (
 )
 
 ORDERS: Final = 512
-"""Packets that wait and cannot be coalesced: triggers, questions, bundles."""
+"""Packets that wait beside the latest values of parameters: triggers, questions, mistakes."""
 HEARD: Final = 1000
 SHOWN_BYTES: Final = 256
 """Of what was too large or is no OSC this much is kept to be shown."""
 
 Peer = tuple[str, int]
 Fate = Literal["waiting", "obeyed", "flooded", "malformed", "oversized", "unknown", "refused"]
+PATTERN: Final = frozenset(b"*?[")
 DROPPED: Final = frozenset({"flooded", "malformed", "oversized", "unknown", "refused"})
 _WHY: Final[dict[Fate, str]] = {
     "waiting": "waits",
@@ -113,9 +115,13 @@ class OscInbox:
         self.heard: deque[Packet] = deque(maxlen=HEARD)
         self.states: frozenset[bytes] = frozenset()
         """Addresses of which only the latest value counts."""
+        self.triggers: frozenset[bytes] = frozenset()
+        """Addresses of which every packet counts."""
+        self.questions: frozenset[bytes] = frozenset()
+        """Addresses that are asked: the same question twice has one answer."""
         self._wake = wake
         self._lock = threading.Lock()
-        self._waiting: dict[bytes | int, Packet] = {}
+        self._waiting: dict[object, Packet] = {}
         self._orders = 0
         self._order_number = 0
 
@@ -134,32 +140,46 @@ class OscInbox:
             self._hear(Packet(when, peer, data[:SHOWN_BYTES], "malformed"))
 
     def _queue(self, address: bytes, message: bytes, peer: Peer, when: float) -> None:
+        key, value = self._place(address, message, peer)
         with self._lock:
             was_empty = not self._waiting
-            if address in self.states and has_arguments(message):
-                # Put at the end again, so that what comes last also acts last.
-                packet = self._waiting.pop(address, None)
-                if packet is None:
-                    packet = self._hear(Packet(when, peer, message))
-                else:
-                    packet.when, packet.peer, packet.data = when, peer, message
-                    packet.overtook += 1
-                    self.counts.coalesced += 1
-                self._waiting[address] = packet
-            elif self._orders < ORDERS:
-                self._orders += 1
-                self._order_number += 1
-                self._waiting[self._order_number] = self._hear(Packet(when, peer, message))
+            # Put at the end again, so that what comes last also acts last.
+            packet = self._waiting.pop(key, None)
+            if packet is not None:
+                packet.when, packet.peer, packet.data = when, peer, message
+                packet.overtook += 1
+                self.counts.coalesced += 1
+            elif value or self._orders < ORDERS:
+                self._orders += not value
+                packet = self._hear(Packet(when, peer, message))
             else:
                 self.counts.flooded += 1
                 self._hear(Packet(when, peer, message[:SHOWN_BYTES], "flooded"))
                 return
+            self._waiting[key] = packet
         if was_empty:
             self._wake()
+
+    def _place(self, address: bytes, message: bytes, peer: Peer) -> tuple[object, bool]:
+        """What a packet may stand in the place of, and whether it is the value of a parameter."""
+        known = address in self.states
+        if known and has_arguments(message):
+            return address, True
+        if address in self.triggers or not PATTERN.isdisjoint(address):
+            self._order_number += 1
+            return self._order_number, False
+        if known or address in self.questions:
+            return (peer, message), False
+        return (peer, address), False
 
     def _hear(self, packet: Packet) -> Packet:
         self.heard.append(packet)
         return packet
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return not self._waiting
 
     def take(self) -> list[Packet]:
         """Everything that waits, in the order in which it is to act."""

@@ -15,6 +15,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from app.control import osc
 from app.control import settings as remembered
 from app.control.osc import ORDERS, SUBSCRIBERS, OscServer
 from app.control.osc_messages import Malformed, address_for, name_from, parse, split
@@ -410,6 +411,50 @@ def test_the_monitor_is_told_what_became_of_a_packet(client: Client) -> None:
     assert client.server.counts.obeyed == 1
 
 
+def test_a_flood_of_questions_and_mistakes_is_coalesced(client: Client) -> None:
+    counts = client.server.counts
+    for n in range(40):
+        client.send("/segue/get", "density")
+        client.send("/segue/nothing", float(n))
+        client.send("/segue/ping")
+        client.send("/segue/tempo/tap")
+        client.send("/segue/scene/*/mode")
+    deadline = time.monotonic() + 5.0
+    while counts.received < client.sent and time.monotonic() < deadline:
+        time.sleep(0.001)
+    drained = 0
+    while (more := client.server.drain()) > 0:
+        drained += more
+    assert drained == 1 + 1 + 1 + 40 + 40 and counts.coalesced == 3 * 39
+    answers = [client.hear()[0] for _ in range(4)]
+    assert sorted(set(answers)) == [
+        "/segue/density", "/segue/error", "/segue/pong", "/segue/unit/density",
+    ]  # fmt: skip
+
+
+def test_a_drain_takes_no_longer_than_it_may(
+    client: Client, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(osc, "BUDGET", 0.0)
+    for name in registry.names("prompt.*.weight"):
+        client.send(address_for(name), 0.125)
+    counts = client.server.counts
+    deadline = time.monotonic() + 5.0
+    while counts.received < client.sent and time.monotonic() < deadline:
+        time.sleep(0.001)
+    woken: list[int] = []
+    client.server._wake = lambda: woken.append(1)
+    assert client.server.drain() == 0 and woken == [1]
+    client.send("/segue/density", 0.25)  # comes while something is left over
+    while counts.received < client.sent and time.monotonic() < deadline:
+        time.sleep(0.001)
+    monkeypatch.setattr(osc, "BUDGET", 1.0)
+    assert client.server.drain() == 16 and woken == [1, 1]
+    assert all(registry.get(name) == 0.125 for name in registry.names("prompt.*.weight"))
+    assert client.server.drain() == 1 and woken == [1, 1]
+    assert registry.get("density") == 0.25
+
+
 def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> None:
     told: list[Change] = []
     registry.subscribe(told.append, "tempo.tap")
@@ -423,7 +468,8 @@ def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> N
     deadline = time.monotonic() + 5.0
     while counts.flooded < 200 and time.monotonic() < deadline:
         time.sleep(0.002)
-    client.server.drain()
+    while client.server.drain():
+        pass
     assert counts.flooded == 200 and len(told) == ORDERS
     fates = [packet.fate for packet in client.server.inbox.heard]
     assert fates == ["obeyed"] * ORDERS + ["flooded"] * 200
