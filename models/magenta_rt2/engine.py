@@ -6,8 +6,9 @@ keeps its level. A stream is one immutable value, so a snapshot is a reference (
 how its context is kept and what it weighs), and the one `FrameStepper` of the engine is moved to
 whichever value is played next.
 
-On a CPU the weights are eight-bit unless told otherwise, and the codec's decoder is bfloat16 where
-the CPU multiplies such numbers itself; on a CUDA device the weights are bfloat16.
+On a CPU the weights are eight-bit unless told otherwise, the codec's decoder is bfloat16 where the
+CPU multiplies such numbers itself, and the two work beside each other (`player.py`); on a CUDA
+device the weights are bfloat16.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ from models.magenta_rt2.config import (
 )
 from models.magenta_rt2.files import folder_of
 from models.magenta_rt2.history import take_in
-from models.magenta_rt2.sampling import gumbel_noise
+from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player, Wish, cores
 from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream_weights import load_spectrostream
 from models.magenta_rt2.stepper import Context, FrameStepper
@@ -70,7 +71,6 @@ from models.magenta_rt2.weights import (
     load_depthformer,
 )
 
-FRAMES_PER_BLOCK: Final = 3
 OUTPUT_GAIN: Final = 0.5
 """The reference turns the codec's sound down by half before it clips it."""
 DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
@@ -129,8 +129,6 @@ class MagentaEngine(Engine):
             known = ", ".join(quantize.PRECISIONS)
             raise SegueError(f"there is no precision '{self.precision}': choose from {known}.")
         self.folder = folder_of(self.name) if folder is None else folder
-        if self.device == "cpu":
-            torch.set_num_threads(min(2, torch.get_num_threads()))
         checkpoint = self.folder / CHECKPOINTS[size]
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         model = load_depthformer(
@@ -150,9 +148,10 @@ class MagentaEngine(Engine):
         self._listening = threading.Lock()
         self.style = self._style_model(checkpoint)
         self.stepper = FrameStepper(model)
-        self._loaded: Context | None = None
         if graphs.wanted(self.device):
             graphs.capture(self.stepper)
+        self.codec.pack(FRAMES_PER_BLOCK)
+        self.player = Player(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
         self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}
 
     def _style_model(self, checkpoint: Path) -> StyleModel:
@@ -230,21 +229,8 @@ class MagentaEngine(Engine):
             context, codec = take_in(self.model, self.encoder(), audio, sample_rate, untold)
         return StreamState(self.name, seed, 0, context, codec)
 
-    def play(
-        self, state: StreamState, conditions: Tensor, temperature: float, top_k: int
-    ) -> tuple[Tensor, Context]:
-        """The next block's codes (1, 3, 12) after a state, and the context after them."""
-        if self._loaded is not state.context:
-            self._loaded = None
-            self.stepper.load(state.context)
-        self._loaded = None  # until the block is whole
-        codes = []
-        for _ in range(FRAMES_PER_BLOCK):
-            noise = gumbel_noise(state.seed, state.epoch, self.stepper.frame)
-            codes.append(self.stepper.step(conditions, noise, temperature, top_k))
-        context = self.stepper.context()
-        self._loaded = context
-        return torch.stack(codes)[None], context
+    def close(self) -> None:
+        self.player.close()
 
 
 class MagentaStream(Stream):
@@ -263,17 +249,16 @@ class MagentaStream(Stream):
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         asked = GUIDANCE if controls.guidance is None else controls.guidance
-        codes, context = engine.play(
-            state, self._conditions(controls, asked), *looseness(controls.chaos)
-        )
-        sound, codec = engine.codec.decode_step(codes, state.codec)
+        conditions, loose = self._conditions(controls, asked), looseness(controls.chaos)
+        wish = Wish(conditions, *loose, state.seed, state.epoch)
+        sound, context, codec = engine.player.block(state.context, state.codec, wish)
         audio = np.ascontiguousarray(sound[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
             raise SegueError("the model gave sound that is not finite: clear the history.")
         power = float(np.mean(np.square(audio, dtype=np.float64)))
         watch = state.watch.after(10.0 * np.log10(power + 1e-12), engine.info.block_seconds, asked)
         audio, level = govern(audio, state.level)
-        self.state = replace(state, context=context, codec=tuple(codec), level=level, watch=watch)
+        self.state = replace(state, context=context, codec=codec, level=level, watch=watch)
         if watch.hopeless:
             self.clear()
         return audio

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.magenta_rt2.spectrostream_packing import Packed
+
 Pair: TypeAlias = tuple[int, int]
 State: TypeAlias = tuple[Tensor, ...]
 
@@ -61,6 +63,16 @@ class CausalConv2d(nn.Module):
         self.past = kernel[0] - stride[0]
         missing = kernel[1] - stride[1]
         self.below, self.above = missing // 2, missing - missing // 2
+        self.packed: Packed | None = None
+        self.packs = False  # the next input's shape is the one to pack for
+
+    def _convolve(self, x: Tensor, padding: int) -> Tensor:
+        if self.packs:
+            self.packed = Packed(self.weight, self.bias, self.stride, (0, padding), False, x.shape)
+            self.packs = False
+        if self.packed is not None and self.packed.shape == x.shape:
+            return self.packed(x)
+        return functional.conv2d(x, self.weight, self.bias, self.stride, (0, padding))
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
         if self.past > 0:
@@ -71,7 +83,7 @@ class CausalConv2d(nn.Module):
         if self.below != self.above:
             x = functional.pad(x, (self.below, self.above))
             padding = 0
-        return functional.conv2d(x, self.weight, self.bias, self.stride, (0, padding))
+        return self._convolve(x, padding)
 
 
 class CausalTransposedConv2d(nn.Module):
@@ -87,19 +99,30 @@ class CausalTransposedConv2d(nn.Module):
         self.tail = kernel[0] - stride[0]
         before = -(-(kernel[1] + stride[1] - 2) // 2)  # 'same' padding of the dilated input
         self.cut = kernel[1] - 1 - before  # bins of the full result that lie below the first
+        self.packed: Packed | None = None
+        self.packs = False  # the next input's shape is the one to pack for
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if self.packs:
+            self.packed = Packed(self.weight, self.bias, self.stride, (0, self.cut), True, x.shape)
+            self.packs = False
+        if self.packed is not None and self.packed.shape == x.shape:
+            return self.packed(x)
+        return functional.conv_transpose2d(x, self.weight, self.bias, self.stride, (0, self.cut))
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
         batch, _, time, bins = x.shape
-        y = functional.conv_transpose2d(x, self.weight, None, self.stride, (0, self.cut))
+        y = self._convolve(x)
         y = y[..., : bins * self.stride[1]]
         ready = time * self.stride[0]
         if self.tail > 0:
             kept = tape.read((batch, y.shape[1], self.tail, y.shape[3]), y)
-            # The kept tail overlaps the first outputs of this step, however short it is.
-            y = torch.cat([y[:, :, : self.tail] + kept, y[:, :, self.tail :]], dim=2)
-            tape.write(y[:, :, ready:].clone())
+            # The kept tail overlaps the first outputs of this step, however short it is. It comes
+            # without the bias, which `y` has already, and `y` is nobody else's.
+            y[:, :, : self.tail] += kept
+            tape.write(y[:, :, ready:] - self.bias[:, None, None])
             y = y[:, :, :ready]
-        return y + self.bias[:, None, None]
+        return y
 
 
 class ResidualUnit(nn.Module):
@@ -131,14 +154,19 @@ class ResidualUnit(nn.Module):
 
     def forward(self, x: Tensor, tape: Tape) -> Tensor:
         y = self.first(functional.elu(x), tape)
-        y = self.second(functional.elu(y), tape)
+        y = self.second(functional.elu(y, inplace=True), tape)
         if self.resampled and not self.transposed:
             x = functional.avg_pool2d(x, self.stride)
         if self.shortcut is not None:
             x = self.shortcut(x, tape)
         if self.resampled and self.transposed:
-            x = x.repeat_interleave(self.stride[0], dim=2).repeat_interleave(self.stride[1], dim=3)
-        return y + x
+            # Each of x is added to a block of y, without being written out that often.
+            _, _, time, bins = x.shape
+            blocks = y.unflatten(3, (bins, self.stride[1])).unflatten(2, (time, self.stride[0]))
+            blocks += x[:, :, :, None, :, None]
+            return y
+        y += x
+        return y
 
 
 class Spectrum(nn.Module):

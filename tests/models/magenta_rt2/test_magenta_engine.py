@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from models.controls import Controls
 from models.engine import block_fault, engine_names, open_engine
@@ -24,6 +27,7 @@ from models.magenta_rt2.config import (
     StackConfig,
 )
 from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
+from models.magenta_rt2.player import Player
 from models.magenta_rt2.random_weights import write
 from models.magenta_rt2.spectrostream import SpectroStreamConfig
 from models.magenta_rt2.watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
@@ -286,3 +290,57 @@ def test_graphs_have_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert graphs.wanted("cuda") and not graphs.wanted("cpu") and not graphs.wanted("mps")
     monkeypatch.setenv(graphs.SWITCH, "1")
     assert not graphs.wanted("cuda")
+
+
+def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> None:
+    """Frames that were played ahead are taken where the wish stays, else forgotten."""
+    loose = Controls(chaos=0.9, style=engine.embed_text("flute"))
+    turns = [Controls()] * 3 + [loose] * 2 + [Controls(notes=(60,))] + [Controls()] * 2
+    heard = []
+    for beside in (False, True):
+        player, engine.player = engine.player, Player(engine.stepper, engine.codec, beside)
+        try:
+            stream, other = engine.start(5), engine.start(6)
+            blocks = [stream.render(controls) for controls in turns]
+            moment = stream.snapshot()
+            blocks += [other.render(Controls()), stream.render(loose), stream.render(loose)]
+            stream.clear()
+            blocks.append(stream.render(loose))
+            stream.restore(moment)
+            blocks += [stream.render(loose), stream.render(Controls())]
+            assert np.array_equal(blocks[-2], blocks[9])
+        finally:
+            engine.player.close()
+            engine.player = player
+        heard.append(np.concatenate(blocks))
+    assert np.array_equal(heard[0], heard[1])
+
+
+def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
+    steps: list[int] = []
+    step = engine.stepper.step
+
+    def counted(*arguments: Any) -> Tensor:
+        steps.append(engine.stepper.frame)
+        return step(*arguments)
+
+    slow = engine.codec.decode_step
+
+    def waits(*arguments: Any) -> Any:
+        time.sleep(0.2)
+        return slow(*arguments)
+
+    player, engine.player = engine.player, Player(engine.stepper, engine.codec, True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.stepper, "step", counted)
+        patch.setattr(engine.codec, "decode_step", waits)
+        try:
+            stream = engine.start(5)
+            for _ in range(3):
+                stream.render(Controls())
+            assert steps == list(range(12))  # each once, and one block ahead at the end
+            stream.render(Controls(chaos=1.0))
+            assert steps[12:] == [9, 10, 11, 12, 13, 14]
+        finally:
+            engine.player.close()
+            engine.player = player

@@ -13,7 +13,13 @@ from torch import Tensor
 
 from models.errors import SegueError
 from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
-from models.magenta_rt2.spectrostream_layers import InverseSpectrum, Spectrum, Tape
+from models.magenta_rt2.spectrostream_layers import (
+    CausalConv2d,
+    InverseSpectrum,
+    Spectrum,
+    Tape,
+)
+from models.magenta_rt2.spectrostream_packing import can_pack
 from models.magenta_rt2.spectrostream_weights import (
     key_of,
     load_spectrostream,
@@ -270,3 +276,51 @@ def test_what_does_not_fit_is_named(
 )
 def test_keys(name: str, key: str | None) -> None:
     assert key_of(name) == key
+
+
+@pytest.mark.skipif(not can_pack("cpu"), reason="this torch cannot pack weights for its CPU")
+@pytest.mark.parametrize(("kind", "bar"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_packed_weights_give_the_same(kind: torch.dtype, bar: float) -> None:
+    """For the packed number of frames, and for others, which take the plain way."""
+    codecs = []
+    for _ in range(2):
+        codec = SpectroStream(SpectroStreamConfig(encoder_width=4, decoder_width=8, levels=12))
+        randomize(codec, 3)
+        codec.decoder.to(kind)
+        codecs.append(codec)
+    plain, packed = codecs
+    packed.pack(3)
+    layers = [m for m in packed.decoder.modules() if isinstance(m, CausalConv2d)]
+    assert layers and all(layer.packed is not None for layer in layers)
+    codes = torch.randint(0, 1024, (1, 14, 12), generator=torch.Generator().manual_seed(0))
+    sounds = []
+    for codec in (plain, packed):
+        state, parts = codec.decoder_start(), []
+        for part in codes.split([3, 3, 1, 3, 4], dim=1):
+            sound, state = codec.decode_step(part, state)
+            parts.append(sound)
+        sounds.append(torch.cat(parts, dim=1))
+    assert error(sounds[1], sounds[0]) < bar
+
+
+def test_a_state_is_not_written_to(codec: SpectroStream) -> None:
+    """The layers add in place, but never into what a snapshot may hold."""
+    codes = torch.randint(0, 16, (1, 6, 4), generator=torch.Generator().manual_seed(0))
+    _, state = codec.decode_step(codes[:, :3], codec.decoder_start())
+    before = [tensor.clone() for tensor in state]
+    codec.decode_step(codes[:, 3:], state)
+    assert all(torch.equal(a, b) for a, b in zip(before, state, strict=True))
+
+
+@pytest.mark.skipif(not can_pack("cpu"), reason="this torch cannot pack weights for its CPU")
+def test_packed_weights_give_the_references_sound(
+    weights: dict[str, Tensor], reference: dict[str, Tensor]
+) -> None:
+    codec = SpectroStream(NARROW)
+    load_spectrostream(codec, weights)
+    codec.pack(2)
+    state, parts = codec.decoder_start(), []
+    for part in reference["codes"].split(2, dim=1):
+        sound, state = codec.decode_step(part, state)
+        parts.append(sound)
+    assert error(torch.cat(parts, dim=1), reference["streamed_sound"]) < BAR
