@@ -142,7 +142,9 @@ def alsa_files(sound: str, folder: Path = Path("/usr/share/alsa")) -> list[tuple
     """
     if "libasound.so.2" not in sound:
         return []
-    found = [folder / "alsa.conf", *folder.glob("pcm/*.conf"), *folder.glob("cards/*.conf")]
+    found = [folder / "alsa.conf"]
+    for name in ("cards", "ctl", "pcm"):
+        found += folder.glob(f"{name}/*.conf")
     if not found[0].is_file():
         raise SystemExit(f"segue: {found[0]} is not here: sudo apt-get install libasound2-data")
     return [(f"portaudio/alsa/{path.relative_to(folder)}", str(path)) for path in sorted(found)]

@@ -55,13 +55,19 @@ def lend_alsa() -> None:
     folder = os.path.join(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
     try:
         ctypes.CDLL("libasound.so.2")
+        return
     except OSError:
-        try:
-            ctypes.CDLL(os.path.join(folder, "libasound.so.2"), ctypes.RTLD_GLOBAL)
-        except OSError:
-            return
-    if not os.path.exists("/usr/share/alsa/alsa.conf"):
-        os.environ.setdefault("ALSA_CONFIG_DIR", os.path.join(folder, "alsa"))
+        pass
+    try:
+        ctypes.CDLL(os.path.join(folder, "libasound.so.2"), ctypes.RTLD_GLOBAL)
+        # ALSA takes a space in a name for the end of it; an open folder has a name without one.
+        settings = os.open(os.path.join(folder, "alsa"), os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return
+    here = "/proc/self/fd/"
+    told = os.environ.get("ALSA_CONFIG_DIR", here)  # where it begins so, by a process of ours
+    if told.startswith(here) and not os.path.exists("/usr/share/alsa/alsa.conf"):
+        os.environ["ALSA_CONFIG_DIR"] = f"{here}{settings}"
 
 
 def be_a_helper() -> None:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ from tests.support.jack import JackServer
 
 FOLDER: Final = "Ségue two"
 PATIENCE: Final = 120.0
+
+AtTurn = Callable[[int, Callable[[str, float], object]], object]
 
 
 class Memory:
@@ -81,9 +84,17 @@ def free_port(home: Path) -> int:
 
 
 def play(
-    program: list[str], environment: dict[str, str], port: int, seconds: float, log: Path
+    program: list[str],
+    environment: dict[str, str],
+    port: int,
+    seconds: float,
+    log: Path,
+    at_turn: AtTurn | None = None,
 ) -> Any:
-    """Start, press play, turn a knob every two seconds; what was measured."""
+    """Start, press play, turn a knob every two seconds; what was measured.
+
+    at_turn hears the number of the turn, from 1, and gets a function that sends OSC.
+    """
     osc = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     to = ("127.0.0.1", port)
     result: dict[str, Any] = {"first_sound_seconds": None, "memory_seconds": None}
@@ -114,6 +125,8 @@ def play(
             while time.monotonic() < until and process.poll() is None:
                 turn += 1
                 osc.sendto(build("/segue/density", [(0.3, 0.8)[turn % 2]]), to)
+                if at_turn is not None:
+                    at_turn(turn, lambda path, value: osc.sendto(build(path, [value]), to))
                 time.sleep(min(2.0, max(0.05, until - time.monotonic())))
             last = memory.words.copy()
             result |= {
@@ -138,6 +151,14 @@ def play(
     return result
 
 
+def program_for(bundle: Path, user: str | None) -> list[str]:
+    """The command that starts a bundle as another user, by number, or as this one."""
+    program = str(bundle / "segue")
+    if not user:
+        return [program]
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", program]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Play a bundle and count what goes wrong.")
     parser.add_argument("bundle", type=Path)
@@ -157,10 +178,7 @@ def main() -> int:
         port = free_port(home)
         if chosen.user:
             home.chmod(0o555)
-        program = [str(bundle / "segue")]
-        if chosen.user:
-            program = ["setpriv", f"--reuid={chosen.user}", f"--regid={chosen.user}"]
-            program += ["--clear-groups", str(bundle / "segue")]
+        program = program_for(bundle, chosen.user)
         xvfb, name = display()
         try:
             with JackServer():
