@@ -16,4 +16,15 @@ def call(frozen: bool, platform: str) -> str:
     return "segue-cli" if platform == "win32" else "segue"
 
 
-CALL: Final = call(bool(getattr(sys, "frozen", False)), sys.platform)
+def how_to_add(packages: str, frozen: bool, python: str) -> str:
+    """What to do where optional packages (names with spaces between) are missing.
+
+    Into a bundle nothing can be installed, and another Python's pip would put them elsewhere.
+    """
+    if frozen:
+        return "this download leaves them out, so run Segue from its sources, or play without"
+    return f"run {python} -m pip install {packages}"
+
+
+FROZEN: Final = bool(getattr(sys, "frozen", False))
+CALL: Final = call(FROZEN, sys.platform)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from models.command import FROZEN, how_to_add
 from models.errors import SegueError
 from models.magenta_rt2 import files
 from models.magenta_rt2.files import LIST, NAMES, OPTIONAL, REPOSITORY, required, sha256_of
@@ -170,7 +172,8 @@ def _hub() -> Any:
         import huggingface_hub
     except ImportError:
         raise SegueError(
-            "fetching needs the package huggingface_hub: run pip install huggingface_hub."
+            "fetching needs the package huggingface_hub: "
+            f"{how_to_add('huggingface_hub', FROZEN, sys.executable)}."
         ) from None
     huggingface_hub.logging.set_verbosity_error()
     return huggingface_hub

@@ -9,6 +9,7 @@ done around them (lower case, first token, padding, ten-second clips) follows
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.command import CALL
+from models.command import CALL, FROZEN, how_to_add
 from models.errors import SegueError
 from models.magenta_rt2.files import MUSICCOCA, folder_of
 
@@ -157,10 +158,7 @@ class MusicCoCa:
             try:
                 from ai_edge_litert.interpreter import Interpreter
             except ImportError:
-                raise SegueError(
-                    f"prompts of {self._name} need the package ai-edge-litert: run "
-                    "pip install ai-edge-litert sentencepiece."
-                ) from None
+                raise self._packages_missing() from None
             try:
                 network = Interpreter(model_path=str(path), num_threads=1)
                 network.allocate_tensors()
@@ -175,10 +173,7 @@ class MusicCoCa:
             try:
                 import sentencepiece
             except ImportError:
-                raise SegueError(
-                    f"prompts of {self._name} need the package sentencepiece: run "
-                    "pip install ai-edge-litert sentencepiece."
-                ) from None
+                raise self._packages_missing() from None
             vocabulary = sentencepiece.SentencePieceProcessor()
             try:
                 vocabulary.Load(str(path))
@@ -195,6 +190,12 @@ class MusicCoCa:
                 f"run {CALL} models fetch {self._name}."
             )
         return path
+
+    def _packages_missing(self) -> SegueError:
+        remedy = how_to_add("ai-edge-litert sentencepiece", FROZEN, sys.executable)
+        return SegueError(
+            f"prompts of {self._name} need the packages ai-edge-litert and sentencepiece: {remedy}."
+        )
 
     def _strange(self, name: str) -> SegueError:
         file = name if "." in name else f"{name}.tflite"

@@ -152,6 +152,16 @@ def test_a_network_of_another_model(assets: Path, tmp_path: Path) -> None:
         model.embed_audio(np.ones(1000), 16_000)
 
 
+def test_a_package_that_is_missing_in_the_download(
+    assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    monkeypatch.setattr("models.magenta_rt2.musiccoca.FROZEN", True)
+    with pytest.raises(SegueError, match="this download leaves them out, so run") as caught:
+        MusicCoCa(NAME, assets).embed_text("techno")
+    assert "pip" not in str(caught.value)
+
+
 def test_a_package_that_is_missing(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
