@@ -100,13 +100,7 @@ def test_alsa_goes_along_with_its_settings(script: Load, tmp_path: Path) -> None
     assert contents.alsa_files("/lib/libportaudio.so.2", tmp_path) == []
     with pytest.raises(SystemExit, match="libasound2-data"):
         contents.alsa_files("/lib/libasound.so.2", tmp_path)
-    for name in (
-        "alsa.conf",
-        "pcm/default.conf",
-        "cards/HDA-Intel.conf",
-        "ctl/default.conf",
-        "ucm2/big",
-    ):
+    for name in ("alsa.conf", "pcm/default.conf", "cards/HDA.conf", "ctl/default.conf", "ucm2/x"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = contents.alsa_files("/lib/libportaudio.so.2:/lib/libasound.so.2", tmp_path)
