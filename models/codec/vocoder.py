@@ -211,10 +211,10 @@ class Vocoder:
             unit=state.unit + 1,
             held=spectrum[B.PATCH :].copy(),
             momentum=momentum[B.PATCH :].copy(),
-            log_last=log_last,
+            log_last=log_last.copy(),
             log_slow=log_slow,
             mono=mono[B.FRAME :].copy(),
-            stereo=tail,
+            stereo=tail.copy(),
             images=images[B.PATCH :].copy(),
             image=last,
         )

@@ -21,7 +21,9 @@ from models.lmdm.renderer import TOKENS_PER_BLOCK, Layer, Renderer, attend, rota
 @dataclass(frozen=True)
 class Cache:
     """Keys and values of the last `window` - 1 finished blocks at most, oldest first, each
-    (layers, 2, kv_heads, 3, head_dim); and the newest finished block (tokens and encoded score,
+    (layers, 2, kv_heads, 3, head_dim) in half precision: what a moment of the past weighs is these,
+    and with half of it twice as many are kept. Rounded before they are first looked at, so that a
+    stream that is restored sees what the other saw; and the newest finished block (tokens and encoded score,
     each (1, 3, ...)), which is not in them yet."""
 
     blocks: tuple[Tensor, ...] = ()
@@ -100,7 +102,7 @@ class _Past:
         if not cache.blocks:
             none = torch.zeros(config.layers, 1, config.kv_heads, 0, config.head_dim, device=device)
             return _Past(none, none, angles)
-        window = torch.cat(cache.blocks, dim=3)
+        window = torch.cat(cache.blocks, dim=3).to(torch.float32)
         keys, values = window[:, :1], window[:, 1:]
         length = keys.shape[3]
         return _Past(rotate(keys, (angles[0][:length], angles[1][:length])), values, angles)
@@ -114,6 +116,7 @@ class _Past:
         return self.angles[0][first : first + count], self.angles[1][first : first + count]
 
     def with_(self, written: Tensor) -> _Past:
+        written = written.to(self.keys.dtype)
         keys = rotate(written[:, :1], self.at(self.length, written.shape[3]))
         return _Past(
             torch.cat([self.keys, keys], dim=3),
@@ -150,4 +153,4 @@ def _pass(
         x = x + gate1 * layer.project(heard)
         x = x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
     prediction = renderer.out(renderer.norm(x[:, fresh:]))
-    return prediction, torch.stack(written) if fresh else None
+    return prediction, torch.stack(written).to(torch.float16) if fresh else None
