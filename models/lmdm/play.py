@@ -21,10 +21,12 @@ from models.lmdm.renderer import TOKENS_PER_BLOCK, Layer, Renderer, attend, rota
 @dataclass(frozen=True)
 class Cache:
     """Keys and values of the last `window` - 1 finished blocks at most, oldest first, each
-    (layers, 2, kv_heads, 3, head_dim) in half precision: what a moment of the past weighs is these,
-    and with half of it twice as many are kept. Rounded before they are first looked at, so that a
-    stream that is restored sees what the other saw; and the newest finished block (tokens and encoded score,
-    each (1, 3, ...)), which is not in them yet."""
+    (layers, 2, kv_heads, 3, head_dim); and the newest finished block (tokens and encoded score,
+    each (1, 3, ...)), which is not in them yet.
+
+    The blocks are in half precision: they are most of what a moment of the past weighs. Later
+    blocks, in this stream or a restored one, see the rounded numbers only.
+    """
 
     blocks: tuple[Tensor, ...] = ()
     finished: tuple[Tensor, Tensor] | None = None
