@@ -120,8 +120,8 @@ class Capture:
             except OSError:
                 pass
             path.unlink(missing_ok=True)
-            room = "the disk is full" if files.is_full(error) else files.reason(error)
             raise SegueError(
-                f"{path} could not be saved ({room}): the sound is still kept, try elsewhere."
+                f"{files.reason(error)}: {path.name} could not be saved, but the sound is still "
+                f"kept; choose another folder than {path.parent}."
             ) from None
         return start, stop

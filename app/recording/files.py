@@ -60,11 +60,17 @@ def create(path: Path, subtype: str | None = None) -> AudioFile:
     except FileExistsError:
         raise SegueError(f"{path} is there already: choose another name.") from None
     except OSError as error:
-        raise SegueError(f"{path} cannot be written ({reason(error)}).") from None
+        # The reason first: a line of the window is short, and a path is long.
+        raise SegueError(
+            f"{reason(error)}: {path.name} cannot be written; choose another folder than "
+            f"{path.parent}."
+        ) from None
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused, in its words."""
+    """Why the system refused, in its words but for the commonest."""
+    if is_full(error):
+        return "the disk is full"
     return (error.strerror or str(error)).lower()
 
 

@@ -140,7 +140,7 @@ class Recorder:
                     self._file.flush()
                     self._follow()
             except OSError as error:
-                self._give_up("the disk is full" if files.is_full(error) else files.reason(error))
+                self._give_up(files.reason(error))
                 self._close()
         self._close()
 

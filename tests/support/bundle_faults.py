@@ -99,7 +99,8 @@ class Trial:
             xvfb.wait(10)
         print(f"      {result}", flush=True)
         need(result["first_sound_seconds"] is not None, "no sound came")
-        need(result["heard_seconds"] > SECONDS - 2.0, f"only {result['heard_seconds']} s sounded")
+        # Underruns are only told: `bundle_trial` judges them, on a quiet machine.
+        need(result["heard_seconds"] > SECONDS / 2, f"only {result['heard_seconds']} s sounded")
         need(result["exit"] == 0, f"it ended with {result['exit']}")
         return result
 
