@@ -22,11 +22,7 @@ from models.lmdm.renderer import TOKENS_PER_BLOCK, Layer, Renderer, attend, rota
 class Cache:
     """Keys and values of the last `window` - 1 finished blocks at most, oldest first, each
     (layers, 2, kv_heads, 3, head_dim); and the newest finished block (tokens and encoded score,
-    each (1, 3, ...)), which is not in them yet.
-
-    The blocks are in half precision: they are most of what a moment of the past weighs. Later
-    blocks, in this stream or a restored one, see the rounded numbers only.
-    """
+    each (1, 3, ...)), which is not in them yet."""
 
     blocks: tuple[Tensor, ...] = ()
     finished: tuple[Tensor, Tensor] | None = None
@@ -104,7 +100,7 @@ class _Past:
         if not cache.blocks:
             none = torch.zeros(config.layers, 1, config.kv_heads, 0, config.head_dim, device=device)
             return _Past(none, none, angles)
-        window = torch.cat(cache.blocks, dim=3).to(torch.float32)
+        window = torch.cat(cache.blocks, dim=3)
         keys, values = window[:, :1], window[:, 1:]
         length = keys.shape[3]
         return _Past(rotate(keys, (angles[0][:length], angles[1][:length])), values, angles)
@@ -118,7 +114,6 @@ class _Past:
         return self.angles[0][first : first + count], self.angles[1][first : first + count]
 
     def with_(self, written: Tensor) -> _Past:
-        written = written.to(self.keys.dtype)
         keys = rotate(written[:, :1], self.at(self.length, written.shape[3]))
         return _Past(
             torch.cat([self.keys, keys], dim=3),
@@ -155,4 +150,4 @@ def _pass(
         x = x + gate1 * layer.project(heard)
         x = x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
     prediction = renderer.out(renderer.norm(x[:, fresh:]))
-    return prediction, torch.stack(written).to(torch.float16) if fresh else None
+    return prediction, torch.stack(written) if fresh else None
