@@ -126,6 +126,11 @@ class Moments:
         index = bisect.bisect_right(self._moments, position, key=lambda m: m.position) - 1
         return self._moments[max(0, index)]
 
+    def snapshot_at(self, position: int) -> Any:
+        """The snapshot of the moment that `at` gives; None where there is none."""
+        moment = self.at(position)
+        return None if moment is None else moment.snapshot
+
     def within(self, position: int, block_frames: int) -> Moment | None:
         """As `at`, skipping to the very position where it lies in the moment's own block."""
         moment = self.at(position)

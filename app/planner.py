@@ -317,7 +317,8 @@ class Planner:
     def _try(self, moment: Snapshot, task: Task | None) -> Audio | None:
         """A good block; or None, and everything is ready for the next attempt."""
         source = self.source
-        block = source.block(self._now.controls, moment, self._earlier)
+        heard = self.ring.read - 2 * self.rate
+        block = source.block(self._now.controls, moment, lambda: self.moments.snapshot_at(heard))
         if block is not None:
             return block
         if source.refused:
@@ -330,10 +331,6 @@ class Planner:
                 turned = self.clock() if task is None else task.turned_at
                 self._task = Task("recover", turned, self.stream.snapshot())
         return None
-
-    def _earlier(self) -> Snapshot | None:
-        moment = self.moments.at(self.ring.read - 2 * self.rate)
-        return None if moment is None else moment.snapshot
 
     # Writing.
 

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.audio.output import AudioOutput
-from app.audio.settings import AudioStatus
 from app.audio.shared import SAMPLE_RATE
 from app.plan_moments import Moment
 from app.plan_types import BlockReport, Listener, Mark, WorkerSettings
@@ -29,7 +28,7 @@ from app.planner import IDLE, Planner
 from app.processor import settle
 from app.recording.performance import PerformanceLog
 from app.worker_audio import Continuing
-from app.worker_status import Incident, WorkerStatus
+from app.worker_status import Incident, WorkerStatus, status_of
 from app.worker_styles import Asked, StyleQueue
 from models.controls import Controls
 from models.engine import Engine, Snapshot
@@ -334,41 +333,14 @@ class Worker(QThread):
         now = time.monotonic()
         if now >= self._next_status:
             self._next_status = now + STATUS_SECONDS
-            self.status_changed.emit(self._status(planner, status))
+            self.status_changed.emit(status_of(planner, status, self._plan_min))
 
     def status(self) -> WorkerStatus:
         """The newest figures; also sent ten times a second as `status_changed`."""
         planner, audio = self._planner, self.output.status()
         if planner is None:
             return WorkerStatus(state=self._state, audio=audio)
-        return self._status(planner, audio)
-
-    def _status(self, planner: Planner, audio: AudioStatus) -> WorkerStatus:
-        if planner.source.recovery.failures > 4:
-            state = "failed"
-        elif not audio.playing:
-            state = "paused"
-        else:
-            state = "holding" if planner.holding else "playing"
-        delays, times = planner.delays, planner.source.times
-        return WorkerStatus(
-            state=state,
-            engine=planner.info.name,
-            device=planner.info.device,
-            real_time_factor=times.real_time_factor,
-            render_ms=1e3 * times.median,
-            knob_to_sound_ms=None if delays.last is None else 1e3 * delays.last,
-            knob_to_sound_worst_ms=1e3 * delays.worst,
-            knob_to_sound_count=delays.count,
-            plan_seconds=audio.plan_seconds,
-            plan_seconds_min=0.0 if math.isinf(self._plan_min) else self._plan_min,
-            blocks=planner.blocks,
-            rewrites=planner.rewrites,
-            recoveries=planner.recoveries,
-            discontinuities=planner.discontinuities,
-            moments_mb=planner.moments.bytes / 1e6,
-            audio=audio,
-        )
+        return status_of(planner, audio, self._plan_min)
 
     def _set_state(self, state: str) -> None:
         self._state = state
