@@ -128,7 +128,7 @@ class Parameter:
             return f"{number * 100:.0f} %"
         if self.unit == "dB" and number <= self.low:
             return "off"
-        body = f"{number:.{self.decimals}f}"
+        body = f"{round(number, self.decimals) + 0.0:.{self.decimals}f}"  # never -0.00
         return f"{body} {self.unit}" if self.unit else body
 
 

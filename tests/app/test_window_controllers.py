@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 from pythonosc.udp_client import SimpleUDPClient
 
@@ -204,6 +204,38 @@ def test_ports_are_switched_off_and_on(rig: SurfacesRig) -> None:
     assert MIX_PORT in rig.hub.connections.wanted
 
 
+def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: SurfacesRig) -> None:
+    rig.plug(KEYS, MIX)
+    page = rig.controllers("Ports").ports
+    assert "waits for an answer" in page.state_of(MIX_PORT)
+    rig.hub.accept(MIX_PORT)
+    assert page.state_of(MIX_PORT) == "Plays, with the map MIDImix: 68 mappings."
+    rig.turn(20)
+    rig.qtbot.waitUntil(lambda: page.lamps[KEYS_PORT].lit, timeout=2000)
+    assert not page.lamps[MIX_PORT].lit
+    rig.qtbot.waitUntil(lambda: not page.lamps[KEYS_PORT].lit, timeout=2000)
+    rig.plug(MIX)
+    rig.qtbot.waitUntil(lambda: not page.lamps[KEYS_PORT].live, timeout=2000)
+    assert page.state_of(KEYS_PORT).startswith("Not connected")
+
+
+def test_osc_shows_what_is_where_and_copies_addresses(rig: SurfacesRig) -> None:
+    window = rig.controllers("OSC")
+    table = window.osc.table
+
+    def cell(n: int, column: int) -> str:
+        item = table.item(n, column)
+        return "" if item is None else item.text()
+
+    row = next(n for n in range(table.rowCount()) if cell(n, 0) == "/segue/tempo")
+    window.osc.search.setText("/segue/tempo")
+    rig.registry.set("tempo", 123.0)
+    rig.qtbot.waitUntil(lambda: cell(row, 2) == "123.0 bpm", timeout=2000)
+    table.cellDoubleClicked.emit(row, 0)
+    assert QApplication.clipboard().text() == "/segue/tempo"
+    assert "clipboard" in window.sentence.text()
+
+
 def test_the_clock_is_followed_and_measured(rig: SurfacesRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Clock").clock
@@ -216,10 +248,13 @@ def test_the_clock_is_followed_and_measured(rig: SurfacesRig) -> None:
         receive((0xF8,), began + n * 60.0 / 132.0 / 24.0)
     rig.qtbot.waitUntil(lambda: page.words()[0] == "132.0 bpm", timeout=3000)
     assert page.words()[1] == f"From {KEYS_PORT}, running, bar 2, beat 2."
+    rig.qtbot.waitUntil(lambda: page.beats.beat == 1, timeout=2000)
     assert rig.registry.get("tempo") == pytest.approx(132.0, abs=0.3)
     assert rig.registry.get("transport.play") is True
     page.modes["off"].click()
-    assert page.words() == ("", "") and not page.port.isVisibleTo(page)
+    assert page.words()[0] == "132.0 bpm" and not page.port.isVisibleTo(page)
+    rig.registry.set("tempo", None)
+    assert page.words()[0] == "auto"
 
 
 def test_the_clock_is_sent_on_the_beat_of_the_music(rig: SurfacesRig) -> None:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QRadioButton,
     QVBoxLayout,
     QWidget,
 )
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.control.bridge import ControlBridge
 from app.window import colours, theme
 from app.window.surfaces import look
+from app.window.surfaces.cards import BEATS, BeatLamps, ChoiceCard, Plate
 from app.window.surfaces.settings_page import SettingsPage
 
 MODES: Final = (
@@ -26,7 +26,9 @@ MODES: Final = (
     ("follow", "Follow", "Tempo, start, stop and song position come from another machine."),
     ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
 )
-LOOK_MS: Final = 200
+LOOK_MS: Final = 50
+"""Often enough for the lamps of the beats; only what has changed is painted."""
+WIDEST: Final = 1080
 
 
 class ClockPage(SettingsPage):
@@ -34,39 +36,50 @@ class ClockPage(SettingsPage):
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
-        self.modes: dict[str, QRadioButton] = {}
+        self.modes: dict[str, ChoiceCard] = {}
         self._group = QButtonGroup(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(look.heading("MIDI clock", self))
+        cards = QHBoxLayout()
+        cards.setSpacing(12)
         for mode, words, more in MODES:
-            button = QRadioButton(words, self)
-            button.setFont(theme.bold(15))
-            button.setMinimumWidth(110)
-            button.clicked.connect(self._set_mode)
-            self.modes[mode] = button
-            self._group.addButton(button)
-            line = QHBoxLayout()
-            line.addWidget(button)
-            line.addWidget(look.quiet(more, self), 1)
-            column.addLayout(line)
-        self.port = QComboBox(self)
-        self.port.setMinimumWidth(280)
+            card = ChoiceCard(words, more, self)
+            card.clicked.connect(self._set_mode)
+            card.setMaximumWidth(WIDEST // len(MODES))
+            self.modes[mode] = card
+            self._group.addButton(card)
+            cards.addWidget(card, 1)
+        cards.addStretch(0)
+        column.addLayout(cards)
+        plate = Plate(self)
+        plate.setMaximumWidth(WIDEST + 24)
+        self.port = QComboBox(plate)
+        self.port.setMinimumWidth(300)
         self.port.activated.connect(self._set_port)
-        self.port_label = QLabel(self)
+        self.port_label = QLabel(plate)
+        self.tempo = QLabel(plate)
+        self.tempo.setFont(theme.bold(64))
+        self.beats = BeatLamps(plate)
+        self.state = look.quiet(parent=plate)
+        self.state.setFont(theme.font(14))
         line = QHBoxLayout()
+        line.setSpacing(10)
         line.addWidget(self.port_label)
         line.addWidget(self.port)
         line.addStretch(1)
-        column.addSpacing(8)
-        column.addLayout(line)
-        self.tempo = QLabel(self)
-        self.tempo.setFont(theme.bold(54))
-        self.state = look.quiet(parent=self)
-        column.addSpacing(18)
-        column.addWidget(self.tempo)
-        column.addWidget(self.state)
+        large = QHBoxLayout()
+        large.addWidget(self.tempo)
+        large.addStretch(1)
+        large.addWidget(self.beats)
+        inner = QVBoxLayout(plate)
+        inner.setContentsMargins(24, 18, 24, 18)
+        inner.setSpacing(6)
+        inner.addLayout(line)
+        inner.addLayout(large)
+        inner.addWidget(self.state)
+        column.addWidget(plate)
         column.addStretch(1)
         column.addWidget(
             look.quiet(
@@ -109,16 +122,26 @@ class ClockPage(SettingsPage):
     def look(self) -> None:
         """The measured tempo, and from where."""
         tempo, words = self.words()
-        self.tempo.setText(tempo)
-        ink = colours.LINE if tempo.startswith("–") else colours.TEXT
-        self.tempo.setStyleSheet(f"color: {ink}")
-        self.state.setText(words)
+        follower = self.hub.clock.follower
+        follows = self.hub.settings.clock == "follow"
+        self.beats.setVisible(follows)
+        running = follows and bool(self.hub.clock.followed) and follower.running
+        self.beats.show_beat(int(follower.position) % BEATS if running else None)
+        if tempo != self.tempo.text():
+            self.tempo.setText(tempo)
+            ink = colours.LINE if tempo.startswith("–") else colours.TEXT
+            self.tempo.setStyleSheet(f"color: {ink}")
+        if words != self.state.text():
+            self.state.setText(words)
 
     def words(self) -> tuple[str, str]:
         """Tempo and where it comes from, as shown."""
         settings, clock = self.hub.settings, self.hub.clock
         if settings.clock == "off":
-            return "", ""
+            tempo = self.hub.registry.get("tempo")
+            if tempo is None:
+                return "auto", "The model chooses the tempo."
+            return f"{tempo:.1f} bpm", "Set in the window, or by a controller."
         if settings.clock == "send":
             if not settings.clock_port:
                 return "– bpm", "Choose the port that the clock shall go to."

@@ -40,7 +40,7 @@ LOOK_MS: Final = 50
 GLOW: Final = 0.7
 """Seconds that a control glows after it was moved."""
 MARGIN: Final = 18.0
-LARGEST: Final = 76.0
+LARGEST: Final = 96.0
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,16 @@ class ControllerView(QWidget):
             box = self._boxes[control.id]
             if box.adjusted(-5, -5, 5, 5).intersects(dirty):
                 self._paint_control(painter, control, box)
+        if len(self.surface.controller.controls) == 1:
+            # The one that every new map begins with; the rest of the device is not known yet.
+            painter.setFont(theme.font(15))
+            painter.setPen(QColor(colours.FAINT))
+            painter.drawText(
+                QRectF(0.0, body.bottom() + 18.0, self.width(), 60.0),
+                Qt.AlignmentFlag.AlignHCenter,
+                "Press Learn, click what you want to play, and move a control:\n"
+                "the device is drawn here as it becomes known.",
+            )
         if not self.live:
             painter.fillRect(self.rect(), theme.colour(colours.PANEL, 0.55))
 
@@ -291,7 +301,7 @@ class ControllerView(QWidget):
     def _paint_knob(
         self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
     ) -> None:
-        label = min(max(box.height() * 0.24, 9.0), 14.0) if words else 0.0
+        label = min(max(box.height() * 0.24, 9.0), 17.0) if words else 0.0
         centre = QPointF(box.center().x(), box.top() + (box.height() - label) / 2.0)
         radius = max(min(box.width(), box.height() - label) / 2.0 - 1.0, 3.0)
         width = max(radius * 0.15, 2.0)
@@ -323,7 +333,7 @@ class ControllerView(QWidget):
     def _paint_fader(
         self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
     ) -> None:
-        label = min(max(box.width() * 0.26, 9.0), 14.0) if words else 0.0
+        label = min(max(box.width() * 0.26, 9.0), 17.0) if words else 0.0
         slot = QRectF(box.center().x() - 2.5, box.top() + 6, 5, box.height() - label - 12)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor("#07080a"))
@@ -358,5 +368,5 @@ class ControllerView(QWidget):
             painter.drawRoundedRect(box, 5, 5)
         if words:
             ink = colours.ACCENT if shown.on >= 1.0 else colours.TEXT
-            size = min(max(box.height() * 0.44, 9.0), 14.0)
+            size = min(max(box.height() * 0.44, 9.0), 17.0)
             self._words(painter, box.adjusted(3, 0, -3, 0), words, size, ink)

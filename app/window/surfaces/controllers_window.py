@@ -45,7 +45,7 @@ class ControllersWindow(QWidget):
         self.setObjectName("controllers")
         self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{look.sheet()}")
         self.resize(1220, 800)
-        self.setMinimumSize(1040, 620)
+        self.setMinimumSize(1100, 640)
         self.maps = MapsPage(bridge, self)
         self.ports = PortsPage(bridge, self)
         self.clock = ClockPage(bridge, self)
@@ -87,6 +87,7 @@ class ControllersWindow(QWidget):
         self.show()
         self.raise_()
         self.activateWindow()
+        self.rail.setFocus()  # and no field that a key would change unseen
 
     def tell(self, level: str, sentence: str) -> None:
         """A sentence at the foot of the window, and in the instrument's own line."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.window import colours, theme
 
@@ -53,6 +54,22 @@ def sheet() -> str:
     QListWidget#rail::item:selected {{ background: {c.EDGE}; color: {c.ACCENT}; }}
     QPushButton:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
     """
+
+
+class Elided(QLabel):
+    """One line; what has no room ends in dots, and is whole in the tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        words, metrics = self.text(), self.fontMetrics()
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width())
+        self.setToolTip(words if shown != words else "")
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 def heading(words: str, parent: QWidget | None = None) -> QLabel:

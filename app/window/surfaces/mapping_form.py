@@ -29,8 +29,8 @@ from models.errors import SegueError
 
 LAYERS: Final = (("base", "first"), ("shift", "second (shift held)"), ("any", "both"))
 TAKEOVERS: Final = (
-    ("pickup", "waits until it is met"),
-    ("scale", "moves along, to scale"),
+    ("pickup", "waits to be met"),
+    ("scale", "moves to scale"),
     ("jump", "jumps at once"),
 )
 CURVES: Final = (
@@ -174,8 +174,8 @@ class MappingForm(QWidget):
             grid.addWidget(label, line, 2 * column)
             grid.addWidget(widget, line, 2 * column + 1)
             self._rows[words] = (label, widget)
-        grid.setColumnStretch(1, 3)
-        grid.setColumnStretch(3, 2)
+        grid.setColumnStretch(1, 2)
+        grid.setColumnStretch(3, 1)
         for hidden in (self.curve, self.takeover, press, self.step) if self.compact else ():
             hidden.hide()
 

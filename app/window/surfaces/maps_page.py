@@ -5,17 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QBrush, QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
@@ -34,6 +32,8 @@ from models.errors import SegueError
 
 ROLE: Final = Qt.ItemDataRole.UserRole
 ROW: Final = 25
+SHARES: Final = (0.34, 0.40)
+"""Of the list's width, for its first columns."""
 
 
 class MapsPage(QWidget):
@@ -60,25 +60,22 @@ class MapsPage(QWidget):
         header.setStretchLastSection(True)
         for column, mode in enumerate((QHeaderView.ResizeMode.Interactive,) * 2):
             header.setSectionResizeMode(column, mode)
-        self.tree.setColumnWidth(0, 124)
-        self.tree.setColumnWidth(1, 168)
-        self.tree.setMinimumWidth(330)
+        self.tree.setMinimumWidth(310)
+        self.tree.viewport().installEventFilter(self)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.currentItemChanged.connect(self._picked_row)
         self.view = ControllerView(self.registry, self)
         self.view.picked.connect(self._picked_control)
-        self.name = QLabel(self)
+        self.name = look.Elided(self)
         self.name.setFont(theme.bold(18))
-        self.about = look.quiet(parent=self)
-        self.about.setWordWrap(False)
+        self.about = look.Elided(self)
+        self.about.setFont(theme.font(13))
+        self.about.setStyleSheet(f"color: {colours.DIM}")
         self.form = MappingForm(self.registry, self)
         self.form.edited.connect(self._edited)
         self.form.said.connect(lambda sentence: self.said.emit("warning", sentence))
-        self.title = QLabel(self)
+        self.title = look.Elided(self)
         self.title.setFont(theme.bold(15))
-        for label in (self.name, self.about, self.title):
-            # A long name is cut rather than pushing the list aside.
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.target = QComboBox(self)
         self.target.setToolTip("One more thing for this control to move")
         self.target.setSizeAdjustPolicy(
@@ -132,13 +129,21 @@ class MapsPage(QWidget):
         split = QSplitter(Qt.Orientation.Horizontal, self)
         split.addWidget(self.tree)
         split.addWidget(right)
-        split.setStretchFactor(0, 4)
-        split.setStretchFactor(1, 7)
-        split.setSizes([420, 612])
+        split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 3)
+        split.setSizes([400, 640])
         split.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(split)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The list's columns keep their shares of its width."""
+        if event.type() == QEvent.Type.Resize:
+            width = self.tree.viewport().width()
+            for column, share in enumerate(SHARES):
+                self.tree.setColumnWidth(column, round(width * share))
+        return False
 
     # -- what there is -----------------------------------------------------------------------------
     @property
@@ -184,6 +189,8 @@ class MapsPage(QWidget):
                     ]
                 )
                 row.setSizeHint(0, QSize(0, ROW))
+                for column in range(3):
+                    row.setToolTip(column, row.text(column))
                 row.setForeground(2, QBrush(QColor(colours.DIM)))
                 row.setData(0, ROLE, (port, mapping))
                 top.addChild(row)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QColor, QHideEvent, QShowEvent
 from PySide6.QtNetwork import QAbstractSocket, QNetworkInterface
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QCheckBox,
     QComboBox,
     QFileDialog,
@@ -36,7 +37,8 @@ from app.window.surfaces.settings_page import SettingsPage
 from models.errors import SegueError
 
 LOOK_MS: Final = 500
-HEADS: Final = ("Address", "Takes", "What it is")
+HEADS: Final = ("Address", "Takes", "Now", "What it is")
+NOW: Final = HEADS.index("Now")
 
 
 def takes(parameter: Parameter) -> str:
@@ -103,6 +105,7 @@ class OscPage(SettingsPage):
         self.port.setRange(1, 65535)
         self.port.setValue(settings.osc_port)
         self.port.setFixedWidth(90)
+        self.port.setAlignment(Qt.AlignmentFlag.AlignCenter)
         apply = QPushButton("Apply", self)
         apply.clicked.connect(self.apply)
         line = QHBoxLayout()
@@ -141,6 +144,10 @@ class OscPage(SettingsPage):
         head.setStretchLastSection(True)
         self.table.setColumnWidth(0, 280)
         self.table.setColumnWidth(1, 220)
+        self.table.setColumnWidth(NOW, 120)
+        self.table.setToolTip("Double-click an address to copy it")
+        self.table.cellDoubleClicked.connect(self._copy)
+        self.table.verticalScrollBar().valueChanged.connect(lambda _: self._show_values())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
@@ -161,6 +168,7 @@ class OscPage(SettingsPage):
 
     def showEvent(self, event: QShowEvent) -> None:
         self._timer.start()
+        self.look()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
@@ -170,8 +178,29 @@ class OscPage(SettingsPage):
         found = rows(self.hub.registry)
         self.table.setRowCount(len(found))
         for n, cells in enumerate(found):
-            for column, words in enumerate(cells):
-                self.table.setItem(n, column, QTableWidgetItem(words))
+            address, takes_, label = cells
+            for column, words in enumerate((address, takes_, "", label)):
+                item = QTableWidgetItem(words)
+                if column:
+                    item.setForeground(QColor(colours.TEXT if column == NOW else colours.DIM))
+                self.table.setItem(n, column, item)
+        self._names = list(self.hub.registry.names())
+
+    def _show_values(self) -> None:
+        """What each parameter is now, of the rows that are seen."""
+        first, last = self.table.rowAt(0), self.table.rowAt(self.table.viewport().height() - 1)
+        registry = self.hub.registry
+        for n in range(max(first, 0), (last if last >= 0 else self.table.rowCount() - 1) + 1):
+            item, name = self.table.item(n, NOW), self._names[n]
+            words = registry[name].text(registry.get(name))
+            if item is not None and not self.table.isRowHidden(n) and item.text() != words:
+                item.setText(words)
+
+    def _copy(self, row: int, column: int) -> None:
+        item = self.table.item(row, 0)
+        if item is not None:
+            QApplication.clipboard().setText(item.text())
+            self.said.emit("info", f"{item.text()} is on the clipboard.")
 
     def _filter(self, text: str) -> None:
         wanted = text.casefold().split()
@@ -179,6 +208,7 @@ class OscPage(SettingsPage):
             items = [self.table.item(n, column) for column in range(len(HEADS))]
             words = " ".join(item.text().casefold() for item in items if item is not None)
             self.table.setRowHidden(n, not all(word in words for word in wanted))
+        self._show_values()
 
     def host_chosen(self) -> str:
         """The address as it is written or picked."""
@@ -204,7 +234,8 @@ class OscPage(SettingsPage):
         self.look()
 
     def look(self) -> None:
-        """Whether it listens, and what came in."""
+        """Whether it listens, what came in, and what is where."""
+        self._show_values()
         server = self.bridge.osc
         if server is None or not server.running:
             self.state.setText("Not listening.")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
+from typing import Final
 
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QScrollArea,
@@ -19,15 +22,22 @@ from app.control.bridge import ControlBridge
 from app.control.midi.rtmidi_ports import LABELS, available
 from app.window import colours, theme
 from app.window.surfaces import look
+from app.window.surfaces.cards import ActivityLamp, Plate
 from app.window.surfaces.settings_page import SettingsPage
+
+LOOK_MS: Final = 60
+GLOW: Final = 0.15
+"""Seconds that a lamp stays lit after a message."""
+WIDEST: Final = 1080
 
 
 class PortsPage(SettingsPage):
-    """A row for each port; a tick that is set acts at once."""
+    """A plate for each port, with a lamp that tells when it is heard; a tick acts at once."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self.boxes: dict[tuple[str, str], QCheckBox] = {}
+        self.lamps: dict[str, ActivityLamp] = {}
         self._drawn: object = None
         self.api = QComboBox(self)
         self.api.addItem("the system's own", "auto")
@@ -42,11 +52,9 @@ class PortsPage(SettingsPage):
         line.addWidget(self.now, 1)
         self.list = QWidget(self)
         self.list.setObjectName("list")
-        self.grid = QGridLayout(self.list)
-        self.grid.setContentsMargins(0, 0, 12, 0)
-        self.grid.setHorizontalSpacing(22)
-        self.grid.setVerticalSpacing(16)
-        self.grid.setColumnStretch(0, 1)
+        self.rows = QVBoxLayout(self.list)
+        self.rows.setContentsMargins(0, 0, 12, 0)
+        self.rows.setSpacing(10)
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setWidget(self.list)
@@ -64,7 +72,12 @@ class PortsPage(SettingsPage):
         )
         column.addLayout(line)
         column.addWidget(area, 1)
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
         bridge.ports_changed.connect(self.refresh)
+        bridge.offers_changed.connect(self.refresh)
+        bridge.map_changed.connect(lambda _: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:
@@ -74,56 +87,97 @@ class PortsPage(SettingsPage):
         self.now.setText(f"{LABELS.get(api, api)} is in use." if api else "No MIDI system answers.")
         known = {*self.hub.surfaces, *settings.ignored, *settings.silent, *settings.maps}
         known |= {*connections.inputs, *connections.outputs}
-        state = (tuple(sorted(known)), connections.inputs, connections.outputs, settings,
-                 tuple(sorted(self.hub.connected)))  # fmt: skip
+        state = (connections.inputs, connections.outputs, settings,
+                 tuple((key, self.state_of(key)) for key in sorted(known)))  # fmt: skip
         if state == self._drawn:
             return
         self._drawn = state
-        while self.grid.count():
-            item = self.grid.takeAt(0)
+        while self.rows.count():
+            item = self.rows.takeAt(0)
             widget = None if item is None else item.widget()
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self.boxes = {}
-        for column, words in enumerate(("Port", "Play from it", "Light its lamps", "")):
-            label = look.quiet(words, self.list)
-            self.grid.addWidget(label, 0, column)
-        for row, key in enumerate(sorted(known), 1):
-            self._add_row(row, key)
+        self.boxes, self.lamps = {}, {}
+        for key in sorted(known):
+            self.rows.addWidget(self._row(key))
         if not known:
-            self.grid.addWidget(
-                look.quiet("No port yet. Plug a controller in: it is found by itself.", self.list),
-                1, 0,
-            )  # fmt: skip
-        self.grid.setRowStretch(len(known) + 2, 1)
+            self.rows.addWidget(
+                look.quiet("No port yet. Plug a controller in: it is found by itself.", self.list)
+            )
+        self.rows.addStretch(1)
+        self.look()
 
-    def _add_row(self, row: int, key: str) -> None:
+    def _row(self, key: str) -> QWidget:
         connections, settings = self.hub.connections, self.hub.settings
-        name = QLabel(key, self.list)
-        name.setFont(theme.bold(15))
+        plate = Plate(self.list)
+        plate.setMaximumWidth(WIDEST)
         there_in, there_out = key in connections.inputs, key in connections.outputs
+        name = QLabel(key, plate)
+        name.setFont(theme.bold(16))
         if not (there_in or there_out):
             name.setStyleSheet(f"color: {colours.FAINT}")
-        self.grid.addWidget(name, row, 0)
-        listen = QCheckBox(self.list)
+        listen = QCheckBox("Play from it", plate)
         listen.setChecked(key not in settings.ignored)
         listen.setEnabled(there_in or key in settings.ignored or key in self.hub.surfaces)
         listen.toggled.connect(partial(self._listen, key))
-        tell = QCheckBox(self.list)
+        tell = QCheckBox("Light its lamps", plate)
         tell.setChecked(key not in settings.silent)
         tell.setEnabled(there_out or key in settings.silent)
         tell.toggled.connect(partial(self._tell, key))
         self.boxes["in", key], self.boxes["out", key] = listen, tell
-        self.grid.addWidget(listen, row, 1)
-        self.grid.addWidget(tell, row, 2)
+        self.lamps[key] = ActivityLamp(plate)
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(name)
+        words.addWidget(look.quiet(self.state_of(key), plate))
+        row = QHBoxLayout(plate)
+        row.setContentsMargins(18, 12, 18, 12)
+        row.setSpacing(14)
+        row.addWidget(self.lamps[key])
+        row.addLayout(words, 1)
+        row.addWidget(listen)
+        row.addSpacing(10)
+        row.addWidget(tell)
+        return plate
+
+    def state_of(self, key: str) -> str:
+        """What a port does, and with which map."""
+        connections = self.hub.connections
+        there = key in connections.inputs or key in connections.outputs
         if key in self.hub.connected:
-            words = "plays"
-        elif key in settings.ignored:
-            words = "left alone"
+            words = "Plays"
+        elif key in self.hub.settings.ignored:
+            words = "Left alone"
         else:
-            words = "waits" if there_in or there_out else "not connected"
-        self.grid.addWidget(look.quiet(words, self.list), row, 3)
+            words = "Waits" if there else "Not connected"
+        surface = self.hub.surfaces.get(key)
+        if surface is None:
+            return f"{words}."
+        if key in self.hub.offers:
+            return f"{words}, and waits for an answer: there is a map for it."
+        many = len(surface.controller.mappings)
+        name = surface.controller.name
+        title = "a map of its own" if name == key else f"the map {name}"
+        return f"{words}, with {title}: {many} mapping{'' if many == 1 else 's'}."
+
+    def look(self) -> None:
+        """Which ports have just been heard."""
+        now, heard = time.monotonic(), set[str]()
+        for each in reversed(self.hub.monitor):
+            if now - each.when > GLOW:
+                break
+            if not each.out:
+                heard.add(each.port)
+        for key, lamp in self.lamps.items():
+            lamp.show_state(key in heard, key in self.hub.connected)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._timer.start()
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._timer.stop()
 
     # -- hand --------------------------------------------------------------------------------------
     def _listen(self, key: str, on: bool) -> None:
