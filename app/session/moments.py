@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ VERSION: Final = 1
 MAX_BYTES: Final = 1_000_000_000
 MAX_MOMENT_BYTES: Final = 64_000_000
 """What a moment may weigh to be kept in a file; one of the embedded engine weighs 1 MB."""
+SPARE: Final = 32
 ELSEWHERE: Final = -1
 """Position of a moment of another performance than the one that plays."""
 
@@ -52,6 +53,13 @@ def storable(moment: Any) -> bool:
     """Whether a moment can be kept in a file."""
     packed = getattr(moment, "packed", None)
     return isinstance(packed, Packed) and packed.nbytes <= MAX_MOMENT_BYTES
+
+
+def forget_oldest(kept: dict[str, Any], needed: Collection[str], most: int = SPARE) -> None:
+    """Of the moments that no scene has any more, keep the newest: an undo may bring them back."""
+    spare = [key for key in kept if key not in needed]
+    for key in spare[: max(0, len(spare) - most)]:
+        del kept[key]
 
 
 def write(path: Path, moments: Mapping[str, Moment]) -> None:

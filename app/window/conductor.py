@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from app.control.parameters import Change
 from app.session import catalogue
 from app.session.document import Prompt, Scene
-from app.session.moments import new_key
+from app.session.moments import forget_oldest, new_key
 from app.session.morph import Morph
 from app.session.session import Session
 from app.session.steering import StyleBook, steer
@@ -134,7 +134,9 @@ class Conductor(QObject):
         self.said.emit("warning", sentence)
 
     def _moment_kept(self, key: str, moment: Any) -> None:
-        self.session.keep_moment(key, moment)
+        session = self.session
+        session.keep_moment(key, moment)
+        forget_oldest(session.moments, session.document().moments)
 
     # -- from the hands ------------------------------------------------------------------------
     def _on_topic(self, topic: str) -> None:

@@ -98,6 +98,18 @@ def test_only_what_scenes_still_need_is_written(session: Session, tmp_path: Path
     assert reopened(path)[1] == ""
 
 
+def test_moments_that_no_scene_has_any_more_do_not_fill_the_memory(rig: Rig) -> None:
+    rig.qtbot.mouseClick(rig.window.scenes.moment, LEFT)
+    for _ in range(moments.SPARE + 8):
+        rig.registry.trigger("scene.2.save")
+    scene = rig.session.scenes[1]
+    assert scene is not None and scene.moment in rig.session.moments
+    assert len(rig.session.moments) == moments.SPARE + 1
+    rig.session.undo()
+    scene = rig.session.scenes[1]
+    assert scene is not None and scene.moment in rig.session.moments, "an undo finds its own"
+
+
 def test_a_file_of_that_name_which_is_not_ours_stays(tmp_path: Path) -> None:
     path = tmp_path / "gig.segue.json"
     other = moments.beside(path)
