@@ -149,10 +149,22 @@ class MagentaEngine(Engine):
         self.style = self._style_model(checkpoint)
         self.stepper = FrameStepper(model)
         if graphs.wanted(self.device):
-            graphs.capture(self.stepper)
+            self._capture()
         self.codec.pack(FRAMES_PER_BLOCK)
         self.player = Player(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
         self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}
+
+    def _capture(self) -> None:
+        try:
+            graphs.capture(self.stepper)
+        except RuntimeError as error:  # a driver or a torch that cannot: slower, but it plays
+            print(
+                f"segue: {self.name} is played without a CUDA graph, which takes longer "
+                f"({str(error).splitlines()[0]}).",
+                file=sys.stderr,
+            )
+            self.stepper.replay = None
+            self.stepper.forget()
 
     def _style_model(self, checkpoint: Path) -> StyleModel:
         if "segue" in file_metadata(checkpoint, self.name):

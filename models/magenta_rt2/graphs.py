@@ -29,8 +29,11 @@ def wanted(device: str) -> bool:
 def capture(stepper: FrameStepper) -> None:
     """Let the stepper replay a captured graph of its frame from now on. Needs a CUDA device.
 
-    The warm-up runs in a side stream, as capturing asks for, and writes into the slot that the
-    next frame writes anyway, so the stepper's memory is not changed.
+    As PyTorch's notes on CUDA graphs ask for it: a warm-up in a side stream first, so that every
+    library has its workspace before the capture; all inputs and outputs of `run` are buffers made
+    before; nothing in it waits for the device or draws from a generator (noise comes in as an
+    input). Replays run in the stream that is current, behind the copies into the buffers. Warm-up
+    frames are written into the rings, so the stepper begins afresh.
     """
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -42,3 +45,4 @@ def capture(stepper: FrameStepper) -> None:
     with torch.inference_mode(), torch.cuda.graph(graph):
         stepper.run()
     stepper.replay = graph.replay
+    stepper.forget()

@@ -1,12 +1,16 @@
-"""How fast a frame is against what memory allows, and what eight bits do. Offline.
+"""How fast a frame is on a CPU against what memory allows, and what eight bits do. Offline.
 
-    python -m models.magenta_rt2.measure CHECKPOINT [--size small] [--frames 60]
+    python -m models.magenta_rt2.random_weights --size small --out FOLDER
+    python -m models.magenta_rt2.measure FOLDER/checkpoints/mrt2_small.safetensors [--frames 60]
 
-In one run, so that the figures belong together: the bandwidth of reading memory, the time of a
-frame of the depthformer in each precision and the bound that the bandwidth sets to it, the codec's
-share, and how far the eight-bit distributions of the codes are from the float32 ones (mean
-Kullback-Leibler divergence, and how often the likeliest code is another) on a history that float32
-played. With random weights the last is what the noise of rounding does, not what music loses.
+For a CUDA device see `measure_cuda.py`. In one run, so that the figures belong together: the
+bandwidth of reading memory, the time of a frame of the depthformer in each precision and the bound
+that the bandwidth sets to it; the whole engine, codec and all, as it plays (`whole`: the codec in a
+thread beside, a knob at rest and one that moves at every block) and with one after the other in
+one thread or two; the codec alone, its weights packed and not; and how far the eight-bit
+distributions of the codes are from the float32 ones (mean Kullback-Leibler divergence, and how
+often the likeliest code is another) on a history that float32 played. With random weights the last
+is what the noise of rounding does, not what music loses.
 """
 
 from __future__ import annotations
@@ -25,10 +29,14 @@ from torch import Tensor
 from models.controls import Controls
 from models.magenta_rt2.conditioning import GUIDANCE, condition_tokens
 from models.magenta_rt2.config import FRAME_SECONDS, LEVELS, size_config
+from models.magenta_rt2.engine import MagentaEngine
+from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player
 from models.magenta_rt2.quantize import PRECISIONS, quantize, read_bytes
 from models.magenta_rt2.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
+from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
+from models.magenta_rt2.spectrostream_weights import load_spectrostream
 from models.magenta_rt2.stepper import FrameStepper
-from models.magenta_rt2.weights import load_depthformer
+from models.magenta_rt2.weights import codec_tensors, load_depthformer
 
 
 def bandwidth(megabytes: int = 512, passes: int = 8) -> float:
@@ -110,6 +118,57 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
     return figures
 
 
+@torch.inference_mode()
+def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
+    """ms of a frame of the decoder in blocks as they are played, in one thread."""
+    torch.set_num_threads(1)
+    codes = torch.zeros(1, FRAMES_PER_BLOCK, LEVELS, dtype=torch.long)
+    figures = {}
+    for kind in (torch.float32, torch.bfloat16):
+        codec = SpectroStream(SpectroStreamConfig(levels=LEVELS))
+        tensors = codec_tensors(checkpoint, checkpoint.name)
+        load_spectrostream(codec, tensors, ("quantizer", "decoder"), source=checkpoint.name)
+        codec.decoder.to(kind)
+        for way in ("plain", "packed"):
+            if way == "packed":
+                codec.pack(FRAMES_PER_BLOCK)
+            state = codec.decoder_start()
+            best = _best(lambda c=codec, s=state: c.decode_step(codes, s), passes)  # type: ignore[misc]
+            figures[f"{str(kind)[6:]}_{way}_ms"] = 1000 * best / FRAMES_PER_BLOCK
+    return figures
+
+
+def measure_whole(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
+    """Real-time factors of the engine in its own precision, median over blocks."""
+    engine = MagentaEngine(size, "cpu", checkpoint.parent.parent)
+    alone = Player(engine.stepper, engine.codec, beside=False)
+    beside = Player(engine.stepper, engine.codec, beside=True)
+    own = torch.get_num_threads()
+    ways: dict[str, tuple[Player, int, bool]] = {
+        "beside": (beside, own, False),
+        "beside_knob_moving": (beside, own, True),
+        "one_thread": (alone, 1, False),
+        "two_threads": (alone, 2, False),
+    }
+    spent: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(3):  # in turns, as the machine may be busier at one time than at another
+        for way, (player, threads, moves) in ways.items():
+            torch.set_num_threads(threads)
+            engine.player = player
+            stream = engine.start(1)
+            for number in range(blocks // 3 + 2):
+                controls = Controls(chaos=0.5 + 0.001 * number * moves)
+                began = time.perf_counter()
+                stream.render(controls)
+                if number >= 2:
+                    spent[way].append(time.perf_counter() - began)
+    torch.set_num_threads(own)
+    beside.close()
+    engine.close()
+    real = engine.info.block_seconds
+    return {way: real / float(np.median(times)) for way, times in spent.items()}
+
+
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
@@ -122,8 +181,15 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--only-whole", action="store_true", help="only codec and whole engine")
     chosen = parser.parse_args()
-    figures = measure(chosen.checkpoint, chosen.size, chosen.frames, chosen.threads)
+    if chosen.only_whole:
+        figures: dict[str, Any] = {"matrix_vector_gb_per_s": round(bandwidth(), 1)}
+    else:
+        figures = measure(chosen.checkpoint, chosen.size, chosen.frames, chosen.threads)
+    figures["codec"] = _rounded(measure_codec(chosen.checkpoint))
+    whole = measure_whole(chosen.checkpoint, chosen.size, chosen.frames)
+    figures["whole_real_time_factor"] = _rounded(whole)
     print(json.dumps(figures, indent=2))
 
 

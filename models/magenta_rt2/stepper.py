@@ -89,6 +89,11 @@ class FrameStepper:
         """A context in which nothing was heard yet."""
         return Context(0, (), torch.zeros(LEVELS, dtype=torch.int64, device=self.model.device))
 
+    def forget(self) -> None:
+        """Begin afresh, and take nothing in the rings for what it was."""
+        self._held = [None] * self.slots
+        self.load(self.fresh())
+
     def context(self) -> Context:
         """Where it is now; immutable, and cheap: see the module's docstring."""
         return Context(self.frame, tuple(self.entries), self.previous.clone())

@@ -17,7 +17,7 @@ from models.engine import block_fault, engine_names, open_engine
 from models.errors import SegueError
 from models.lmdm.level import LevelState, govern
 from models.magenta_rt2 import engine as engine_module
-from models.magenta_rt2 import graphs
+from models.magenta_rt2 import graphs, measure_cuda
 from models.magenta_rt2.conditioning import condition_tokens, guidance_token, looseness
 from models.magenta_rt2.config import (
     CHECKPOINTS,
@@ -30,6 +30,7 @@ from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
 from models.magenta_rt2.player import Player
 from models.magenta_rt2.random_weights import write
 from models.magenta_rt2.spectrostream import SpectroStreamConfig
+from models.magenta_rt2.stepper import FrameStepper
 from models.magenta_rt2.watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
 
 TINY = DepthformerConfig(
@@ -344,3 +345,38 @@ def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
         finally:
             engine.player.close()
             engine.player = player
+
+
+def test_what_compares_graph_and_eager_tells_them_apart(
+    engine: MagentaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The measurement for CUDA devices, on the parts that need none."""
+    stepper = FrameStepper(engine.model)
+    frames = measure_cuda.frames_of(stepper, 60)
+    assert frames.shape == (60, 12) and torch.equal(frames, measure_cuda.frames_of(stepper, 60))
+    assert measure_cuda.again_from_the_middle(stepper, 20)
+
+    def stale() -> None:  # a graph that does not see the last frame
+        stepper.previous.zero_()
+        stepper.run()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stepper, "replay", stale)
+        assert not torch.equal(frames, measure_cuda.frames_of(stepper, 60))
+    stepper.forget()
+    assert torch.equal(frames, measure_cuda.frames_of(stepper, 60))
+
+
+def test_a_graph_that_cannot_be_captured_leaves_the_engine_playing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(stepper: FrameStepper) -> None:
+        stepper.run()  # the warm-up, which writes into the rings
+        raise RuntimeError("CUDA error: operation not permitted\nmore")
+
+    plain = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
+    monkeypatch.setattr(graphs, "wanted", lambda device: True)
+    monkeypatch.setattr(graphs, "capture", fails)
+    engine = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
+    assert "without a CUDA graph" in capsys.readouterr().err
+    assert np.array_equal(play(engine.start(2), 2), play(plain.start(2), 2))
