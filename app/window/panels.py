@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QLineF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.control.parameters import Registry
 from app.session.session import Session
@@ -33,6 +35,31 @@ class Panel(QWidget):
         painter.drawRoundedRect(box, 10, 10)
         painter.setPen(theme.colour("#ffffff", 0.05))
         painter.drawLine(QLineF(box.left() + 10, box.top() + 1, box.right() - 10, box.top() + 1))
+
+
+class Group(QWidget):
+    """Controls that stand together and take no room where none of them is shown."""
+
+    def __init__(
+        self, members: Sequence[QWidget], parent: QWidget, *, shares: Sequence[int] = ()
+    ) -> None:
+        super().__init__(parent)
+        self.members = tuple(members)
+        self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(5)
+        for widget, share in zip(self.members, shares or [1] * len(self.members), strict=True):
+            self._box.addWidget(widget, share)
+
+    def set_direction(self, *, across: bool) -> None:
+        """Side by side, or one above the other."""
+        ways = QBoxLayout.Direction
+        self._box.setDirection(ways.LeftToRight if across else ways.TopToBottom)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether any of them is to be seen."""
+        return any(not widget.isHidden() for widget in self.members)
 
 
 class Transport(Panel):
@@ -98,32 +125,29 @@ class Controls(Panel):
         row.setSpacing(6)
         row.addWidget(self.tempo, 10)
         # Strength stands between the two that it bends most.
-        beside = QVBoxLayout()
-        beside.setSpacing(5)
-        for widget, share in ((self.tap, 4), (self.strength, 7)):
-            widget.setMaximumWidth(64)
-            beside.addWidget(widget, share)
-        row.addLayout(beside, 6)
+        beside = Group((self.tap, self.strength), self, shares=(4, 7))
+        beside.setMaximumWidth(64)
+        row.addWidget(beside, 6)
         row.addWidget(self.key, 21)
         row.addWidget(self.played, 12)
-        small = QVBoxLayout()
-        small.setSpacing(4)
-        for name, knob in self.knobs.items():
-            if name in self.SELDOM:
-                knob.caption = knob.caption.partition(" ")[0] if knob.caption else None
-                knob.setMinimumSize(50, 50)
-                small.addWidget(knob)
-            else:
-                knob.setMinimumWidth(46)
-                row.addWidget(knob, 10)
+        self.played.setMaximumWidth(230)
         self.tempo.setMinimumWidth(46)
-        row.addLayout(small, 7)
-        column = QVBoxLayout()
-        column.setSpacing(5)
+        for name, knob in self.knobs.items():
+            knob.setMinimumWidth(46)
+            if name not in self.SELDOM:
+                row.addWidget(knob, 10)
+        seldom = [self.knobs[name] for name in self.SELDOM]
+        for knob in seldom:
+            knob.setMinimumSize(50, 50)
+        self.seldom = Group(seldom, self)
+        row.addWidget(self.seldom, 7)
         for key in self.stems.values():
             key.setMinimumWidth(62)
-            column.addWidget(key)
-        row.addLayout(column, 11)
+            key.setMaximumHeight(90)
+        stems = Group(tuple(self.stems.values()), self)
+        stems.setMaximumWidth(230)
+        row.addWidget(stems, 11)
+        self._row, self._groups = row, (beside, self.seldom, stems)
         self._all: dict[str, list[QWidget]] = {
             "tempo": [self.tempo, self.tap],
             "strength": [self.strength],
@@ -141,6 +165,15 @@ class Controls(Panel):
             there = awaited or self.registry.available(name)
             for widget in widgets:
                 widget.setVisible(there)
+        # Above one another only where the knobs of another kind of engine take the room.
+        wide = not self.registry.available("tempo") and engine_known
+        self.seldom.set_direction(across=wide)
+        self._row.setStretchFactor(self.seldom, 20 if wide else 7)
+        for name in self.SELDOM:
+            label = self.registry[name].label
+            self.knobs[name].caption = label if wide else label.partition(" ")[0]
+        for group in self._groups:
+            group.setVisible(group.holds_any)
 
     def show_notes(self, notes: tuple[int, ...]) -> None:
         """The notes that keyboards hold now, as MIDI numbers."""
