@@ -1,8 +1,8 @@
 """What befalls a finished bundle: no room, no rights, no network. Test lane; Linux, as root.
 
-    python -m tests.support.bundle_faults BUNDLE [--pictures FOLDER] [--only NAME ...]
+    python -m tests.support.bundle_faults BUNDLE [--pictures FOLDER] [--seconds 24] [--only NAME ...]
 
-Each fault is real: a home that belongs to another user, a file system of a few megabytes that is
+Each fault is real: a home that belongs to another user, a file system of a megabyte or two that is
 full or fills up, a download whose program is killed, whose server goes away, or whose disk is full.
 The bar is the same for each: a sentence, and the program plays on. Sound is judged from the audio
 process's memory as in `bundle_trial`; sentences of commands are compared; those of the window are
@@ -34,7 +34,6 @@ from tests.support.bundle_trial import AtTurn, display, free_port, play, program
 from tests.support.jack import JackServer
 
 NOBODY: Final = "65534"
-SECONDS: Final = 24.0
 SMALL: Final = "magenta-rt2-small"
 MEGABYTE: Final = 1_000_000
 
@@ -69,10 +68,10 @@ def fill(place: Path) -> None:
 
 
 class Trial:
-    """A bundle, and where the pictures go."""
+    """A bundle, where the pictures go, and how long it plays with each fault."""
 
-    def __init__(self, bundle: Path, pictures: Path) -> None:
-        self.bundle, self.pictures = bundle, pictures
+    def __init__(self, bundle: Path, pictures: Path, seconds: float) -> None:
+        self.bundle, self.pictures, self.seconds = bundle, pictures, seconds
 
     def in_the_window(
         self, name: str, home: Path, port: int, at_turn: AtTurn, user: str | None = None
@@ -93,14 +92,15 @@ class Trial:
 
                 log = self.pictures / f"{name}.log"
                 command = program_for(self.bundle, user)
-                result = play(command, environment, port, SECONDS, log, turn)
+                result = play(command, environment, port, self.seconds, log, turn)
         finally:
             xvfb.terminate()
             xvfb.wait(10)
         print(f"      {result}", flush=True)
         need(result["first_sound_seconds"] is not None, "no sound came")
         # Underruns are only told: `bundle_trial` judges them, on a quiet machine.
-        need(result["heard_seconds"] > SECONDS / 2, f"only {result['heard_seconds']} s sounded")
+        heard = result["heard_seconds"]
+        need(heard > self.seconds / 2, f"only {heard} s of {self.seconds:.0f} s sounded")
         need(result["exit"] == 0, f"it ended with {result['exit']}")
         return result
 
@@ -169,7 +169,7 @@ def full_disk(trial: Trial) -> None:
 
 def disk_fills(trial: Trial) -> None:
     """The disk fills up in the middle of a recording: what was recorded is kept, and is whole."""
-    with small_disk(4.0) as home:
+    with small_disk(2.0) as home:
         port = free_port(home)
 
         def turn(number: int, send: Callable[[str, float], object]) -> None:
@@ -254,6 +254,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Do to a bundle what users' machines do.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--pictures", type=Path, help="where pictures and logs go")
+    parser.add_argument("--seconds", type=float, default=24.0, help="play so long with each")
     parser.add_argument("--only", nargs="+", choices=tuple(FAULTS), default=tuple(FAULTS))
     chosen = parser.parse_args()
     pictures = chosen.pictures or Path(tempfile.mkdtemp(prefix="segue-faults-"))
@@ -261,7 +262,7 @@ def main() -> int:
     if os.geteuid() or not shutil.which("import"):
         sys.exit("segue: this mounts small disks and takes pictures: run it as root, with "
                  "ImageMagick installed.")  # fmt: skip
-    trial = Trial(chosen.bundle.resolve(), pictures.resolve())
+    trial = Trial(chosen.bundle.resolve(), pictures.resolve(), chosen.seconds)
     failed = 0
     for name in chosen.only:
         print(f"      {name}: {FAULTS[name].__doc__}", flush=True)
