@@ -83,6 +83,16 @@ def test_tensors_come_back_to_the_bit(kind: str) -> None:
     assert torch.equal(found, tensor)
 
 
+def test_tensors_go_where_they_are_wanted() -> None:
+    """The arranger stays on the CPU, whatever plays the rest. "meta" is a device without memory."""
+    found = unpack(
+        *pack(Pair(Leaf(torch.ones(3)), (Leaf(torch.ones(2)),))),
+        {"Pair": Pair, "Leaf": Leaf},
+        {"right": "meta"},
+    )
+    assert found.left.value.device.type == "cpu" and found.right[0].value.device.type == "meta"
+
+
 def test_numbers_of_numpy_stay_so() -> None:
     """0.1 in single precision is another number in the next sum."""
     found = unpack(*pack((np.float32(0.1), np.float64(0.1), np.int16(3))), {})
