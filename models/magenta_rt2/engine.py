@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -38,7 +39,7 @@ from models.engine import (
 )
 from models.errors import SegueError
 from models.lmdm.level import LevelState, govern
-from models.magenta_rt2 import graphs, quantize
+from models.magenta_rt2 import files, graphs, quantize
 from models.magenta_rt2.conditioning import (
     CONTROLS,
     DEFAULTS,
@@ -70,6 +71,7 @@ from models.magenta_rt2.weights import (
     file_tensors,
     load_depthformer,
 )
+from models.packing import OTHER_VERSION, Packed, classes_of, pack, unpack
 
 OUTPUT_GAIN: Final = 0.5
 """The reference turns the codec's sound down by half before it clips it."""
@@ -122,7 +124,7 @@ class MagentaEngine(Engine):
         Raises SegueError for weights that are missing, damaged, or not this model's.
         """
         self.config = config or size_config(size)
-        self.name = f"magenta-rt2-{size}"
+        self.size, self.name = size, f"magenta-rt2-{size}"
         self.device = resolve_device(device)
         self.precision = precision or DEFAULT_PRECISION[self.device]
         if self.precision not in quantize.PRECISIONS:
@@ -240,6 +242,30 @@ class MagentaEngine(Engine):
             untold = torch.from_numpy(condition_tokens(None, Controls(), GUIDANCE))
             context, codec = take_in(self.model, self.encoder(), audio, sample_rate, untold)
         return StreamState(self.name, seed, 0, context, codec)
+
+    @cached_property
+    def checksum(self) -> str:
+        """Of what a moment depends on: the weights, and the numbers that they are held in."""
+        kind = str(self.codec.decoder.last.weight.dtype)
+        weights = files.fingerprint(self.folder, CHECKPOINTS[self.size])
+        return f"{weights} {self.precision} {kind}"
+
+    def pack(self, moment: Snapshot) -> Packed:
+        if not isinstance(moment, StreamState) or moment.model != self.name:
+            raise SegueError("this moment belongs to another engine: it cannot be kept here.")
+        return Packed(self.name, self.checksum, *pack(moment))
+
+    def unpack(self, packed: Packed) -> Snapshot:
+        if (packed.engine, packed.weights) != (self.name, self.checksum):
+            raise SegueError(
+                f"that place in the music was made with other weights than {self.name} has now, or "
+                "in another precision: it cannot be taken up here."
+            )
+        devices = dict.fromkeys(("context", "codec"), self.device)
+        state = unpack(packed.tree, packed.arrays, classes_of(StreamState), devices)
+        if not isinstance(state, StreamState):
+            raise SegueError(OTHER_VERSION)
+        return state
 
     def close(self) -> None:
         self.player.close()

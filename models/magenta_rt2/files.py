@@ -19,6 +19,7 @@ from models.errors import SegueError
 
 REPOSITORY: Final = "google/magenta-realtime-2"
 LIST: Final = "segue-files.json"
+END_BYTES: Final = 1 << 20
 PLACE: Final = "SEGUE_MODELS"  # the environment variable that moves the folder of all models
 
 CHECKPOINTS: Final = {
@@ -146,6 +147,27 @@ def sha256_of(path: Path, step: Callable[[int], object] | None = None) -> str:
             if step is not None:
                 step(len(chunk))
     return digest.hexdigest()
+
+
+def fingerprint(folder: Path, path: str) -> str:
+    """What tells a file of an engine's folder from another version of it, in hex.
+
+    Its SHA-256 by the folder's list; where there is none, that of its size and both its ends, as to
+    read all of it takes seconds. SegueError where it cannot be read.
+    """
+    try:
+        return str(read_list(folder)["files"][path]["sha256"])
+    except (FileNotFoundError, KeyError):
+        pass
+    try:
+        with (folder / path).open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - END_BYTES))
+            end = stream.read(END_BYTES)
+            stream.seek(0)
+            return hashlib.sha256(b"%d " % size + stream.read(END_BYTES) + end).hexdigest()
+    except OSError as error:
+        raise SegueError(f"{folder / path} cannot be read ({error.strerror}).") from None
 
 
 def fault_of(folder: Path, file: Installed, step: Callable[[int], object] | None = None) -> str:

@@ -17,7 +17,7 @@ from models.engine import block_fault, engine_names, open_engine
 from models.errors import SegueError
 from models.lmdm.level import LevelState, govern
 from models.magenta_rt2 import engine as engine_module
-from models.magenta_rt2 import graphs, measure_cuda
+from models.magenta_rt2 import files, graphs, measure_cuda
 from models.magenta_rt2.conditioning import condition_tokens, guidance_token, looseness
 from models.magenta_rt2.config import (
     CHECKPOINTS,
@@ -380,3 +380,32 @@ def test_a_graph_that_cannot_be_captured_leaves_the_engine_playing(
     engine = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
     assert "without a CUDA graph" in capsys.readouterr().err
     assert np.array_equal(play(engine.start(2), 2), play(plain.start(2), 2))
+
+
+def test_a_packed_moment_goes_on_to_the_bit(engine: MagentaEngine, folder: Path) -> None:
+    stream = engine.start(5)
+    play(stream, 4)
+    packed = engine.pack(stream.snapshot())
+    expected = play(stream, 3)
+    later = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
+    other = later.start(9)
+    other.restore(later.unpack(packed))
+    assert np.array_equal(play(other, 3), expected)
+    whole = MagentaEngine("small", "cpu", folder, "int8", config=TINY, codec=CODEC)
+    with pytest.raises(SegueError, match="another precision"):
+        whole.unpack(packed)
+    with pytest.raises(SegueError, match="another engine"):
+        engine.pack(object())
+
+
+def test_other_weights_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    prints = []
+    for content in (b"one", b"two", b"one" * 2_000_000):
+        path.write_bytes(content)
+        prints.append(files.fingerprint(tmp_path, "a"))
+    assert len(set(prints)) == 3
+    (tmp_path / files.LIST).write_text('{"files": {"a": {"size": 3, "sha256": "ab"}}}')
+    assert files.fingerprint(tmp_path, "a") == "ab"
+    with pytest.raises(SegueError, match="cannot be read"):
+        files.fingerprint(tmp_path, "b")
