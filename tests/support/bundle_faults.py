@@ -1,6 +1,6 @@
 """What befalls a finished bundle: no room, no rights, no network. Test lane; Linux, as root.
 
-    python -m tests.support.bundle_faults BUNDLE [--pictures FOLDER] [--seconds 24] [--only NAME ...]
+    python -m tests.support.bundle_faults BUNDLE [--pictures FOLDER] [--seconds N] [--only NAME ...]
 
 Each fault is real: a home that belongs to another user, a file system of a megabyte or two that is
 full or fills up, a download whose program is killed, whose server goes away, or whose disk is full.
