@@ -38,12 +38,13 @@ libraries="libportaudio2 libasound2-plugins libegl1 libgl1 libopengl0 libxkbcomm
 # A sound card that is none (JACK), a display that is none (Xvfb), and the sound banks (230 MB) that
 # the material for training is made with. Homebrew has the player but neither bank: on a Mac the
 # tests that need them are skipped, and say so.
-for_tests="jackd2 xvfb libfluidsynth3 fluid-soundfont-gm musescore-general-soundfont"
+for_tests="jackd2 xvfb"
+banks="libfluidsynth3 fluid-soundfont-gm musescore-general-soundfont"
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 debian_packages() {
     local wanted="$libraries" missing="" name
-    if [ "$what" = test ]; then wanted="$wanted $for_tests"; fi
+    if [ "$what" = test ]; then wanted="$wanted $for_tests $banks"; fi
     if [ -z "$(find_python)" ]; then wanted="$wanted python3 python3-venv"; fi
     if ! "$(find_python || true)" -c 'import ensurepip' 2>/dev/null; then
         wanted="$wanted python3-venv"
@@ -71,11 +72,18 @@ debian_packages() {
             say "there is no package $name in this release; going on without it."
         fi
     done
-    missing="$known"
-    [ -n "$missing" ] || return 0
+    local needed="" large=""
+    for name in $known; do
+        case " $banks " in *" $name "*) large="$large $name" ;; *) needed="$needed $name" ;; esac
+    done
+    install_packages $needed || stop "apt-get could not install:$needed. Run the same by hand to see why."
+    install_packages $large || say "apt-get could not install:$large. The tests of the sound banks will be skipped."
+}
+
+install_packages() {
+    [ $# -gt 0 ] || return 0
     # jackd2 asks a question about real-time priority unless told not to.
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
-        >/dev/null || stop "apt-get could not install:$missing. Run the same by hand to see why."
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 mac_packages() {
