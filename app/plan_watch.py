@@ -161,9 +161,14 @@ class RenderTimes:
     def __init__(self, block_seconds: float, most: int = 20) -> None:
         self.block_seconds = block_seconds
         self.recent: deque[float] = deque(maxlen=most)
+        self.changed: deque[float] = deque(maxlen=5)
 
-    def took(self, seconds: float) -> None:
+    def took(self, seconds: float, changed: bool = False) -> None:
+        """changed: it did not follow on the last block under the same controls, for which an engine
+        may have worked ahead."""
         self.recent.append(seconds)
+        if changed:
+            self.changed.append(seconds)
 
     @property
     def median(self) -> float:
@@ -171,8 +176,13 @@ class RenderTimes:
 
     @property
     def estimate(self) -> float:
-        """What the next block will hardly exceed: nine tenths of the recent ones took less."""
-        return float(np.quantile(self.recent, 0.9)) if self.recent else 0.0
+        """What the next block will hardly exceed, even if it changes something: nine tenths of the
+        recent ones took less, and half of those that last did (but for single stalls)."""
+        if not self.recent:
+            return 0.0
+        usual = float(np.quantile(self.recent, 0.9))
+        changes = float(np.median(self.changed)) if self.changed else 0.0
+        return max(usual, min(changes, 2.0 * usual))
 
     @property
     def real_time_factor(self) -> float:

@@ -298,7 +298,7 @@ class Planner:
         block = self._try(moment, task)
         if block is None:
             return WORKED
-        self.source.times.took(self.clock() - started)
+        self.source.times.took(self.clock() - started, changed=task is not None)
         left = target.position + len(block) - skip - target.join
         if left < 2 * self.writer.fade:  # of which too little would be heard to fade into it
             more = self._try(moment, task)

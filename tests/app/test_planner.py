@@ -13,6 +13,7 @@ from app.audio import shared as s
 from app.audio.player import Player, PlayerSettings
 from app.audio.ring import PlanRing
 from app.plan_types import Listener, Mark, WorkerSettings
+from app.plan_watch import RenderTimes
 from app.planner import IDLE, Planner
 from models.controls import Controls
 from models.engine import Audio
@@ -373,3 +374,23 @@ def test_what_is_continued_is_recorded_where_it_is_heard() -> None:
     expected = stream.render(block.controls)
     heard = rig.player.tap.follow(block.position)[1][: block.frames]
     assert np.abs(heard[5000:] - expected[5000 : block.frames]).max() < 1e-6
+
+
+def test_a_change_is_reckoned_with_what_changes_took() -> None:
+    """An engine that works ahead is slower where a control moves, however rarely it does."""
+    times = RenderTimes(0.12)
+    for _ in range(60):
+        times.took(0.05)
+    assert times.estimate == pytest.approx(0.05)
+    times.took(0.09, changed=True)
+    for _ in range(60):
+        times.took(0.05)
+    assert times.estimate == pytest.approx(0.09) and times.median == pytest.approx(0.05)
+    for _ in range(3):
+        times.took(0.06, changed=True)
+    assert times.estimate == pytest.approx(0.06)
+    stalled = RenderTimes(0.12)
+    stalled.took(3.0, changed=True)
+    for _ in range(20):
+        stalled.took(0.05)
+    assert stalled.estimate == pytest.approx(0.10)
