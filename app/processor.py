@@ -1,7 +1,8 @@
-"""How the engine shares Python with the window. Inference lane."""
+"""How the engine shares Python and memory with the window. Inference lane."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from typing import Final
@@ -18,3 +19,19 @@ def settle() -> None:
     # in whatever thread it happens to start.
     gc.collect()
     gc.freeze()
+
+
+def give_back() -> bool:
+    """Return memory to the system that lies free between what is in use; False where there is no
+    way to. For a moment when nothing is urgent: it takes some milliseconds.
+
+    Moments that are thinned out leave holes of a few pages. Measured over six minutes of playing
+    with 80 MB of moments, all in use: 23 MB more at the end than when they had become full.
+    """
+    if sys.platform != "linux":
+        return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is None:
+        return False
+    trim(0)
+    return True
