@@ -16,13 +16,13 @@ import hashlib
 import json
 import os
 import secrets
+import struct
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from app.plan_moments import Moment
 from models.errors import SegueError
@@ -32,8 +32,15 @@ SUFFIX: Final = ".moments.safetensors"
 FORMAT: Final = "segue-moments"
 VERSION: Final = 1
 MAX_BYTES: Final = 1_000_000_000
-MAX_MOMENT_BYTES: Final = 64_000_000
-"""What a moment may weigh to be kept in a file; one of the embedded engine weighs 1 MB."""
+MAX_AUTOSAVED_BYTES: Final = 200_000_000
+"""What the moments of a session may weigh in all to be kept in a file, and in an autosave. One of
+the embedded engine weighs 0.5 MB, of the small Magenta RealTime 2 48 or 97, of the large 246."""
+DTYPES: Final = {
+    "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32",
+    "int32": "I32", "uint64": "U64", "int64": "I64", "float16": "F16", "float32": "F32",
+    "float64": "F64",
+}  # fmt: skip
+"""`models.packing.PLAIN` in the words of safetensors."""
 SPARE: Final = 32
 ELSEWHERE: Final = -1
 """Position of a moment of another performance than the one that plays."""
@@ -49,10 +56,18 @@ def beside(session: Path) -> Path:
     return session.with_name(session.name.removesuffix(".json").removesuffix(".segue") + SUFFIX)
 
 
-def storable(moment: Any) -> bool:
-    """Whether a moment can be kept in a file."""
-    packed = getattr(moment, "packed", None)
-    return isinstance(packed, Packed) and packed.nbytes <= MAX_MOMENT_BYTES
+def storable(
+    kept: Mapping[str, Any], keys: Iterable[str], most: int = MAX_BYTES
+) -> dict[str, Moment]:
+    """The moments of these keys that can be kept in a file of so many bytes; the oldest first."""
+    wanted, found, total = frozenset(keys), {}, 0
+    for key, moment in kept.items():
+        packed = getattr(moment, "packed", None)
+        if key not in wanted or not isinstance(packed, Packed) or total + packed.nbytes > most:
+            continue
+        found[key] = moment
+        total += packed.nbytes
+    return found
 
 
 def forget_oldest(kept: dict[str, Any], needed: Collection[str], most: int = SPARE) -> None:
@@ -63,16 +78,16 @@ def forget_oldest(kept: dict[str, Any], needed: Collection[str], most: int = SPA
 
 
 def write(path: Path, moments: Mapping[str, Moment]) -> None:
-    """Write the moments that are `storable` to this very path and flush them to the disk.
+    """Write moments that are `storable` to this very path and flush them to the disk.
 
-    Not atomic: the caller renames the file. Raises OSError.
+    Not atomic: the caller renames the file. Raises OSError. The format is written by hand: the
+    library holds Python's lock until all is on the disk, and the window would stand still.
     """
     arrays: dict[str, Array] = {}
     metadata = {"format": FORMAT, "version": str(VERSION)}
     for key, moment in moments.items():
         packed = moment.packed
-        if packed is None or not storable(moment):
-            continue
+        assert packed is not None
         names = [_checksum(array) for array in packed.arrays]
         arrays.update(zip(names, packed.arrays, strict=True))
         metadata[key] = json.dumps(
@@ -84,18 +99,32 @@ def write(path: Path, moments: Mapping[str, Moment]) -> None:
                 "tree": packed.tree,
             }
         )
-    try:
-        save_file(dict(arrays), str(path), metadata=metadata)
-    except SafetensorError as error:  # how it tells of a full disk
-        raise OSError(str(error)) from error
-    path.chmod(0o644)  # safetensors makes a private file
-    with path.open("rb+") as file:
+    header: dict[str, Any] = {"__metadata__": metadata}
+    at = 0
+    for name, array in arrays.items():
+        header[name] = {
+            "dtype": DTYPES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + array.nbytes],
+        }
+        at += array.nbytes
+    told = json.dumps(header).encode()
+    told += b" " * (-len(told) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(told)) + told)
+        for array in arrays.values():
+            file.write(_bytes(array))
+        file.flush()
         os.fsync(file.fileno())
+
+
+def _bytes(array: Array) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _checksum(array: Array) -> str:
     digest = hashlib.blake2b(f"{array.dtype.name} {array.shape} ".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    digest.update(_bytes(array))
     return digest.hexdigest()
 
 

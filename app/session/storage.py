@@ -82,13 +82,13 @@ def save(path: Path, document: Document, kept: Mapping[str, Moment] | None = Non
     """
     kept = kept or {}
     data = to_json(document)
-    fit = {key: kept[key] for key in document.moments if moments.storable(kept.get(key))}
+    fit = moments.storable(kept, document.moments)
     forgotten = [key for key in document.moments if key in kept and key not in fit]
     side, said = moments.beside(path), ""
     unfinished, new_side = _temporary(path), _temporary(side)
     if forgotten:
-        said = "An engine that keeps no places in the music in files was playing: they will be gone"
-        said += " when Segue ends."
+        said = "Saved, but not every place in the music: what this engine remembers does not go "
+        said += "into a file, and will be gone when Segue ends."
         for scene in data["scenes"]:
             if scene is not None and scene.get("moment") in forgotten:
                 del scene["moment"]
@@ -170,8 +170,7 @@ class Autosave:
         """What does the writing: two steps, as the disk may take its time in another thread."""
         data = to_json(document) | {"original": None if original is None else str(original)}
         text = json.dumps(data) + "\n"
-        wanted = {key: kept[key] for key in document.moments if kept and key in kept}
-        fit = {key: moment for key, moment in wanted.items() if moments.storable(moment)}
+        fit = moments.storable(kept or {}, document.moments, moments.MAX_AUTOSAVED_BYTES)
         return lambda: self._write(text, fit)
 
     def _write(self, text: str, fit: Mapping[str, Moment]) -> None:

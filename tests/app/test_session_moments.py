@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from app.plan_moments import Moment
 from app.session import moments, storage
@@ -20,7 +21,7 @@ from app.session.catalogue import build_registry
 from app.session.session import Session
 from app.session.storage import Autosave
 from models import Controls, open_engine
-from models.packing import Packed
+from models.packing import PLAIN, Packed
 from tests.support.rig import LEFT, Rig
 
 DEAD = 2**22 + 7  # above the kernel's largest process number
@@ -202,6 +203,29 @@ def test_a_moment_that_cannot_be_kept_is_told(session: Session, tmp_path: Path) 
     assert scene is not None and scene.moment is None, "the scene itself is there"
 
 
+def test_what_does_not_fit_a_file_is_told(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "gig.segue.json"
+    assert set(moments.storable(session.moments, session.moments, 30_000)) == {"moment-a"}
+    monkeypatch.setattr(moments.storable, "__defaults__", (30_000,))
+    assert "will be gone" in storage.save(path, session.document(), session.moments)
+    assert set(reopened(path)[0].moments) == {"moment-a"}
+
+
+def test_a_moments_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
+    """With every type of number, and arrays of no size and of no dimension."""
+    names = sorted(PLAIN)
+    arrays = [np.ones((2, 3), name) for name in names] + [np.zeros((0, 4)), np.array(2.5)]
+    packed = Packed("e", "w", "{}", tuple(arrays))
+    moments.write(tmp_path / "x", {"k": Moment(0, None, 3, "e", packed)})
+    loaded = load_file(tmp_path / "x")
+    assert len(loaded) == len(arrays)
+    assert {array.dtype.name for array in loaded.values()} == set(names)
+    found = moments.read(tmp_path / "x", ["k", "other"])
+    assert set(found) == {"k"} and same(found["k"], Moment(0, None, 3, "e", packed))
+
+
 def test_a_full_disk_loses_the_places_and_not_the_session(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,10 +233,11 @@ def test_a_full_disk_loses_the_places_and_not_the_session(
     storage.save(path, session.document(), session.moments)
     before = moments.beside(path).read_bytes()
 
-    def full(*arguments: object, **named: object) -> None:
+    def full(array: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(moments, "save_file", full)
+    monkeypatch.setattr(moments, "_bytes", full)
+    monkeypatch.setattr(moments, "_checksum", str)
     session.rename_scene(2, "Renamed")
     said = storage.save(path, session.document(), session.moments)
     assert "not the places in the music" in said and "No space left" in said
