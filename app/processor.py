@@ -25,8 +25,8 @@ def give_back() -> bool:
     """Return memory to the system that lies free between what is in use; False where there is no
     way to. For a moment when nothing is urgent: it takes some milliseconds.
 
-    Moments that are thinned out leave holes of a few pages. Measured over six minutes of playing
-    with 80 MB of moments, all in use: 23 MB more at the end than when they had become full.
+    Moments that are thinned out leave holes of a few pages. Measured with 80 MB of moments, nine
+    minutes into playing: 586 MB resident before and 575 after.
     """
     if sys.platform != "linux":
         return False

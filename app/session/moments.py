@@ -34,7 +34,7 @@ VERSION: Final = 1
 MAX_BYTES: Final = 1_000_000_000
 MAX_AUTOSAVED_BYTES: Final = 200_000_000
 """What the moments of a session may weigh in all to be kept in a file, and in an autosave. One of
-the embedded engine weighs 0.5 MB, of the small Magenta RealTime 2 48 or 97, of the large 246."""
+the embedded engine weighs 1 MB, of the small Magenta RealTime 2 48 or 97, of the large 246."""
 DTYPES: Final = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32",
     "int32": "I32", "uint64": "U64", "int64": "I64", "float16": "F16", "float32": "F32",

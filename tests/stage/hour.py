@@ -54,7 +54,7 @@ class HeavyStream(Stream):
 class HeavyEngine(ToneEngine):
     """weight: bytes of a snapshot."""
 
-    weight = 105_000
+    weight = 117_000
 
     def start(self, seed: int = 0) -> Any:
         return HeavyStream(super().start(seed), self.weight)
