@@ -15,10 +15,30 @@ of the window, and is lost up to twice for each."""
 def settle() -> None:
     """Once the engine is loaded, in the thread that will run it."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded by now stays: a full collection that looks through it all takes over 50 ms,
-    # in whatever thread it happens to start.
+    _put_by()
+
+
+def _put_by() -> None:
+    """What is in use now stays, probably: a full collection that looks through it all takes over
+    50 ms, in whatever thread it happens to start. So the collector is told not to look at it."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def tidy(playing: bool, thorough: bool = False) -> None:
+    """Once a minute, when the inference lane has nothing else to do.
+
+    While music plays, the collector is told to pass over what has been made since, moments above
+    all, which takes no time: measured over ten minutes without it, three full collections stopped
+    the window for 67 to 102 ms and found nothing. thorough: look through everything (a fifth of a
+    second), which is only done while nothing plays.
+    """
+    if thorough and not playing:
+        _put_by()
+    else:
+        gc.freeze()
+    give_back()
 
 
 def give_back() -> bool:

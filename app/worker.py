@@ -25,7 +25,7 @@ from app.audio.shared import SAMPLE_RATE
 from app.plan_moments import Moment
 from app.plan_types import BlockReport, Listener, Mark, WorkerSettings
 from app.planner import IDLE, Planner
-from app.processor import give_back, settle
+from app.processor import settle, tidy
 from app.recording.performance import PerformanceLog
 from app.worker_audio import Continuing
 from app.worker_status import Incident, WorkerStatus, status_of
@@ -39,7 +39,7 @@ __all__ = ["BlockReport", "Incident", "Mark", "Moment", "Worker", "WorkerSetting
 
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
-GIVE_BACK_SECONDS: Final = 60.0
+TIDY_SECONDS: Final = 60.0
 PLAY_PATIENCE: Final = 1.0
 EMBED_DEPTH: Final = 1.0
 """Seconds of plan in hand before a prompt is embedded between two blocks."""
@@ -88,7 +88,8 @@ class Worker(QThread):
         self._state = "loading"
         self._planner: Planner | None = None
         self._next_status = 0.0
-        self._next_give_back = time.monotonic() + GIVE_BACK_SECONDS
+        self._next_tidy = time.monotonic() + TIDY_SECONDS
+        self._tidied = 0
         self._plan_min = math.inf
         self._sounded = False
         self._play_by: float | None = None
@@ -306,17 +307,18 @@ class Worker(QThread):
                 self._do(lambda p: self._panic(p, resume=True), planner)
                 worked = IDLE
             if worked == IDLE:
-                self._give_back()
+                self._tidy()
                 with self._wake:
                     if not self._commands and not self._leaving:
                         self._wake.wait(IDLE_SECONDS)
 
-    def _give_back(self) -> None:
+    def _tidy(self) -> None:
         """Once in a while, as there is nothing else to do."""
         now = time.monotonic()
-        if now >= self._next_give_back:
-            self._next_give_back = now + GIVE_BACK_SECONDS
-            give_back()
+        if now >= self._next_tidy:
+            self._next_tidy = now + TIDY_SECONDS
+            self._tidied += 1
+            tidy(self.output.playing, thorough=self._tidied % 10 == 0)
 
     def _do(self, command: Callable[[Planner], None], planner: Planner) -> None:
         try:
