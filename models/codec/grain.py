@@ -1,4 +1,4 @@
-"""Takes the grain of latent frames out of decoded bands. Inference lane; pure: neither Qt nor torch.
+"""Takes the grain of latent frames out of decoded bands. Inference lane; no Qt, no torch.
 
 A decoder renders the four band frames of a latent frame smooth in themselves, because the ripple of
 noise cannot be told from latents, while latent frames differ by that ripple and by a generator's
