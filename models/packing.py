@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +122,25 @@ def _field_names(kind: type) -> tuple[str, ...] | None:
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return tuple(kind._fields)
     return None
+
+
+T = TypeVar("T")
+
+
+def unpack_state(
+    packed: Packed, kind: type[T], engine: str, weights: str, devices: Mapping[str, str]
+) -> T:
+    """What an engine packed of this kind. engine, weights: who unpacks, which must be who packed;
+    devices: as `unpack` takes them. SegueError tells why it cannot be taken up."""
+    if (packed.engine, packed.weights) != (engine, weights):
+        raise SegueError(
+            f"that place in the music was made with other weights than {engine} has now, or in "
+            "another precision: it cannot be taken up here."
+        )
+    state = unpack(packed.tree, packed.arrays, classes_of(kind), devices)
+    if not isinstance(state, kind):
+        raise SegueError(OTHER_VERSION)
+    return state
 
 
 def unpack(

@@ -37,7 +37,8 @@ from app.control.osc_messages import (
     name_from,
     parse,
 )
-from app.control.parameters import Change, Registry, Value
+from app.control.parameter import Value
+from app.control.parameters import Change, Registry
 from models.errors import SegueError
 
 HANDFUL: Final = 64

@@ -11,7 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from app.control.parameters import Parameter, Registry
+from app.control.parameter import Parameter
+from app.control.parameters import Registry
 from models.controls import RANGES
 from models.score import MODE_NAMES, NOTE_NAMES, STEMS
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from app.control.parameters import Registry, Value
+from app.control.parameter import Value
+from app.control.parameters import Registry
 from app.session.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
 from models.errors import SegueError
 

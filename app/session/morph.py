@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.control.parameters import Registry, Value
+from app.control.parameter import Value
+from app.control.parameters import Registry
 from app.session.catalogue import PROMPTS
 from app.session.document import Prompt, Scene
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from app.control.parameters import Change, Registry, Value
+from app.control.parameter import Value
+from app.control.parameters import Change, Registry
 from app.session import catalogue, mix, plane
 from app.session.document import Document, Prompt, Scene
 from app.session.history import Aside, History, edit_key

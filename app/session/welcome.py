@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.control.parameters import Value
+from app.control.parameter import Value
 from app.session import plane
 from app.session.document import Document, Prompt
 

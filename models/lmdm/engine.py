@@ -40,7 +40,7 @@ from models.lmdm.loading import load_renderer
 from models.lmdm.play import Cache, play_block
 from models.lmdm.renderer import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.lmdm.tone import ToneState, brightness_target, hold_brightness
-from models.packing import OTHER_VERSION, Packed, classes_of, pack, unpack
+from models.packing import Packed, pack, unpack_state
 from models.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from models.style import StyleModel
 from models.threads import use_one_thread
@@ -132,16 +132,8 @@ class SegueEngine(Engine):
         return Packed(self.info.name, self.checksum, *pack(moment))
 
     def unpack(self, packed: Packed) -> Snapshot:
-        if (packed.engine, packed.weights) != (self.info.name, self.checksum):
-            raise SegueError(
-                "that place in the music was made with other weights than Segue's own of now: it "
-                "cannot be taken up here."
-            )
         devices = dict.fromkeys(("cache", "player"), self.device)
-        state = unpack(packed.tree, packed.arrays, classes_of(StreamState), devices)
-        if not isinstance(state, StreamState):
-            raise SegueError(OTHER_VERSION)
-        return state
+        return unpack_state(packed, StreamState, self.info.name, self.checksum, devices)
 
 
 class SegueStream(Stream):

@@ -71,7 +71,7 @@ from models.magenta_rt2.weights import (
     file_tensors,
     load_depthformer,
 )
-from models.packing import OTHER_VERSION, Packed, classes_of, pack, unpack
+from models.packing import Packed, pack, unpack_state
 
 OUTPUT_GAIN: Final = 0.5
 """The reference turns the codec's sound down by half before it clips it."""
@@ -256,16 +256,8 @@ class MagentaEngine(Engine):
         return Packed(self.name, self.checksum, *pack(moment))
 
     def unpack(self, packed: Packed) -> Snapshot:
-        if (packed.engine, packed.weights) != (self.name, self.checksum):
-            raise SegueError(
-                f"that place in the music was made with other weights than {self.name} has now, or "
-                "in another precision: it cannot be taken up here."
-            )
         devices = dict.fromkeys(("context", "codec"), self.device)
-        state = unpack(packed.tree, packed.arrays, classes_of(StreamState), devices)
-        if not isinstance(state, StreamState):
-            raise SegueError(OTHER_VERSION)
-        return state
+        return unpack_state(packed, StreamState, self.name, self.checksum, devices)
 
     def close(self) -> None:
         self.player.close()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.control.parameters import Change, Parameter, Registry
+from app.control.parameter import Parameter
+from app.control.parameters import Change, Registry
 from app.session.catalogue import build_registry, set_engine_controls, set_prompt_count
 from models.errors import SegueError
 

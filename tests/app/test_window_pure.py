@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.control.parameters import Value
+from app.control.parameter import Value
 from app.session.catalogue import build_registry
 from app.session.document import Prompt, Scene
 from app.session.steering import StyleBook, steer

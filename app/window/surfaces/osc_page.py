@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.control.osc_messages import address_for
-from app.control.parameters import Parameter, Registry
+from app.control.parameter import Parameter
+from app.control.parameters import Registry
 from app.session.storage import write_text
 from app.window import colours
 from app.window.surfaces import look
