@@ -37,7 +37,7 @@ from models.lmdm.arranger_state import State as ArrangerState
 from models.lmdm.features import Age, no_age, score_batch
 from models.lmdm.level import LevelState, govern, target_without
 from models.lmdm.loading import load_renderer
-from models.lmdm.play import Cache, play_block
+from models.lmdm.play import Cache, Player
 from models.lmdm.renderer import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.lmdm.tone import ToneState, brightness_target, hold_brightness
 from models.packing import Packed, pack, unpack_state
@@ -90,7 +90,8 @@ class SegueEngine(Engine):
         if self.device == "cpu":
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
-        self.renderer = load_renderer(weights / "renderer.safetensors", self.device)
+        # The network itself is let go: the player holds its weights as it reads them.
+        self.renderer = Player(load_renderer(weights / "renderer.safetensors", self.device), LEVELS)
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         if self.renderer.config.latent_dim != self.codec.latent_dim:
@@ -174,13 +175,11 @@ class SegueStream(Stream):
         if asked is not None:
             score = score.with_(brightness=np.full(len(score), asked, np.float32))
         batch, age = score_batch(score, state.age)
-        latents, cache = play_block(
-            engine.renderer,
+        latents, cache = engine.renderer.block(
             Cache() if _leaps(state.style, style) else state.cache,
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),
             self._noise(),
-            LEVELS,
         )
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.lmdm.features import MAX_AGE, ScoreBatch, no_age, note_age, score_batch
-from models.lmdm.play import Cache, play_block
+from models.lmdm.play import Cache, Player
 from models.lmdm.renderer import (
     FRAMES_PER_BLOCK,
     TOKENS_PER_BLOCK,
@@ -53,11 +53,11 @@ def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
     one = torch.ones(1)
     with torch.inference_mode():
         whole = renderer(clean, noise, torch.zeros(1, BLOCKS), score, style, one, one)
-    cache = Cache()
+    cache, player = Cache(), Player(renderer, [0.0])
     for block in range(BLOCKS):
         span = slice(block * TOKENS_PER_BLOCK, (block + 1) * TOKENS_PER_BLOCK)
         frames = slice(block * FRAMES_PER_BLOCK, (block + 1) * FRAMES_PER_BLOCK)
-        latents, cache = play_block(renderer, cache, score[frames], style[0], noise[0, span], [0.0])
+        latents, cache = player.block(cache, score[frames], style[0], noise[0, span])
         torch.testing.assert_close(
             latents.reshape(TOKENS_PER_BLOCK, token), whole[0, span], atol=1e-5, rtol=0
         )
@@ -70,12 +70,12 @@ def test_a_cache_can_be_taken_up_again(renderer: Renderer) -> None:
     token = 2 * renderer.config.latent_dim
     score = random_score(FRAMES_PER_BLOCK)
     noise = torch.randn(TOKENS_PER_BLOCK, token)
-    cache = Cache()
+    cache, player = Cache(), Player(renderer, [0.0, 0.5])
     for _ in range(3):
-        _, cache = play_block(renderer, cache, score, None, noise, [0.0, 0.5])
-    first, after = play_block(renderer, cache, score, None, noise, [0.0, 0.5])
-    play_block(renderer, after, score, None, noise, [0.0, 0.5])
-    again, _ = play_block(renderer, cache, score, None, noise, [0.0, 0.5])
+        _, cache = player.block(cache, score, None, noise)
+    first, after = player.block(cache, score, None, noise)
+    player.block(after, score, None, noise)
+    again, _ = player.block(cache, score, None, noise)
     assert torch.equal(first, again)
     shared = {id(block) for block in cache.blocks} & {id(block) for block in after.blocks}
     assert shared, "snapshots should share the cache's tensors"
