@@ -90,8 +90,8 @@ class Task:
 
     kind: controls (the same music under others), clear, moment, hold or recover (other music).
     moment, skip: where other music starts. origin: the plan position that a moment was heard at.
-    earliest: not before this position. tries: how often the reader was faster. continue_from: the
-    audio file whose end is the moment.
+    earliest: not before this position. tries: how often the reader was faster. waited: blocks by
+    which the plan was made longer first. continue_from: the audio file whose end is the moment.
     """
 
     kind: str
@@ -102,4 +102,5 @@ class Task:
     earliest: int = 0
     text: str = ""
     tries: int = 0
+    waited: int = 0
     continue_from: str = ""

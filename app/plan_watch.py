@@ -6,6 +6,7 @@ each failure in a row. `Delays` measures the time from a turned knob to the chan
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from app.plan import commit_point, deadline
-from app.plan_types import WorkerSettings
+from app.plan_types import Task, WorkerSettings
 from models.controls import Controls
 from models.engine import STEMS, EngineInfo, block_fault
 
@@ -24,6 +25,13 @@ SILENT_SECONDS: Final = 4.0
 FAR_OVER: Final = 16.0
 """A peak of +24 dB is no loud music, it is a fault."""
 LOUD_RMS: Final = 1.0
+RESTED: Final = 0.5
+"""Seconds after which a knob that turns again had rested."""
+PATIENCE: Final = 0.2
+"""Seconds that it may be kept waiting, about, while the plan is made longer."""
+CRITICAL: Final = 2.0
+CRITICAL_SECONDS: Final = 0.4
+"""A plan of so many blocks' making and so many seconds must be in hand whatever is turned."""
 
 
 class BlockWatch:
@@ -100,10 +108,14 @@ class Recovery:
 
 
 class Pace:
-    """How far ahead of the reader one must think, in frames, by how long blocks have taken."""
+    """How far ahead of the reader one must think, in frames, by how long blocks have taken.
+
+    rewritten_at: when new controls were last planned, by the planner's clock.
+    """
 
     def __init__(self, settings: WorkerSettings, times: RenderTimes, rate: int) -> None:
         self.settings, self.times, self.rate = settings, times, rate
+        self.rewritten_at = -math.inf
 
     def commit(self, read: int, margin: int) -> int:
         """The first position that a block which is started now may still rewrite."""
@@ -115,9 +127,25 @@ class Pace:
         promised = self.times.block_seconds + self.settings.promised_ms / 1000
         return deadline(read, promised, waited, latency, self.rate)
 
+    def must_lengthen(self, task: Task, depth: int) -> bool:
+        """Whether a plan of so many frames is made longer before it is rewritten for a task.
+
+        Rewriting does not shorten it, but nor does it make it longer, so a knob that never rests
+        would use it up. One that had rested is not kept waiting for the whole of the reserve,
+        unless the next small stall would be heard. An engine that only just keeps up never gets
+        there.
+        """
+        estimate, rested = self.times.estimate, task.turned_at - self.rewritten_at
+        enough = self.reserve
+        if rested >= RESTED and task.waited * estimate >= PATIENCE:
+            enough = (CRITICAL * estimate + CRITICAL_SECONDS) * self.rate
+        longer = depth < enough and self.times.sustained > 1.05
+        task.waited += longer
+        return longer
+
     @property
     def reserve(self) -> float:
-        """A plan that is shorter is made longer before it is rewritten."""
+        """A plan that is shorter is made longer before it is rewritten, for a while."""
         # Longer where blocks take long: what makes them so may hold the next one up as well.
         seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
         return min(seconds, 0.75 * self.settings.plan_seconds) * self.rate

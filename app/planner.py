@@ -116,7 +116,7 @@ class Planner:
         if earlier is None:
             self._task = Task("controls", turned, text=mark)
         elif earlier.kind == "controls":  # newest wins, and the first one's delay is measured
-            self._task = Task("controls", earlier.turned_at, text=mark or earlier.text)
+            self._task = replace(earlier, text=mark or earlier.text, earliest=0, tries=0)
 
     def clear(self) -> None:
         """Fade what plays, forget, start afresh."""
@@ -225,10 +225,10 @@ class Planner:
         self._follows = False
 
     def _must_wait(self, task: Task) -> bool:
-        """Whether the plan is made longer first: it is short, and the engine fast enough to."""
-        short = self.ring.depth < self.pace.reserve and self._commit() <= self.plan.head
-        fast = self.source.times.sustained > 1.05
-        return task.kind == "controls" and not task.earliest and short and fast and not self.still
+        """Whether the plan is made longer first, under the new controls already."""
+        if task.kind != "controls" or task.earliest or self.still:
+            return False
+        return self._commit() <= self.plan.head and self.pace.must_lengthen(task, self.ring.depth)
 
     def _keep_heard(self) -> None:
         read = self.ring.read
@@ -391,6 +391,7 @@ class Planner:
         if self._task is task:
             self._task = None
         self.rewrites += 1
+        self.pace.rewritten_at = self.clock()
         if task.kind == "controls" and not task.earliest and not self.still:
             self.delays.planned(task.turned_at, join)
         self.listener.rewritten(join)

@@ -193,6 +193,23 @@ def test_a_knob_that_never_rests_does_not_use_up_the_plan() -> None:
     assert rig.clicks() == 0
 
 
+def test_a_turn_is_not_kept_waiting_until_a_slow_engine_has_filled_the_plan() -> None:
+    """Measured on a machine that stood still: the plan was down to 0.1 s, and the knob 2.2 s."""
+    rig = quiet(render_seconds=0.15)
+    rig.work(6.0)
+    calls = rig.planner.stream.calls  # type: ignore[attr-defined]
+    rig.stall = lambda call: 2.6 if call == calls else 0.0
+    rig.work(2.7)  # over this the plan has run low
+    low = rig.ring.depth / s.SAMPLE_RATE
+    assert low < 0.8
+    rig.planner.want(QUIET_B)
+    rig.work(3.0)
+    assert rig.planner.delays.count == 1
+    assert rig.planner.delays.worst <= 1.0
+    assert rig.words[s.UNDERRUNS] == 0
+    assert rig.clicks() == 0
+
+
 def test_a_stall_is_not_heard_and_the_old_plan_plays() -> None:
     rig = quiet()
     rig.work(2.0)
