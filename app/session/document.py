@@ -15,7 +15,7 @@ file beside it with the places in the music of the scenes that have a `moment`; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -86,6 +86,17 @@ class Document:
     def moments(self) -> frozenset[str]:
         """Keys of the places in the music that its scenes go back to."""
         return frozenset(s.moment for s in self.scenes if s is not None and s.moment is not None)
+
+
+def scene_title(document: Document, shares: Sequence[float]) -> str:
+    """A name for a scene kept now: that of the prompt with the largest share of the mix, with a
+    number where another has that name."""
+    heard = bool(shares) and max(shares) > 0.0
+    title = document.prompts[shares.index(max(shares))].text[:24] if heard else ""
+    title = title or "Scene"
+    names = {scene.name for scene in document.scenes if scene is not None}
+    free = (f"{title} {n}" if n > 1 else title for n in range(1, len(document.scenes) + 2))
+    return next(name for name in free if name not in names)
 
 
 # -- to JSON -----------------------------------------------------------------------------------

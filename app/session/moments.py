@@ -14,15 +14,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from app.plan_moments import Moment
 from models.errors import SegueError
@@ -41,7 +42,10 @@ DTYPES: Final = {
     "float64": "F64",
 }  # fmt: skip
 """`models.packing.PLAIN` in the words of safetensors."""
+PLAIN_OF: Final = {word: plain for plain, word in DTYPES.items()}
 SPARE: Final = 32
+MAX_HEADER: Final = 100_000_000
+PIECE: Final = 1 << 23
 ELSEWHERE: Final = -1
 """Position of a moment of another performance than the one that plays."""
 
@@ -124,54 +128,124 @@ def _bytes(array: Array) -> memoryview:
 
 def _checksum(array: Array) -> str:
     digest = hashlib.blake2b(f"{array.dtype.name} {array.shape} ".encode(), digest_size=16)
-    digest.update(_bytes(array))
+    digest.update(_bytes(array))  # without Python's lock, where there is much of it
     return digest.hexdigest()
 
 
 def remove(path: Path) -> None:
     """Take a moments file away whose session has none any more."""
-    with contextlib.suppress(OSError, SafetensorError):
-        with safe_open(str(path), framework="numpy") as file:
-            ours = (file.metadata() or {}).get("format") == FORMAT
+    with contextlib.suppress(OSError, ValueError):
+        with path.open("rb") as file:
+            ours = _Index(file).metadata.get("format") == FORMAT
         if ours:
             path.unlink()
 
 
-def read(path: Path, keys: Iterable[str]) -> dict[str, Moment]:
-    """Those of the moments with these keys that are in the file and whole.
+def read(
+    path: Path, keys: Iterable[str], stop: Callable[[], bool] = lambda: False
+) -> dict[str, Moment]:
+    """Those of the moments with these keys that are in the file and whole. Lane: any.
 
-    Raises SegueError where the file is missing or cannot be read at all.
+    Raises SegueError where the file is missing or cannot be read at all. Read by hand and piece by
+    piece, as it was written: the library holds Python's lock for a whole array. `stop`, asked
+    before each piece, ends it with what there is.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SegueError(f"'{path.name}' is too large for the places of a session's scenes.")
-        with safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+        with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise SegueError(
+                    f"'{path.name}' is too large for the places of a session's scenes."
+                )
+            index = _Index(file)
+            if index.metadata.get("format") != FORMAT:
                 raise SegueError(f"'{path.name}' holds no places in the music.")
-            if metadata.get("version") != str(VERSION):
+            if index.metadata.get("version") != str(VERSION):
                 raise SegueError(f"'{path.name}' was saved by a newer Segue; update Segue.")
-            found = {}
-            for key in keys:
-                with contextlib.suppress(KeyError, TypeError, ValueError, SafetensorError):
-                    found[key] = _read(file, json.loads(metadata[key]))
+            found, arrays = {}, dict[str, Array]()
+            wanted = frozenset(keys)
+            for key in (key for key in index.metadata if key in wanted):  # the oldest first
+                with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+                    found[key] = _read(index, json.loads(index.metadata[key]), arrays, stop)
             return found
     except FileNotFoundError:
         raise SegueError(f"'{path.name}' is missing; put it beside the session.") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError) as error:
         raise SegueError(f"'{path.name}' is damaged; put another copy beside the session.") from (
             error
         )
 
 
-def _read(file: Any, told: Mapping[str, Any]) -> Moment:
-    """ValueError where an array is not what its checksum says."""
-    arrays = []
+class _Index:
+    """What a safetensors file says it holds, and its arrays. ValueError where that makes no sense.
+
+    Layout: README of the library safetensors, "Format".
+    """
+
+    def __init__(self, file: IO[bytes] | FileIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        (length,) = struct.unpack("<Q", _exactly(file, 8))
+        self._begin = 8 + length
+        if not 2 <= length <= MAX_HEADER or self._begin > self._size:
+            raise ValueError("a header of no sensible length")
+        try:
+            self._told = json.loads(_exactly(file, length))
+            self.metadata: dict[str, str] = self._told.pop("__metadata__", {})
+            self.metadata.get("")
+            ends = [int(each["data_offsets"][1]) for each in self._told.values()]
+        except (LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError("a header that is no table") from error
+        if self._begin + max(ends, default=0) != self._size:
+            raise ValueError("the file is cut off")
+
+    def array(self, name: str, stop: Callable[[], bool]) -> Array:
+        """The array of that name. KeyError where there is none."""
+        told = self._told[name]
+        kind = PLAIN_OF[told["dtype"]]
+        shape = tuple(int(side) for side in told["shape"])
+        begin, end = (int(offset) for offset in told["data_offsets"])
+        count = np.dtype(kind).itemsize * math.prod(shape)
+        if min(shape, default=0) < 0 or not 0 <= begin <= end or end - begin != count:
+            raise ValueError(f"{name} has another size than it says")
+        if self._begin + end > self._size:
+            raise ValueError(f"{name} lies outside the file")
+        content = np.empty(count, np.uint8)
+        self._file.seek(self._begin + begin)
+        for at in range(0, count, PIECE):
+            if stop():
+                raise ValueError("nobody waits for it any more")
+            _fill(self._file, content[at : at + PIECE].data)
+        return content.view(kind).reshape(shape)
+
+
+def _exactly(file: IO[bytes] | FileIO, count: int) -> bytes:
+    content = file.read(count)
+    if content is None or len(content) != count:
+        raise ValueError("the file ends too soon")
+    return content
+
+
+def _fill(file: Any, piece: memoryview) -> None:
+    while piece:
+        got = file.readinto(piece)
+        if not got:
+            raise ValueError("the file ends too soon")
+        piece = piece[got:]
+
+
+def _read(
+    index: _Index, told: Mapping[str, Any], arrays: dict[str, Array], stop: Callable[[], bool]
+) -> Moment:
+    """ValueError where an array is not what its checksum says. `arrays`: those read so far, by
+    name, as moments share some."""
     for name in told["arrays"]:
-        array = file.get_tensor(name)
-        if _checksum(array) != name:
-            raise ValueError(f"{name} is damaged")
-        arrays.append(array)
+        if name not in arrays:
+            array = index.array(name, stop)
+            if _checksum(array) != name:
+                raise ValueError(f"{name} is damaged")
+            arrays[name] = array
     engine, skip = str(told["engine"]), max(0, int(told["skip"]))
-    packed = Packed(engine, str(told["weights"]), str(told["tree"]), tuple(arrays))
-    return Moment(ELSEWHERE, None, skip, engine, packed)
+    own = tuple(arrays[name] for name in told["arrays"])
+    return Moment(
+        ELSEWHERE, None, skip, engine, Packed(engine, str(told["weights"]), str(told["tree"]), own)
+    )

@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.control.parameter import Value
 from app.control.parameters import Change, Registry
 from app.session import catalogue, mix, plane
-from app.session.document import Document, Prompt, Scene
+from app.session.document import Document, Prompt, Scene, scene_title
 from app.session.history import Aside, History, edit_key
 from app.session.morph import Morph, plan
 from app.session.welcome import first_document
@@ -27,7 +27,8 @@ QUIET: Final = frozenset(
 PARTS: Final = ("weight", "mute", "solo", "x", "y")
 
 Topic = str
-"""What listeners are told: "prompts" (words, number, order), "scenes", "history", "file"."""
+"""What listeners are told: "prompts" (words, number, order), "scenes", "history", "file", "moments"
+(places in the music that came), "opened" (another session)."""
 
 
 class Session:
@@ -41,6 +42,7 @@ class Session:
         self.scenes: tuple[Scene | None, ...] = (None,) * catalogue.SCENES
         self.seed = 0
         self.moments: dict[str, Any] = {}  # places in the music that scenes go back to, by key
+        self.awaited: frozenset[str] = frozenset()  # keys of those that are still being read
         self.edits = 0  # counts edits, so that autosave and "unsaved" know
         self._saved_edits = 0
         self._clock = clock
@@ -96,11 +98,18 @@ class Session:
         self._tell("prompts")
         self._tell("scenes")
 
-    def load(self, document: Document, moments: Mapping[str, Any] | None = None) -> None:
-        """Open a session: nothing of the one before can be undone."""
-        self.moments = dict(moments or {})
+    def load(self, document: Document, awaited: frozenset[str] = frozenset()) -> None:
+        """Open a session: nothing of the one before can be undone. `awaited`: keys of its places
+        in the music that `moments_read` will bring."""
+        self.moments, self.awaited = {}, awaited
+        self._tell("opened")
         self.apply(document, "load")
         self.forget_history()
+
+    def moments_read(self, found: Mapping[str, Any]) -> None:
+        """What was awaited, as far as it was found; what was kept since is newer."""
+        self.moments, self.awaited = {**found, **self.moments}, frozenset()
+        self._tell("moments")
 
     def new(self) -> None:
         """A fresh session; nothing of the one before can be undone."""
@@ -115,8 +124,9 @@ class Session:
     def unsaved(self) -> bool:
         return self.edits != self._saved_edits
 
-    def mark_saved(self) -> None:
-        self._saved_edits = self.edits
+    def mark_saved(self, edits: int | None = None) -> None:
+        """What is in the file are all edits, or the first so many."""
+        self._saved_edits = self.edits if edits is None else edits
         self._tell("file")
 
     # -- edits ---------------------------------------------------------------------------------
@@ -315,14 +325,14 @@ class Session:
     def save_scene(self, n: int, name: str = "", moment: str | None = None) -> None:
         """Keep what is now on pad n (from 1)."""
         kept = self.scenes[n - 1]
-        title = name or (kept.name if kept is not None else self._scene_title())
-        self._put_scene(n, self.present(title, moment), "save scene")
+        title = scene_title(self.document(), self.shares()) if kept is None else kept.name
+        self._put_scene(n, self.present(name or title, moment), "save scene")
 
     def keep_moment(self, key: str, moment: Any) -> None:
         """The place in the music that a scene was saved with; to be saved as well."""
         self.moments[key] = moment
         self.edits += 1
-        self._tell("file")
+        self._tell("moments")
 
     def rename_scene(self, n: int, name: str) -> None:
         scene = self.scenes[n - 1]
@@ -348,16 +358,6 @@ class Session:
         self.scenes = (*self.scenes[: n - 1], scene, *self.scenes[n:])
         self._history_breaks()
         self._tell("scenes")
-
-    def _scene_title(self) -> str:
-        """The heaviest prompt names the scene, with a number where another has that name."""
-        shares = self.shares()
-        heard = bool(shares) and max(shares) > 0.0
-        title = self.prompts[shares.index(max(shares))].text[:24] if heard else ""
-        title = title or "Scene"
-        names = {scene.name for scene in self.scenes if scene is not None}
-        free = (f"{title} {n}" if n > 1 else title for n in range(1, len(self.scenes) + 2))
-        return next(name for name in free if name not in names)
 
     def recall(self, n: int) -> Scene | None:
         """Bring scene n back at once; None where the pad is empty."""

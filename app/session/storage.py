@@ -117,9 +117,11 @@ def load(path: Path, registry: Registry) -> Document:
     return from_json(_read_json(path), registry)
 
 
-def load_moments(path: Path, document: Document) -> tuple[dict[str, Moment], str]:
+def load_moments(
+    path: Path, document: Document, stop: Callable[[], bool] = lambda: False
+) -> tuple[dict[str, Moment], str]:
     """The places in the music of the scenes of a session that was read from a file, and a sentence
-    about those that are lost, '' where none is."""
+    about those that are lost, '' where none is. Lane: any; `stop` as in `moments.read`."""
     wanted = document.moments
     if not wanted:
         return {}, ""
@@ -129,7 +131,7 @@ def load_moments(path: Path, document: Document) -> tuple[dict[str, Moment], str
         if isinstance(told, str) and not side.exists():
             side = path.with_name(Path(told).name)
     try:
-        found = moments.read(side, wanted)
+        found = moments.read(side, wanted, stop)
     except SegueError as error:
         return {}, f"The scenes have lost their places in the music: {error}"
     lost = len(wanted) - len(found)

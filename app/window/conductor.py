@@ -86,6 +86,9 @@ class Conductor(QObject):
         self.active_scene: int | None = None
         self.waiting_scene: tuple[int, int] | None = None  # number, plan position
         self.morph: tuple[int, Morph, float] | None = None  # number, way, when it began
+        self._followed_by: tuple[str, str] | None = None
+        """Key of the place that goes with the scene just recalled, while it is being read, and the
+        scene's name."""
         self._playhead = playhead
         self._last_style: Style | None = None
         self._mark = ""
@@ -144,6 +147,39 @@ class Conductor(QObject):
             self._ask_for_styles()
             self.styles_changed.emit()
             self._later()
+        elif topic == "moments":
+            self._follow()
+        elif topic == "opened":
+            self._forget_scenes()
+
+    def _forget_scenes(self) -> None:
+        """The scenes are others now: none of them is on its way, or here."""
+        self._end_morph()
+        self.active_scene = self.waiting_scene = self._followed_by = None
+        self.scenes_moved.emit()
+
+    def stay(self) -> None:
+        """The performer has gone elsewhere in the music: a place that is still being read is no
+        longer wanted."""
+        self._followed_by = None
+
+    def _follow(self) -> None:
+        """Go to the place of the scene recalled, when it has been read."""
+        if self._followed_by is None or self._followed_by[0] in self.session.awaited:
+            return
+        (key, name), self._followed_by = self._followed_by, None
+        self._go_to_moment(key, name)
+
+    def _go_to_moment(self, key: str, name: str) -> None:
+        moment = self.session.moments.get(key)
+        if moment is not None:
+            self.worker.go_to_moment(moment)
+        elif key in self.session.awaited:
+            self._followed_by = (key, name)
+            self.said.emit("info", f"“{name}” is back; its place in the music is still being read.")
+        else:
+            # Its file was missing or damaged, or it was of an engine that keeps none in files.
+            self.said.emit("info", f"“{name}” is back, without its place in the music.")
 
     def _ask_for_styles(self) -> None:
         if not self.acting:
@@ -177,6 +213,7 @@ class Conductor(QObject):
         elif name == "transport.hold":
             self.worker.hold(bool(self.registry.get(name)))
         elif name == "transport.clear":
+            self.stay()
             self.worker.clear()
         elif name == "transport.panic":
             self._panic()
@@ -253,6 +290,7 @@ class Conductor(QObject):
         self.set_notes(())
         self._end_morph()
         self.waiting_scene = None
+        self.stay()
         self.worker.panic()
         with self.registry.batch():
             self.registry.set("transport.hold", False, "panic")
@@ -289,6 +327,7 @@ class Conductor(QObject):
             self.said.emit("info", f"Pad {n} is empty; shift-click keeps what is now on it.")
             return
         self._end_morph()
+        self.stay()
         mode = self.registry.get("scene.mode")
         if mode == "morph":
             way = self.session.begin_morph(n, self.registry.number("scene.morph_time"))
@@ -323,12 +362,8 @@ class Conductor(QObject):
         self.active_scene = n
         self._mark = scene.name if mark else ""
         self.flush()
-        moment = self.session.moments.get(scene.moment) if scene.moment is not None else None
-        if moment is not None:
-            self.worker.go_to_moment(moment)
-        elif scene.moment is not None:
-            # Its file was missing or damaged, or it was of an engine that keeps none in files.
-            self.said.emit("info", f"“{scene.name}” is back, without its place in the music.")
+        if scene.moment is not None:
+            self._go_to_moment(scene.moment, scene.name)
 
     def frame(self) -> None:
         """Sixty times a second: bring in a scene whose bar has come."""

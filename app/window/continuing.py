@@ -50,6 +50,7 @@ class Continuing:
     def take(self, path: str) -> None:
         """Go on from the end of this file, as soon as the engine has heard it."""
         self.window.say("info", f"Listening to the end of {Path(path).name} …")
+        self.window.conductor.stay()
         self.worker.continue_from(path)
 
     def _goes_on(self, path: str) -> None:

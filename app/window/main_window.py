@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
     def _on_topic(self, topic: str) -> None:
         if topic == "prompts":
             self._refresh_prompts()
-        elif topic == "scenes":
+        elif topic in ("scenes", "moments"):
             self.scenes.grid.refresh()
         self._show_session()
 
@@ -297,6 +297,7 @@ class MainWindow(QMainWindow):
 
     # -- spectrogram ---------------------------------------------------------------------------
     def _go_to(self, position: int) -> None:
+        self.conductor.stay()
         self.player.worker.go_to(position)
         self.registry.set("transport.play", True)
 

@@ -194,7 +194,9 @@ class Pad(Control):
         if scene.moment is not None:
             side = min(max(box.height() * 0.24, 11), 18)
             spot = QRectF(box.right() - side - 4, box.top() + (2 if low else 4), side, side)
-            theme.draw_icon(painter, "moment", colours.TEXT, spot)
+            # Faint while it is being read from its file, and where it is lost.
+            there = scene.moment in self.session.moments
+            theme.draw_icon(painter, "moment", colours.TEXT if there else colours.FAINT, spot)
         painter.setPen(QColor(colours.TEXT))
         above = box.height() * (0.04 if low else 0.26)
         words = box.adjusted(6, above, -6, -8.0)

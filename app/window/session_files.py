@@ -1,4 +1,8 @@
-"""Opening, saving, autosave and recovery, as the window does it. GUI lane."""
+"""Opening, saving, autosave and recovery, as the window does it. GUI lane.
+
+What is written, and the places in the music that scenes go back to (hundreds of megabytes with some
+engines), go over the disk in a thread. One job at a time, in the order in which they were begun.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QObject, QPoint, QTimer, Signal
+from PySide6.QtCore import QEventLoop, QObject, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
+from app.plan_moments import Moment
 from app.session import storage
 from app.session.document import Document
 from app.session.session import Session
@@ -28,6 +33,7 @@ class SessionFiles(QObject):
     renamed = Signal()
     said = Signal(str, str)
     asked = Signal(str, object)  # a question and its answers, as `Banner.ask` takes them
+    settled = Signal()  # nothing is being saved any more
 
     def __init__(self, session: Session, folder: Path, window: QWidget) -> None:
         super().__init__(window)
@@ -41,6 +47,11 @@ class SessionFiles(QObject):
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self._tick_beside)
         self._jobs = Jobs(self)
+        self._saving = 0  # how many savings are under way or wait for the reading
+        self._saved = True  # whether the last one went well
+        self._reading: list[Callable[[], None]] | None = None
+        """What waits for the places in the music to be read; None while none are."""
+        self._opened = 0  # counts sessions, so that what came of an earlier one is known
         self._timer.start()
 
     @property
@@ -62,13 +73,16 @@ class SessionFiles(QObject):
 
     def _tick_beside(self) -> None:
         """`tick`, without waiting for the disk: a sync held the window up for 120 ms."""
+        if self.session.edits != self._autosaved_edits and self._reading is None:
+            self._autosave(lambda: None)
+
+    def _autosave(self, then: Callable[[], None]) -> None:
         edits = self.session.edits
-        if edits == self._autosaved_edits:
-            return
 
         def done(_: object) -> None:
             self._autosave_failed = False
             self._autosaved_edits = edits
+            then()
 
         self._jobs.start(self._writing(), done, self._failed)
 
@@ -102,18 +116,18 @@ class SessionFiles(QObject):
         )
 
     def recover(self, item: Recovered) -> None:
-        """Become what the crash left; it counts as unsaved."""
+        """Become what the crash left; it counts as unsaved. What the crash left goes only when this
+        program's own autosave holds all of it."""
         self._load(item.path, item.document)
         self.session.edits += 1
         self.path = item.original
-        self.tick()
-        if not self._autosave_failed:
-            Autosave.discard(item)
+        self._when_read(lambda: self._autosave(lambda: Autosave.discard(item)))
         self.renamed.emit()
 
     def close(self) -> None:
         """A clean end."""
         self._timer.stop()
+        self._opened += 1  # what is still being read is not waited for
         self._jobs.wait()
         self.autosave.remove()
 
@@ -131,25 +145,86 @@ class SessionFiles(QObject):
         return True
 
     def _load(self, path: Path, document: Document) -> None:
-        kept, lost = storage.load_moments(path, document)
-        self.session.load(document, kept)
-        if lost:
-            self.said.emit("warning", lost)
+        """Become the document; its places in the music follow when they have been read."""
+        self.settle()
+        self._opened += 1
+        opened, wanted = self._opened, document.moments
+        self.session.load(document, wanted)
+        self._reading = [] if wanted else None
+        if not wanted:
+            return
+
+        def gone() -> bool:
+            return opened != self._opened
+
+        def read(result: tuple[dict[str, Moment], str]) -> None:
+            if gone():
+                return  # another session is open by now
+            found, lost = result
+            self.session.moments_read(found)
+            if lost:
+                self.said.emit("warning", lost)
+            waiting, self._reading = self._reading or [], None
+            for each in waiting:
+                each()
+
+        def failed(sentence: str) -> None:
+            read(({}, f"The scenes have lost their places in the music: {sentence}"))
+
+        self._jobs.start(lambda: storage.load_moments(path, document, gone), read, failed)
+
+    def _when_read(self, act: Callable[[], None]) -> None:
+        """At once, or when the session's places in the music are all there."""
+        if self._reading is None:
+            act()
+        else:
+            self._reading.append(act)
 
     def save_path(self, path: Path) -> bool:
-        try:
-            left_out = storage.save(path, self.session.document(), self.session.moments)
-        except SegueError as error:
-            self.said.emit("error", str(error))
-            return False
-        self.path = path
-        self.session.mark_saved()
-        self._remember(path)
-        if left_out:
-            self.said.emit("warning", left_out)
-        else:
-            self.said.emit("info", f"Saved as {path.name}.")
-        return True
+        """Save, and wait until it is done; whether it was. The music plays on meanwhile, and the
+        window is drawn."""
+        self.save_beside(path)
+        return self.settle()
+
+    def save_beside(self, path: Path) -> None:
+        """Save without waiting; `said` tells how it went."""
+        self._saving += 1
+        self._when_read(lambda: self._save(path))
+
+    def _save(self, path: Path) -> None:
+        session, edits, opened = self.session, self.session.edits, self._opened
+        document, kept = session.document(), dict(session.moments)
+
+        def done(left_out: str) -> None:
+            if opened == self._opened:
+                self.path = path
+                session.mark_saved(edits)
+            self._remember(path)
+            if left_out:
+                self.said.emit("warning", left_out)
+            else:
+                self.said.emit("info", f"Saved as {path.name}.")
+            self._one_saved(True)
+
+        def failed(sentence: str) -> None:
+            self.said.emit("error", sentence)
+            self._one_saved(False)
+
+        self._jobs.start(lambda: storage.save(path, document, kept), done, failed)
+
+    def _one_saved(self, well: bool) -> None:
+        self._saving, self._saved = self._saving - 1, well
+        if not self._saving:
+            self.settled.emit()
+
+    def settle(self) -> bool:
+        """Wait until nothing is being saved; whether the last saving went well."""
+        if self._saving:
+            loop = QEventLoop()
+            self.settled.connect(loop.quit)
+            # Drawn, but not touched: an edit now would be of a session that is about to be left.
+            loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        return self._saved
 
     def _remember(self, path: Path) -> None:
         with contextlib.suppress(SegueError):
@@ -159,6 +234,8 @@ class SessionFiles(QObject):
     # -- commands ------------------------------------------------------------------------------
     def new(self) -> None:
         if self.may_leave():
+            self._opened += 1
+            self._reading = None
             self.session.new()
             self.path = None
             self.renamed.emit()
@@ -170,22 +247,28 @@ class SessionFiles(QObject):
         if path:
             self.open_path(Path(path))
 
-    def save(self) -> bool:
-        if self.path is None:
-            return self.save_dialog()
-        return self.save_path(self.path)
+    def save(self) -> None:
+        """Under its name, or one that is asked for."""
+        path = self.path or self._ask_for_name()
+        if path is not None:
+            self.save_beside(path)
 
-    def save_dialog(self) -> bool:
+    def save_dialog(self) -> None:
+        """Under a name that is asked for."""
+        path = self._ask_for_name()
+        if path is not None:
+            self.save_beside(path)
+
+    def _ask_for_name(self) -> Path | None:
         start = self.name + SUFFIX
         path, _ = QFileDialog.getSaveFileName(self.window_, "Save the session", start, FILTER)
         if not path:
-            return False
-        if not path.endswith(".json"):
-            path += SUFFIX
-        return self.save_path(Path(path))
+            return None
+        return Path(path if path.endswith(".json") else path + SUFFIX)
 
     def may_leave(self) -> bool:
         """Whether the present session may be left: saved, or the performer says so."""
+        self.settle()
         if not self.session.unsaved:
             return True
         answer = QMessageBox.question(
@@ -197,7 +280,8 @@ class SessionFiles(QObject):
             | QMessageBox.StandardButton.Cancel,
         )
         if answer == QMessageBox.StandardButton.Save:
-            return self.save()
+            path = self.path or self._ask_for_name()
+            return path is not None and self.save_path(path)
         return answer == QMessageBox.StandardButton.Discard
 
     def popup(self, at: QPoint, more: tuple[tuple[str, Callable[[], object]], ...] = ()) -> None:

@@ -50,7 +50,10 @@ def reopened(path: Path) -> tuple[Session, str]:
     other = Session(build_registry())
     document = storage.load(path, other.registry)
     kept, lost = storage.load_moments(path, document)
-    other.load(document, kept)
+    other.load(document, document.moments)
+    assert other.awaited == document.moments
+    other.moments_read(kept)
+    assert not other.awaited
     return other, lost
 
 
@@ -287,18 +290,19 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     files.offer_recovery()
     button = next(b for b in rig.window.banner.buttons if b.text() == "Take it up")
     rig.qtbot.mouseClick(button, LEFT)
-    assert not dead.exists() and not moments.beside(dead).exists()
+    rig.qtbot.waitUntil(lambda: not dead.exists() and not moments.beside(dead).exists())
     path = tmp_path / "gig.segue.json"
     assert files.save_path(path)
     rig.session.new()
     assert files.open_path(path)
+    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
     rig.registry.trigger("scene.2.recall")
     name, brought = rig.worker.calls[-1]
     assert name == "go_to_moment" and same(brought, moment(7))
     # Without its file the scene comes back all the same, and both are said.
     moments.beside(path).unlink()
     assert files.open_path(path)
-    assert "missing" in rig.window.status.message
+    rig.qtbot.waitUntil(lambda: "missing" in rig.window.status.message)
     said: list[str] = []
     rig.window.conductor.said.connect(lambda level, words: said.append(words))
     rig.registry.trigger("scene.2.recall")

@@ -45,8 +45,9 @@ def test_a_crash_is_asked_about_without_a_dialog_and_taken_up(rig: Rig, tmp_path
     answer(rig, "Take it up")
     assert rig.session.prompts[0].text == "before the crash"
     assert rig.session.unsaved and rig.window.files.name == "gig"
-    assert banner.isHidden() and not left.exists()
-    # It is safe again at once: this program's own autosave holds it.
+    assert banner.isHidden()
+    rig.qtbot.waitUntil(lambda: not left.exists())
+    # It is safe again by then: this program's own autosave holds it.
     assert "before the crash" in rig.window.files.autosave.path.read_text()
 
 
@@ -89,10 +90,12 @@ def test_save_as_open_and_recent_files(
     rig.registry.set("density", 0.3)
     assert rig.window.top.session.words == "Untitled •"
     rig.key(Qt.Key.Key_S, CTRL | SHIFT)
+    assert rig.window.files.settle()
     saved = tmp_path / "evening.segue.json"
     assert saved.is_file() and rig.window.top.session.words == "evening"
     rig.registry.set("density", 0.7)
     rig.key(Qt.Key.Key_S, CTRL)
+    assert rig.window.files.settle()
     assert storage.load(saved, rig.registry).values["density"] == 0.7
     rig.key(Qt.Key.Key_N, CTRL)
     assert rig.registry.get("density") is None and rig.window.files.name == "Untitled"
