@@ -61,24 +61,31 @@ def _band_centres() -> NDArray[np.float64]:
     )
 
 
-def _interpolation() -> Array:
-    """Linear interpolation from band centres to FFT bins, float32 (320, 1025)."""
+def _interpolation() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For every FFT bin the band whose centre is at or below it, and how far the bin is on the way
+    to the next band's centre, 0 to 1; (1025,) each."""
     centres = _band_centres()
     bins = np.arange(BINS, dtype=np.float64)
+    below = np.clip(np.searchsorted(centres, bins, side="right"), 1, BANDS - 1) - 1
+    share = np.clip((bins - centres[below]) / np.diff(centres)[below], 0.0, 1.0)
+    return below, share
+
+
+def _pooling() -> Array:
+    """Shares of the FFT bins in each band, float32 (320, 1025): the interpolation turned round."""
     weights = np.zeros((BANDS, BINS))
-    right = np.clip(np.searchsorted(centres, bins, side="right"), 1, BANDS - 1)
-    share = np.clip((bins - centres[right - 1]) / (centres[right] - centres[right - 1]), 0.0, 1.0)
     index = np.arange(BINS)
-    weights[right - 1, index] = 1.0 - share
-    weights[right, index] += share
-    return weights.astype(np.float32)
+    weights[_BELOW, index] = 1.0 - _SHARE
+    weights[_BELOW + 1, index] += _SHARE
+    inside = weights.astype(np.float32) * (index <= TOP_HZ * WINDOW / SAMPLE_RATE)
+    return (inside / inside.sum(1, keepdims=True)).astype(np.float32)
 
 
 CENTRES_HZ: Array = (_band_centres() * SAMPLE_RATE / WINDOW).astype(np.float32)
 """Centre frequency of every band in Hz, float32 (320,)."""
-SPREAD: Array = _interpolation()
-_inside = SPREAD * (np.arange(BINS) <= TOP_HZ * WINDOW / SAMPLE_RATE)
-POOL: Array = (_inside / _inside.sum(1, keepdims=True)).astype(np.float32)
+_BELOW, _SHARE = _interpolation()
+_SHARE32 = _SHARE.astype(np.float32)
+POOL: Array = _pooling()
 _ABOVE = (np.arange(BINS) > TOP_HZ * WINDOW / SAMPLE_RATE).astype(bool)
 
 
@@ -172,7 +179,10 @@ def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
 
 def spread(bands: Array) -> Array:
     """Bands (T, 320) to linear magnitudes (T, 1025) of the power mean of the two channels."""
-    log = np.maximum(bands, SILENCE) @ SPREAD * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
-    magnitude = np.exp(np.minimum(log, np.float32(0.7))) - np.float32(FLOOR)
+    logs = np.maximum(bands, SILENCE) * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
+    log = logs.take(_BELOW, axis=1)
+    log += _SHARE32 * (logs.take(_BELOW + 1, axis=1) - log)
+    magnitude = np.exp(np.minimum(log, np.float32(0.7), out=log), out=log)
+    magnitude -= np.float32(FLOOR)
     magnitude[:, _ABOVE] = 0.0
-    return np.maximum(magnitude, 0.0, dtype=np.float32)
+    return np.maximum(magnitude, 0.0, out=magnitude)
