@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QLineF, QRectF, Qt, Signal
+from PySide6.QtCore import QLineF, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -12,6 +12,7 @@ from app.control.parameters import Registry
 from app.session.session import Session
 from app.window import colours, theme
 from app.window.buttons import KeyButton, PlainButton, Segments
+from app.window.kept import Kept
 from app.window.key_selector import KeySelector
 from app.window.knob import Knob
 from app.window.master import Master
@@ -23,9 +24,15 @@ from models.score import STEMS
 class Panel(QWidget):
     """A plate that holds controls."""
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kept = Kept()
+
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # Painted wherever a control on it is, and meters are 30 times a second.
+        self._kept.draw(QPainter(self), QSizeF(self.size()), None, self._paint_plate)
+
+    def _paint_plate(self, painter: QPainter) -> None:
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         plate = QLinearGradient(box.topLeft(), box.bottomLeft())
         plate.setColorAt(0.0, QColor("#191d23"))

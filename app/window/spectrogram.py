@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from app.window import colours, theme
 from app.window.beats import beat_positions
@@ -78,6 +77,8 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         plot.layout.setContentsMargins(0, 4, 8, 0)
         plot.getAxis("left").setWidth(42)
         plot.getAxis("bottom").setHeight(20)
+        for name in ("left", "bottom"):  # they stand still while the picture moves
+            plot.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.setFrameShape(self.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -92,11 +93,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         self._waiting.append((position, samples))
         if isinstance(score, Mapping):
             beats, bars = beat_positions(score, position, len(samples), RATE)
-            for places, found in ((self.item.beats, beats), (self.item.bars, bars)):
-                # The block and all after it are written anew.
-                del places[bisect.bisect_left(places, position) :]
-                places.extend(found)
-                del places[:-4000]
+            self.item.beats_from(position, beats, bars)
 
     def rewritten(self, position: int) -> None:
         """The plan from this position on is being generated again."""

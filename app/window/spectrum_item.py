@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QStaticText
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.window import colours, theme
@@ -54,6 +54,10 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
         self.marks: deque[Mark] = deque(maxlen=500)
         self.beats: list[int] = []
         self.bars: list[int] = []
+        self._beats_known = 0  # counts what was told of them
+        self._lines: list[list[QLineF]] = []
+        self._lines_key: tuple[object, ...] = ()
+        self._lines_from = 0.0
         self.flash_at: float = -10.0
         self.flash_from = 0
         self.clock = 0.0
@@ -69,10 +73,18 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
         self._ground = np.uint32(QColor(colours.BACKGROUND).rgba())
         self._ink = np.uint32(QColor("#7d8795").rgba())
         self._shown = (0, 0)  # columns (of this level) that the ring holds
-        self._flags: dict[tuple[str, float], tuple[str, int]] = {}
+        self._flags: dict[tuple[str, float], tuple[QStaticText, int, float]] = {}
 
     def boundingRect(self) -> QRectF:
         return QRectF(-self.past, WAVE[0] - 0.02, self.past + self.future, 1.0 - WAVE[0] + 0.02)
+
+    def beats_from(self, position: int, beats: list[int], bars: list[int]) -> None:
+        """From a plan position on these are the beats and bars, and no others."""
+        self._beats_known += 1
+        for places, found in ((self.beats, beats), (self.bars, bars)):
+            del places[bisect.bisect_left(places, position) :]
+            places.extend(found)
+            del places[:-4000]
 
     # -- columns to colours --------------------------------------------------------------------
     def set_span(self, past: float, future: float, width: int) -> None:
@@ -201,17 +213,32 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
             return
         low = self.origin - self.past * RATE
         high = self.origin + self.future * RATE
-        # A quarter of a frame's time went into asking `_x` for each, and the box for its sides.
-        left, bottom, scale = box.left(), box.bottom(), box.width() / (high - low)
-        for places, height, alpha in ((self.beats, 5.0, 0.45), (self.bars, 11.0, 0.9)):
-            painter.setPen(QPen(theme.colour(colours.TEXT, alpha), 1.0))
-            a, b = bisect.bisect_left(places, low), bisect.bisect_right(places, high)
-            lines = [
-                QLineF(x, bottom - height, x, bottom)
-                for x in [left + (position - low) * scale for position in places[a:b]]
+        # The lines are made where beats come or go, and only moved in between: a quarter of a
+        # frame's time went into making them.
+        scale, bottom = box.width() / (high - low), box.bottom()
+        seen = [
+            (bisect.bisect_left(places, low), bisect.bisect_right(places, high))
+            for places in (self.beats, self.bars)
+        ]
+        key = (self._beats_known, *seen, scale, bottom)
+        if key != self._lines_key:
+            self._lines_key, self._lines_from = key, low
+            self._lines = [
+                [
+                    QLineF(x, bottom - height, x, bottom)
+                    for x in [(position - low) * scale for position in places[first:last]]
+                ]
+                for places, (first, last), height in (
+                    (self.beats, seen[0], 5.0),
+                    (self.bars, seen[1], 11.0),
+                )
             ]
+        painter.translate(box.left() + (self._lines_from - low) * scale, 0.0)
+        for lines, alpha in zip(self._lines, (0.45, 0.9), strict=True):
             if lines:
+                painter.setPen(QPen(theme.colour(colours.TEXT, alpha), 1.0))
                 painter.drawLines(lines)
+        painter.resetTransform()
 
     def _paint_marks(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         painter.setFont(theme.font(11 * self.scale))
@@ -225,15 +252,16 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
             painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
             if not mark.text or x < taken:
                 continue
-            words, width = self._fitted(mark.text, painter)
+            words, width, drop = self._fitted(mark.text, painter)
             flag = QRectF(x, box.top(), width, 17 * self.scale)
             painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.72))
             painter.setPen(theme.colour(hexa, 0.92 if strong else 0.7))
-            painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, words)
+            painter.drawStaticText(QPointF(x + 5, box.top() + drop), words)
             taken = x + width + 4
 
-    def _fitted(self, text: str, painter: QPainter) -> tuple[str, int]:
-        """A mark's words as there is room for them, and how wide they are."""
+    def _fitted(self, text: str, painter: QPainter) -> tuple[QStaticText, int, float]:
+        """A mark's words as there is room for them, how wide their flag is, and how far below its
+        top they begin. Laid out once: a quarter of a frame's time went into doing it anew."""
         key = (text, self.scale)
         found = self._flags.get(key)
         if found is None:
@@ -241,7 +269,11 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
                 self._flags.clear()
             metrics = painter.fontMetrics()
             words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, 150)
-            self._flags[key] = found = words, metrics.horizontalAdvance(words) + 10
+            laid = QStaticText(words)
+            laid.setTextFormat(Qt.TextFormat.PlainText)
+            laid.prepare(font=painter.font())
+            drop = (17 * self.scale - metrics.height()) / 2
+            self._flags[key] = found = laid, metrics.horizontalAdvance(words) + 10, drop
         return found
 
     def _paint_selection(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
