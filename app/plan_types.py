@@ -13,7 +13,9 @@ from models.prompts import Prompt
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """plan_seconds: how deep the plan is kept. fade_ms: crossfade where the plan is rewritten.
+    """plan_seconds: how deep the plan is kept; so deep that a knob which turns every two seconds
+    leaves two seconds in hand where the engine makes three in one (simulated: 2.1 s, and 1.9 s of
+    a plan of 3 s). fade_ms: crossfade where the plan is rewritten.
 
     clear_fade_ms: where the music starts afresh. slack_ms: reserve before the point where the plan
     can no longer be rewritten. promised_ms: knob to sound, beyond one block. moments_mb: memory
@@ -21,7 +23,7 @@ class WorkerSettings:
     is rewritten again, so that a knob that never rests does not use up what protects from stalls.
     """
 
-    plan_seconds: float = 3.0
+    plan_seconds: float = 3.6
     reserve_seconds: float = 0.8
     fade_ms: float = 15.0
     clear_fade_ms: float = 250.0
