@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from models.codec import bands as B
 from models.codec import grain
 from models.codec.autoencoder import PATCH_SIZE, Autoencoder, CodecConfig, State, split_patches
+from models.codec.decoder import Decoder
 from models.codec.vocoder import Vocoder, VocoderState
 from models.errors import SegueError
 
@@ -50,7 +51,8 @@ class Codec:
     """Encoder, decoder and vocoder with one set of weights.
 
     Latents are float32 (T, latent_dim) at 25 frames a second with zero mean and unit variance over
-    the corpus. Audio is float32 (n, 2) at 48 kHz.
+    the corpus. Audio is float32 (n, 2) at 48 kHz. The network's weights are laid out for playing:
+    they must not be changed afterwards.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Codec:
         self.device = torch.device(device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.vocoder = Vocoder(rounds=rounds, lookahead=2)
+        self._decoder = Decoder(self.network)
 
     @property
     def latent_dim(self) -> int:
@@ -155,12 +158,10 @@ class Codec:
         z = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
         if z.ndim != 2 or not len(z) or z.shape[1] != self.latent_dim:
             raise SegueError(f"Latents are (k, {self.latent_dim}), not {tuple(z.shape)}.")
-        patches, network = self.network.decode(z[None], state.network)
-        steps, stereo = split_patches(patches[0])
-        bands, last = grain.even(steps.cpu().numpy(), state.last)
-        # What is kept is the tail of something larger, which would live as long as a moment does.
-        kept = DecoderState(tuple(tail.clone() for tail in network), last)
-        return bands, stereo.cpu().numpy(), kept
+        patches, network = self._decoder(z, state.network)
+        steps, stereo = split_patches(patches.cpu())
+        bands, last = grain.even(steps.numpy(), state.last)
+        return bands, stereo.numpy(), DecoderState(network, last)
 
     def start_player(self, seed: int = 0) -> PlayerState:
         """The state before the first sound."""

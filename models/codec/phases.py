@@ -1,9 +1,7 @@
 """One unit of the vocoder, four frames in 40 ms, as torch does it. Inference lane; CPU only.
 
-What is done, and after which papers, is told in `vocoder`; here it is written for speed. The
-operations of a unit are recorded once, and then run one after another without Python and without
-its lock: called from Python, each of them would let go of the lock and wait for it again, up to
-5 ms where a window draws meanwhile. For the rest:
+What is done, and after which papers, is told in `vocoder`; here it is written for speed. A unit is
+one recorded call (`models.recording`), which a window does not make wait. For the rest:
 
 - windows, their norm and the scale of the transforms are multiplied beforehand;
 - frames that overlap are written on a sheet, each on its own row at its place, and the rows are
@@ -17,8 +15,6 @@ Nothing is kept between calls, and nothing that goes in is written to: any threa
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -28,11 +24,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.codec import bands as B
+from models.recording import Recorded, record
 
 PARTS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
 """What a unit hands to the next: parts of `vocoder.VocoderState`, in the order of `_Unit`."""
-
-Unit = Callable[..., tuple[Tensor, ...]]
 
 TAIL: Final = B.WINDOW - B.HOP
 _GAMMA: Final = 0.25645 * B.WINDOW**2  # the Gaussian nearest to a Hann window (DAFx-16, table 1)
@@ -227,25 +222,13 @@ class _Unit:
 
 
 @cache
-def recorded_unit(rounds: int, lookahead: int, momentum: float) -> Unit:
-    """A unit with its operations recorded; where torch cannot record, the same from Python.
-
-    It takes what `_Unit.__call__` takes, and may be called by any number of threads at once.
-    """
+def recorded_unit(rounds: int, lookahead: int, momentum: float) -> Recorded:
+    """A unit with its operations recorded. It takes and gives what `_Unit.__call__` does."""
     unit = _Unit(rounds, lookahead, momentum)
     frames = (B.PATCH, B.BINS)
     fresh = torch.zeros(frames), torch.zeros(4, B.PATCH, B.STEREO_BANDS)
     noise = torch.ones(frames, dtype=torch.complex64), torch.zeros(frames)
     held = torch.zeros(lookahead, B.BINS, dtype=torch.complex64)
     logs = torch.zeros(B.BINS)
-    example = (*fresh, *noise, held, held, logs, logs, torch.zeros(TAIL), torch.zeros(TAIL, 2))
-    try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            # What torch offers in its place needs a compiler where it runs, or runs from Python.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            recorded: Unit = torch.jit.trace(unit.__call__, example, check_trace=False)
-            for _ in range(3):  # torch watches the first calls, and settles how to run it in them
-                recorded(*example)
-            return recorded
-    except (AttributeError, ImportError, RuntimeError):
-        return unit
+    rest = torch.zeros(TAIL), torch.zeros(TAIL, 2)
+    return record(unit.__call__, (*fresh, *noise, held, held, logs, logs, *rest))

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from models import packed_linear
 from models.codec import Codec
 from models.codec import bands as B
 from models.codec.autoencoder import PATCH_SIZE, Autoencoder, CodecConfig
 from models.codec.codec import join_patches
+from models.codec.decoder import Decoder
 from models.errors import SegueError
 
 
@@ -129,3 +131,24 @@ def test_wrong_shapes_are_told(codec: Codec) -> None:
     with pytest.raises(SegueError, match="1920"):
         codec.encode_step(np.zeros((1000, 2), np.float32), codec.start_encoder())
     assert PATCH_SIZE == 1320
+
+
+@pytest.mark.parametrize("laid_out", [True, False])
+def test_played_and_trained_networks_decode_alike(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch, laid_out: bool
+) -> None:
+    if not laid_out:  # as on a processor for which weights are not laid out
+        monkeypatch.setattr(packed_linear, "packs", lambda: False)
+    decoder = Decoder(codec.network)
+    latents = torch.from_numpy(codec.encode(sound(1.2)))
+    with torch.inference_mode():
+        whole, _ = codec.network.decode(latents[None], codec.network.decoder.start(1))
+        state, at = codec.network.decoder.start(1), 0
+        for size in (6, 1, 15, 6, 2):
+            given = [part.clone() for part in state]
+            patches, after = decoder(latents[at : at + size], state)
+            torch.testing.assert_close(patches, whole[0, at : at + size], atol=1e-5, rtol=0)
+            assert all(map(torch.equal, given, state)), "what goes in is not written to"
+            state, at = after, at + size
+    for part in state:
+        assert part.untyped_storage().nbytes() == part.numel() * part.element_size()
