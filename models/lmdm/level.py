@@ -31,11 +31,17 @@ class LevelState:
 
 
 def soften(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Leave samples under KNEE alone, bend louder ones towards CEILING; slope 1 at the knee."""
+    """Leave samples under KNEE alone, bend louder ones towards CEILING; slope 1 at the knee.
+
+    What goes in is not written to, and is what comes out where nothing is louder.
+    """
     size = np.abs(audio)
+    loud = size > KNEE
+    if not loud.any():
+        return audio
     room = CEILING - KNEE
     bent = KNEE + room * np.tanh((size - KNEE) / room)
-    return np.where(size > KNEE, np.copysign(bent, audio), audio).astype(np.float32)
+    return np.where(loud, np.copysign(bent, audio), audio).astype(np.float32, copy=False)
 
 
 def target_without(mute: Collection[str]) -> float:
