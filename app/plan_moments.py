@@ -1,9 +1,10 @@
 """Moments: what one can go back to, for the whole performance. Inference lane. Pure.
 
 A moment is a position and the stream's snapshot there. Snapshots share memory with each other, so
-what they cost is counted by the arrays that they reach, each once. Where the budget is spent, the
-past is thinned, so that what lies between two moments grows with their age: what was just heard is
-kept finely, the far past coarsely.
+what they cost is counted by the arrays that they reach, each once. The arrays are copied into a
+pool (`app.plan_pool`), as the heap would be full of holes after an hour of thinning out. Where the
+budget is spent, the past is thinned, so that what lies between two moments grows with their age:
+what was just heard is kept finely, the far past coarsely.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.plan_pool import DEPTH, Piece, Pool
 from models.packing import Packed
 
-DEPTH: Final = 8
 RECENT: Final = 30 * 48_000
 """Frames within which the past is kept as finely as what was just heard."""
 
@@ -77,9 +78,10 @@ class Moments:
         self.budget = budget_bytes
         self.most = most
         self.bytes = 0
-        self._moments: list[Moment] = []
-        self._held: list[list[tuple[int, int]]] = []
+        self._moments: list[Moment] = []  # their snapshots with pieces instead of arrays
+        self._held: list[tuple[list[Piece], list[tuple[int, int]]]] = []
         self._uses: Counter[int] = Counter()
+        self._pool = Pool(budget_bytes)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -91,10 +93,15 @@ class Moments:
         """Keep a moment; positions must not go back. Thins the past where there is no more room."""
         if self._moments and moment.position < self._moments[-1].position:
             raise ValueError("moments are added in the order of time")
-        reached = list(dict(arrays(moment.snapshot)).items())
-        self._moments.append(moment)
-        self._held.append(reached)
-        for identity, size in reached:
+        snapshot, pieces, left = self._pool.put(moment.snapshot)
+        others = list(dict(arrays(left)).items())
+        self._moments.append(replace(moment, snapshot=snapshot))
+        self._held.append((pieces, others))
+        for piece in pieces:
+            if not piece.uses:
+                self.bytes += piece.cost
+            piece.uses += 1
+        for identity, size in others:
             if not self._uses[identity]:
                 self.bytes += size
             self._uses[identity] += 1
@@ -113,7 +120,13 @@ class Moments:
         ages = positions[-1] - positions[1:-1] + RECENT
         index = int(np.argmin(gaps / ages)) + 1
         self._moments.pop(index)
-        for identity, size in self._held.pop(index):
+        pieces, others = self._held.pop(index)
+        for piece in pieces:
+            piece.uses -= 1
+            if not piece.uses:
+                self.bytes -= piece.cost
+                self._pool.free(piece)
+        for identity, size in others:
             self._uses[identity] -= 1
             if not self._uses[identity]:
                 del self._uses[identity]
@@ -124,7 +137,8 @@ class Moments:
         if not self._moments:
             return None
         index = bisect.bisect_right(self._moments, position, key=lambda m: m.position) - 1
-        return self._moments[max(0, index)]
+        moment = self._moments[max(0, index)]
+        return replace(moment, snapshot=self._pool.get(moment.snapshot))
 
     def snapshot_at(self, position: int) -> Any:
         """The snapshot of the moment that `at` gives; None where there is none."""
@@ -145,4 +159,5 @@ class Moments:
         self._moments.clear()
         self._held.clear()
         self._uses.clear()
+        self._pool = Pool(self.budget)
         self.bytes = 0
