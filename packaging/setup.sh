@@ -40,11 +40,13 @@ libraries="libportaudio2 libasound2-plugins libegl1 libgl1 libopengl0 libxkbcomm
 # tests that need them are skipped, and say so.
 for_tests="jackd2 xvfb"
 banks="libfluidsynth3 fluid-soundfont-gm musescore-general-soundfont"
+# A window manager and a hand, for the test of stage mode.
+desktop="openbox wmctrl xdotool x11-utils"
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 debian_packages() {
     local wanted="$libraries" missing="" name
-    if [ "$what" = test ]; then wanted="$wanted $for_tests $banks"; fi
+    if [ "$what" = test ]; then wanted="$wanted $for_tests $banks $desktop"; fi
     if [ -z "$(find_python)" ]; then wanted="$wanted python3 python3-venv"; fi
     if ! "$(find_python || true)" -c 'import ensurepip' 2>/dev/null; then
         wanted="$wanted python3-venv"
@@ -72,12 +74,14 @@ debian_packages() {
             say "there is no package $name in this release; going on without it."
         fi
     done
-    local needed="" large=""
+    local needed="" large="" manager=""
     for name in $known; do
-        case " $banks " in *" $name "*) large="$large $name" ;; *) needed="$needed $name" ;; esac
+        case " $banks " in *" $name "*) large="$large $name"; continue ;; esac
+        case " $desktop " in *" $name "*) manager="$manager $name" ;; *) needed="$needed $name" ;; esac
     done
     install_packages $needed || stop "apt-get could not install:$needed. Run the same by hand to see why."
     install_packages $large || say "apt-get could not install:$large. The tests of the sound banks will be skipped."
+    install_packages $manager || say "apt-get could not install:$manager. The test of stage mode under a window manager will be skipped."
 }
 
 install_packages() {

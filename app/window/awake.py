@@ -1,7 +1,8 @@
-"""Keeping the computer awake in stage mode. GUI lane.
+"""Keeping the computer awake in stage mode. Lane: any, one call at a time; on Windows the GUI lane.
 
-Linux: the desktop's screen saver service over D-Bus. macOS: `caffeinate`, bound to this process.
-Windows: SetThreadExecutionState. Where none answers the performer is told.
+Linux: the desktop's screen saver and power services over D-Bus, and the X server's own screen
+saver. macOS: `caffeinate`, bound to this process. Windows: SetThreadExecutionState. Where none
+answers the performer is told.
 """
 
 from __future__ import annotations
@@ -9,11 +10,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Final
 
-SERVICE = "org.freedesktop.ScreenSaver"
-CONNECTION = "segue-stage"
+from app.window.screen_saver import XScreenSaver
+
+SERVICE: Final = "org.freedesktop.ScreenSaver"
+SERVICES: Final = (
+    (SERVICE, "/org/freedesktop/ScreenSaver"),
+    ("org.freedesktop.PowerManagement.Inhibit", "/org/freedesktop/PowerManagement/Inhibit"),
+)
+"""Interfaces and their paths. KDE has both, GNOME and Cinnamon the first; Xfce has the second."""
+BUS_NAMES: Final = {"org.freedesktop.PowerManagement.Inhibit": "org.freedesktop.PowerManagement"}
+"""Where a service's name on the bus is not that of its interface."""
+CONNECTION: Final = "segue-stage"
 """A connection of its own, so that its end is the end of the request."""
+PATIENCE_MS: Final = 1000
+IN_A_THREAD: Final = sys.platform.startswith("linux")
+"""Whether `begin` and `end` may wait for another program, and are better called beside the window.
+(Windows wants both from one thread that lives on.)"""
 
 
 class Awake:
@@ -21,6 +35,7 @@ class Awake:
 
     def __init__(self) -> None:
         self._inhibited = False
+        self._x = XScreenSaver()
         self._process: subprocess.Popen[bytes] | None = None
         self._windows = False
 
@@ -33,7 +48,9 @@ class Awake:
             return True
         if sys.platform == "win32":
             return self._windows_state(0x80000000 | 0x00000001 | 0x00000002)
-        return self._inhibit()
+        # Both: a desktop may leave the screen to the X server, and the X server suspends nothing.
+        desktop, server = self._inhibit(), _on_x11() and self._x.suspend()
+        return desktop or server
 
     def end(self) -> None:
         if self._process is not None:
@@ -43,6 +60,7 @@ class Awake:
         if self._windows:
             self._windows_state(0x80000000)
             self._windows = False
+        self._x.resume()
         if self._inhibited:
             # The service lets go of what a connection has asked for when it ends. (UnInhibit
             # takes an unsigned cookie, which PySide cannot send.)
@@ -57,29 +75,40 @@ class Awake:
         return self._windows
 
     def _inhibit(self) -> bool:
-        saver = _screen_saver()
-        if saver is None:
+        bus = _session_bus()
+        if bus is None:
             return False
-        reply = saver.call("Inhibit", "Segue", "on stage")
-        self._inhibited = not reply.errorName() and bool(reply.arguments())
+        for interface, path in SERVICES:
+            if _ask(bus, BUS_NAMES.get(interface, interface), path, interface):
+                self._inhibited = True
         if not self._inhibited:
             _disconnect()
         return self._inhibited
 
 
-def _screen_saver() -> Any:
-    """The desktop's screen saver as a D-Bus interface; None where there is none."""
+def _on_x11() -> bool:
+    from PySide6.QtGui import QGuiApplication
+
+    return QGuiApplication.platformName() == "xcb"
+
+
+def _session_bus() -> Any:
+    """A connection to the session's D-Bus; None where there is none."""
     try:
-        from PySide6.QtDBus import QDBusConnection, QDBusInterface
+        from PySide6.QtDBus import QDBusConnection
     except ImportError:
         return None
-    kind = QDBusConnection.BusType.SessionBus
-    bus = QDBusConnection.connectToBus(kind, CONNECTION)
-    if not bus.isConnected():
-        return None
-    interface = QDBusInterface(SERVICE, "/org/freedesktop/ScreenSaver", SERVICE, bus)
-    interface.setTimeout(500)
-    return interface if interface.isValid() else None
+    bus = QDBusConnection.connectToBus(QDBusConnection.BusType.SessionBus, CONNECTION)
+    return bus if bus.isConnected() else None
+
+
+def _ask(bus: Any, name: str, path: str, interface: str) -> bool:
+    from PySide6.QtDBus import QDBus, QDBusMessage
+
+    message = QDBusMessage.createMethodCall(name, path, interface, "Inhibit")
+    message.setArguments(["Segue", "on stage"])
+    reply = bus.call(message, QDBus.CallMode.Block, PATIENCE_MS)
+    return not reply.errorName() and bool(reply.arguments())
 
 
 def _disconnect() -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QMainWindow,
@@ -180,6 +180,7 @@ class MainWindow(QMainWindow):
             return
         playhead = self.player.output.position_now()
         self.conductor.frame()
+        self.stage.frame()
         self.spectrogram.frame(playhead)
         if self._frames % 2 == 0:
             audio = self.player.output.status()
@@ -345,13 +346,16 @@ class MainWindow(QMainWindow):
         if self.sheet.isVisible():
             self.sheet.setGeometry(self.centre.rect())
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "stage"):
+            self.stage.state_changed()
+
     # -- the end -------------------------------------------------------------------------------
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._closed:
             return
-        if self.stage.on and not event.spontaneous():
-            self.registry.set("stage", False)
-        if not self.files.may_leave():
+        if not self.stage.may_close() or not self.files.may_leave():
             event.ignore()
             return
         self.shut()

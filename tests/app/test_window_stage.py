@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from app.window import stage as stage_module
 from app.window import theme
 from app.window.sheets import sheet_rows
 from app.window.shortcuts import SHORTCUTS
+from app.window.stage import SETTLES_MS
 from tests.support.rig import CTRL, LEFT, SHIFT, Rig
 
 
@@ -41,6 +44,7 @@ def test_stage_mode_is_full_larger_locked_and_awake(rig: Rig, tmp_path: Path) ->
     rig.registry.set("stage", True)
     window.resize(1440, 900)  # the offscreen screen is another size
     assert window.isFullScreen() and window.top.isHidden() and window.editor.isHidden()
+    rig.window.jobs.wait()
     assert awake.told == ["begin"]
     assert theme.scaled(1.0) > 1.1
     rig.qtbot.waitUntil(lambda: window.mixer.height() > heights[0], timeout=2000)
@@ -71,6 +75,7 @@ def test_stage_mode_is_full_larger_locked_and_awake(rig: Rig, tmp_path: Path) ->
     assert rig.registry.number("prompt.1.weight") > 1.0
     rig.key(Qt.Key.Key_F11)
     assert not window.isFullScreen() and window.top.isVisible()
+    rig.window.jobs.wait()
     assert awake.told == ["begin", "end"] and not window.spectrogram.locked
     assert rig.drop(strip, sound)
     window.jobs.wait()
@@ -153,10 +158,95 @@ def test_the_desktop_is_asked_to_stay_awake_and_released(tmp_path: Path) -> None
 def test_where_nothing_keeps_awake_the_performer_is_told(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.window.awake._screen_saver", lambda: None)
-    monkeypatch.setattr(stage_module.Awake, "begin", lambda self: False)
+    monkeypatch.setattr("app.window.awake._session_bus", lambda: None)
     rig.registry.set("stage", True)
-    assert "screen saver yourself" in rig.window.status.message
+    assert "screen saver" not in rig.window.status.message
+    rig.qtbot.waitUntil(lambda: "screen saver yourself" in rig.window.status.message)
+
+
+def test_a_desktop_that_does_not_answer_holds_nothing_up(rig: Rig) -> None:
+    """Also where stage mode is left before it answers."""
+    hangs, told = threading.Event(), []
+
+    class Hangs(FakeAwake):
+        def begin(self) -> bool:
+            hangs.wait(20.0)
+            told.append("begin")
+            return False
+
+        def end(self) -> None:
+            told.append("end")
+
+    rig.window.stage._awake = Hangs()  # type: ignore[assignment]
+    began = time.monotonic()
+    rig.registry.set("stage", True)
+    rig.registry.set("stage", False)
+    assert time.monotonic() - began < 5.0 and not rig.window.isFullScreen()
+    hangs.set()
+    rig.window.jobs.wait()
+    rig.qtbot.wait(50)
+    assert told == ["begin", "end"] and "yourself" not in rig.window.status.message
+
+
+# -- accidents ---------------------------------------------------------------------------------
+def test_a_key_that_closes_windows_does_not_end_the_music_on_stage(rig: Rig) -> None:
+    window = rig.window
+    rig.registry.set("transport.play", True)
+    rig.registry.set("stage", True)
+    for _ in range(3):
+        assert not window.close() and not rig.ended
+    assert "ends the music" in window.banner.words.text() and window.stage.on
+    assert [button.text() for button in window.banner.buttons] == ["Play on", "Close"]
+    rig.qtbot.mouseClick(window.banner.buttons[0], LEFT)
+    assert window.banner.isHidden() and not rig.ended, "it was asked once"
+    assert not window.close()
+    rig.qtbot.mouseClick(window.banner.buttons[1], LEFT)
+    assert rig.ended == ["stopped"]
+
+
+def test_leaving_full_screen_by_the_desktops_own_key_leaves_stage_mode(rig: Rig) -> None:
+    window = rig.window
+    rig.registry.set("stage", True)
+    window.setWindowState(Qt.WindowState.WindowMinimized)
+    rig.qtbot.wait(SETTLES_MS + 150)
+    assert window.stage.on, "out of sight is not off stage"
+    window.setWindowState(Qt.WindowState.WindowFullScreen)
+    rig.qtbot.wait(SETTLES_MS + 150)
+    assert window.stage.on
+    window.setWindowState(Qt.WindowState.WindowMaximized)
+    assert window.stage.on, "it may be on its way to another state"
+    rig.qtbot.waitUntil(lambda: not window.stage.on)
+    assert rig.registry.get("stage") is False and window.top.isVisible()
+    assert window.isMaximized(), "it stays what the window manager has made it"
+    assert "no longer full screen" in window.status.message
+
+
+def test_a_resting_pointer_is_out_of_sight_on_stage(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, place, now = rig.window.stage, [QPoint(5, 5)], [100.0]
+    stage.pointer = lambda: place[0]
+    monkeypatch.setattr(stage_module.time, "monotonic", lambda: now[0])
+
+    def look() -> bool:
+        for _ in range(stage_module.LOOK_EVERY):
+            stage.frame()
+        return QApplication.overrideCursor() is not None
+
+    now[0] += 60.0
+    assert not look(), "off stage it stays"
+    rig.registry.set("stage", True)
+    assert not look()
+    now[0] += stage_module.POINTER_RESTS + 0.1
+    assert look()
+    cursor = QApplication.overrideCursor()
+    assert cursor is not None and cursor.shape() == Qt.CursorShape.BlankCursor
+    place[0] = QPoint(6, 5)
+    assert not look(), "it is there again as soon as it moves"
+    now[0] += stage_module.POINTER_RESTS + 0.1
+    assert look()
+    rig.registry.set("stage", False)
+    assert QApplication.overrideCursor() is None
 
 
 # -- the keyboard ------------------------------------------------------------------------------
