@@ -22,6 +22,7 @@ from models.errors import SegueError
 __all__ = ["RecordingResult", "RecordingStatus", "SoundKeeper"]
 
 LOOK_SECONDS: Final = 0.05
+FORGET_SECONDS: Final = 10
 
 
 class SoundKeeper:
@@ -41,6 +42,7 @@ class SoundKeeper:
         self._say = on_incident or (lambda level, sentence: None)
         self.capture = Capture(capture_seconds)
         self._position = output.tap.end
+        self._forget_at = self._position
         self._recorder: Recorder | None = None
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -149,3 +151,14 @@ class SoundKeeper:
         self.capture.add(start, frames)
         if self._recorder is not None:
             self._recorder.feed(start, frames)
+        if self._position >= self._forget_at:
+            self._forget_at = self._position + FORGET_SECONDS * RATE
+            self._forget()
+
+    def _forget(self) -> None:
+        """The steering of what is neither in the capture any more nor yet to be recorded."""
+        if self._performance is None:
+            return
+        needed, recorder = self.capture.range[0], self._recorder
+        steps = recorder.steps_from if recorder is not None else None
+        self._performance.forget(needed if steps is None else min(needed, steps))

@@ -2,7 +2,7 @@
 
 A plan is rewritten before it is heard, so the log is too: a block that takes the place of others
 takes the place of their lines. What is written to a file is what was heard, in the format of
-`models.performance`.
+`models.performance`. It reaches back as far as there is sound to go with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.prompts import Prompt
 SAMPLE_RATE: Final = 48_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Steered:
     """From `position` on, for one block: what held, and what was done at its start."""
 
@@ -71,6 +71,12 @@ class PerformanceLog:
         low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
         del self._blocks[low:]
 
+    def forget(self, before: int) -> None:
+        """Nobody will ask for what ended before a position."""
+        with self._lock:
+            high = bisect.bisect_right(self._blocks, before, key=lambda b: b.position) - 1
+            del self._blocks[: max(0, high)]
+
     def between(self, start: int, stop: int) -> list[Steered]:
         """The blocks that begin before `stop` and end behind `start`, in order."""
         with self._lock:
@@ -99,6 +105,11 @@ class PerformanceFile:
         self._first = True
         self._last: Steered | None = None
         self._writer = PerformanceWriter(path, log.engine, log.seed)
+
+    @property
+    def next(self) -> int:
+        """What ended before this position is in the file."""
+        return self._next
 
     def follow(self, heard: int) -> None:
         """Write the blocks that have begun to be heard."""

@@ -121,6 +121,12 @@ class Recorder:
             size = self.path.stat().st_size
         return RecordingStatus(self.path, self._file.frames / RATE, size, self._why)
 
+    @property
+    def steps_from(self) -> int | None:
+        """From which position on the steering is still to be written; None: none of it is."""
+        steps = self._steps
+        return None if steps is None else steps.next
+
     # In the thread.
 
     def _run(self) -> None:

@@ -44,6 +44,7 @@ DTYPES: Final = {
 """`models.packing.PLAIN` in the words of safetensors."""
 PLAIN_OF: Final = {word: plain for plain, word in DTYPES.items()}
 SPARE: Final = 32
+SPARE_BYTES: Final = 100_000_000
 MAX_HEADER: Final = 100_000_000
 PIECE: Final = 1 << 23
 ELSEWHERE: Final = -1
@@ -74,11 +75,26 @@ def storable(
     return found
 
 
-def forget_oldest(kept: dict[str, Any], needed: Collection[str], most: int = SPARE) -> None:
-    """Of the moments that no scene has any more, keep the newest: an undo may bring them back."""
-    spare = [key for key in kept if key not in needed]
-    for key in spare[: max(0, len(spare) - most)]:
-        del kept[key]
+def forget_oldest(
+    kept: dict[str, Any],
+    needed: Collection[str],
+    most: int = SPARE,
+    most_bytes: int = SPARE_BYTES,
+) -> None:
+    """Of the moments that no scene has any more, keep the newest: an undo may bring them back.
+
+    No more of them than so many, nor of so many bytes but for the very newest.
+    """
+    total = 0
+    for count, key in enumerate([key for key in reversed(kept) if key not in needed]):
+        total += _weight(kept[key])
+        if count and (count >= most or total > most_bytes):
+            del kept[key]
+
+
+def _weight(moment: object) -> int:
+    packed = getattr(moment, "packed", None)
+    return packed.nbytes if isinstance(packed, Packed) else 0
 
 
 def write(path: Path, moments: Mapping[str, Moment]) -> None:

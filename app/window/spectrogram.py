@@ -46,6 +46,8 @@ TICKS: Final = (
 PASTS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
 BUDGET: Final = 0.001
 """Seconds of a frame after which no further block is analysed; the rest waits for the next."""
+WAITING: Final = 48
+"""Blocks that wait for the next frame at most: while the window is put away there is none."""
 CLICK_PIXELS: Final = 5
 
 
@@ -91,6 +93,8 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
     def block(self, position: int, samples: np.ndarray[Any, Any], score: object = None) -> None:
         """A planned block (or one that replaces what was planned there)."""
         self._waiting.append((position, samples))
+        if len(self._waiting) > WAITING:
+            self._analyse()
         if isinstance(score, Mapping):
             beats, bars = beat_positions(score, position, len(samples), RATE)
             self.item.beats_from(position, beats, bars)
@@ -111,12 +115,16 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         """Draw the next frame."""
         start = time.perf_counter()
         while self._waiting and time.perf_counter() - start < BUDGET:
-            position, samples = self._waiting.popleft()
-            self.item.written(*self.spectra.write(position, samples))
+            self._analyse()
         self.item.playhead = playhead
         self.item.origin = self.panning.origin(playhead)
         self.item.clock = time.monotonic()
         self.item.update()
+
+    def _analyse(self) -> None:
+        """The block that has waited longest."""
+        position, samples = self._waiting.popleft()
+        self.item.written(*self.spectra.write(position, samples))
 
     # -- zoom and pan --------------------------------------------------------------------------
     def wheelEvent(self, event: QWheelEvent) -> None:

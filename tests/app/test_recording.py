@@ -11,6 +11,8 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +44,17 @@ def load(path: Path) -> Samples:
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     assert rate == RATE
     return np.asarray(samples, np.float32)
+
+
+class Tap:
+    """What an output's tap tells, without an output."""
+
+    def __init__(self) -> None:
+        self.end = 0
+        self.output: Any = SimpleNamespace(tap=self)
+
+    def follow(self, position: int) -> tuple[int, Samples]:
+        return position, np.zeros((self.end - position, 2), np.float32)
 
 
 # Files
@@ -169,6 +182,46 @@ def test_the_log_holds_what_was_heard_and_reads_back(tmp_path: Path) -> None:
     }
     assert lines[3] == {"t": pytest.approx(7500 / RATE, abs=1e-6), "end": True}
     assert read_performance(tmp_path / "a.jsonl").seed == 7
+
+
+def test_the_log_forgets_what_nobody_will_ask_for(tmp_path: Path) -> None:
+    log = PerformanceLog()
+    log.begin("tone", 7, 0)
+    for block in range(10):
+        log.put(block * 1000, 1000, Controls(bpm=100.0 + block))
+    whole = log.between(4500, 10_000)
+    log.forget(4500)
+    assert log.between(0, 10_000) == whole and whole[0].position == 4000
+    log.forget(4500)
+    log.forget(0)
+    log.save(tmp_path / "a.jsonl", 4500, 10_000)
+    assert read_performance(tmp_path / "a.jsonl").changes[0].steered["bpm"] == 104.0
+    log.put(10_000, 1000, Controls())
+    assert [block.position for block in log.between(9000, 20_000)] == [9000, 10_000]
+
+
+@pytest.mark.parametrize("recording", [False, True])
+def test_the_keeper_lets_the_log_forget_what_is_not_kept(tmp_path: Path, recording: bool) -> None:
+    """An hour of a night: the steering goes back as far as the capture, or what is recorded."""
+    log = PerformanceLog()
+    log.begin("tone", 7, 0)
+    tap = Tap()
+    keeper = SoundKeeper(tap.output, performance=log, capture_seconds=20.0)
+    if recording:
+        keeper.record(tmp_path / "take.wav", subtype="PCM_16")
+    for second in range(90):
+        log.put(second * RATE, RATE, Controls(bpm=60.0 + second))
+        tap.end += RATE
+        keeper._follow()
+    first = keeper.capture_range()[0]
+    assert first == 60 * RATE
+    assert [block.position for block in log.between(first, first + 1)] == [first]
+    result = keeper.stop_recording()
+    assert not log.between(0, 50 * RATE) or recording
+    if recording:
+        assert result is not None and result.performance is not None
+        changes = read_performance(result.performance).changes
+        assert [change.steered["bpm"] for change in changes[:90]] == [60.0 + n for n in range(90)]
 
 
 # The recorder

@@ -114,6 +114,19 @@ def test_moments_that_no_scene_has_any_more_do_not_fill_the_memory(rig: Rig) -> 
     assert scene is not None and scene.moment in rig.session.moments, "an undo finds its own"
 
 
+def test_spare_moments_of_a_large_engine_are_few() -> None:
+    def heavy(key: str) -> Moment:
+        packed = Packed("large", "1", "{}", (np.zeros(40, np.uint8),))
+        return Moment(0, None, packed=packed)
+
+    keys = [f"moment-{n}" for n in range(6)]
+    kept = {key: heavy(key) for key in keys}
+    moments.forget_oldest(kept, {"moment-0"}, most_bytes=90)
+    assert list(kept) == ["moment-0", "moment-4", "moment-5"]
+    moments.forget_oldest(kept, (), most_bytes=1)
+    assert list(kept) == ["moment-5"], "what was taken back last can always be had again"
+
+
 def test_a_file_of_that_name_which_is_not_ours_stays(tmp_path: Path) -> None:
     path = tmp_path / "gig.segue.json"
     other = moments.beside(path)

@@ -9,6 +9,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 
+from app.window.spectra import HOP
+from app.window.spectrogram import WAITING
 from tests.support.fake_player import RATE
 from tests.support.rig import LEFT, SHIFT, Rig
 
@@ -171,3 +173,13 @@ def test_knobs_are_those_of_the_engine(rig: Rig) -> None:
     assert [name for name, knob in knobs.items() if not knob.isHidden()] == [
         "chaos", "guidance", "guidance_notes",
     ]  # fmt: skip
+
+
+def test_what_waits_to_be_drawn_is_little_while_the_window_is_put_away(rig: Rig) -> None:
+    spectrogram = rig.window.spectrogram
+    rig.window.showMinimized()
+    rig.worker.plan(0, np.full((400 * 11_520, 2), 0.1, np.float32))
+    rig.window.frame()
+    assert rig.window.isMinimized()
+    assert len(spectrogram._waiting) <= WAITING
+    assert spectrogram.spectra.end * HOP > (400 - WAITING - 2) * 11_520, "it is all there again"
