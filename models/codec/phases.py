@@ -209,14 +209,11 @@ class _Unit:
         diffuse = done * self.diffuse
         left = done * wide[0] + diffuse * wide[1]
         right = done * wide[2] + diffuse * wide[3]
-        wave = torch.fft.irfft(torch.stack([left, right, done]), B.WINDOW)
-        tails = torch.cat([stereo.t(), mono[None]])
-        length = TAIL + B.FRAME
-        sheet = functional.pad(tails[:, None], (0, B.FRAME, 0, B.PATCH))
-        rows = (3, B.PATCH, B.WINDOW)
-        stride = ((1 + B.PATCH) * length, length + B.HOP, 1)
-        torch.mul(wave, self.synthesis, out=sheet.as_strided(rows, stride, length))
-        line = sheet.sum(1)
+        wave = torch.fft.irfft(torch.cat([left, right, done]), B.WINDOW).mul_(self.synthesis)
+        frames = wave.view(3, B.PATCH, B.WINDOW)
+        line = functional.pad(torch.cat([stereo.t(), mono[None]]), (0, B.FRAME))
+        for i in range(B.PATCH):  # no sheet: one of this size is memory asked for anew every time
+            line[:, i * B.HOP : i * B.HOP + B.WINDOW].add_(frames[:, i])
         audio = (line[:2, : B.FRAME] * self.put_out).t().contiguous()
         return audio, line[2, B.FRAME :].clone(), line[:2, B.FRAME :].t().contiguous()
 
