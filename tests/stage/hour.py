@@ -12,7 +12,7 @@ import gc
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,33 +31,54 @@ RATE = 48_000
 FRAMES = 1920
 
 
-class HeavyStream(Stream):
-    """A tone stream whose moments hold an array each, which no other moment shares."""
+OWN: Final = (
+    16_400, 16_400, 12_544, 6272, 4608, 4100, 4100, 4096, 4096, 4096, 4096, 3072, 2560, 2560, 1280,
+    832, 352, 320, 160,
+)  # fmt: skip
+"""Bytes of the arrays that one moment of the embedded engine has for itself."""
+SHARED: Final = 24_576
+"""Bytes of the array that it shares with the WINDOW that come after it."""
+WINDOW: Final = 35
 
-    def __init__(self, inner: Stream, weight: int) -> None:
-        self._inner, self._weight = inner, weight
+
+class HeavyStream(Stream):
+    """A tone stream whose moments hold as many arrays as those of the embedded engine, and whose
+    work leaves and takes pieces of memory of all sizes in between."""
+
+    def __init__(self, inner: Stream) -> None:
+        self._inner = inner
+        self._own: tuple[Any, ...] = ()
+        self._shared: tuple[Any, ...] = ()
+        self._numbers = np.random.default_rng(0)
+        self._work: list[Any] = [None] * 40
 
     def render(self, controls: Controls) -> Audio:
+        own = []
+        for size in (*OWN, SHARED):
+            passing = int(2.0 ** self._numbers.uniform(9, 19))
+            self._work[self._numbers.integers(len(self._work))] = np.ones(passing, np.uint8)
+            own.append(np.ones(size, np.uint8))
+        self._shared = (*self._shared, own.pop())[-WINDOW:]
+        self._own = tuple(own)
         return self._inner.render(controls)
 
     def snapshot(self) -> Snapshot:
-        return self._inner.snapshot(), np.ones(self._weight, np.uint8)
+        return self._inner.snapshot(), self._own, self._shared
 
     def restore(self, moment: Snapshot) -> None:
         assert isinstance(moment, tuple)
-        self._inner.restore(moment[0])
+        inner, self._own, self._shared = moment
+        self._inner.restore(inner)
 
     def clear(self) -> None:
         self._inner.clear()
 
 
 class HeavyEngine(ToneEngine):
-    """weight: bytes of a snapshot."""
-
-    weight = 117_000
+    """Its streams are heavy."""
 
     def start(self, seed: int = 0) -> Any:
-        return HeavyStream(super().start(seed), self.weight)
+        return HeavyStream(super().start(seed))
 
 
 def resident_mb() -> float:
