@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
@@ -34,7 +35,7 @@ class Heartbeat(QObject):
         self.gaps: list[tuple[float, float, float, float, float]] = []
         # (when, milliseconds, own, queued, inference queued) of those over 20 ms
         self.inference = 0
-        self.own: list[float] = []
+        self.own = array("f")  # 200 a second: an hour of them as objects would be 23 MB
         self.worst = 0.0
         self.beats = 0
         self._last = 0.0
@@ -59,7 +60,7 @@ class Heartbeat(QObject):
     def reset(self) -> None:
         """Forget what was so far."""
         self.gaps.clear()
-        self.own.clear()
+        del self.own[:]
         self.collections.reset()
         self._own, self._queued = time.thread_time(), queued_seconds()
         self._other = queued_seconds(self.inference)
@@ -139,7 +140,7 @@ class Pictures:
         """kind: the Spectrogram class, before any is made: Qt looks for paintEvent only once."""
         self.painted = 0
         self.seconds = 0.0
-        self.when: list[float] = []
+        self.when = array("d")
         for name in ("frame", "paintEvent"):
             setattr(kind, name, self._timed(getattr(kind, name), name == "paintEvent"))
 
@@ -158,4 +159,4 @@ class Pictures:
 
     def reset(self) -> None:
         self.painted, self.seconds = 0, 0.0
-        self.when.clear()
+        del self.when[:]
