@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app import processor
 from app.processor import tidy
 
 
@@ -19,8 +20,9 @@ class Cycle:
 
 
 @pytest.fixture
-def passed_over() -> Iterator[weakref.ref[Cycle]]:
+def passed_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.ref[Cycle]]:
     """Garbage that was in use when the collector was told to pass over what there is."""
+    monkeypatch.setattr(processor, "_owed", False)
     cycle = Cycle()
     seen = weakref.ref(cycle)
     tidy(playing=True)
@@ -41,3 +43,15 @@ def test_all_is_looked_through_while_nothing_plays(
 ) -> None:
     tidy(playing, thorough=True)
     assert (passed_over() is not None) is left
+
+
+def test_what_was_due_while_music_played_is_done_when_it_rests(
+    passed_over: weakref.ref[Cycle],
+) -> None:
+    tidy(playing=False)
+    assert passed_over() is not None, "not due"
+    tidy(playing=True, thorough=True)
+    tidy(playing=True)
+    assert passed_over() is not None
+    tidy(playing=False)
+    assert passed_over() is None
