@@ -166,7 +166,8 @@ def paint_face(
     painter.setPen(QColor(ink))
     middle = Qt.AlignmentFlag.AlignCenter
     if not icon:
-        painter.setFont(theme.bold(min(max(box.height() * 0.40, 11), theme.scaled(18))))
+        size = min(max(box.height() * 0.46, 11), theme.scaled(18))
+        theme.fit(painter, words, theme.bold(size), box.width() - 6)
         painter.drawText(box, middle, words)
     elif not words:
         side = min(box.width(), box.height()) * 0.52

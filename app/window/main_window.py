@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         self.panels = arrange(self)
         centre = self.centre = self.panels.centre
         self.setCentralWidget(centre)
-        self.setMinimumSize(1080, 680)
+        self.setMinimumSize(1080, 640)
         try:
             suggestions = load_suggestions()
         except (OSError, ValueError) as error:
@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
             )
             self.status.tick()
             self.welcome.tick()
+            self.proportions.apply(self.stage.on)  # the welcome may have gone
 
     # -- from the worker -----------------------------------------------------------------------
     def _block(self, report: Any) -> None:
@@ -265,6 +266,7 @@ class MainWindow(QMainWindow):
 
     def _refresh_prompts(self) -> None:
         self.mixer.refresh()
+        self.proportions.apply(self.stage.on)
         self.map_panel.map.refresh()
         self.show_styles()
         self._show_mix()

@@ -15,6 +15,7 @@ from app.window.strip import Strip
 
 GAP = 8
 ADD_WIDTH = 40
+IN_A_ROW = 8
 WIDEST = 230
 
 
@@ -85,8 +86,13 @@ class Mixer(QWidget):
             last.right() + GAP, last.top(), ADD_WIDTH - GAP, max(last.height(), 30)
         )
 
+    @property
+    def rows(self) -> int:
+        """How many rows of prompts there are."""
+        return 1 if self.count <= IN_A_ROW else 2
+
     def _boxes(self) -> list[QRect]:
-        rows = 1 if self.count <= 8 else 2
+        rows = self.rows
         across = -(-self.count // rows)
         extra = ADD_WIDTH if self.count < PROMPTS and not self._locked else 0
         w = min((self.width() - extra - GAP * (across - 1)) / max(across, 1), theme.scaled(WIDEST))

@@ -61,7 +61,7 @@ class Pad(Control):
         self.locked = False
         self._down = False
         self._from: QPointF | None = None
-        self.setMinimumSize(48, 26)
+        self.setMinimumSize(48, 24)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     @property
@@ -199,7 +199,8 @@ class Pad(Control):
             theme.draw_icon(painter, "moment", colours.TEXT if there else colours.FAINT, spot)
         painter.setPen(QColor(colours.TEXT))
         above = box.height() * (0.04 if low else 0.26)
-        words = box.adjusted(6, above, -6, -8.0)
+        beside = box.height() * 0.24 + 3 if low and scene.moment is not None else 0.0
+        words = box.adjusted(6, above, -6 - beside, -8.0)
         largest = min(max(box.height() * 0.26, 11), theme.scaled(20))
         paint_fitted(painter, words, scene.name, largest=largest, smallest=10.0)
         if self.waiting:

@@ -133,11 +133,9 @@ class Controls(Panel):
         row.addWidget(self.tempo, 10)
         # Strength stands between the two that it bends most.
         beside = Group((self.tap, self.strength), self, shares=(4, 7))
-        beside.setMaximumWidth(64)
         row.addWidget(beside, 6)
         row.addWidget(self.key, 21)
         row.addWidget(self.played, 12)
-        self.played.setMaximumWidth(230)
         self.tempo.setMinimumWidth(46)
         for name, knob in self.knobs.items():
             knob.setMinimumWidth(46)
@@ -150,11 +148,10 @@ class Controls(Panel):
         row.addWidget(self.seldom, 7)
         for key in self.stems.values():
             key.setMinimumWidth(62)
-            key.setMaximumHeight(90)
         stems = Group(tuple(self.stems.values()), self)
-        stems.setMaximumWidth(230)
         row.addWidget(stems, 11)
         self._row, self._groups = row, (beside, self.seldom, stems)
+        self.set_scale(1.0)
         self._all: dict[str, list[QWidget]] = {
             "tempo": [self.tempo, self.tap],
             "strength": [self.strength],
@@ -164,6 +161,15 @@ class Controls(Panel):
             **{f"stem.{stem}": [key] for stem, key in self.stems.items()},
         }
         self.show_available(engine_known=False)
+
+    def set_scale(self, scale: float) -> None:
+        """How large at most is what needs less room than it could have."""
+        beside, _, stems = self._groups
+        beside.setMaximumWidth(round(64 * scale))
+        for widget in (self.played, stems):
+            widget.setMaximumWidth(round(230 * scale))
+        for key in self.stems.values():
+            key.setMaximumHeight(round(90 * scale))
 
     def show_available(self, engine_known: bool = True) -> None:
         """A control that the engine does not have is not there: a dead knob is a lie."""
@@ -201,6 +207,7 @@ class Scenes(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         registry = session.registry
+        self._locked = self._tight = False
         self.grid = PadGrid(session, self)
         self.mode = Segments(
             registry, "scene.mode", [("", "Now"), ("", "Next bar"), ("", "Morph")], self
@@ -250,9 +257,18 @@ class Scenes(Panel):
             self.save.setChecked(False)
 
     def set_locked(self, locked: bool) -> None:
+        self._locked = locked
         self.grid.set_locked(locked)
-        self.save.setVisible(not locked)
-        self.moment.setVisible(not locked)
+        self._show_saving()
+
+    def set_tight(self, tight: bool) -> None:
+        """Whether the pads need all the room: they are saved by Shift and a click then."""
+        self._tight = tight
+        self._show_saving()
+
+    def _show_saving(self) -> None:
+        for widget in (self.save, self.moment):
+            widget.setVisible(not self._locked and not self._tight)
 
 
 class Readout(QWidget):

@@ -16,6 +16,13 @@ LARGEST: Final = 2.0
 ON_STAGE: Final = 1.15
 STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
 """Heights of spectrogram, prompts and controls, off stage and on it."""
+CROWDED: Final = (20, 54, 17)
+"""The same, off stage, for a low window, and for two rows of prompts in one lower than usual."""
+LOW: Final = 720
+TIGHT: Final = (16, 58, 17)
+"""The same, where the welcome stands in a low window as well."""
+SPECTROGRAM: Final = {False: 110, True: 84}
+"""The least height of the spectrogram, and where it is tight."""
 
 
 def scale_of(width: int, height: int, on_stage: bool = False) -> float:
@@ -29,15 +36,17 @@ class Proportions:
 
     def __init__(self, window: MainWindow) -> None:
         self.window = window
-        self._shown = (0.0, 0.0, False)
+        self._shown: tuple[float, float, bool, bool, bool] = (0.0, 0.0, False, False, False)
 
     def apply(self, on_stage: bool) -> None:
         window, panels = self.window, self.window.panels
         words = scale_of(window.width(), window.height(), on_stage)
         plates = scale_of(window.width(), window.height())
-        if (words, plates, on_stage) == self._shown:
+        crowded = window.height() < (USUAL[1] if window.mixer.rows > 1 else LOW)
+        tight = window.height() < LOW and not window.welcome.isHidden()
+        if (words, plates, on_stage, crowded, tight) == self._shown:
             return
-        self._shown = (words, plates, on_stage)
+        self._shown = (words, plates, on_stage, crowded, tight)
         theme.set_scale(words)
         for widget, width in ((panels.right, 342), (window.transport, 258), (window.output, 118)):
             widget.setFixedWidth(round(width * plates))
@@ -47,8 +56,13 @@ class Proportions:
         window.top.view.setFixedWidth(round(196 * plates))
         window.map_panel.set_scale(plates)
         window.scenes.set_scale(plates)
+        window.scenes.set_tight(tight)
+        window.controls.set_scale(plates)
         window.spectrogram.set_scale(words)
-        for index, stretch in zip(panels.rows, STRETCH[on_stage], strict=True):
+        heights = CROWDED if crowded and not on_stage else STRETCH[on_stage]
+        heights = TIGHT if tight else heights
+        window.spectrogram.setMinimumHeight(SPECTROGRAM[tight])
+        for index, stretch in zip(panels.rows, heights, strict=True):
             panels.body.setStretch(index, stretch)
         margin = 12 if on_stage else 0
         panels.body.setContentsMargins(12, margin, 12, 0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QDialog,
@@ -23,6 +23,8 @@ from app.window import colours, theme
 from app.window.shortcuts import FAMILIES, SHORTCUTS
 from models.errors import SegueError
 
+WIDE: Final = 1120.0
+HIGH: Final = 620.0
 GROUPS: Final = ("Play", "Mix", "Scenes", "Edit", "Window")
 COLUMNS: Final = (("Play", "Edit"), ("Mix",), ("Scenes", "Window"))
 
@@ -63,8 +65,13 @@ class KeyboardSheet(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), theme.colour(colours.BACKGROUND, 0.86))
-        width, height = min(1120.0, self.width() - 60.0), min(620.0, self.height() - 60.0)
-        box = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        # As large as the writing in the window, where there is room: it is read from afar too.
+        room = QSizeF(self.width() - 60.0, self.height() - 60.0)
+        scale = min(theme.scaled(1.0), max(1.0, min(room.width() / WIDE, room.height() / HIGH)))
+        painter.scale(scale, scale)
+        across, down = self.width() / scale, self.height() / scale
+        width, height = min(WIDE, room.width() / scale), min(HIGH, room.height() / scale)
+        box = QRectF((across - width) / 2, (down - height) / 2, width, height)
         painter.setBrush(QColor(colours.PANEL))
         painter.setPen(QPen(QColor(colours.EDGE), 1))
         painter.drawRoundedRect(box, 14, 14)

@@ -8,12 +8,14 @@ from collections import deque
 from typing import Any, Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.window import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
+LEFT: Final = 30.0
+"""Where a sentence begins."""
 
 
 class StatusLine(QWidget):
@@ -88,37 +90,73 @@ class StatusLine(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._next()
 
+    def arranged(self) -> tuple[list[tuple[float, str, str, bool]], str]:
+        """The figures, each with its left edge, and the sentence as far as there is room for it.
+
+        A warning is read to its end: the figures give way, unless one of them is itself alarming.
+        """
+        values, names = QFontMetricsF(_value_face()), QFontMetricsF(_name_face())
+        sentences = QFontMetricsF(_sentence_face())
+        widths = {
+            field: values.horizontalAdvance(field[1])
+            + (names.horizontalAdvance(field[0]) + 6.0 if field[0] else 0.0)
+            for field in self.fields
+        }
+        kept = list(self.fields)
+        if self._message is not None and self._message[0] != "info":
+            room = self.width() - LEFT - sentences.horizontalAdvance(self._message[1]) - 28.0
+            kept = [field for field in kept if field[2]]
+            for field in reversed(self.fields):
+                if sum(widths[each] + 22.0 for each in [*kept, field]) <= room and not field[2]:
+                    kept.append(field)
+        right, shown = self.width() - 12.0, []
+        for field in reversed(self.fields):
+            if field in kept:
+                shown.append((right - widths[field], *field))
+                right -= widths[field] + 22.0
+        if self._message is None:
+            return shown, ""
+        room = max(right + 12.0 - LEFT, 120.0)
+        how = Qt.TextElideMode.ElideRight
+        return shown, sentences.elidedText(self._message[1], how, room)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        right = float(self.width() - 12)
         middle = Qt.AlignmentFlag.AlignVCenter
-        for name, value, alarming in reversed(self.fields):
-            painter.setFont(theme.font(theme.scaled(12.5)))
-            width = painter.fontMetrics().horizontalAdvance(value)
-            painter.setPen(QColor(colours.DANGER if alarming else colours.TEXT))
-            painter.drawText(QRectF(right - width, 0, width + 2, self.height()), middle, value)
-            right -= width
+        shown, words = self.arranged()
+        for left, name, value, alarming in shown:
             if name:
-                painter.setFont(theme.font(theme.scaled(12)))
+                painter.setFont(_name_face())
                 width = painter.fontMetrics().horizontalAdvance(name)
                 painter.setPen(QColor(colours.FAINT))
-                area = QRectF(right - width - 6, 0, width + 2, self.height())
-                painter.drawText(area, middle, name)
-                right -= width + 6
-            right -= 22
+                painter.drawText(QRectF(left, 0, width + 2, self.height()), middle, name)
+                left += width + 6
+            painter.setFont(_value_face())
+            painter.setPen(QColor(colours.DANGER if alarming else colours.TEXT))
+            painter.drawText(QRectF(left, 0, self.width(), self.height()), middle, value)
         if self._message is None:
             return
-        level, sentence, _ = self._message
+        level, _, _ = self._message
         hexa = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(hexa))
         painter.drawEllipse(QRectF(14, self.height() / 2 - 3.5, 7, 7))
-        painter.setFont(theme.font(theme.scaled(13)))
+        painter.setFont(_sentence_face())
         painter.setPen(QColor(colours.TEXT if level != "info" else colours.DIM))
-        room = max(right - 40, 120)
-        words = painter.fontMetrics().elidedText(sentence, Qt.TextElideMode.ElideRight, int(room))
-        painter.drawText(QRectF(30, 0, room + 4, self.height()), middle, words)
+        painter.drawText(QRectF(LEFT, 0, self.width(), self.height()), middle, words)
+
+
+def _value_face() -> QFont:
+    return theme.font(theme.scaled(12.5))
+
+
+def _name_face() -> QFont:
+    return theme.font(theme.scaled(12))
+
+
+def _sentence_face() -> QFont:
+    return theme.font(theme.scaled(13))
 
 
 def _rank(level: str) -> int:

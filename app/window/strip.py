@@ -69,6 +69,7 @@ class Strip(QWidget):
         self._dragging = False
         self._drop_here = False
         self.knob = Knob(registry, f"prompt.{n}.weight", self)
+        self.knob.setMinimumSize(30, 30)  # else it would lie over the words of a low strip
         self.mute = KeyButton(registry, f"prompt.{n}.mute", self, words="M", hexa=colours.DANGER)
         self.solo = KeyButton(registry, f"prompt.{n}.solo", self, words="S", hexa=colours.ACCENT)
         self.close_button = PlainButton(
@@ -79,7 +80,7 @@ class Strip(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setMouseTracking(True)
-        self.setMinimumSize(64, 130)
+        self.setMinimumSize(64, 118)
         self._paced = paced
         self._shown = (0.0, "", "", "")  # share, tints and ink that it was last painted with
         self.knob.moved_by = self._moved_by

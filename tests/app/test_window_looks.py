@@ -16,13 +16,14 @@ from app.window.control import Control
 from app.window.fitted import paint_fitted
 from app.window.labels import overlap, place
 from app.window.proportions import LARGEST, scale_of
+from tests.support.fake_player import status
 from tests.support.rig import Rig
 
 LONG = (
     "a slow melancholic string quartet that turns into distorted industrial techno with tape hiss, "
     "rain on a tin roof and a distant choir singing vowels"
 )
-SIZES = [(1080, 680), (1280, 720), (1440, 900), (1920, 1080), (2560, 1440)]
+SIZES = [(1080, 640), (1080, 680), (1280, 720), (1440, 900), (1920, 1080), (2560, 1440)]
 
 
 def luminance(hexa: str) -> float:
@@ -66,7 +67,8 @@ def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int
         rig.registry.set("stage", stage)
         QApplication.processEvents()  # full screen comes and goes by events
         window.resize(width, height)
-        QApplication.processEvents()
+        for _ in range(4):  # layouts within layouts
+            QApplication.processEvents()
         assert (window.width(), window.height()) == (width, height)
         for parent in (window.centre, window.scenes, window.scenes.grid, window.controls,
                        window.transport, window.panels.bottom, window.mixer):  # fmt: skip
@@ -92,6 +94,38 @@ def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int
 )
 def test_scale_follows_the_window(width: int, height: int, stage: bool, scale: float) -> None:
     assert scale_of(width, height, stage) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize(("height", "count"), [(640, 9), (720, 16), (900, 16)])
+def test_a_strips_knob_leaves_its_words_alone(rig: Rig, height: int, count: int) -> None:
+    """On a small laptop two rows of prompts had their knobs on their names."""
+    while len(rig.session.prompts) < count:
+        rig.session.add_prompt("more of this", weight=0.3)
+    rig.window.resize(1280, height)
+    QApplication.processEvents()
+    for strip in rig.window.mixer.strips[:count]:
+        centre, radius = strip.knob.ring()
+        down = strip.knob.y() + centre.y() + radius
+        assert down <= strip._words_box().top() + 1.0
+        assert strip.knob.geometry().bottom() <= strip._words_box().top() + 1.0
+        assert radius >= 12.0
+
+
+def test_a_warning_is_read_to_its_end_and_the_figures_give_way(rig: Rig) -> None:
+    line = rig.window.status
+    line.resize(1080, 28)
+    rig.worker.status_changed.emit(status(real_time_factor=0.9))
+    sentence = "The sound device “Scarlett 18i20” is gone; another one plays until it comes back."
+    rig.window.say("info", sentence)
+    figures, words = line.arranged()
+    assert len(figures) == 6 and words.endswith("…")
+    assert all(a[0] > b[0] for a, b in itertools.pairwise(figures))
+    rig.window.say("warning", sentence)
+    figures, words = line.arranged()
+    assert words == sentence and 1 < len(figures) < 6
+    assert any(alarming for *_, alarming in figures), "what is itself alarming stays"
+    line.mousePressEvent(None)  # type: ignore[arg-type]
+    line.grab()
 
 
 def test_on_a_large_screen_the_writing_is_large(rig: Rig) -> None:
