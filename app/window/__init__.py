@@ -45,6 +45,7 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
         player.stop()
         raise
     messages.deliver(window.reported.emit)
+    window.proportions.open()
     window.show()
     _obey_signals(window)
     if argv:

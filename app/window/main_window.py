@@ -33,7 +33,7 @@ from app.window.panels import Controls, Output, Recording, Scenes, Transport
 from app.window.player import Player, audio_settings
 from app.window.prompt_desk import PromptDesk
 from app.window.prompt_editor import PromptEditor, load_suggestions
-from app.window.proportions import Proportions
+from app.window.proportions import LEAST, USUAL, Proportions
 from app.window.recordings import Recordings
 from app.window.session_files import SessionFiles
 from app.window.sheets import KeyboardSheet, LogDialog
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self._refresh_prompts()
         self._show_session()
         self._set_volume()
-        self.resize(1440, 900)
+        self.resize(*USUAL)
         self.welcome.begin()
         # Nothing has the focus at first: the keys are the instrument's.
         self.setFocus()
@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         self.panels = arrange(self)
         centre = self.centre = self.panels.centre
         self.setCentralWidget(centre)
-        self.setMinimumSize(1080, 640)
+        self.setMinimumSize(*LEAST)
         try:
             suggestions = load_suggestions()
         except (OSError, ValueError) as error:

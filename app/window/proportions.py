@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from PySide6.QtCore import Qt
+
 from app.window import theme
 from app.window.buttons import PlainButton
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 USUAL: Final = (1440, 900)
 """Window at which everything has its usual size; below it panels shrink, writing does not."""
+LEAST: Final = (1080, 640)
 LARGEST: Final = 2.0
 ON_STAGE: Final = 1.15
 STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
@@ -31,12 +34,31 @@ def scale_of(width: int, height: int, on_stage: bool = False) -> float:
     return min(max(scale * (ON_STAGE if on_stage else 1.0), 1.0), LARGEST)
 
 
+def opening(width: int, height: int) -> tuple[int, int, bool]:
+    """Size at which the window opens where the desktop leaves so much room (without its panels),
+    and whether it is maximised: where the usual size does not fit. The size is then what it has
+    when the performer makes it smaller."""
+    title = 40
+    if width >= USUAL[0] and height >= USUAL[1] + title:
+        return (*USUAL, False)
+    wide = min(USUAL[0], max(LEAST[0], round(width * 0.92)))
+    return wide, min(USUAL[1], max(LEAST[1], round((height - title) * 0.92))), True
+
+
 class Proportions:
     """Sets sizes that do not follow from a widget's own height."""
 
     def __init__(self, window: MainWindow) -> None:
         self.window = window
         self._shown: tuple[float, float, bool, bool, bool] = (0.0, 0.0, False, False, False)
+
+    def open(self) -> None:
+        """Size the window for the screen on which it is about to be shown."""
+        room = self.window.screen().availableSize()
+        width, height, maximised = opening(room.width(), room.height())
+        self.window.resize(width, height)
+        if maximised:
+            self.window.setWindowState(Qt.WindowState.WindowMaximized)
 
     def apply(self, on_stage: bool) -> None:
         window, panels = self.window, self.window.panels

@@ -15,7 +15,7 @@ from app.window import colours
 from app.window.control import Control
 from app.window.fitted import paint_fitted
 from app.window.labels import overlap, place
-from app.window.proportions import LARGEST, scale_of
+from app.window.proportions import LARGEST, opening, scale_of
 from tests.support.fake_player import status
 from tests.support.rig import Rig
 
@@ -126,6 +126,33 @@ def test_a_warning_is_read_to_its_end_and_the_figures_give_way(rig: Rig) -> None
     assert any(alarming for *_, alarming in figures), "what is itself alarming stays"
     line.mousePressEvent(None)  # type: ignore[arg-type]
     line.grab()
+
+
+@pytest.mark.parametrize(
+    ("room", "size"),
+    [
+        ((1920, 1050), (1440, 900, False)),
+        ((3840, 2130), (1440, 900, False)),
+        ((1366, 728), (1257, 640, True)),
+        ((1280, 672), (1178, 640, True)),  # a full HD laptop at 150 percent
+        ((1440, 900), (1325, 791, True)),  # the title bar would not be on the screen
+        ((800, 600), (1080, 640, True)),
+    ],
+)
+def test_it_opens_so_that_all_of_it_is_on_the_screen(
+    room: tuple[int, int], size: tuple[int, int, bool]
+) -> None:
+    assert opening(*room) == size
+
+
+def test_on_a_small_screen_it_opens_maximised(rig: Rig) -> None:
+    """Its transport was below the edge of a screen of 1280 by 720."""
+    rig.window.hide()
+    rig.window.proportions.open()
+    small = rig.window.screen().availableSize()
+    assert small.width() < 1440, "the offscreen screen is small"
+    rig.window.show()
+    assert rig.window.isMaximized()
 
 
 def test_on_a_large_screen_the_writing_is_large(rig: Rig) -> None:
