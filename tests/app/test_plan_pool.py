@@ -12,6 +12,7 @@ import torch
 
 from app.plan_moments import Moment, Moments
 from app.plan_pool import LARGEST, SPARE, UNIT, Piece, Pool
+from models import Controls, open_engine
 from tests.stage import hour
 
 BLOCK = 11_520
@@ -193,3 +194,25 @@ def test_what_is_thinned_out_leaves_no_holes() -> None:
     thread.start()
     thread.join()
     assert len(found) == 6 and max(found[2:]) - found[1] < 10.0, found
+
+
+def test_the_embedded_engine_goes_on_from_a_moment_to_the_bit() -> None:
+    engine = open_engine("segue", "cpu")
+    stream, controls = engine.start(5), Controls(density=0.6)
+    moments = Moments(4_000_000)
+    for number in range(12):
+        moments.add(Moment(number * BLOCK, stream.snapshot()))
+        stream.render(controls)
+    straight = [stream.render(controls) for _ in range(2)]
+    moments.add(Moment(12 * BLOCK, stream.snapshot()))
+    moment = moments.at(11 * BLOCK)
+    assert moment is not None and moment.position == 11 * BLOCK
+    moments.clear()
+    stream.restore(moment.snapshot)
+    stream.render(controls)
+    again = [stream.render(controls) for _ in range(2)]
+    assert all(np.array_equal(a, b) for a, b in zip(straight, again, strict=True))
+    other = engine.start(6)
+    other.restore(moment.snapshot)
+    assert engine.pack(other.snapshot()) is not None, "and it can be kept in a file"
+    engine.close()
