@@ -7,8 +7,8 @@ how its context is kept and what it weighs), and the one `FrameStepper` of the e
 whichever value is played next.
 
 On a CPU the weights are eight-bit unless told otherwise, the codec's decoder is bfloat16 where the
-CPU multiplies such numbers itself, and the two work beside each other (`player.py`); on a CUDA
-device the weights are bfloat16.
+CPU multiplies such numbers itself, the two work beside each other (`player.py`), and a frame is one
+recorded call (`recorded.py`); on a CUDA device the weights are bfloat16.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from models.engine import (
 )
 from models.errors import SegueError
 from models.lmdm.level import LevelState, govern
-from models.magenta_rt2 import files, graphs, quantize
+from models.magenta_rt2 import files, graphs, quantize, recorded
 from models.magenta_rt2.conditioning import (
     CONTROLS,
     DEFAULTS,
@@ -152,6 +152,8 @@ class MagentaEngine(Engine):
         self.stepper = FrameStepper(model)
         if graphs.wanted(self.device):
             self._capture()
+        elif self.device == "cpu":
+            recorded.record(self.stepper)
         self.codec.pack(FRAMES_PER_BLOCK)
         self.player = Player(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
         self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}

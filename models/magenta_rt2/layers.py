@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.magenta_rt2.config import StackConfig
+from models.magenta_rt2.scripts import scripts
 
 EPSILON = 1e-6
 _INVERSE_SOFTPLUS_OF_0 = 1.442695041  # the reference's constant, to its last digit
@@ -49,7 +50,8 @@ class Kernel(nn.Module):
             return functional.linear(x, self.weight, self.bias)
         if self.bias is None:
             return x @ self.weight
-        return torch.addmm(self.bias, x, self.weight)
+        # The same as `addmm`, which torch's recorder would take apart, and round differently.
+        return functional.linear(x, self.weight.t(), self.bias)
 
     def matrix(self) -> Tensor:
         """The weight as (outputs, inputs), whichever way it lies."""
@@ -105,6 +107,9 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and x.numel() == self.scale.numel():
             # One row on a CPU, two hundred times a frame: torch's own is six calls, this is three.
+            if torch.jit.is_tracing():  # `item` would be recorded as a constant
+                normed: Tensor = scripts().one_row_norm(x, self.scale, EPSILON)
+                return normed
             length = torch.linalg.vector_norm(x).item()
             return x * (1.0 / math.sqrt(length * length / x.numel() + EPSILON)) * self.scale
         if x.dtype == torch.float32:

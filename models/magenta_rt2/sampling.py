@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from models.magenta_rt2.config import CODES, LEVELS
+from models.magenta_rt2.scripts import scripts
 
 DEFAULT_TEMPERATURE: Final = 1.3
 DEFAULT_TOP_K: Final = 40
@@ -45,6 +46,9 @@ def choose(logits: Tensor, noise: Tensor, temperature: Tensor, top_k: Tensor) ->
     them; top_k from 1 to 1024. A temperature of 0 takes the likeliest code.
     """
     if logits.device.type == "cpu":  # nothing to wait for, and less to sort
+        if torch.jit.is_tracing():  # `int` would be recorded as a constant
+            chosen: Tensor = scripts().choose(logits, noise, temperature, top_k)
+            return chosen
         best = logits.topk(int(top_k), sorted=False)
         loud = best.values + noise.index_select(0, best.indices) * temperature
         return best.indices.index_select(0, loud.argmax(dim=0, keepdim=True))

@@ -82,8 +82,14 @@ class FrameStepper:
         self.entries: deque[Entry] = deque(maxlen=self.past)
         self._held: list[Entry | None] = [None] * self.slots
         self.replay: Callable[[], object] | None = None
-        """Plays a captured frame instead of `run`; see `graphs.py`."""
+        """Plays a captured frame instead of `run`; see `graphs.py` and `recorded.py`."""
         self.load(self.fresh())
+
+    def buffers(self) -> tuple[Tensor, ...]:
+        """All that `run` reads and writes besides the weights."""
+        whole = (self.slot, self.previous, self.conditions, self.top_k, self.tokens)
+        sound = (self.rings, self.depth_cache, self.bias, self.noise, self.temperature)
+        return (*whole, *sound, self.columns)
 
     def fresh(self) -> Context:
         """A context in which nothing was heard yet."""

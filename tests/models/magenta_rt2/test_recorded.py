@@ -1,0 +1,205 @@
+"""A frame as a recorded call: the same to the bit, for what changes from frame to frame too."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.magenta_rt2.config import (
+    CHECKPOINTS,
+    CODES,
+    CONDITION_CHANNELS,
+    CONDITION_OFFSET,
+    LEVELS,
+    DepthformerConfig,
+    StackConfig,
+)
+from models.magenta_rt2.depthformer import Depthformer
+from models.magenta_rt2.engine import MagentaEngine
+from models.magenta_rt2.quantize import PRECISIONS, quantize
+from models.magenta_rt2.random_weights import write
+from models.magenta_rt2.recorded import record
+from models.magenta_rt2.sampling import gumbel_noise
+from models.magenta_rt2.spectrostream import SpectroStreamConfig
+from models.magenta_rt2.stepper import FrameStepper
+from models.magenta_rt2.weights import load_depthformer
+from tests.models.magenta_rt2.test_depthformer import TINY, draw
+
+# The widths are what `int8-weights` asks for, and the two stacks differ, so there is an adapter.
+CONFIG = DepthformerConfig(
+    "magenta-rt2-small", 64, StackConfig(2, 64, 128, 2, 32), StackConfig(2, 128, 192, 2, 64), past=5
+)
+CODEC = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=12)
+WISHES = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODES))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("models")
+    write(place, "small", config=CONFIG, codec=CODEC)
+    return place
+
+
+@pytest.fixture(scope="module", params=PRECISIONS)
+def model(request: pytest.FixtureRequest, folder: Path) -> Depthformer:
+    dtype = torch.bfloat16 if request.param == "bfloat16" else torch.float32
+    loaded = load_depthformer(folder / CHECKPOINTS["small"], CONFIG, "cpu", dtype)
+    if request.param.startswith("int8"):
+        quantize(loaded, request.param)
+    return loaded
+
+
+def recording(model: Depthformer) -> FrameStepper:
+    stepper = FrameStepper(model)
+    assert record(stepper)
+    return stepper
+
+
+def conditions(frame: int) -> Tensor:
+    return torch.full((CONDITION_CHANNELS,), CONDITION_OFFSET + frame % 3 - 1)
+
+
+def play(stepper: FrameStepper, frames: int, seed: int = 3) -> tuple[Tensor, Tensor]:
+    """Codes (frames, 12) and what was written into the rings, under wishes that change."""
+    codes, columns = [], []
+    for _ in range(frames):
+        number = stepper.frame
+        noise = gumbel_noise(seed, 0, number)
+        codes.append(stepper.step(conditions(number), noise, *WISHES[number % len(WISHES)]))
+        columns.append(stepper.columns.clone())
+    return torch.stack(codes), torch.stack(columns)
+
+
+def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_same_to_the_bit(model: Depthformer) -> None:
+    assert same(play(recording(model), 40), play(FrameStepper(model), 40))
+
+
+def test_a_moment_goes_on_to_the_bit(model: Depthformer) -> None:
+    """In the stepper that it comes from, in another recorded one, and in one that is not."""
+    stepper = recording(model)
+    play(stepper, 2 * CONFIG.past + 3)
+    moment = stepper.context()
+    first = play(stepper, 12)
+    for other in (stepper, recording(model), FrameStepper(model)):
+        other.load(moment)
+        assert same(play(other, 12), first)
+
+
+def test_two_streams_take_turns(model: Depthformer) -> None:
+    stepper = recording(model)
+    alone = [play(FrameStepper(model), 12, seed)[0] for seed in (1, 2)]
+    assert not torch.equal(*alone)
+    places = [stepper.fresh(), stepper.fresh()]
+    heard: list[list[Tensor]] = [[], []]
+    for turn in range(8):
+        which = turn % 2
+        stepper.load(places[which])
+        heard[which].append(play(stepper, 3, which + 1)[0])
+        places[which] = stepper.context()
+    assert all(torch.equal(torch.cat(a), b) for a, b in zip(heard, alone, strict=True))
+
+
+def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthformer) -> None:
+    one, two = recording(model), recording(model)
+    wanted = play(FrameStepper(model), 6)[0]
+    play(two, 4, seed=9)
+    first = play(one, 3)[0]
+    play(two, 4, seed=9)
+    assert torch.equal(torch.cat([first, play(one, 3)[0]]), wanted)
+
+
+def test_no_weight_is_copied(model: Depthformer) -> None:
+    replay = recording(model).replay
+    assert isinstance(replay, partial)
+    recorded: Any = replay.func
+    own = {tensor.data_ptr() for tensor in model.parameters()}
+    assert {tensor.data_ptr() for tensor in recorded.parameters()} == own
+    graph = recorded.inlined_graph
+    kept = [
+        node.t("value")
+        for node in graph.findAllNodes("prim::Constant")
+        if node.hasAttribute("value") and node.kindOf("value") == "t"
+    ]
+    # Numbers, offsets and scales; int8-weights are no parameters, and held, not copied.
+    held = {tensor.data_ptr() for module in model.modules() for tensor in _tensors_of(module)}
+    assert all(tensor.numel() <= 256 or tensor.data_ptr() in held for tensor in kept)
+
+
+def _tensors_of(module: torch.nn.Module) -> list[Tensor]:
+    return [value for value in vars(module).values() if isinstance(value, Tensor)]
+
+
+def test_a_frame_is_one_call(model: Depthformer) -> None:
+    """Calls of C functions from Python, each of which may wait for Python's lock."""
+
+    def calls(stepper: FrameStepper) -> int:
+        count = 0
+
+        def note(frame: object, event: str, what: object) -> None:
+            nonlocal count
+            count += event == "c_call"
+
+        before = sys.getprofile()
+        with torch.inference_mode():
+            sys.setprofile(note)
+            try:
+                (stepper.replay or stepper.run)()
+            finally:
+                sys.setprofile(before)
+        return count
+
+    assert calls(FrameStepper(model)) > 500
+    assert calls(recording(model)) < 10
+
+
+@pytest.mark.parametrize("name", ["small", "base"])
+def test_greedy_tokens_of_200_frames(name: str, tmp_path: Path) -> None:
+    """The reference's own, see `test_depthformer.py`."""
+    path, expected = draw(name, tmp_path)
+    stepper = recording(load_depthformer(path, TINY[name]))
+    still = torch.zeros(LEVELS, CODES)
+    rows, wanted = (torch.from_numpy(expected[key]).long() for key in ("conditions", "tokens"))
+    for row, frame in zip(rows, wanted, strict=True):
+        got = stepper.step(row, still, 0.0, 40) + stepper.offsets
+        assert torch.equal(got, frame), f"frame {stepper.frame - 1}"
+    assert stepper.frame == 200
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_where_nothing_can_be_recorded_frames_are_played_as_before(
+    model: Depthformer, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    stepper = FrameStepper(model)
+    play(stepper, 3)
+
+    def refuses(frame: torch.nn.Module, buffers: tuple[Tensor, ...], **_: object) -> Any:
+        frame(*buffers)  # as far as it got, it wrote into the rings
+        if not late:
+            raise RuntimeError("cannot be recorded")
+
+        def fails(*_: Tensor) -> None:
+            raise RuntimeError("cannot be run")
+
+        return fails
+
+    monkeypatch.setattr(torch.jit, "trace", refuses)
+    assert not record(stepper)
+    assert stepper.replay is None and stepper.frame == 0
+    assert same(play(stepper, 12), play(FrameStepper(model), 12))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_engine_plays_recorded_frames_on_a_cpu(folder: Path, precision: str) -> None:
+    engine = MagentaEngine("small", "cpu", folder, precision, config=CONFIG, codec=CODEC)
+    assert engine.stepper.replay is not None
+    assert engine.stepper.frame == 0
