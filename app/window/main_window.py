@@ -360,11 +360,11 @@ class MainWindow(QMainWindow):
         if not self.stage.may_close() or not self.files.may_leave():
             event.ignore()
             return
-        self.shut()
+        self.shut(asked=True)
         event.accept()
 
-    def shut(self) -> None:
-        """End everything that runs, without asking."""
+    def shut(self, *, asked: bool = False) -> None:
+        """End everything that runs, without asking; `asked`: whether what is unsaved may go."""
         if self._closed:
             return
         self._closed = True
@@ -379,4 +379,4 @@ class MainWindow(QMainWindow):
         self.jobs.wait()
         self.player.output.on_event = None
         self.player.stop()
-        self.files.close()
+        self.files.close(asked=asked)

@@ -21,7 +21,7 @@ STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
 """Heights of spectrogram, prompts and controls, off stage and on it."""
 CROWDED: Final = (20, 54, 17)
 """The same, off stage, for a low window, and for two rows of prompts in one lower than usual."""
-LOW: Final = 720
+LOW: Final = 680
 TIGHT: Final = (16, 58, 17)
 """The same, where the welcome stands in a low window as well."""
 SPECTROGRAM: Final = {False: 110, True: 84}

@@ -124,12 +124,17 @@ class SessionFiles(QObject):
         self._when_read(lambda: self._autosave(lambda: Autosave.discard(item)))
         self.renamed.emit()
 
-    def close(self) -> None:
-        """A clean end."""
+    def close(self, *, asked: bool) -> None:
+        """The end. Where nobody was asked (the computer shuts down, Ctrl+C in a terminal), unsaved
+        work is left as a crash would leave it, and offered at the next start."""
         self._timer.stop()
         self._opened += 1  # what is still being read is not waited for
         self._jobs.wait()
-        self.autosave.remove()
+        if self.session.unsaved and not asked:
+            with contextlib.suppress(SegueError):
+                self._writing()()
+        else:
+            self.autosave.remove()
 
     # -- files ---------------------------------------------------------------------------------
     def open_path(self, path: Path) -> bool:

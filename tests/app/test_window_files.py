@@ -70,15 +70,30 @@ def test_a_damaged_autosave_is_put_aside_and_nothing_is_asked(rig: Rig, tmp_path
     assert list(left.parent.glob("*.damaged")), "kept, for whoever can read it"
 
 
-def test_autosave_follows_the_edits_and_goes_at_a_clean_end(rig: Rig) -> None:
+def test_autosave_follows_the_edits_and_goes_at_a_clean_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = rig.window.files.autosave.path
     rig.window.files.tick()
     assert not path.exists(), "nothing has changed yet"
     rig.registry.set("density", 0.3)
     rig.window.files.tick()
     assert json.loads(path.read_text())["values"]["density"] == 0.3
+    discard = QMessageBox.StandardButton.Discard
+    monkeypatch.setattr("app.window.session_files.QMessageBox.question", lambda *a: discard)
+    assert rig.window.close() and not path.exists()
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_where_nobody_was_asked_unsaved_work_is_offered_again(rig: Rig, edited: bool) -> None:
+    """The computer shuts down: a polite kill used to take the autosave with it."""
+    path = rig.window.files.autosave.path
+    if edited:
+        rig.registry.set("density", 0.3)
     rig.window.shut()
-    assert not path.exists()
+    assert path.exists() is edited
+    if edited:
+        assert json.loads(path.read_text())["values"]["density"] == 0.3
 
 
 def test_save_as_open_and_recent_files(
