@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from app.window.screen_saver import XScreenSaver
@@ -78,9 +80,8 @@ class Awake:
         bus = _session_bus()
         if bus is None:
             return False
-        for interface, path in SERVICES:
-            if _ask(bus, BUS_NAMES.get(interface, interface), path, interface):
-                self._inhibited = True
+        calls = [_ask(bus, BUS_NAMES.get(name, name), path, name) for name, path in SERVICES]
+        self._inhibited = _any_agreed(calls)
         if not self._inhibited:
             _disconnect()
         return self._inhibited
@@ -102,13 +103,21 @@ def _session_bus() -> Any:
     return bus if bus.isConnected() else None
 
 
-def _ask(bus: Any, name: str, path: str, interface: str) -> bool:
-    from PySide6.QtDBus import QDBus, QDBusMessage
+def _ask(bus: Any, name: str, path: str, interface: str) -> Any:
+    """The call, which is under way."""
+    from PySide6.QtDBus import QDBusMessage
 
     message = QDBusMessage.createMethodCall(name, path, interface, "Inhibit")
     message.setArguments(["Segue", "on stage"])
-    reply = bus.call(message, QDBus.CallMode.Block, PATIENCE_MS)
-    return not reply.errorName() and bool(reply.arguments())
+    return bus.asyncCall(message, PATIENCE_MS)
+
+
+def _any_agreed(calls: Sequence[Any]) -> bool:
+    """Wait for the answers: by looking, as a call that waits itself holds Python's lock."""
+    end = time.monotonic() + 1.5 * PATIENCE_MS / 1000.0
+    while not all(call.isFinished() for call in calls) and time.monotonic() < end:
+        time.sleep(0.01)
+    return any(call.isFinished() and not call.isError() for call in calls)
 
 
 def _disconnect() -> None:
