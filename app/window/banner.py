@@ -40,6 +40,12 @@ class Banner(QWidget):
         if self.isHidden():
             self._next()
 
+    def withdraw(self, sentence: str) -> None:
+        """Put a question away that is none any more; one that waits is not asked."""
+        self._waiting = deque(each for each in self._waiting if each[0] != sentence)
+        if self.isVisible() and self.words.text() == sentence:
+            self._next()
+
     def _next(self) -> None:
         for button in self.buttons:
             self._row.removeWidget(button)

@@ -208,12 +208,12 @@ class Scenes(Panel):
         super().__init__(parent)
         registry = session.registry
         self._locked = self._tight = False
-        self.grid = PadGrid(session, self)
         self.mode = Segments(
             registry, "scene.mode", [("", "Now"), ("", "Next bar"), ("", "Morph")], self
         )
         self.time = Knob(registry, "scene.morph_time", self, caption=None)
         self.time_words = Readout(registry, "scene.morph_time", self)
+        self.grid = PadGrid(session, self)
         self.save = PlainButton(
             icon="save",
             words="Save",

@@ -15,6 +15,7 @@ from app.window.awake import IN_A_THREAD, Awake
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
+QUESTION: Final = "Segue is on stage. Closing it ends the music."
 LOOK_EVERY: Final = 8
 """Frames between two looks at the pointer: asking the X server for it is a trip there and back."""
 POINTER_RESTS: Final = 3.0
@@ -68,6 +69,8 @@ class Stage(QObject):
             self._beside(self._awake.begin, self._told)
         else:
             self._settled.stop()
+            self._asking = False
+            window.banner.withdraw(QUESTION)
             self._beside(self._awake.end)
             window.setWindowState(window.windowState() & ~Qt.WindowState.WindowFullScreen)
 
@@ -113,7 +116,7 @@ class Stage(QObject):
         if not self._asking:
             self._asking = True
             self.window.banner.ask(
-                "Segue is on stage. Closing it ends the music.",
+                QUESTION,
                 (("Play on", lambda: self._answer(False)), ("Close", lambda: self._answer(True))),
             )
         return False

@@ -225,6 +225,13 @@ def test_a_key_that_closes_windows_does_not_end_the_music_on_stage(rig: Rig) -> 
     assert [button.text() for button in window.banner.buttons] == ["Play on", "Close"]
     rig.qtbot.mouseClick(window.banner.buttons[0], LEFT)
     assert window.banner.isHidden() and not rig.ended, "it was asked once"
+    assert not window.close() and window.banner.isVisible()
+    window.banner.ask("Another question?", (("Yes", lambda: None),))
+    rig.key(Qt.Key.Key_F11)
+    assert window.banner.words.text() == "Another question?", "off stage it is no question"
+    rig.qtbot.mouseClick(window.banner.buttons[0], LEFT)
+    assert window.banner.isHidden()
+    rig.registry.set("stage", True)
     assert not window.close()
     rig.qtbot.mouseClick(window.banner.buttons[1], LEFT)
     assert rig.ended == ["stopped"]
