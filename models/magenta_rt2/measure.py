@@ -5,7 +5,8 @@
 
 For a CUDA device see `measure_cuda.py`. In one run, so that the figures belong together: the
 bandwidth of reading memory, the time of a frame of the depthformer in each precision and the bound
-that the bandwidth sets to it; the whole engine, codec and all, as it plays (`whole`: the codec in a
+that the bandwidth sets to it, and what recording the frame does, alone and beside a thread that
+works as a window's does; the whole engine, codec and all, as it plays (`whole`: the codec in a
 thread beside, a knob at rest and one that moves at every block) and with one after the other in
 one thread or two; the codec alone, its weights packed and not; and how far the eight-bit
 distributions of the codes are from the float32 ones (mean Kullback-Leibler divergence, and how
@@ -17,10 +18,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -32,11 +35,16 @@ from models.magenta_rt2.config import FRAME_SECONDS, LEVELS, size_config
 from models.magenta_rt2.engine import MagentaEngine
 from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player
 from models.magenta_rt2.quantize import PRECISIONS, quantize, read_bytes
+from models.magenta_rt2.recorded import record
 from models.magenta_rt2.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream_weights import load_spectrostream
 from models.magenta_rt2.stepper import FrameStepper
 from models.magenta_rt2.weights import codec_tensors, load_depthformer
+
+ROUNDS: Final = 4
+SWITCH_SECONDS: Final = 0.001
+"""How long a thread may keep Python's lock where another waits for it, as the window sets it."""
 
 
 def bandwidth(megabytes: int = 512, passes: int = 8) -> float:
@@ -87,6 +95,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
         if precision != "float32":
             quantize(model, precision)
         stepper = FrameStepper(model)
+        record(stepper)  # as the engine plays it
         times = []
         for number in range(frames):
             noise = gumbel_noise(0, 0, number)
@@ -105,6 +114,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
             "bound_real_time_factor": FRAME_SECONDS * speed / every,
             "bound_if_depth_stays_in_cache": FRAME_SECONDS * speed / once,
         }
+        entry["recorded"] = measure_recorded(stepper, row, frames, threads)
         stepper.load(stepper.fresh())
         logits = torch.stack([stepper.force(row, tokens) for tokens in history[:24]])
         if truth is None:
@@ -116,6 +126,42 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
             entry["other_likeliest_code"] = (truth.argmax(-1) != logits.argmax(-1)).float().mean()
         figures[precision] = _rounded(entry)
     return figures
+
+
+def measure_recorded(
+    stepper: FrameStepper, row: Tensor, frames: int, threads: int
+) -> dict[str, float]:
+    """Median ms of a frame, recorded and called from Python one operation after another, in turns;
+    each alone and beside a thread that works 4 of every 16 ms in Python, as a window's does."""
+    recorded = stepper.replay
+    spent: dict[str, list[float]] = {}
+
+    def play(way: str) -> None:
+        torch.set_num_threads(threads)
+        for _ in range(-(-frames // ROUNDS)):
+            noise = gumbel_noise(0, 0, stepper.frame)
+            began = time.perf_counter()
+            stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
+            spent.setdefault(way, []).append(1000 * (time.perf_counter() - began))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        for _ in range(ROUNDS):
+            for way, replay in (("plain", None), ("recorded", recorded)):
+                stepper.replay = replay
+                play(way)
+                playing = threading.Thread(target=play, args=(way + "_beside_window",))
+                playing.start()
+                while playing.is_alive():
+                    began = time.perf_counter()
+                    while time.perf_counter() - began < 0.004:
+                        pass
+                    time.sleep(0.012)
+    finally:
+        sys.setswitchinterval(interval)
+        stepper.replay = recorded
+    return {way: float(np.median(times)) for way, times in spent.items()}
 
 
 @torch.inference_mode()

@@ -2,8 +2,8 @@
 
 `FrameStepper` owns the caches and every buffer of one frame; all shapes are fixed, nothing is read
 back to the host inside a frame, and what changes from frame to frame is written into buffers, so
-that `graphs.py` can capture `run` as a CUDA graph. Shapes as the reference's
-`MultivariateDecoder.step_with_emits` (magenta-rt 2.0.3, Apache-2.0).
+that `graphs.py` can capture `run` as a CUDA graph and `recorded.py` record it. Shapes as
+the reference's `MultivariateDecoder.step_with_emits` (magenta-rt 2.0.3, Apache-2.0).
 
 **Snapshots.** After each frame the one column that it wrote is copied out of the rings: an `Entry`,
 never changed afterwards. The context at a frame is the tuple of the last `past` entries, so the

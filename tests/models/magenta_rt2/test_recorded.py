@@ -22,6 +22,7 @@ from models.magenta_rt2.config import (
 )
 from models.magenta_rt2.depthformer import Depthformer
 from models.magenta_rt2.engine import MagentaEngine
+from models.magenta_rt2.measure import ROUNDS, measure_recorded
 from models.magenta_rt2.quantize import PRECISIONS, quantize
 from models.magenta_rt2.random_weights import write
 from models.magenta_rt2.recorded import record
@@ -203,3 +204,26 @@ def test_the_engine_plays_recorded_frames_on_a_cpu(folder: Path, precision: str)
     engine = MagentaEngine("small", "cpu", folder, precision, config=CONFIG, codec=CODEC)
     assert engine.stepper.replay is not None
     assert engine.stepper.frame == 0
+
+
+def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepper = recording(model)
+    replay, run, before = stepper.replay, stepper.run, (sys.getswitchinterval(), stepper.frame)
+    assert replay is not None
+    played: list[str] = []
+
+    def noted(name: str, play: Any) -> Any:
+        def noting() -> None:
+            played.append(name)
+            play()
+
+        return noting
+
+    monkeypatch.setattr(stepper, "run", noted("plain", run))
+    stepper.replay = noting = noted("recorded", replay)
+    spent = measure_recorded(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
+    ways = ["plain", "plain_beside_window", "recorded", "recorded_beside_window"]
+    assert list(spent) == ways and min(spent.values()) > 0
+    assert played == (["plain"] * 4 + ["recorded"] * 4) * ROUNDS
+    assert stepper.replay is noting
+    assert (sys.getswitchinterval(), stepper.frame) == (before[0], before[1] + 8 * ROUNDS)
