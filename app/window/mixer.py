@@ -16,7 +16,7 @@ from app.window.strip import Strip
 GAP = 8
 ADD_WIDTH = 40
 IN_A_ROW = 8
-WIDEST = 230
+WIDEST = 262
 
 
 class Mixer(QWidget):
