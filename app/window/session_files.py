@@ -146,7 +146,8 @@ class SessionFiles(QObject):
             return False
         self._load(path, document)
         self.path = path
-        self._remember(path)
+        self._jobs.start(lambda: self._remember(path), lambda _: None, lambda _: None)
+        self.renamed.emit()
         return True
 
     def _load(self, path: Path, document: Document) -> None:
@@ -204,7 +205,7 @@ class SessionFiles(QObject):
             if opened == self._opened:
                 self.path = path
                 session.mark_saved(edits)
-            self._remember(path)
+            self.renamed.emit()
             if left_out:
                 self.said.emit("warning", left_out)
             else:
@@ -215,7 +216,12 @@ class SessionFiles(QObject):
             self.said.emit("error", sentence)
             self._one_saved(False)
 
-        self._jobs.start(lambda: storage.save(path, document, kept), done, failed)
+        def work() -> str:
+            left_out = storage.save(path, document, kept)
+            self._remember(path)
+            return left_out
+
+        self._jobs.start(work, done, failed)
 
     def _one_saved(self, well: bool) -> None:
         self._saving, self._saved = self._saving - 1, well
@@ -232,9 +238,9 @@ class SessionFiles(QObject):
         return self._saved
 
     def _remember(self, path: Path) -> None:
+        """Among the recent files. Lane: that of the jobs, as it waits for the disk."""
         with contextlib.suppress(SegueError):
             self.recent.add(path)
-        self.renamed.emit()
 
     # -- commands ------------------------------------------------------------------------------
     def new(self) -> None:

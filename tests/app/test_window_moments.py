@@ -244,3 +244,25 @@ def test_the_window_does_not_wait_for_a_large_file(rig: Rig, tmp_path: Path) -> 
     assert len(rig.session.moments) == 2 and opened > 20
     # A gap of all of it would be most of the time that it took.
     assert max(gaps[opened:]) < max(0.15, took / 3), f"{max(gaps)} s in {took} s"
+
+
+def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind 200 MB that are being written, the small list of recent files took 67 ms."""
+    lanes: list[threading.Thread] = []
+    flush = storage.os.fsync
+
+    def noted(number: int) -> None:
+        lanes.append(threading.current_thread())
+        flush(number)
+
+    monkeypatch.setattr(storage.os, "fsync", noted)
+    path = tmp_path / "one.segue.json"
+    assert rig.window.files.save_path(path)
+    assert rig.window.files.open_path(path)
+    rig.registry.set("density", 0.3)
+    rig.window.files._tick_beside()
+    rig.qtbot.waitUntil(lambda: len(lanes) >= 4)
+    assert threading.main_thread() not in lanes
+    assert rig.window.files.recent.paths() == [path]
