@@ -250,11 +250,11 @@ def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind 200 MB that are being written, the small list of recent files took 67 ms."""
-    lanes: list[threading.Thread] = []
+    lanes: list[int] = []
     flush = storage.os.fsync
 
     def noted(number: int) -> None:
-        lanes.append(threading.current_thread())
+        lanes.append(threading.get_ident())
         flush(number)
 
     monkeypatch.setattr(storage.os, "fsync", noted)
@@ -264,5 +264,5 @@ def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     rig.registry.set("density", 0.3)
     rig.window.files._tick_beside()
     rig.qtbot.waitUntil(lambda: len(lanes) >= 4)
-    assert threading.main_thread() not in lanes
+    assert threading.get_ident() not in lanes
     assert rig.window.files.recent.paths() == [path]
