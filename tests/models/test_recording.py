@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.packed_linear import PackedLinear, packs
-from models.recording import packed_product, record
+from models.recording import Recording, packed_product, record
 
 
 def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
@@ -20,7 +20,7 @@ def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
 
 def test_the_same_to_the_bit_for_any_number_of_rows() -> None:
     recorded = record(moved, (torch.zeros(6, 5), torch.zeros(5)))
-    assert isinstance(recorded, torch.jit.ScriptFunction)
+    assert isinstance(recorded, Recording)
     weight = torch.randn(5)
     for rows in (1, 6, 40):
         x = torch.randn(rows, 5)
@@ -48,6 +48,6 @@ def test_a_product_with_a_packed_weight_is_recorded() -> None:
         return (packed_product()(x, weight, offset).relu(),)
 
     recorded = record(product, (torch.zeros(6, 16), linear.weight))
-    assert isinstance(recorded, torch.jit.ScriptFunction)
+    assert isinstance(recorded, Recording)
     asked = functional.linear(x, weight, offset).relu()
     torch.testing.assert_close(recorded(x, linear.weight)[0], asked, atol=1e-5, rtol=0)
