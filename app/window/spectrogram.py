@@ -68,6 +68,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         self._press: QPointF | None = None
         self._press_position = 0
         self._zoom = 2
+        self._drawn: tuple[object, ...] = ()
         self.panning = Panning()
         self._pan_from: float | None = None
         plot = self.getPlotItem()
@@ -110,16 +111,23 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         while self.item.marks and self.item.marks[-1].position > position:
             self.item.marks.pop()
         self.item.marks.append(Mark(position, kind, text))
+        self.item.marked += 1
 
     def frame(self, playhead: float) -> None:
-        """Draw the next frame."""
+        """Draw the next frame, if anything in it has changed: while nothing plays, the engine that
+        is being loaded or the battery has more use for the time."""
         start = time.perf_counter()
+        waited = bool(self._waiting)
         while self._waiting and time.perf_counter() - start < BUDGET:
             self._analyse()
         self.item.playhead = playhead
         self.item.origin = self.panning.origin(playhead)
         self.item.clock = time.monotonic()
-        self.item.update()
+        item = self.item
+        drawn = (playhead, item.origin, item.hover, item.selection, item.marked, item.beats_known)
+        if waited or item.flashing or drawn != self._drawn:
+            self._drawn = drawn
+            item.update()
 
     def _analyse(self) -> None:
         """The block that has waited longest."""

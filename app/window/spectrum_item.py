@@ -54,7 +54,8 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
         self.marks: deque[Mark] = deque(maxlen=500)
         self.beats: list[int] = []
         self.bars: list[int] = []
-        self._beats_known = 0  # counts what was told of them
+        self.beats_known = 0  # counts what was told of them
+        self.marked = 0  # counts marks
         self._lines: list[list[QLineF]] = []
         self._lines_key: tuple[object, ...] = ()
         self._lines_from = 0.0
@@ -78,9 +79,14 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
     def boundingRect(self) -> QRectF:
         return QRectF(-self.past, WAVE[0] - 0.02, self.past + self.future, 1.0 - WAVE[0] + 0.02)
 
+    @property
+    def flashing(self) -> bool:
+        """Whether a rewritten future still shows that it was."""
+        return self.clock - self.flash_at < 2.0 * FLASH  # and the frame in which it is over
+
     def beats_from(self, position: int, beats: list[int], bars: list[int]) -> None:
         """From a plan position on these are the beats and bars, and no others."""
-        self._beats_known += 1
+        self.beats_known += 1
         for places, found in ((self.beats, beats), (self.bars, bars)):
             del places[bisect.bisect_left(places, position) :]
             places.extend(found)
@@ -220,7 +226,7 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
             (bisect.bisect_left(places, low), bisect.bisect_right(places, high))
             for places in (self.beats, self.bars)
         ]
-        key = (self._beats_known, *seen, scale, bottom)
+        key = (self.beats_known, *seen, scale, bottom)
         if key != self._lines_key:
             self._lines_key, self._lines_from = key, low
             self._lines = [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
 from app.window.spectra import HOP
-from app.window.spectrogram import WAITING
+from app.window.spectrogram import WAITING, Spectrogram
 from tests.support.fake_player import RATE
 from tests.support.rig import LEFT, SHIFT, Rig
 
@@ -183,3 +186,32 @@ def test_what_waits_to_be_drawn_is_little_while_the_window_is_put_away(rig: Rig)
     assert rig.window.isMinimized()
     assert len(spectrogram._waiting) <= WAITING
     assert spectrogram.spectra.end * HOP > (400 - WAITING - 2) * 11_520, "it is all there again"
+
+
+def test_nothing_is_painted_while_nothing_changes(qtbot: QtBot, monkeypatch: Any) -> None:
+    picture = Spectrogram(seconds=30.0)
+    qtbot.addWidget(picture)
+    asked: list[int] = []
+    monkeypatch.setattr(picture.item, "update", lambda: asked.append(1))
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+    def painted() -> bool:
+        asked.clear()
+        picture.frame(playhead)
+        return bool(asked)
+
+    playhead = 48_000.0
+    painted()
+    assert not painted()
+    picture.block(96_000, np.zeros((11_520, 2), np.float32))
+    assert painted() and not painted()
+    playhead += 1.0
+    assert painted() and not painted()
+    picture.mark(50_000, "controls", "Dub")
+    assert painted() and not painted()
+    picture.item.hover = -1.0
+    assert painted() and not painted()
+    picture.rewritten(60_000)
+    assert painted() and painted()  # it fades
+    monkeypatch.setattr(time, "monotonic", lambda: 1002.0)
+    assert not painted()
