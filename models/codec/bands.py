@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as sp_fft
 
 from models.errors import SegueError
 
@@ -121,7 +120,7 @@ def as_stereo(audio: NDArray[np.floating]) -> Array:
 def spectra(padded: Array, frames: int) -> NDArray[np.complex64]:
     """Normalised spectra of ``frames`` windows, the first at sample 0; (frames, 2, 1025)."""
     views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)[::HOP][:frames]
-    out = sp_fft.rfft(views * WINDOW_SHAPE, axis=-1)
+    out = np.fft.rfft(views * WINDOW_SHAPE, axis=-1)
     return np.asarray(out * _NORM, dtype=np.complex64)
 
 

@@ -20,7 +20,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from models.codec import bands as B
 
@@ -46,7 +45,7 @@ def even(bands: Array, last: Array | None) -> tuple[Array, Array]:
     for at in range(0, len(out), B.PATCH):
         if last is not None:
             step = out[at] - last
-            common = uniform_filter1d(step, NEIGHBOURS, mode="nearest")
+            common = _around(step)
             single = step - common
             grain = common * COMMON**2 / (COMMON**2 + common**2)
             grain += single * SINGLE**2 / (SINGLE**2 + single**2)
@@ -54,3 +53,11 @@ def even(bands: Array, last: Array | None) -> tuple[Array, Array]:
         last = out[at + B.PATCH - 1]
     assert last is not None, "there is at least one latent frame"
     return out, last.copy()
+
+
+def _around(values: Array) -> Array:
+    """Mean of the NEIGHBOURS values around each, (n,); beyond the ends the last one goes on."""
+    # By hand: scipy, for this and a transform, took a fifth of the time to load the engine.
+    wide = np.pad(values.astype(np.float64), NEIGHBOURS // 2, mode="edge")
+    sums = np.cumsum(np.concatenate([[0.0], wide]))
+    return ((sums[NEIGHBOURS:] - sums[:-NEIGHBOURS]) / NEIGHBOURS).astype(np.float32)

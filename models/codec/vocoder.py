@@ -34,7 +34,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import fft as sp_fft
 from torch import Tensor
 
 from models.codec import bands as B
@@ -82,14 +81,16 @@ def _noise_table() -> tuple[Complex, Array]:
     wave = rng.standard_normal(_NOISE_FRAMES * B.HOP).astype(np.float32)
     wave = np.concatenate([wave, wave[: B.WINDOW]])
     views = np.lib.stride_tricks.sliding_window_view(wave, B.WINDOW)[:: B.HOP][:_NOISE_FRAMES]
-    spectrum = sp_fft.rfft(views * B.WINDOW_SHAPE, axis=-1)
+    spectrum = np.fft.rfft(views * B.WINDOW_SHAPE, axis=-1)
     size = np.maximum(np.abs(spectrum), 1e-6).astype(np.float32)
     pooled = np.interp(
         np.arange(B.BINS) * B.SAMPLE_RATE / B.WINDOW, B.CENTRES_HZ[1:], np.diff(B.CENTRES_HZ)
     )
     many = np.clip((pooled / (B.SAMPLE_RATE / B.WINDOW) - 1) / 2, 0, 1)
     usual = (1 - many) * np.log(np.median(size)) + many * np.log(np.sqrt((size**2).mean()))
-    return spectrum / size, np.clip(np.log(size) - usual, -2.5, 1.0).astype(np.float32)
+    return np.asarray(spectrum / size, dtype=np.complex64), np.clip(
+        np.log(size) - usual, -2.5, 1.0
+    ).astype(np.float32)
 
 
 class Vocoder:
