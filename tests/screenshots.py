@@ -219,6 +219,8 @@ def main(arguments: list[str]) -> int:
         registry.set("map.y", 0.15)
         booth.picture("map")
         registry.set("view", "mixer")
+        # A picture has a size of its own: that is no desktop's taking full screen away.
+        window.stage.state_changed = lambda: None  # type: ignore[method-assign]
         registry.set("stage", True)
         booth.picture("stage")
         print(f"{booth.seconds():.0f} s were played in {time.monotonic() - booth.begin:.0f} s")
