@@ -9,11 +9,12 @@ out once by oneDNN 2.4 ms; in float32 both. torch's own compiler uses the same t
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from models.recording import packed_product
 
 
 @cache
@@ -23,8 +24,7 @@ def packs() -> bool:
         return False
     try:
         weight, x = torch.eye(16), torch.arange(48.0).reshape(3, 16)
-        packed = _packed(weight, 3)
-        return torch.equal(_product(x, packed, None), x)
+        return torch.equal(packed_product()(x, _packed(weight, 3), None), x)
     except (AttributeError, RuntimeError):  # a version of torch that has them no more
         return False
 
@@ -32,11 +32,6 @@ def packs() -> bool:
 def _packed(weight: Tensor, rows: int) -> Tensor:
     laid: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     return laid
-
-
-def _product(x: Tensor, packed: Any, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
-    return product
 
 
 class PackedLinear:
@@ -54,6 +49,10 @@ class PackedLinear:
             self.weight = _packed(weight, rows) if self.packed else weight
 
     def __call__(self, x: Tensor) -> Tensor:
+        return self.product(x, self.weight)
+
+    def product(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The same with `weight` handed in, as a recording wants it (`models.recording`)."""
         if self.packed:
-            return _product(x, self.weight, self.bias)
-        return functional.linear(x, self.weight, self.bias)
+            return packed_product()(x, weight, self.bias)
+        return functional.linear(x, weight, self.bias)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from models.codec.autoencoder import Autoencoder, CausalBlock, State
 from models.packed_linear import PackedLinear
-from models.recording import packed_product, record
+from models.recording import record
 
 _EPS = 1e-5
 
@@ -37,9 +37,8 @@ class Decoder:
                 linears += [PackedLinear(part.weight, part.bias) for part in (block.mix, block.out)]
             linears.append(PackedLinear(leave, net.leave.bias + network.patch_mean))
         self._norms = [norm.weight.detach() for norm in (*(b.norm for b in blocks), net.norm)]
-        self._biases = [linear.bias for linear in linears]
+        self._linears = linears
         self._weights = [linear.weight for linear in linears]
-        self._packed = linears[0].packed
         self._run = self._decode
         if leave.device.type == "cpu":
             example = torch.zeros(6, network.config.latent)
@@ -51,9 +50,7 @@ class Decoder:
         return patches, tuple(after)
 
     def _linear(self, index: int, x: Tensor, weight: Tensor) -> Tensor:
-        if self._packed:
-            return packed_product()(x, weight, self._biases[index])
-        return functional.linear(x, weight, self._biases[index])
+        return self._linears[index].product(x, weight)
 
     def _norm(self, index: int, h: Tensor) -> Tensor:
         return functional.rms_norm(h, (self.width,), self._norms[index], _EPS)

@@ -23,7 +23,7 @@ from torch.nn import functional
 from models.lmdm.features import ScoreBatch
 from models.lmdm.renderer import TOKENS_PER_BLOCK, Layer, Renderer, RendererConfig, rotary
 from models.packed_linear import PackedLinear
-from models.recording import packed_product, record
+from models.recording import record
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,8 @@ class _Passes:
         linears += [
             PackedLinear(part.weight, part.bias) for part in (renderer.noisy_in, renderer.out)
         ]
+        self._linears = linears
         self.weights = [linear.weight for linear in linears]
-        self._biases = [linear.bias for linear in linears]
-        self._packed = linears[0].packed
         self._norm = renderer.norm.weight.detach() * config.width**0.5
         self._past = (config.window - 1) * TOKENS_PER_BLOCK
         positions = torch.arange((config.window + 1) * TOKENS_PER_BLOCK, device=device)
@@ -182,9 +181,7 @@ class _Passes:
         return noisy
 
     def _product(self, number: int, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        if self._packed:
-            return packed_product()(x, weights[number], self._biases[number])
-        return functional.linear(x, weights[number], self._biases[number])
+        return self._linears[number].product(x, weights[number])
 
     def _rotated(self, x: Tensor, first: int, count: int) -> Tensor:
         """x (..., count, head_dim), whose first row is at position `first`."""

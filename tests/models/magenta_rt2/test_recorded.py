@@ -27,16 +27,15 @@ from models.magenta_rt2.quantize import PRECISIONS, quantize
 from models.magenta_rt2.random_weights import write
 from models.magenta_rt2.recorded import record
 from models.magenta_rt2.sampling import gumbel_noise
-from models.magenta_rt2.spectrostream import SpectroStreamConfig
 from models.magenta_rt2.stepper import FrameStepper
 from models.magenta_rt2.weights import load_depthformer
 from tests.models.magenta_rt2.test_depthformer import TINY, draw
+from tests.models.magenta_rt2.test_magenta_engine import CODEC
 
 # The widths are what `int8-weights` asks for, and the two stacks differ, so there is an adapter.
 CONFIG = DepthformerConfig(
     "magenta-rt2-small", 64, StackConfig(2, 64, 128, 2, 32), StackConfig(2, 128, 192, 2, 64), past=5
 )
-CODEC = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=12)
 WISHES = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODES))
 
 
