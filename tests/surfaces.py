@@ -153,46 +153,62 @@ def pitch_change(mono: NDArray[np.float32], new: float, old: float) -> int | Non
     return int(rising[first]) if 0 < first < len(near) - 4 else None
 
 
-def moved_from(rig: Rig, was: Any) -> bool:
-    return rig.until(lambda: rig.registry.get("prompt.1.weight") != was, 0.05)
+def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -> Result:
+    """Out and in; until its lamp is lit and its fader moves the value again. The bar is 2 s.
 
+    patience: seconds after which one that has not come back counts as missed.
 
-def replug(rig: Rig, device: DeviceProcess, times: int) -> Result:
-    """Out and in; until its lamp is lit and its fader moves the value again."""
+    The fader goes on moving until it does. Every change of the value is noted when it happens: one
+    that came just after somebody looked would otherwise be missed, and the next one again.
+    """
     rig.registry.set("prompt.1.mute", True)
-    before, took, failed = rig.underruns, [], 0
+    changed: list[float] = []
+    unsubscribe = rig.registry.subscribe(
+        lambda change: changed.append(time.monotonic()), "prompt.1.weight"
+    )
+    before, took, missed = rig.underruns, [], list[Result]()
     rig.gaps.start()
-    for _ in range(times):
+    for number in range(times):
+        said = len(rig.said)
         device.ask("unplug")
         rig.until(lambda: not rig.connected())
         device.begin("plug", name=MIX)
         rig.wait(0.01)
         plugged = device.answer()
-        end = time.monotonic() + 2.0
-        lit = moved = None
-        while time.monotonic() < end and (lit is None or moved is None):
+        changed.clear()
+        end = time.monotonic() + patience
+        lit = None
+        while time.monotonic() < end and (lit is None or not changed):
             rig.wait(0.02)
             if lit is None:
                 lit = next((w for w, data in device.ask("heard") if tuple(data) == LAMP), None)
-            if moved is None and rig.connected():
-                was = rig.registry.get("prompt.1.weight")
+            if not changed and rig.connected():
                 low = rig.registry.get_unit("prompt.1.weight") < 0.5
                 ends = (0, 127) if low else (127, 0)
                 device.ask("play", messages=[[0xB0, FADER, v] for v in ends], every=0.005)
-                if moved_from(rig, was):
-                    moved = time.monotonic()
-        if lit is None or moved is None:
-            failed += 1
+                rig.until(lambda: bool(changed), 0.05)
+        if lit is None or not changed:
+            missed.append(
+                {
+                    "number": number,
+                    "lit": lit is not None,
+                    "moved": bool(changed),
+                    "connected": rig.connected(),
+                    "heard": len(device.ask("heard")),
+                    "said": rig.said[said:],
+                }
+            )
         else:
-            took.append(max(lit, moved) - plugged)
+            took.append(max(lit, changed[0]) - plugged)
     gaps = rig.gaps.stop()
+    unsubscribe()
     return {
         "times": times,
-        "failed": failed,
+        "missed": missed,
         "ms": spread(took) if took else {},
         "event_loop_gap_ms": spread(gaps),
         "underruns": rig.underruns - before,
-        "ok": not failed and max(took) < 2.0 and rig.underruns == before,
+        "ok": not missed and max(took) < 2.0 and rig.underruns == before,
     }
 
 

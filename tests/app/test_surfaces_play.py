@@ -54,8 +54,9 @@ def test_every_message_arrives(playing: tuple[Rig, DeviceProcess]) -> None:
 
 
 def test_a_controller_that_comes_back_while_it_plays(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = surfaces.replug(*playing, times=2)
-    assert result["failed"] == 0 and result["underruns"] == 0
+    # That it comes back, on a machine that may be busy; how soon is measured by tests.surfaces.
+    result = surfaces.replug(*playing, times=2, patience=10.0)
+    assert not result["missed"] and result["underruns"] == 0
 
 
 def test_a_key_is_heard(playing: tuple[Rig, DeviceProcess]) -> None:

@@ -226,11 +226,20 @@ class Connections:
     def _run(self) -> None:
         try:
             while not self._leaving:
-                self._look()
+                self._look_safely()
                 self._nudge.wait(POLL)
                 self._nudge.clear()
         finally:
             self._close_all()
+
+    def _look_safely(self) -> None:
+        """Whatever a driver does, the watcher goes on: without it no controller comes back."""
+        try:
+            self._look()
+        except Exception as error:
+            self._complain(f"{type(error).__name__}: {error}")
+            self._close_all()
+            self._again = time.monotonic() + RETRY
 
     def _look(self) -> None:
         api = choose_api(self._api, self._known())

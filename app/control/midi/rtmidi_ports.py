@@ -62,7 +62,8 @@ class RtMidiBackend:
         if not self._look:
             self._look = [self._make("MidiIn"), self._make("MidiOut")]
         try:
-            return list(self._look[index].get_ports())
+            # A port that goes while the list is being read has no name any more.
+            return [name for name in self._look[index].get_ports() if name]
         except self._errors as error:
             self.close()
             raise OSError(str(error)) from error
@@ -91,7 +92,12 @@ class RtMidiBackend:
             names = list(port.get_ports())
             if name not in names:
                 raise OSError(f"'{name}' is gone")
-            port.open_port(names.index(name), name=f"{OURS} {name.partition(':')[0]}"[:48])
+            number = names.index(name)
+            port.open_port(number, name=f"{OURS} {name.partition(':')[0]}"[:48])
+            # rtmidi counts again to find the number: where ports came or went in between it has
+            # opened another one, or none, and does not say so.
+            if port.get_port_name(number) != name:
+                raise OSError(f"'{name}' moved while it was opened")
         except self._errors as error:
             port.delete()
             raise OSError(str(error)) from error
