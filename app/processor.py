@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 SWITCH_SECONDS: Final = 0.001
@@ -14,10 +16,25 @@ _owed = False
 """A thorough look was due while music played."""
 
 
-def settle() -> None:
-    """Once the engine is loaded, in the thread that will run it."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    _put_by()
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """While the engine is loaded, in the thread that will run it.
+
+    The collector is off: a library as large as torch makes a great many objects, all of which stay,
+    and the looks through them and through the window's took 0.2 to 0.5 of the 2.5 seconds that
+    loading takes. What was loaded is then put by unseen; the next thorough look goes through it.
+    """
+    global _owed
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+        _owed = True
+        sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _put_by() -> None:

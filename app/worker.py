@@ -25,7 +25,7 @@ from app.audio.shared import SAMPLE_RATE
 from app.plan_moments import Moment
 from app.plan_types import BlockReport, Listener, Mark, WorkerSettings
 from app.planner import IDLE, Planner
-from app.processor import settle, tidy
+from app.processor import loading, tidy
 from app.recording.performance import PerformanceLog
 from app.worker_audio import Continuing
 from app.worker_status import Incident, WorkerStatus, status_of
@@ -255,8 +255,8 @@ class Worker(QThread):
 
     def _open(self) -> Engine | None:
         try:
-            engine = self._open_engine()
-            settle()
+            with loading():
+                engine = self._open_engine()
             if engine.info.sample_rate != SAMPLE_RATE or engine.info.channels != 2:
                 engine.close()
                 raise SegueError(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from app import processor
-from app.processor import tidy
+from app.processor import loading, tidy
 
 
 class Cycle:
@@ -55,3 +55,27 @@ def test_what_was_due_while_music_played_is_done_when_it_rests(
     assert passed_over() is not None
     tidy(playing=False)
     assert passed_over() is None
+
+
+def test_nothing_is_collected_while_an_engine_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "_owed", False)
+    with loading():
+        assert not gc.isenabled()
+        cycle = Cycle()
+        seen = weakref.ref(cycle)
+        del cycle
+    assert gc.isenabled()
+    gc.collect()
+    assert seen() is not None, "put by with what was loaded"
+    tidy(playing=True)
+    assert seen() is not None
+    tidy(playing=False)
+    assert seen() is None, "the first look while nothing plays goes through it"
+    gc.unfreeze()
+
+
+def test_an_engine_that_does_not_load_leaves_the_collector_on() -> None:
+    with pytest.raises(OSError), loading():
+        raise OSError
+    assert gc.isenabled()
+    gc.unfreeze()
