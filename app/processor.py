@@ -13,7 +13,7 @@ SWITCH_SECONDS: Final = 0.001
 """After which a thread that wants Python's lock gets it: the default of 5 ms is a third of a frame
 of the window, and is lost up to twice for each."""
 _owed = False
-"""A thorough look was due while music played."""
+"""A thorough look is due, as soon as nothing plays."""
 
 
 @contextlib.contextmanager

@@ -3,58 +3,73 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from app.control.midi import connections as module
 from app.control.midi.connections import Connections
+from app.control.midi.ports import InputPort, Receive
 from app.control.midi.rtmidi_ports import RtMidiBackend, available
+from tests.app.test_controllers import until
 from tests.support.midi_device import MemoryBackend
 
 MIX = "MIDI Mix:MIDI Mix MIDI 1 20:0"
-MIX_PORT = "MIDI Mix MIDI 1"
 
 
 class Stumbles(MemoryBackend):
-    """Raises what no driver should, as long as `broken`."""
+    """Raises what no driver should, wherever it is `broken`."""
 
-    broken = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = [MIX]
+        self.broken, self.raised = "", 0
 
-    def _list(self) -> list[str]:
-        if self.broken:
+    def _stumble(self, where: str) -> None:
+        if self.broken == where:
+            self.raised += 1
             raise AttributeError("'NoneType' object has no attribute 'casefold'")
-        return super()._list()
 
-    inputs = _list
-    outputs = _list
+    def inputs(self) -> list[str]:
+        self._stumble("list")
+        return self._list()
 
-
-def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10.0
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    def open_input(self, name: str, receive: Receive) -> InputPort:
+        self._stumble("open")
+        return super().open_input(name, receive)
 
 
-def test_a_driver_that_raises_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def wait_a_little() -> None:
+    time.sleep(0.005)
+
+
+@pytest.mark.parametrize("where", ["list", "open"])
+def test_a_driver_that_raises_anything(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY", 0.1)
     backend = Stumbles()
-    backend.names = [MIX]
+    backend.broken = where
     watcher = Connections(lambda api: backend, lambda: ["MEMORY"], lambda: None)
     watcher.start()
     try:
-        until(lambda: watcher.inputs == (MIX_PORT,))
-        backend.broken = True
-        until(lambda: watcher.inputs == ())
-        backend.broken = False
-        until(lambda: watcher.inputs == (MIX_PORT,))
+        until(lambda: backend.raised >= 3, wait_a_little)
+        backend.broken = ""
+        until(lambda: MIX in backend.receivers, wait_a_little)
+        backend.broken = "list"
+        until(lambda: MIX not in backend.receivers, wait_a_little)
+        backend.broken = ""
+        until(lambda: MIX in backend.receivers, wait_a_little)
     finally:
         watcher.stop()
-    kinds = [event.kind for event in watcher.events if event.kind in ("input", "error")]
-    assert kinds[:4] == ["input", "error", "input", "input"]
-    said = [event.sentence for event in watcher.events if event.kind == "error"]
-    assert len(said) == 1 and "casefold" in said[0]
+    events = [event for event in watcher.events if event.kind in ("input", "error")]
+    # Said once each time, however often it was tried.
+    assert [event.kind for event in events] == [
+        "error",
+        "input",
+        "error",
+        "input",
+        "input",
+        "input",
+    ]
+    assert all("casefold" in event.sentence for event in events if event.kind == "error")
 
 
 class Moving:

@@ -130,8 +130,7 @@ class Performer:
         self.lowest = min(self.lowest, status.plan_seconds)
         if not self.rss or passed - self.rss[-1][0] >= 5.0:
             self.rss.append((round(passed, 1), resident_mb()))
-            recorded = (status.read - self.record_from) / 48_000
-            self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
+            self._read_clock(status)
         if passed >= (self.turns + 1) * self.options.every and passed < self.options.seconds - 1.5:
             self.turn()
         if passed >= self.options.seconds:
@@ -148,6 +147,12 @@ class Performer:
         self.window.player.keeper.record(Path(self.options.folder) / "heard.wav", subtype="FLOAT")
         self._follow()
         self.began = time.monotonic() + 3.0  # the first callbacks of a device are often late
+        self._read_clock(status)
+
+    def _read_clock(self, status: Any) -> None:
+        """Where the recording is, and when in the run that is heard."""
+        recorded = (status.read - self.record_from) / 48_000
+        self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
 
     def _follow(self) -> None:
         import multiprocessing

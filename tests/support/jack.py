@@ -191,12 +191,8 @@ def _spawn(command: list[str], said: IO[bytes] | None = None) -> subprocess.Pope
     """Start it before others where the system lets us: a busy machine must not make JACK late."""
 
     def hurry() -> None:
-        try:
+        with contextlib.suppress(OSError, AttributeError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
-        except (OSError, AttributeError):
-            # Not before others then, but with more of the machine than they, where that is granted.
-            with contextlib.suppress(OSError, AttributeError):
-                os.setpriority(os.PRIO_PROCESS, 0, -15)
 
     return subprocess.Popen(
         command,

@@ -237,7 +237,8 @@ class Connections:
         try:
             self._look()
         except Exception as error:
-            self._complain(f"{type(error).__name__}: {error}")
+            known = isinstance(error, OSError)
+            self._complain(str(error) if known else f"{type(error).__name__}: {error}")
             self._close_all()
             self._again = time.monotonic() + RETRY
 
@@ -248,21 +249,15 @@ class Connections:
         if self._backend is None and not self._find(api):
             return
         assert self._backend is not None
-        try:
-            inputs = [name for name in self._backend.inputs() if not is_ours(name)]
-            outputs = [name for name in self._backend.outputs() if not is_ours(name)]
-        except OSError as error:
-            self._complain(str(error))
-            self._close_all()
-            self._again = time.monotonic() + RETRY
-            return
-        self._said = ""
+        inputs = [name for name in self._backend.inputs() if not is_ours(name)]
+        outputs = [name for name in self._backend.outputs() if not is_ours(name)]
         there_in, there_out = keys_of(inputs, api), keys_of(outputs, api)
         if (tuple(there_in), tuple(there_out)) != (self.inputs, self.outputs):
             self.inputs, self.outputs = tuple(there_in), tuple(there_out)
             self._tell(PortEvent("ports"))
         self._reconcile_inputs(there_in)
         self._reconcile_outputs(there_out)
+        self._said = ""
 
     def _find(self, api: str) -> bool:
         now = time.monotonic()
