@@ -185,7 +185,7 @@ def _rtmidi() -> str:
 
 
 def _weights() -> list[tuple[str, str]]:
-    from models.weights import read_manifest
+    from models.storage.weights import read_manifest
 
     try:
         return [(f"weights {file.name}", file.sha256[:16]) for file in read_manifest()]

@@ -3,7 +3,7 @@
 Runs in every lane: importing it is cheap. torch is imported only when an engine is opened.
 """
 
-from models.engine import (
+from models.engine.interface import (
     STEMS,
     Controls,
     Engine,

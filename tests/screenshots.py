@@ -29,11 +29,11 @@ from PySide6.QtGui import QImage, QImageWriter  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
+from app.playback import open_player  # noqa: E402
 from app.session.preferences import Preferences, save  # noqa: E402
 from app.session.session import Session  # noqa: E402
-from app.window import theme  # noqa: E402
 from app.window.main_window import MainWindow  # noqa: E402
-from app.window.player import open_player  # noqa: E402
+from app.window.style import theme  # noqa: E402
 from tests.support import jack  # noqa: E402
 
 OUT: Final = theme.RESOURCES / "screenshots"

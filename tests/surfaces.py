@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.parameters import Change
+from app.parameters.registry import Change
 from tests.support.device_process import DeviceProcess
 from tests.support.jack_rig import BLOCK_SECONDS, MIX, MIX_PORT, Rig
 

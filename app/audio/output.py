@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from app.audio import devices, process
-from app.audio import shared as s
+from app.audio import shared_memory as s
 from app.audio.ring import PlanRing, TapRing
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
 

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio import devices, priority
-from app.audio import shared as s
-from app.audio.player import MOST, Player
+from app.audio import shared_memory as s
+from app.audio.callback import MOST, Player
 from app.audio.resample import DeviceRate
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError

@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from app.audio.shared import CHANNELS, SAMPLE_RATE
+from app.audio.shared_memory import CHANNELS, SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 

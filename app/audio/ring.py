@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.shared import CHANNELS, END, HI, LO, READ, SEQ, TAP_END, WORDS, fence
+from app.audio.shared_memory import CHANNELS, END, HI, LO, READ, SEQ, TAP_END, WORDS, fence
 
 Samples = NDArray[np.float32]
 

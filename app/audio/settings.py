@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.audio.shared import SAMPLE_RATE
+from app.audio.shared_memory import SAMPLE_RATE
 from models.errors import SegueError
 
 NULL_DEVICE: Final = "null"

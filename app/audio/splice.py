@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio import fade
+from app.audio import fades as fade
 from app.audio.ring import PlanRing
 
 Samples = NDArray[np.float32]

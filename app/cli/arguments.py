@@ -12,10 +12,10 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 from models.command import CALL
-from models.controls import RANGES
-from models.engine import DEVICES
+from models.engine.controls import RANGES
+from models.engine.interface import DEVICES
 from models.errors import SegueError
-from models.score import STEMS
+from models.music.score import STEMS
 
 EPILOG = """\
 examples:
@@ -177,7 +177,7 @@ def _soak(commands: Any) -> None:
     _add_engine(parser)
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.set_defaults(command=_call("app.cli.sound", "soak"))
+    parser.set_defaults(command=_call("app.cli.devices", "soak"))
 
 
 def _devices(commands: Any) -> None:
@@ -186,7 +186,7 @@ def _devices(commands: Any) -> None:
         help="list audio and MIDI ports",
         description="List audio and MIDI ports as Segue sees them.",
     )
-    parser.set_defaults(command=_call("app.cli.sound", "devices"))
+    parser.set_defaults(command=_call("app.cli.devices", "devices"))
 
 
 def _models(commands: Any) -> None:
@@ -195,10 +195,10 @@ def _models(commands: Any) -> None:
         help="list engines, fetch or verify their weights",
         description="List engines, fetch or verify their weights.",
     )
-    parser.set_defaults(command=_call("app.cli.engines", "list_engines"))
+    parser.set_defaults(command=_call("app.cli.models", "list_engines"))
     actions = parser.add_subparsers(metavar="ACTION", parser_class=Parser)
     listing = actions.add_parser("list", help="engines, and whether their weights are here")
-    listing.set_defaults(command=_call("app.cli.engines", "list_engines"))
+    listing.set_defaults(command=_call("app.cli.models", "list_engines"))
     for name, text in (
         ("fetch", "fetch an engine's weights once"),
         ("verify", "compare an engine's weights with their checksums"),
@@ -215,7 +215,7 @@ def _models(commands: Any) -> None:
             action.add_argument(
                 "--accept", action="store_true", help="accept the terms of the weights unasked"
             )
-        action.set_defaults(command=_call("app.cli.engines", name))
+        action.set_defaults(command=_call("app.cli.models", name))
 
 
 def _call(module: str, name: str) -> Any:

@@ -14,9 +14,9 @@ import numpy as np
 
 from app.cli.render import check_seconds
 from app.cli.rendering import blocks, progress
-from models.engine import open_engine
-from models.performance import Change, Performance, Player
-from models.prompts import Prompt, PromptBook
+from app.performance.file import Change, Performance, Player
+from models.engine.interface import open_engine
+from models.engine.prompts import Prompt, PromptBook
 
 # A change of style, tempo and keys now and then, because a change may cost more than going on.
 PIECE = (

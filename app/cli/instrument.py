@@ -13,9 +13,9 @@ from typing import Final
 
 from app.cli.render import length_of, make_player, seed_of
 from app.cli.rendering import render_wav
-from models.controls import Controls
-from models.engine import open_engine
-from models.performance import read_performance
+from app.performance.file import read_performance
+from models.engine.controls import Controls
+from models.engine.interface import open_engine
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent.parent / "resources"
 DEMO: Final = RESOURCES / "performances" / "demo.jsonl"

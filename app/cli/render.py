@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.cli.output import check_target
 from app.cli.rendering import render_wav
-from models.controls import CONTROL_NAMES, RANGES, Controls
-from models.engine import Engine, open_engine
+from app.files import check_target
+from app.performance.file import Change, Performance, Player, read_performance
+from models.engine.controls import CONTROL_NAMES, RANGES, Controls
+from models.engine.interface import Engine, open_engine
+from models.engine.prompts import Prompt, PromptBook, check_weights, load_ending, parse_prompt
 from models.errors import SegueError
-from models.performance import Change, Performance, Player, read_performance
-from models.prompts import Prompt, PromptBook, check_weights, load_ending, parse_prompt
 
 LONGEST = 24 * 3600.0
 AFTER_LAST_CHANGE = 10.0

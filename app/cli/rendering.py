@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.cli.output import whole_file
-from models.engine import Audio, Engine, Snapshot, block_fault
+from app.files import whole_file
+from app.performance.file import Player
+from models.engine.interface import Audio, Engine, Snapshot, block_fault
 from models.errors import SegueError
-from models.performance import Player
 
 SAMPLE_RATE = 48_000
 

@@ -79,9 +79,9 @@ def _resources() -> str:
     """Every file that the program reads from its own folder is there and whole."""
     from app.about import LICENCES, OWN, ROOT
     from app.control.midi.map_file import load
+    from app.performance.file import read_performance
     from app.session.session import Session
-    from models.performance import read_performance
-    from models.weights import check_files, files_of
+    from models.storage.weights import check_files, files_of
 
     folder = ROOT / "resources"
     check_files("segue")
@@ -261,11 +261,11 @@ def _window() -> str:
     from PySide6.QtWidgets import QApplication
 
     from app.audio.settings import NULL_DEVICE
+    from app.playback import open_player
     from app.session.preferences import Preferences
     from app.session.session import Session
-    from app.window import theme
     from app.window.main_window import MainWindow
-    from app.window.player import open_player
+    from app.window.style import theme
 
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["segue"])

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.cli.output import whole_file
-from models.engine import Audio
+from app.files import whole_file
+from models.engine.interface import Audio
 
 WIDTH: Final = 1200
 HEIGHT: Final = 400

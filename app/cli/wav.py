@@ -8,7 +8,7 @@ from typing import Final
 
 import soundfile
 
-from models.engine import Audio
+from models.engine.interface import Audio
 from models.errors import SegueError
 
 SUBTYPES: Final = {"24": "PCM_24", "float": "FLOAT"}

@@ -16,9 +16,9 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.control.hub import ControlHub, Maps
-from app.control.osc import OscServer
-from app.control.parameters import Registry
+from app.control.osc.server import OscServer
 from app.control.settings import ControlSettings
+from app.parameters.registry import Registry
 from app.session.history import Aside
 from models.errors import SegueError
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from app.control import settings as remembered
-from app.control.clock_hand import ClockHand
-from app.control.lamps import Lamps
-from app.control.map_desk import MapDesk
+from app.control.clock_sync import ClockHand
+from app.control.feedback_sender import Lamps
+from app.control.map_store import MapDesk
 from app.control.midi.connections import Connections, PortEvent
 from app.control.midi.learning import LearnMode, Lesson
 from app.control.midi.library import blank
@@ -26,8 +26,8 @@ from app.control.midi.notes import HeldNotes
 from app.control.midi.ports import Backend
 from app.control.midi.rtmidi_ports import RtMidiBackend, available
 from app.control.midi.surface import Surface
-from app.control.parameters import Change, Registry
 from app.control.settings import ControlSettings
+from app.parameters.registry import Change, Registry
 from models.errors import SegueError
 
 Maps = dict[str, ControllerMap]

@@ -19,8 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.performance.log import PerformanceFile, PerformanceLog
 from app.recording import files
-from app.recording.performance import PerformanceFile, PerformanceLog
 from models.errors import SegueError
 
 Samples = NDArray[np.float32]

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from app.control.parameter import Value
-from app.control.parameters import Registry
-from app.session.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
+from app.parameters.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
+from app.parameters.parameter import Value
+from app.parameters.registry import Registry
 from models.errors import SegueError
 
 FORMAT: Final = "segue-session"

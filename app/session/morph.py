@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.control.parameter import Value
-from app.control.parameters import Registry
-from app.session.catalogue import PROMPTS
+from app.parameters.catalogue import PROMPTS
+from app.parameters.parameter import Value
+from app.parameters.registry import Registry
 from app.session.document import Prompt, Scene
 
 PARTS = ("weight", "mute", "solo", "x", "y")

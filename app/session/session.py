@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from app.control.parameter import Value
-from app.control.parameters import Change, Registry
-from app.session import catalogue, mix, plane
+from app.parameters import catalogue
+from app.parameters.parameter import Value
+from app.parameters.registry import Change, Registry
+from app.session import prompt_mix as mix
+from app.session import prompt_plane as plane
 from app.session.document import Document, Prompt, Scene, scene_title
+from app.session.first_session import first_document
 from app.session.history import Aside, History, edit_key
 from app.session.morph import Morph, plan
-from app.session.welcome import first_document
 from models.errors import SegueError
 
 QUIET: Final = frozenset(

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.session import mix
-from app.session.catalogue import CONTROL_OF
+from app.parameters.catalogue import CONTROL_OF
+from app.session import prompt_mix as mix
 from app.session.document import Prompt, Scene
-from models.controls import Controls, Style, blend
-from models.prompts import Prompt as Heard
-from models.score import STEMS
+from models.engine.controls import Controls, Style, blend
+from models.engine.prompts import Prompt as Heard
+from models.music.score import STEMS
 
 SOFT: Final = ("bpm", "key", "density", "notes")
 """Controls that may be advice as well as an order, by their strength."""

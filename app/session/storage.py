@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.control.parameters import Registry
-from app.plan_moments import Moment
-from app.session import moments
+from app.inference.moments import Moment
+from app.parameters.registry import Registry
+from app.session import moments_file as moments
 from app.session.document import Document, from_json, to_json
 from models.errors import SegueError
 

@@ -20,12 +20,12 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
     from PySide6.QtWidgets import QApplication
 
     from app.control import bridge
+    from app.playback import open_player
     from app.session import preferences
     from app.session.session import Session
-    from app.window import theme
+    from app.window.controllers.coordinator import SurfaceDesk
     from app.window.main_window import MainWindow
-    from app.window.player import open_player
-    from app.window.surfaces.desk import SurfaceDesk
+    from app.window.style import theme
 
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["segue"])

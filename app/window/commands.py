@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt
 
-from app.window.settings import SettingsDialog
+from app.window.dialogs.settings import SettingsDialog
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow

@@ -69,7 +69,7 @@ def sound_outline(path: str, count: int = PEAKS) -> list[float]:
     Raises SegueError where the file is no such sound. Read in one piece: libsndfile's MP3 decoder
     gives zeros where it is asked for a few thousand frames at a time.
     """
-    from models.prompts import load_audio
+    from models.engine.prompts import load_audio
 
     samples, _ = load_audio(Path(path))
     loud = np.abs(samples).max(axis=1)

@@ -13,36 +13,36 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from app.control.parameters import Change
-from app.session import catalogue
+from app.live_controller import Conductor
+from app.parameters import catalogue
+from app.parameters.registry import Change
+from app.playback import Player, audio_settings
 from app.session import preferences as prefs
-from app.session.incidents import IncidentLog
+from app.session.incident_log import IncidentLog
 from app.session.session import Session
-from app.window import stage
-from app.window.banner import Banner
 from app.window.commands import Commands
-from app.window.conductor import Conductor
-from app.window.continuing import Continuing
-from app.window.control import Control
+from app.window.continuation import Continuing
+from app.window.dialogs.keyboard_sheet import KeyboardSheet, LogDialog
+from app.window.dialogs.welcome import Welcome
 from app.window.jobs import Jobs
 from app.window.layout import arrange
-from app.window.map_panel import MapPanel
-from app.window.mixer import Mixer
-from app.window.now_button import NowButton
-from app.window.panels import Controls, Output, Recording, Scenes, Transport
-from app.window.player import Player, audio_settings
-from app.window.prompt_desk import PromptDesk
-from app.window.prompt_editor import PromptEditor, load_suggestions
+from app.window.panels.panels import Controls, Output, Recording, Scenes, Transport
+from app.window.panels.status_bar import StatusLine
+from app.window.panels.top_bar import TopBar
+from app.window.prompts.actions import PromptDesk
+from app.window.prompts.editor import PromptEditor, load_suggestions
+from app.window.prompts.map_panel import MapPanel
+from app.window.prompts.mixer import Mixer
+from app.window.prompts.strip_menu import open_menu
 from app.window.proportions import LEAST, USUAL, Proportions
 from app.window.recordings import Recordings
 from app.window.session_files import SessionFiles
-from app.window.sheets import KeyboardSheet, LogDialog
 from app.window.shortcuts import shortcut_of
-from app.window.spectrogram import Spectrogram
-from app.window.status import StatusLine
-from app.window.strip_menu import open_menu
-from app.window.top_bar import TopBar
-from app.window.welcome import Welcome
+from app.window.spectrogram.back_to_now_button import NowButton
+from app.window.spectrogram.view import Spectrogram
+from app.window.stage import stage_mode as stage
+from app.window.widgets.banner import Banner
+from app.window.widgets.parameter_widget import Control
 from models.errors import SegueError
 
 FRAME_MS: Final = 16

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt
 
-from app.window import theme
-from app.window.buttons import PlainButton
+from app.window.style import theme
+from app.window.widgets.buttons import PlainButton
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 
-from app.control.parameters import Change, Registry
+from app.parameters.registry import Change, Registry
 from app.session.preferences import Preferences
 from app.window.jobs import Jobs
 from models.errors import SegueError

@@ -14,12 +14,12 @@ from typing import Final
 from PySide6.QtCore import QEventLoop, QObject, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
-from app.plan_moments import Moment
+from app.inference.moments import Moment
 from app.session import storage
 from app.session.document import Document
 from app.session.session import Session
 from app.session.storage import SUFFIX, Autosave, RecentFiles, Recovered
-from app.window.about import open_about
+from app.window.dialogs.about import open_about
 from app.window.jobs import Jobs
 from models.errors import SegueError
 

@@ -8,7 +8,7 @@ A data set is a folder of clips of 30 s (750 frames of 40 ms; frame 0 begins at 
     - ``instruments`` int16 (4,) index into score.INSTRUMENTS for bass, chords, lead, extra
     - ``kit``         int16, index into score.KITS
     - ``chroma``      uint8 (750, 12), 1 for the pitch classes of the chord
-    - ``chord``       int16 (750,) chord symbol of models.score, -1 none
+    - ``chord``       int16 (750,) chord symbol of models.music.score, -1 none
     - ``beat``        float16 (750, 4) sine and cosine of the phase of the beat and of the bar
     - ``section``     int16 (750,) index of the section of the form
     - ``brightness``  float32 (750,) log2(spectral centroid / 1 kHz) of the mix, smoothed over 2 s,
@@ -35,11 +35,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.measure import brightness, onset_density
-from models.corpus.render import drop_parts, fit_compass, render
 from models.corpus.song import Song
+from models.corpus.sound.measure import brightness, onset_density
+from models.corpus.sound.render import drop_parts, fit_compass, render
 from models.errors import SegueError
-from models.score import (
+from models.music.score import (
     FRAME_SECONDS,
     INSTRUMENTS,
     KITS,
@@ -144,7 +144,7 @@ def clips(folder: str | Path) -> list[Path]:
 
 def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], dict[str, Any]]:
     """Compose, render and label clip `seed` -> audio and what goes into its ``.npz``."""
-    from models.corpus.composer import compose
+    from models.corpus.composer.composer import compose
 
     rng = np.random.default_rng([seed, 0xC11B])
     song: Song = compose(seed, seconds=CLIP_SECONDS, split=split)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models import open_engine
-from models.engine import Engine
+from models.engine.interface import Engine
 from models.evaluation import measures, prompts
 from models.evaluation.measures import Figures
 

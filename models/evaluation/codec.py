@@ -33,10 +33,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.codec import Codec
-from models.codec import bands as B
-from models.codec.patches import find_audio, held_out
 from models.errors import SegueError
+from models.segue.codec import Codec
+from models.segue.codec import bands as B
+from models.training.patches import find_audio, held_out
 
 Array = NDArray[np.float32]
 Rebuild = Callable[[Array], Array]

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.score import NOTE_NAMES, SAMPLE_RATE
+from models.music.score import NOTE_NAMES, SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 ESSENTIA_RATE: Final = 44_100

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from models.engine import Controls, Engine
+from models.engine.interface import Controls, Engine
 from models.evaluation import ears
-from models.score import NOTE_NAMES, SAMPLE_RATE, parse_key
+from models.music.score import NOTE_NAMES, SAMPLE_RATE, parse_key
 
 Figures = dict[str, Any]
 SEED: Final = 900_000

@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from models.engine import Controls, Engine, blend
+from models.engine.interface import Controls, Engine, blend
 from models.evaluation.measures import SEED, Figures, play, transitions_scores
-from models.score import SAMPLE_RATE
-from models.style.terms import NAMES
+from models.music.score import SAMPLE_RATE
+from models.segue.style.terms import NAMES
 
 STEPS: Final = 6
 PAIRS_FILE: Final = "eval/prompt_transitions.tsv"
@@ -42,7 +42,7 @@ def prompts(engine: Engine, seconds: float = 12.0) -> Figures:
 
 
 def _ranker() -> Callable[[np.ndarray, str], int]:
-    from models.style import StyleModel
+    from models.segue.style import StyleModel
 
     model = StyleModel.load()
 

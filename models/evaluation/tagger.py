@@ -67,13 +67,13 @@ def render(folder: Path, source: str) -> None:
     """A WAV a term, 48 kHz stereo, its first two seconds cut off; those that are there are kept."""
     import soundfile
 
-    import models.corpus.render as mixing
+    import models.corpus.sound.render as mixing
     from models import Controls, open_engine
-    from models.corpus.composer import compose
+    from models.corpus.composer.composer import compose
     from models.corpus.dataset import EVAL_SEEDS
     from models.evaluation.measures import SEED, play
-    from models.score import SAMPLE_RATE
-    from models.style.terms import INDEX
+    from models.music.score import SAMPLE_RATE
+    from models.segue.style.terms import INDEX
 
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine("segue") if source == "engine" else None

@@ -23,8 +23,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.controls import Controls
-from models.magenta_rt2.config import (
+from models.engine.controls import Controls
+from models.magenta_rt2.depthformer.config import (
     CODES,
     CONDITION_CHANNELS,
     CONDITION_OFFSET,
@@ -35,7 +35,7 @@ from models.magenta_rt2.config import (
     NOTES,
     STYLE_TOKENS,
 )
-from models.magenta_rt2.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K
+from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K
 
 CONTROLS: Final = frozenset(
     {"style", "notes", "drums", "guidance", "guidance_notes", "guidance_drums", "chaos"}

@@ -25,8 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.device import resolve_device
-from models.engine import (
+from models.engine.interface import (
     Audio,
     Controls,
     Engine,
@@ -37,9 +36,16 @@ from models.engine import (
     check_prompt_audio,
     check_prompt_text,
 )
+from models.engine.loudness import LevelState, govern
 from models.errors import SegueError
-from models.lmdm.level import LevelState, govern
-from models.magenta_rt2 import files, graphs, quantize, recorded
+from models.magenta_rt2.checkpoint import files
+from models.magenta_rt2.checkpoint.files import folder_of
+from models.magenta_rt2.checkpoint.weights import (
+    codec_tensors,
+    file_metadata,
+    file_tensors,
+    load_depthformer,
+)
 from models.magenta_rt2.conditioning import (
     CONTROLS,
     DEFAULTS,
@@ -47,7 +53,11 @@ from models.magenta_rt2.conditioning import (
     condition_tokens,
     looseness,
 )
-from models.magenta_rt2.config import (
+from models.magenta_rt2.continuation import take_in
+from models.magenta_rt2.depthformer import cuda_graphs as graphs
+from models.magenta_rt2.depthformer import quantize
+from models.magenta_rt2.depthformer import traced_frame as recorded
+from models.magenta_rt2.depthformer.config import (
     CHECKPOINTS,
     ENCODER,
     FRAME_SAMPLES,
@@ -58,20 +68,13 @@ from models.magenta_rt2.config import (
     DepthformerConfig,
     size_config,
 )
-from models.magenta_rt2.files import folder_of
-from models.magenta_rt2.history import take_in
+from models.magenta_rt2.depthformer.stepper import Context, FrameStepper
 from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player, Wish, cores
-from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
-from models.magenta_rt2.spectrostream_weights import load_spectrostream
-from models.magenta_rt2.stepper import Context, FrameStepper
-from models.magenta_rt2.watch import Watch
-from models.magenta_rt2.weights import (
-    codec_tensors,
-    file_metadata,
-    file_tensors,
-    load_depthformer,
-)
-from models.packing import Packed, pack, unpack_state
+from models.magenta_rt2.silence_watch import Watch
+from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
+from models.magenta_rt2.spectrostream.weights import load_spectrostream
+from models.runtime.device import resolve_device
+from models.storage.serialisation import Packed, pack, unpack_state
 
 OUTPUT_GAIN: Final = 0.5
 """The reference turns the codec's sound down by half before it clips it."""
@@ -172,7 +175,7 @@ class MagentaEngine(Engine):
 
     def _style_model(self, checkpoint: Path) -> StyleModel:
         if "segue" in file_metadata(checkpoint, self.name):
-            from models.magenta_rt2.random_style import RandomStyle
+            from models.magenta_rt2.musiccoca.random_style import RandomStyle
 
             print(
                 f"segue: {checkpoint.name} holds random weights, so prompts are given random "
@@ -180,7 +183,7 @@ class MagentaEngine(Engine):
                 file=sys.stderr,
             )
             return RandomStyle()
-        from models.magenta_rt2.musiccoca import MusicCoCa
+        from models.magenta_rt2.musiccoca.model import MusicCoCa
 
         return MusicCoCa(self.name, self.folder)
 

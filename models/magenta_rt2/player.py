@@ -17,9 +17,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from models.magenta_rt2.sampling import gumbel_noise
-from models.magenta_rt2.spectrostream import SpectroStream
-from models.magenta_rt2.stepper import Context, FrameStepper
+from models.magenta_rt2.depthformer.sampling import gumbel_noise
+from models.magenta_rt2.depthformer.stepper import Context, FrameStepper
+from models.magenta_rt2.spectrostream.codec import SpectroStream
 
 FRAMES_PER_BLOCK: Final = 3
 MANY_CORES: Final = 8

@@ -10,5 +10,5 @@ latents   python -m models.training.latents    the corpus through the frozen cod
 arranger  python -m models.training.arranger   writes the score; needs no audio
 flow      python -m models.training.renderer   score, style and context -> latents
 distil    python -m models.training.distil     the same in two steps, guidance as an input
-manifest  python -m models.weights             checksums of what ships
+manifest  python -m models.storage.weights             checksums of what ships
 """

@@ -34,7 +34,7 @@ def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, li
             *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
             *(*compute, "--minutes", f"{minutes:.0f}"),
             # What the engine plays today. Distilled weights are written apart, for they need the
-            # levels of models.training.distil in models.lmdm.engine.
+            # levels of models.training.distil in models.segue.engine.
             *("--export", str(WEIGHTS / "renderer.safetensors")),
         ],
         "distil": [
@@ -42,7 +42,7 @@ def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, li
             *("--out", str(out / "distil"), *compute, "--minutes", spans["distil"]),
             *("--export", str(out / "renderer-distilled.safetensors")),
         ],
-        "manifest": ["models.weights"],
+        "manifest": ["models.storage.weights"],
     }
 
 

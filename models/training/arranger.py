@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.lmdm.arranger_net import (
+from models.music.score import DRUMS, PARTS
+from models.segue.arranger.network import (
     HEADS,
     LONG_AGO,
     SECTION_CODES,
@@ -34,8 +35,8 @@ from models.lmdm.arranger_net import (
     Condition,
     Moment,
 )
-from models.lmdm.arranger_setting import SettingNet
-from models.lmdm.steps import (
+from models.segue.arranger.setting import SettingNet
+from models.segue.arranger.steps import (
     ACTION,
     DRUM_COLUMNS,
     LEVELS,
@@ -46,7 +47,6 @@ from models.lmdm.steps import (
     TOKEN,
     StepSong,
 )
-from models.score import DRUMS, PARTS
 from models.training.arranger_data import (
     ABSENT,
     Batch,
@@ -57,7 +57,7 @@ from models.training.arranger_data import (
     setting_targets,
     spoil_batch,
 )
-from models.training.common import Trainer, save_safely
+from models.training.trainer import Trainer, save_safely
 
 STYLE_DROP: Final = 0.1
 DENSITY_DROP: Final = 0.3
@@ -109,8 +109,8 @@ class Styles:
 
 def load_anchors() -> dict[str, NDArray[np.float32]]:
     """Anchor vectors by term, as the style model has them."""
-    from models.style.anchors import load
-    from models.style.terms import NAMES
+    from models.segue.style.anchors import load
+    from models.segue.style.terms import NAMES
 
     return dict(zip(NAMES, load(), strict=True))
 

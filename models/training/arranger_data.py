@@ -1,7 +1,8 @@
 """Songs for the arranger: a pool on disk that a worker fills, and batches drawn from it.
 
 Lane: offline, training. Pure numpy. The pool is a folder of `songs-*.npz`, a few dozen composed
-songs each, in rows of `models.lmdm.steps`. Seeds start high above those kept for evaluation.
+songs each, in rows of `models.segue.arranger.steps`. Seeds start high above those kept for
+evaluation.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lmdm.arranger_net import LAGS, LONG_AGO, SOURCES
-from models.lmdm.arranger_setting import setting_codes
-from models.lmdm.steps import (
+from models.music.score import CHORDS, PARTS
+from models.segue.arranger.network import LAGS, LONG_AGO, SOURCES
+from models.segue.arranger.setting import setting_codes
+from models.segue.arranger.steps import (
     ACTION,
     DRUM_COLUMNS,
     LEVELS,
@@ -33,7 +35,6 @@ from models.lmdm.steps import (
     StepSong,
     encode,
 )
-from models.score import CHORDS, PARTS
 
 FIRST_SEED: Final = 50_000_000
 SHARD: Final = 48  # songs a file
@@ -48,7 +49,7 @@ def fill_pool(
 
     Shards that exist are not composed again.
     """
-    from models.corpus.composer import compose
+    from models.corpus.composer.composer import compose
 
     os.nice(3)  # composing may wait for learning
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,10 @@ Offline lane, CPU or CUDA. Stops and goes on: a second call with the same --out 
 last checkpoint (one every two minutes). The learning rate falls with the minutes that are spent.
 
 The latents are settled first: principal components of the data, half whitened and rotated (see
-``models.codec.autoencoder``), so that a generator can be trained on them at once; what is trained
-here is the decoder. (Trained along with it, at the rate that the residual networks need, the
-encoder's linear path with its 1320 correlated inputs made the loss swing: 4.7 dB against 2.7 at the
-start.) `untrained.safetensors` in --out is the codec before training.
+``models.segue.codec.autoencoder``), so that a generator can be trained on them at once; what is
+trained here is the decoder. (Trained along with it, at the rate that the residual networks need,
+the encoder's linear path with its 1320 correlated inputs made the loss swing: 4.7 dB against 2.7 at
+the start.) `untrained.safetensors` in --out is the codec before training.
 
 The loss, on band values (half nepers): absolute error, weighted towards what can be heard; absolute
 error of differences along time and frequency, for attacks and partials; absolute error of
@@ -31,12 +31,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from models.codec import bands as B
-from models.codec.autoencoder import Autoencoder, CodecConfig, split_patches
-from models.codec.codec import Codec
-from models.codec.patches import Patches
 from models.errors import SegueError
-from models.training.common import Trainer
+from models.segue.codec import bands as B
+from models.segue.codec.autoencoder import Autoencoder, CodecConfig, split_patches
+from models.segue.codec.codec import Codec
+from models.training.patches import Patches
+from models.training.trainer import Trainer
 
 BATCH = 16
 LENGTH = 72

@@ -20,21 +20,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.lmdm.features import ScoreBatch
-from models.lmdm.renderer import (
+from models.segue.renderer.features import ScoreBatch
+from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
     FRAMES_PER_TOKEN,
     TOKENS_PER_BLOCK,
     Renderer,
     RendererConfig,
 )
-from models.training.common import Trainer, export_half
 from models.training.latents import Batch, PreparedClips
 from models.training.renderer import drop_score, spoil_context, to_device
+from models.training.trainer import Trainer, export_half
 
 STARTS = (0.0, 0.5)
-"""Levels from which a distilled renderer denoises: what models.lmdm.engine.LEVELS is to become with
-such weights. The shipped ones are the flow's own, played in more steps."""
+"""Levels from which a distilled renderer denoises: what models.segue.engine.LEVELS is to become
+with such weights. The shipped ones are the flow's own, played in more steps."""
 
 
 def music_loss(found: Tensor, target: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.corpus.dataset import Clip, clips
-from models.lmdm.features import DRUM_CELLS, KNOWN, ScoreBatch, no_age, note_age
-from models.style.anchors import mixture
+from models.segue.renderer.features import DRUM_CELLS, KNOWN, ScoreBatch, no_age, note_age
+from models.segue.style.anchors import mixture
 
 BYTES = ("drums", "sustain", "chroma")
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--codec", type=Path, default=Path("resources/weights/codec.safetensors"))
     parser.add_argument("--wait", type=float, default=0.0, help="minutes to wait for more clips")
     arguments = parser.parse_args()
-    from models.codec import Codec  # after argument errors: it loads torch weights
+    from models.segue.codec import Codec  # after argument errors: it loads torch weights
 
     codec = Codec.load(arguments.codec)
     arguments.out.mkdir(parents=True, exist_ok=True)

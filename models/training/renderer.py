@@ -23,17 +23,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.lmdm.features import UNKNOWN_INSTRUMENT, UNKNOWN_KIT, ScoreBatch
-from models.lmdm.loading import load_renderer
-from models.lmdm.renderer import (
+from models.segue.renderer.features import UNKNOWN_INSTRUMENT, UNKNOWN_KIT, ScoreBatch
+from models.segue.renderer.loading import load_renderer
+from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
     FRAMES_PER_TOKEN,
     TOKENS_PER_BLOCK,
     Renderer,
     RendererConfig,
 )
-from models.training.common import Trainer, export_half
 from models.training.latents import Batch, PreparedClips
+from models.training.trainer import Trainer, export_half
 
 
 def drop_score(score: ScoreBatch, rng: torch.Generator) -> ScoreBatch:

@@ -21,17 +21,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.device import resolve_device
 from models.errors import SegueError
-from models.style import anchors
-from models.style.anchors import WEIGHTS
-from models.style.audio import AudioTower, levelled
-from models.style.encoder import SentenceEncoder
-from models.style.model import StyleModel
+from models.runtime.device import resolve_device
+from models.segue.style import anchors
+from models.segue.style.anchors import WEIGHTS
+from models.segue.style.audio_tower import AudioTower, levelled
+from models.segue.style.model import StyleModel
+from models.segue.style.sentence_encoder import SentenceEncoder
 from models.training import style_text
-from models.training.common import Trainer, draw_curve, save_safely
 from models.training.style_data import MelSet, degrade, mix
 from models.training.style_evaluation import evaluate_audio, evaluate_text
+from models.training.trainer import Trainer, draw_curve, save_safely
 
 BATCH = 48
 CAPTION_SHARE = 0.25

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from models.corpus.dataset import Clip, clips
 from models.errors import SegueError
-from models.style import terms
-from models.style.audio import BANDS, FRAMES_PER_SECOND, mel_power
-from models.style.model import StyleModel
+from models.segue.style import terms
+from models.segue.style.audio_tower import BANDS, FRAMES_PER_SECOND, mel_power
+from models.segue.style.model import StyleModel
 
 CAPTIONS = 3
 

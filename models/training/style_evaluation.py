@@ -7,10 +7,10 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from models.style import terms
-from models.style.audio import AudioTower, windows
-from models.style.encoder import SentenceEncoder
-from models.style.text import TextHead
+from models.segue.style import terms
+from models.segue.style.audio_tower import AudioTower, windows
+from models.segue.style.sentence_encoder import SentenceEncoder
+from models.segue.style.text_head import TextHead
 from models.training.style_data import Item
 from models.training.style_text import top_rate
 

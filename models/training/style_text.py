@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from models.style import terms
-from models.style.anchors import texts
-from models.style.encoder import SentenceEncoder
-from models.style.text import TextHead
+from models.segue.style import terms
+from models.segue.style.anchors import texts
+from models.segue.style.sentence_encoder import SentenceEncoder
+from models.segue.style.text_head import TextHead
 
 SMOOTHING = 0.04
 

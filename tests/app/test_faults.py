@@ -16,13 +16,14 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
-from app.plan_moments import Moment, Moments
-from app.processor import give_back
-from app.recording.keeper import SoundKeeper
-from app.session import catalogue, preferences
+from app.inference.moments import Moment, Moments
+from app.inference.runtime import give_back
+from app.inference.worker import Worker
+from app.parameters import catalogue
+from app.recording.capture_thread import SoundKeeper
+from app.session import preferences
 from app.session.storage import Autosave, load_moments
-from app.worker import Worker
-from models.controls import Controls
+from models.engine.controls import Controls
 from tests.stage import hour
 from tests.support.tone_engine import ToneEngine, ToneStream
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
 
-from app.audio import shared as s
-from app.audio.check import Check
+from app.audio import shared_memory as s
+from app.audio.plan_check import Check
 from app.audio.ring import PlanRing, TapRing
 
 

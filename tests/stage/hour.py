@@ -16,15 +16,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.audio import shared as s
-from app.audio.player import Player
+from app.audio import shared_memory as s
+from app.audio.callback import Player
 from app.audio.ring import PlanRing, TapRing
-from app.plan_types import BlockReport, Listener, WorkerSettings
-from app.planner import Planner
+from app.inference.messages import BlockReport, Listener, WorkerSettings
+from app.inference.planner import Planner
 from app.recording.capture import Capture
-from app.window.spectra import Spectra
-from models.controls import Controls
-from models.engine import Audio, Snapshot, Stream
+from app.window.spectrogram.spectra import Spectra
+from models.engine.controls import Controls
+from models.engine.interface import Audio, Snapshot, Stream
 from tests.support.tone_engine import ToneEngine
 
 RATE = 48_000

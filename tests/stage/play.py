@@ -137,7 +137,7 @@ class Performer:
             self.finish(status)
 
     def sounding(self, status: Any) -> None:
-        from app.audio import shared
+        from app.audio import shared_memory as shared
 
         late = (status.read / 48_000) - (time.monotonic() - status.heard_at)
         self.first_sound = process_age() - max(0.0, late)
@@ -256,8 +256,8 @@ def main(arguments: list[str]) -> int:
     from PySide6.QtWidgets import QApplication
 
     import app.window
-    from app.recording.keeper import SoundKeeper
-    from app.window.spectrogram import Spectrogram
+    from app.recording.capture_thread import SoundKeeper
+    from app.window.spectrogram.view import Spectrogram
     from tests.stage.loop import Heartbeat, Pictures
 
     keywords: Any = SoundKeeper.__init__.__kwdefaults__

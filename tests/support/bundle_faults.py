@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 from safetensors.numpy import save
 
-from models.magenta_rt2 import files
+from models.magenta_rt2.checkpoint import files
 from tests.models.magenta_rt2.hub_server import Hub, serving
 from tests.support.bundle_trial import AtTurn, display, free_port, play, program_for
 from tests.support.jack import JackServer

@@ -26,8 +26,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.audio import shared as s
-from app.control.osc_messages import build
+from app.audio import shared_memory as s
+from app.control.osc.messages import build
 from tests.support.jack import JackServer
 
 FOLDER: Final = "Ségue two"

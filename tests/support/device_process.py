@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from app.control.osc_messages import build
+from app.control.osc.messages import build
 from tests.support.midi_device import JackDevice
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,14 +15,14 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
-from app.plan_types import BlockReport, Mark
+from app.inference.messages import BlockReport, Mark
+from app.inference.worker import Incident, WorkerStatus
+from app.playback import Player
 from app.recording.recorder import RecordingResult, RecordingStatus
-from app.window.player import Player
-from app.worker import Incident, WorkerStatus
-from models.controls import CONTROL_NAMES, Controls
-from models.engine import EngineInfo
+from models.engine.controls import CONTROL_NAMES, Controls
+from models.engine.interface import EngineInfo
+from models.engine.prompts import load_audio
 from models.errors import SegueError
-from models.prompts import load_audio
 
 RATE = 48_000
 INFO = EngineInfo(

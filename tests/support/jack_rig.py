@@ -20,12 +20,12 @@ from app.control import bridge
 from app.control import settings as control
 from app.control.bridge import ControlBridge
 from app.control.settings import ControlSettings
+from app.playback import open_player
 from app.session.preferences import Preferences
 from app.session.session import Session
-from app.window import theme
 from app.window.main_window import MainWindow
-from app.window.player import open_player
-from models.engine import unregister_engine
+from app.window.style import theme
+from models.engine.interface import unregister_engine
 from tests.support.jack import JackServer
 from tests.support.tone_engine import register_tone_engine
 

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.session.session import Session
-from app.window import theme
 from app.window.main_window import MainWindow
+from app.window.style import theme
 from tests.support.fake_player import RATE, fake_player
 
 LEFT = Qt.MouseButton.LeftButton

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.corpus.song import NOTE, Song
-from models.score import chord_symbol
-from models.voicing import voice
+from models.music.score import chord_symbol
+from models.music.voicing import voice
 
 
 def random_song(

@@ -12,9 +12,9 @@ from app.control.bridge import attach
 from app.control.midi.mapping import Control, ControllerMap, Mapping
 from app.control.settings import ControlSettings
 from app.session.session import Session
+from app.window.controllers.controllers_window import ControllersWindow
+from app.window.controllers.coordinator import SurfaceDesk
 from app.window.main_window import MainWindow
-from app.window.surfaces.controllers_window import ControllersWindow
-from app.window.surfaces.desk import SurfaceDesk
 from tests.support.fake_player import fake_player
 from tests.support.midi_device import MemoryBackend
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.controls import CONTROL_NAMES, Controls, Style, as_style
-from models.engine import (
+from models.engine.controls import CONTROL_NAMES, Controls, Style, as_style
+from models.engine.interface import (
     Audio,
     Engine,
     EngineInfo,
@@ -29,8 +29,8 @@ from models.engine import (
     register_engine,
 )
 from models.errors import SegueError
-from models.packing import Packed, classes_of, pack, unpack
-from models.score import parse_key
+from models.music.score import parse_key
+from models.storage.serialisation import Packed, classes_of, pack, unpack
 
 Fault = Literal["raise", "nan", "silence", "stall"]
 SAMPLE_RATE = 48_000
@@ -200,7 +200,8 @@ def tone_frequency(controls: Controls) -> float:
 
 
 def register_tone_engine(name: str = "tone", **options: Any) -> None:
-    """Offer the engine to `open_engine`; take it out with `models.engine.unregister_engine`."""
+    """Offer the engine to `open_engine`; take it out with
+    `models.engine.interface.unregister_engine`."""
     register_engine(
         name,
         lambda device: ToneEngine(device, name=name, **options),

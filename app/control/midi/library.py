@@ -13,7 +13,7 @@ from typing import Final
 from app.control.midi import map_file
 from app.control.midi.decode import ControlKind
 from app.control.midi.mapping import Control, ControllerMap, Keyboard, Mapping
-from app.control.parameters import Registry
+from app.parameters.registry import Registry
 from app.session.storage import write_text
 from models.errors import SegueError
 

@@ -46,7 +46,7 @@ from app.control.midi.mapping import (
 from app.control.midi.message import parse, parse_sysex
 from app.control.midi.shaping import SHAPES as CURVES
 from app.control.midi.takeover import MODES
-from app.control.parameters import Registry
+from app.parameters.registry import Registry
 from models.errors import SegueError
 
 SUFFIX: Final = ".json"

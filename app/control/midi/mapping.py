@@ -14,7 +14,7 @@ from app.control.midi.decode import ControlKind, is_pressed, is_relative
 from app.control.midi.learn import Learned
 from app.control.midi.shaping import Shape
 from app.control.midi.takeover import Mode
-from app.control.parameter import Parameter
+from app.parameters.parameter import Parameter
 
 VERSION: Final = 1
 FORMAT: Final = "segue-controller-map"

@@ -17,7 +17,7 @@ from app.control.midi.mapping import SHIFT, Control, ControllerMap, Mapping, act
 from app.control.midi.message import Message
 from app.control.midi.shaping import backward, forward
 from app.control.midi.takeover import Takeover
-from app.control.parameters import Registry
+from app.parameters.registry import Registry
 
 SOURCE: Final = "midi"
 MOST_PRESSES: Final = 16

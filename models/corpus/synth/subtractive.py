@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.corpus.synth import kernels
-from models.score import SAMPLE_RATE
+from models.music.score import SAMPLE_RATE
 
 A4: Final = 440.0
 

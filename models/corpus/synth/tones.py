@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.corpus.synth import kernels
 from models.corpus.synth.subtractive import hertz
-from models.score import SAMPLE_RATE
+from models.music.score import SAMPLE_RATE
 
 Notes = NDArray[np.void]
 Audio = NDArray[np.float32]

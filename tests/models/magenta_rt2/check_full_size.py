@@ -1,6 +1,6 @@
 """Full-size `small` against what the reference made of the same random weights. Offline, by hand.
 
-    python -m models.magenta_rt2.random_weights --size small --out FOLDER
+    python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER
     (in the reference's environment) make_depthformer_fixtures.py OUT --full CHECKPOINT
     python tests/models/magenta_rt2/check_full_size.py CHECKPOINT EXPECTED
 
@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
-from models.magenta_rt2.config import CODES, LEVELS, RESERVED, SMALL
-from models.magenta_rt2.stepper import FrameStepper
-from models.magenta_rt2.weights import load_depthformer
+from models.magenta_rt2.checkpoint.weights import load_depthformer
+from models.magenta_rt2.depthformer.config import CODES, LEVELS, RESERVED, SMALL
+from models.magenta_rt2.depthformer.stepper import FrameStepper
 
 
 def main(checkpoint: Path, expected: Path) -> None:

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.magenta_rt2.spectrostream import SpectroStream
-from models.magenta_rt2.spectrostream_weights import load_spectrostream
+from models.magenta_rt2.spectrostream.codec import SpectroStream
+from models.magenta_rt2.spectrostream.weights import load_spectrostream
 
 
 def error(ours: Tensor, theirs: Tensor) -> str:

@@ -10,7 +10,7 @@ narrower than the temporal one and a conditioning narrower still; in `base` the 
 depth stack's width. The weights are drawn from their keys (`fixture_weights.py`), so only what the
 reference made of them in float32 is written: the logits of a sequence, and the greedy tokens of 200
 frames streamed under changing conditioning. `--full FILE` does the same for `small` at full size
-with the weights of a file (`models.magenta_rt2.random_weights` writes one).
+with the weights of a file (`models.magenta_rt2.checkpoint.random_weights` writes one).
 """
 
 from __future__ import annotations

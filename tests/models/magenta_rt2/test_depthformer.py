@@ -14,14 +14,20 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from models.errors import SegueError
-from models.magenta_rt2.config import CODES, LEVELS, RESERVED, DepthformerConfig, StackConfig
-from models.magenta_rt2.depthformer import Depthformer
-from models.magenta_rt2.history import heard
-from models.magenta_rt2.layers import Kernel
-from models.magenta_rt2.quantize import DynamicInt8, WeightInt8, quantize
-from models.magenta_rt2.sampling import choose, gumbel_noise
-from models.magenta_rt2.stepper import FrameStepper
-from models.magenta_rt2.weights import load_depthformer, slots
+from models.magenta_rt2.checkpoint.weights import load_depthformer, slots
+from models.magenta_rt2.continuation import heard
+from models.magenta_rt2.depthformer.config import (
+    CODES,
+    LEVELS,
+    RESERVED,
+    DepthformerConfig,
+    StackConfig,
+)
+from models.magenta_rt2.depthformer.layers import Kernel
+from models.magenta_rt2.depthformer.network import Depthformer
+from models.magenta_rt2.depthformer.quantize import DynamicInt8, WeightInt8, quantize
+from models.magenta_rt2.depthformer.sampling import choose, gumbel_noise
+from models.magenta_rt2.depthformer.stepper import FrameStepper
 from tests.models.magenta_rt2.fixture_weights import weights
 
 HERE = Path(__file__).parent

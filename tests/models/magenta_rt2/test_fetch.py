@@ -17,7 +17,8 @@ from safetensors.numpy import save
 
 from app.cli.program import main
 from models.errors import SegueError
-from models.magenta_rt2 import fetch, files, terms
+from models.magenta_rt2.checkpoint import fetch, files
+from models.magenta_rt2.checkpoint import licence_terms as terms
 from tests.models.magenta_rt2.hub_server import Hub, serving
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,26 +12,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.controls import Controls
-from models.engine import block_fault, engine_names, open_engine
+from models.engine.controls import Controls
+from models.engine.interface import block_fault, engine_names, open_engine
+from models.engine.loudness import LevelState, govern
 from models.errors import SegueError
-from models.lmdm.level import LevelState, govern
 from models.magenta_rt2 import engine as engine_module
-from models.magenta_rt2 import files, graphs, measure_cuda
+from models.magenta_rt2.bench import cuda as measure_cuda
+from models.magenta_rt2.checkpoint import files
+from models.magenta_rt2.checkpoint.random_weights import write
 from models.magenta_rt2.conditioning import condition_tokens, guidance_token, looseness
-from models.magenta_rt2.config import (
+from models.magenta_rt2.depthformer import cuda_graphs as graphs
+from models.magenta_rt2.depthformer.config import (
     CHECKPOINTS,
     CONDITION_OFFSET,
     ENCODER,
     DepthformerConfig,
     StackConfig,
 )
+from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
 from models.magenta_rt2.player import Player
-from models.magenta_rt2.random_weights import write
-from models.magenta_rt2.spectrostream import SpectroStreamConfig
-from models.magenta_rt2.stepper import FrameStepper
-from models.magenta_rt2.watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
+from models.magenta_rt2.silence_watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
+from models.magenta_rt2.spectrostream.codec import SpectroStreamConfig
 
 TINY = DepthformerConfig(
     "magenta-rt2-small", 16, StackConfig(2, 32, 64, 2, 16), StackConfig(1, 24, 48, 3, 8), past=5

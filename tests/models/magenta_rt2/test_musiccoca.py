@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from models.errors import SegueError
-from models.magenta_rt2.files import MUSICCOCA
-from models.magenta_rt2.musiccoca import DIM, MusicCoCa
+from models.magenta_rt2.checkpoint.files import MUSICCOCA
+from models.magenta_rt2.musiccoca.model import DIM, MusicCoCa
 
 pytest.importorskip("ai_edge_litert", reason="the extra 'magenta' has no build for this machine")
 from tests.models.magenta_rt2.tflite_models import matrices, write_models
@@ -156,7 +156,7 @@ def test_a_package_that_is_missing_in_the_download(
     assets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    monkeypatch.setattr("models.magenta_rt2.musiccoca.FROZEN", True)
+    monkeypatch.setattr("models.magenta_rt2.musiccoca.model.FROZEN", True)
     with pytest.raises(SegueError, match="this download leaves them out, so run") as caught:
         MusicCoCa(NAME, assets).embed_text("techno")
     assert "pip" not in str(caught.value)

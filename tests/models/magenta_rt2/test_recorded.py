@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.magenta_rt2.config import (
+from models.magenta_rt2.bench.cpu import ROUNDS, measure_recorded
+from models.magenta_rt2.checkpoint.random_weights import write
+from models.magenta_rt2.checkpoint.weights import load_depthformer
+from models.magenta_rt2.depthformer.config import (
     CHECKPOINTS,
     CODES,
     CONDITION_CHANNELS,
@@ -20,15 +23,12 @@ from models.magenta_rt2.config import (
     DepthformerConfig,
     StackConfig,
 )
-from models.magenta_rt2.depthformer import Depthformer
+from models.magenta_rt2.depthformer.network import Depthformer
+from models.magenta_rt2.depthformer.quantize import PRECISIONS, quantize
+from models.magenta_rt2.depthformer.sampling import gumbel_noise
+from models.magenta_rt2.depthformer.stepper import FrameStepper
+from models.magenta_rt2.depthformer.traced_frame import record
 from models.magenta_rt2.engine import MagentaEngine
-from models.magenta_rt2.measure import ROUNDS, measure_recorded
-from models.magenta_rt2.quantize import PRECISIONS, quantize
-from models.magenta_rt2.random_weights import write
-from models.magenta_rt2.recorded import record
-from models.magenta_rt2.sampling import gumbel_noise
-from models.magenta_rt2.stepper import FrameStepper
-from models.magenta_rt2.weights import load_depthformer
 from tests.models.magenta_rt2.test_depthformer import TINY, draw
 from tests.models.magenta_rt2.test_magenta_engine import CODEC
 

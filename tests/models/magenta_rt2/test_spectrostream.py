@@ -12,20 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.errors import SegueError
-from models.magenta_rt2.spectrostream import SpectroStream, SpectroStreamConfig
-from models.magenta_rt2.spectrostream_layers import (
-    CausalConv2d,
-    InverseSpectrum,
-    Spectrum,
-    Tape,
-)
-from models.magenta_rt2.spectrostream_packing import can_pack
-from models.magenta_rt2.spectrostream_weights import (
-    key_of,
-    load_spectrostream,
-    randomize,
-    targets,
-)
+from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
+from models.magenta_rt2.spectrostream.layers import CausalConv2d, InverseSpectrum, Spectrum, Tape
+from models.magenta_rt2.spectrostream.packing import can_pack
+from models.magenta_rt2.spectrostream.weights import key_of, load_spectrostream, randomize, targets
 
 DATA = Path(__file__).parent / "data"
 NARROW = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=8, codes=32)

@@ -1,0 +1,139 @@
+"""`python main.py models`: which engines there are, and are their weights whole? Offline.
+
+The network is used by `fetch` alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from app.cli.rendering import progress
+from models.command import CALL
+from models.engine.interface import engine_names, engine_summary
+from models.errors import SegueError
+from models.magenta_rt2.checkpoint import files as magenta
+from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
+
+
+def list_engines(chosen: Namespace) -> int:
+    """One line for each engine: name, weights, what it is."""
+    names = engine_names()
+    width = max(len(name) for name in names)
+    for name in names:
+        print(f"{name:<{width}}  {_state(name):<20}  {engine_summary(name)}")
+    return 0
+
+
+def _state(name: str) -> str:
+    """Whether the weights are here, by their sizes; `verify` reads them."""
+    if name in magenta.NAMES:
+        if not magenta.folder_of(name).exists():
+            return "to be fetched"
+        if not magenta.is_installed(name):
+            return "weights damaged"
+        return f"weights here, {sum(file.size for file in magenta.installed(name)) / 1e6:.0f} MB"
+    files = files_of(name)
+    if not files:
+        return "needs no weights"
+    if any(not (WEIGHTS / file.name).is_file() for file in files):
+        return "weights missing"
+    if any((WEIGHTS / file.name).stat().st_size != file.size for file in files):
+        return "weights damaged"
+    return f"weights here, {sum(file.size for file in files) / 1e6:.0f} MB"
+
+
+def fetch(chosen: Namespace) -> int:
+    """Fetch an engine's weights once; those of the embedded engine come with Segue."""
+    if chosen.name in magenta.NAMES:
+        return _fetch_magenta(chosen)
+    if chosen.folder is not None:
+        raise SegueError(f"{chosen.name} takes no folder: its weights come with Segue.")
+    engine_summary(chosen.name)  # says so if there is no such engine
+    files = files_of(chosen.name)
+    missing = [file.name for file in files if not (WEIGHTS / file.name).is_file()]
+    if missing:
+        raise SegueError(
+            f"{missing[0]} of {chosen.name} comes with Segue and cannot be fetched alone: "
+            "get Segue's folder again."
+        )
+    print(f"{chosen.name}: its weights come with Segue, there is nothing to fetch")
+    return 0
+
+
+def verify(chosen: Namespace) -> int:
+    """Compare every file of an engine with its checksum."""
+    if chosen.name in magenta.NAMES:
+        return _verify_magenta(chosen.name)
+    engine_summary(chosen.name)
+    files = files_of(chosen.name)
+    if not files:
+        print(f"{chosen.name}: needs no weights")
+        return 0
+    faults: list[tuple[WeightsFile, str]] = []
+    with progress(sum(file.size for file in files) / 1e6, "MB", chosen.name) as bar:
+        for file in files:
+            fault = fault_of(file, step=lambda count: bar.update(count / 1e6))
+            if fault is not None:
+                faults.append((file, fault))
+            bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.name}")
+    if faults:
+        file, fault = faults[0]
+        raise SegueError(f"{file.name} is {fault}: put the file from Segue's download back.")
+    return 0
+
+
+def _fetch_magenta(chosen: Namespace) -> int:
+    """Fetch Magenta RealTime 2, or take it from a folder, once its terms are accepted."""
+    from models.magenta_rt2.checkpoint import fetch
+    from models.magenta_rt2.checkpoint import licence_terms as terms
+
+    if not terms.accepted():
+        print(terms.TEXT)
+        if not chosen.accept:
+            _ask()
+        terms.accept()
+    if chosen.folder is not None:
+        place = fetch.take(chosen.name, Path(chosen.folder), print)
+    else:
+        place = fetch.fetch(chosen.name, print, _bar())
+    print(f"{chosen.name} is in {place}")
+    return 0
+
+
+def _ask() -> None:
+    """Ask for the word that accepts the terms; SegueError for another one, or no keyboard."""
+    if not sys.stdin.isatty():
+        raise SegueError("nobody is there to accept these terms: give --accept if you do.")
+    if input("Accept these terms? yes or no: ").strip().lower() not in ("yes", "y"):
+        raise SegueError("the terms were not accepted, so nothing was fetched.")
+
+
+def _bar() -> type:
+    """A progress bar for the transfer of one file; nothing where there is no terminal."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg, misc]
+        def __init__(self, *words: object, **settings: object) -> None:
+            settings.update(disable=None, leave=False, file=sys.stderr)
+            settings.pop("name", None)
+            super().__init__(*words, **settings)
+
+    return Bar
+
+
+def _verify_magenta(name: str) -> int:
+    """Compare the fetched files with the checksums that were remembered. No network."""
+    listed = magenta.installed(name)
+    folder = magenta.folder_of(name)
+    faults = []
+    with progress(sum(file.size for file in listed) / 1e6, "MB", name) as bar:
+        for file in listed:
+            fault = magenta.fault_of(folder, file, step=lambda count: bar.update(count / 1e6))
+            if fault:
+                faults.append(f"{file.path} is {fault}")
+            bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.path}")
+    if faults:
+        raise SegueError(f"{faults[0]}: run {CALL} models fetch {name}, which repairs it.")
+    return 0

@@ -1,0 +1,1 @@
+"""Open Sound Control over UDP: messages, inbox, server, a layout for TouchOSC."""

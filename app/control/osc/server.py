@@ -1,0 +1,373 @@
+"""Remote control by Open Sound Control over UDP: every parameter has an address. GUI lane.
+
+A thread receives, counts and sorts; `drain`, in the GUI lane, obeys; `tick` tells subscribers what
+has changed. Of a flood the latest value of each address is kept, what cannot be kept is counted and
+dropped, and the thread rests between handfuls, so that neither window nor music wait.
+
+    /segue/tempo 124.0             set, in the parameter's own unit ("auto" where it has one)
+    /segue/unit/tempo 0.5          set, as a position from 0 to 1
+    /segue/scene/3/recall          a trigger fires without an argument, or with one above 0
+    /segue/tempo                   without an argument: a question, answered to the sender
+    /segue/get tempo density       questions; without names: everything
+    /segue/list [pattern]          all addresses: /segue/parameter name kind address low high unit
+                                   value label, then /segue/list/done count
+    /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
+    /segue/ping                    answered with /segue/pong
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from app.control.osc.inbox import ORDERS, Counts, OscInbox, Packet, Peer
+from app.control.osc.messages import (
+    ROOT,
+    Argument,
+    Malformed,
+    address_for,
+    build,
+    is_pattern,
+    matches,
+    name_from,
+    parse,
+)
+from app.parameters.parameter import Value
+from app.parameters.registry import Change, Registry
+from models.errors import SegueError
+
+HANDFUL: Final = 64
+FASTEST: Final = 10_000
+"""Packets that are taken in a second, counted by handfuls, so that the thread leaves time to
+others."""
+REST: Final = 0.001
+"""Seconds of rest after an error of the socket."""
+BUDGET: Final = 0.006
+"""Seconds of the GUI lane that one `drain` takes, about: the window must be drawn in between."""
+SUBSCRIBERS: Final = 16
+LEASE: Final = 600.0
+"""Seconds after which a subscriber who has not been heard of is forgotten."""
+COMPLAINTS: Final = 10.0
+"""Errors told a sender in a second; the rest are only counted."""
+
+__all__ = ["ORDERS", "Counts", "OscServer"]
+
+
+class _Unknown(SegueError):
+    """There is no such address."""
+
+
+@dataclass
+class _Subscriber:
+    pattern: str
+    until: float
+
+
+class OscServer:
+    """Start it, call `drain` after `wake` and `tick` often, stop it. One per program.
+
+    host: the interface to listen on; only a loopback address keeps it on this machine. port 0
+    takes any that is free. incident: told level and sentence.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        wake: Callable[[], None] = lambda: None,
+        incident: Callable[[str, str], None] = lambda level, sentence: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.registry, self.host, self.port = registry, host, port
+        self.inbox = OscInbox(wake)
+        self.counts = self.inbox.counts
+        self._wake, self._incident, self._now = wake, incident, clock
+        self._waiting: deque[Packet] = deque()
+        self._words: dict[str, Callable[[list[Argument], Peer], None]] = {
+            "get": self._get,
+            "list": self._list,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe_peer,
+            "ping": self._ping,
+        }
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        self._leaving = False
+        self._subscribers: dict[Peer, _Subscriber] = {}
+        self._changed: dict[str, str] = {}
+        self._corrected: set[str] = set()
+        self._complained: dict[Peer, float] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Listen. Raises SegueError where the address cannot be had."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            listener.bind((self.host, self.port))
+        except OSError as error:
+            listener.close()
+            raise SegueError(
+                f"OSC cannot listen on {self.host}, port {self.port} ({error.strerror}); "
+                "choose another port in the settings."
+            ) from error
+        self.port = listener.getsockname()[1]
+        listener.settimeout(0.2)
+        addresses = [
+            (address_for(parameter.name, unit=unit).encode(), parameter.kind == "trigger")
+            for parameter in self.registry
+            for unit in (False, True)
+        ]
+        self.inbox.states = frozenset(each for each, trigger in addresses if not trigger)
+        self.inbox.triggers = frozenset(each for each, trigger in addresses if trigger)
+        self.inbox.questions = frozenset(f"{ROOT}{word}".encode() for word in self._words)
+        self._socket, self._leaving = listener, False
+        self._unsubscribe = self.registry.subscribe(self._on_change)
+        self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._leaving = True
+        if self._thread is not None:
+            self._thread.join(2.0)
+            self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._subscribers.clear()
+
+    # -- the receiving thread --------------------------------------------------------------------
+    def _run(self) -> None:
+        listener = self._socket
+        assert listener is not None
+        handful, began = 0, time.monotonic()
+        while not self._leaving:
+            try:
+                data, peer = listener.recvfrom(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                # A subscriber that has gone answers with an error on some systems.
+                if self._leaving:
+                    return
+                time.sleep(REST)
+                continue
+            now = time.monotonic()
+            self.inbox.sort(data, (peer[0], peer[1]), now)
+            handful += 1
+            if handful >= HANDFUL:
+                # Only a flood is made to wait: what comes too fast is dropped by the system.
+                time.sleep(max(began + HANDFUL / FASTEST - now, 0.0))
+                handful, began = 0, time.monotonic()
+
+    # -- the GUI lane --------------------------------------------------------------------------
+    def drain(self) -> int:
+        """Obey what has arrived, as much as may be at once; how many messages that were.
+
+        What is left is obeyed at the next call, which is asked for by `wake`.
+        """
+        if not self._waiting:  # else the inbox is what bounds a flood
+            self._waiting.extend(self.inbox.take())
+        count, end = 0, time.monotonic() + BUDGET
+        with self.registry.batch():
+            while self._waiting and (count % 16 or time.monotonic() < end):
+                self._obey(self._waiting.popleft())
+                count += 1
+        if self._waiting or not self.inbox.empty:
+            self._wake()  # the inbox wakes nobody while something is in it
+        return count
+
+    def _obey(self, packet: Packet) -> None:
+        peer = packet.peer
+        try:
+            address, arguments = parse(packet.data)
+        except Malformed:
+            self.counts.malformed += 1
+            packet.fate = "malformed"
+            return
+        self._renew(peer)
+        try:
+            order = self._words.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
+            if order is not None:
+                order(arguments, peer)
+            else:
+                self._parameter(address, arguments, peer)
+        except SegueError as error:
+            if isinstance(error, _Unknown):
+                self.counts.unknown += 1
+                packet.fate = "unknown"
+            else:
+                self.counts.refused += 1
+                packet.fate = "refused"
+            packet.why = str(error)
+            self._complain(peer, str(error))
+            return
+        self.counts.obeyed += 1
+        packet.fate = "obeyed"
+
+    def _parameter(self, address: str, arguments: list[Argument], peer: Peer) -> None:
+        name, unit = name_from(address)
+        if is_pattern(name):
+            names = [each for each in self.registry.names() if matches(each, name)]
+        else:
+            names = [name] if name in self.registry else []
+        if not names:
+            raise _Unknown(f"There is nothing at '{address[:80]}'; ask /segue/list.")
+        for each in names:
+            kind = self.registry[each].kind
+            if not arguments and kind != "trigger":
+                self._answer(each, peer)
+            else:
+                self._set(each, arguments, unit, peer)
+
+    def _set(self, name: str, arguments: list[Argument], unit: bool, peer: Peer) -> None:
+        source = _source(peer)
+        if self.registry[name].kind == "trigger":
+            strength = _strength(name, arguments)
+            if strength > 0.0:
+                self.registry.trigger(name, source, strength)
+            return
+        if len(arguments) != 1:
+            raise SegueError(f"'{name}' needs one value, not {len(arguments)}.")
+        value = arguments[0]
+        if unit and value is not None:
+            if isinstance(value, str):
+                raise SegueError(f"'{name}' needs a position from 0 to 1, not '{value[:40]}'.")
+            self.registry.set_unit(name, float(value), source)
+            return
+        asked: Value = None if value == "auto" else value
+        if isinstance(asked, int) and not isinstance(asked, bool):
+            asked = float(asked)
+        self.registry.set(name, asked, source)
+        if self.registry.get(name) != asked:
+            # It was rounded, clamped or refused: the sender ought to see what became of it.
+            self._corrected.add(name)
+
+    def _get(self, arguments: list[Argument], peer: Peer) -> None:
+        names = [str(each) for each in arguments] or self.registry.names()
+        for name in names:
+            plain = name_from(name)[0] if name.startswith(ROOT) else name.replace("/", ".")
+            if plain not in self.registry:
+                raise SegueError(f"There is no parameter '{name[:60]}'; ask /segue/list.")
+            self._answer(plain, peer)
+
+    def _answer(self, name: str, peer: Peer) -> None:
+        if self.registry[name].kind != "trigger":
+            self._send(peer, address_for(name), [self.registry.get(name)])
+            self._send(peer, address_for(name, unit=True), [self.registry.get_unit(name)])
+
+    def _list(self, arguments: list[Argument], peer: Peer) -> None:
+        pattern = str(arguments[0]).replace("/", ".") if arguments else "*"
+        names = [name for name in self.registry.names() if matches(name, pattern)]
+        for name in names:
+            each = self.registry[name]
+            self._send(
+                peer,
+                "/segue/parameter",
+                [
+                    name,
+                    each.kind,
+                    address_for(name),
+                    float(each.low),
+                    float(each.high),
+                    each.unit,
+                    each.text(self.registry.get(name)),
+                    each.label,
+                ],
+            )
+        self._send(peer, "/segue/list/done", [len(names)])
+
+    def _subscribe(self, arguments: list[Argument], peer: Peer) -> None:
+        target, rest = _port_of(arguments, peer)
+        pattern = str(rest[0]).replace("/", ".") if rest else "*"
+        if target not in self._subscribers and len(self._subscribers) >= SUBSCRIBERS:
+            raise SegueError(f"{SUBSCRIBERS} subscribers are the most.")
+        self._subscribers[target] = _Subscriber(pattern, self._now() + LEASE)
+        for name in self.registry.names():
+            if matches(name, pattern):
+                self._answer(name, target)
+
+    def _unsubscribe_peer(self, arguments: list[Argument], peer: Peer) -> None:
+        target, _ = _port_of(arguments, peer)
+        self._subscribers.pop(target, None)
+
+    def _ping(self, arguments: list[Argument], peer: Peer) -> None:
+        self._send(peer, "/segue/pong", [])
+
+    def _renew(self, peer: Peer) -> None:
+        for (host, _), subscriber in self._subscribers.items():
+            if host == peer[0]:
+                subscriber.until = self._now() + LEASE
+
+    def _complain(self, peer: Peer, sentence: str) -> None:
+        now = self._now()
+        if now >= self._complained.get(peer, 0.0):
+            if len(self._complained) > 256:
+                self._complained.clear()
+            self._complained[peer] = now + 1.0 / COMPLAINTS
+            self._send(peer, "/segue/error", [sentence])
+
+    def _send(self, peer: Peer, address: str, arguments: list[Argument]) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto(build(address, arguments), peer)
+        except OSError:
+            self._subscribers.pop(peer, None)
+
+    # -- pushes --------------------------------------------------------------------------------
+    def _on_change(self, change: Change) -> None:
+        if self._subscribers and change.source != "availability":
+            self._changed[change.name] = change.source
+
+    def tick(self) -> None:
+        """Tell subscribers the newest values, but nobody what is just as he sent it."""
+        if not self._changed and not self._corrected:
+            return
+        corrected, self._corrected = self._corrected, set()
+        changed, self._changed = dict.fromkeys(corrected, "") | self._changed, {}
+        now = self._now()
+        for peer, subscriber in list(self._subscribers.items()):
+            if subscriber.until < now:
+                del self._subscribers[peer]
+                continue
+            for name, source in changed.items():
+                told = source != _source(peer) or name in corrected
+                if told and matches(name, subscriber.pattern):
+                    self._answer(name, peer)
+
+
+def _source(peer: Peer) -> str:
+    return f"osc:{peer[0]}:{peer[1]}"
+
+
+def _strength(name: str, arguments: list[Argument]) -> float:
+    if not arguments:
+        return 1.0
+    if isinstance(arguments[0], str):
+        raise SegueError(f"'{name}' is a trigger; send it a number or nothing.")
+    return min(max(float(arguments[0] or 0.0), 0.0), 1.0)
+
+
+def _port_of(arguments: list[Argument], peer: Peer) -> tuple[Peer, list[Argument]]:
+    """Where to send to: a port of the sender's own machine, and never of another's."""
+    if arguments and isinstance(arguments[0], int | float) and not isinstance(arguments[0], bool):
+        port = int(arguments[0])
+        if not 1 <= port <= 65535:
+            raise SegueError(f"{port} is no port; give one from 1 to 65535.")
+        return (peer[0], port), arguments[1:]
+    return peer, arguments

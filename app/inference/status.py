@@ -1,0 +1,69 @@
+"""What the inference lane tells of itself: data for any lane; `status_of` runs in its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from app.audio.settings import AudioStatus
+from app.inference.planner import Planner
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something happened, in a sentence. when: time.time(). level: info, warning or error."""
+
+    when: float
+    level: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """state: loading, playing, paused, holding, failed or stopped. Delays in milliseconds."""
+
+    state: str = "loading"
+    engine: str = ""
+    device: str = ""
+    real_time_factor: float = 0.0
+    render_ms: float = 0.0
+    knob_to_sound_ms: float | None = None
+    knob_to_sound_worst_ms: float = 0.0
+    knob_to_sound_count: int = 0
+    plan_seconds: float = 0.0
+    plan_seconds_min: float = 0.0
+    blocks: int = 0
+    rewrites: int = 0
+    recoveries: int = 0
+    discontinuities: int = 0
+    moments_mb: float = 0.0
+    audio: AudioStatus = field(default_factory=AudioStatus)
+
+
+def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerStatus:
+    """The figures of now. plan_min: the shortest that the plan was, in seconds; inf if unknown."""
+    if planner.source.recovery.failures > 4:
+        state = "failed"
+    elif not audio.playing:
+        state = "paused"
+    else:
+        state = "holding" if planner.holding else "playing"
+    delays, times = planner.delays, planner.source.times
+    return WorkerStatus(
+        state=state,
+        engine=planner.info.name,
+        device=planner.info.device,
+        real_time_factor=times.real_time_factor,
+        render_ms=1e3 * times.median,
+        knob_to_sound_ms=None if delays.last is None else 1e3 * delays.last,
+        knob_to_sound_worst_ms=1e3 * delays.worst,
+        knob_to_sound_count=delays.count,
+        plan_seconds=audio.plan_seconds,
+        plan_seconds_min=0.0 if math.isinf(plan_min) else plan_min,
+        blocks=planner.blocks,
+        rewrites=planner.rewrites,
+        recoveries=planner.recoveries,
+        discontinuities=planner.discontinuities,
+        moments_mb=planner.moments.bytes / 1e6,
+        audio=audio,
+    )

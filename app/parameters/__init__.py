@@ -1,0 +1,1 @@
+"""Parameters: everything that can be moved or triggered, by name."""

@@ -1,0 +1,1 @@
+"""Performances: the JSON Lines format, and the log that writes it."""

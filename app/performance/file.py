@@ -1,0 +1,342 @@
+"""A performance: what was steered and when, as JSON Lines. Pure; GUI lane and offline.
+
+Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
+`density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
+`guidance_drums`, `chaos`, `strength`. A value of null puts a
+control back to auto; an empty list of prompts leaves the style to the engine. `clear: true` forgets
+the context, `moment: s` goes back to the context as it was at s seconds, `continue_from: file`
+makes the end of an audio file the context, `end: true` is where the performance stops. The first
+line may name `engine` and `seed`.
+
+Changes take effect at the first block that starts at their time or later. The instrument therefore
+records the start of the block in which a change was first heard, so the same blocks come out again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from models.engine.controls import RANGES, Controls, Style, check_notes
+from models.engine.interface import Audio
+from models.engine.prompts import Prompt, check_weights, load_ending
+from models.errors import SegueError
+
+STEERED: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
+"""Fields of a line that are fields of Controls by the same name."""
+KEYS: Final = (
+    "t", "prompts", *STEERED, "clear", "moment", "continue_from", "end", "engine", "seed"
+)  # fmt: skip
+HALF_SAMPLE: Final = 0.5 / 48_000
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line: at `t` seconds the values of `steered` and the `prompts` (None: unchanged)."""
+
+    t: float
+    steered: Mapping[str, Any] = field(default_factory=dict)
+    prompts: tuple[Prompt, ...] | None = None
+    clear: bool = False
+    moment: float | None = None
+    continue_from: str | None = None
+    end: bool = False
+    engine: str | None = None
+    seed: int | None = None
+    where: str = ""
+
+    def apply(self, controls: Controls) -> Controls:
+        """Controls with the steered values of this change; the style is not touched."""
+        return controls.with_(**self.steered)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Changes in the order of time, and the folder where relative audio paths start."""
+
+    changes: tuple[Change, ...]
+    folder: Path | None = None
+
+    @property
+    def engine(self) -> str | None:
+        return self.changes[0].engine if self.changes else None
+
+    @property
+    def seed(self) -> int | None:
+        return self.changes[0].seed if self.changes else None
+
+    @property
+    def end(self) -> float | None:
+        """Seconds at which it stops, if it says so."""
+        return next((change.t for change in self.changes if change.end), None)
+
+
+def read_performance(path: Path) -> Performance:
+    """Read a JSON Lines file. SegueError names the file, the line and what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SegueError(f"there is no performance {path}: check the name.") from None
+    except UnicodeDecodeError:
+        raise SegueError(f"{path} is no performance: it must be JSON Lines in UTF-8.") from None
+    except OSError as error:
+        raise SegueError(f"{path} cannot be read: {error.strerror}.") from None
+    return Performance(parse_lines(text.splitlines(), str(path)), path.parent)
+
+
+def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[Change, ...]:
+    """Lines of JSON -> changes; empty lines are passed over. SegueError for wrong ones."""
+    changes: list[Change] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{name}, line {number}"
+        try:
+            change = _parse_line(line, where)
+            if changes and change.t < changes[-1].t:
+                raise SegueError("t goes back in time: put the lines in order.")
+            if changes and (change.engine is not None or change.seed is not None):
+                raise SegueError("engine and seed stand in the first line only.")
+        except SegueError as error:
+            raise SegueError(f"{where}: {error}") from None
+        changes.append(change)
+    if not changes:
+        raise SegueError(f'{name} is empty: give at least one line such as {{"t": 0, "bpm": 120}}.')
+    return tuple(changes)
+
+
+def _parse_line(line: str, where: str) -> Change:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise SegueError(f"this is not JSON ({error.msg} at column {error.colno}).") from None
+    if not isinstance(values, dict):
+        raise SegueError('a line is an object such as {"t": 0, "bpm": 120}.')
+    unknown = [key for key in values if key not in KEYS]
+    if unknown:
+        raise SegueError(f"there is no '{unknown[0]}': choose from {', '.join(KEYS)}.")
+    if "t" not in values:
+        raise SegueError("t is missing: give the time in seconds.")
+    steered = {key: values[key] for key in STEERED if key in values}
+    if steered.get("strength", 0) is None:
+        steered["strength"] = {}
+    checked = Controls(**steered)  # says what is wrong with a value
+    steered = {key: getattr(checked, key) for key in steered}
+    return Change(
+        t=_seconds("t", values["t"]),
+        steered=steered,
+        prompts=_parse_prompts(values["prompts"]) if "prompts" in values else None,
+        clear=_flag("clear", values),
+        moment=_seconds("moment", values["moment"]) if values.get("moment") is not None else None,
+        continue_from=_file(values.get("continue_from")),
+        end=_flag("end", values),
+        engine=_engine(values.get("engine")),
+        seed=_seed(values.get("seed")),
+        where=where,
+    )
+
+
+def _seconds(name: str, value: object) -> float:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or value < 0:  # type: ignore[arg-type,operator]
+        raise SegueError(f"{name} is {value!r}: give a time of 0 seconds or more.")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _flag(name: str, values: Mapping[str, object]) -> bool:
+    value = values.get(name, False)
+    if not isinstance(value, bool):
+        raise SegueError(f"{name} is {value!r}: write true or leave it out.")
+    return value
+
+
+def _engine(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SegueError(f"engine is {value!r}: write its name in quotes.")
+    return value
+
+
+def _file(value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise SegueError(f"continue_from is {value!r}: write the name of an audio file in quotes.")
+    return value
+
+
+def _seed(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise SegueError(f"seed is {value!r}: give a whole number of 0 or more.")
+    return value
+
+
+def _parse_prompts(value: object) -> tuple[Prompt, ...]:
+    if not isinstance(value, list):
+        raise SegueError('prompts is a list such as [{"text": "flute", "weight": 0.5}].')
+    prompts = []
+    for item in value:
+        if not isinstance(item, dict) or not set(item) <= {"text", "audio", "weight"}:
+            raise SegueError(f"{json.dumps(item)} is no prompt: it has text or audio, and weight.")
+        prompts.append(Prompt(**item))
+    check_weights(prompts)
+    return tuple(prompts)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do before a block is rendered: `clear`, or go to the start of block `moment`, or go
+    on from what was `heard`: samples (n, channels) and their rate in Hz."""
+
+    controls: Controls
+    clear: bool = False
+    moment: int | None = None
+    heard: tuple[Audio, int] | None = None
+
+
+class Player:
+    """Turns a performance into one Step a block.
+
+    All prompts are mixed at once when it is made, so a prompt that cannot be used is known before
+    the first block. `mix` is `PromptBook.mix` of the engine; `base` is what holds until a change.
+    """
+
+    def __init__(
+        self,
+        performance: Performance,
+        mix: Callable[[Sequence[Prompt]], Style | None],
+        block_seconds: float,
+        base: Controls | None = None,
+    ) -> None:
+        self.block_seconds = block_seconds
+        self._next = 0
+        self._block = 0
+        self._controls = base if base is not None else Controls()
+        self._changes = performance.changes
+        self._styles: list[Style | None] = []
+        self.endings: dict[str, tuple[Audio, int]] = {}
+        """What is continued, by the name of its file: samples (n, channels), rate in Hz."""
+        folder = performance.folder or Path()
+        for change in self._changes:
+            try:
+                self._styles.append(mix(change.prompts) if change.prompts else None)
+                if change.continue_from is not None:
+                    path = folder / Path(change.continue_from).expanduser()
+                    self.endings[change.continue_from] = load_ending(path)
+            except SegueError as error:
+                raise SegueError(f"{change.where}: {error}") from None
+            if change.moment is not None and self._at(change.moment) > self._at(change.t):
+                raise SegueError(f"{change.where}: the moment lies in the future.")
+        self.moments = frozenset(
+            self._at(change.moment) for change in self._changes if change.moment is not None
+        )
+        """Blocks whose start must be kept as a snapshot, because a change goes back to it."""
+
+    def _at(self, seconds: float) -> int:
+        """The first block that starts at this time or later, to within half a sample."""
+        return math.ceil((seconds - HALF_SAMPLE) / self.block_seconds)
+
+    def step(self) -> Step:
+        """The step of the next block; the first call is for block 0."""
+        clear, moment, heard = False, None, None
+        while self._next < len(self._changes):
+            change = self._changes[self._next]
+            if self._at(change.t) > self._block:
+                break
+            self._controls = change.apply(self._controls)
+            if change.prompts is not None:
+                self._controls = self._controls.with_(style=self._styles[self._next])
+            if change.clear:
+                clear, moment, heard = True, None, None
+            if change.moment is not None:
+                clear, moment, heard = False, self._at(change.moment), None
+            if change.continue_from is not None:
+                clear, moment, heard = False, None, self.endings[change.continue_from]
+            self._next += 1
+        self._block += 1
+        return Step(self._controls, clear, moment, heard)
+
+
+class PerformanceWriter:
+    """Records a performance; every line is on disk when `record` returns. Not thread-safe.
+
+    Only what changed since the last line is written. OSError (a full disk) goes to the caller,
+    and leaves whole lines behind.
+    """
+
+    def __init__(self, path: Path, engine: str, seed: int) -> None:
+        self.path = path
+        self._header: dict[str, Any] = {"engine": engine, "seed": seed}
+        self._last = Controls()
+        self._prompts: tuple[Prompt, ...] = ()
+        self._file = path.open("x", encoding="utf-8")
+
+    def record(
+        self,
+        t: float,
+        controls: Controls,
+        prompts: Sequence[Prompt] = (),
+        *,
+        clear: bool = False,
+        moment: float | None = None,
+        continue_from: str | None = None,
+        end: bool = False,
+    ) -> None:
+        """At `t` seconds, the start of a block, these controls and prompts hold.
+
+        The style itself is not written: the prompts say it. Nothing is written if nothing changed.
+        """
+        line: dict[str, Any] = {"t": round(t, 6), **self._header}
+        if tuple(prompts) != self._prompts:
+            line["prompts"] = [_prompt_json(prompt) for prompt in prompts]
+        for name in STEERED:
+            value = getattr(controls, name)
+            if value != getattr(self._last, name):
+                line[name] = _plain(value)
+        flags: dict[str, Any] = {
+            "clear": clear or None,
+            "moment": moment,
+            "continue_from": continue_from,
+            "end": end or None,
+        }
+        line.update({name: value for name, value in flags.items() if value is not None})
+        if len(line) == 1:
+            return
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+        self._last, self._prompts, self._header = controls, tuple(prompts), {}
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> PerformanceWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _prompt_json(prompt: Prompt) -> dict[str, Any]:
+    named = {"text": prompt.text} if prompt.text is not None else {"audio": prompt.audio}
+    return {**named, "weight": prompt.weight}
+
+
+def _plain(value: object) -> object:
+    """A control's value as JSON has it."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(check_notes(value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value

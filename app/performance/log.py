@@ -1,0 +1,145 @@
+"""What was steered, block by block, at plan positions. Inference lane writes, others read. Pure.
+
+A plan is rewritten before it is heard, so the log is too: a block that takes the place of others
+takes the place of their lines. What is written to a file is what was heard, in the format of
+`app.performance.file`. It reaches back as far as there is sound to go with it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.performance.file import PerformanceWriter
+from models.engine.controls import Controls
+from models.engine.prompts import Prompt
+
+SAMPLE_RATE: Final = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """From `position` on, for one block: what held, and what was done at its start."""
+
+    position: int
+    frames: int
+    controls: Controls
+    prompts: tuple[Prompt, ...] = ()
+    clear: bool = False
+    moment: int | None = None
+    continue_from: str = ""
+
+
+class PerformanceLog:
+    """The steering of a performance. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self.engine = ""
+        self.seed = 0
+        self._lock = threading.Lock()
+        self._blocks: list[Steered] = []
+
+    def begin(self, engine: str, seed: int, position: int) -> None:
+        """A fresh stream of an engine starts at a position."""
+        with self._lock:
+            self.engine, self.seed = engine, seed
+            self._cut(position)
+
+    def put(
+        self,
+        position: int,
+        frames: int,
+        controls: Controls,
+        prompts: Sequence[Prompt] = (),
+        *,
+        clear: bool = False,
+        moment: int | None = None,
+        continue_from: str = "",
+    ) -> None:
+        """A block was planned: it takes the place of what was planned there."""
+        new = Steered(position, frames, controls, tuple(prompts), clear, moment, continue_from)
+        with self._lock:
+            low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
+            high = bisect.bisect_left(self._blocks, position + frames, key=lambda b: b.position)
+            self._blocks[low:high] = [new]
+
+    def _cut(self, position: int) -> None:
+        low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
+        del self._blocks[low:]
+
+    def forget(self, before: int) -> None:
+        """Nobody will ask for what ended before a position."""
+        with self._lock:
+            high = bisect.bisect_right(self._blocks, before, key=lambda b: b.position) - 1
+            del self._blocks[: max(0, high)]
+
+    def between(self, start: int, stop: int) -> list[Steered]:
+        """The blocks that begin before `stop` and end behind `start`, in order."""
+        with self._lock:
+            low = bisect.bisect_right(self._blocks, start, key=lambda b: b.position) - 1
+            high = bisect.bisect_left(self._blocks, stop, key=lambda b: b.position)
+            return [b for b in self._blocks[max(0, low) : high] if b.position + b.frames > start]
+
+    def save(self, path: Path, start: int, stop: int) -> None:
+        """Write what was steered between two positions to a new file. OSError where it cannot."""
+        file = PerformanceFile(path, self, start)
+        try:
+            file.follow(stop)
+            file.finish(stop)
+        finally:
+            file.close()
+
+
+class PerformanceFile:
+    """A performance file that grows with what is heard; each line is on disk at once."""
+
+    def __init__(self, path: Path, log: PerformanceLog, start: int) -> None:
+        self.path = path
+        self.start = start
+        self._log = log
+        self._next = start
+        self._first = True
+        self._last: Steered | None = None
+        self._writer = PerformanceWriter(path, log.engine, log.seed)
+
+    @property
+    def next(self) -> int:
+        """What ended before this position is in the file."""
+        return self._next
+
+    def follow(self, heard: int) -> None:
+        """Write the blocks that have begun to be heard."""
+        for block in self._log.between(self._next, heard):
+            if block.position < self._next and not self._first:
+                continue
+            self._record(block)
+            self._next = block.position + 1
+            self._first = False
+
+    def _record(self, block: Steered) -> None:
+        began = block.position >= self.start
+        moment = None
+        if began and block.moment is not None and block.moment >= self.start:
+            moment = (block.moment - self.start) / SAMPLE_RATE
+        self._writer.record(
+            max(0, block.position - self.start) / SAMPLE_RATE,
+            block.controls,
+            block.prompts,
+            clear=block.clear and began,
+            moment=moment,
+            continue_from=block.continue_from or None if began else None,
+        )
+        self._last = block
+
+    def finish(self, stop: int) -> None:
+        """The last line: where it ends."""
+        if self._last is not None:
+            seconds = max(0, stop - self.start) / SAMPLE_RATE
+            self._writer.record(seconds, self._last.controls, self._last.prompts, end=True)
+
+    def close(self) -> None:
+        self._writer.close()

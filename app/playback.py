@@ -1,0 +1,89 @@
+"""What makes the sound, as the window holds it: worker, output, keeper. GUI lane.
+
+The parts are those of `app.inference.worker`, `app.audio` and `app.recording`; a test puts others
+in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QTimer
+
+from app.audio.settings import AudioSettings
+from app.live_controller import WorkerLike
+from app.session.preferences import Preferences
+from app.window.recordings import KeeperLike
+
+AFTER_WINDOW_MS: Final = 60
+
+
+class OutputLike(Protocol):
+    """What the window needs of `app.audio.output.AudioOutput`."""
+
+    on_event: Callable[[Any], None] | None
+
+    def status(self) -> Any: ...
+    def position_now(self) -> float: ...
+    def set_volume(self, volume: float) -> None: ...
+    def devices(self, rescan: bool = False) -> Sequence[Any]: ...
+    def apply(self, settings: AudioSettings) -> None: ...
+
+
+@dataclass
+class Player:
+    """`stop` ends all of it, in the right order."""
+
+    worker: WorkerLike
+    output: OutputLike
+    keeper: KeeperLike
+    stop: Callable[[], None]
+
+
+def audio_settings(preferences: Preferences) -> AudioSettings:
+    return AudioSettings(preferences.device, preferences.sample_rate, preferences.buffer_frames)
+
+
+def open_player(
+    engine: str, device: str, preferences: Preferences, say: Callable[[str, str], None]
+) -> Player:
+    """The real one: audio process, inference thread, sound keeper.
+
+    The engine loads in its lane, once the event loop runs and the window has been drawn.
+    `say` is told of incidents of the keeper, from its thread.
+    """
+    from app.audio.output import AudioOutput
+    from app.inference.worker import Worker
+    from app.recording.capture_thread import SoundKeeper
+
+    def open_it() -> Any:
+        from models.engine.interface import open_engine
+
+        return open_engine(engine, device)
+
+    stopping = threading.Event()
+
+    def start() -> None:
+        if not stopping.is_set():
+            worker.start()
+
+    output = AudioOutput(audio_settings(preferences))
+    output.start()
+    worker = Worker(open_it, output)
+    keeper = SoundKeeper(output, performance=worker.performance, on_incident=say)
+    keeper.start()
+    # Loading holds Python's lock for most of a second: the window is on the screen first.
+    QTimer.singleShot(0, lambda: QTimer.singleShot(AFTER_WINDOW_MS, start))
+
+    def stop() -> None:
+        stopping.set()
+        worker.stop()
+        # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
+        worker.wait(30_000)
+        keeper.stop()
+        output.stop()
+
+    return Player(worker, output, keeper, stop)

@@ -1,0 +1,26 @@
+"""What a newcomer finds: a few prompts that sound well together. GUI lane; pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.parameters.parameter import Value
+from app.session import prompt_plane as plane
+from app.session.document import Document, Prompt
+
+FIRST_PROMPTS: Final = (
+    ("Minimal Techno", 1.0),
+    ("Rhodes Piano", 0.6),
+    ("Bongos", 0.4),
+    ("Flute", 0.0),
+)
+
+
+def first_document() -> Document:
+    """The session that a fresh window opens with."""
+    values: dict[str, Value] = {}
+    places = plane.spread(len(FIRST_PROMPTS))
+    for n, ((_, weight), (x, y)) in enumerate(zip(FIRST_PROMPTS, places, strict=True), 1):
+        values |= {f"prompt.{n}.weight": weight, f"prompt.{n}.x": x, f"prompt.{n}.y": y}
+    prompts = tuple(Prompt(text, colour=n) for n, (text, _) in enumerate(FIRST_PROMPTS))
+    return Document(prompts, values)

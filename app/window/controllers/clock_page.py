@@ -1,0 +1,166 @@
+"""The page of the clock: follow another's or send ours, and what is measured. GUI lane."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.control.bridge import ControlBridge
+from app.window.controllers import form_style as look
+from app.window.controllers.cards import BEATS, BeatLamps, ChoiceCard, Plate
+from app.window.controllers.settings_page import SettingsPage
+from app.window.style import colours, theme
+
+MODES: Final = (
+    ("off", "Off", "Tempo and play are set here, or left to the model."),
+    ("follow", "Follow", "Tempo, start, stop and song position come from another machine."),
+    ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
+)
+LOOK_MS: Final = 50
+"""Often enough for the lamps of the beats; only what has changed is painted."""
+WIDEST: Final = 1080
+
+
+class ClockPage(SettingsPage):
+    """What is chosen acts at once; the measured tempo is shown large."""
+
+    def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        self.modes: dict[str, ChoiceCard] = {}
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(look.heading("MIDI clock", self))
+        cards = QHBoxLayout()
+        cards.setSpacing(12)
+        for mode, words, more in MODES:
+            card = ChoiceCard(words, more, self)
+            card.clicked.connect(self._set_mode)
+            card.setMaximumWidth(WIDEST // len(MODES))
+            self.modes[mode] = card
+            self._group.addButton(card)
+            cards.addWidget(card, 1)
+        cards.addStretch(0)
+        column.addLayout(cards)
+        plate = Plate(self)
+        plate.setMaximumWidth(WIDEST + 24)
+        self.port = QComboBox(plate)
+        self.port.setMinimumWidth(300)
+        self.port.activated.connect(self._set_port)
+        self.port_label = QLabel(plate)
+        self.tempo = QLabel(plate)
+        self.tempo.setFont(theme.bold(64))
+        self.beats = BeatLamps(plate)
+        self.state = look.quiet(parent=plate)
+        self.state.setFont(theme.font(14))
+        line = QHBoxLayout()
+        line.setSpacing(10)
+        line.addWidget(self.port_label)
+        line.addWidget(self.port)
+        line.addStretch(1)
+        large = QHBoxLayout()
+        large.addWidget(self.tempo)
+        large.addStretch(1)
+        large.addWidget(self.beats)
+        inner = QVBoxLayout(plate)
+        inner.setContentsMargins(24, 18, 24, 18)
+        inner.setSpacing(6)
+        inner.addLayout(line)
+        inner.addLayout(large)
+        inner.addWidget(self.state)
+        column.addWidget(plate)
+        column.addStretch(1)
+        column.addWidget(
+            look.quiet(
+                "Ableton Link is not built in: its library's licence is the GPL, which does not "
+                "go with Segue's. A program that turns Link into MIDI clock works with Follow.",
+                self,
+            )
+        )
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
+        bridge.ports_changed.connect(self.refresh)
+        self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._timer.start()
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._timer.stop()
+
+    def refresh(self) -> None:
+        """Settings or ports may be others now."""
+        settings = self.hub.settings
+        self.modes[settings.clock].setChecked(True)
+        sends = settings.clock == "send"
+        self.port_label.setText("To" if sends else "From")
+        there = self.hub.connections.outputs if sends else self.hub.connections.inputs
+        self.port.clear()
+        self.port.addItem("choose a port" if sends else "whichever speaks first", "")
+        for key in there:
+            self.port.addItem(key, key)
+        if settings.clock_port and settings.clock_port not in there:
+            self.port.addItem(f"{settings.clock_port} (not connected)", settings.clock_port)
+        self.port.setCurrentIndex(max(self.port.findData(settings.clock_port), 0))
+        for widget in (self.port, self.port_label):
+            widget.setVisible(settings.clock != "off")
+        self.look()
+
+    def look(self) -> None:
+        """The measured tempo, and from where."""
+        tempo, words = self.words()
+        follower = self.hub.clock.follower
+        follows = self.hub.settings.clock == "follow"
+        self.beats.setVisible(follows)
+        running = follows and bool(self.hub.clock.followed) and follower.running
+        self.beats.show_beat(int(follower.position) % BEATS if running else None)
+        if tempo != self.tempo.text():
+            self.tempo.setText(tempo)
+            ink = colours.LINE if tempo.startswith("–") else colours.TEXT
+            self.tempo.setStyleSheet(f"color: {ink}")
+        if words != self.state.text():
+            self.state.setText(words)
+
+    def words(self) -> tuple[str, str]:
+        """Tempo and where it comes from, as shown."""
+        settings, clock = self.hub.settings, self.hub.clock
+        if settings.clock == "off":
+            tempo = self.hub.registry.get("tempo")
+            if tempo is None:
+                return "auto", "The model chooses the tempo."
+            return f"{tempo:.1f} bpm", "Set in the window, or by a controller."
+        if settings.clock == "send":
+            if not settings.clock_port:
+                return "– bpm", "Choose the port that the clock shall go to."
+            runs = "playing" if self.hub.registry.get("transport.play") else "paused"
+            return f"{clock.sender.bpm:.1f} bpm", f"Sent to {settings.clock_port}, {runs}."
+        if not clock.followed:
+            return "– bpm", "No clock comes in yet. Start it at the other machine."
+        measured = clock.follower.tempo
+        runs = "running" if clock.follower.running else "stopped"
+        bar, beat = divmod(int(clock.follower.position), 4)
+        words = f"From {clock.followed}, {runs}, bar {bar + 1}, beat {beat + 1}."
+        return ("… bpm" if measured is None else f"{measured:.1f} bpm"), words
+
+    # -- hand --------------------------------------------------------------------------------------
+    def _set_mode(self) -> None:
+        mode = next(mode for mode, button in self.modes.items() if button.isChecked())
+        if mode != self.hub.settings.clock:
+            # A port to follow is no port to send to.
+            self.change(clock=mode, clock_port="")
+
+    def _set_port(self) -> None:
+        self.change(clock_port=self.port.currentData())

@@ -1,0 +1,111 @@
+"""The controllers' window: maps, ports, clock, OSC and monitor as pages. GUI lane.
+
+A window of its own that stays open beside the instrument; what is set in it acts at once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.control.bridge import ControlBridge
+from app.window.controllers import form_style as look
+from app.window.controllers.clock_page import ClockPage
+from app.window.controllers.maps_page import MapsPage
+from app.window.controllers.monitor_page import MonitorPage
+from app.window.controllers.osc_page import OscPage
+from app.window.controllers.ports_page import PortsPage
+from app.window.shortcuts import shortcut_of
+from app.window.style import colours, theme
+
+PAGES: Final = ("Maps", "Ports", "Clock", "OSC", "Monitor")
+
+
+class ControllersWindow(QWidget):
+    """`said` tells level and sentence, which are shown here too."""
+
+    said = Signal(str, str)
+    learn_wanted = Signal()
+
+    def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Window)
+        self._registry = bridge.hub.registry
+        self.setWindowTitle("Controllers")
+        self.setObjectName("controllers")
+        self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{look.sheet()}")
+        self.resize(1220, 800)
+        self.setMinimumSize(1100, 640)
+        self.maps = MapsPage(bridge, self)
+        self.ports = PortsPage(bridge, self)
+        self.clock = ClockPage(bridge, self)
+        self.osc = OscPage(bridge, self)
+        self.monitor = MonitorPage(bridge, self)
+        self.pages = QStackedWidget(self)
+        self.rail = QListWidget(self)
+        self.rail.setObjectName("rail")
+        self.rail.setFixedWidth(148)
+        self.rail.setFont(theme.font(15))
+        for page in (self.maps, self.ports, self.clock, self.osc, self.monitor):
+            self.pages.addWidget(page)
+        for said in (self.maps.said, self.ports.said, self.clock.said, self.osc.said):
+            said.connect(self.tell)
+        for name in PAGES:
+            self.rail.addItem(QListWidgetItem(name))
+        self.rail.currentRowChanged.connect(self.pages.setCurrentIndex)
+        self.rail.setCurrentRow(0)
+        self.maps.learn_wanted.connect(self.learn_wanted)
+        self.sentence = QLabel(self)
+        self.sentence.setWordWrap(True)
+        self.sentence.setFont(theme.font(14))
+        self.sentence.hide()
+        column = QVBoxLayout()
+        column.setContentsMargins(18, 18, 18, 14)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.sentence)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addLayout(column, 1)
+
+    def open_page(self, name: str = "") -> None:
+        """Show the window, at a page; '' for the one it had."""
+        if name in PAGES:
+            self.rail.setCurrentRow(PAGES.index(name))
+        self.sentence.hide()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self.rail.setFocus()  # and no field that a key would change unseen
+
+    def tell(self, level: str, sentence: str) -> None:
+        """A sentence at the foot of the window, and in the instrument's own line."""
+        ink = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
+        self.sentence.setStyleSheet(f"color: {ink}")
+        self.sentence.setText(sentence)
+        self.sentence.show()
+        self.said.emit(level, sentence)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        shortcut = shortcut_of(event)
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif shortcut is not None and shortcut.action in ("edit.undo", "edit.redo"):
+            self._registry.trigger(shortcut.action, "keyboard")
+        else:
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.sentence.hide()
+        super().closeEvent(event)

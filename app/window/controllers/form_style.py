@@ -1,0 +1,88 @@
+"""How lists, fields and switches of the controllers' window look. GUI lane."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.window.style import colours, theme
+
+UNDO: Final = QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.NativeText)
+"""As this system writes the key that takes an edit back."""
+
+
+def sheet() -> str:
+    """The style sheet for what the instrument's own does not cover."""
+    c = colours
+    icons = (theme.RESOURCES / "icons").as_posix()
+    return f"""
+    QSpinBox, QDoubleSpinBox {{ background: {c.BACKGROUND}; border: 1px solid {c.EDGE};
+        border-radius: 6px; padding: 6px 8px; }}
+    QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {c.ACCENT}; }}
+    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+    QDoubleSpinBox::down-button {{ width: 0; border: 0; }}
+    QComboBox::down-arrow {{ image: url("{icons}/chevron.svg"); width: 14px; height: 14px; }}
+    QComboBox::drop-down {{ border: 0; width: 24px; }}
+    QComboBox:disabled, QDoubleSpinBox:disabled, QSpinBox:disabled, QLineEdit:disabled,
+    QCheckBox:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
+    QCheckBox, QRadioButton {{ spacing: 8px; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px;
+        border: 1px solid {c.LINE}; border-radius: 4px; background: {c.BACKGROUND}; }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {c.ACCENT};
+        border-color: {c.ACCENT}; image: url("{icons}/tick.svg"); }}
+    QCheckBox::indicator:disabled {{ border-color: {c.EDGE}; }}
+    QTreeView, QTableView, QListWidget {{ background: {c.BACKGROUND};
+        border: 1px solid {c.EDGE}; border-radius: 8px; outline: 0; padding: 4px;
+        alternate-background-color: {c.BACKGROUND}; gridline-color: {c.RAISED}; }}
+    QTreeView {{ selection-background-color: {c.EDGE}; selection-color: {c.ACCENT}; }}
+    QTreeView::item {{ padding: 0 4px; border: 0; }}
+    QTreeView::branch:selected {{ background: {c.EDGE}; }}
+    QTreeView::item:selected, QTableView::item:selected {{ background: {c.EDGE};
+        color: {c.ACCENT}; }}
+    QHeaderView::section {{ background: {c.BACKGROUND}; color: {c.FAINT}; border: 0;
+        padding: 5px 6px; }}
+    QScrollArea, QWidget#list {{ background: transparent; border: 0; }}
+    QHeaderView {{ background: {c.BACKGROUND}; border: 0; }}
+    QListWidget#rail {{ background: {c.BACKGROUND}; border: 0; border-radius: 0; padding: 8px;
+        font-size: 15px; }}
+    QListWidget#rail::item {{ padding: 10px 12px; border-radius: 7px; color: {c.DIM}; }}
+    QListWidget#rail::item:hover {{ color: {c.TEXT}; }}
+    QListWidget#rail::item:selected {{ background: {c.EDGE}; color: {c.ACCENT}; }}
+    QPushButton:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
+    """
+
+
+class Elided(QLabel):
+    """One line; what has no room ends in dots, and is whole in the tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        words, metrics = self.text(), self.fontMetrics()
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width())
+        self.setToolTip(words if shown != words else "")
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
+
+
+def heading(words: str, parent: QWidget | None = None) -> QLabel:
+    """The title of a page."""
+    label = QLabel(words, parent)
+    label.setFont(theme.bold(20))
+    return label
+
+
+def quiet(words: str = "", parent: QWidget | None = None) -> QLabel:
+    """An explanation: smaller and dimmer."""
+    label = QLabel(words, parent)
+    label.setFont(theme.font(13))
+    label.setStyleSheet(f"color: {colours.DIM}")
+    label.setWordWrap(True)
+    return label

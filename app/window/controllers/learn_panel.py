@@ -1,0 +1,130 @@
+"""The plate of learn mode: what is asked for, what is heard, what was learned last. GUI lane."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.control.midi.decode import WORDS
+from app.control.midi.mapping import ControllerMap, Mapping
+from app.parameters.registry import Registry
+from app.window.controllers import form_style as look
+from app.window.controllers import map_edits as edits
+from app.window.controllers.mapping_form import MappingForm
+from app.window.style import colours, theme
+
+HEIGHT = 196
+LOW = 104
+"""Without a lesson to be corrected."""
+
+
+class LearnPanel(QWidget):
+    """Says what to do; the last lesson can be corrected or forgotten here."""
+
+    done_wanted = Signal()
+    forget_wanted = Signal()
+    skip_wanted = Signal()
+    edited = Signal(object, object)
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setStyleSheet(look.sheet())
+        self._registry = registry
+        self.ask = QLabel(self)
+        self.ask.setFont(theme.bold(23))
+        self.hears = QLabel(self)
+        self.hears.setFont(theme.font(14))
+        self.hears.setStyleSheet(f"color: {colours.DIM}")
+        self.learned = QLabel(self)
+        self.learned.setFont(theme.bold(15))
+        self.learned.setStyleSheet(f"color: {colours.ACCENT}")
+        self.form = MappingForm(registry, self, compact=True)
+        self.form.edited.connect(self.edited)
+        self.skip = QPushButton("Skip", self)
+        self.skip.setToolTip("Leave this one, and on to the next")
+        self.skip.clicked.connect(self.skip_wanted)
+        self.forget = QPushButton("Forget", self)
+        self.forget.setToolTip("Take the last lesson back")
+        self.forget.clicked.connect(self.forget_wanted)
+        done = QPushButton("Done", self)
+        done.setDefault(True)
+        done.setToolTip("Leave learn mode (Esc or L)")
+        done.clicked.connect(self.done_wanted)
+        for button in (self.skip, self.forget, done):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.ask)
+        words.addWidget(self.hears)
+        top = QHBoxLayout()
+        top.addLayout(words, 1)
+        top.addWidget(self.skip, 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(done, 0, Qt.AlignmentFlag.AlignTop)
+        self.lesson = QWidget(self)
+        inner = QVBoxLayout(self.lesson)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        line = QHBoxLayout()
+        line.addWidget(self.learned, 1)
+        line.addWidget(self.forget)
+        inner.addLayout(line)
+        inner.addWidget(self.form)
+        self.hint = QLabel(
+            "Pull the mouse over several to learn them in a row.   Right-click frees a control.   "
+            "Hold L over a control: the same, anywhere.   Esc leaves.",
+            self,
+        )
+        self.hint.setFont(theme.font(13))
+        self.hint.setStyleSheet(f"color: {colours.FAINT}")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(22, 14, 16, 14)
+        column.setSpacing(8)
+        column.addLayout(top)
+        column.addWidget(self.hint)
+        column.addStretch(1)
+        column.addWidget(self.lesson)
+        self.show_target(None, 0)
+        self.show_lesson("", None, None)
+
+    def show_target(self, target: str | None, left: int) -> None:
+        """left: how many wait after it."""
+        if target is None:
+            self.ask.setText("Click what you want to play")
+        else:
+            name = edits.target_words(target, self._registry)
+            self.ask.setText(f"{name}: now move a knob or press a key")
+        self.skip.setVisible(target is not None)
+        self.skip.setText(f"Skip  ({left} more)" if left else "Skip")
+
+    def show_heard(self, words: str) -> None:
+        if words != self.hears.text():
+            self.hears.setText(words)
+
+    def show_lesson(
+        self, port: str, controller: ControllerMap | None, mapping: Mapping | None
+    ) -> None:
+        """The mapping that was learned last, or None."""
+        there = controller is not None and mapping is not None
+        self.lesson.setVisible(there)
+        self.hint.setVisible(not there)
+        self.form.show_mapping(controller, mapping)
+        if controller is None or mapping is None:
+            return
+        control = controller.control(mapping.control)
+        target = edits.target_words(mapping.target, self._registry)
+        sends = edits.control_words(control)
+        name = sends if control.label in sends else f"{control.label} ({sends})"
+        self.learned.setText(f"✓  {target}  ←  {port}: {name}, {WORDS[control.kind]}")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # a click beside a button is no click on what lies beneath
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setBrush(QColor(colours.PANEL))
+        painter.setPen(QPen(theme.colour(colours.ACCENT, 0.6), 1))
+        painter.drawRoundedRect(box, 12, 12)

@@ -1,0 +1,197 @@
+"""Words for controls and targets, and changes of one place of a map. GUI lane; pure, no Qt.
+
+A `ControllerMap` is immutable: every edit gives a new one, in which all else keeps its order.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+from app.control.midi.decode import ControlKind, is_pressed, is_relative
+from app.control.midi.mapping import (
+    MESSAGES_OF,
+    SHIFT,
+    Control,
+    ControllerMap,
+    Mapping,
+    shape_of,
+)
+from app.parameters.registry import Registry
+
+_NUMBERED: Final = re.compile(r"^(prompt|scene)\.(\d+)\.(\w+)$")
+_SHORT: Final = {"weight": "P", "mute": "M", "solo": "S", "recall": "Sc ", "save": "Keep "}
+_WORDS: Final = {"cc": "CC", "note": "Note", "nrpn": "NRPN", "pressure": "Pressure"}
+_ALONE: Final = {"bend": "Pitch bend", "aftertouch": "Aftertouch", "program": "Program change"}
+_BRIEF: Final = {
+    "transport.play": "Play",
+    "transport.hold": "Hold",
+    "transport.clear": "Clear",
+    "transport.panic": "Panic",
+    "tempo.tap": "Tap",
+    "mixer.master": "Volume",
+    "scene.*.recall": "Scenes",
+    "capture.save": "Save",
+    "scene.with_moment": "Moment",
+    "brightness": "Bright",
+    "guidance": "Guide",
+    "guidance_notes": "G notes",
+    "guidance_drums": "G drums",
+    "map.reach": "Reach",
+    "map.speed": "Speed",
+    "map.orbit": "Orbit",
+    "scene.morph_time": "Morph",
+    "map.x": "Map x",
+    "map.y": "Map y",
+    SHIFT: "Shift",
+}
+
+
+def target_words(target: str, registry: Registry) -> str:
+    """A target as lists write it."""
+    if target == SHIFT:
+        return "Second layer while held"
+    if "*" in target:
+        return "Scene by program number" if target.startswith("scene.") else target
+    return registry[target].label if target in registry else target
+
+
+def brief(target: str, registry: Registry) -> str:
+    """A target in a few letters, for the drawing of a controller."""
+    if target in _BRIEF:
+        return _BRIEF[target]
+    found = _NUMBERED.match(target)
+    if found is not None:
+        head = _SHORT.get(found[3])
+        return f"{head}{found[2]}" if head else f"{found[2]} {found[3]}"
+    return registry[target].label if target in registry else target
+
+
+def control_words(control: Control) -> str:
+    """What a control sends: 'CC 16, channel 1'."""
+    words = _ALONE.get(control.message) or f"{_WORDS.get(control.message, '')} {control.number}"
+    where = "any channel" if control.channel is None else f"channel {control.channel}"
+    return f"{words}, {where}"
+
+
+def next_in_row(target: str, registry: Registry, mapped: set[str]) -> str | None:
+    """The neighbour that a row of controls goes on with: after prompt 1 comes prompt 2.
+
+    None at the end of the row, and where the neighbour has a control already.
+    """
+    found = _NUMBERED.match(target)
+    if found is None:
+        return None
+    name = f"{found[1]}.{int(found[2]) + 1}.{found[3]}"
+    there = name in registry and registry.available(name) and name not in mapped
+    return name if there else None
+
+
+def same_row(first: str, other: str) -> bool:
+    """Whether a sweep that began at `first` means `other` too: mutes, but not the solos between."""
+    a, b = _NUMBERED.match(first), _NUMBERED.match(other)
+    if a is None or b is None:
+        return a is b
+    return (a[1], a[3]) == (b[1], b[3])
+
+
+def kinds_for(control: Control) -> tuple[ControlKind, ...]:
+    """The kinds that a control may be corrected to: those that send such messages."""
+    return tuple(
+        kind
+        for kind, messages in MESSAGES_OF.items()
+        if control.message in messages and (kind != "knob14" or (control.number or 0) < 32)
+    )
+
+
+def with_kind(control: Control, kind: ControlKind) -> Control:
+    """The same control as another kind, drawn and lit accordingly."""
+    feedback = control.feedback
+    if is_relative(kind) or feedback.message == "none":
+        style = feedback.style
+    else:
+        style = "state" if is_pressed(kind) else "value"
+    return replace(
+        control, kind=kind, shape=shape_of(kind), feedback=replace(feedback, style=style)
+    )
+
+
+def with_channel(control: Control, channel: int | None) -> Control:
+    """The same control on a channel 1..16, or None for any. Lamps stay where they were."""
+    return replace(control, channel=channel)
+
+
+def put_control(controller: ControllerMap, control: Control) -> ControllerMap:
+    """Another control in the place of the one of that name."""
+    controls = tuple(control if each.id == control.id else each for each in controller.controls)
+    return replace(controller, controls=controls, _by_id={})
+
+
+def put_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> ControllerMap:
+    """`new` in the place of `old`; another one of the same control, target and layer goes."""
+    same = (new.control, new.target, new.layer)
+    kept = tuple(
+        new if each == old else each
+        for each in controller.mappings
+        if each == old or (each.control, each.target, each.layer) != same
+    )
+    return replace(controller, mappings=kept, _by_id={})
+
+
+def drop_mapping(controller: ControllerMap, mapping: Mapping) -> ControllerMap:
+    """Without one mapping."""
+    kept = tuple(each for each in controller.mappings if each != mapping)
+    return replace(controller, mappings=kept, _by_id={})
+
+
+def drop_control(controller: ControllerMap, name: str) -> ControllerMap:
+    """Without a control and all that it moves."""
+    controls = tuple(each for each in controller.controls if each.id != name)
+    kept = tuple(each for each in controller.mappings if each.control != name)
+    return replace(controller, controls=controls, mappings=kept, _by_id={})
+
+
+def gesture_of(before: Mapping | None, after: Mapping) -> str:
+    """What is pulled where only figures differ; '' for an edit that stands for itself."""
+    if before is None or before == after:
+        return ""
+    same = replace(before, low=after.low, high=after.high, step=after.step) == after
+    return f"{after.control} {after.target} {after.layer}" if same else ""
+
+
+def same_place(controller: ControllerMap, mapping: Mapping) -> Mapping | None:
+    """The mapping of the same control, target and layer, whatever else became of it."""
+    place = (mapping.control, mapping.target, mapping.layer)
+    found = (m for m in controller.mappings if (m.control, m.target, m.layer) == place)
+    return next(found, None)
+
+
+def range_words(mapping: Mapping, registry: Registry) -> str:
+    """The part of the way that a mapping covers, in the target's own unit; '' where it has none."""
+    if mapping.target not in registry or registry[mapping.target].kind != "continuous":
+        return ""
+    parameter = registry[mapping.target]
+    ends = [parameter.text(parameter.from_unit(u)) for u in (mapping.low, mapping.high)]
+    if mapping.invert:
+        ends.reverse()
+    return f"{ends[0]} … {ends[1]}"
+
+
+def details(mapping: Mapping) -> str:
+    """What is not as usual about a mapping, for the list."""
+    words: list[str] = []
+    if mapping.layer != "base":
+        words.append({"shift": "second layer", "any": "both layers"}[mapping.layer])
+    if (mapping.low, mapping.high) != (0.0, 1.0):
+        words.append(f"{mapping.low * 100:.0f}–{mapping.high * 100:.0f} %")
+    if mapping.invert:
+        words.append("inverted")
+    if mapping.shape != "linear":
+        words.append(str(mapping.shape))
+    if mapping.takeover != "pickup":
+        words.append(mapping.takeover)
+    if mapping.action != "auto":
+        value: Any = "" if mapping.value is None else f" {mapping.value}"
+        words.append(f"{mapping.action}{value}")
+    return ", ".join(words)

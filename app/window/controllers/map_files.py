@@ -1,0 +1,65 @@
+"""Maps as files: loaded, saved, shared; what goes wrong is one sentence. GUI lane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.control.hub import ControlHub
+from app.control.midi import map_file
+from app.session.storage import write_text
+from app.window.controllers import form_style as look
+from models.errors import SegueError
+
+FILTER: Final = "Controller maps (*.json)"
+
+
+class MapFiles(QObject):
+    """Reads and writes the maps of the hub's surfaces."""
+
+    said = Signal(str, str)
+    changed = Signal()
+
+    def __init__(self, hub: ControlHub, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.hub, self._window = hub, parent
+
+    def load(self, port: str, path: Path) -> bool:
+        """A file's map for a port; the old one stays where the file is broken."""
+        try:
+            controller = map_file.load(path, self.hub.registry)
+        except SegueError as error:
+            self.said.emit("error", str(error))
+            return False
+        self.hub.change_map(port, controller)
+        self.said.emit(
+            "info", f"{port} plays with the map {controller.name}. {look.UNDO} takes it back."
+        )
+        self.changed.emit()
+        return True
+
+    def save(self, port: str, path: Path) -> bool:
+        """The map of a port as a file that others can load."""
+        if path.suffix != map_file.SUFFIX:
+            path = path.with_name(path.name + map_file.SUFFIX)
+        try:
+            write_text(path, map_file.write(self.hub.surfaces[port].controller))
+        except SegueError as error:
+            self.said.emit("error", str(error))
+            return False
+        self.said.emit("info", f"The map was written to {path.name}.")
+        return True
+
+    def load_dialog(self, port: str) -> None:
+        path, _ = QFileDialog.getOpenFileName(self._window, "Load a map", "", FILTER)
+        if path:
+            self.load(port, Path(path))
+
+    def save_dialog(self, port: str) -> None:
+        name = self.hub.library.path_of(port).name
+        path, _ = QFileDialog.getSaveFileName(self._window, "Save the map", name, FILTER)
+        if path:
+            self.save(port, Path(path))

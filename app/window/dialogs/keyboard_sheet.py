@@ -1,0 +1,164 @@
+"""What lies over the window for a moment: the keyboard sheet and the incident log. GUI lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.session.incident_log import IncidentLog
+from app.window.shortcuts import FAMILIES, SHORTCUTS
+from app.window.style import colours, theme
+from models.errors import SegueError
+
+WIDE: Final = 1120.0
+HIGH: Final = 620.0
+GROUPS: Final = ("Play", "Mix", "Scenes", "Edit", "Window")
+COLUMNS: Final = (("Play", "Edit"), ("Mix",), ("Scenes", "Window"))
+
+
+def sheet_rows() -> dict[str, list[tuple[str, str]]]:
+    """Group -> (keys, words)."""
+    rows: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+    for shortcut in SHORTCUTS:
+        if shortcut.words:
+            rows[shortcut.group].append((shortcut.keys, shortcut.words))
+    for keys, words, group in FAMILIES:
+        rows[group].append((keys, words))
+    return rows
+
+
+class KeyboardSheet(QWidget):
+    """Everything by keyboard. Any key or click puts it away."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._below = parent
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.hide()
+
+    def open_sheet(self) -> None:
+        self.setGeometry(self._below.rect())
+        self.show()
+        self.raise_()
+        self.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.hide()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.hide()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), theme.colour(colours.BACKGROUND, 0.86))
+        # As large as the writing in the window, where there is room: it is read from afar too.
+        room = QSizeF(self.width() - 60.0, self.height() - 60.0)
+        scale = min(theme.scaled(1.0), max(1.0, min(room.width() / WIDE, room.height() / HIGH)))
+        painter.scale(scale, scale)
+        across, down = self.width() / scale, self.height() / scale
+        width, height = min(WIDE, room.width() / scale), min(HIGH, room.height() / scale)
+        box = QRectF((across - width) / 2, (down - height) / 2, width, height)
+        painter.setBrush(QColor(colours.PANEL))
+        painter.setPen(QPen(QColor(colours.EDGE), 1))
+        painter.drawRoundedRect(box, 14, 14)
+        painter.setFont(theme.bold(22))
+        painter.setPen(QColor(colours.TEXT))
+        painter.drawText(QRectF(box.left() + 32, box.top() + 20, 400, 34), "Everything by keyboard")
+        rows = sheet_rows()
+        column = (width - 64) / len(COLUMNS)
+        for index, groups in enumerate(COLUMNS):
+            x = box.left() + 32 + index * column
+            y = box.top() + 74
+            for group in groups:
+                y = self._paint_group(painter, group, rows[group], x, y, column - 24) + 14
+
+    def _paint_group(
+        self,
+        painter: QPainter,
+        group: str,
+        rows: list[tuple[str, str]],
+        x: float,
+        y: float,
+        width: float,
+    ) -> float:
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.bold(13))
+        painter.setPen(QColor(colours.ACCENT))
+        painter.drawText(QRectF(x, y, width, 22), middle, group)
+        y += 28
+        for keys, words in rows:
+            painter.setFont(theme.bold(13))
+            cap = painter.fontMetrics().horizontalAdvance(keys) + 16
+            painter.setBrush(QColor(colours.RAISED))
+            painter.setPen(QPen(QColor(colours.LINE), 1))
+            painter.drawRoundedRect(QRectF(x, y + 1, cap, 24), 5, 5)
+            painter.setPen(QColor(colours.TEXT))
+            painter.drawText(QRectF(x, y + 1, cap, 24), Qt.AlignmentFlag.AlignCenter, keys)
+            painter.setFont(theme.font(13.5))
+            painter.setPen(QColor(colours.DIM))
+            left = max(cap + 10, 116.0)
+            painter.drawText(QRectF(x + left, y, width - left, 26), middle, words)
+            y += 30
+        return y
+
+
+class LogDialog(QDialog):
+    """The incident log, and its export."""
+
+    def __init__(
+        self,
+        log: IncidentLog,
+        say: Callable[[str, str], None],
+        parent: QWidget | None = None,
+        *,
+        head: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Incidents")
+        self.resize(760, 420)
+        self._log, self._say, self._head = log, say, head
+        self.text = QPlainTextEdit(log.text() or "Nothing went wrong so far.", self)
+        self.text.setReadOnly(True)
+        export = QPushButton("Export …", self)
+        export.setToolTip("Write the log to a text file, to be sent along with a report")
+        export.clicked.connect(self._choose)
+        close = QPushButton("Close", self)
+        close.setToolTip("The log stays until Segue ends")
+        close.setDefault(True)
+        close.clicked.connect(self.accept)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(export)
+        row.addWidget(close)
+        column = QVBoxLayout(self)
+        column.addWidget(self.text)
+        column.addLayout(row)
+
+    def _choose(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Export incidents", "segue-incidents.txt", "Text (*.txt)"
+        )
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        try:
+            self._log.export(path, self._head)
+        except SegueError as error:
+            self._say("error", str(error))
+        else:
+            self._say("info", f"The incident log was written to {path.name}.")

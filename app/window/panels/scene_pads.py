@@ -1,0 +1,274 @@
+"""Sixteen scene pads. GUI lane."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QContextMenuEvent,
+    QKeyEvent,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QRadialGradient,
+)
+from PySide6.QtWidgets import QGridLayout, QInputDialog, QMenu, QWidget
+
+from app.parameters.catalogue import SCENES
+from app.session.document import Scene
+from app.session.prompt_mix import shares
+from app.session.session import Session
+from app.window.style import colours, theme
+from app.window.widgets.fit_text import paint_fitted
+from app.window.widgets.parameter_widget import Control
+
+ACROSS: Final = 4
+
+
+def scene_colours(scene: Scene) -> list[tuple[str, float]]:
+    """(colour, share) of the prompts that sound in a scene, the heaviest first."""
+    weights = []
+    for n in range(1, len(scene.prompts) + 1):
+        value = scene.values.get(f"prompt.{n}.weight", 1.0)
+        muted = bool(scene.values.get(f"prompt.{n}.mute", False))
+        weights.append(0.0 if muted or not isinstance(value, int | float) else float(value))
+    pairs = [
+        (colours.STRIPS[prompt.colour % len(colours.STRIPS)], share)
+        for prompt, share in zip(scene.prompts, shares(weights), strict=True)
+        if share > 0.0
+    ]
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+class Pad(Control):
+    """One pad: click to recall, shift-click (or Save lit) to keep what is now."""
+
+    swap_wanted = Signal(int, QPointF)
+
+    def __init__(self, session: Session, n: int, parent: QWidget | None = None) -> None:
+        self.n = n
+        super().__init__(session.registry, f"scene.{n}.recall", parent)
+        self.session = session
+        self.saving = False
+        self.active = False
+        self.waiting = False
+        self.progress: float | None = None
+        self.locked = False
+        self._down = False
+        self._from: QPointF | None = None
+        self.setMinimumSize(48, 24)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    @property
+    def scene(self) -> Scene | None:
+        return self.session.scenes[self.n - 1]
+
+    def sizeHint(self) -> QSize:
+        return QSize(78, 58)
+
+    def fire(self, save: bool) -> None:
+        if (save or self.saving) and not self.locked:
+            self.registry.trigger(f"scene.{self.n}.save")
+        elif self.scene is not None:
+            self.registry.trigger(f"scene.{self.n}.recall")
+
+    # -- hand ----------------------------------------------------------------------------------
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._down = True
+            self._from = event.globalPosition()
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if not self._down or self._from is None:
+            return
+        self._down = False
+        self.update()
+        if self.rect().contains(event.position().toPoint()):
+            # On the release: a pad can be dragged to another place, and must not fire then.
+            self.fire(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif not self.locked:
+            self.swap_wanted.emit(self.n, event.globalPosition())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.fire(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif event.key() == Qt.Key.Key_Delete and not self.locked:
+            self.session.clear_scene(self.n)
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.locked:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        save = QAction("Save what is now here", menu)
+        save.triggered.connect(lambda: self.fire(True))
+        menu.addAction(save)
+        if self.scene is not None:
+            menu.addAction("Rename …", self._rename)
+            menu.addAction("Empty this pad", lambda: self.session.clear_scene(self.n))
+        menu.popup(event.globalPos())
+
+    def _rename(self) -> None:
+        scene = self.scene
+        if scene is None:
+            return
+        name, good = QInputDialog.getText(self, "Rename scene", "Name", text=scene.name)
+        if good:
+            self.session.rename_scene(self.n, name)
+
+    # -- looks ---------------------------------------------------------------------------------
+    def tip(self) -> str:
+        return (
+            f"<b>Scene {self.n}</b><br>Click to bring it back, shift-click to keep what is now. "
+            "Right-click to rename or empty, drag to move."
+            f"<br><span style='color:#9aa3af'>Keys 1 to 9 and 0; with ctrl to save.</span>"
+        )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
+        scene = self.scene
+        if scene is None:
+            self._paint_empty(painter, box)
+        else:
+            self._paint_scene(painter, box, scene)
+        if self.saving and not self.locked:
+            painter.setPen(QPen(QColor(colours.ACCENT), 1.4, Qt.PenStyle.DashLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box, 8, 8)
+        if self.hasFocus() or self.lit:
+            painter.setPen(QPen(QColor(colours.ACCENT if self.lit else colours.TEXT), 1.2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box, 8, 8)
+
+    def _paint_empty(self, painter: QPainter, box: QRectF) -> None:
+        painter.setBrush(QColor("#14171c" if not self.hovered else "#191d23"))
+        painter.setPen(QPen(QColor(colours.EDGE), 1))
+        painter.drawRoundedRect(box, 8, 8)
+        painter.setFont(theme.font(min(max(box.height() * 0.26, 11), theme.scaled(18))))
+        painter.setPen(QColor(colours.FAINT))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(self.n))
+
+    def _paint_scene(self, painter: QPainter, box: QRectF, scene: Scene) -> None:
+        tones = scene_colours(scene) or [(colours.LINE, 1.0)]
+        first = tones[0][0]
+        second = tones[1][0] if len(tones) > 1 else first
+        strength = 0.85 if self.active else (0.55 if self._down or self.hovered else 0.34)
+        slab = QLinearGradient(box.topLeft(), box.bottomRight())
+        slab.setColorAt(0.0, QColor(colours.mix_hex("#1b1f25", first, strength * 0.62)))
+        slab.setColorAt(1.0, QColor(colours.mix_hex("#15181d", second, strength * 0.40)))
+        painter.setBrush(slab)
+        edge = colours.mix_hex(colours.EDGE, first, 0.95 if self.active else 0.45)
+        painter.setPen(QPen(QColor(edge), 1.8 if self.active else 1.0))
+        painter.drawRoundedRect(box, 8, 8)
+        painter.save()
+        painter.setClipRect(box)
+        gloss = QRadialGradient(QPointF(box.center().x(), box.top()), box.width() * 0.8)
+        gloss.setColorAt(0.0, theme.colour("#ffffff", 0.10))
+        gloss.setColorAt(1.0, theme.colour("#ffffff", 0.0))
+        painter.setBrush(gloss)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(box, 8, 8)
+        self._paint_shares(painter, box, tones)
+        painter.restore()
+        low = box.height() < 44.0  # no room for number over name
+        if not low:
+            painter.setFont(theme.bold(min(max(box.height() * 0.18, 9.5), theme.scaled(14))))
+            painter.setPen(theme.colour(colours.TEXT, 0.6))
+            corner = box.adjusted(7, 4, -7, 0)
+            painter.drawText(
+                corner, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, str(self.n)
+            )
+        if scene.moment is not None:
+            side = min(max(box.height() * 0.24, 11), 18)
+            spot = QRectF(box.right() - side - 4, box.top() + (2 if low else 4), side, side)
+            # Faint while it is being read from its file, and where it is lost.
+            there = scene.moment in self.session.moments
+            theme.draw_icon(painter, "moment", colours.TEXT if there else colours.FAINT, spot)
+        painter.setPen(QColor(colours.TEXT))
+        above = box.height() * (0.04 if low else 0.26)
+        beside = box.height() * 0.24 + 3 if low and scene.moment is not None else 0.0
+        words = box.adjusted(6, above, -6 - beside, -8.0)
+        largest = min(max(box.height() * 0.26, 11), theme.scaled(20))
+        paint_fitted(painter, words, scene.name, largest=largest, smallest=10.0)
+        if self.waiting:
+            painter.setPen(QPen(QColor(colours.ACCENT), 2.4, Qt.PenStyle.DotLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box, 8, 8)
+
+    def _paint_shares(self, painter: QPainter, box: QRectF, tones: list[tuple[str, float]]) -> None:
+        """A thin line at the bottom: the scene's mix, or how far a morph has come."""
+        left = box.left() + 8
+        width = box.width() - 16
+        y = box.bottom() - 6
+        painter.setPen(Qt.PenStyle.NoPen)
+        if self.progress is not None:
+            painter.setBrush(QColor(colours.BACKGROUND))
+            painter.drawRoundedRect(QRectF(left, y - 1, width, 4), 2, 2)
+            painter.setBrush(QColor(colours.ACCENT))
+            painter.drawRoundedRect(QRectF(left, y - 1, width * self.progress, 4), 2, 2)
+            return
+        for hexa, share in tones:
+            painter.setBrush(QColor(hexa))
+            painter.drawRect(QRectF(left, y, width * share, 2))
+            left += width * share
+
+
+class PadGrid(QWidget):
+    """All pads, and which of them is active, waiting for the bar, or being reached."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.pads = [Pad(session, n, self) for n in range(1, SCENES + 1)]
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(6)
+        for index, pad in enumerate(self.pads):
+            grid.addWidget(pad, index // ACROSS, index % ACROSS)
+            pad.swap_wanted.connect(self._swap)
+
+    def refresh(self) -> None:
+        for pad in self.pads:
+            pad.update()
+
+    def show_state(
+        self, active: int | None, waiting: int | None, morphing: int | None, progress: float
+    ) -> None:
+        """Numbers of pads (from 1) or None; `progress` 0..1 of the morph."""
+        for pad in self.pads:
+            state = (
+                pad.n == active,
+                pad.n == waiting,
+                progress if pad.n == morphing else None,
+            )
+            if state != (pad.active, pad.waiting, pad.progress):
+                pad.active, pad.waiting, pad.progress = state
+                pad.update()
+
+    def set_saving(self, saving: bool) -> None:
+        for pad in self.pads:
+            pad.saving = saving
+            pad.update()
+
+    def set_locked(self, locked: bool) -> None:
+        for pad in self.pads:
+            pad.locked = locked
+            pad.update()
+
+    def _swap(self, n: int, position: QPointF) -> None:
+        target = self.childAt(self.mapFromGlobal(position.toPoint()))
+        if isinstance(target, Pad):
+            self.session.swap_scenes(n, target.n)

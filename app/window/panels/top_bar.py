@@ -1,0 +1,80 @@
+"""The top bar: name, session, view, and the few things that are not played. GUI lane."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.parameters.registry import Registry
+from app.window.style import colours, theme
+from app.window.widgets.buttons import PlainButton, Segments
+
+
+class Wordmark(QWidget):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedSize(112, 36)
+        self.setToolTip("Segue: go on to the next part without a pause")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme.draw_icon(painter, "segue", colours.ACCENT, QRectF(4, 5, 26, 26))
+        face = theme.bold(20)
+        painter.setFont(face)
+        painter.setPen(QColor(colours.TEXT))
+        painter.drawText(QRectF(38, 0, 80, 35), Qt.AlignmentFlag.AlignVCenter, "segue")
+
+
+class TopBar(QWidget):
+    """Buttons are connected by the window."""
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(44)
+        self.session = PlainButton(icon="session", words="Untitled", tip="Open, save, recent files")
+        self.undo = PlainButton(icon="undo", tip="Undo (Ctrl+Z)")
+        self.redo = PlainButton(icon="redo", tip="Redo (Ctrl+Shift+Z)")
+        self.view = Segments(registry, "view", [("mixer", "Mixer"), ("map", "Map")], self)
+        self.view.setFixedWidth(196)
+        self.learn = PlainButton(
+            icon="learn",
+            words="Learn",
+            tip="Learn: click what you want to play, then move a knob of your controller (L)",
+        )
+        self.learn.setCheckable(True)
+        self.controllers = PlainButton(
+            icon="controllers", tip="Controllers: maps, MIDI ports, clock, OSC, monitor (Ctrl+L)"
+        )
+        self.log = PlainButton(icon="log", tip="Incident log: what went wrong, and when")
+        self.settings = PlainButton(icon="settings", tip="Sound device and settings (Ctrl+,)")
+        self.keys = PlainButton(icon="keyboard", tip="Everything by keyboard (?)")
+        self.stage = PlainButton(
+            icon="stage",
+            words="Stage",
+            tip="Stage mode: full screen, larger, locked against accidents (F11)",
+        )
+        left = QHBoxLayout()
+        left.setSpacing(4)
+        for widget in (Wordmark(self), self.session, self.undo, self.redo):
+            left.addWidget(widget)
+        left.addStretch(1)
+        right = QHBoxLayout()
+        right.setSpacing(4)
+        right.addStretch(1)
+        shown = (self.learn, self.controllers, self.log, self.settings, self.keys, self.stage)
+        for widget in shown:
+            right.addWidget(widget)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 10, 4)
+        row.addLayout(left, 1)
+        row.addWidget(self.view)
+        row.addLayout(right, 1)
+
+    def show_session(self, name: str, unsaved: bool) -> None:
+        words = f"{name}{' •' if unsaved else ''}"
+        if words != self.session.words:
+            self.session.words = words
+            self.session.updateGeometry()
+            self.session.update()

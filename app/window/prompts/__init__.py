@@ -1,0 +1,1 @@
+"""Prompts in the window: mixer, strips, editor, map."""

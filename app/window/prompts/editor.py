@@ -1,0 +1,191 @@
+"""Writing a prompt: a line, suggestions by group, or a sound file. GUI lane.
+
+It lies over the window rather than in one of its own, so that it works on a stage, full screen.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.window.prompts.strip import SOUND_SUFFIXES
+from app.window.style import colours, theme
+from app.window.widgets.buttons import Chip, PlainButton
+from app.window.widgets.flow_layout import Flow
+from models.engine.interface import MAX_PROMPT_CHARACTERS
+
+SUGGESTIONS: Final = theme.RESOURCES / "suggestions.json"
+WIDTH: Final = 560
+HEIGHT: Final = 330
+TITLES: Final = {"instrument": "Instruments", "genre": "Genres", "mood": "Moods"}
+
+
+def load_suggestions(path: Path = SUGGESTIONS) -> dict[str, list[str]]:
+    """Group -> words, in the file's order; what is not as expected is left out."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    groups: dict[str, list[str]] = {}
+    for group, items in data.items():
+        if isinstance(items, list):
+            words = [item for item in items if isinstance(item, str)]
+            if words:
+                groups[group] = words
+    return groups
+
+
+class PromptEditor(QWidget):
+    """Shown over `parent`, near a strip. `confirmed(n, text)`, `sound_chosen(n, path)`."""
+
+    confirmed = Signal(int, str)
+    sound_chosen = Signal(int, str)
+    closed = Signal()
+
+    def __init__(self, parent: QWidget, suggestions: dict[str, list[str]]) -> None:
+        super().__init__(parent)
+        self._below = parent
+        self.n = 0
+        self._suggestions = suggestions
+        self._chips: dict[str, QWidget] = {}
+        self.line = QLineEdit(self)
+        self.line.setMaxLength(MAX_PROMPT_CHARACTERS)
+        self.line.setPlaceholderText("What should it sound like?")
+        self.line.setFont(theme.bold(19))
+        self.line.setMinimumHeight(44)
+        self.line.returnPressed.connect(self._confirm)
+        self.tabs = [
+            PlainButton(
+                words=TITLES.get(group, group.capitalize()),
+                tip=f"Suggestions: {group}",
+                on_click=partial(self.show_group, group),
+                parent=self,
+            )
+            for group in suggestions
+        ]
+        for tab in self.tabs:
+            tab.setCheckable(True)
+        sound = PlainButton(
+            icon="sound",
+            words="Sound file …",
+            tip="Prompt with a sound instead of words: WAV, FLAC, OGG or MP3",
+            on_click=lambda: self.choose_sound(self.n),
+            parent=self,
+        )
+        self.area = QScrollArea(self)
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.viewport().setStyleSheet("background: transparent;")
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for tab in self.tabs:
+            row.addWidget(tab)
+        row.addStretch(1)
+        row.addWidget(sound)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 14, 14, 14)
+        column.setSpacing(10)
+        column.addWidget(self.line)
+        column.addLayout(row)
+        column.addWidget(self.area, 1)
+        self.hide()
+
+    def open_at(self, n: int, text: str, anchor: QPoint) -> None:
+        """Edit prompt n; `anchor` is the middle of its strip's words in the parent."""
+        self.n = n
+        width = min(WIDTH, self._below.width() - 24)
+        height = min(HEIGHT, self._below.height() - 24)
+        left = min(max(anchor.x() - width // 2, 12), self._below.width() - width - 12)
+        top = anchor.y() - height - 34
+        if top < 12:
+            top = min(anchor.y() + 26, self._below.height() - height - 12)
+        self.setGeometry(left, max(top, 12), width, height)
+        self.line.setText(text)
+        self.line.selectAll()
+        if self._suggestions and self.area.widget() is None:
+            self.show_group(next(iter(self._suggestions)))
+        self.show()
+        self.raise_()
+        self.line.setFocus()
+        app = QApplication.instance()
+        assert app is not None
+        app.installEventFilter(self)
+
+    def show_group(self, group: str) -> None:
+        """Chips of one group."""
+        old = self.area.takeWidget()
+        if old is not None:
+            old.deleteLater()
+        page = QWidget()
+        page.setAutoFillBackground(False)
+        flow = Flow(page)
+        for words in self._suggestions[group]:
+            chip = Chip(words, page)
+            chip.picked.connect(self._pick)
+            flow.addWidget(chip)
+        self.area.setWidget(page)
+        for tab, name in zip(self.tabs, self._suggestions, strict=True):
+            tab.setChecked(name == group)
+
+    def _pick(self, words: str) -> None:
+        self.line.setText(words)
+        self._confirm()
+
+    def _confirm(self) -> None:
+        text = " ".join(self.line.text().split())
+        self.close_editor()
+        if text:
+            self.confirmed.emit(self.n, text)
+
+    def choose_sound(self, n: int) -> None:
+        """Ask for a sound file for prompt n."""
+        pattern = " ".join(f"*{suffix}" for suffix in SOUND_SUFFIXES)
+        self.close_editor()
+        path, _ = QFileDialog.getOpenFileName(
+            self.parentWidget(), "Prompt with a sound", "", f"Sounds ({pattern})"
+        )
+        if path:
+            self.sound_chosen.emit(n, path)
+
+    def close_editor(self) -> None:
+        if self.isHidden():
+            return
+        app = QApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self)
+        self.hide()
+        self.closed.emit()
+
+    # -- events --------------------------------------------------------------------------------
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+            inside = self.rect().contains(self.mapFromGlobal(event.globalPosition().toPoint()))
+            if not inside and isinstance(watched, QWidget):
+                self.close_editor()
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_editor()
+        event.accept()  # keys of the instrument do not act while words are written
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(QColor(colours.PANEL))
+        painter.setPen(QPen(QColor(colours.LINE), 1))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 12, 12)

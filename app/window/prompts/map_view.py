@@ -1,0 +1,396 @@
+"""The prompt map: prompts as places on a plane, the mix where the cursor is. GUI lane.
+
+Moving the cursor moves the prompts' weights, so that mixer, MIDI and map agree; looking at the map
+changes nothing. The cursor can be thrown, and it orbits while `map.orbit` is on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QRadialGradient,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.parameters.registry import Change
+from app.session.prompt_plane import Cursor, Point
+from app.session.session import Session
+from app.window.prompts import map_labels as labels
+from app.window.style import colours, theme
+
+FRAME_MS: Final = 16
+THROW_SPEED: Final = 0.35  # plane units a second under which letting go is just letting go
+MARGIN: Final = 46.0
+LABEL_RADIUS: Final = 19.0
+"""A name keeps as far from its prompt's place as if the prompt had half of the mix."""
+
+
+class PromptMap(QWidget):
+    """Works on "map.x", "map.y", "map.orbit", "map.speed", "map.reach", "prompt.N.x/y"."""
+
+    edit_wanted = Signal(int)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.registry = session.registry
+        self.shares: list[float] = []
+        self.locked = False
+        self.cursor_state = Cursor()
+        self._held: int | None = None  # 0 the cursor, n a prompt
+        self._path: deque[tuple[float, Point]] = deque(maxlen=6)
+        self._trail: deque[Point] = deque(maxlen=70)
+        self._ground: QPixmap | None = None
+        self._labels_of: object = None
+        self._placed: list[tuple[str, QRectF]] = []
+        self._writing = False
+        self._last_step = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self._step)
+        self._unsubscribe = self.registry.subscribe(self._on_change)
+        self.destroyed.connect(self._unsubscribe)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Prompt map")
+        self.setToolTip(
+            "<b>Prompt map</b><br>Drag the cursor between the prompts: nearer ones weigh more. "
+            "Throw it and it glides; Orbit lets it circle.<br><span style='color:#9aa3af'>Drag a "
+            "prompt to move it. Arrows move the cursor, shift in fine steps; O orbits.</span>"
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(800, 400)
+
+    # -- from outside --------------------------------------------------------------------------
+    def refresh(self) -> None:
+        self._ground = None
+        self.update()
+
+    def set_shares(self, shares: list[float]) -> None:
+        self.shares = shares
+        self.update()
+
+    def _on_change(self, change: Change) -> None:
+        name = change.name
+        if name == "map.orbit":
+            self._set_orbit(bool(self.registry.get("map.orbit")))
+        elif name in ("map.x", "map.y"):
+            if not self._writing and change.source not in ("undo", "load", "scene", "morph"):
+                # Another hand (MIDI, OSC) moves the cursor: it is as good as the mouse.
+                self.cursor_state = self.cursor_state.moved_to(self._position())
+                self.session.weigh_by_map("map")
+            elif not self._writing:
+                self.cursor_state = self.cursor_state.moved_to(self._position())
+            self.update()
+        elif name == "map.reach":
+            self._ground = None
+            if change.source not in ("undo", "load", "scene", "morph"):
+                self.session.weigh_by_map("map")
+            self.update()
+        elif name.startswith("prompt.") and name[-1] in "xy":
+            self._ground = None
+            self.update()
+
+    def _position(self) -> Point:
+        return (self.registry.number("map.x"), self.registry.number("map.y"))
+
+    def _set_orbit(self, on: bool) -> None:
+        if on and self.cursor_state.centre is None:
+            self.cursor_state = self.cursor_state.orbiting(self._heart())
+        elif not on and self.cursor_state.centre is not None:
+            self.cursor_state = self.cursor_state.stopped()
+        self._run()
+        self.update()
+
+    def _heart(self) -> Point:
+        """The middle of the prompts: what the cursor circles."""
+        points = self.session.points()
+        if not points:
+            return (0.0, 0.0)
+        return (
+            sum(x for x, _ in points) / len(points),
+            sum(y for _, y in points) / len(points),
+        )
+
+    # -- motion --------------------------------------------------------------------------------
+    def _run(self) -> None:
+        if self.cursor_state.moving and not self._timer.isActive():
+            self._last_step = time.monotonic()
+            self._timer.start()
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        seconds, self._last_step = min(now - self._last_step, 0.1), now
+        if not self.cursor_state.moving:
+            self._timer.stop()
+            return
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let the cursor move on by itself."""
+        self.cursor_state = self.cursor_state.advanced(seconds, self.registry.number("map.speed"))
+        self._write(self.cursor_state.position, "orbit")
+
+    def _write(self, position: Point, source: str) -> None:
+        self._writing = True
+        try:
+            with self.registry.batch():
+                self.registry.set("map.x", position[0], source)
+                self.registry.set("map.y", position[1], source)
+            self.session.weigh_by_map("orbit" if source == "orbit" else "map")
+        finally:
+            self._writing = False
+        self._trail.append(position)
+        self.update()
+
+    def stop(self) -> None:
+        """Bring everything to rest (the window closes)."""
+        self._timer.stop()
+        self.cursor_state = self.cursor_state.stopped()
+
+    # -- geometry ------------------------------------------------------------------------------
+    def _field(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+
+    def to_screen(self, point: Point) -> QPointF:
+        field = self._field()
+        return QPointF(
+            field.center().x() + point[0] * field.width() / 2,
+            field.center().y() - point[1] * field.height() / 2,
+        )
+
+    def to_plane(self, position: QPointF) -> Point:
+        field = self._field()
+        x = (position.x() - field.center().x()) / (field.width() / 2)
+        y = (field.center().y() - position.y()) / (field.height() / 2)
+        return (min(max(x, -1.0), 1.0), min(max(y, -1.0), 1.0))
+
+    def _prompt_at(self, position: QPointF) -> int | None:
+        for n, point in enumerate(self.session.points(), 1):
+            way = self.to_screen(point) - position
+            if math.hypot(way.x(), way.y()) < 20:
+                return n
+        return None
+
+    # -- hand ----------------------------------------------------------------------------------
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        position = event.position()
+        near = self.to_screen(self._position()) - position
+        on_cursor = math.hypot(near.x(), near.y()) < 26
+        found = None if on_cursor or self.locked else self._prompt_at(position)
+        self._held = found if found is not None else 0
+        self._path.clear()
+        if self._held == 0:
+            self.registry.set("map.orbit", False)
+            self._hold_cursor(position)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is None:
+            over = self._prompt_at(event.position()) is not None and not self.locked
+            self.setCursor(Qt.CursorShape.OpenHandCursor if over else Qt.CursorShape.CrossCursor)
+        elif self._held == 0:
+            self._hold_cursor(event.position())
+        else:
+            x, y = self.to_plane(event.position())
+            self.registry.set(f"prompt.{self._held}.x", x)
+            self.registry.set(f"prompt.{self._held}.y", y)
+
+    def _hold_cursor(self, position: QPointF) -> None:
+        point = self.to_plane(position)
+        self._path.append((time.monotonic(), point))
+        self.cursor_state = self.cursor_state.moved_to(point)
+        self._write(point, "window")
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._held == 0 and len(self._path) >= 2:
+            (t0, a), (t1, b) = self._path[0], self._path[-1]
+            still = time.monotonic() - t1 > 0.08
+            if t1 - t0 > 1e-3 and not still:
+                velocity = ((b[0] - a[0]) / (t1 - t0), (b[1] - a[1]) / (t1 - t0))
+                if math.hypot(*velocity) > THROW_SPEED:
+                    self.cursor_state = self.cursor_state.thrown(velocity)
+                    self._run()
+        self._held = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        n = self._prompt_at(event.position())
+        if n is not None and not self.locked:
+            self._held = None
+            self.edit_wanted.emit(n)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        ways = {
+            Qt.Key.Key_Left: ("map.x", -1),
+            Qt.Key.Key_Right: ("map.x", 1),
+            Qt.Key.Key_Up: ("map.y", 1),
+            Qt.Key.Key_Down: ("map.y", -1),
+        }
+        way = ways.get(Qt.Key(event.key()))
+        if way is not None:
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self.registry.set("map.orbit", False)
+            self.registry.nudge(way[0], way[1], fine=fine)
+        elif event.key() == Qt.Key.Key_O and not event.modifiers():
+            self.registry.toggle("map.orbit")
+        else:
+            event.ignore()
+
+    # -- looks ---------------------------------------------------------------------------------
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawPixmap(0, 0, self._ground_pixmap())
+        here = self.to_screen(self._position())
+        self._paint_threads(painter, here)
+        for n, point in enumerate(self.session.points(), 1):
+            self._paint_prompt(painter, n, self.to_screen(point))
+        self._paint_cursor(painter, here)
+
+    def _ground_pixmap(self) -> QPixmap:
+        """The panel with each prompt's field of influence; painted anew only when one moves."""
+        ratio = self.devicePixelRatioF()
+        size = self.size() * ratio
+        if self._ground is not None and self._ground.size() == size:
+            return self._ground
+        ground = QPixmap(size)
+        ground.setDevicePixelRatio(ratio)
+        ground.fill(QColor(colours.BACKGROUND))
+        painter = QPainter(ground)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setBrush(QColor("#111419"))
+        painter.setPen(QPen(QColor(colours.EDGE), 1))
+        painter.drawRoundedRect(box, 10, 10)
+        painter.setClipRect(box)
+        reach = self.registry.number("map.reach")
+        field = self._field()
+        painter.setPen(Qt.PenStyle.NoPen)
+        for prompt, point in zip(self.session.prompts, self.session.points(), strict=False):
+            hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+            centre = self.to_screen(point)
+            rx, ry = reach * 1.7 * field.width() / 2, reach * 1.7 * field.height() / 2
+            painter.save()
+            painter.translate(centre)
+            painter.scale(rx, ry)
+            glow = QRadialGradient(QPointF(0, 0), 1.0)
+            for step in range(6):
+                r = step / 5
+                glow.setColorAt(r, theme.colour(hexa, 0.30 * math.exp(-3.4 * r * r) * (1 - r)))
+            painter.setBrush(glow)
+            painter.drawEllipse(QPointF(0, 0), 1.0, 1.0)
+            painter.restore()
+        painter.setPen(QPen(theme.colour(colours.LINE, 0.5), 1))
+        for step in range(1, 12):
+            for other in range(1, 6):
+                x = box.left() + box.width() * step / 12
+                y = box.top() + box.height() * other / 6
+                painter.drawPoint(QPointF(x, y))
+        painter.end()
+        self._ground = ground
+        return ground
+
+    def _share(self, n: int) -> float:
+        return self.shares[n - 1] if n <= len(self.shares) else 0.0
+
+    def _paint_threads(self, painter: QPainter, here: QPointF) -> None:
+        """A thread from the cursor to each prompt that is heard, as strong as its share."""
+        for n, (prompt, point) in enumerate(
+            zip(self.session.prompts, self.session.points(), strict=False), 1
+        ):
+            share = self._share(n)
+            if share < 0.01:
+                continue
+            hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+            pen = QPen(theme.colour(hexa, 0.15 + 0.6 * share), 1.0 + 4.0 * share)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLine(here, self.to_screen(point))
+
+    def _paint_prompt(self, painter: QPainter, n: int, at: QPointF) -> None:
+        prompt = self.session.prompts[n - 1]
+        hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+        share = self._share(n)
+        radius = 9.0 + 15.0 * math.sqrt(share)
+        if share > 0.0:
+            light = QRadialGradient(at, radius * 2.1)
+            light.setColorAt(0.3, theme.colour(hexa, 0.20 + 0.3 * share))
+            light.setColorAt(1.0, theme.colour(hexa, 0.0))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(light)
+            painter.drawEllipse(at, radius * 2.1, radius * 2.1)
+        painter.setPen(QPen(QColor(hexa), 2.0))
+        painter.setBrush(QColor(colours.mix_hex("#15181d", hexa, 0.16 + 0.5 * share)))
+        painter.drawEllipse(at, radius, radius)
+        if radius > 14:
+            painter.setFont(theme.bold(radius * 0.72))
+            painter.setPen(QColor(colours.TEXT))
+            box = QRectF(at.x() - radius, at.y() - radius, radius * 2, radius * 2)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{share * 100:.0f}")
+        painter.setFont(self._label_font())
+        painter.setPen(QColor(colours.TEXT if share > 0.02 else colours.DIM))
+        words, box = self._labels()[n - 1]
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+
+    def _label_font(self) -> QFont:
+        return theme.bold(min(max(self.height() * 0.04, 13.0), theme.scaled(24.0)))
+
+    def _labels(self) -> list[tuple[str, QRectF]]:
+        """Each prompt's name, cut where it is long, and its place; found anew only when a prompt
+        moves, so that names stand still while the cursor moves."""
+        key = (
+            tuple(prompt.text for prompt in self.session.prompts),
+            tuple(self.session.points()),
+            self.size().toTuple(),
+        )
+        if key != self._labels_of:
+            metrics = QFontMetricsF(self._label_font())
+            room = 260.0 if len(key[0]) <= 8 else 170.0
+            cut = Qt.TextElideMode.ElideRight
+            names = [metrics.elidedText(t or "empty", cut, theme.scaled(room)) for t in key[0]]
+            sizes = [(metrics.horizontalAdvance(name) + 2, metrics.height()) for name in names]
+            spots = [self.to_screen(point) for point in key[1]]
+            boxes = labels.place(
+                [(spot.x(), spot.y()) for spot in spots],
+                sizes,
+                LABEL_RADIUS,
+                (self.width(), self.height()),
+            )
+            self._labels_of = key
+            self._placed = [(n, QRectF(*box)) for n, box in zip(names, boxes, strict=True)]
+        return self._placed
+
+    def _paint_cursor(self, painter: QPainter, here: QPointF) -> None:
+        if self.cursor_state.moving:
+            for age, point in enumerate(self._trail):
+                strength = age / len(self._trail)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(theme.colour(colours.TEXT, 0.28 * strength * strength))
+                painter.drawEllipse(self.to_screen(point), 3.2 * strength, 3.2 * strength)
+        painter.setBrush(theme.colour(colours.BACKGROUND, 0.45))
+        painter.setPen(QPen(QColor(colours.TEXT), 2.2))
+        painter.drawEllipse(here, 13, 13)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.ACCENT))
+        painter.drawEllipse(here, 4.5, 4.5)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.colour(colours.TEXT, 0.4), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(here, 18, 18)

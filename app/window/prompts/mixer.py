@@ -1,0 +1,153 @@
+"""The prompt mixer: the strips side by side, one row up to eight, two beyond. GUI lane."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from app.parameters.catalogue import PROMPTS
+from app.session.session import Session
+from app.window.prompts.strip import Strip
+from app.window.style import colours, theme
+from app.window.widgets.buttons import PlainButton
+from app.window.widgets.repaint_throttle import Paced
+
+GAP = 8
+ADD_WIDTH = 40
+IN_A_ROW = 8
+WIDEST = 262
+
+
+class Mixer(QWidget):
+    """Shows the session's prompts; edits of words and sounds are asked for by signal."""
+
+    edit_wanted = Signal(int)
+    add_wanted = Signal()
+    menu_wanted = Signal(int, QPoint)
+    sound_dropped = Signal(int, str)
+    trouble = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.paced = Paced(self)
+        self.strips = [
+            Strip(session.registry, n, self, paced=self.paced) for n in range(1, PROMPTS + 1)
+        ]
+        self._insert_at: int | None = None
+        self._locked = False
+        for strip in self.strips:
+            strip.edit_wanted.connect(self.edit_wanted)
+            strip.remove_wanted.connect(self._remove)
+            strip.moving.connect(self._moving)
+            strip.moved.connect(self._moved)
+            strip.shift_wanted.connect(self._shift)
+            strip.menu_wanted.connect(self.menu_wanted)
+            strip.sound_dropped.connect(self.sound_dropped)
+        self.add_button = PlainButton(
+            icon="add",
+            tip="Add a prompt: up to sixteen can be mixed (Ctrl+Return)",
+            on_click=self.add_wanted.emit,
+            parent=self,
+        )
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        return len(self.session.prompts)
+
+    def refresh(self) -> None:
+        """The session's prompts are others now."""
+        for strip, prompt in zip(self.strips, self.session.prompts, strict=False):
+            strip.set_prompt(prompt)
+        self._arrange()
+
+    def set_shares(self, shares: list[float]) -> None:
+        for strip, share in zip(self.strips, shares, strict=False):
+            strip.set_share(share)
+
+    def set_locked(self, locked: bool) -> None:
+        """Stage mode: the knobs play, the words and the order stay."""
+        self._locked = locked
+        for strip in self.strips:
+            strip.set_locked(locked)
+        self._insert_at = None
+        self._arrange()
+
+    def _arrange(self) -> None:
+        for strip in self.strips:
+            strip.setVisible(strip.n <= self.count)
+        for strip, box in zip(self.strips, self._boxes(), strict=False):
+            strip.setGeometry(box)
+        self.add_button.setVisible(self.count < PROMPTS and not self._locked)
+        last = self._boxes()[-1] if self.count else QRect(0, 0, 0, self.height())
+        self.add_button.setGeometry(
+            last.right() + GAP, last.top(), ADD_WIDTH - GAP, max(last.height(), 30)
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows of prompts there are."""
+        return 1 if self.count <= IN_A_ROW else 2
+
+    def _boxes(self) -> list[QRect]:
+        rows = self.rows
+        across = -(-self.count // rows)
+        extra = ADD_WIDTH if self.count < PROMPTS and not self._locked else 0
+        w = min((self.width() - extra - GAP * (across - 1)) / max(across, 1), theme.scaled(WIDEST))
+        h = (self.height() - GAP * (rows - 1)) / rows
+        return [
+            QRect(
+                int((index % across) * (w + GAP)),
+                int((index // across) * (h + GAP)),
+                int(w),
+                int(h),
+            )
+            for index in range(self.count)
+        ]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange()
+
+    # -- reorder -------------------------------------------------------------------------------
+    def place_at(self, point: QPoint) -> int:
+        """The number that a strip dropped at a point of this widget would get."""
+        boxes = self._boxes()
+        best = min(range(len(boxes)), key=lambda i: (boxes[i].center() - point).manhattanLength())
+        return best + 1
+
+    def _moving(self, n: int, position: QPointF) -> None:
+        self._insert_at = self.place_at(self.mapFromGlobal(position.toPoint()))
+        self.update()
+
+    def _moved(self, n: int, position: QPointF) -> None:
+        self._insert_at = None
+        self.update()
+        self.session.move_prompt(n, self.place_at(self.mapFromGlobal(position.toPoint())))
+
+    def _shift(self, n: int, by: int) -> None:
+        """By keyboard; the focus goes along."""
+        to = n + by
+        if 1 <= to <= self.count:
+            self.session.move_prompt(n, to)
+            self.strips[to - 1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _remove(self, n: int) -> None:
+        try:
+            self.session.remove_prompt(n)
+        except ValueError as error:
+            self.trouble.emit(str(error))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.add_button.isVisible():
+            ghost = QPen(QColor(colours.EDGE), 1.2, Qt.PenStyle.DashLine)
+            painter.setPen(ghost)
+            painter.drawRoundedRect(self.add_button.geometry().adjusted(1, 1, -1, -1), 10, 10)
+        if self._insert_at is None:
+            return
+        box = self._boxes()[self._insert_at - 1]
+        painter.setPen(QPen(QColor(colours.ACCENT), 3, Qt.PenStyle.SolidLine))
+        painter.drawRoundedRect(box.adjusted(-3, -1, 3, 1), 12, 12)

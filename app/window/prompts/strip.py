@@ -1,0 +1,389 @@
+"""A prompt's strip: number, halo knob, words or sound, mute and solo. GUI lane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from app.parameters.registry import Registry
+from app.session.document import Prompt
+from app.window.style import colours, theme
+from app.window.widgets.buttons import KeyButton, PlainButton
+from app.window.widgets.fit_text import paint_fitted
+from app.window.widgets.knob import Knob, halo_reach, paint_halo
+from app.window.widgets.repaint_throttle import Paced
+
+SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+STATES: Final = ("ready", "waiting", "failed", "empty")
+
+
+class Strip(QWidget):
+    """Strip number `n` (from 1). It shows what it is given and says what the hand wants."""
+
+    edit_wanted = Signal(int)
+    remove_wanted = Signal(int)
+    moving = Signal(int, QPointF)  # the strip is being dragged; global position
+    moved = Signal(int, QPointF)  # and let go
+    shift_wanted = Signal(int, int)  # by how many places
+    menu_wanted = Signal(int, QPoint)  # global position
+    sound_dropped = Signal(int, str)
+
+    def __init__(
+        self,
+        registry: Registry,
+        n: int,
+        parent: QWidget | None = None,
+        *,
+        paced: Paced | None = None,
+    ) -> None:
+        """paced: when it is painted while others move it; None for at once."""
+        super().__init__(parent)
+        self.n = n
+        self.prompt = Prompt()
+        self.state = "empty"
+        self.problem = ""
+        self.share = 0.0
+        self.peaks: Sequence[float] = ()
+        self.locked = False
+        self._drag_from: QPointF | None = None
+        self._dragging = False
+        self._drop_here = False
+        self.knob = Knob(registry, f"prompt.{n}.weight", self)
+        self.knob.setMinimumSize(30, 30)  # else it would lie over the words of a low strip
+        self.mute = KeyButton(registry, f"prompt.{n}.mute", self, words="M", hexa=colours.DANGER)
+        self.solo = KeyButton(registry, f"prompt.{n}.solo", self, words="S", hexa=colours.ACCENT)
+        self.close_button = PlainButton(
+            icon="close", tip="Remove this prompt", on_click=self._remove, parent=self
+        )
+        self.close_button.hide()
+        self.setAcceptDrops(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setMouseTracking(True)
+        self.setMinimumSize(64, 118)
+        self._paced = paced
+        self._shown = (0.0, "", "", "")  # share, tints and ink that it was last painted with
+        self.knob.moved_by = self._moved_by
+        for part in ("mute", "solo"):
+            registry.subscribe(lambda _: self.update(), f"prompt.{n}.{part}")
+        self._registry = registry
+
+    # -- what it shows -------------------------------------------------------------------------
+    def set_prompt(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+        hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+        self.knob.set_colour(hexa)
+        self.setAccessibleName(f"Prompt {self.n}: {prompt.text or 'empty'}")
+        self._retip()
+        self.update()
+
+    def set_state(self, state: str, problem: str = "") -> None:
+        """`state` of STATES: whether the engine has this prompt's style."""
+        if (state, problem) != (self.state, self.problem):
+            self.state, self.problem = state, problem
+            self._retip()
+            self.update()
+
+    def set_share(self, share: float) -> None:
+        text, self.share = self.knob.centre_text, share
+        self.knob.set_halo(share, f"{share * 100:.0f}" if share >= 0.005 else "")
+        # By what is seen, not by the last step: a slow fader's steps are all too small.
+        if abs(share - self._shown[0]) > 1e-3 or text != self.knob.centre_text:
+            self._soon()
+
+    def _moved_by(self, source: str) -> None:
+        """A hand has moved the weight; the mouse's own move is seen at once."""
+        if source == "window":
+            self.refresh()
+        else:
+            self._soon()
+
+    def _soon(self) -> None:
+        if self._paced is None:
+            self.refresh()
+        elif self.isVisible():
+            self._paced.want(self)
+
+    def refresh(self) -> None:
+        """Paint what follows weight and share: all of it only where tint or ink are others."""
+        share, *_ = self._shown
+        if self._looks()[1:] != self._shown[1:]:
+            self.update()
+            return
+        centre, radius = self.knob.ring()
+        down = self.knob.y() + centre.y() + halo_reach(radius, max(share, self.share)) + 2.0
+        self.update(0, 0, self.width(), max(math.ceil(down), self.knob.geometry().bottom() + 1))
+
+    def _looks(self) -> tuple[float, str, str, str]:
+        """Share, the panel's tint above and below, and the ink of the words."""
+        # In steps that no eye tells apart, so that a moved fader does not repaint everything.
+        heard = 0.02 + 0.05 * round(self.share * 16.0) / 16.0
+        muted = bool(self._registry.get(f"prompt.{self.n}.mute"))
+        ink = colours.TEXT if self.share > 0.0 else (colours.FAINT if muted else colours.DIM)
+        if self.state == "failed":
+            ink = colours.DANGER
+        if not self.prompt.text.strip():
+            ink = colours.FAINT
+        return (
+            self.share,
+            colours.mix_hex("#1a1e24", self.hexa, heard),
+            colours.mix_hex("#121519", self.hexa, heard * 0.5),
+            ink,
+        )
+
+    def set_peaks(self, peaks: Sequence[float]) -> None:
+        """The outline of a sound, 0..1, for the little waveform."""
+        self.peaks = peaks
+        self.update()
+
+    def set_locked(self, locked: bool) -> None:
+        """Stage mode: only the knob and its keys can be touched."""
+        self.locked = locked
+        self._drag_from, self._dragging, self._drop_here = None, False, False
+        if locked:
+            self.close_button.hide()
+        self.update()
+
+    def _retip(self) -> None:
+        lines = {
+            "ready": "",
+            "waiting": "<br><i>The engine is still listening to this prompt.</i>",
+            "failed": f"<br><b>{self.problem}</b>",
+            "empty": "",
+        }[self.state]
+        shown = self.prompt.text or "Empty prompt"
+        place = f"<br>{self.prompt.audio}" if self.prompt.audio else ""
+        self.setToolTip(
+            f"<b>{shown}</b>{place}{lines}<br><span style='color:#9aa3af'>Click the words to "
+            "change them. Drag the top to another place. Drop a sound file to prompt with it. "
+            "Right-click for more."
+            "</span>"
+        )
+
+    @property
+    def hexa(self) -> str:
+        return colours.STRIPS[self.prompt.colour % len(colours.STRIPS)]
+
+    # -- layout --------------------------------------------------------------------------------
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        w, h = self.width(), self.height()
+        keys = round(min(max(h * 0.115, 24), theme.scaled(46)))
+        pad = 9 if w > 90 else 6
+        y = h - keys - pad
+        half = (w - 2 * pad - 6) // 2
+        self.mute.setGeometry(pad, y, half, keys)
+        self.solo.setGeometry(w - pad - half, y, half, keys)
+        top = self._header_height()
+        self.knob.setGeometry(3, top, w - 6, round(self._words_box().top()) - top)
+        self.close_button.setGeometry(w - 28, 6, 22, 22)
+
+    def _header_height(self) -> int:
+        return round(theme.scaled(30)) if self.height() > 220 else 24
+
+    def _words_box(self) -> QRectF:
+        h = float(self.height())
+        keys = min(max(h * 0.115, 24), theme.scaled(46)) + 9
+        top = self._header_height()
+        # The knob takes a square of the width where there is room; the words have the rest.
+        knob = min(self.width() * 1.0, h * 0.50)
+        free = h - keys - top - knob - 8
+        tall = min(max(free, 38.0), theme.scaled(132.0))
+        return QRectF(8, h - keys - 6 - max(free, tall) / 2 - tall / 2, self.width() - 16, tall)
+
+    # -- looks ---------------------------------------------------------------------------------
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        panel = QLinearGradient(box.topLeft(), box.bottomLeft())
+        self._shown = _, top, bottom, ink = self._looks()
+        panel.setColorAt(0.0, QColor(top))
+        panel.setColorAt(1.0, QColor(bottom))
+        painter.setBrush(panel)
+        edge = colours.EDGE
+        if self._drop_here or self._dragging:
+            edge = colours.ACCENT
+        elif self.hasFocus():
+            edge = colours.TEXT
+        painter.setPen(QPen(QColor(edge), 1.0))
+        painter.drawRoundedRect(box, 10, 10)
+        self._paint_halo(painter, box)
+        # The strip's colour along its top, as bright as the prompt is loud.
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour(self.hexa, 0.35 + 0.65 * min(1.0, self.share * 2.0)))
+        painter.drawRoundedRect(QRectF(10, 1, self.width() - 20, 2.6), 1.3, 1.3)
+        if event.rect().top() < self._header_height():
+            self._paint_header(painter)
+        words = self._words_box()
+        if event.rect().bottom() >= words.top() - 2.0:
+            self._paint_name(painter, words, ink)
+
+    def _paint_halo(self, painter: QPainter, box: QRectF) -> None:
+        """The prompt's light on its strip, larger and brighter with its share of the mix."""
+        if self.share <= 0.0:
+            return
+        clip = QPainterPath()
+        clip.addRoundedRect(box, 10, 10)
+        painter.save()
+        painter.setClipPath(clip)
+        centre, radius = self.knob.ring()
+        paint_halo(painter, QPointF(self.knob.pos()) + centre, radius, self.hexa, self.share)
+        painter.restore()
+
+    def _paint_header(self, painter: QPainter) -> None:
+        top = self._header_height()
+        painter.setFont(theme.bold(theme.scaled(13) if self.height() > 220 else 11.5))
+        painter.setPen(QColor(self.hexa))
+        painter.drawText(QRectF(11, 6, 30, top - 6), Qt.AlignmentFlag.AlignVCenter, str(self.n))
+        words, ink = {
+            "waiting": ("listening …", colours.DIM),
+            "failed": ("not usable", colours.DANGER),
+        }.get(self.state, ("", colours.DIM))
+        number = self.parameter_text()
+        painter.setFont(theme.font(theme.scaled(12) if self.height() > 220 else 11))
+        painter.setPen(QColor(ink if words else colours.DIM))
+        right = 30 if self.close_button.isVisible() else 11
+        area = QRectF(26, 6, self.width() - 26 - right, top - 6)
+        painter.drawText(
+            area,
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+            words if words and self.width() > 88 else number,
+        )
+
+    def parameter_text(self) -> str:
+        """The weight as the header writes it."""
+        name = f"prompt.{self.n}.weight"
+        return self._registry[name].text(self._registry.get(name))
+
+    def _paint_name(self, painter: QPainter, box: QRectF, ink: str) -> None:
+        if self.prompt.audio is not None:
+            wave = QRectF(box.left(), box.top(), box.width(), min(box.height() * 0.36, 30))
+            self._paint_wave(painter, wave)
+            box = box.adjusted(0, wave.height() + 3, 0, 0)
+        words = self.prompt.text.strip() or "click to write a prompt"
+        painter.setPen(QColor(ink))
+        largest = min(max(self.width() * 0.165, 13.0), theme.scaled(30.0))
+        paint_fitted(painter, box, words, largest=largest, smallest=theme.scaled(11.0))
+
+    def _paint_wave(self, painter: QPainter, box: QRectF) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour(self.hexa, 0.85))
+        if not self.peaks:
+            theme.draw_icon(painter, "sound", self.hexa, box)
+            return
+        count = max(int(box.width() // 3), 1)
+        for index in range(count):
+            start = index * len(self.peaks) // count
+            stop = max(start + 1, (index + 1) * len(self.peaks) // count)
+            high = max(max(self.peaks[start:stop]) * box.height(), 1.5)
+            painter.drawRoundedRect(
+                QRectF(box.left() + index * 3, box.center().y() - high / 2, 2, high), 1, 1
+            )
+
+    # -- hand ----------------------------------------------------------------------------------
+    def _remove(self) -> None:
+        self.remove_wanted.emit(self.n)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        ways = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        way = ways.get(Qt.Key(event.key()))
+        if way is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            if not self.locked:
+                self.shift_wanted.emit(self.n, way)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2):
+            self.edit_wanted.emit(self.n)
+        elif event.key() == Qt.Key.Key_Delete and not self.locked:
+            self._remove()
+        else:
+            event.ignore()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(self.n, event.globalPos())
+
+    def enterEvent(self, event: object) -> None:
+        self.close_button.setVisible(not self.locked)
+        self.update()
+
+    def leaveEvent(self, event: object) -> None:
+        self.close_button.hide()
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton or self.locked:
+            return
+        if event.position().y() <= self._header_height():
+            self._drag_from = event.globalPosition()
+        elif self._words_box().contains(event.position()):
+            self.edit_wanted.emit(self.n)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag_from is None:
+            self._show_hand(event.position())
+            return
+        way = event.globalPosition() - self._drag_from
+        if self._dragging or way.manhattanLength() > 8:
+            self._dragging = True
+            self.moving.emit(self.n, event.globalPosition())
+            self.update()
+
+    def _show_hand(self, position: QPointF) -> None:
+        """The cursor says what a press would do."""
+        shape = Qt.CursorShape.ArrowCursor
+        if not self.locked and position.y() <= self._header_height():
+            shape = Qt.CursorShape.OpenHandCursor
+        elif not self.locked and self._words_box().contains(position):
+            shape = Qt.CursorShape.IBeamCursor
+        self.setCursor(shape)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._dragging:
+            self.moved.emit(self.n, event.globalPosition())
+        self._drag_from, self._dragging = None, False
+        self.update()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if not self.locked and dropped_sound(event) is not None:
+            self._drop_here = True
+            event.acceptProposedAction()
+            self.update()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_here = False
+        self.update()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_here = False
+        path = dropped_sound(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.sound_dropped.emit(self.n, path)
+        self.update()
+
+
+def dropped_sound(event: QDropEvent) -> str | None:
+    """The first local sound file of a drop."""
+    for url in event.mimeData().urls():
+        path = url.toLocalFile()
+        if path and Path(path).suffix.lower() in SOUND_SUFFIXES:
+            return path
+    return None

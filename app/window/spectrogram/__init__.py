@@ -1,0 +1,1 @@
+"""The spectrogram: past, playhead and planned future."""

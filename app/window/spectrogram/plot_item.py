@@ -1,0 +1,344 @@
+"""The moving picture of the music: spectrum, waveform, beats, marks. GUI lane.
+
+Columns are turned into colours once, when they are written; a frame is two blits of the ring and a
+few lines. Everything is painted in seconds relative to the playhead, so that the axes stand still.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QStaticText
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from app.window.spectrogram.spectra import BANDS, GROUP, HOP, LEVELS, RATE, Spectra
+from app.window.style import colours, theme
+
+COLUMNS: Final = 4096
+"""Columns of the ring that is painted: more than a screen is wide."""
+WAVE_ROWS: Final = 48
+SPECTRUM: Final = (0.0, 1.0)
+"""Vertical place of the spectrum in the plot, and below it of the waveform."""
+WAVE: Final = (-0.27, -0.03)
+FLASH: Final = 0.45
+"""Seconds that a rewritten future shows that it was rewritten."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened: kind "controls", "clear", "scene", "moment", "hold", "panic"."""
+
+    position: int
+    kind: str
+    text: str
+
+
+class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
+    """Paints `spectra` around `playhead` (frames, fractional) from -past to +future seconds."""
+
+    def __init__(self, spectra: Spectra) -> None:
+        super().__init__()
+        self.spectra = spectra
+        self.playhead = 0.0
+        self.origin = 0.0  # plan position at the axis' zero; the playhead unless panned
+        self.scale = 1.0  # of the writing
+        self.past, self.future = 20.0, 4.0
+        self.selection: tuple[int, int] | None = None
+        self.hover: float | None = None  # seconds relative to the playhead
+        self.marks: deque[Mark] = deque(maxlen=500)
+        self.beats: list[int] = []
+        self.bars: list[int] = []
+        self.beats_known = 0  # counts what was told of them
+        self.marked = 0  # counts marks
+        self._lines: list[list[QLineF]] = []
+        self._lines_key: tuple[object, ...] = ()
+        self._lines_from = 0.0
+        self.flash_at: float = -10.0
+        self.flash_from = 0
+        self.clock = 0.0
+        self.level = 0
+        self._picture = QImage(COLUMNS, BANDS, QImage.Format.Format_RGB32)
+        self._wave = QImage(COLUMNS, WAVE_ROWS, QImage.Format.Format_RGB32)
+        self._picture.fill(QColor(colours.BACKGROUND))
+        self._wave.fill(QColor(colours.BACKGROUND))
+        self._pixels = _view(self._picture)
+        self._wave_pixels = _view(self._wave)
+        table = colours.spectrum_table().astype(np.uint32)
+        self._table = 0xFF000000 | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2]
+        self._ground = np.uint32(QColor(colours.BACKGROUND).rgba())
+        self._ink = np.uint32(QColor("#7d8795").rgba())
+        self._shown = (0, 0)  # columns (of this level) that the ring holds
+        self._flags: dict[tuple[str, float], tuple[QStaticText, int, float]] = {}
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(-self.past, WAVE[0] - 0.02, self.past + self.future, 1.0 - WAVE[0] + 0.02)
+
+    @property
+    def flashing(self) -> bool:
+        """Whether a rewritten future still shows that it was."""
+        return self.clock - self.flash_at < 2.0 * FLASH  # and the frame in which it is over
+
+    def beats_from(self, position: int, beats: list[int], bars: list[int]) -> None:
+        """From a plan position on these are the beats and bars, and no others."""
+        self.beats_known += 1
+        for places, found in ((self.beats, beats), (self.bars, bars)):
+            del places[bisect.bisect_left(places, position) :]
+            places.extend(found)
+            del places[:-4000]
+
+    # -- columns to colours --------------------------------------------------------------------
+    def set_span(self, past: float, future: float, width: int) -> None:
+        """Seconds before and after the playhead, over `width` pixels."""
+        self.prepareGeometryChange()
+        self.past, self.future = past, future
+        columns = (past + future) * RATE / HOP
+        level = 0
+        while columns / GROUP**level > max(width, 64) and level < LEVELS - 1:
+            level += 1
+        # One finer than the pixels, so that scrolling is smooth; it must fit the ring.
+        if level > 0 and columns / GROUP ** (level - 1) < COLUMNS * 0.9:
+            level -= 1
+        if level != self.level:
+            self.level = level
+            self._shown = (0, 0)
+        self.update()
+
+    def written(self, first: int, last: int) -> None:
+        """Columns (finest) first..last are new; the future after `last` is gone."""
+        g = GROUP**self.level
+        low, high = self._shown
+        if first // g > high:
+            return  # far from what is looked at (panned): coloured when it comes into sight
+        self._colour(first // g, -(-last // g))
+        end = -(-self.spectra.end // g)
+        self._shown = (max(low, end - COLUMNS), max(min(high, end), -(-last // g)))
+
+    def _colour(self, first: int, last: int) -> None:
+        first = max(first, last - COLUMNS)
+        if last <= first:
+            return
+        numbers = np.arange(first, last)
+        sources = numbers % self.spectra.sizes[self.level]
+        places = numbers % COLUMNS
+        self._pixels[:, places] = self._table[self.spectra.images[self.level][:, sources]]
+        half = self.spectra.waves[self.level][sources].astype(np.float32) / 255.0
+        # Bytes hold the square root of the peak, which is also a good loudness curve to draw.
+        rows = np.abs(np.arange(WAVE_ROWS) - (WAVE_ROWS - 1) / 2.0) / (WAVE_ROWS / 2.0)
+        lit = rows[:, None] <= np.maximum(half, 0.02)[None, :]
+        self._wave_pixels[:, places] = np.where(lit, self._ink, self._ground)
+
+    def _fill(self, first: int, last: int) -> None:
+        """Make sure that the ring holds columns first..last of this level."""
+        low, high = self._shown
+        if low <= first and last <= high:
+            return
+        self._colour(first, last)
+        self._shown = (first, last)
+
+    # -- painting ------------------------------------------------------------------------------
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        transform = painter.transform()
+        box = transform.mapRect(
+            QRectF(-self.past, SPECTRUM[0], self.past + self.future, SPECTRUM[1] - SPECTRUM[0])
+        )
+        wave = transform.mapRect(
+            QRectF(-self.past, WAVE[0], self.past + self.future, WAVE[1] - WAVE[0])
+        )
+        painter.save()
+        painter.resetTransform()
+        self._paint_columns(painter, box, wave)
+        self._paint_beats(painter, box, wave)
+        self._paint_future(painter, box, wave)
+        self._paint_marks(painter, box, wave)
+        self._paint_selection(painter, box, wave)
+        self._paint_playhead(painter, box, wave)
+        painter.restore()
+
+    def _x(self, position: float, box: QRectF) -> float:
+        """Screen x of a plan position."""
+        seconds = (position - self.origin) / RATE
+        return box.left() + (seconds + self.past) / (self.past + self.future) * box.width()
+
+    def _paint_columns(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        wide = HOP * GROUP**self.level
+        left = self.origin - self.past * RATE
+        first = max(int(left // wide), self.spectra.start // GROUP**self.level, 0)
+        last = min(
+            int((self.origin + self.future * RATE) // wide) + 2,
+            -(-self.spectra.end // GROUP**self.level),
+        )
+        first = max(first, last - COLUMNS)
+        if last <= first:
+            return
+        self._fill(first, last)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setClipRect(box.united(wave))
+        for image, area in ((self._picture, box), (self._wave, wave)):
+            begin = first
+            while begin < last:
+                at = begin % COLUMNS
+                count = min(last - begin, COLUMNS - at)
+                # A column is centred on its number: it covers half a column to either side.
+                x0 = self._x((begin - 0.5) * wide, box)
+                x1 = self._x((begin + count - 0.5) * wide, box)
+                painter.drawImage(
+                    QRectF(x0, area.top(), x1 - x0, area.height()),
+                    image,
+                    QRectF(at, 0, count, image.height()),
+                )
+                begin += count
+        painter.setClipping(False)
+
+    def _paint_future(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        now = max(self._x(self.playhead, box), box.left())
+        if now >= box.right():
+            return
+        area = QRectF(now, box.top(), box.right() - now, wave.bottom() - box.top())
+        painter.fillRect(area, theme.colour(colours.BACKGROUND, 0.60))
+        age = self.clock - self.flash_at
+        if 0.0 <= age < FLASH:
+            x = max(self._x(self.flash_from, box), now)
+            strength = (1.0 - age / FLASH) ** 2
+            painter.fillRect(
+                QRectF(x, area.top(), box.right() - x, area.height()),
+                theme.colour(colours.ACCENT, 0.20 * strength),
+            )
+            painter.setPen(QPen(theme.colour(colours.ACCENT, 0.8 * strength), 1.0))
+            painter.drawLine(QLineF(x, area.top(), x, area.bottom()))
+
+    def _paint_beats(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        if self.past + self.future > 40.0:
+            return
+        low = self.origin - self.past * RATE
+        high = self.origin + self.future * RATE
+        # The lines are made where beats come or go, and only moved in between: a quarter of a
+        # frame's time went into making them.
+        scale, bottom = box.width() / (high - low), box.bottom()
+        seen = [
+            (bisect.bisect_left(places, low), bisect.bisect_right(places, high))
+            for places in (self.beats, self.bars)
+        ]
+        key = (self.beats_known, *seen, scale, bottom)
+        if key != self._lines_key:
+            self._lines_key, self._lines_from = key, low
+            self._lines = [
+                [
+                    QLineF(x, bottom - height, x, bottom)
+                    for x in [(position - low) * scale for position in places[first:last]]
+                ]
+                for places, (first, last), height in (
+                    (self.beats, seen[0], 5.0),
+                    (self.bars, seen[1], 11.0),
+                )
+            ]
+        painter.translate(box.left() + (self._lines_from - low) * scale, 0.0)
+        for lines, alpha in zip(self._lines, (0.45, 0.9), strict=True):
+            if lines:
+                painter.setPen(QPen(theme.colour(colours.TEXT, alpha), 1.0))
+                painter.drawLines(lines)
+        painter.resetTransform()
+
+    def _paint_marks(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        painter.setFont(theme.font(11 * self.scale))
+        taken = -1e9
+        low, high = self.origin - self.past * RATE, self.origin + self.future * RATE
+        for mark in [mark for mark in self.marks if low <= mark.position <= high]:
+            x = self._x(mark.position, box)
+            strong = mark.kind != "controls"
+            hexa = colours.DANGER if mark.kind in ("panic", "incident") else colours.TEXT
+            painter.setPen(QPen(theme.colour(hexa, 0.55 if strong else 0.28), 1.0))
+            painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
+            if not mark.text or x < taken:
+                continue
+            words, width, drop = self._fitted(mark.text, painter)
+            flag = QRectF(x, box.top(), width, 17 * self.scale)
+            painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.72))
+            painter.setPen(theme.colour(hexa, 0.92 if strong else 0.7))
+            painter.drawStaticText(QPointF(x + 5, box.top() + drop), words)
+            taken = x + width + 4
+
+    def _fitted(self, text: str, painter: QPainter) -> tuple[QStaticText, int, float]:
+        """A mark's words as there is room for them, how wide their flag is, and how far below its
+        top they begin. Laid out once: a quarter of a frame's time went into doing it anew."""
+        key = (text, self.scale)
+        found = self._flags.get(key)
+        if found is None:
+            if len(self._flags) > 200:
+                self._flags.clear()
+            metrics = painter.fontMetrics()
+            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, 150)
+            laid = QStaticText(words)
+            laid.setTextFormat(Qt.TextFormat.PlainText)
+            laid.prepare(font=painter.font())
+            drop = (17 * self.scale - metrics.height()) / 2
+            self._flags[key] = found = laid, metrics.horizontalAdvance(words) + 10, drop
+        return found
+
+    def _paint_selection(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        if self.selection is None:
+            return
+        a, b = sorted(self._x(position, box) for position in self.selection)
+        a, b = max(a, box.left()), min(b, box.right())
+        if b <= a:
+            return
+        area = QRectF(a, box.top(), b - a, wave.bottom() - box.top())
+        painter.fillRect(area, theme.colour(colours.TEXT, 0.12))
+        painter.setPen(QPen(QColor(colours.TEXT), 1.4))
+        painter.drawLine(QLineF(a, area.top(), a, area.bottom()))
+        painter.drawLine(QLineF(b, area.top(), b, area.bottom()))
+        seconds = abs(self.selection[1] - self.selection[0]) / RATE
+        painter.setFont(theme.bold(12 * self.scale))
+        words = f"{seconds:.1f} s"
+        width = painter.fontMetrics().horizontalAdvance(words) + 12
+        top = box.bottom() - 24 * self.scale
+        flag = QRectF(area.center().x() - width / 2, top, width, 19 * self.scale)
+        painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.8))
+        painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, words)
+
+    def _paint_playhead(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
+        x = self._x(self.playhead, box)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if box.left() <= x <= box.right():
+            painter.setPen(QPen(theme.colour(colours.ACCENT, 0.22), 7.0))
+            painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
+            painter.setPen(QPen(QColor(colours.ACCENT), 1.8))
+            painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
+        if self.hover is None:
+            return
+        h = self._x(self.playhead + self.hover * RATE, box)
+        painter.setPen(QPen(theme.colour(colours.TEXT, 0.6), 1.0, Qt.PenStyle.DashLine))
+        painter.drawLine(QLineF(h, box.top(), h, wave.bottom()))
+        painter.setFont(theme.font(11 * self.scale))
+        words = f"{clock_text(self.hover)}   go on from here"
+        width = painter.fontMetrics().horizontalAdvance(words) + 12
+        left = h + 6 if h + 6 + width < x else h - 6 - width
+        flag = QRectF(left, wave.top() - 24 * self.scale, width, 18 * self.scale)
+        painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.85))
+        painter.setPen(QColor(colours.TEXT))
+        painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, words)
+
+    def seconds_at(self, scene_point: QPointF) -> float:
+        """Seconds relative to the playhead at a point of the scene."""
+        return float(self.mapFromScene(scene_point).x()) + (self.origin - self.playhead) / RATE
+
+
+def clock_text(seconds: float) -> str:
+    """-75.3 -> '-1:15.3'."""
+    sign = "−" if seconds < 0 else "+"
+    whole = abs(seconds)
+    minutes, rest = divmod(whole, 60.0)
+    return f"{sign}{int(minutes)}:{rest:04.1f}" if minutes >= 1 else f"{sign}{rest:.1f} s"
+
+
+def _view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
+    """The image's own memory as (rows, columns) of 0xAARRGGBB."""
+    flat = np.frombuffer(image.bits(), np.uint32)
+    return flat.reshape(image.height(), image.bytesPerLine() // 4)[:, : image.width()]

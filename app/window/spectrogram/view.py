@@ -1,0 +1,308 @@
+"""The spectrogram: past, playhead, planned future; click to go back, drag to select. GUI lane."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QGraphicsItem, QWidget
+
+from app.window.continuation import DropHint
+from app.window.prompts.strip import dropped_sound
+from app.window.spectrogram.beats import beat_positions
+from app.window.spectrogram.panning import SHARE, Panning
+from app.window.spectrogram.plot_item import WAVE, Mark, SpectrumItem
+from app.window.spectrogram.spectra import BANDS, HOP, RATE, Spectra, band_of
+from app.window.style import colours, theme
+
+TICKS: Final = (
+    (60, "60"),
+    (125, ""),
+    (250, "250"),
+    (500, ""),
+    (1000, "1k"),
+    (2000, ""),
+    (4000, "4k"),
+    (8000, ""),
+    (14000, "14k"),
+)
+PASTS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
+BUDGET: Final = 0.001
+"""Seconds of a frame after which no further block is analysed; the rest waits for the next."""
+WAITING: Final = 48
+"""Blocks that wait for the next frame at most: while the window is put away there is none."""
+CLICK_PIXELS: Final = 5
+
+
+class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
+    """Feed `block`, `rewritten`, `mark`; call `frame` with the playhead, sixty times a second."""
+
+    go_to = Signal(object)  # plan position: int
+    selected = Signal(object)  # (start, stop) in plan positions, or None
+    sound_dropped = Signal(str)
+    panned = Signal(bool)  # whether the picture is away from the playhead
+
+    def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
+        super().__init__(parent, background=colours.BACKGROUND, axisItems=_axes())
+        self.spectra = Spectra(seconds)
+        self.item = SpectrumItem(self.spectra)
+        self.locked = False
+        self._waiting: deque[tuple[int, np.ndarray[Any, Any]]] = deque()
+        self._press: QPointF | None = None
+        self._press_position = 0
+        self._zoom = 2
+        self._drawn: tuple[object, ...] = ()
+        self.panning = Panning()
+        self._pan_from: float | None = None
+        plot = self.getPlotItem()
+        plot.addItem(self.item)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.getViewBox().setMouseEnabled(False, False)
+        plot.getViewBox().setDefaultPadding(0.0)
+        plot.layout.setContentsMargins(0, 4, 8, 0)
+        plot.getAxis("left").setWidth(42)
+        plot.getAxis("bottom").setHeight(20)
+        for name in ("left", "bottom"):  # they stand still while the picture moves
+            plot.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setAccessibleName("Spectrogram")
+        self.drop_hint = DropHint(self, "The music goes on from the end of this file")
+        self.set_takes_sound(False)
+        self._apply_zoom()
+
+    # -- what comes ----------------------------------------------------------------------------
+    def block(self, position: int, samples: np.ndarray[Any, Any], score: object = None) -> None:
+        """A planned block (or one that replaces what was planned there)."""
+        self._waiting.append((position, samples))
+        if len(self._waiting) > WAITING:
+            self._analyse()
+        if isinstance(score, Mapping):
+            beats, bars = beat_positions(score, position, len(samples), RATE)
+            self.item.beats_from(position, beats, bars)
+
+    def rewritten(self, position: int) -> None:
+        """The plan from this position on is being generated again."""
+        self.item.flash_from = position
+        self.item.flash_at = time.monotonic()
+
+    def mark(self, position: int, kind: str, text: str) -> None:
+        """Something happened at a position."""
+        # What was marked in a future that has been rewritten since never happens.
+        while self.item.marks and self.item.marks[-1].position > position:
+            self.item.marks.pop()
+        self.item.marks.append(Mark(position, kind, text))
+        self.item.marked += 1
+
+    def frame(self, playhead: float) -> None:
+        """Draw the next frame, if anything in it has changed: while nothing plays, the engine that
+        is being loaded or the battery has more use for the time."""
+        start = time.perf_counter()
+        waited = bool(self._waiting)
+        while self._waiting and time.perf_counter() - start < BUDGET:
+            self._analyse()
+        self.item.playhead = playhead
+        self.item.origin = self.panning.origin(playhead)
+        self.item.clock = time.monotonic()
+        item = self.item
+        drawn = (playhead, item.origin, item.hover, item.selection, item.marked, item.beats_known)
+        if waited or item.flashing or drawn != self._drawn:
+            self._drawn = drawn
+            item.update()
+
+    def _analyse(self) -> None:
+        """The block that has waited longest."""
+        position, samples = self._waiting.popleft()
+        self.item.written(*self.spectra.write(position, samples))
+
+    # -- zoom and pan --------------------------------------------------------------------------
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        across, along = event.angleDelta().x(), event.angleDelta().y()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            across, along = across or along, 0
+        if across:
+            self.pan(-across / 120.0 * SHARE * self.item.past)
+        elif along:
+            self.zoom(-1 if along > 0 else 1)
+        event.accept()
+
+    def zoom(self, steps: int) -> None:
+        """Show less (-1) or more (+1) of the past."""
+        self._zoom = min(max(self._zoom + steps, 0), len(PASTS) - 1)
+        self._apply_zoom()
+
+    def pan(self, seconds: float) -> None:
+        """Look back (negative) or forth; the music goes on."""
+        first = float(self.spectra.start * HOP)
+        self.panning.pan(seconds, self.item.playhead, first, self.item.past)
+        self._panned()
+
+    def show_now(self) -> None:
+        """Go with the playhead again."""
+        self.panning.home()
+        self._panned()
+
+    def _panned(self) -> None:
+        self.item.origin = self.panning.origin(self.item.playhead)
+        self._apply_zoom()
+        self.panned.emit(self.panning.away)
+
+    def _apply_zoom(self) -> None:
+        past = PASTS[self._zoom]
+        future = max(past * 0.2, 3.0)
+        self.item.set_span(past, future, self.width())
+        box = self.getPlotItem().getViewBox()
+        box.setRange(xRange=(-past, future), yRange=(WAVE[0] - 0.02, 1.0), padding=0.0)
+        bottom = self.getPlotItem().getAxis("bottom")
+        bottom.setTicks([self.panning.ticks(past, future), []])
+
+    def set_scale(self, scale: float) -> None:
+        """How large the writing is; 1 is usual."""
+        self.item.scale = scale
+        left, bottom = (self.getPlotItem().getAxis(name) for name in ("left", "bottom"))
+        left.setWidth(round(42 * scale))
+        bottom.setHeight(round(20 * scale))
+        for axis in (left, bottom):
+            axis.setStyle(tickFont=theme.font(10.5 * scale))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "item"):
+            self._apply_zoom()
+
+    # -- files ---------------------------------------------------------------------------------
+    def set_takes_sound(self, takes: bool) -> None:
+        """Whether an audio file may be dropped here, to be continued."""
+        self.takes_sound = takes
+        drop = "Drop an audio file: the music goes on from its end. " if takes else ""
+        self.setToolTip(
+            "<b>Spectrogram</b><br>Left of the line what was heard, right of it what is planned. "
+            "Click in the past: the music goes on from there. Drag to select what to save. "
+            f"{drop}<br><span style='color:#9aa3af'>Wheel: seconds to half an hour. Shift and "
+            "wheel, or the right button: look back. Home: now. Esc: no selection.</span>"
+        )
+
+    def _sound(self, event: QDropEvent) -> str | None:
+        return dropped_sound(event) if self.takes_sound and not self.locked else None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._sound(event) is None:
+            event.ignore()
+        else:
+            event.acceptProposedAction()
+            self.drop_hint.show_over()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if self._sound(event) is None:
+            event.ignore()
+        else:
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_hint.hide()
+        path = self._sound(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.sound_dropped.emit(path)
+
+    # -- hand ----------------------------------------------------------------------------------
+    def _seconds(self, point: QPointF) -> float:
+        return self.item.seconds_at(self.mapToScene(point.toPoint()))
+
+    def _position(self, point: QPointF) -> int:
+        seconds = min(self._seconds(point), 0.0)
+        first = self.spectra.start * HOP
+        return max(round(self.item.playhead + seconds * RATE), first, 0)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and not self.locked:
+            self._press = event.position()
+            self._press_position = self._position(event.position())
+        elif event.button() in (Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
+            self._pan_from = self._seconds(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        seconds = self._seconds(event.position())
+        if self._pan_from is not None:
+            # What was taken hold of stays under the hand.
+            self.pan(self._pan_from - seconds)
+            return
+        in_past = seconds < 0.0 and not self.locked
+        self.item.hover = seconds if in_past and self._press is None else None
+        self.setCursor(Qt.CursorShape.PointingHandCursor if in_past else Qt.CursorShape.ArrowCursor)
+        if self._press is None:
+            return
+        if abs(event.position().x() - self._press.x()) > CLICK_PIXELS or self.item.selection:
+            position = self._position(event.position())
+            low, high = sorted((self._press_position, position))
+            self.item.selection = (low, high)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pan_from = None
+        if self._press is None:
+            return
+        moved = abs(event.position().x() - self._press.x()) > CLICK_PIXELS
+        press, self._press = self._press, None
+        if moved:
+            self.selected.emit(self.item.selection)
+        elif self.item.selection is not None:
+            self.clear_selection()
+        elif self._seconds(press) < 0.0:
+            self.show_now()
+            self.go_to.emit(self._press_position)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.item.hover = None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.item.selection is not None:
+            self.clear_selection()
+        elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Minus):
+            self.zoom(-1 if event.key() == Qt.Key.Key_Plus else 1)
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            way = -1.0 if event.key() == Qt.Key.Key_Left else 1.0
+            self.pan(way * SHARE * self.item.past)
+        elif event.key() == Qt.Key.Key_Home:
+            self.show_now()
+        else:
+            event.ignore()
+
+    def clear_selection(self) -> None:
+        self.item.selection = None
+        self.selected.emit(None)
+
+
+def _axes() -> dict[str, pg.AxisItem]:
+    left = pg.AxisItem("left", maxTickLength=-4)
+    left.setTicks([[((band_of(hz) + 0.5) / BANDS, text) for hz, text in TICKS], []])
+    bottom = pg.AxisItem("bottom", maxTickLength=-4)
+    for axis in (left, bottom):
+        axis.setPen(QPen(QColor(colours.EDGE), 1))
+        axis.setTextPen(QColor(colours.DIM))
+        axis.setStyle(tickFont=theme.font(10.5), autoExpandTextSpace=False, tickTextOffset=5)
+    return {"left": left, "bottom": bottom}

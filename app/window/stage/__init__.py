@@ -1,0 +1,1 @@
+"""Stage mode: full screen, locked, awake."""

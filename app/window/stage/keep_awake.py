@@ -1,0 +1,126 @@
+"""Keeping the computer awake in stage mode. Lane: any, one call at a time; on Windows the GUI lane.
+
+Linux: the desktop's screen saver and power services over D-Bus, and the X server's own screen
+saver. macOS: `caffeinate`, bound to this process. Windows: SetThreadExecutionState. Where none
+answers the performer is told.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.window.stage.screen_saver import XScreenSaver
+
+SERVICE: Final = "org.freedesktop.ScreenSaver"
+SERVICES: Final = (
+    (SERVICE, "/org/freedesktop/ScreenSaver"),
+    ("org.freedesktop.PowerManagement.Inhibit", "/org/freedesktop/PowerManagement/Inhibit"),
+)
+"""Interfaces and their paths. KDE has both, GNOME and Cinnamon the first; Xfce has the second."""
+BUS_NAMES: Final = {"org.freedesktop.PowerManagement.Inhibit": "org.freedesktop.PowerManagement"}
+"""Where a service's name on the bus is not that of its interface."""
+CONNECTION: Final = "segue-stage"
+"""A connection of its own, so that its end is the end of the request."""
+PATIENCE_MS: Final = 1000
+IN_A_THREAD: Final = sys.platform.startswith("linux")
+"""Whether `begin` and `end` may wait for another program, and are better called beside the window.
+(Windows wants both from one thread that lives on.)"""
+
+
+class Awake:
+    """`begin` keeps awake until `end`; False where that could not be arranged."""
+
+    def __init__(self) -> None:
+        self._inhibited = False
+        self._x = XScreenSaver()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._windows = False
+
+    def begin(self) -> bool:
+        if sys.platform == "darwin":
+            try:
+                self._process = subprocess.Popen(["caffeinate", "-dis", "-w", str(os.getpid())])
+            except OSError:
+                return False
+            return True
+        if sys.platform == "win32":
+            return self._windows_state(0x80000000 | 0x00000001 | 0x00000002)
+        # Both: a desktop may leave the screen to the X server, and the X server suspends nothing.
+        desktop, server = self._inhibit(), _on_x11() and self._x.suspend()
+        return desktop or server
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=2.0)
+            self._process = None
+        if self._windows:
+            self._windows_state(0x80000000)
+            self._windows = False
+        self._x.resume()
+        if self._inhibited:
+            # The service lets go of what a connection has asked for when it ends. (UnInhibit
+            # takes an unsigned cookie, which PySide cannot send.)
+            _disconnect()
+            self._inhibited = False
+
+    def _windows_state(self, flags: int) -> bool:
+        import ctypes
+
+        windll: Any = getattr(ctypes, "windll", None)
+        self._windows = bool(windll and windll.kernel32.SetThreadExecutionState(flags))
+        return self._windows
+
+    def _inhibit(self) -> bool:
+        bus = _session_bus()
+        if bus is None:
+            return False
+        calls = [_ask(bus, BUS_NAMES.get(name, name), path, name) for name, path in SERVICES]
+        self._inhibited = _any_agreed(calls)
+        if not self._inhibited:
+            _disconnect()
+        return self._inhibited
+
+
+def _on_x11() -> bool:
+    from PySide6.QtGui import QGuiApplication
+
+    return QGuiApplication.platformName() == "xcb"
+
+
+def _session_bus() -> Any:
+    """A connection to the session's D-Bus; None where there is none."""
+    try:
+        from PySide6.QtDBus import QDBusConnection
+    except ImportError:
+        return None
+    bus = QDBusConnection.connectToBus(QDBusConnection.BusType.SessionBus, CONNECTION)
+    return bus if bus.isConnected() else None
+
+
+def _ask(bus: Any, name: str, path: str, interface: str) -> Any:
+    """The call, which is under way."""
+    from PySide6.QtDBus import QDBusMessage
+
+    message = QDBusMessage.createMethodCall(name, path, interface, "Inhibit")
+    message.setArguments(["Segue", "on stage"])
+    return bus.asyncCall(message, PATIENCE_MS)
+
+
+def _any_agreed(calls: Sequence[Any]) -> bool:
+    """Wait for the answers: by looking, as a call that waits itself holds Python's lock."""
+    end = time.monotonic() + 1.5 * PATIENCE_MS / 1000.0
+    while not all(call.isFinished() for call in calls) and time.monotonic() < end:
+        time.sleep(0.01)
+    return any(call.isFinished() and not call.isError() for call in calls)
+
+
+def _disconnect() -> None:
+    from PySide6.QtDBus import QDBusConnection
+
+    QDBusConnection.disconnectFromBus(CONNECTION)

@@ -1,0 +1,1 @@
+"""Typeface, sizes and colours of the window."""

@@ -1,0 +1,176 @@
+"""How everything looks: typeface, sizes, the style sheet of the few standard widgets. GUI lane."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+from app.window.style import colours
+
+RESOURCES: Final = Path(__file__).resolve().parents[3] / "resources"
+FAMILY: Final = "Inter"
+
+_loaded: list[int] = []
+_scale = 1.0
+_pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
+
+
+def set_scale(scale: float) -> None:
+    """How large the writing is, 1 being usual; `app.window.proportions` decides."""
+    global _scale
+    _scale = scale
+
+
+def scaled(pixels: float) -> float:
+    """A size in pixels at the present scale."""
+    return pixels * _scale
+
+
+def colour(hexa: str, alpha: float = 1.0) -> QColor:
+    """A QColor of '#rrggbb' with an opacity."""
+    value = QColor(hexa)
+    value.setAlphaF(alpha)
+    return value
+
+
+def font(pixels: float, weight: QFont.Weight = QFont.Weight.Medium) -> QFont:
+    """The typeface at a size in pixels, with figures of one width so that numbers do not dance."""
+    # A copy shares what was found out about the typeface, which is most of a font's cost.
+    return QFont(_face(max(6, round(pixels)), weight))
+
+
+@lru_cache(maxsize=256)
+def _face(pixels: int, weight: QFont.Weight) -> QFont:
+    face = QFont(FAMILY)
+    face.setPixelSize(pixels)
+    face.setWeight(weight)
+    face.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    face.setFeature(QFont.Tag("tnum"), 1)
+    return face
+
+
+def bold(pixels: float) -> QFont:
+    return font(pixels, QFont.Weight.DemiBold)
+
+
+def caption(pixels: float = 11) -> QFont:
+    """Small capitals-like headings: spaced, for names of things."""
+    face = font(pixels)
+    face.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 104)
+    return face
+
+
+def fit(painter: QPainter, words: str, face: QFont, width: float, smallest: float = 9.0) -> None:
+    """Set the painter's font to `face`, smaller where the words would be wider than `width`."""
+    painter.setFont(face)
+    wide = painter.fontMetrics().horizontalAdvance(words)
+    if wide > width > 0.0:
+        face.setPixelSize(max(int(face.pixelSize() * width / wide), round(smallest)))
+        painter.setFont(face)
+
+
+def icon_pixmap(name: str, hexa: str, size: int, ratio: float = 2.0) -> QPixmap:
+    """resources/icons/NAME.svg in a colour; kept."""
+    key = (name, hexa, size, ratio)
+    if key not in _pixmaps:
+        text = (RESOURCES / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+        renderer = QSvgRenderer(QByteArray(text.replace("currentColor", hexa).encode()))
+        pixmap = QPixmap(round(size * ratio), round(size * ratio))
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        renderer.render(painter, QRectF(0, 0, pixmap.width(), pixmap.height()))
+        painter.end()
+        pixmap.setDevicePixelRatio(ratio)
+        _pixmaps[key] = pixmap
+    return _pixmaps[key]
+
+
+def icon(name: str, hexa: str = colours.DIM, size: int = 18) -> QIcon:
+    result = QIcon(icon_pixmap(name, hexa, size))
+    result.addPixmap(icon_pixmap(name, colours.LINE, size), QIcon.Mode.Disabled)
+    return result
+
+
+def draw_icon(painter: QPainter, name: str, hexa: str, box: QRectF) -> None:
+    """Draw an icon centred in a box, as large as fits."""
+    size = round(min(box.width(), box.height()))
+    if size <= 0:
+        return
+    pixmap = icon_pixmap(name, hexa, size, painter.device().devicePixelRatioF())
+    corner = box.center() - QRectF(0, 0, size, size).center()
+    painter.drawPixmap(corner, pixmap)
+
+
+def install(app: QApplication) -> None:
+    """Give the application its typeface, palette and style sheet."""
+    if not _loaded:
+        for path in sorted((RESOURCES / "theme").glob("*.otf")):
+            _loaded.append(QFontDatabase.addApplicationFont(str(path)))
+        _face.cache_clear()  # what was made before did not know them
+    app.setStyle("Fusion")
+    app.setFont(font(13))
+    palette = QPalette()
+    roles = QPalette.ColorRole
+    for role, hexa in (
+        (roles.Window, colours.BACKGROUND),
+        (roles.Base, colours.PANEL),
+        (roles.AlternateBase, colours.RAISED),
+        (roles.Button, colours.RAISED),
+        (roles.ToolTipBase, colours.RAISED),
+        (roles.WindowText, colours.TEXT),
+        (roles.Text, colours.TEXT),
+        (roles.ButtonText, colours.TEXT),
+        (roles.ToolTipText, colours.TEXT),
+        (roles.PlaceholderText, colours.FAINT),
+        (roles.Highlight, colours.ACCENT),
+        (roles.HighlightedText, colours.BACKGROUND),
+        (roles.Link, colours.ACCENT),
+    ):
+        palette.setColor(role, QColor(hexa))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours.FAINT))
+    app.setPalette(palette)
+    app.setStyleSheet(_sheet())
+    app.setWindowIcon(QIcon(icon_pixmap("segue", colours.ACCENT, 128, 1.0)))
+
+
+def icon_size(pixels: int) -> QSize:
+    return QSize(pixels, pixels)
+
+
+def _sheet() -> str:
+    c = colours
+    return f"""
+    QToolTip {{ color: {c.TEXT}; background: {c.RAISED}; border: 1px solid {c.LINE};
+        padding: 6px 8px; font-size: 13px; }}
+    QMenu {{ background: {c.RAISED}; border: 1px solid {c.LINE}; padding: 6px; }}
+    QMenu::item {{ padding: 7px 26px 7px 14px; border-radius: 5px; }}
+    QMenu::item:selected {{ background: {c.EDGE}; color: {c.ACCENT}; }}
+    QMenu::item:disabled {{ color: {c.FAINT}; }}
+    QMenu::separator {{ height: 1px; background: {c.EDGE}; margin: 5px 8px; }}
+    QLineEdit, QPlainTextEdit, QComboBox, QSpinBox {{ background: {c.BACKGROUND};
+        border: 1px solid {c.EDGE}; border-radius: 6px; padding: 6px 8px;
+        selection-background-color: {c.ACCENT}; selection-color: {c.BACKGROUND}; }}
+    QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus {{ border-color: {c.ACCENT}; }}
+    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox QAbstractItemView {{ background: {c.RAISED}; border: 1px solid {c.LINE};
+        selection-background-color: {c.EDGE}; selection-color: {c.ACCENT}; outline: 0; }}
+    QPushButton {{ background: {c.RAISED}; border: 1px solid {c.EDGE}; border-radius: 6px;
+        padding: 7px 14px; }}
+    QPushButton:hover {{ border-color: {c.LINE}; }}
+    QPushButton:focus {{ border-color: {c.ACCENT}; }}
+    QPushButton:pressed {{ background: {c.EDGE}; }}
+    QPushButton:default {{ color: {c.BACKGROUND}; background: {c.ACCENT};
+        border-color: {c.ACCENT}; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; }}
+    QScrollBar::handle:vertical {{ background: {c.EDGE}; border-radius: 5px; min-height: 30px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
+    QScrollArea {{ border: 0; background: transparent; }}
+    QDialog {{ background: {c.PANEL}; }}
+    """

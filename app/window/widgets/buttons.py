@@ -1,0 +1,328 @@
+"""Lamps, buttons, segments and chips. GUI lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+
+from app.parameters.registry import Registry
+from app.window.style import colours, theme
+from app.window.widgets.parameter_widget import Control
+
+
+def paint_key(
+    painter: QPainter,
+    box: QRectF,
+    *,
+    hexa: str,
+    lit: float,
+    down: bool = False,
+    hovered: bool = False,
+    focused: bool = False,
+    radius: float = 7.0,
+) -> None:
+    """A hardware key: a soft slab that glows in its colour by `lit` 0..1."""
+    slab = QLinearGradient(box.topLeft(), box.bottomLeft())
+    top, bottom = ("#1a1e24", "#1d2127") if down else ("#272d36", "#1c2027")
+    if hovered and not down:
+        top, bottom = "#2d343e", "#21262e"
+    slab.setColorAt(0.0, QColor(colours.mix_hex(top, hexa, 0.30 * lit)))
+    slab.setColorAt(1.0, QColor(colours.mix_hex(bottom, hexa, 0.20 * lit)))
+    painter.setBrush(slab)
+    edge = colours.mix_hex("#343b46", hexa, 0.75 * lit)
+    painter.setPen(QPen(QColor(colours.TEXT if focused else edge), 1.0))
+    painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+
+
+class KeyButton(Control):
+    """A key for a switch (lit while on) or a trigger (lit while pressed), with icon and words."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        name: str,
+        parent: QWidget | None = None,
+        *,
+        icon: str = "",
+        words: str = "",
+        hexa: str = colours.ACCENT,
+        beside: bool = False,
+        icon_on: str = "",
+        words_on: str = "",
+        lamp: bool = False,
+    ) -> None:
+        super().__init__(registry, name, parent)
+        self.icon, self.icon_on, self.words, self.hexa, self.beside = (
+            icon,
+            icon_on or icon,
+            words,
+            hexa,
+            beside,
+        )
+        self.words_on = words_on
+        self.lamp = lamp  # on is the usual state: a small lamp says so, not the whole key
+        self._down = False
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setMinimumSize(30, 26)
+
+    def sizeHint(self) -> QSize:
+        if self.beside or not self.icon:
+            width = 22 + (24 if self.icon else 0) + 8 * len(self.words)
+            return QSize(width, 34)
+        return QSize(58, 58)
+
+    @property
+    def on(self) -> bool:
+        return self.parameter.kind == "switch" and bool(self.registry.get(self.parameter_name))
+
+    def fire(self) -> None:
+        if self.parameter.kind == "switch":
+            self.registry.toggle(self.parameter_name)
+        else:
+            self.registry.trigger(self.parameter_name)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._down = True
+            self.update()
+            # On the press, not the release: an instrument answers when it is struck.
+            self.fire()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._down = False
+        self.update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Not the space bar: that is play and pause, whatever has the focus.
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if not event.isAutoRepeat():
+                self.fire()
+            return
+        super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect())
+        lit = 1.0 if self.on or (self._down and self.parameter.kind == "trigger") else 0.0
+        if self.lit:
+            lit = max(lit, 0.6)
+        paint_key(
+            painter,
+            box,
+            hexa=self.hexa,
+            lit=0.0 if self.lamp and not self.lit else lit,
+            down=self._down,
+            hovered=self.hovered and self.isEnabled(),
+            focused=self.hasFocus(),
+        )
+        ink = self.hexa if lit else (colours.TEXT if self.hovered else colours.DIM)
+        if self.lamp:
+            ink = colours.TEXT if self.on else colours.FAINT
+        if not self.isEnabled():
+            ink = colours.LINE
+        if self.lamp:
+            paint_lamp(painter, QPointF(13, box.center().y()), self.hexa, self.on)
+            box.adjust(14, 0, 0, 0)
+        paint_face(
+            painter,
+            box,
+            self.icon_on if self.on else self.icon,
+            self.words_on if self.on and self.words_on else self.words,
+            ink,
+            self.beside,
+        )
+
+
+def paint_lamp(painter: QPainter, centre: QPointF, hexa: str, on: bool) -> None:
+    """A small lamp."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    if on:
+        painter.setBrush(theme.colour(hexa, 0.25))
+        painter.drawEllipse(centre, 6.5, 6.5)
+    painter.setBrush(QColor(hexa if on else "#0c0e11"))
+    painter.drawEllipse(centre, 3.4, 3.4)
+
+
+def paint_face(
+    painter: QPainter, box: QRectF, icon: str, words: str, ink: str, beside: bool
+) -> None:
+    """Icon over words, icon beside words, or either alone, centred in the box. Where both side by
+    side have no room the icon gives way."""
+    painter.setPen(QColor(ink))
+    middle = Qt.AlignmentFlag.AlignCenter
+    if not icon:
+        size = min(max(box.height() * 0.46, 11), theme.scaled(18))
+        theme.fit(painter, words, theme.bold(size), box.width() - 6)
+        painter.drawText(box, middle, words)
+    elif not words:
+        side = min(box.width(), box.height()) * 0.52
+        theme.draw_icon(painter, icon, ink, _centred(box, side))
+    elif beside:
+        size = min(max(box.height() * 0.38, 11), theme.scaled(18))
+        while True:
+            painter.setFont(theme.font(size))
+            width = painter.fontMetrics().horizontalAdvance(words)
+            side = size * 1.4
+            if size <= 10.5 or width + side + 6 <= box.width() - 10:
+                break
+            size -= 0.5
+        if width + side + 6 > box.width() - 4:
+            theme.fit(painter, words, theme.font(size), box.width() - 6)
+            painter.drawText(box, middle, words)
+            return
+        left = box.center().x() - (width + side + 6) / 2
+        theme.draw_icon(painter, icon, ink, QRectF(left, box.center().y() - side / 2, side, side))
+        area = QRectF(left + side + 6, box.top(), width + 4, box.height())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, words)
+    else:
+        side = min(box.width() * 0.46, box.height() * 0.42)
+        icon_box = QRectF(box.center().x() - side / 2, box.top() + box.height() * 0.16, side, side)
+        theme.draw_icon(painter, icon, ink, icon_box)
+        painter.setFont(theme.font(min(max(box.height() * 0.19, 10.5), theme.scaled(16))))
+        area = QRectF(box.left(), icon_box.bottom(), box.width(), box.bottom() - icon_box.bottom())
+        painter.drawText(area.adjusted(0, 0, 0, -2), middle, words)
+
+
+def _centred(box: QRectF, side: float) -> QRectF:
+    return QRectF(box.center().x() - side / 2, box.center().y() - side / 2, side, side)
+
+
+class Segments(Control):
+    """A choice as keys side by side. `faces` are (icon, words) in the order of the choices."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        name: str,
+        faces: list[tuple[str, str]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(registry, name, parent)
+        self.faces = faces
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        width = sum(26 + (22 if icon else 0) + 8 * len(words) for icon, words in self.faces)
+        return QSize(width, 32)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(sum(14 + 8 * len(words) for _, words in self.faces), 28)
+
+    def _boxes(self) -> list[QRectF]:
+        hints = [26.0 + (22 if icon else 0) + 8 * len(words) for icon, words in self.faces]
+        scale = (self.width() - 6.0) / sum(hints)
+        boxes, left = [], 3.0
+        for hint in hints:
+            boxes.append(QRectF(left, 3, hint * scale, self.height() - 6))
+            left += hint * scale
+        return boxes
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        for index, box in enumerate(self._boxes()):
+            if box.contains(event.position()):
+                self.registry.set(self.parameter_name, self.parameter.choices[index])
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        whole = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setBrush(QColor(colours.BACKGROUND))
+        edge = colours.ACCENT if self.lit else colours.TEXT if self.hasFocus() else colours.EDGE
+        painter.setPen(QPen(QColor(edge), 1))
+        painter.drawRoundedRect(whole, 8, 8)
+        chosen = self.registry.get(self.parameter_name)
+        for choice, (icon, words), box in zip(
+            self.parameter.choices, self.faces, self._boxes(), strict=True
+        ):
+            on = choice == chosen
+            if on:
+                paint_key(painter, box, hexa=colours.ACCENT, lit=0.8, radius=6)
+            paint_face(painter, box, icon, words, colours.ACCENT if on else colours.DIM, True)
+
+
+class PlainButton(QAbstractButton):
+    """A flat button with an icon or words, for what is no parameter (menus, dialogs)."""
+
+    def __init__(
+        self,
+        *,
+        icon: str = "",
+        words: str = "",
+        tip: str = "",
+        on_click: Callable[[], object] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.icon_name, self.words = icon, words
+        self.setToolTip(tip)
+        self.setAccessibleName(words or tip.split(":")[0])
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        if on_click is not None:
+            self.clicked.connect(lambda: on_click())
+
+    def sizeHint(self) -> QSize:
+        words = round(self.fontMetrics().horizontalAdvance(self.words) * 1.04) + 10
+        width = (30 if self.icon_name else 8) + (words if self.words else 0)
+        return QSize(round(theme.scaled(width)), round(theme.scaled(30)))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        hot = self.underMouse() and self.isEnabled()
+        if hot or self.hasFocus() or self.isChecked():
+            painter.setBrush(QColor(colours.RAISED))
+            painter.setPen(QColor(colours.TEXT if self.hasFocus() else colours.EDGE))
+            painter.drawRoundedRect(box, 7, 7)
+        ink = colours.TEXT if hot else colours.DIM
+        if self.isChecked():
+            ink = colours.ACCENT
+        if not self.isEnabled():
+            ink = colours.LINE
+        paint_face(painter, box, self.icon_name, self.words, ink, True)
+
+
+class Chip(QAbstractButton):
+    """A suggestion: a word in a pill."""
+
+    picked = Signal(str)
+
+    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = words
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(words)
+        self.setToolTip(f"Use “{words}” as the prompt.")
+        self.clicked.connect(lambda: self.picked.emit(words))
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self.words) + 24, 28)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        hot = self.underMouse() or self.hasFocus()
+        painter.setBrush(QColor(colours.EDGE if hot else colours.RAISED))
+        painter.setPen(QColor(colours.ACCENT if hot else colours.EDGE))
+        painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
+        painter.setPen(QColor(colours.TEXT if hot else colours.DIM))
+        painter.setFont(theme.font(13))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.words)

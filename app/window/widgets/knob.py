@@ -1,0 +1,243 @@
+"""The knob: a lit ring round a dark cap, with an optional halo. GUI lane."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QRadialGradient,
+)
+from PySide6.QtWidgets import QWidget
+
+from app.parameters.registry import Registry
+from app.window.style import colours, theme
+from app.window.widgets.parameter_widget import Control, Drag
+
+SWEEP: Final = 280.0
+START: Final = 90.0 + SWEEP / 2.0
+"""Degrees anticlockwise from three o'clock where a knob's way begins (lower left)."""
+
+_caps: dict[tuple[int, float], QPixmap] = {}
+
+
+class Knob(Control):
+    """`caption` above, value below. With a `halo` its strip paints light behind it."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        name: str,
+        parent: QWidget | None = None,
+        *,
+        caption: str | None = None,
+        hexa: str = colours.ACCENT,
+    ) -> None:
+        super().__init__(registry, name, parent)
+        self.caption = caption
+        self.hexa = hexa
+        self.halo: float | None = None
+        self.centre_text = ""
+        self._drag: Drag | None = None
+        self.setCursor(Qt.CursorShape.SizeVerCursor)
+        self.setMinimumSize(54, 64)
+
+    def sizeHint(self) -> QSize:
+        return QSize(84, 104)
+
+    def set_halo(self, share: float, centre_text: str) -> None:
+        if self.halo is None or abs(share - self.halo) > 1e-3 or centre_text != self.centre_text:
+            self.halo, self.centre_text = share, centre_text
+            if self.moved_by is None:
+                self.update()  # else whoever paints the halo paints the knob with it
+
+    def set_colour(self, hexa: str) -> None:
+        self.hexa = hexa
+        self.update()
+
+    # -- hand ----------------------------------------------------------------------------------
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = Drag(event.globalPosition(), self.unit_position)
+            self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag is not None:
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            value = self._drag.moved(event.globalPosition(), fine)
+            self.registry.set_unit(self.parameter_name, value)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._drag = None
+        self.update()
+
+    # -- looks ---------------------------------------------------------------------------------
+    def _circle(self) -> tuple[QPointF, float, float]:
+        """Centre and radius of the ring, and the size of the writing."""
+        words = min(max(self.height() * 0.115, 10.5), theme.scaled(17.0))
+        top = words * 1.45 if self.caption is not None else 0.0
+        bottom = words * 1.5 if self.caption is not None else 0.0
+        room_x = self.width() / 2.0
+        room_y = (self.height() - top - bottom) / 2.0
+        margin = 0.80 if self.halo is not None else 0.88
+        radius = max(min(room_x, room_y) * margin, 8.0)
+        return QPointF(self.width() / 2.0, top + room_y), radius, words
+
+    def ring(self) -> tuple[QPointF, float]:
+        """Centre and radius of the ring, for what lights up round it."""
+        centre, radius, _ = self._circle()
+        return centre, radius
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        centre, radius, words = self._circle()
+        enabled = self.isEnabled()
+        hexa = self.hexa if enabled else colours.LINE
+        self._paint_ring(painter, centre, radius, hexa)
+        paint_cap(painter, centre, radius * 0.74)
+        if not self.is_auto:
+            self._paint_pointer(painter, centre, radius * 0.74, hexa)
+        self._paint_words(painter, centre, radius, words, enabled)
+        if self.hasFocus() or self.lit:
+            pen = QPen(theme.colour(colours.ACCENT if self.lit else colours.TEXT, 0.55), 1.2)
+            pen.setStyle(Qt.PenStyle.SolidLine)
+            painter.setPen(pen)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(centre, radius * 1.13, radius * 1.13)
+
+    def _paint_ring(self, painter: QPainter, centre: QPointF, radius: float, hexa: str) -> None:
+        box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+        width = max(radius * 0.105, 3.0)
+        inset = width / 2.0
+        box.adjust(inset, inset, -inset, -inset)
+        track = QPen(QColor(colours.EDGE), width)
+        track.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(track)
+        painter.drawArc(box, round(START * 16), round(-SWEEP * 16))
+        if self.is_auto:
+            dots = QPen(theme.colour(hexa, 0.75), width * 0.62)
+            dots.setCapStyle(Qt.PenCapStyle.RoundCap)
+            dots.setDashPattern([0.01, 3.2])
+            painter.setPen(dots)
+            painter.drawArc(box, round(START * 16), round(-SWEEP * 16))
+            return
+        position = self.unit_position
+        if position > 0.001:
+            glow = QPen(theme.colour(hexa, 0.22), width * 2.0)
+            glow.setCapStyle(Qt.PenCapStyle.RoundCap)
+            lit = QPen(QColor(hexa), width)
+            lit.setCapStyle(Qt.PenCapStyle.RoundCap)
+            for pen in (glow, lit):
+                painter.setPen(pen)
+                painter.drawArc(box, round(START * 16), round(-SWEEP * position * 16))
+
+    def _paint_pointer(self, painter: QPainter, centre: QPointF, radius: float, hexa: str) -> None:
+        angle = math.radians(START - SWEEP * self.unit_position)
+        way = QPointF(math.cos(angle), -math.sin(angle))
+        pen = QPen(theme.colour(colours.TEXT if self.isEnabled() else colours.FAINT), 0)
+        pen.setWidthF(max(radius * 0.1, 2.2))
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawLine(centre + way * (radius * 0.6), centre + way * (radius * 0.86))
+
+    def _paint_words(
+        self, painter: QPainter, centre: QPointF, radius: float, words: float, enabled: bool
+    ) -> None:
+        if self.centre_text:
+            painter.setFont(theme.bold(radius * 0.32))
+            painter.setPen(QColor(colours.TEXT if enabled else colours.FAINT))
+            box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.centre_text)
+        if self.caption is None:
+            return
+        middle = Qt.AlignmentFlag.AlignHCenter
+        theme.fit(painter, self.caption, theme.caption(words), self.width() - 2.0)
+        painter.setPen(QColor(colours.DIM if enabled else colours.FAINT))
+        painter.drawText(
+            QRectF(0, 0, self.width(), words * 1.4),
+            middle | Qt.AlignmentFlag.AlignTop,
+            self.caption,
+        )
+        theme.fit(painter, self.text, theme.bold(words * 1.12), self.width() - 2.0)
+        bright = colours.DIM if self.is_auto else colours.TEXT
+        painter.setPen(QColor(bright if enabled else colours.FAINT))
+        painter.drawText(
+            QRectF(0, self.height() - words * 1.55, self.width(), words * 1.5),
+            middle | Qt.AlignmentFlag.AlignVCenter,
+            self.text,
+        )
+
+
+def halo_reach(radius: float, strength: float) -> float:
+    """How far from the knob's centre its halo is seen."""
+    return radius * (1.25 + 1.1 * math.sqrt(strength)) if strength > 0.0 else 0.0
+
+
+def paint_halo(
+    painter: QPainter, centre: QPointF, radius: float, hexa: str, strength: float
+) -> None:
+    """A soft light behind a knob; it grows and brightens with the strength 0..1."""
+    reach = halo_reach(radius, strength)
+    light = QRadialGradient(centre, reach)
+    inner = radius / reach * 0.86
+    light.setColorAt(0.0, theme.colour(hexa, 0.0))
+    light.setColorAt(inner, theme.colour(hexa, 0.16 + 0.44 * strength))
+    light.setColorAt((1.0 + inner) / 2.0, theme.colour(hexa, 0.05 + 0.14 * strength))
+    light.setColorAt(1.0, theme.colour(hexa, 0.0))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(light)
+    painter.drawEllipse(centre, reach, reach)
+
+
+def paint_cap(painter: QPainter, centre: QPointF, radius: float) -> None:
+    """The dark metal cap, painted once for each size."""
+    ratio = painter.device().devicePixelRatioF()
+    side = math.ceil(radius * 2.3)
+    key = (side, ratio)
+    if key not in _caps:
+        _caps[key] = _cap(side, radius, ratio)
+    corner = centre - QPointF(side / 2.0, side / 2.0)
+    painter.drawPixmap(corner, _caps[key])
+
+
+def _cap(side: int, radius: float, ratio: float) -> QPixmap:
+    pixmap = QPixmap(round(side * ratio), round(side * ratio))
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    centre = QPointF(side / 2.0, side / 2.0)
+    shadow = QRadialGradient(centre + QPointF(0, radius * 0.1), radius * 1.15)
+    shadow.setColorAt(0.78, theme.colour("#000000", 0.55))
+    shadow.setColorAt(1.0, theme.colour("#000000", 0.0))
+    painter.setBrush(shadow)
+    painter.drawEllipse(centre + QPointF(0, radius * 0.06), radius * 1.12, radius * 1.12)
+    rim = QLinearGradient(0, centre.y() - radius, 0, centre.y() + radius)
+    rim.setColorAt(0.0, QColor("#4c5563"))
+    rim.setColorAt(0.5, QColor("#272c34"))
+    rim.setColorAt(1.0, QColor("#14171b"))
+    painter.setBrush(rim)
+    painter.drawEllipse(centre, radius, radius)
+    face = QLinearGradient(0, centre.y() - radius, 0, centre.y() + radius)
+    face.setColorAt(0.0, QColor("#2f353f"))
+    face.setColorAt(0.55, QColor("#20242b"))
+    face.setColorAt(1.0, QColor("#191c21"))
+    painter.setBrush(face)
+    painter.drawEllipse(centre, radius * 0.955, radius * 0.955)
+    dish = QRadialGradient(centre + QPointF(0, radius * 0.5), radius * 1.2)
+    dish.setColorAt(0.0, QColor("#262b33"))
+    dish.setColorAt(1.0, QColor("#1b1f25"))
+    painter.setBrush(dish)
+    painter.drawEllipse(centre, radius * 0.8, radius * 0.8)
+    painter.end()
+    return pixmap

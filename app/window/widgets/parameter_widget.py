@@ -1,0 +1,167 @@
+"""What every knob, fader, lamp and pad has in common. GUI lane.
+
+A control shows one parameter of the registry and is one of the hands on it: it paints what the
+registry says, whoever said it, and sends its own moves there. It owns no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.parameters.registry import Change, Registry
+
+DRAG_PIXELS = 180.0
+"""Pixels of a drag from one end of a knob to the other; ten times as many with shift."""
+FINE = 0.1
+
+
+class Control(QWidget):
+    """A widget bound to one parameter. Subclasses paint; `dragged` may be overridden."""
+
+    def __init__(self, registry: Registry, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.registry = registry
+        self.parameter_name = name
+        self.parameter = registry[name]
+        self.hovered = False
+        self.model_choice = ""  # what the model plays while this is at auto
+        self.moved_by: Callable[[str], None] | None = None  # who paints it when a hand moves it
+        self.lit = False  # by learn mode: this one can be mapped, or has just been
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(self.parameter.label)
+        self.setAccessibleDescription(self.parameter.help)
+        self._unsubscribe = registry.subscribe(self._on_change, name)
+        self.destroyed.connect(self._unsubscribe)
+        self.setToolTip(self.tip())
+        self._sync_available()
+
+    def tip(self) -> str:
+        """What it does, and how to reach it by hand and key."""
+        hint = {
+            "continuous": "Drag, wheel or arrows; shift for fine steps; double-click to reset.",
+            "switch": "Click, or enter when it has the focus.",
+            "trigger": "Click, or enter when it has the focus.",
+            "choice": "Click, wheel or arrows.",
+        }[self.parameter.kind]
+        if self.parameter.auto:
+            hint = f"{hint[:-1]} to auto." if "reset" in hint else hint
+            hint += " A: auto."
+        return (
+            f"<b>{self.parameter.label}</b><br>{self.parameter.help}"
+            f"<br><span style='color:#9aa3af'>{hint}</span>"
+        )
+
+    # -- from the registry ---------------------------------------------------------------------
+    def _on_change(self, change: Change) -> None:
+        # Not only on "availability": within a batch a later change may stand for that one.
+        self._sync_available()
+        if self.moved_by is None:
+            self.changed()
+        else:
+            self.moved_by(change.source)
+
+    def _sync_available(self) -> None:
+        self.setEnabled(self.registry.available(self.parameter_name))
+
+    def changed(self) -> None:
+        """The value is another one now."""
+        self.update()
+
+    @property
+    def unit_position(self) -> float:
+        return self.registry.get_unit(self.parameter_name)
+
+    @property
+    def is_auto(self) -> bool:
+        return self.registry.get(self.parameter_name) is None
+
+    @property
+    def text(self) -> str:
+        if self.is_auto and self.model_choice:
+            return f"auto · {self.model_choice}"
+        return self.parameter.text(self.registry.get(self.parameter_name))
+
+    # -- to the registry -----------------------------------------------------------------------
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Up: 1.0,
+            Qt.Key.Key_Right: 1.0,
+            Qt.Key.Key_Down: -1.0,
+            Qt.Key.Key_Left: -1.0,
+            Qt.Key.Key_PageUp: 10.0,
+            Qt.Key.Key_PageDown: -10.0,
+        }.get(Qt.Key(event.key()))
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if event.modifiers() & ~(
+            Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
+        ):
+            event.ignore()
+        elif steps is not None and self.parameter.kind in ("continuous", "choice"):
+            self.registry.nudge(self.parameter_name, steps, fine=fine)
+        elif event.key() == Qt.Key.Key_Home and self.parameter.kind == "continuous":
+            self.registry.set_unit(self.parameter_name, 0.0)
+        elif event.key() == Qt.Key.Key_End and self.parameter.kind == "continuous":
+            self.registry.set_unit(self.parameter_name, 1.0)
+        elif event.key() == Qt.Key.Key_A and self.parameter.auto:
+            self.registry.toggle(f"{self.parameter_name}.auto")
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            if self.parameter.kind in ("continuous", "choice"):
+                self.registry.reset(self.parameter_name)
+        else:
+            event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        if self.parameter.kind not in ("continuous", "choice") or not delta:
+            event.ignore()
+            return
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        steps = delta / 120.0
+        if self.parameter.kind == "choice":
+            steps = 1.0 if delta > 0 else -1.0
+        self.registry.nudge(self.parameter_name, steps, fine=fine)
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.parameter.kind == "continuous":
+            self.registry.reset(self.parameter_name)
+
+    # -- looks ---------------------------------------------------------------------------------
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.hovered = True
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered = False
+        self.update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.update()
+
+    def set_lit(self, lit: bool) -> None:
+        """Learn mode shows what can be mapped."""
+        self.lit = lit
+        self.update()
+
+
+class Drag:
+    """A relative drag: how far the value should go, from the mouse's way since the press."""
+
+    def __init__(self, position: QPointF, start: float) -> None:
+        self._last = position
+        self.value = start
+
+    def moved(self, position: QPointF, fine: bool, along: float = DRAG_PIXELS) -> float:
+        """Up and right are more. Shift may come and go during the drag."""
+        way = (self._last.y() - position.y()) + (position.x() - self._last.x())
+        self._last = position
+        self.value = min(max(self.value + way / along * (FINE if fine else 1.0), 0.0), 1.0)
+        return self.value

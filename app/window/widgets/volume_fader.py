@@ -1,0 +1,168 @@
+"""The master fader between its two meters. GUI lane."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from PySide6.QtCore import QLineF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QWidget
+
+from app.parameters.registry import Registry
+from app.window.style import colours, theme
+from app.window.widgets.parameter_widget import Control, Drag
+from app.window.widgets.pixmap_cache import Kept
+
+FLOOR: Final = -54.0
+"""dB at the bottom of a meter."""
+MARKS: Final = (0, -12, -24, -40)
+METER: Final = 9.0
+"""Width of a meter, in pixels."""
+GROUND: Final = "#08090b"
+
+
+def meter_position(linear: float) -> float:
+    """Level (linear, 0..1) -> 0..1 of the meter's height, even in dB."""
+    if linear <= 0.0:
+        return 0.0
+    return min(max(1.0 - 20.0 * math.log10(linear) / FLOOR, 0.0), 1.0)
+
+
+class Master(Control):
+    """Works on "mixer.master"; meters show what is heard, before the volume, with peak hold."""
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(registry, "mixer.master", parent)
+        self.peak = (0.0, 0.0)
+        self.hold = (0.0, 0.0)
+        self.rms = (0.0, 0.0)
+        self.limiting = False
+        self._kept = Kept()
+        self._drag: Drag | None = None
+        self.setMinimumSize(84, 90)
+        self.setCursor(Qt.CursorShape.SizeVerCursor)
+
+    def sizeHint(self) -> QSize:
+        return QSize(104, 130)
+
+    def set_levels(
+        self,
+        peak: tuple[float, float],
+        hold: tuple[float, float],
+        rms: tuple[float, float],
+        limiting: bool,
+    ) -> None:
+        shown = (peak, hold, rms, limiting)
+        if shown != (self.peak, self.hold, self.rms, self.limiting):
+            self.peak, self.hold, self.rms, self.limiting = shown
+            self.update()
+
+    def _track(self) -> QRectF:
+        return QRectF(0, 12, self.width(), self.height() - 36)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = Drag(event.globalPosition(), self.unit_position)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag is not None:
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            position = self._drag.moved(event.globalPosition(), fine, self._track().height())
+            self.registry.set_unit(self.parameter_name, position)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._drag = None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        track = self._track()
+        middle = self.width() * 0.34
+        size, scale = QSizeF(self.size()), theme.scaled(1.0)
+        self._kept.draw(painter, size, ("still", scale), self._paint_still)
+        self._paint_cap(painter, track, middle)
+        light = self._kept.picture(
+            painter, QSizeF(METER, track.height()), "light", lambda p: _paint_light(p, track)
+        )
+        for channel in (0, 1):
+            self._paint_meter(painter, self._meter(channel), channel, light)
+        left = self.width() * 0.60
+        painter.setFont(theme.bold(theme.scaled(12)))
+        painter.setPen(QColor(colours.TEXT))
+        area = QRectF(0, self.height() - 20, middle * 2, 18)
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.text)
+        if self.limiting:
+            painter.setPen(QColor(colours.ACCENT))
+            area = QRectF(left - 10, self.height() - 20, self.width() - left + 10, 18)
+            painter.setFont(theme.font(theme.scaled(10.5)))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "limiting")
+
+    def _meter(self, channel: int) -> QRectF:
+        track = self._track()
+        left = self.width() * 0.60 + channel * (METER + 3)
+        return QRectF(left, track.top(), METER, track.height())
+
+    def _paint_still(self, painter: QPainter) -> None:
+        """What neither music nor hand moves: grooves, scales."""
+        track, x = self._track(), self.width() * 0.34
+        groove = QRectF(x - 2.5, track.top(), 5, track.height())
+        painter.setPen(QPen(QColor(colours.EDGE), 1))
+        painter.setBrush(QColor(GROUND))
+        painter.drawRoundedRect(groove, 2.5, 2.5)
+        painter.setPen(QPen(QColor(colours.LINE), 1))
+        for mark in (0, -6, -12, -24, -40):
+            y = track.bottom() - track.height() * self.parameter.to_unit(float(mark))
+            painter.drawLine(round(x - 13), round(y), round(x - 7), round(y))
+            painter.drawLine(round(x + 7), round(y), round(x + 13), round(y))
+        painter.setPen(Qt.PenStyle.NoPen)
+        for channel in (0, 1):
+            painter.drawRoundedRect(self._meter(channel), 2, 2)
+        painter.setFont(theme.font(theme.scaled(9.5)))
+        painter.setPen(QColor(colours.FAINT))
+        right = self._meter(1).right()
+        for mark in MARKS:
+            y = track.bottom() - track.height() * meter_position(10 ** (mark / 20))
+            area = QRectF(right + 4, y - 7, 26, 14)
+            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, str(-mark))
+
+    def _paint_cap(self, painter: QPainter, track: QRectF, x: float) -> None:
+        y = track.bottom() - track.height() * self.unit_position
+        cap = QRectF(x - 15, y - 10, 30, 20)
+        body = QLinearGradient(cap.topLeft(), cap.bottomLeft())
+        body.setColorAt(0.0, QColor("#4a5260"))
+        body.setColorAt(0.48, QColor("#2c323b"))
+        body.setColorAt(0.52, QColor("#23282f"))
+        body.setColorAt(1.0, QColor("#343b46"))
+        edge = colours.TEXT if self.hasFocus() else "#0a0b0d"
+        painter.setPen(QPen(QColor(colours.ACCENT if self.lit else edge), 1))
+        painter.setBrush(body)
+        painter.drawRoundedRect(cap, 4, 4)
+        painter.setPen(QPen(QColor(colours.ACCENT), 2))
+        painter.drawLine(QLineF(cap.left() + 4, y, cap.right() - 4, y))
+
+    def _paint_meter(self, painter: QPainter, box: QRectF, channel: int, light: QPixmap) -> None:
+        ratio = light.devicePixelRatioF()
+        for level, alpha in ((self.peak[channel], 0.45), (self.rms[channel], 1.0)):
+            height = box.height() * meter_position(level)
+            painter.setOpacity(alpha)
+            lit = QRectF(box.left(), box.bottom() - height, box.width(), height)
+            part = QRectF(0, (box.height() - height) * ratio, METER * ratio, height * ratio)
+            painter.drawPixmap(lit, light, part)
+        painter.setOpacity(1.0)
+        held = meter_position(self.hold[channel])
+        if held > 0.0:
+            y = box.bottom() - box.height() * held
+            over = self.hold[channel] >= 0.98
+            colour = QColor(colours.DANGER if over else colours.TEXT)
+            painter.fillRect(QRectF(box.left(), y - 1, box.width(), 2), colour)
+
+
+def _paint_light(painter: QPainter, track: QRectF) -> None:
+    """A meter that is lit to its top."""
+    light = QLinearGradient(0.0, track.height(), 0.0, 0.0)
+    light.setColorAt(0.0, QColor("#3c4653"))
+    light.setColorAt(0.62, QColor("#8b95a3"))
+    light.setColorAt(0.86, QColor(colours.ACCENT))
+    light.setColorAt(1.0, QColor(colours.DANGER))
+    painter.fillRect(QRectF(0.0, 0.0, METER, track.height()), light)

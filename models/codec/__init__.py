@@ -1,5 +1,0 @@
-"""The codec: sound to 25 latent frames a second and back, streaming both ways."""
-
-from models.codec.codec import Codec, EncoderState, PlayerState
-
-__all__ = ["Codec", "EncoderState", "PlayerState"]

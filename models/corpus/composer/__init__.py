@@ -1,0 +1,1 @@
+"""Composer: a seed and prompt terms become a song."""

@@ -1,0 +1,194 @@
+"""Drum grooves: patterns from many idioms, and how they are thinned, thickened and filled.
+
+Offline lane; pure logic. A pattern is a string with one character a step, bars may follow one
+another: X accent, x hit, o soft, g ghost, ? sometimes, . rest. Keys are short names of DRUMS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus.composer.form import METRES, adapt
+from models.music.score import DRUMS
+
+SHORT: Final = {
+    "k": "kick",
+    "s": "snare",
+    "c": "clap",
+    "r": "rim",
+    "h": "hat",
+    "O": "open_hat",
+    "R": "ride",
+    "C": "crash",
+    "t": "tom_low",
+    "T": "tom_high",
+    "S": "shaker",
+    "j": "tambourine",
+    "l": "perc_low",
+    "m": "perc_mid",
+    "p": "perc_high",
+    "b": "bell",
+}
+LOUDNESS: Final = {"X": 118, "x": 98, "o": 72, "g": 42, "?": 78}
+SPARE: Final = {"X": 0.0, "x": 0.35, "o": 0.8, "g": 1.0, "?": 1.0}  # how readily it is left out
+
+
+@dataclass(frozen=True)
+class Groove:
+    """Patterns by drum; `metre` says how long a bar is; `fill` which kind of fill suits."""
+
+    metre: str
+    layers: dict[str, str]
+    fill: str = "toms"
+
+
+def _load() -> dict[str, Groove]:
+    """The table next to this module; its first lines say how it is written."""
+    table = {}
+    for line in Path(__file__).with_name("grooves.txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, metre, fill, *rest = line.split()
+        layers = {SHORT[key]: pattern for key, pattern in zip(rest[::2], rest[1::2], strict=True)}
+        table[name] = Groove(metre, layers, fill)
+    return table
+
+
+GROOVES: Final = _load()
+
+
+def _variant(rng: np.random.Generator, groove: Groove, metre: str) -> dict[str, str]:
+    """This song's own version of a groove: a layer may be missing, a hit or two moved."""
+    layers = {drum: adapt(text, groove.metre, metre) for drum, text in groove.layers.items()}
+    droppable = [d for d in layers if d not in ("kick", "snare", "clap", "perc_low")]
+    if len(layers) > 2 and droppable and rng.random() < 0.3:
+        del layers[droppable[int(rng.integers(len(droppable)))]]
+    for drum in list(layers):
+        cells = list(layers[drum])
+        bar = METRES[metre][1]
+        if drum in ("kick", "perc_low", "perc_mid", "perc_high", "bell") and rng.random() < 0.45:
+            # An extra pick-up that comes back in every bar makes the groove this song's own.
+            at = int(rng.integers(1, bar))
+            if cells[at] == "." and cells[at - 1] == ".":
+                for place in range(at, len(cells), bar):
+                    cells[place] = "o" if rng.random() < 0.7 else "?"
+        layers[drum] = "".join(cells)
+    return layers
+
+
+def _metrical(step: int, beat: int) -> float:
+    """How strong a step is: 1 on the beat, 0.5 half-way, 0.2 between."""
+    within = step % beat
+    if within == 0:
+        return 1.0
+    return 0.5 if within * 2 == beat or beat == 3 else 0.2
+
+
+class Drummer:
+    """Plays one groove through a song, bar by bar."""
+
+    def __init__(self, rng: np.random.Generator, name: str, metre: str, second: str = "") -> None:
+        self.rng = rng
+        self.metre = metre
+        self.beat, self.bar = METRES[metre]
+        self.groove = GROOVES[name]
+        self.layers = _variant(rng, self.groove, metre)
+        other = GROOVES[second or name]
+        self.other = _variant(rng, other, metre)
+        self.crash = rng.random() < 0.75 and self.groove.fill in ("toms", "break", "snare_roll")
+        self.curve = 1 + 0.12 * rng.normal(size=self.bar).clip(-1.5, 1.5)
+
+    def play(self, bar: int, level: float, second: bool, only: frozenset[str] | None) -> NDArray:
+        """(steps_per_bar, 16) float velocities of bar `bar` of a section at density `level`."""
+        grid = np.zeros((self.bar, len(DRUMS)), np.float32)
+        layers = self.other if second else self.layers
+        for drum, text in layers.items():
+            if only is not None and drum not in only:
+                continue
+            bars = max(1, len(text) // self.bar)
+            cells = text[(bar % bars) * self.bar : (bar % bars + 1) * self.bar]
+            column = DRUMS.index(drum)
+            for step, cell in enumerate(cells):
+                if cell == ".":
+                    continue
+                if cell == "?" and self.rng.random() > 0.35 * level + 0.1:
+                    continue
+                if level < 1:
+                    spare = SPARE[cell] * (1.4 - _metrical(step, self.beat))
+                    if self.rng.random() < spare * (1 - level) * 1.1:
+                        continue
+                grid[step, column] = LOUDNESS[cell] * self.curve[step]
+        if level > 1:
+            self._thicken(grid, layers, level)
+        return grid
+
+    def _thicken(self, grid: NDArray, layers: dict[str, str], level: float) -> None:
+        """More hits between the hits: the fastest layer fills up, ghosts appear."""
+        busy = [
+            d
+            for d in ("hat", "ride", "shaker", "tambourine", "perc_high", "perc_mid", "bell")
+            if d in layers
+        ]
+        more = min(1.0, level - 1.0)
+        for drum in busy[:2]:
+            column = DRUMS.index(drum)
+            for step in range(self.bar):
+                if grid[step, column] == 0 and self.rng.random() < 0.8 * more:
+                    grid[step, column] = self.rng.uniform(42, 74)
+        column = DRUMS.index("snare" if "snare" in layers else "perc_mid")
+        if column == DRUMS.index("snare") or "perc_mid" in layers:
+            for step in range(self.bar):
+                free = grid[step, column] == 0
+                if free and _metrical(step, self.beat) < 1 and self.rng.random() < 0.3 * more:
+                    grid[step, column] = self.rng.uniform(32, 52)
+
+    def fill(self, grid: NDArray, big: bool) -> None:
+        """Write a fill over the end of a bar."""
+        rng, bar, beat = self.rng, self.bar, self.beat
+        length = min(bar, beat * (2 if big else 1))
+        start = bar - length
+        kind = self.groove.fill
+        at = {name: DRUMS.index(name) for name in DRUMS}
+        if kind == "drop":
+            grid[start:, :] *= (rng.random((length, 1)) < 0.35).astype(np.float32)
+            return
+        keep = [at["kick"], at["perc_low"]]
+        kept = grid[start:, keep].copy()
+        grid[start:, :] = 0
+        grid[start:, keep] = kept * (rng.random(kept.shape) < 0.6)
+        ramp = np.linspace(62, 112, length)
+        if kind == "tihai":
+            word = rng.random(max(2, length // 3)) < 0.75
+            for step in range(length):
+                if word[step % len(word)]:
+                    grid[start + step, at["perc_high" if step % 2 == 0 else "perc_mid"]] = ramp[
+                        step
+                    ]
+            return
+        voices = {
+            "toms": ("snare", "tom_high", "tom_low"),
+            "snare_roll": ("snare", "snare", "clap") if rng.random() < 0.7 else ("clap", "snare"),
+            "break": ("snare", "snare", "kick", "tom_high"),
+            "ghost": ("snare", "tom_high", "kick"),
+            "jazz": ("snare", "tom_high", "tom_low", "ride"),
+            "roll": ("snare",),
+            "timbale": ("perc_high", "perc_mid", "tom_high"),
+            "hand": ("perc_high", "perc_mid", "perc_low"),
+        }[kind]
+        chance = {"roll": 0.95, "snare_roll": 0.9, "jazz": 0.55}.get(kind, 0.7)
+        for step in range(length):
+            if rng.random() < chance or step == 0:
+                index = min(len(voices) - 1, int(step / length * len(voices)))
+                grid[start + step, at[voices[index]]] = ramp[step] * rng.uniform(0.8, 1.05)
+
+    def build(self, grid: NDArray, progress: float) -> None:
+        """A snare roll that doubles its pace as `progress` goes from 0 to 1."""
+        every = self.beat if progress < 0.5 else max(1, self.beat // 2) if progress < 0.8 else 1
+        column = DRUMS.index("snare" if "snare" in self.layers else "clap")
+        for step in range(0, self.bar, every):
+            grid[step, column] = max(grid[step, column], 55 + 55 * progress)

@@ -1,0 +1,90 @@
+"""Roman numerals to chords, chords to scales. Offline lane; pure logic.
+
+The progressions are in `models.corpus.styles.progressions`, with how they are written.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from models.corpus.styles.progressions import GENERIC, PROGRESSIONS
+from models.errors import SegueError
+from models.music.score import MODES, QUALITIES, QUALITY_NAMES, chord_symbol
+
+_ROOTS: Final = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
+_SUFFIX: Final = {
+    "": ("maj", "min"),
+    "7": ("7", "min7"),
+    "maj7": ("maj7", "min7"),
+    "9": ("9", "min9"),
+    "maj9": ("maj9", "min9"),
+    "6": ("6", "min"),
+    "sus": ("sus", "sus"),
+    "5": ("5", "5"),
+    "o": ("dim", "dim"),
+    "h": ("half_dim", "half_dim"),
+    "+": ("aug", "aug"),
+}
+_NUMERAL: Final = re.compile(r"([b#]?)(VII|VI|IV|V|III|II|I|vii|vi|iv|v|iii|ii|i)(.*)")
+
+
+def parse_chord(text: str) -> int:
+    """'bVII', 'ii7', 'V9' -> chord symbol; SegueError if it is not one."""
+    match = _NUMERAL.fullmatch(text)
+    if not match or match[3] not in _SUFFIX:
+        raise SegueError(
+            f"'{text}' is not a roman numeral chord; write for example 'bVII' or 'ii7'."
+        )
+    root = _ROOTS[match[2].upper()] + {"": 0, "b": -1, "#": 1}[match[1]]
+    return chord_symbol(root, _SUFFIX[match[3]][0 if match[2].isupper() else 1])
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> tuple[tuple[int, ...], ...]:
+    """A progression -> chord symbols by bar."""
+    return tuple(tuple(parse_chord(chord) for chord in bar.split()) for bar in text.split("|"))
+
+
+def progression(rng: np.random.Generator, pool: str, mode: str) -> tuple[tuple[int, ...], ...]:
+    """One progression of `pool` that suits `mode`: chord symbols by bar, tonic first or last."""
+    table = PROGRESSIONS[pool]
+    if mode not in MODES:
+        raise SegueError(f"'{mode}' names no mode that is known; use one of {', '.join(MODES)}.")
+    choices = table.get(mode)
+    if choices is None:
+        fallback = {"pentatonic_minor": "minor", "pentatonic_major": "major"}.get(mode, "")
+        choices = table.get(fallback) or GENERIC[mode]
+    return parse(choices[int(rng.integers(len(choices)))])
+
+
+MINOR_LIKE: Final = frozenset({"minor", "dorian", "phrygian", "harmonic_minor", "pentatonic_minor"})
+
+
+@lru_cache(maxsize=1024)
+def chord_intervals(symbol: int) -> tuple[int, ...]:
+    """Pitch classes of a chord symbol relative to the tonic, root first."""
+    root, quality = divmod(symbol, len(QUALITIES))
+    return tuple((root + step) % 12 for step in QUALITIES[QUALITY_NAMES[quality]])
+
+
+@lru_cache(maxsize=1024)
+def scale_of(mode: str, symbol: int) -> tuple[int, ...]:
+    """The mode's notes relative to the tonic, bent to the chord that sounds.
+
+    A note of the mode gives way to a chord tone a semitone off (the raised seventh over V in
+    minor), as a player would; otherwise the mode stays as it is.
+    """
+    scale = set(MODES[mode])
+    if symbol >= 0:
+        for tone in chord_intervals(symbol):
+            if tone not in scale:
+                if tone - 1 in scale and tone - 1 not in chord_intervals(symbol) and tone - 1:
+                    scale.discard(tone - 1)
+                elif tone + 1 in scale and tone + 1 not in chord_intervals(symbol):
+                    scale.discard(tone + 1)
+                scale.add(tone)
+    return tuple(sorted(scale))

@@ -1,0 +1,232 @@
+"""Melodies: motifs, repeated and varied, over chords. Offline lane; pure logic.
+
+A phrase is some bars of a few motifs (A A B A and its kin); each bar's contour starts from a line
+that arches over the phrase, strong beats take chord tones, the phrase ends on a stable degree
+(the shape of folk tunes: Huron, "The melodic arch in Western folksongs", 1996).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from models.corpus.composer.form import METRES
+from models.corpus.composer.harmony import MINOR_LIKE, chord_intervals, scale_of
+from models.corpus.styles.base import words
+from models.corpus.styles.behaviours import BEHAVIOURS, FEELS, Behaviour
+from models.music.score import MODES
+from models.music.voicing import instrument_range
+
+PULL: Final = {0: 1.8, 7: 0.9, 3: 0.3, 4: 0.3}
+"""By how many semitones a degree is nearer than it is: the tonic must be heard as the tonic."""
+SUSTAINED: Final = words(
+    """organ church_organ accordion bandoneon harmonica mellotron violin fiddle viola viola_ensemble
+    cello erhu hurdy_gurdy strings flute recorder tin_whistle pan_flute oboe clarinet bass_clarinet
+    bassoon woodwinds soprano_sax alto_sax tenor_sax baritone_sax trumpet muted_trumpet trombone
+    french_horn tuba brass bagpipes didgeridoo choir voice_oohs supersaw synth_pad warm_pad
+    dream_pad saw_lead square_lead"""
+)
+Note = tuple[float, float, int, int]  # step, length, pitch, velocity
+
+
+def _scale(behaviour: Behaviour, mode: str, symbol: int) -> tuple[int, ...]:
+    minor = mode in MINOR_LIKE
+    if behaviour.scale == "tonic":
+        return (0,)
+    if behaviour.scale == "pentatonic" and mode not in ("phrygian_dominant", "phrygian"):
+        return MODES["pentatonic_minor" if minor else "pentatonic_major"]
+    if behaviour.scale == "blues":
+        return (0, 3, 5, 6, 7, 10) if minor else (0, 2, 3, 4, 5, 7, 9, 10)
+    return scale_of(mode, symbol)
+
+
+class Melodist:
+    """One player's melody through a song; material is kept by section index."""
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        behaviour: str,
+        instrument: str,
+        metre: str,
+        tonic: int,
+        mode: str,
+        bar_seconds: float,
+        above: int = 0,
+    ) -> None:
+        """`above`: a note that the line should mostly stay over, so that chords do not hide it."""
+        self.rng = rng
+        self.how = BEHAVIOURS[behaviour]
+        self.metre, self.tonic, self.mode = metre, tonic, mode
+        self.beat, self.bar = METRES[metre]
+        self.low, self.high = instrument_range(instrument)
+        room = max(self.high - self.low - self.how.span, 0)
+        self.floor = self.low + room * float(np.clip(self.how.height + rng.normal(0, 0.15), 0, 1))
+        if above and self.high >= 79:
+            self.floor = max(self.floor, min(above, self.high - self.how.span))
+        # A plucked note is gone in a second or two; a line on its own needs more of them.
+        self.least = bar_seconds * (0.8 if instrument in SUSTAINED else 1.7)
+        self.ceiling = min(self.high, self.floor + max(self.how.span, 5))
+        self.phrase = 2 if bar_seconds > 3.2 else 4 if bar_seconds > 1.1 else 8
+        self.rate = self.how.rate * float(np.exp(rng.normal(0, 0.15)))
+        # Very fast tempi leave time for fewer notes a beat (12 notes a second is a limit of hands).
+        beat_seconds = bar_seconds * self.beat / self.bar
+        self.rate = min(self.rate, 10.0 * beat_seconds)
+        self.material: dict[int, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+        self.plan: dict[int, str] = {}
+        self.arch: dict[int, tuple[float, float, float]] = {}
+        self.previous = int((self.floor + self.ceiling) / 2)
+
+    def _liking(self) -> np.ndarray:
+        feel = FEELS[self.how.feel]
+        steps = np.arange(self.bar)
+        if self.how.feel == "three":
+            phase = int(self.rng.integers(3))
+            return np.where(steps % 3 == phase, 1.0, 0.05)
+        order = (0, 2, 1, 3) if self.beat == 4 else (0, 2, 1)
+        within = steps % self.beat
+        table = [feel[order.index(w)] for w in range(self.beat)]
+        liking = np.array([table[w] for w in within])
+        liking[0] *= 1.25
+        return liking
+
+    def _motif(self) -> tuple[np.ndarray, np.ndarray]:
+        """(priority of each step, contour: scale steps walked at each step)."""
+        priority = np.log(self._liking() + 1e-3) + 0.55 * self.rng.gumbel(size=self.bar)
+        moves = self.rng.choice([-1, 1], size=self.bar, p=[0.52, 0.48])
+        leaps = self.rng.random(self.bar) < self.how.leap
+        moves = np.where(leaps, moves * self.rng.integers(2, 5, self.bar), moves)
+        moves = np.where(self.rng.random(self.bar) < self.how.repeated, 0, moves)
+        return priority, moves
+
+    def _prepare(self, index: int) -> None:
+        motifs = {letter: self._motif() for letter in "ABCD"}
+        if self.rng.random() < 0.5:  # B answers A: the same rhythm, turned round
+            motifs["B"] = (motifs["A"][0], -motifs["A"][1])
+        self.material[index] = motifs
+        self.plan[index] = self.how.plans[int(self.rng.integers(len(self.how.plans)))]
+        self.arch[index] = (
+            float(self.rng.uniform(0.2, 0.6)),
+            float(self.rng.uniform(0.5, 0.95)),
+            float(self.rng.uniform(0.1, 0.5)),
+        )
+
+    def play(
+        self, index: int, bar: int, level: float, chords: np.ndarray, alone: bool = False
+    ) -> list[Note]:
+        """Notes of bar `bar` of a section; `chords` (steps_per_bar,) symbols. Steps from 0.
+
+        A player who is `alone` leaves no rests.
+        """
+        rng, how = self.rng, self.how
+        if index not in self.material:
+            self._prepare(index)
+        place = bar % self.phrase
+        plan = self.plan[index]
+        letter = plan[(place * len(plan) // self.phrase) % len(plan)]
+        if self.phrase == 2:
+            letter = plan[(bar % 4) % len(plan)]
+        priority, moves = self.material[index][letter]
+        if rng.random() > how.repeat:
+            priority = priority + 0.7 * rng.gumbel(size=self.bar)
+        last = place == self.phrase - 1
+        count = self.rate * self.bar / self.beat * level**0.9
+        count = max(1, int(count + rng.random()))
+        if last:
+            count = max(1, int(count * 0.7))
+        if alone:
+            count = max(count, round(self.least))
+        count = min(count, self.bar)
+        chosen = np.sort(np.argsort(-priority)[:count])
+        if how.rest and not alone and rng.random() < how.rest * (1.3 if last else 0.8):
+            cut = self.bar - int(self.bar * rng.uniform(0.2, 0.5))
+            chosen = chosen[chosen < cut] if (chosen < cut).any() else chosen[:1]
+        start, top, end = self.arch[index]
+        x = place / max(1, self.phrase - 1)
+        target = start + (top - start) * np.sin(np.pi * x) + (end - start) * x
+        aim = self.floor + (self.ceiling - self.floor) * float(np.clip(target, 0.05, 0.95))
+        return self._fill(chosen, moves, aim, chords, last)
+
+    def _fill(
+        self, chosen: np.ndarray, moves: np.ndarray, aim: float, chords: np.ndarray, last: bool
+    ) -> list[Note]:
+        rng, how = self.rng, self.how
+        notes: list[Note] = []
+        pitch = self.previous
+        arpeggio = rng.random() < how.arpeggio
+        chance = rng.random((len(chosen), 3))
+        for order, step in enumerate(chosen.tolist()):
+            symbol = int(chords[step])
+            scale = _scale(how, self.mode, symbol)
+            tones = chord_intervals(symbol) if symbol >= 0 else (0, 7)
+            strong = step % self.beat == 0
+            move = int(moves[step])
+            if order == 0:
+                wanted = (aim + self.previous) / 2
+                pool = tones if how.scale != "tonic" else (0,)
+                if how.scale in ("blues", "pentatonic"):
+                    pool = tuple(t for t in tones if t in scale) or scale
+                pitch = self._near(pool, wanted)
+            elif arpeggio and strong is False:
+                pitch = self._step(pitch, move, tones)
+            else:
+                pitch = self._step(pitch, move, scale)
+                if strong and chance[order, 0] < how.chordal and how.scale != "tonic":
+                    pool = tuple(t for t in tones if t in scale) or tones
+                    pitch = self._near(pool, pitch)
+            pitch = self._inside(pitch)
+            final = last and order == len(chosen) - 1
+            if final and how.scale != "tonic":
+                stable = [t for t in (0, 7, 4 if self.mode not in MINOR_LIKE else 3) if t in tones]
+                first = 0 if 0 in stable and rng.random() < 0.75 else -1
+                pool = (0,) if first == 0 else tuple(stable) or (tones[0],)
+                pitch = self._inside(self._near(pool, pitch))
+            until = chosen[order + 1] if order + 1 < len(chosen) else self.bar
+            length = min(float(until - step), how.longest * self.beat)
+            length = max(0.5, length * how.legato) if length > 1 else length * max(0.6, how.legato)
+            velocity = 76 + 16 * (step % self.beat == 0) + 6 * (step == 0)
+            velocity += int(14 * (chance[order, 1] - 0.5)) + int(8 * (pitch - aim) / 12)
+            free = step > 0 and (order == 0 or chosen[order - 1] < step - 1)
+            if free and chance[order, 2] < how.ornament:
+                side = self._step(pitch, 1 if chance[order, 0] < 0.6 else -1, scale)
+                notes.append((step - 1, 0.9, self._inside(side), int(velocity * 0.8)))
+            notes.append((step, length, pitch, velocity))
+        self.previous = pitch
+        return notes
+
+    def _near(self, classes: tuple[int, ...], wanted: float) -> int:
+        """The note of `classes` nearest to `wanted`; tonic and fifth draw a little more."""
+        centre = round(wanted)
+        best, least = centre, 99.0
+        members = {(self.tonic + c) % 12 for c in classes}
+        for pitch in range(centre - 7, centre + 8):
+            if pitch % 12 in members:
+                pull = PULL.get((pitch - self.tonic) % 12, 0.0)
+                cost = abs(pitch - wanted) - pull
+                if cost < least:
+                    best, least = pitch, cost
+        return best
+
+    def _step(self, pitch: int, move: int, classes: tuple[int, ...]) -> int:
+        """`move` scale steps from `pitch`; turned round at the ends of the line's range."""
+        if pitch + move > self.ceiling if move > 0 else pitch + move < self.floor:
+            move = -move
+        members = {(self.tonic + c) % 12 for c in classes}
+        direction = 1 if move > 0 else -1
+        if move == 0:
+            return pitch if pitch % 12 in members else self._near(classes, pitch)
+        for _ in range(abs(move)):
+            pitch += direction
+            for _ in range(12):
+                if pitch % 12 in members:
+                    break
+                pitch += direction
+        return pitch
+
+    def _inside(self, pitch: int) -> int:
+        while pitch > self.high:
+            pitch -= 12
+        while pitch < self.low:
+            pitch += 12
+        return pitch if pitch <= self.high else self.high

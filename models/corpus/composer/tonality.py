@@ -1,0 +1,61 @@
+"""Which key notes suggest. Offline lane; pure numpy.
+
+Krumhansl and Kessler's probe-tone profiles, correlated with the durations of pitch classes in all
+24 keys (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus.composer.harmony import MINOR_LIKE
+
+_MAJOR: Final = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR: Final = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+def _profiles() -> NDArray[np.float64]:
+    rows = [np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)]
+    table = np.array(rows)
+    table -= table.mean(axis=1, keepdims=True)
+    return np.asarray(table / np.linalg.norm(table, axis=1, keepdims=True))
+
+
+_PROFILES: Final = _profiles()
+
+
+def pitch_class_weights(
+    notes: Mapping[str, NDArray[np.void]], step_seconds: float
+) -> NDArray[np.float64]:
+    """(12,) seconds that each pitch class sounds, weighted by loudness; a note counts for 1 s at
+    most, as long notes fade."""
+    weights = np.zeros(12)
+    for table in notes.values():
+        seconds = np.minimum(table["length"] * step_seconds, 1.0) + 0.05
+        np.add.at(weights, table["pitch"] % 12, seconds * table["velocity"] / 100.0)
+    return weights
+
+
+def estimate_key(weights: NDArray[np.float64]) -> tuple[int, bool]:
+    """(tonic 0..11, minor?) that the (12,) pitch class weights suggest most."""
+    best = int(np.argmax(_PROFILES @ (weights - weights.mean())))
+    return best % 12, best >= 12
+
+
+def agrees(
+    notes: Mapping[str, NDArray[np.void]], step_seconds: float, tonic: int, mode: str
+) -> bool:
+    """Whether the notes suggest the key they were written in. Notes without any third, or none
+    at all, agree when the tonic does."""
+    weights = pitch_class_weights(notes, step_seconds)
+    if weights.sum() == 0:
+        return True
+    found, minor = estimate_key(weights)
+    thirds = weights[(tonic + 3) % 12] + weights[(tonic + 4) % 12]
+    if found == tonic and thirds < 0.03 * weights.sum():
+        return True
+    return found == tonic and minor == (mode in MINOR_LIKE)

@@ -1,0 +1,125 @@
+"""A song becomes sound: parts are played one by one, then mixed. Offline lane.
+
+Everything is drawn from the generator given, so the same song and seed give the same samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus.song import Song
+from models.corpus.sound.drums import play_drums
+from models.corpus.sound.effects import EFFECTS, crush, saturate
+from models.corpus.sound.mix import mixdown
+from models.corpus.sound.presets import SOUNDS
+from models.corpus.sound.voices import fold, play_part
+from models.music.score import DRUMS, PARTS, PITCHED
+
+Audio = NDArray[np.float32]
+
+DROP_SHARE: Final = 0.35
+"""Share of clips in which parts are muted for a while, so that the renderer learns mutes."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`mix` float32 (n, 2), mastered; `stems` before the master bus, by name in score.STEMS."""
+
+    mix: Audio
+    stems: dict[str, Audio]
+
+
+def fit_compass(song: Song) -> Song:
+    """Notes outside an instrument's compass move by octaves, in the score as in the sound."""
+    notes = {}
+    for part, played in song.notes.items():
+        sound = SOUNDS.get(song.instruments.get(part, "none"))
+        if sound is not None and len(played):
+            played = played.copy()
+            played["pitch"] = fold(played["pitch"], sound.low, sound.high)
+        notes[part] = played
+    return replace(song, notes=notes)
+
+
+def drop_parts(song: Song, rng: np.random.Generator, seconds: float) -> Song:
+    """Sometimes mute one or two parts for 4 to 10 s, in the score and so in the sound."""
+    if rng.random() >= DROP_SHARE:
+        return song
+    present = [p for p in PITCHED if len(song.notes.get(p, ()))]
+    if song.drums.any():
+        present.append("drums")
+    if len(present) < 2:
+        return song
+    count = min(len(present) - 1, int(rng.integers(1, 3)))
+    notes, drums = dict(song.notes), song.drums.copy()
+    for index in rng.permutation(len(present))[:count]:
+        part = present[int(index)]
+        length = rng.uniform(4, 10)
+        begin = float(rng.uniform(0, max(0.1, seconds - length)))
+        first, last = (int(s) for s in song.steps_at([begin, begin + length]))
+        if part == "drums":
+            drums[first:last] = 0
+            continue
+        played = notes[part].copy()
+        played = played[(played["step"] < first) | (played["step"] >= last)]
+        over = played["step"] < first
+        room = (first - played["step"]).astype(np.float32)
+        played["length"][over] = np.minimum(played["length"], room)[over]
+        notes[part] = played
+    return replace(song, notes=notes, drums=drums)
+
+
+def _character(kit: str, audio: Audio, rng: np.random.Generator) -> Audio:
+    """What was done to a kit before it reached the mix."""
+    if kit == "lofi":
+        return crush(
+            saturate(audio * np.float32(3), 2.0), int(rng.integers(9, 12)), rng.uniform(9e3, 16e3)
+        )
+    if kit == "breaks":
+        audio = saturate(audio * np.float32(5), rng.uniform(2, 5))
+        return crush(audio, 12, rng.uniform(16e3, 26e3))
+    if kit == "industrial":
+        return saturate(audio * np.float32(3), rng.uniform(1.5, 5))
+    if kit in ("dub", "funk"):
+        return saturate(audio * np.float32(3), 1.5)
+    return audio
+
+
+def render(song: Song, rng: np.random.Generator, seconds: float, split: str = "train") -> Rendered:
+    """Play and mix the first `seconds` of a song; deterministic in song, rng and split."""
+    events = song.events()
+    events = events[events["on"] < seconds]
+    parts: dict[str, Audio] = {}
+    instruments: dict[str, str] = {}
+    wet: dict[str, float] = {}
+    for index, name in enumerate(PARTS):
+        mine = events[events["part"] == index]
+        own = np.random.default_rng(rng.integers(2**63))  # one part's draws do not shift another's
+        if not len(mine):
+            continue
+        if name == "drums":
+            if song.kit == "none":
+                continue
+            parts[name] = _character(song.kit, play_drums(song.kit, mine, seconds, own), own)
+            instruments[name] = song.kit
+            continue
+        instrument = song.instruments.get(name, "none")
+        if instrument == "none":
+            continue
+        audio = play_part(instrument, mine, seconds, own, song.bpm, split)
+        parts[name] = EFFECTS[SOUNDS[instrument].effect](audio, own)
+        instruments[name] = instrument
+        wet[name] = SOUNDS[instrument].wet
+    samples = round(seconds * 48_000)
+    if not parts:
+        silence = np.zeros((samples, 2), np.float32)
+        return Rendered(silence, {"drums": silence, "bass": silence, "other": silence})
+    kick = (events["part"] == 0) & (events["pitch"] == DRUMS.index("kick"))
+    stems, mix = mixdown(
+        parts, instruments, wet, events["on"][kick], song.production, song.bpm, rng
+    )
+    return Rendered(mix, stems)

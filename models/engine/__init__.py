@@ -1,0 +1,1 @@
+"""Engine interface: engines, streams, controls, prompts, loudness."""

@@ -1,0 +1,243 @@
+"""Controls: everything that steers one block. Pure numpy; any lane.
+
+A control left at auto (None) is the model's own choice. A `strength` between 0 and 1 bends the
+model's odds towards what is asked instead of deciding it: the control priors of Lyria RealTime
+(Live Music Models, section 4), p(control | context) mixed with what the performer wants.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.errors import SegueError
+from models.music.score import STEMS, parse_key
+
+Style: TypeAlias = NDArray[np.float32]
+"""A vector (style_dim,) in an engine's joint text-audio space."""
+
+RANGES: Final[dict[str, tuple[float, float]]] = {
+    "bpm": (30.0, 300.0),
+    "density": (0.0, 1.0),
+    "brightness": (0.0, 1.0),
+    "guidance": (-1.0, 7.0),
+    "guidance_notes": (-1.0, 7.0),
+    "guidance_drums": (-1.0, 7.0),
+    "chaos": (0.0, 1.0),
+}
+"""Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
+
+CONTROL_NAMES: Final = (
+    "style",
+    "bpm",
+    "key",
+    "density",
+    "brightness",
+    "mute",
+    "notes",
+    "drums",
+    "guidance",
+    "guidance_notes",
+    "guidance_drums",
+    "chaos",
+)
+"""Every control there is; an engine lists in `EngineInfo.controls` those that act."""
+
+
+class FrozenMapping(Mapping[str, float]):
+    """A small immutable, hashable, picklable mapping of names to numbers."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, float] | Iterable[tuple[str, float]] = ()) -> None:
+        self._items = tuple(sorted(dict(items).items()))
+
+    def __getitem__(self, key: str) -> float:
+        for name, value in self._items:
+            if name == key:
+                return value
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __repr__(self) -> str:
+        return repr(dict(self._items))
+
+
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """What steers one block. Immutable, comparable, hashable; wrong values raise SegueError.
+
+    style: float32 (style_dim,), read-only copy; None lets the engine play what it likes. bpm: beats
+    per minute, 30 to 300. key: 'A minor', 'F# dorian', ... (`models.music.score.parse_key`).
+    density, brightness: 0 to 1, sparse to busy, dark to bright. mute: stems that must not sound.
+    notes: MIDI numbers of the keys held, sorted; empty leaves the harmony to the model. drums:
+    False for none, True for drums; None leaves them to the model. guidance: -1 to 7, how closely
+    the style is followed. guidance_notes, guidance_drums: the same for the notes held and for
+    drums, for engines that tell them apart. chaos: 0 to 1, how far the model departs from what is
+    most likely. strength: per control 0 (advice without weight) to 1 (decided, the default); only
+    for controls that are set.
+    """
+
+    style: Style | None = None
+    bpm: float | None = None
+    key: str | None = None
+    density: float | None = None
+    brightness: float | None = None
+    mute: frozenset[str] = frozenset()
+    notes: tuple[int, ...] = ()
+    drums: bool | None = None
+    guidance: float | None = None
+    guidance_notes: float | None = None
+    guidance_drums: float | None = None
+    chaos: float | None = None
+    strength: Mapping[str, float] = field(default_factory=FrozenMapping)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        if self.style is not None:
+            put("style", as_style(self.style))
+        for name in RANGES:
+            put(name, check_number(name, getattr(self, name)))
+        if self.key is not None:
+            if not isinstance(self.key, str):
+                raise SegueError(f"key is {self.key!r}: write a name such as 'A minor'.")
+            parse_key(self.key)
+        put("mute", check_mute(self.mute))
+        put("notes", check_notes(self.notes))
+        if self.drums is not None and not isinstance(self.drums, bool):
+            raise SegueError(f"drums is {self.drums!r}: write true, false, or null for auto.")
+        put("strength", _check_strength(self.strength))
+
+    def with_(self, **changes: Any) -> Controls:
+        """A copy with some fields replaced, validated again."""
+        return replace(self, **changes)
+
+    def strength_of(self, name: str) -> float:
+        """How much a control weighs, 0 to 1; 0 where it is left at auto."""
+        value = getattr(self, name)
+        if value is None or (name in ("mute", "notes") and not value):
+            return 0.0
+        return self.strength.get(name, 1.0)
+
+    def _identity(self) -> tuple[object, ...]:
+        style = None if self.style is None else self.style.tobytes()
+        return (style, *(getattr(self, f.name) for f in fields(self) if f.name != "style"))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Controls):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+
+def check_number(name: str, value: object) -> float | None:
+    """A numeric control as a float within its range; None stays None (auto)."""
+    if value is None:
+        return None
+    low, high = RANGES[name]
+    # bool is a Real to Python, and never what was meant here.
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise SegueError(f"{name} is {value!r}: give a number from {low:g} to {high:g}.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise SegueError(f"{name} is {number}: give a finite number from {low:g} to {high:g}.")
+    if not low <= number <= high:
+        raise SegueError(f"{name} is {number:g}: give a number from {low:g} to {high:g}.")
+    return number
+
+
+def check_mute(value: object) -> frozenset[str]:
+    """Names of stems as a frozenset; None means nothing is muted."""
+    if value is None:
+        return frozenset()
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SegueError(f"mute is {value!r}: give a list of stems, of {', '.join(STEMS)}.")
+    stems = list(value)
+    for stem in stems:
+        if stem not in STEMS:
+            raise SegueError(f"there is no stem {stem!r} to mute: choose from {', '.join(STEMS)}.")
+    return frozenset(stems)
+
+
+def check_notes(value: object) -> tuple[int, ...]:
+    """MIDI numbers, sorted and each once; None means that no key is held."""
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise SegueError(f"notes is {value!r}: give a list of MIDI numbers from 0 to 127.")
+    notes = list(value)
+    for note in notes:
+        whole = isinstance(note, Integral) and not isinstance(note, bool)
+        if not whole or not 0 <= int(note) <= 127:
+            raise SegueError(f"{note!r} is not a note: give MIDI numbers from 0 to 127.")
+    return tuple(sorted({int(note) for note in notes}))
+
+
+def _check_strength(value: object) -> FrozenMapping:
+    if not isinstance(value, Mapping):
+        raise SegueError(f"strength is {value!r}: give a number from 0 to 1 for each control.")
+    strengths = {}
+    for name, amount in value.items():
+        if name not in CONTROL_NAMES:
+            raise SegueError(
+                f"there is no control {name!r}: choose from {', '.join(CONTROL_NAMES)}."
+            )
+        real = isinstance(amount, Real) and not isinstance(amount, bool)
+        if not real or not 0.0 <= float(amount) <= 1.0:
+            raise SegueError(f"the strength of {name} is {amount!r}: give a number from 0 to 1.")
+        strengths[name] = float(amount)
+    return FrozenMapping(strengths)
+
+
+def as_style(vector: ArrayLike) -> Style:
+    """A read-only float32 copy (style_dim,); SegueError where it is no finite vector."""
+    style = np.array(vector, dtype=np.float32)
+    if style.ndim != 1 or style.size == 0:
+        raise SegueError(f"a style is one vector of numbers, not an array of shape {style.shape}.")
+    if not np.isfinite(style).all():
+        raise SegueError("the style holds a number that is not finite: take the prompt out again.")
+    style.setflags(write=False)
+    return style
+
+
+def blend(styles: Sequence[ArrayLike], weights: Sequence[float]) -> Style:
+    """The weighted mean sum(w s) / sum(w) of styles (style_dim,), not normalised to any length.
+
+    Its length therefore tells how mixed it is. Raises SegueError for no styles, different sizes,
+    weights that are negative or not finite, and weights that are all zero.
+    """
+    if len(styles) == 0:
+        raise SegueError("there is no prompt to mix: give at least one.")
+    if len(styles) != len(weights):
+        raise SegueError(f"{len(styles)} prompts came with {len(weights)} weights: give one each.")
+    vectors = [as_style(style) for style in styles]
+    if len({vector.size for vector in vectors}) != 1:
+        raise SegueError("the prompts' styles are of different sizes: they must be of one engine.")
+    scale = np.array(weights, dtype=np.float64)
+    if not np.isfinite(scale).all():
+        raise SegueError("a prompt's weight is not finite: give a number of 0 or more.")
+    if (scale < 0).any():
+        raise SegueError("a prompt's weight is negative: give a number of 0 or more.")
+    if not scale.any():
+        raise SegueError("all prompt weights are zero: raise at least one.")
+    # Divided by the largest first, so that the sum of very large or tiny weights stays finite.
+    scale /= scale.max()
+    return as_style((scale / scale.sum()) @ np.stack(vectors).astype(np.float64))

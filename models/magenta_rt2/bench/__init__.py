@@ -1,0 +1,1 @@
+"""Benchmarks of Magenta RealTime 2."""

@@ -1,0 +1,222 @@
+"""How fast Magenta RealTime 2 is on a CUDA device, frame by frame and block by block. Offline.
+
+    python -m models.magenta_rt2.bench.cuda [--sizes small,base] [--frames 300] [--out FILE]
+
+Needs torch, numpy and safetensors only, and no weights: it writes random ones of the full size into
+a temporary folder first (1.4 GB for `small`, 10 GB for `base`), and opens the engine on them as
+released ones would be. About five minutes for both sizes; `--sizes small` takes one.
+
+For each size, in one run, as JSON on the output and in FILE:
+
+* `frame_ms`: one frame of the depthformer from the host's call to its tokens being there, launched
+  one by one (`eager`) and replayed as a CUDA graph (`graph`): p50, p99, max, and the real-time
+  factor of the mean. The bar: `small` at 10 or more with p99 under 6 ms, `base` above 1.
+* `device_ms`: what of it the device itself worked, by CUDA events, as a mean.
+* `same_tokens`: whether eager and graph play the same tokens over all frames, fresh and after going
+  back to a moment in the middle; `first_difference` names the frame where they part.
+* `block_ms`: `Stream.render` whole, with conditioning, codec and copy to the host.
+* `bound_ms`: what reading the weights once a frame takes at the copy bandwidth of this run.
+
+The exit code is 1 where tokens differ. What the music is does not matter here: it is noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.engine.controls import Controls
+from models.magenta_rt2.checkpoint import random_weights
+from models.magenta_rt2.conditioning import GUIDANCE, condition_tokens
+from models.magenta_rt2.depthformer import cuda_graphs as graphs
+from models.magenta_rt2.depthformer.config import CHECKPOINTS, FRAME_SECONDS
+from models.magenta_rt2.depthformer.quantize import read_bytes
+from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
+from models.magenta_rt2.depthformer.stepper import FrameStepper
+from models.magenta_rt2.engine import MagentaEngine
+
+WARM: Final = 20
+SEED: Final = 7
+
+
+def frames_of(stepper: FrameStepper, count: int) -> Tensor:
+    """Tokens (count, 12) from a fresh context, the wishes changed now and then."""
+    stepper.load(stepper.fresh())
+    played = []
+    for number in range(count):
+        notes = (48, 60) if number % 100 >= 50 else ()
+        row = torch.from_numpy(condition_tokens(np.arange(12), Controls(notes=notes), GUIDANCE))
+        noise = gumbel_noise(SEED, 0, number)
+        played.append(stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K))
+    return torch.stack(played).cpu()
+
+
+def again_from_the_middle(stepper: FrameStepper, count: int) -> bool:
+    """Whether going back to a moment gives the same tokens as going on did."""
+    half = count // 2
+    frames_of(stepper, half)
+    moment = stepper.context()
+    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), GUIDANCE))
+    runs = []
+    for _ in range(2):
+        stepper.load(moment)
+        runs.append(
+            torch.stack(
+                [
+                    stepper.step(row, gumbel_noise(SEED, 0, n), DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
+                    for n in range(half, count)
+                ]
+            ).cpu()
+        )
+    return torch.equal(runs[0], runs[1])
+
+
+def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
+    """Milliseconds of a frame, the host waiting for the tokens of each."""
+    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), GUIDANCE))
+    stepper.load(stepper.fresh())
+    host, device = [], []
+    for number in range(WARM + count):
+        noise = gumbel_noise(SEED, 0, number)
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        begin.record()
+        codes = stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
+        end.record()
+        codes.cpu()
+        host.append(1000.0 * (time.perf_counter() - began))
+        torch.cuda.synchronize()
+        device.append(begin.elapsed_time(end))
+    return {**quantiles(host[WARM:], 1000.0 * FRAME_SECONDS), "device_ms": mean(device[WARM:])}
+
+
+def block_times(engine: MagentaEngine, count: int) -> dict[str, float]:
+    """Milliseconds of a block, as the instrument asks for it."""
+    stream = engine.start(SEED)
+    style = engine.embed_text("anything")
+    spent = []
+    for number in range(WARM + count):
+        controls = Controls(style=style, guidance=3.0 if number % 20 < 10 else 4.0)
+        began = time.perf_counter()
+        stream.render(controls)
+        spent.append(1000.0 * (time.perf_counter() - began))
+    return quantiles(spent[WARM:], 1000.0 * engine.info.block_seconds)
+
+
+def quantiles(spent: list[float], real: float) -> dict[str, float]:
+    """Of times in ms; real: how long what was made sounds."""
+    p50, p99 = np.percentile(spent, [50, 99])
+    return {
+        "p50": float(p50),
+        "p99": float(p99),
+        "max": max(spent),
+        "real_time_factor": real / mean(spent),
+    }
+
+
+def mean(values: list[float]) -> float:
+    return float(np.mean(values))
+
+
+def copy_bandwidth(megabytes: int = 2048, passes: int = 10) -> float:
+    """GB/s of a copy on the device, what is read and what is written taken together."""
+    source = torch.empty(megabytes * 1_000_000, dtype=torch.uint8, device="cuda").zero_()
+    target = torch.empty_like(source)
+    best = 0.0
+    for _ in range(passes):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        target.copy_(source)
+        end.record()
+        torch.cuda.synchronize()
+        best = max(best, 2 * source.nbytes / begin.elapsed_time(end) / 1e6)
+    return best
+
+
+def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
+    """The figures of one size."""
+    began = time.perf_counter()
+    random_weights.write(folder, size)
+    written = time.perf_counter()
+    with_graph, graphs.wanted = graphs.wanted, lambda device: False
+    try:
+        engine = MagentaEngine(size, "cuda", folder)
+    finally:
+        graphs.wanted = with_graph
+    stepper = engine.stepper
+    torch.cuda.synchronize()
+    opened = time.perf_counter()
+    speed = copy_bandwidth()
+    temporal, depth = read_bytes(engine.model, "bfloat16")
+    figures: dict[str, Any] = {
+        "write_seconds": written - began,
+        "load_seconds": opened - written,
+        "copy_gb_per_s": speed,
+        "bound_ms": (temporal + depth) / speed / 1e6,
+        "frame_ms": {"eager": frame_times(stepper, frames)},
+        "block_ms": {"eager": block_times(engine, frames // 3)},
+    }
+    eager = frames_of(stepper, frames)
+    capturing = time.perf_counter()
+    graphs.capture(stepper)
+    torch.cuda.synchronize()
+    figures["capture_seconds"] = time.perf_counter() - capturing
+    figures["frame_ms"]["graph"] = frame_times(stepper, frames)
+    figures["block_ms"]["graph"] = block_times(engine, frames // 3)
+    replayed = frames_of(stepper, frames)
+    other = (eager != replayed).any(dim=1).nonzero().flatten().tolist()
+    figures["same_tokens"] = not other and again_from_the_middle(stepper, frames)
+    figures["first_difference"] = other[0] if other else None
+    figures["distinct_tokens"] = int(replayed.unique().numel())
+    figures["peak_device_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    engine.close()
+    return figures
+
+
+def rounded(value: Any) -> Any:
+    """Four figures are enough."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="small,base", help="with commas between")
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--out", type=Path, help="a file for the figures, besides the output")
+    chosen = parser.parse_args(arguments)
+    sizes = chosen.sizes.split(",")
+    if not set(sizes) <= set(CHECKPOINTS) or chosen.frames < 60:
+        parser.error(f"sizes are of {', '.join(CHECKPOINTS)}, frames 60 or more")
+    if not torch.cuda.is_available():
+        print("measure_cuda: torch finds no CUDA device here.", file=sys.stderr)
+        return 2
+    report: dict[str, Any] = {
+        "device": torch.cuda.get_device_name(),
+        "torch": torch.__version__,
+        "frames": chosen.frames,
+    }
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            report[size] = rounded(measure(size, Path(folder), chosen.frames))
+        text = json.dumps(report, indent=2)
+        if chosen.out is not None:
+            chosen.out.write_text(text + "\n", encoding="utf-8")  # after each: a lease may end
+        print(text, flush=True)
+        torch.cuda.empty_cache()
+    return 0 if all(report[size]["same_tokens"] for size in sizes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Released weights of Magenta RealTime 2: fetched, checked, loaded."""

@@ -1,0 +1,1 @@
+"""Depthformer: the transformer of Magenta RealTime 2."""

@@ -1,0 +1,1 @@
+"""MusicCoCa: the joint text-audio embedding of Magenta RealTime 2."""

@@ -1,0 +1,205 @@
+"""MusicCoCa: text or audio to a point in its joint space, and the point to tokens. Offline lane.
+
+Called when a prompt changes, never while a block is rendered. Yu et al., CoCa, 2022 (arXiv
+2205.01917) and Huang et al., MuLan, 2022 (arXiv 2208.12415), as Magenta RealTime combines them
+(arXiv 2508.04651). The networks are released as TFLite files only, so they run in LiteRT; what is
+done around them (lower case, first token, padding, ten-second clips) follows
+`magenta_rt.musiccoca` of magenta-rt 2.0.3 (Apache-2.0); the code is our own.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.command import CALL, FROZEN, how_to_add
+from models.errors import SegueError
+from models.magenta_rt2.checkpoint.files import MUSICCOCA, folder_of
+
+SAMPLE_RATE: Final = 16_000
+CLIP_SAMPLES: Final = 160_000  # ten seconds
+DIM: Final = 768
+LEVELS: Final = 12
+CODES: Final = 1024
+TEXT_TOKENS: Final = 128
+START: Final = 1  # the token in front of every text
+
+Vector = NDArray[np.float32]
+
+
+class MusicCoCa:
+    """The style model of an installed engine. Networks are opened when they are first needed.
+
+    Calls may come from any thread and wait for one another.
+    """
+
+    def __init__(self, name: str, folder: Path | None = None) -> None:
+        """name: of the engine, for what is told to the user; folder: where its files lie."""
+        self._name = name
+        self._folder = folder_of(name) if folder is None else folder
+        self._opened: dict[str, Any] = {}
+        self._turn = threading.Lock()
+
+    def embed_text(self, text: str, mapped: bool = False, seed: int = 0) -> Vector:
+        """Text to float32 (768,). Past 127 tokens it is cut.
+
+        mapped: moved on to where audio of that description lies, at unit length; `seed` chooses
+        one of the many such points. SegueError where a file or a package is missing.
+        """
+        with self._turn:
+            words = self._vocabulary().EncodeAsIds(text.lower())[: TEXT_TOKENS - 1]
+            ids = np.zeros(TEXT_TOKENS, dtype=np.int32)
+            ids[: len(words) + 1] = [START, *words]
+            padding = np.ones(TEXT_TOKENS, dtype=np.float32)
+            padding[: len(words) + 1] = 0.0
+            network = self._network("text_encoder")
+            by_type = {np.int32: ids, np.float32: padding}
+            inputs = {}
+            for detail in network.get_input_details():
+                if detail["dtype"] not in by_type:
+                    raise self._strange("text_encoder")
+                inputs[detail["index"]] = by_type.pop(detail["dtype"])
+            if by_type:
+                raise self._strange("text_encoder")
+            vector = self._run("text_encoder", inputs)
+            if mapped:
+                vector = self._map(vector, seed)
+            return self._point(vector, "mapper" if mapped else "text_encoder")
+
+    def embed_audio(self, samples: NDArray[np.floating[Any]], rate: int) -> Vector:
+        """Samples (n,) or (n, channels) at `rate` Hz to float32 (768,).
+
+        Channels are averaged. Every ten seconds are embedded by themselves, the last ones filled
+        up with silence, and the mean is weighted by how long each was. SegueError where there is
+        no sample, and where a file or a package is missing.
+        """
+        audio = np.asarray(samples, dtype=np.float32)
+        if audio.ndim == 2:
+            audio = audio.mean(axis=1)
+        if audio.ndim != 1 or not len(audio) or rate <= 0:
+            raise SegueError("the audio prompt holds no samples: give another one.")
+        if rate != SAMPLE_RATE:
+            import soxr
+
+            audio = soxr.resample(audio, rate, SAMPLE_RATE).astype(np.float32)
+        total = np.zeros(DIM)
+        with self._turn:
+            for start in range(0, len(audio), CLIP_SAMPLES):
+                clip = np.zeros(CLIP_SAMPLES, dtype=np.float32)
+                part = audio[start : start + CLIP_SAMPLES]
+                clip[: len(part)] = part
+                total += len(part) * self._clip(clip)
+        return self._point(total / len(audio), "music_encoder")
+
+    def tokens(self, vector: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+        """A point (768,), such as a mix of prompts, to its codes int32 (12,), coarse to fine."""
+        point = np.asarray(vector, dtype=np.float32)
+        if point.shape != (DIM,):
+            raise SegueError(f"a style of MusicCoCa has {DIM} numbers, not {point.shape}.")
+        name = "pretrained_vector_quantizer"
+        with self._turn:
+            details = self._network(name).get_input_details()
+            codes = self._run(name, {details[0]["index"]: point}).reshape(-1)[:LEVELS]
+        if len(codes) < LEVELS or codes.min() < 0 or codes.max() >= CODES:
+            raise self._strange(name)
+        return codes.astype(np.int32)
+
+    def _clip(self, clip: Vector) -> NDArray[Any]:
+        first = self._network("audio_preprocessor").get_input_details()[0]
+        if int(np.prod(first["shape"])) != CLIP_SAMPLES:
+            raise self._strange("audio_preprocessor")
+        features = self._run("audio_preprocessor", {first["index"]: clip})
+        second = self._network("music_encoder").get_input_details()[0]
+        vector = self._run("music_encoder", {second["index"]: features}).reshape(-1)
+        if len(vector) != DIM:
+            raise self._strange("music_encoder")
+        return vector
+
+    def _map(self, vector: NDArray[Any], seed: int) -> NDArray[Any]:
+        details = self._network("mapper").get_input_details()
+        if len(details) != 2:
+            raise self._strange("mapper")
+        # RandomState, since the reference's seeds then mean the same points here.
+        noise = np.random.RandomState(seed).randn(DIM).astype(np.float32)
+        inputs = {details[0]["index"]: vector, details[1]["index"]: noise}
+        mapped = self._run("mapper", inputs)
+        length = float(np.linalg.norm(mapped))
+        if not length:
+            raise self._strange("mapper")
+        return mapped / length
+
+    def _run(self, name: str, inputs: dict[int, NDArray[Any]]) -> NDArray[Any]:
+        """One pass: inputs by index, in any shape of the right size; the first output, flat."""
+        network = self._network(name)
+        shapes = {d["index"]: tuple(d["shape"]) for d in network.get_input_details()}
+        try:
+            for index, values in inputs.items():
+                network.set_tensor(index, values.reshape(shapes[index]))
+            network.invoke()
+            result: NDArray[Any] = network.get_tensor(network.get_output_details()[0]["index"])
+        except (ValueError, RuntimeError):
+            raise self._strange(name) from None
+        return result.reshape(-1)
+
+    def _point(self, vector: NDArray[Any], name: str) -> Vector:
+        point = np.asarray(vector, dtype=np.float32).reshape(-1)
+        if point.shape != (DIM,) or not np.isfinite(point).all():
+            raise self._strange(name)
+        return point
+
+    def _network(self, name: str) -> Any:
+        if name not in self._opened:
+            path = self._file(f"{name}.tflite")
+            try:
+                from ai_edge_litert.interpreter import Interpreter
+            except ImportError:
+                raise self._packages_missing() from None
+            try:
+                network = Interpreter(model_path=str(path), num_threads=1)
+                network.allocate_tensors()
+            except (ValueError, RuntimeError):
+                raise self._strange(name) from None
+            self._opened[name] = network
+        return self._opened[name]
+
+    def _vocabulary(self) -> Any:
+        if "vocabulary" not in self._opened:
+            path = self._file("spm.model")
+            try:
+                import sentencepiece
+            except ImportError:
+                raise self._packages_missing() from None
+            vocabulary = sentencepiece.SentencePieceProcessor()
+            try:
+                vocabulary.Load(str(path))
+            except (OSError, RuntimeError):
+                raise self._strange("spm.model") from None
+            self._opened["vocabulary"] = vocabulary
+        return self._opened["vocabulary"]
+
+    def _file(self, file: str) -> Path:
+        path = self._folder / MUSICCOCA / file
+        if not path.is_file():
+            raise SegueError(
+                f"{file} of {self._name} is missing from {path.parent}: "
+                f"run {CALL} models fetch {self._name}."
+            )
+        return path
+
+    def _packages_missing(self) -> SegueError:
+        remedy = how_to_add("ai-edge-litert sentencepiece", FROZEN, sys.executable)
+        return SegueError(
+            f"prompts of {self._name} need the packages ai-edge-litert and sentencepiece: {remedy}."
+        )
+
+    def _strange(self, name: str) -> SegueError:
+        file = name if "." in name else f"{name}.tflite"
+        return SegueError(
+            f"{file} of {self._name} is damaged or of another version: "
+            f"run {CALL} models verify {self._name}."
+        )

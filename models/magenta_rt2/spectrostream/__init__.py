@@ -1,0 +1,1 @@
+"""SpectroStream: the neural codec of Magenta RealTime 2."""

@@ -1,0 +1,1 @@
+"""Music theory: score, song, voicing."""

@@ -1,0 +1,1 @@
+"""Torch at run time: device, threads, traced functions, packed weights."""

@@ -1,0 +1,1 @@
+"""Segue's own engines: arranger, renderer, codec and style model."""

@@ -1,0 +1,1 @@
+"""Arranger: writes the score of the next block."""

@@ -1,0 +1,351 @@
+"""The arranger: writes what happens next, in time with the music. Inference lane; needs torch.
+
+It plans a bar (section and parts), writes a step at a time in musical time, and gives the score of
+the next 40 ms frames. It is Lyria RealTime's self-conditioning made explicit (Live Music Models,
+section 4): p(audio, controls) = p(audio | controls) p(controls). It always runs on the CPU: a step
+is a few small products, which a GPU would only make slower.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.engine.controls import Controls
+from models.errors import SegueError
+from models.music.score import FRAME_SECONDS, MODE_NAMES, FrameScore, parse_key
+from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
+from models.segue.arranger.clock import Tick
+from models.segue.arranger.held_keys import Held, held_harmony
+from models.segue.arranger.network import ArrangerConfig, ArrangerNet, Condition
+from models.segue.arranger.sampling import Dice, Taste
+from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
+from models.segue.arranger.state import State
+from models.segue.arranger.step_writer import (
+    Place,
+    Wish,
+    advance,
+    audible,
+    drummed,
+    groove,
+    moment_of,
+    plan_bar,
+    sources,
+    write_row,
+)
+from models.segue.arranger.steps import SYMBOL, WIDTH, Setting, onsets, sounding
+from models.segue.arranger.voices import play_row
+from models.storage.weights import WEIGHTS
+
+GUIDANCE: Final = 1.25  # where the control is left at auto
+GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
+NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
+MEMORY: Final = 1.5  # seconds over which the density that was written is measured
+QUIET: Final = 0.8  # seconds without an onset after which the next one becomes ever more likely
+
+Style = NDArray[np.float32]
+
+
+class Arranger:
+    """Stateless but for its weights: `block` takes a state and returns the next one."""
+
+    def __init__(
+        self, net: ArrangerNet, setting_net: SettingNet, quantiles: NDArray[np.float32]
+    ) -> None:
+        self.net = net.eval().requires_grad_(False)
+        self.setting_net = setting_net.eval().requires_grad_(False)
+        self.quantiles = quantiles
+        self._links = net.drum_links().detach().numpy()
+        self._conditions: dict[tuple[bytes, Setting], Tensor] = {}
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS / "arranger.safetensors") -> Arranger:
+        """A weights file of `models.training.arranger`. SegueError if it is missing or damaged."""
+        from safetensors import SafetensorError, safe_open
+        from safetensors.torch import load_file
+
+        try:
+            tensors = load_file(path)
+            with safe_open(path, framework="numpy") as file:
+                metadata = dict(file.metadata() or {})
+        except (OSError, SafetensorError) as error:
+            raise SegueError(f"{path} cannot be read: get Segue's folder again.") from error
+        try:
+            net = ArrangerNet(ArrangerConfig(**json.loads(metadata["config"])))
+            setting = SettingNet(net.config.style_dim)
+            quantiles = np.array(json.loads(metadata["density_quantiles"]), np.float32)
+            real = {k: v.float() for k, v in tensors.items()}
+            for module, prefix in ((net, "step."), (setting, "setting.")):
+                own = {k[len(prefix) :]: v for k, v in real.items() if k.startswith(prefix)}
+                module.load_state_dict(own)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise SegueError(f"{path} does not fit this Segue: get its folder again.") from error
+        return cls(net, setting, quantiles)
+
+    def start(self, seed: int = 0, state: State | None = None) -> State:
+        """A fresh context. With `state` the clock and the key go on from there (a `clear`)."""
+        config = self.net.config
+        fresh = State(
+            seed=seed & 0xFFFFFFFF,
+            tonic=int(np.random.default_rng([seed & 0xFFFFFFFF, 0x70]).integers(12)),
+            hidden=torch.zeros(config.layers, 2, config.hidden),
+            output=torch.zeros(2, config.hidden),
+        )
+        if state is None:
+            return fresh
+        return fresh.with_(
+            frames=state.frames,
+            clock=state.clock,
+            ticks=state.ticks,
+            timbres=state.timbres,
+            symbols=(0,) * len(state.symbols),
+            tonic=state.tonic,
+        )
+
+    @torch.inference_mode()
+    def block(
+        self, state: State, style: Style | None, controls: Controls, n_frames: int = 6
+    ) -> tuple[FrameScore, State, ArrangerInfo]:
+        """The score of the next `n_frames` frames of 40 ms, and the state after them.
+
+        Writes every step whose onset lies in these frames and no other, so a control acts on the
+        first step that has not sounded. `style` (style_dim,) is the mix, None for no style.
+        """
+        start = state.frames * FRAME_SECONDS
+        end = start + n_frames * FRAME_SECONDS
+        state = state.with_(voices=state.voices.since(start))
+        if state.ticks:
+            state = state.with_(
+                ticks=state.ticks[-1:], timbres=state.timbres[-1:], symbols=state.symbols[-1:]
+            )
+        state = self._rekey(state, controls, start)
+        written = 0
+        while state.clock.start < end - 1e-9:
+            state = self._step(state, style, controls)
+            written += 1
+        assert state.setting is not None and state.ticks
+        frames = frames_of(state, controls, start, n_frames)
+        info = info_of(state, written, start)
+        return frames, state.with_(frames=state.frames + n_frames), info
+
+    def _key(self, state: State, controls: Controls) -> tuple[int, str]:
+        """Tonic and mode that hold now."""
+        if controls.key is not None and controls.strength_of("key") >= 0.5:
+            return parse_key(controls.key)
+        mode = state.setting.mode if state.setting else 0
+        return state.tonic, MODE_NAMES[mode]
+
+    def _rekey(self, state: State, controls: Controls, now: float) -> State:
+        """End what sounds in the old key, or what does not belong to newly held keys."""
+        key = self._key(state, controls)
+        if state.ticks and key[0] != state.key[0]:
+            return state.with_(voices=state.voices.cut(now), key=key)
+        if state.ticks and controls.notes and controls.notes != state.notes:
+            return state.with_(voices=state.voices.cut(now))
+        return state.with_(key=key)
+
+    def _condition(self, style: Style | None, setting: Setting) -> Tensor:
+        """(2, 128) with and without the style; remembered, for it seldom changes."""
+        name = (b"" if style is None else style.tobytes(), setting)
+        found = self._conditions.get(name)
+        if found is not None:
+            return found
+        styles = torch.zeros(2, self.net.config.style_dim)
+        styled = torch.zeros(2, 1)
+        if style is not None:
+            styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
+        given = Condition(
+            style=styles,
+            styled=styled,
+            kit=torch.full((2,), setting.kit),
+            instruments=torch.tensor([setting.instruments] * 2),
+            mode=torch.full((2,), setting.mode),
+            metre=torch.full((2,), setting.metre),
+            pace=torch.tensor([[float(np.log2(setting.bpm / 120)), setting.swing]] * 2),
+        )
+        if len(self._conditions) > 256:
+            self._conditions.clear()
+        self._conditions[name] = found = self.net.condition(given)
+        return found
+
+    def _choose(self, state: State, style: Style | None, controls: Controls) -> State:
+        """On a beat: choose the setting again if style, key or guidance have changed."""
+        mode = None
+        if controls.key is not None and controls.strength_of("key") >= 0.5:
+            mode = MODE_NAMES.index(parse_key(controls.key)[1])
+        guidance = _guidance(controls)
+        identity = b"" if style is None else style.tobytes()
+        wanted = (identity, mode, guidance)
+        old = state.setting
+        if old is not None and state.chosen_for == wanted:
+            return state
+        new = choose_setting(self.setting_net, style, SettingNoise.of(state.seed), guidance, mode)
+        chosen: object = wanted
+        if old is not None and new.metre != old.metre and not state.clock.on_bar:
+            # Bars are finished in their metre; the rest need not wait.
+            new, chosen = _with_metre(new, old.metre), None
+        state = state.with_(setting=new, chosen_for=chosen)
+        if old is None:
+            return state.with_(style=identity)
+        step = state.history.length
+        if new.metre != old.metre:
+            state = state.with_(floor=step)
+        band = (new.kit, new.instruments, new.metre) != (old.kit, old.instruments, old.metre)
+        if band or _distance(identity, state.style) > NEW_STYLE:
+            state = state.with_(style=identity, style_step=step)
+        return state
+
+    def _step(self, state: State, style: Style | None, controls: Controls) -> State:
+        """Write the step at which the clock stands."""
+        per_beat = state.setting.steps_per_beat if state.setting else 1
+        changed = state.setting
+        if state.setting is None or state.clock.on_beat(per_beat):
+            state = self._choose(state, style, controls)
+        setting = state.setting
+        assert setting is not None
+        bpm = setting.bpm
+        if controls.bpm is not None:
+            bpm *= (controls.bpm / bpm) ** controls.strength_of("bpm")
+        tick, clock = state.clock.tick(
+            bpm, setting.swing, setting.steps_per_beat, setting.steps_per_bar
+        )
+        tonic, mode = self._key(state, controls)
+        held = held_harmony(controls.notes, tonic, mode)
+        step = state.history.length
+        dice = Dice(state.seed, step)
+        if held is not None and dice.even() > controls.strength_of("notes"):
+            held = None
+        band_changed = changed is not None and changed.instruments != setting.instruments
+        strike = bool(setting.instruments[1]) and (
+            (held is not None and controls.notes != state.notes)
+            or (tonic != state.key[0] and bool(state.ticks))
+        )
+        wish = self._wish(state, controls, held, strike)
+        place = Place(
+            step, tick.step_in_bar, (step - state.style_step) // setting.steps_per_bar, state.floor
+        )
+        condition = self._condition(style, _at_tempo(setting, tick.bpm))
+        form = state.form
+        if tick.on_bar or band_changed or not state.ticks:
+            before = moment_of(place, form, setting, wish.density)
+            form = plan_bar(
+                self.net, state.output, condition, before, form, place, state.history, setting,
+                wish, dice, keep=not tick.on_bar,
+            )  # fmt: skip
+        looked = sources(state.history, form, place, setting.steps_per_bar)
+        remembered = groove(state.history, form, place, setting.steps_per_bar)
+        if remembered is not None:
+            looked = [drummed(row, remembered) for row in looked]
+        moment = moment_of(place, form, setting, wish.density)
+        joined, output, hidden, lag_features = advance(
+            self.net, state.hidden, condition, moment, state.history.get(step - 1), looked
+        )
+        row = write_row(
+            self.net, self._links, joined, looked, lag_features, form, state.symbol, tonic, mode,
+            wish, dice,
+        )  # fmt: skip
+        voices = play_row(state.voices, row, tick, setting, tonic, held, state.seed, step)
+        state = self._measure(state, row, tick, controls)
+        return state.with_(
+            hidden=hidden,
+            output=output,
+            clock=clock,
+            history=state.history.append(row),
+            form=form,
+            symbol=int(row[SYMBOL]),
+            voices=voices,
+            ticks=(*state.ticks, tick),
+            timbres=(*state.timbres, setting),
+            symbols=(*state.symbols, int(row[SYMBOL])),
+            key=(tonic, mode),
+            notes=controls.notes if held is not None or not controls.notes else state.notes,
+        )
+
+    def _wish(self, state: State, controls: Controls, held: Held | None, strike: bool) -> Wish:
+        density, bias = (0.0, 0.0), 0.0
+        if controls.density is not None:
+            strength = controls.strength_of("density")
+            span = np.linspace(0, 1, len(self.quantiles))
+            own = float(np.interp(state.busy, self.quantiles, span))
+            asked = strength * controls.density + (1 - strength) * own
+            density = (asked, 1.0) if strength > 0.05 else (0.0, 0.0)
+            bias = strength * float(
+                np.clip(self._lack(state, controls.density) + state.push, -3, 3)
+            )
+        if state.silence > QUIET:
+            bias = max(bias, 0.0) + 3.0 * (state.silence - QUIET)
+        return Wish(
+            guidance=_guidance(controls),
+            taste=Taste.of(controls.chaos),
+            density=density,
+            bias=bias,
+            scale=controls.strength_of("key"),
+            held=held,
+            strike=strike,
+            mute=controls.mute,
+        )
+
+    def _lack(self, state: State, density: float) -> float:
+        """How many more onsets are asked for than were written, as a log ratio."""
+        span = np.linspace(0, 1, len(self.quantiles))
+        asked = float(np.interp(density, span, self.quantiles))
+        return float(np.log((asked + 0.7) / (state.busy + 0.7)))
+
+    def _measure(
+        self, state: State, row: NDArray[np.uint8], tick: Tick, controls: Controls
+    ) -> State:
+        """Follow the density and the silence of what is written."""
+        fade = float(np.exp(-tick.length / MEMORY))
+        busy = state.busy if state.ticks else float(self.quantiles[len(self.quantiles) // 2])
+        busy = busy * fade + (1 - fade) * float(onsets(row[:WIDTH])) / tick.length
+        push = state.push * float(np.exp(-tick.length / 20.0))
+        if controls.density is not None:
+            lack = self._lack(state, controls.density)
+            push = float(np.clip(push + 0.35 * tick.length * lack, -2.0, 2.0))
+        heard = sum(
+            int(on) << i for i, on in enumerate(sounding(row[None, :WIDTH])[0].tolist())
+        ) & audible(controls.mute)
+        silence = 0.0 if heard else state.silence + tick.length
+        return state.with_(busy=busy, push=push, silence=silence)
+
+
+def _guidance(controls: Controls) -> float:
+    """The guidance asked for, within what acts."""
+    if controls.guidance is None:
+        return GUIDANCE
+    low, high = GUIDANCE_RANGE
+    return min(max(controls.guidance, low), high)
+
+
+def _at_tempo(setting: Setting, bpm: float) -> Setting:
+    """The setting as the network should hear it: at the tempo that is played, to the nearest two
+    per cent so that a glide does not fill the memory of conditions."""
+    steps = round(np.log(bpm / 120) / 0.02)
+    return Setting(
+        setting.metre,
+        setting.kit,
+        setting.instruments,
+        round(float(120 * np.exp(0.02 * steps)), 3),
+        setting.swing,
+        setting.mode,
+    )
+
+
+def _with_metre(setting: Setting, metre: int) -> Setting:
+    return Setting(
+        metre, setting.kit, setting.instruments, setting.bpm, setting.swing, setting.mode
+    )
+
+
+def _distance(a: bytes, b: bytes) -> float:
+    """Of two styles' bytes; large where only one is a style."""
+    if not a or not b:
+        return 0.0 if a == b else 2.0
+    difference = np.frombuffer(a, np.float32) - np.frombuffer(b, np.float32)
+    return float(np.linalg.norm(difference))

@@ -1,0 +1,104 @@
+"""What the arranger shows of a block: the score of its frames, and what to tell the performer.
+
+Lane: inference. Pure numpy but for the state that it reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.engine.controls import Controls
+from models.music.score import (
+    FRAME_SECONDS,
+    INSTRUMENTS,
+    KITS,
+    NOTE_NAMES,
+    PITCHED,
+    QUALITY_NAMES,
+    SAMPLE_RATE,
+    FrameScore,
+    beat_phase,
+    chord_pitch_classes,
+    rasterize,
+)
+from models.segue.arranger.clock import phases
+from models.segue.arranger.held_keys import held_harmony
+from models.segue.arranger.state import State
+
+
+@dataclass(frozen=True)
+class ArrangerInfo:
+    """What the arranger did in a block: the last tempo, key, position in beats and bars (and how
+    many samples after the block's beginning that is: `bars_at`), beats in a bar, chord, section,
+    instruments by part ('none' where there is none), kit, and how many steps it wrote."""
+
+    bpm: float
+    key: str
+    beats: float
+    bars: float
+    bars_at: int
+    beats_per_bar: int
+    chord: str
+    section: int
+    instruments: dict[str, str]
+    kit: str
+    steps: int
+    density: float  # onsets per second, as written
+
+
+def frames_of(state: State, controls: Controls, start: float, n_frames: int) -> FrameScore:
+    """The score of the frames from `start` seconds; all their steps must have been written.
+
+    Density and brightness are left nan.
+    """
+    score = rasterize(state.voices.events(controls.mute), start, n_frames)
+    times = start + (np.arange(n_frames, dtype=np.float64) + 0.5) * FRAME_SECONDS
+    index, beats, bars = phases(state.ticks, times)
+    tonic = state.key[0]
+    chroma = np.zeros((n_frames, 12), np.float32)
+    held = held_harmony(controls.notes, *state.key)
+    for frame, tick in enumerate(index):
+        classes = chord_pitch_classes(state.symbols[tick] - 1, tonic)
+        if held is not None and controls.strength_of("notes") > 0.5:
+            classes = held.classes
+        chroma[frame, list(classes)] = 1.0
+    return score.with_(
+        instruments=np.array([state.timbres[i].instruments for i in index], np.int16),
+        kit=np.array([state.timbres[i].kit for i in index], np.int16),
+        chroma=chroma,
+        beat=beat_phase(beats, bars),
+        tempo=np.array([state.ticks[i].bpm for i in index], np.float32),
+    )
+
+
+def info_of(state: State, written: int, start: float) -> ArrangerInfo:
+    """What the last step was part of; `start` of the block in seconds."""
+    tick, setting = state.ticks[-1], state.timbres[-1]
+    tonic, mode = state.key
+    names = [INSTRUMENTS[i] for i in setting.instruments]
+    return ArrangerInfo(
+        bpm=tick.bpm,
+        key=f"{NOTE_NAMES[tonic]} {mode.replace('_', ' ')}",
+        beats=tick.beats,
+        bars=tick.bars,
+        bars_at=round((tick.start - start) * SAMPLE_RATE),
+        beats_per_bar=tick.steps_per_bar // tick.steps_per_beat,
+        chord=chord_name(state.symbol - 1, tonic),
+        section=state.form.section,
+        instruments=dict(zip(PITCHED, names, strict=True)),
+        kit=KITS[setting.kit],
+        steps=written,
+        density=state.busy,
+    )
+
+
+def chord_name(symbol: int, tonic: int) -> str:
+    """'Am7', 'C', 'Gsus'; '' for no chord."""
+    if symbol < 0:
+        return ""
+    root, quality = divmod(symbol, len(QUALITY_NAMES))
+    name = QUALITY_NAMES[quality].replace("min", "m")
+    name = {"maj": "", "half_dim": "m7b5"}.get(name, name)
+    return NOTE_NAMES[(tonic + root) % 12] + name

@@ -1,0 +1,150 @@
+"""The arranger's choice of setting: metre, kit, instruments, tempo, swing and mode for a style.
+
+Lane: inference and training; needs torch. The choices are made one after the other, each knowing
+those before, so that they fit together: a band, not a bag of instruments.
+
+A choice is the largest of log p / temperature + noise, where the noise is drawn once per stream
+(Gumbel-max, Maddison et al. 2014, section 2). While the prompts' mix moves, a choice therefore
+changes only when its odds have really moved past another's, and comes back when the mix does.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.music.score import INSTRUMENTS, KITS, MODE_NAMES
+from models.segue.arranger.steps import BPM_BINS, METRES, SWINGS, Setting, bpm_at, bpm_bin
+
+VARIABLES: Final = (
+    ("metre", len(METRES)),
+    ("kit", len(KITS)),
+    ("chords", len(INSTRUMENTS)),
+    ("lead", len(INSTRUMENTS)),
+    ("bass", len(INSTRUMENTS)),
+    ("extra", len(INSTRUMENTS)),
+    ("bpm", BPM_BINS),
+    ("swing", len(SWINGS)),
+    ("mode", len(MODE_NAMES)),
+)
+"""Name and number of values of each choice, in the order in which they are made."""
+_EDGES: Final = tuple(int(v) for v in np.cumsum([0] + [size for _, size in VARIABLES]))
+CHOICES: Final = _EDGES[-1]
+TEMPERATURE: Final = 0.6
+
+
+class SettingNet(nn.Module):
+    """Style (B, style_dim) and known flag (B, 1) -> odds of each choice given those before."""
+
+    def __init__(self, style_dim: int = 128, width: int = 256) -> None:
+        super().__init__()
+        self.read = nn.Sequential(
+            nn.Linear(style_dim + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
+        self.starts = nn.ModuleList(nn.Linear(width, 128) for _ in VARIABLES)
+        self.hear = nn.ModuleList(
+            nn.Linear(max(1, _EDGES[i]), 128, bias=False) for i in range(len(VARIABLES))
+        )
+        self.heads = nn.ModuleList(nn.Linear(128, size) for _, size in VARIABLES)
+
+    def begin(self, style: Tensor, styled: Tensor) -> Tensor:
+        """(B, width) what the style says."""
+        read: Tensor = self.read(torch.cat([style, styled], -1))
+        return read
+
+    def odds(self, index: int, read: Tensor, chosen: Tensor) -> Tensor:
+        """(B, size) logits of VARIABLES[index]; chosen (B, CHOICES) one-hot, filled up to it."""
+        layer = self.starts[index](read)
+        if index:
+            layer = layer + self.hear[index](chosen[:, : _EDGES[index]])
+        logits: Tensor = self.heads[index](F.silu(layer))
+        return logits
+
+    def loss(self, style: Tensor, styled: Tensor, targets: Tensor) -> Tensor:
+        """Mean surprise over a batch; targets (B, len(VARIABLES)) long."""
+        sizes = [size for _, size in VARIABLES]
+        hot = [F.one_hot(targets[:, i], size) for i, size in enumerate(sizes)]
+        chosen = torch.cat(hot, -1).float()
+        read = self.begin(style, styled)
+        losses = [
+            F.cross_entropy(self.odds(i, read, chosen), targets[:, i]) for i in range(len(sizes))
+        ]
+        return torch.stack(losses).sum()
+
+
+def setting_codes(setting: Setting) -> NDArray[np.int64]:
+    """(len(VARIABLES),) the choices of a setting."""
+    bass, chords, lead, extra = setting.instruments
+    swing = int(np.abs(np.array(SWINGS) - setting.swing).argmin())
+    tempo = int(bpm_bin(setting.bpm))
+    return np.array(
+        [setting.metre, setting.kit, chords, lead, bass, extra, tempo, swing, setting.mode]
+    )
+
+
+class SettingNoise(NamedTuple):
+    """What is drawn once per stream: Gumbel noise (CHOICES,) and a uniform number for the tempo."""
+
+    gumbel: NDArray[np.float32]
+    tempo: float
+
+    @classmethod
+    def of(cls, seed: int) -> SettingNoise:
+        """The noise of a stream's seed."""
+        rng = np.random.default_rng([seed & 0xFFFFFFFF, 0x5E77])
+        gumbel = rng.gumbel(size=CHOICES).astype(np.float32)
+        return cls(gumbel, float(rng.random()))
+
+
+@torch.inference_mode()
+def choose_setting(
+    net: SettingNet,
+    style: NDArray[np.float32] | None,
+    noise: SettingNoise,
+    guidance: float = 1.0,
+    mode: int | None = None,
+) -> Setting:
+    """The setting for a style (style_dim,), None for no style at all.
+
+    guidance above 1 moves away from what would be chosen without a style (Ho & Salimans 2022,
+    eq. 6). mode fixes the mode (index into MODE_NAMES).
+    """
+    size = net.read[0].in_features - 1
+    styles = torch.zeros(2, size)
+    styled = torch.zeros(2, 1)
+    if style is not None:
+        styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
+    read = net.begin(styles, styled)
+    chosen = torch.zeros(2, CHOICES)
+    codes: dict[str, int] = {}
+    tempo = 0.0
+    for index, (name, values) in enumerate(VARIABLES):
+        logits = net.odds(index, read, chosen).log_softmax(-1)
+        odds = (logits[1] + guidance * (logits[0] - logits[1])).numpy() / TEMPERATURE
+        start = _EDGES[index]
+        if name == "mode" and mode is not None:
+            code = mode
+        elif name == "bpm":
+            # The same quantile of every distribution, so that the tempo moves with the mix.
+            odds = np.exp(odds - odds.max())
+            heap = np.cumsum(odds / odds.sum())
+            code = min(int(np.searchsorted(heap, noise.tempo)), values - 1)
+            below = heap[code - 1] if code else 0.0
+            tempo = code + float((noise.tempo - below) / max(heap[code] - below, 1e-9))
+        else:
+            code = int((odds + noise.gumbel[start : start + values]).argmax())
+        codes[name] = code
+        chosen[:, start + code] = 1.0
+    return Setting(
+        metre=codes["metre"],
+        kit=codes["kit"],
+        instruments=(codes["bass"], codes["chords"], codes["lead"], codes["extra"]),
+        bpm=round(bpm_at(tempo), 2),
+        swing=SWINGS[codes["swing"]],
+        mode=codes["mode"],
+    )

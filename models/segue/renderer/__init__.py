@@ -1,0 +1,1 @@
+"""Renderer: the diffusion model from score, style and context to latents."""

@@ -1,0 +1,324 @@
+"""The renderer: from score, style and clean context to the latents of the next block.
+
+Lane: inference and training. After "Live Music Diffusion Models" (block-wise rectified flow with a
+key-value cache of clean context, section 3): a context token never sees noise or a noise level, so
+its keys and values are computed once; a noisy token sees the clean context before its block and
+its own block. In training both streams run side by side in one masked pass (as in Block Diffusion,
+Arriola et al. 2025, section 3.2), in play block by block with a cache.
+
+Shapes: two latent frames of D numbers (80 ms) are one token; three tokens are a block (240 ms).
+The network predicts the clean latents ("x-prediction"; Li & He 2025, "Back to basics"), which at
+noise level zero is the conditional mean and keeps few-step sampling on the data's manifold.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.music.score import INSTRUMENTS, KITS, PITCHED, PITCHES
+from models.segue.renderer.features import DRUM_CELLS, KNOWN, MAX_AGE, ScoreBatch
+
+FRAMES_PER_TOKEN: Final = 2
+TOKENS_PER_BLOCK: Final = 3
+FRAMES_PER_BLOCK: Final = FRAMES_PER_TOKEN * TOKENS_PER_BLOCK
+
+
+@dataclass(frozen=True)
+class RendererConfig:
+    """Sizes. `window` is the clean context in blocks of 240 ms (36 = 8.6 s)."""
+
+    latent_dim: int = 96
+    style_dim: int = 128
+    width: int = 384
+    layers: int = 8
+    heads: int = 6
+    kv_heads: int = 2
+    hidden: int = 1024
+    score_width: int = 256
+    window: int = 36
+
+    @property
+    def head_dim(self) -> int:
+        return self.width // self.heads
+
+    def as_metadata(self) -> dict[str, str]:
+        """For the header of a safetensors file."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> RendererConfig:
+        names = asdict(cls())
+        return cls(**{name: int(metadata[name]) for name in names if name in metadata})
+
+
+class ScoreEncoder(nn.Module):
+    """Score frames -> one vector a token. A part's roll is scaled and shifted by its instrument."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        width = config.score_width
+        self.drums = nn.Linear(DRUM_CELLS, width)
+        self.roll = nn.Linear(5 * PITCHES, width)
+        self.kit = nn.Embedding(len(KITS) + 1, 2 * width)
+        self.instrument = nn.Embedding(len(INSTRUMENTS) + 1, 2 * width)
+        self.part = nn.Parameter(torch.zeros(len(PITCHED), width))
+        self.mix = nn.Linear(width, width)
+        self.globals = nn.Linear(12 + 4 + 1 + 4 + KNOWN, width)
+        self.out = nn.Linear(FRAMES_PER_TOKEN * width, config.width)
+        nn.init.normal_(self.kit.weight, std=0.3)
+        nn.init.normal_(self.instrument.weight, std=0.3)
+
+    def forward(self, score: ScoreBatch) -> Tensor:
+        """(B, T, ...) frames -> (B, T / 2, width)."""
+        sustain = score.sustain
+        struck = (score.onset > 0).to(sustain.dtype)
+        live = (score.age < MAX_AGE).to(sustain.dtype)
+        level = sustain.clamp(min=0.0)
+        # 0.15 s and 0.9 s: the knock of a key or a pick, and the string after it.
+        knock = level * live * torch.exp(-score.age * (0.04 / 0.15))
+        ring = level * live * torch.exp(-score.age * (0.04 / 0.9))
+        roll = torch.cat([level, struck, score.onset * 0.25, knock, ring], dim=-1)
+        known = score.known
+        roll = roll * known[..., 1:5, None]
+        scale, shift = self.instrument(score.instruments).chunk(2, dim=-1)
+        sounding = (level.amax(dim=-1, keepdim=True) > 0).to(roll.dtype)
+        pitched = self.roll(roll) * (1 + scale) + (shift + self.part) * sounding
+        kit_scale, kit_shift = self.kit(score.kit).chunk(2, dim=-1)
+        hits = score.drums * known[..., :1]
+        hit = (hits.amax(dim=-1, keepdim=True) > 0).to(roll.dtype)
+        drums = self.drums(hits) * (1 + kit_scale) + kit_shift * hit
+        voices = torch.cat([pitched, drums[..., None, :]], dim=-2)
+        frame = self.mix(functional.gelu(voices)).sum(dim=-2)
+        density, has_density = _optional(score.density / 10.0)
+        brightness, has_brightness = _optional(score.brightness)
+        frame = frame + self.globals(
+            torch.cat(
+                [
+                    score.chroma * known[..., 10:11],
+                    score.beat * known[..., 11:12],
+                    (score.tempo[..., None] / 120.0 - 1.0) * known[..., 11:12],
+                    density,
+                    has_density,
+                    brightness,
+                    has_brightness,
+                    known,
+                ],
+                dim=-1,
+            )
+        )
+        batch, frames, width = frame.shape
+        packed = frame.reshape(batch, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * width)
+        return self.out(functional.gelu(packed))
+
+
+def _optional(value: Tensor) -> tuple[Tensor, Tensor]:
+    """A control that may be nan (auto) -> its value or zero, and whether it was given."""
+    given = ~torch.isnan(value)
+    return torch.nan_to_num(value)[..., None], given.to(value.dtype)[..., None]
+
+
+class NoiseLevel(nn.Module):
+    """Noise level and guidance -> six modulation vectors shared by all layers (PixArt's
+    adaLN-single, Chen et al. 2023), to which each layer adds a table of its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer(
+            "frequencies", torch.exp(torch.linspace(0.0, math.log(200.0), 64)), persistent=False
+        )
+        self.frequencies: Tensor
+        self.net = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, 6 * width))
+        nn.init.zeros_(self.net[2].weight)
+        nn.init.zeros_(self.net[2].bias)
+
+    def forward(self, level: Tensor, guidance: Tensor) -> Tensor:
+        """(..., ) level 0 (noise) to 1 (clean), guidance weight 0 to 4 -> (..., 6, width)."""
+        waves = [
+            wave(value[..., None] * self.frequencies)
+            for value in (level, guidance * 0.25)
+            for wave in (torch.sin, torch.cos)
+        ]
+        out = self.net(torch.cat(waves, dim=-1))
+        return out.unflatten(-1, (6, -1))
+
+
+class Layer(nn.Module):
+    """Attention and gated feed-forward with RMS norms; modulated for noisy tokens only."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, head = config.width, config.head_dim
+        self.norm1 = nn.RMSNorm(width, eps=1e-5)
+        self.norm2 = nn.RMSNorm(width, eps=1e-5)
+        self.query = nn.Linear(width, config.heads * head, bias=False)
+        self.key_value = nn.Linear(width, 2 * config.kv_heads * head, bias=False)
+        self.query_norm = nn.RMSNorm(head, eps=1e-5)
+        self.key_norm = nn.RMSNorm(head, eps=1e-5)
+        self.project = nn.Linear(width, width, bias=False)
+        self.gate_up = nn.Linear(width, 2 * config.hidden, bias=False)
+        self.down = nn.Linear(config.hidden, width, bias=False)
+        self.table = nn.Parameter(torch.zeros(6, width))
+        self.table.data[2] = 1.0
+        self.table.data[5] = 1.0
+        scale = 1.0 / math.sqrt(2 * config.layers)
+        nn.init.normal_(self.project.weight, std=scale / math.sqrt(width))
+        nn.init.normal_(self.down.weight, std=scale / math.sqrt(config.hidden))
+
+    def qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, width) normed input -> q (B, h, T, d), k and v (B, g, T, d), before rotation."""
+        config = self.config
+        batch, time, _ = x.shape
+        query = self.query(x).view(batch, time, config.heads, config.head_dim)
+        key, value = (
+            part.view(batch, time, config.kv_heads, config.head_dim)
+            for part in self.key_value(x).chunk(2, dim=-1)
+        )
+        query, key = self.query_norm(query), self.key_norm(key)
+        return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+
+    def modulation(self, level: Tensor | None) -> tuple[Tensor, ...]:
+        """Shift, scale, gate for attention, then for the feed-forward; constants when clean."""
+        table = self.table if level is None else self.table + level
+        return table.unbind(dim=-2)
+
+    def feed(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(functional.silu(gate) * up)
+
+
+def rotary(positions: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
+    """(T,) token positions -> cosine and sine (T, head_dim / 2) (RoFormer, Su et al. 2021)."""
+    half = head_dim // 2
+    rate = torch.exp(torch.arange(half) * (-math.log(1000.0) / half)).to(positions.device)
+    angle = positions.float()[:, None] * rate
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate (..., T, head_dim) by its positions."""
+    cosine, sine = (part.to(x.dtype) for part in angles)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Grouped-query attention -> (B, T, width)."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
+    out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return out.transpose(1, 2).flatten(2)
+
+
+class Renderer(nn.Module):
+    """The network. `forward` is the training pass over both streams; `play` in
+    models.segue.renderer.inference is the streaming one."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        token = FRAMES_PER_TOKEN * config.latent_dim
+        self.score = ScoreEncoder(config)
+        self.latents_in = nn.Linear(token, config.width)
+        self.noisy_in = nn.Linear(token, config.width)
+        self.style = nn.Linear(config.style_dim, config.width)
+        self.no_style = nn.Parameter(torch.zeros(config.width))
+        self.clean = nn.Parameter(torch.zeros(config.width))
+        self.level = NoiseLevel(config.width)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=1e-5)
+        self.out = nn.Linear(config.width, token)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def embed_clean(self, latents: Tensor, score: Tensor) -> Tensor:
+        """Clean tokens (B, n, 2 D) and their score (B, n, width)."""
+        return self.latents_in(latents) + score + self.clean
+
+    def embed_noisy(self, noisy: Tensor, score: Tensor, style: Tensor, has_style: Tensor) -> Tensor:
+        """Noisy tokens (B, n, 2 D), score (B, n, width), style (B, 128), has_style (B,)."""
+        given = has_style[:, None].to(noisy.dtype)
+        styled = self.style(style) * given + self.no_style * (1 - given)
+        return self.noisy_in(noisy) + score + styled[:, None]
+
+    def forward(
+        self,
+        clean: Tensor,
+        noisy: Tensor,
+        level: Tensor,
+        score: ScoreBatch,
+        style: Tensor,
+        has_style: Tensor,
+        guidance: Tensor,
+        reach: Tensor | None = None,
+    ) -> Tensor:
+        """Training pass over whole clips of N blocks, T = 3 N tokens.
+
+        clean, noisy (B, T, 2 D) tokens; level (B, N) noise level of each block; style (B, 128),
+        has_style (B,), guidance (B,); reach (B,) blocks of context that a clip may look back over,
+        at most (and by default) the window. Returns the predicted clean tokens (B, T, 2 D).
+        """
+        config = self.config
+        time = clean.shape[1]
+        scored = self.score(score)
+        streams = torch.cat(
+            [
+                self.embed_clean(clean, scored),
+                self.embed_noisy(noisy, scored, style, has_style),
+            ],
+            dim=1,
+        )
+        steady = guidance[:, None].expand_as(level)
+        noise = self.level(level, steady).repeat_interleave(TOKENS_PER_BLOCK, dim=1)
+        # A zero change for clean tokens: they get each layer's constant table alone.
+        change = torch.cat([torch.zeros_like(noise), noise], dim=1)
+        blocks = time // TOKENS_PER_BLOCK
+        mask = training_mask(blocks, config.window).to(clean.device)
+        if reach is not None:
+            mask = limit_reach(mask, reach, blocks)
+        angles = rotary(torch.arange(time).repeat(2).to(clean.device), config.head_dim)
+        x = streams
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            x = self._layer(layer, x, change, mask, angles)
+        return self.out(self.norm(x[:, time:]))
+
+    @staticmethod
+    def _layer(
+        layer: Layer, x: Tensor, change: Tensor, mask: Tensor, angles: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(change)
+        query, key, value = layer.qkv(layer.norm1(x) * (1 + scale1) + shift1)
+        heard = attend(rotate(query, angles), rotate(key, angles), value, mask)
+        x = x + gate1 * layer.project(heard)
+        return x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
+
+
+def limit_reach(mask: Tensor, reach: Tensor, blocks: int) -> Tensor:
+    """(2 T, 2 T) mask -> (B, 1, 2 T, 2 T): clips b look back over at most reach[b] blocks."""
+    block = torch.arange(blocks, device=mask.device).repeat_interleave(TOKENS_PER_BLOCK).repeat(2)
+    distance = block[:, None] - block[None, :]
+    return (mask & (distance <= reach.view(-1, 1, 1)))[:, None]
+
+
+def training_mask(blocks: int, window: int) -> Tensor:
+    """(2 T, 2 T) bool: who may be looked at (true) by whom, rows looking.
+
+    Clean block b sees clean blocks b - window + 1 .. b; noisy block b sees clean blocks
+    b - window .. b - 1 and itself. So both look back over the same `window` finished blocks that
+    the cache holds in play.
+    """
+    block = torch.arange(blocks).repeat_interleave(TOKENS_PER_BLOCK)
+    row, column = block[:, None], block[None, :]
+    clean_clean = (column <= row) & (column > row - window)
+    noisy_clean = (column < row) & (column >= row - window)
+    noisy_noisy = column == row
+    top = torch.cat([clean_clean, torch.zeros_like(clean_clean)], dim=1)
+    bottom = torch.cat([noisy_clean, noisy_noisy], dim=1)
+    return torch.cat([top, bottom], dim=0)

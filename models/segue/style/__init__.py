@@ -1,0 +1,21 @@
+"""One style space for text and audio: terms, anchors, text encoder, audio tower.
+
+`StyleModel` is loaded when asked for, so that the pure parts (terms) import no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.segue.style.model import StyleModel
+
+__all__ = ["StyleModel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "StyleModel":
+        from models.segue.style.model import StyleModel
+
+        return StyleModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,226 @@
+"""MIDI clock followed and sent: start, stop, continue, song position, jitter; tap tempo."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.control.hub import ControlHub
+from app.control.midi.clock import PER_BEAT, ClockFollower, ClockSender
+from app.control.midi.message import Message
+from app.control.settings import ControlSettings
+from app.session.session import Session
+from app.session.tap_tempo import TapTempo
+from tests.support.midi_device import MemoryBackend
+
+CLOCK = Message("clock")
+DRUMS = "Drums:Drums MIDI 1 20:0"
+OTHER = "Other:Other MIDI 1 24:0"
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("bpm", [60.0, 97.3, 120.0, 174.0, 190.0])
+def test_tempo_is_steady_under_jitter(bpm: float, seed: int) -> None:
+    """From the third beat on, at every clock, under 2 ms of jitter."""
+    follower, rng, tempo = ClockFollower(), random.Random(seed), 0.0
+    for n in range(64 * PER_BEAT):
+        when = 10.0 + n * 60 / bpm / PER_BEAT + rng.uniform(-0.002, 0.002)
+        tempo = follower.receive(CLOCK, when) or tempo
+        if n > 3 * PER_BEAT:
+            assert tempo == pytest.approx(bpm, abs=0.3)
+
+
+def test_a_perfect_clock_is_told_once() -> None:
+    follower = ClockFollower()
+    told = [follower.receive(CLOCK, n * 0.5 / PER_BEAT) for n in range(20 * PER_BEAT)]
+    assert [tempo for tempo in told if tempo is not None] == [pytest.approx(120.0, abs=0.01)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(120.0, 126.0), (90.0, 140.0), (128.0, 127.0)])
+def test_a_new_tempo_is_followed(before: float, after: float) -> None:
+    follower, rng, when, last = ClockFollower(), random.Random(3), 5.0, None
+    for bpm in (before, after):
+        for _ in range(16 * PER_BEAT):
+            when += 60 / bpm / PER_BEAT
+            last = follower.receive(CLOCK, when + rng.uniform(-0.001, 0.001)) or last
+        assert last == pytest.approx(bpm, abs=0.3)
+
+
+def test_lost_clocks_are_no_slower_tempo() -> None:
+    follower, rng = ClockFollower(), random.Random(1)
+    told = [
+        follower.receive(CLOCK, n * 0.5 / PER_BEAT)
+        for n in range(32 * PER_BEAT)
+        if rng.random() > 0.02
+    ]
+    assert all(tempo is None or abs(tempo - 120.0) < 0.3 for tempo in told)
+
+
+def test_start_stop_continue_and_song_position() -> None:
+    follower, when = ClockFollower(), 0.0
+
+    def ticks(count: int) -> None:
+        nonlocal when
+        for _ in range(count):
+            when += 0.5 / PER_BEAT
+            follower.receive(CLOCK, when)
+
+    ticks(5)
+    assert not follower.running and follower.position == 0.0
+    follower.receive(Message("start"), when)
+    ticks(1)
+    assert follower.running and follower.position == 0.0  # the first clock is the downbeat
+    ticks(PER_BEAT)
+    assert follower.position == pytest.approx(1.0)
+    follower.receive(Message("stop"), when)
+    ticks(PER_BEAT)
+    assert not follower.running and follower.position == pytest.approx(1.0)
+    follower.receive(Message("continue"), when)
+    ticks(1 + PER_BEAT)
+    assert follower.running and follower.position == pytest.approx(2.0)
+    follower.receive(Message("stop"), when)
+    follower.receive(Message("position", value=64), when)
+    assert follower.position == 16.0
+    follower.receive(Message("continue"), when)
+    ticks(1)
+    assert follower.position == 16.0
+    assert not follower.lost(when + 0.5) and follower.lost(when + 1.5)
+
+
+# -- the hub as a follower and as a sender ----------------------------------------------------
+
+
+class Desk:
+    def __init__(self, folder: Path, settings: ControlSettings) -> None:
+        self.session = Session()
+        self.registry = self.session.registry
+        self.registry.set_available("tempo", True)
+        self.said: list[str] = []
+        self.backend = MemoryBackend()
+        self.backend.names = [DRUMS, OTHER]
+        self.hub = ControlHub(
+            self.registry,
+            folder,
+            settings=settings,
+            make=lambda api: self.backend,
+            known=lambda: ["MEMORY"],
+            incident=lambda level, sentence: self.said.append(sentence),
+        )
+        self.hub.start()
+        deadline = time.monotonic() + 5.0
+        while len(self.hub.connected) < 2 and time.monotonic() < deadline:
+            self.hub.drain()
+            time.sleep(0.005)
+
+    def play(self, port: str, *statuses: int, when: float) -> None:
+        for status in statuses:
+            self.backend.receivers[port]((status,), when)
+        self.hub.drain()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path, ControlSettings(clock="follow"))
+    yield one
+    one.hub.stop()
+
+
+def test_a_followed_clock_moves_tempo_and_play_but_is_no_edit(desk: Desk) -> None:
+    assert not desk.session.can_undo
+    when = 100.0
+    desk.play(DRUMS, 0xFA, when=when)
+    assert desk.registry.get("transport.play") is True
+    for n in range(8 * PER_BEAT):
+        desk.play(DRUMS, 0xF8, when=when + n * 60 / 133 / PER_BEAT)
+        # Another's clock at the same time is nobody's tempo.
+        desk.play(OTHER, 0xF8, when=when + n * 60 / 99 / PER_BEAT)
+    assert desk.registry.get("tempo") == pytest.approx(133.0, abs=0.1)
+    desk.play(DRUMS, 0xFC, when=when + 5)
+    assert desk.registry.get("transport.play") is False
+    assert not desk.session.can_undo and not desk.session.unsaved
+    desk.registry.set("tempo", 90.0, "window")
+    assert desk.session.can_undo
+
+
+def test_a_clock_that_ceases_is_told_and_the_next_one_followed(desk: Desk) -> None:
+    now = time.monotonic() - 3.0
+    desk.play(DRUMS, 0xF8, 0xF8, when=now)
+    desk.hub.tick()
+    assert any("has stopped coming" in sentence for sentence in desk.said)
+    for n in range(4 * PER_BEAT):
+        desk.play(OTHER, 0xF8, when=now + n * 0.5 / PER_BEAT)
+    assert desk.hub.clock.followed == "Other MIDI 1"
+    assert desk.registry.get("tempo") == pytest.approx(120.0, abs=0.1)
+
+
+def test_a_clock_is_sent_with_start_and_stop(tmp_path: Path) -> None:
+    one = Desk(tmp_path, ControlSettings(clock="send", clock_port="Drums MIDI 1"))
+    try:
+        one.registry.set("tempo", 180.0)
+        deadline = time.monotonic() + 5.0
+        while not one.backend.sent and time.monotonic() < deadline:
+            one.hub.apply(one.hub.settings)
+            one.hub.drain()
+            time.sleep(0.02)
+        one.registry.set("transport.play", True)
+        time.sleep(0.2)
+        one.registry.set("transport.play", False)
+    finally:
+        one.hub.stop()
+    assert {name for name, _ in one.backend.sent} == {DRUMS}
+    statuses = [data[0] for _, data in one.backend.sent]
+    began, ended = statuses.index(0xFA), statuses.index(0xFC)
+    assert 5 <= statuses[began:ended].count(0xF8) <= 40  # 14 on a machine with nothing else to do
+    assert statuses.count(0xFA) == statuses.count(0xFC) == 1
+
+
+def test_what_is_sent_does_not_drift() -> None:
+    """The mean is exact however late the thread is woken; jitter is measured by tests.surfaces."""
+    times: list[float] = []
+    done = threading.Event()
+
+    def send(message: Message) -> None:
+        if message.kind == "clock":
+            times.append(time.monotonic())
+            if len(times) == 97:
+                done.set()
+
+    sender = ClockSender(send, 240.0)
+    sender.open()
+    try:
+        assert done.wait(10.0)
+    finally:
+        sender.close()
+    ideal = 60 / 240 / PER_BEAT
+    late = [t - times[0] - n * ideal for n, t in enumerate(times[:97])]
+    assert abs(statistics.median(late[-24:]) - statistics.median(late[:24])) < 0.02
+
+
+def test_the_sent_clock_slides_onto_the_beat() -> None:
+    times: list[float] = []
+    sender = ClockSender(lambda message: times.append(time.monotonic()), 120.0)
+    sender.open()
+    period = 0.5 / PER_BEAT
+    try:
+        time.sleep(0.1)
+        beat = time.monotonic() + 0.3 * period
+        sender.align(beat)
+        time.sleep(0.4)
+    finally:
+        sender.close()
+    off = [(t - beat) / period % 1.0 for t in times if t > beat]
+    # Early is impossible, and the median of what a busy machine delays is small.
+    assert statistics.median(off) < 0.5
+
+
+@pytest.mark.parametrize("bpm", [70.0, 120.0, 173.0])
+def test_tapping(bpm: float) -> None:
+    taps, rng = TapTempo(), random.Random(1)
+    found = [taps.tap(50 + n * 60 / bpm + rng.uniform(-0.008, 0.008)) for n in range(8)]
+    assert found[-1] == pytest.approx(bpm, rel=0.02)

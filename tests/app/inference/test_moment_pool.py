@@ -1,0 +1,218 @@
+"""The pool of the moments' memory (app/inference/moment_pool.py, app/inference/moments.py)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from app.inference.moment_pool import LARGEST, SPARE, UNIT, Piece, Pool
+from app.inference.moments import Moment, Moments
+from models import Controls, open_engine
+from tests.stage import hour
+
+BLOCK = 11_520
+WINDOW = 30
+OWN = (442, 2560, 2560, 4096, 4096, 1280, 16_400, 16_400, 4100, 6272, 12_544, 160, 352)
+SHARED = 24_576
+
+
+class Voice(NamedTuple):
+    phase: np.ndarray[Any, Any]
+    name: str
+
+
+@dataclass(frozen=True)
+class State:
+    """As an engine's: what a block made, and what it has in common with those before it."""
+
+    number: int
+    own: tuple[Any, ...] = ()
+    shared: tuple[Any, ...] = ()
+    voice: Voice | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def states(count: int) -> Any:
+    """A stream's states, one after another; each of its arrays tells whose it is."""
+    shared: tuple[Any, ...] = ()
+    for number in range(count):
+        own = tuple(np.full(size, number % 251, np.uint8) for size in OWN)
+        shared = (*shared, np.full(SHARED, number % 251, np.uint8))[-WINDOW:]
+        yield State(number, own, shared)
+
+
+def alike(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
+    return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(7, dtype=np.float32),
+        np.arange(24, dtype=np.float64).reshape(2, 3, 4)[:, ::2],
+        (np.arange(6) * 1j).astype(np.complex64).reshape(2, 3),
+        np.array(3.5),
+        np.array([True, False]),
+        torch.arange(12.0).reshape(3, 4),
+        torch.arange(5, dtype=torch.bfloat16),
+        torch.tensor([], dtype=torch.int64),
+        torch.arange(6.0).reshape(2, 3).T,
+        torch.tensor(True),
+    ],
+    ids=lambda array: f"{type(array).__name__} {array.dtype} {tuple(array.shape)}",
+)
+def test_arrays_come_back_to_the_bit(array: Any) -> None:
+    pool = Pool(100_000)
+    kept, _, _ = pool.put((array, {"again": array}))
+    first, second = pool.get(kept)
+    assert alike(array, first) and second["again"] is first
+
+
+def test_a_tree_comes_back_and_the_first_is_as_it_was() -> None:
+    voice = Voice(np.arange(4, dtype=np.complex64), "lead")
+    state = State(3, (np.ones(5), [torch.zeros(2)]), (), voice, {"level": np.zeros(3)})
+    pool = Pool(100_000)
+    kept, pieces, left = pool.put(state)
+    back = pool.get(kept)
+    assert len(pieces) == 4 and left == []
+    assert isinstance(back, State) and back.number == 3
+    assert alike(back.own[0], state.own[0]) and alike(back.own[1][0], state.own[1][0])
+    assert back.voice is not None and back.voice.name == "lead"
+    assert alike(back.voice.phase, voice.phase) and alike(back.more["level"], np.zeros(3))
+    assert state.voice is voice and isinstance(state.own[0], np.ndarray)
+    state.own[0][:] = 7.0
+    assert back.own[0][0] == 1.0, "a copy"
+
+
+class Opaque:
+    def __init__(self) -> None:
+        self.array = np.zeros(100)
+
+
+def test_what_is_large_or_unknown_stays_as_it_is() -> None:
+    large, opaque = np.zeros(LARGEST + 1, np.uint8), Opaque()
+    pool = Pool(10_000_000)
+    kept, pieces, left = pool.put((large, opaque, 5, "word", None))
+    assert kept == (large, opaque, 5, "word", None) and not pieces
+    assert left[0] is large and left[1] is opaque and len(left) == 2
+    moments = Moments()
+    moments.add(Moment(0, (large, opaque)))
+    assert moments.bytes == large.nbytes + opaque.array.nbytes
+
+
+def test_what_finds_no_room_stays_as_it_is() -> None:
+    pool = Pool(0)
+    arrays = [np.zeros(LARGEST, np.uint8) for _ in range(SPARE // LARGEST + 3)]
+    _, pieces, left = pool.put(arrays)
+    assert len(pieces) + len(left) == len(arrays) and len(left) == 3
+    for piece in pieces:
+        pool.free(piece)
+    _, pieces, left = pool.put(arrays)
+    assert len(left) == 3, "freed units are there again"
+
+
+def test_an_array_is_kept_once_while_it_lives() -> None:
+    pool = Pool(100_000)
+    array = np.ones(1000, np.uint8)
+    (first, second), pieces, _ = pool.put((array, array))
+    assert first is second and len(pieces) == 1
+    assert pool.put(array)[0] is first
+    back = pool.get(first)
+    assert pool.put(back)[0] is first, "nor is what came out of it put again"
+    pool.free(first)
+    again = pool.put(array)[0]
+    assert again is not first and isinstance(again, Piece)
+
+
+def test_another_array_in_the_place_of_a_dead_one_is_another() -> None:
+    pool = Pool(1_000_000)
+    for number in range(200):
+        array = np.full(64, number, np.uint8)  # lies where the last one lay
+        kept, _, _ = pool.put(array)
+        assert pool.get(kept)[0] == number
+        del array
+
+
+def test_moments_are_what_they_were_however_many_were_thinned_out() -> None:
+    moments = Moments(3_000_000)
+    for state in states(400):
+        moments.add(Moment(state.number * BLOCK, state))
+        assert moments.bytes <= 3_000_000
+    assert 2 < len(moments) < 100
+    for position in moments.positions():
+        moment = moments.at(position)
+        assert moment is not None and moment.position == position
+        state = moment.snapshot
+        assert state.number * BLOCK == position
+        assert {int(array[0]) for array in state.own} == {state.number % 251}
+        assert [len(array) for array in state.own] == list(OWN)
+        first = max(0, state.number - WINDOW + 1)
+        assert [int(a[0]) for a in state.shared] == [
+            number % 251 for number in range(first, state.number + 1)
+        ]
+
+
+def test_bytes_are_those_of_the_units_in_use() -> None:
+    moments = Moments(50_000_000)
+    for state in states(60):
+        moments.add(Moment(state.number * BLOCK, state))
+    each = sum(-(-size // UNIT) * UNIT for size in (*OWN, SHARED))
+    assert moments.bytes == 60 * each, "what they share counts once"
+
+
+def an_hour(found: list[float]) -> None:
+    """Memory in use while moments are thinned out and an engine works beside them."""
+    moments, numbers = Moments(16_000_000), np.random.default_rng(0)
+    shared: tuple[Any, ...] = ()
+    planned: list[State] = []
+    work: list[Any] = [None] * 40
+    for number in range(3000):
+        own: list[Any] = []
+        for size in (*OWN, SHARED):
+            passing = int(2.0 ** numbers.uniform(9, 20))
+            work[numbers.integers(len(work))] = torch.ones(passing, dtype=torch.uint8)
+            own.append(torch.ones(size, dtype=torch.uint8))
+        shared = (*shared, own.pop())[-WINDOW:]
+        planned = [*planned[-13:], State(number, tuple(own), shared)]
+        moments.add(Moment(number * BLOCK, planned[0]))
+        if number % 500 == 499:
+            found.append(hour.resident_mb())
+    assert moments.bytes > 15_000_000
+
+
+def test_what_is_thinned_out_leaves_no_holes() -> None:
+    """With each array by itself in the heap, memory rose by 17 MB here, and went on rising."""
+    found: list[float] = []
+    thread = threading.Thread(target=an_hour, args=(found,))  # as the inference lane is one
+    thread.start()
+    thread.join()
+    assert len(found) == 6 and max(found[2:]) - found[1] < 10.0, found
+
+
+def test_the_embedded_engine_goes_on_from_a_moment_to_the_bit() -> None:
+    engine = open_engine("segue", "cpu")
+    stream, controls = engine.start(5), Controls(density=0.6)
+    moments = Moments(4_000_000)
+    for number in range(12):
+        moments.add(Moment(number * BLOCK, stream.snapshot()))
+        stream.render(controls)
+    straight = [stream.render(controls) for _ in range(2)]
+    moments.add(Moment(12 * BLOCK, stream.snapshot()))
+    moment = moments.at(11 * BLOCK)
+    assert moment is not None and moment.position == 11 * BLOCK
+    moments.clear()
+    stream.restore(moment.snapshot)
+    stream.render(controls)
+    again = [stream.render(controls) for _ in range(2)]
+    assert all(np.array_equal(a, b) for a, b in zip(straight, again, strict=True))
+    other = engine.start(6)
+    other.restore(moment.snapshot)
+    assert engine.pack(other.snapshot()) is not None, "and it can be kept in a file"
+    engine.close()

@@ -1,0 +1,110 @@
+"""What keyboards play, in the window: latch, octave, all notes off, and how firmly it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.window.panels.played_keys import Stepper
+from tests.support.fake_player import INFO
+from tests.support.surfaces_rig import KEYS, KEYS_PORT, SurfacesRig
+
+LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
+    rig = SurfacesRig(qtbot, tmp_path)
+    rig.plug(KEYS)
+    yield rig
+    rig.close()
+
+
+def play(rig: SurfacesRig, *notes: int, on: bool = True) -> None:
+    for note in notes:
+        rig.backend.play(KEYS, 0x90 if on else 0x80, note, 90)
+
+
+def held(rig: SurfacesRig, *notes: int) -> None:
+    rig.qtbot.waitUntil(lambda: rig.window.conductor.notes == notes, timeout=3000)
+
+
+def test_an_octave_up_by_its_arrow(rig: SurfacesRig) -> None:
+    stepper: Stepper = rig.window.controls.played.octave
+    right = QPoint(stepper.width() - 4, stepper.height() // 2)
+    QTest.mouseClick(stepper, LEFT, NOTHING, right)
+    assert stepper.face == "Octave +1"
+    play(rig, 60)
+    held(rig, 72)
+    QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
+    QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
+    assert stepper.face == "Octave -1"
+    play(rig, 60, on=False)  # let go as it was struck, whatever the octave is now
+    held(rig)
+    QTest.mouseDClick(stepper, LEFT, NOTHING, stepper.rect().center())
+    assert stepper.face == "Octave 0"
+
+
+def test_latch_and_all_notes_off(rig: SurfacesRig) -> None:
+    keys, selector = rig.window.controls.played, rig.window.controls.key
+    QTest.mouseClick(keys.latch, LEFT)
+    play(rig, 60, 64)
+    play(rig, 60, 64, on=False)
+    held(rig, 60, 64)
+    assert keys.off.on and selector.held == {0, 4}
+    QTest.mouseClick(keys.off, LEFT)
+    held(rig)
+    assert not keys.off.on and not selector.held
+
+
+def test_panic_puts_the_light_out(rig: SurfacesRig) -> None:
+    play(rig, 60)
+    held(rig, 60)
+    rig.registry.trigger("transport.panic")
+    held(rig)
+    assert not rig.window.controls.played.off.on
+
+
+def test_they_can_be_learned(rig: SurfacesRig) -> None:
+    rig.desk.learn()
+    for number, target in ((20, "keys.latch"), (21, "keys.off"), (22, "keys.octave")):
+        rig.click(target)
+        rig.turn(number)
+        rig.until_mapped(target)
+    rig.click("strength")
+    rig.turn(23)
+    rig.until_mapped("strength")
+    rig.desk.leave()
+    rig.backend.play(KEYS, 0xB0, 23, 67)  # from where the lesson left the knob
+    strength = rig.registry["strength"]
+    assert strength.default == 1.0 and rig.mapping_of("strength", KEYS_PORT)[1].kind == "knob"
+
+
+def test_a_lamp_tells_that_notes_are_held(rig: SurfacesRig) -> None:
+    lamp = rig.hub._lamp
+    assert lamp("keys.off") == 0.0
+    play(rig, 60)
+    held(rig, 60)
+    assert lamp("keys.off") == 1.0
+
+
+def test_an_engine_without_them_shows_none(rig: SurfacesRig) -> None:
+    controls = rig.window.controls
+    assert controls.played.isVisible() and controls.strength.isVisible()
+    bare = replace(INFO, controls=INFO.controls - {"notes", "strength"})
+    rig.worker.engine_ready.emit(bare)
+    assert not controls.played.isVisible() and not controls.strength.isVisible()
+    assert not rig.registry.set("keys.latch", True) and not rig.registry.set("strength", 0.5)
+
+
+def test_tooltips_say_what_they_do(rig: SurfacesRig) -> None:
+    controls = rig.window.controls
+    keys = controls.played
+    for widget in (keys.octave, keys.latch, keys.off, controls.strength):
+        assert widget.parameter.help in widget.toolTip()

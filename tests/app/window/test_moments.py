@@ -1,0 +1,269 @@
+"""Places in the music that a session's file brings, while they are being read and when they are."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QTimer
+
+from app.inference.moments import Moment
+from app.parameters.catalogue import build_registry
+from app.session import moments_file as moments
+from app.session import storage
+from app.session.session import Session
+from models.storage.serialisation import Packed
+from tests.support.rig import Rig
+
+
+def gig(folder: Path, name: str, size: int = 1000) -> Path:
+    """A session file with scenes on the first two pads, each with a place of `size` bytes."""
+    session = Session(build_registry())
+    for pad in (1, 2):
+        content = np.full(size, pad, np.uint8)
+        packed = Packed("tone", "w1", json.dumps({"array": 0}), (content,))
+        session.set_prompt(1, text=f"{name} {pad}")
+        session.save_scene(pad, f"{name} {pad}", f"moment-{name}-{pad}")
+        session.keep_moment(f"moment-{name}-{pad}", Moment(0, None, pad, "tone", packed))
+    path = folder / f"{name}.segue.json"
+    assert storage.save(path, session.document(), session.moments) == ""
+    return path
+
+
+class Gate:
+    """The disk, which answers when the test lets it."""
+
+    def __init__(self, read: Callable[..., Any]) -> None:
+        self.open = threading.Event()
+        self._read = read
+        self.asked: list[str] = []
+
+    def __call__(self, path: Path, *rest: Any) -> Any:
+        self.asked.append(path.name)
+        assert self.open.wait(20.0)
+        return self._read(path, *rest)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    made = Gate(storage.load_moments)
+    monkeypatch.setattr(storage, "load_moments", made)
+    yield made
+    made.open.set()
+
+
+def went(rig: Rig) -> list[Moment]:
+    return [call[1] for call in rig.worker.calls if call[0] == "go_to_moment"]
+
+
+def said(rig: Rig) -> list[str]:
+    sentences: list[str] = []
+    rig.window.conductor.said.connect(lambda level, words: sentences.append(words))
+    return sentences
+
+
+def icon_strength(rig: Rig, n: int) -> float:
+    """How bright it is where a pad shows that it has a place in the music."""
+    pad = rig.window.scenes.grid.pads[n - 1]
+    image = pad.grab().toImage()
+    ratio = image.devicePixelRatio()
+    area = range(round((pad.width() - 26) * ratio), round((pad.width() - 5) * ratio))
+    return sum(image.pixelColor(x, y).lightnessF() for x in area for y in range(3, 24))
+
+
+def test_a_pad_pressed_too_early_brings_its_scene_at_once_and_its_place_when_it_is_read(
+    rig: Rig, tmp_path: Path, gate: Gate
+) -> None:
+    words = said(rig)
+    assert rig.window.files.open_path(gig(tmp_path, "one"))
+    rig.registry.trigger("scene.2.recall")
+    assert rig.session.prompts[0].text == "one 2", "the prompts wait for nothing"
+    assert went(rig) == [] and "still being read" in words[-1]
+    early = icon_strength(rig, 1)
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: bool(went(rig)))
+    [place] = went(rig)
+    assert place.skip == 2 and len(words) == 1
+    assert icon_strength(rig, 1) > early + 5.0, "its pad shows that the place is there"
+    rig.registry.trigger("scene.1.recall")
+    assert went(rig)[-1].skip == 1
+
+
+@pytest.mark.parametrize("elsewhere", ["pad", "clear", "panic", "click", "empty"])
+def test_who_has_gone_elsewhere_meanwhile_is_not_pulled_back(
+    rig: Rig, tmp_path: Path, gate: Gate, elsewhere: str
+) -> None:
+    rig.session.save_scene(3, "plain")
+    path = gig(tmp_path, "one")
+    assert rig.window.files.open_path(path)
+    rig.registry.trigger("scene.2.recall")
+    {
+        "pad": lambda: rig.registry.trigger("scene.1.recall"),
+        "clear": lambda: rig.registry.trigger("transport.clear"),
+        "panic": lambda: rig.registry.trigger("transport.panic"),
+        "click": lambda: rig.window.spectrogram.go_to.emit(4800),
+        "empty": lambda: rig.session.new(),
+    }[elsewhere]()
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: rig.window.files._reading is None)
+    assert [place.skip for place in went(rig)] == ([1] if elsewhere == "pad" else [])
+
+
+def test_another_session_opened_meanwhile_has_only_its_own(
+    rig: Rig, tmp_path: Path, gate: Gate
+) -> None:
+    first, second = gig(tmp_path, "one"), gig(tmp_path, "two")
+    files = rig.window.files
+    assert files.open_path(first)
+    rig.registry.trigger("scene.2.recall")
+    assert files.open_path(second)
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    assert set(rig.session.moments) == {"moment-two-1", "moment-two-2"}
+    assert went(rig) == [], "the pad was one of the session before"
+    files.settle()
+    assert files.name == "two"
+
+
+def test_a_damaged_file_is_said_when_it_is_found_out(rig: Rig, tmp_path: Path, gate: Gate) -> None:
+    path = gig(tmp_path, "one")
+    moments.beside(path).write_bytes(b"\xff" * 3000)
+    words = said(rig)
+    assert rig.window.files.open_path(path)
+    rig.registry.trigger("scene.1.recall")
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    assert "is damaged; put another copy" in rig.window.incidents.text()
+    assert "without its place" in words[-1] and went(rig) == []
+    assert rig.session.prompts[0].text == "one 1"
+
+
+def test_saving_waits_for_what_is_being_read_and_loses_nothing(
+    rig: Rig, tmp_path: Path, gate: Gate
+) -> None:
+    path, other = gig(tmp_path, "one"), tmp_path / "copy.segue.json"
+    files = rig.window.files
+    assert files.open_path(path)
+    rig.registry.set("density", 0.3)
+    files.save_beside(other)
+    rig.registry.set("density", 0.4)  # an edit while it is being saved
+    files._tick_beside()
+    rig.qtbot.wait(50)
+    assert not other.exists() and not files.autosave.path.exists()
+    gate.open.set()
+    assert files.settle()
+    assert files.name == "copy" and files.path == other
+    document = storage.load(other, rig.registry)
+    found, lost = storage.load_moments(other, document)
+    assert lost == "" and set(found) == {"moment-one-1", "moment-one-2"}
+    assert document.values["density"] == 0.4 and not rig.session.unsaved
+
+
+def test_an_edit_while_the_file_is_written_is_not_taken_for_saved(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Gate(storage.save)
+    monkeypatch.setattr(storage, "save", slow)
+    path = tmp_path / "one.segue.json"
+    rig.registry.set("density", 0.3)
+    rig.window.files.save_beside(path)
+    rig.registry.set("density", 0.4)
+    slow.open.set()
+    assert rig.window.files.settle()
+    assert rig.session.unsaved and storage.load(path, rig.registry).values["density"] == 0.3
+
+
+def test_a_place_kept_while_others_are_read_stays(rig: Rig, tmp_path: Path, gate: Gate) -> None:
+    assert rig.window.files.open_path(gig(tmp_path, "one"))
+    rig.session.save_scene(5, "new", "moment-new")
+    rig.session.keep_moment("moment-new", "kept now")
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    order = list(rig.session.moments)
+    assert order == ["moment-one-1", "moment-one-2", "moment-new"], "the oldest first"
+
+
+def test_a_crash_is_forgotten_only_when_its_places_are_safe_again(
+    rig: Rig, tmp_path: Path, gate: Gate
+) -> None:
+    left = storage.Autosave(rig.window.files.autosave.folder, pid=2**22 + 9)
+    path = gig(tmp_path, "one")
+    document = storage.load(path, rig.registry)
+    kept, _ = gate._read(path, document)
+    left.write(document, None, kept)
+    [item] = rig.window.files.left_over()
+    rig.window.files.recover(item)
+    rig.qtbot.wait(50)
+    assert left.path.exists()
+    gate.open.set()
+    rig.qtbot.waitUntil(lambda: not left.path.exists())
+    own = moments.read(moments.beside(rig.window.files.autosave.path), document.moments)
+    assert set(own) == document.moments
+
+
+def test_a_scene_on_its_way_does_not_come_into_another_session(rig: Rig, tmp_path: Path) -> None:
+    path = gig(tmp_path, "one")
+    rig.session.save_scene(4, "old")
+    rig.session.set_prompt(1, text="before")
+    rig.registry.set("scene.mode", "morph")
+    rig.registry.trigger("scene.4.recall")
+    conductor = rig.window.conductor
+    assert conductor.morph is not None
+    assert rig.window.files.open_path(path)
+    assert conductor.morph is None and conductor.active_scene is None
+    prompts = rig.session.prompts
+    rig.qtbot.wait(120)
+    assert rig.session.prompts == prompts and prompts[0].text == "one 2"
+
+
+def test_the_window_does_not_wait_for_a_large_file(rig: Rig, tmp_path: Path) -> None:
+    """120 MB: read and checked in one piece on the GUI lane, this took over 200 ms."""
+    path = gig(tmp_path, "large", 60_000_000)
+    gaps, before = [], time.perf_counter()
+
+    def beat() -> None:
+        nonlocal before
+        now = time.perf_counter()
+        gaps.append(now - before)
+        before = now
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    timer.start(1)
+    assert rig.window.files.open_path(path)
+    rig.qtbot.waitUntil(lambda: not rig.session.awaited, timeout=30_000)
+    opened, began = len(gaps), time.perf_counter()
+    assert rig.window.files.save_path(tmp_path / "copy.segue.json")
+    took = time.perf_counter() - began
+    timer.stop()
+    assert len(rig.session.moments) == 2 and opened > 20
+    # A gap of all of it would be most of the time that it took.
+    assert max(gaps[opened:]) < max(0.15, took / 3), f"{max(gaps)} s in {took} s"
+
+
+def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind 200 MB that are being written, the small list of recent files took 67 ms."""
+    lanes: list[int] = []
+    flush = storage.os.fsync
+
+    def noted(number: int) -> None:
+        lanes.append(threading.get_ident())
+        flush(number)
+
+    monkeypatch.setattr(storage.os, "fsync", noted)
+    path = tmp_path / "one.segue.json"
+    assert rig.window.files.save_path(path)
+    assert rig.window.files.open_path(path)
+    rig.registry.set("density", 0.3)
+    rig.window.files._tick_beside()
+    rig.qtbot.waitUntil(lambda: len(lanes) >= 4)
+    assert threading.get_ident() not in lanes
+    assert rig.window.files.recent.paths() == [path]

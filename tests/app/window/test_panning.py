@@ -1,0 +1,58 @@
+"""Looking back in the spectrogram: where it stands and what its axis says."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.window.spectrogram.panning import RATE, Panning, clock
+
+NOW = 100.0 * RATE
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first", "past", "at"),
+    [
+        (-10.0, 0.0, 20.0, 90.0),
+        (-90.0, 0.0, 20.0, 20.0),  # no further than there is something to see
+        (-90.0, 50.0, 20.0, 70.0),  # older columns are gone
+        (-10.0, 95.0, 20.0, None),  # all that is kept is in sight
+        (5.0, 0.0, 20.0, None),  # never beyond the playhead
+    ],
+)
+def test_pan_stays_where_there_is_something(
+    seconds: float, first: float, past: float, at: float | None
+) -> None:
+    panning = Panning()
+    panning.pan(seconds, NOW, first * RATE, past)
+    assert panning.at == (None if at is None else at * RATE)
+    assert panning.away is (at is not None)
+
+
+def test_the_picture_stands_still_while_the_music_runs() -> None:
+    panning = Panning()
+    assert panning.origin(NOW) == NOW
+    panning.pan(-30.0, NOW, 0.0, 20.0)
+    assert panning.origin(NOW) == panning.origin(NOW + 5 * RATE) == 70 * RATE
+    panning.pan(10.0, NOW + 5 * RATE, 0.0, 20.0)
+    assert panning.origin(NOW + 5 * RATE) == 80 * RATE
+    panning.home()
+    assert panning.origin(NOW + 5 * RATE) == NOW + 5 * RATE
+
+
+@pytest.mark.parametrize(("past", "future"), [(6.0, 3.0), (20.0, 4.0), (90.0, 18.0), (1800, 360)])
+def test_ticks_are_few_within_and_named_after_their_place(past: float, future: float) -> None:
+    panning = Panning()
+    with_playhead = panning.ticks(past, future)
+    assert (0.0, "now") in with_playhead and 3 <= len(with_playhead) <= 11
+    panning.at = 65.5 * RATE
+    away = panning.ticks(past, future)
+    assert 1 <= len(away) <= 11
+    for seconds, words in (*with_playhead, *away):
+        assert -past <= seconds <= future and words
+    for seconds, words in away:
+        assert words == clock(round(65.5 + seconds))
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (75, "1:15"), (3700, "1:01:40")])
+def test_clock(seconds: int, words: str) -> None:
+    assert clock(seconds) == words

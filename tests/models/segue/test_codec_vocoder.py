@@ -1,0 +1,153 @@
+"""The phase-reconstructing vocoder (models/segue/codec/vocoder.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.errors import SegueError
+from models.segue.codec import bands as B
+from models.segue.codec.vocoder import Vocoder, mixing_gains
+
+RATE = B.SAMPLE_RATE
+
+
+def music(seconds: float = 1.2) -> np.ndarray:
+    """Three decaying chords with a burst of noise at each, and a little width."""
+    rng = np.random.default_rng(3)
+    time = np.arange(int(seconds * RATE)) / RATE
+    out = np.zeros((len(time), 2))
+    for start, root in [(0.1, 220.0), (0.45, 277.2), (0.8, 329.6)]:
+        since = time - start
+        on = since >= 0
+        for partial in range(1, 7):
+            wave = np.sin(2 * np.pi * root * partial * since[on]) * np.exp(-3 * since[on]) / partial
+            out[on] += 0.12 * wave[:, None] * np.array([1.0, 0.6])
+        out[on] += 0.1 * rng.normal(size=(on.sum(), 2)) * np.exp(-60 * since[on])[:, None]
+    return out.astype(np.float32)
+
+
+def play(vocoder: Vocoder, bands: np.ndarray, stereo: np.ndarray, sizes: list[int]) -> np.ndarray:
+    state, pieces, at = vocoder.start(5), [], 0
+    for size in sizes:
+        piece, state = vocoder.step(bands[4 * at : 4 * (at + size)], stereo[at : at + size], state)
+        pieces.append(piece)
+        at += size
+    return np.concatenate(pieces)
+
+
+def magnitudes(wave: np.ndarray) -> np.ndarray:
+    padded = np.zeros((len(wave) + B.WINDOW, 2), np.float32)
+    padded[B.LOOKAHEAD : B.LOOKAHEAD + len(wave)] = wave
+    spectrum = np.abs(B.spectra(padded, len(wave) // B.HOP))
+    return np.sqrt((spectrum**2).mean(1))
+
+
+def test_the_wave_has_the_magnitudes_it_was_asked_for() -> None:
+    sound = music()
+    bands, stereo = B.analyse(sound)
+    vocoder = Vocoder(rounds=16)
+    heard = play(vocoder, bands, stereo, [len(stereo)])[vocoder.delay :]
+    want, got = (magnitudes(x[: len(heard)]) for x in (sound, heard))
+    assert np.linalg.norm(want - got) / np.linalg.norm(want) < 0.15
+    started = play(Vocoder(rounds=0), bands, stereo, [len(stereo)])[vocoder.delay :]
+    assert np.linalg.norm(want - got) < 0.5 * np.linalg.norm(want - magnitudes(started))
+
+
+def test_the_delay_is_the_one_reported() -> None:
+    burst = np.zeros((RATE, 2), np.float32)
+    burst[24_000:24_100] = 0.5
+    bands, stereo = B.analyse(burst)
+    vocoder = Vocoder()
+    heard = play(vocoder, bands, stereo, [len(stereo)])
+    centre = int((heard[:, 0] ** 2 * np.arange(len(heard))).sum() / (heard[:, 0] ** 2).sum())
+    assert abs(centre - vocoder.delay - 24_050) < B.HOP
+
+
+def test_blocks_of_any_size_give_the_same_samples() -> None:
+    bands, stereo = B.analyse(music())
+    vocoder = Vocoder(rounds=4)
+    whole = play(vocoder, bands, stereo, [30])
+    for sizes in ([1] * 30, [6] * 5, [7, 1, 13, 9]):
+        np.testing.assert_array_equal(play(vocoder, bands, stereo, sizes), whole)
+
+
+def test_a_kept_state_gives_the_same_samples_again() -> None:
+    bands, stereo = B.analyse(music())
+    vocoder = Vocoder(rounds=4)
+    _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(9))
+    copies = [x.copy() if isinstance(x, np.ndarray) else x for x in state]
+    first, _ = vocoder.step(bands[40:80], stereo[10:20], state)
+    again, _ = vocoder.step(bands[40:80], stereo[10:20], state)
+    np.testing.assert_array_equal(first, again)
+    for kept, copy in zip(state, copies, strict=True):
+        np.testing.assert_array_equal(kept, copy)
+
+
+def test_noise_stays_noise() -> None:
+    """Smooth bands must not turn into a buzz: their ripple is that of noise, 5.6 dB."""
+    level = B.compress(np.full((400, B.BANDS), 0.003, np.float32))
+    image = np.concatenate([np.zeros(20), np.ones(20)]).astype(np.float32)
+    heard = play(Vocoder(), level, np.repeat(image[None], 100, 0), [100])[9600:]
+    ripple = 20 * np.log10(magnitudes(heard)[10:-10, 40:900] + 1e-9)
+    assert 5.0 < ripple.std() < 6.1
+    envelope = (heard[:, 0] ** 2)[: len(heard) // 48 * 48].reshape(-1, 48).mean(1)
+    lines = np.abs(np.fft.rfft(envelope - envelope.mean()))
+    rate = np.fft.rfftfreq(len(envelope), 0.001)
+    assert lines[(rate > 98) & (rate < 102)].max() < 5 * np.median(lines)
+
+
+def test_a_steady_tone_stays_one_line() -> None:
+    time = np.arange(2 * RATE) / RATE
+    wave = (0.3 * np.sin(2 * np.pi * 523.25 * time)).astype(np.float32)
+    bands, stereo = B.analyse(np.stack([wave, wave], 1))
+    heard = play(Vocoder(), bands, stereo, [len(stereo)])[RATE // 2 : RATE * 3 // 2, 0]
+    power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
+    near = power[515:532].sum() / power.sum()
+    assert near > 0.999
+    assert abs(heard.std() / wave.std() - 1) < 0.05
+
+
+def test_edges_of_blocks_do_not_click() -> None:
+    time = np.arange(2 * RATE) / RATE
+    wave = (0.3 * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
+    bands, stereo = B.analyse(np.stack([wave, wave], 1))
+    heard = play(Vocoder(), bands, stereo, [1] * len(stereo))[9600:, 0]
+    jumps = np.abs(np.diff(heard, n=2))
+    edges = np.arange(B.FRAME - 1, len(jumps), B.FRAME)
+    assert jumps[edges].max() <= 1.2 * np.quantile(jumps, 0.999)
+
+
+def test_silence_in_silence_out() -> None:
+    bands, stereo = B.analyse(np.zeros((RATE // 2, 2), np.float32))
+    assert np.abs(play(Vocoder(), bands, stereo, [len(stereo)])).max() < 1e-7
+
+
+@pytest.mark.parametrize("pan", [-0.9, 0.0, 0.6])
+@pytest.mark.parametrize("coherence", [-1.0, 0.0, 0.5, 1.0])
+def test_mixing_gains_give_the_panning_and_coherence_asked(pan: float, coherence: float) -> None:
+    image = np.concatenate([np.full(20, pan), np.full(20, coherence)]).astype(np.float32)
+    a, b, c, d = mixing_gains(image[None])[:, 0, 0]
+    left, right = a * a + b * b, c * c + d * d
+    assert left == pytest.approx(1 + pan, abs=1e-5)
+    assert right == pytest.approx(1 - pan, abs=1e-5)
+    assert (a * c + b * d) / np.sqrt(left * right) == pytest.approx(coherence, abs=1e-4)
+
+
+def test_width_comes_back() -> None:
+    """Independent noises left and right are heard as (nearly) independent."""
+    wide = np.random.default_rng(0).normal(0, 0.1, (2 * RATE, 2)).astype(np.float32)
+    bands, stereo = B.analyse(wide)
+    heard = play(Vocoder(rounds=4), bands, stereo, [len(stereo)])[9600:]
+    assert abs(np.corrcoef(heard.T)[0, 1]) < 0.2
+
+
+def test_settings_and_shapes_are_checked() -> None:
+    for wrong in ({"rounds": -1}, {"lookahead": 9}):
+        with pytest.raises(SegueError):
+            Vocoder(**wrong)
+    vocoder = Vocoder()
+    good = np.zeros((4, 320), np.float32), np.zeros((1, 40), np.float32)
+    for bands, stereo in [(good[0][:3], good[1]), (good[0], np.zeros((3, 40), np.float32))]:
+        with pytest.raises(SegueError):
+            vocoder.step(bands, stereo, vocoder.start())

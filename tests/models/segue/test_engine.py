@@ -1,0 +1,119 @@
+"""The embedded engine with the weights that ship: what its interface promises."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.engine.controls import Controls
+from models.engine.interface import Engine, blend, block_fault
+from models.errors import SegueError
+from models.segue.engine import WEIGHTS, SegueEngine
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return SegueEngine("cpu")
+
+
+def blocks(engine: Engine, controls: Controls, count: int, seed: int = 3) -> np.ndarray:
+    stream = engine.start(seed)
+    return np.concatenate([stream.render(controls) for _ in range(count)])
+
+
+def test_blocks_are_what_the_interface_says(engine: Engine) -> None:
+    stream = engine.start(1)
+    for _ in range(4):
+        assert block_fault(stream.render(Controls()), engine.info) is None
+    assert engine.info.block_frames == 11520
+    assert engine.info.context_seconds >= 8
+
+
+def test_the_same_seed_gives_the_same_music(engine: Engine) -> None:
+    controls = Controls(style=engine.embed_text("minimal techno"), bpm=124.0)
+    first = blocks(engine, controls, 8)
+    assert np.array_equal(first, blocks(engine, controls, 8))
+    assert not np.array_equal(first, blocks(engine, controls, 8, seed=4))
+    assert 0.01 < np.abs(first).max() < 1.0
+
+
+def test_a_restored_stream_gives_bit_identical_blocks(engine: Engine) -> None:
+    controls = Controls(style=engine.embed_text("piano ballad"))
+    stream = engine.start(5)
+    for _ in range(5):
+        stream.render(controls)
+    moment = stream.snapshot()
+    ahead = [stream.render(controls) for _ in range(5)]
+    stream.render(controls.with_(bpm=170.0, mute=frozenset({"drums"})))
+    stream.restore(moment)
+    for block in ahead:
+        assert np.array_equal(block, stream.render(controls))
+    other = engine.start(99)
+    other.restore(moment)
+    assert np.array_equal(ahead[0], other.render(controls))
+
+
+def test_clear_forgets_without_a_click(engine: Engine) -> None:
+    controls = Controls(style=engine.embed_text("orchestral score"))
+    stream = engine.start(7)
+    before = np.concatenate([stream.render(controls) for _ in range(12)])
+    stream.clear()
+    after = np.concatenate([stream.render(controls) for _ in range(4)])
+    seam = np.abs(after[0] - before[-1]).max()
+    usual = np.quantile(np.abs(np.diff(before[-48000:], axis=0)), 0.999)
+    assert seam <= max(usual, 0.02)
+
+
+def test_a_held_chord_and_a_key_reach_the_score(engine: Engine) -> None:
+    stream = engine.start(2)
+    style = engine.embed_text("synthpop")
+    stream.render(Controls(style=style, key="D minor"))
+    assert stream.score_info is not None  # type: ignore[attr-defined]
+    assert stream.score_info.key == "D minor"  # type: ignore[attr-defined]
+
+
+def test_a_style_of_another_engine_is_refused(engine: Engine) -> None:
+    stream = engine.start(0)
+    moment = stream.snapshot()
+    with pytest.raises(SegueError, match="style"):
+        stream.render(Controls(style=np.ones(7, np.float32)))
+    assert stream.snapshot() is moment
+
+
+def test_a_moment_of_another_engine_is_refused(engine: Engine) -> None:
+    with pytest.raises(SegueError, match="moment"):
+        engine.start(0).restore(object())
+
+
+@pytest.mark.parametrize("name", ["codec", "renderer", "arranger"])
+def test_damaged_weights_are_told_in_a_sentence(name: str, tmp_path: Path) -> None:
+    for file in WEIGHTS.iterdir():
+        if file.suffix == ".safetensors":
+            (tmp_path / file.name).symlink_to(file)
+    damaged = tmp_path / f"{name}.safetensors"
+    damaged.unlink()
+    with pytest.raises(SegueError):
+        SegueEngine("cpu", tmp_path)
+    shutil.copy(WEIGHTS / f"{name}.safetensors", damaged)
+    with open(damaged, "r+b") as half:
+        half.truncate(damaged.stat().st_size // 2)
+    with pytest.raises(SegueError):
+        SegueEngine("cpu", tmp_path)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.0, True), (0.2, True), (1.0, False)])
+def test_a_leap_to_another_prompt_drops_the_sound_s_context(
+    engine: Engine, share: float, kept: bool
+) -> None:
+    """A knob that is turned keeps it; another prompt must be heard at once."""
+    styles = [engine.embed_text("solo cello"), engine.embed_text("techno")]
+    stream = engine.start(4)
+    for _ in range(4):
+        stream.render(Controls(style=styles[0]))
+    before = len(stream.state.cache.blocks)  # type: ignore[attr-defined]
+    stream.render(Controls(style=blend(styles, [1.0 - share, share])))
+    after = len(stream.state.cache.blocks)  # type: ignore[attr-defined]
+    assert after == (before + 1 if kept else 0)

@@ -1,0 +1,109 @@
+"""The renderer's streaming equals its training pass, and its cache is immutable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.music.score import FrameScore
+from models.segue.renderer.features import MAX_AGE, ScoreBatch, no_age, note_age, score_batch
+from models.segue.renderer.inference import Cache, Player
+from models.segue.renderer.network import (
+    FRAMES_PER_BLOCK,
+    TOKENS_PER_BLOCK,
+    Renderer,
+    RendererConfig,
+    training_mask,
+)
+
+BLOCKS = 9
+WINDOW = 4
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    torch.manual_seed(1)
+    small = RendererConfig(
+        latent_dim=8, width=48, layers=3, heads=6, hidden=64, score_width=32, window=WINDOW
+    )
+    network = Renderer(small).eval()
+    for parameter in network.parameters():
+        if not parameter.abs().sum():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def random_score(frames: int) -> ScoreBatch:
+    rng = np.random.default_rng(2)
+    score = FrameScore.silent(frames)
+    score.drums[:] = rng.random(score.drums.shape) < 0.1
+    score.sustain[:] = rng.random(score.sustain.shape) < 0.03
+    score.onset[:] = (rng.random(score.onset.shape) < 0.01) * 2
+    score.instruments[:] = rng.integers(0, 90, score.instruments.shape)
+    return score_batch(score, no_age())[0]
+
+
+def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
+    token = 2 * renderer.config.latent_dim
+    clean = torch.randn(1, BLOCKS * TOKENS_PER_BLOCK, token)
+    noise = torch.randn(1, BLOCKS * TOKENS_PER_BLOCK, token)
+    style = torch.randn(1, 128)
+    score = random_score(BLOCKS * FRAMES_PER_BLOCK)
+    one = torch.ones(1)
+    with torch.inference_mode():
+        whole = renderer(clean, noise, torch.zeros(1, BLOCKS), score, style, one, one)
+    cache, player = Cache(), Player(renderer, [0.0])
+    for block in range(BLOCKS):
+        span = slice(block * TOKENS_PER_BLOCK, (block + 1) * TOKENS_PER_BLOCK)
+        frames = slice(block * FRAMES_PER_BLOCK, (block + 1) * FRAMES_PER_BLOCK)
+        latents, cache = player.block(cache, score[frames], style[0], noise[0, span])
+        torch.testing.assert_close(
+            latents.reshape(TOKENS_PER_BLOCK, token), whole[0, span], atol=1e-5, rtol=0
+        )
+        assert cache.finished is not None
+        cache = Cache(cache.blocks, (clean[:, span], cache.finished[1]))
+        assert len(cache.blocks) <= WINDOW - 1
+
+
+def test_a_cache_can_be_taken_up_again(renderer: Renderer) -> None:
+    token = 2 * renderer.config.latent_dim
+    score = random_score(FRAMES_PER_BLOCK)
+    noise = torch.randn(TOKENS_PER_BLOCK, token)
+    cache, player = Cache(), Player(renderer, [0.0, 0.5])
+    for _ in range(3):
+        _, cache = player.block(cache, score, None, noise)
+    first, after = player.block(cache, score, None, noise)
+    player.block(after, score, None, noise)
+    again, _ = player.block(cache, score, None, noise)
+    assert torch.equal(first, again)
+    shared = {id(block) for block in cache.blocks} & {id(block) for block in after.blocks}
+    assert shared, "snapshots should share the cache's tensors"
+
+
+@pytest.mark.parametrize("change", ["future", "too_old"])
+def test_a_block_hears_only_its_window(renderer: Renderer, change: str) -> None:
+    """Changing what lies ahead, or what one layer's window cannot see, changes nothing."""
+    mask = training_mask(BLOCKS, WINDOW)
+    time = BLOCKS * TOKENS_PER_BLOCK
+    row = time + 6 * TOKENS_PER_BLOCK  # the first noisy token of block 6
+    seen = {int(c) // TOKENS_PER_BLOCK for c in mask[row, :time].nonzero().flatten()}
+    assert seen == {2, 3, 4, 5}
+    own = {int(c) // TOKENS_PER_BLOCK for c in mask[row, time:].nonzero().flatten()}
+    assert own == {6}
+    assert not mask[:time, time:].any(), "clean tokens must not look at noisy ones"
+    block = 7 if change == "future" else 1
+    assert not mask[row, block * TOKENS_PER_BLOCK : (block + 1) * TOKENS_PER_BLOCK].any()
+
+
+def test_note_age_streams() -> None:
+    rng = np.random.default_rng(3)
+    sounding = rng.random((40, 4, 88)) < 0.5
+    onset = ((rng.random((40, 4, 88)) < 0.2) & sounding).astype(np.uint8)
+    whole, end = note_age(onset, sounding, no_age())
+    first, middle = note_age(onset[:17], sounding[:17], no_age())
+    second, last = note_age(onset[17:], sounding[17:], middle)
+    assert np.array_equal(whole, np.concatenate([first, second]))
+    assert np.array_equal(end, last)
+    assert (whole[onset > 0] == 0).all()
+    assert (whole[~sounding] == MAX_AGE).all()
