@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 
 from app.parameters import catalogue
 from app.parameters.registry import Change
-from app.session.document import Prompt, Scene
+from app.session.document import Scene, SessionPrompt
 from app.session.moments_file import forget_oldest, new_key
 from app.session.morph import Morph
 from app.session.session import Session
@@ -27,7 +27,7 @@ GATHER_MS: Final = 8
 MORPH_MS: Final = 50
 
 
-class WorkerLike(Protocol):
+class WorkerProtocol(Protocol):
     """What the window needs of `app.inference.worker.Worker`."""
 
     engine_ready: SignalInstance
@@ -60,7 +60,7 @@ class WorkerLike(Protocol):
     def next_bar(self) -> int | None: ...
 
 
-class Conductor(QObject):
+class LiveController(QObject):
     """Owns the styles and the scene that is on its way."""
 
     mix_changed = Signal()  # shares are others now
@@ -74,7 +74,7 @@ class Conductor(QObject):
     def __init__(
         self,
         session: Session,
-        worker: WorkerLike,
+        worker: WorkerProtocol,
         playhead: Callable[[], float],
         parent: QObject | None = None,
     ) -> None:
@@ -187,13 +187,13 @@ class Conductor(QObject):
         for prompt in self.styles.wanted(self.session.prompts):
             self._embed(prompt)
 
-    def _embed(self, prompt: Prompt) -> None:
+    def _embed(self, prompt: SessionPrompt) -> None:
         if prompt.audio is not None:
             self.worker.embed_audio(prompt.style_key, prompt.audio)
         else:
             self.worker.embed_text(prompt.style_key, prompt.text)
 
-    def retry_style(self, prompt: Prompt) -> None:
+    def retry_style(self, prompt: SessionPrompt) -> None:
         """The performer confirms a prompt again whose style failed."""
         self.styles.retry(prompt.style_key)
         self._ask_for_styles()

@@ -14,14 +14,14 @@ from typing import Any, Final, Protocol
 from PySide6.QtCore import QTimer
 
 from app.audio.settings import AudioSettings
-from app.live_controller import WorkerLike
+from app.live_controller import WorkerProtocol
 from app.session.preferences import Preferences
-from app.window.recordings import KeeperLike
+from app.window.recordings import CaptureProtocol
 
 AFTER_WINDOW_MS: Final = 60
 
 
-class OutputLike(Protocol):
+class OutputProtocol(Protocol):
     """What the window needs of `app.audio.output.AudioOutput`."""
 
     on_event: Callable[[Any], None] | None
@@ -34,12 +34,12 @@ class OutputLike(Protocol):
 
 
 @dataclass
-class Player:
+class Playback:
     """`stop` ends all of it, in the right order."""
 
-    worker: WorkerLike
-    output: OutputLike
-    keeper: KeeperLike
+    worker: WorkerProtocol
+    output: OutputProtocol
+    keeper: CaptureProtocol
     stop: Callable[[], None]
 
 
@@ -47,9 +47,9 @@ def audio_settings(preferences: Preferences) -> AudioSettings:
     return AudioSettings(preferences.device, preferences.sample_rate, preferences.buffer_frames)
 
 
-def open_player(
+def open_playback(
     engine: str, device: str, preferences: Preferences, say: Callable[[str, str], None]
-) -> Player:
+) -> Playback:
     """The real one: audio process, inference thread, sound keeper.
 
     The engine loads in its lane, once the event loop runs and the window has been drawn.
@@ -57,10 +57,10 @@ def open_player(
     """
     from app.audio.output import AudioOutput
     from app.inference.worker import Worker
-    from app.recording.capture_thread import SoundKeeper
+    from app.recording.capture_thread import CaptureThread
 
     def open_it() -> Any:
-        from models.engine.interface import open_engine
+        from models.registry import open_engine
 
         return open_engine(engine, device)
 
@@ -73,7 +73,7 @@ def open_player(
     output = AudioOutput(audio_settings(preferences))
     output.start()
     worker = Worker(open_it, output)
-    keeper = SoundKeeper(output, performance=worker.performance, on_incident=say)
+    keeper = CaptureThread(output, performance=worker.performance, on_incident=say)
     keeper.start()
     # Loading holds Python's lock for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(AFTER_WINDOW_MS, start))
@@ -86,4 +86,4 @@ def open_player(
         keeper.stop()
         output.stop()
 
-    return Player(worker, output, keeper, stop)
+    return Playback(worker, output, keeper, stop)

@@ -12,7 +12,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import pytest  # noqa: E402
 
-from models.engine.interface import unregister_engine  # noqa: E402
+from models.registry import unregister_engine  # noqa: E402
 from tests.support import jack  # noqa: E402
 from tests.support.tone_engine import register_tone_engine  # noqa: E402
 

@@ -29,7 +29,7 @@ from PySide6.QtGui import QImage, QImageWriter  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from app.playback import open_player  # noqa: E402
+from app.playback import open_playback  # noqa: E402
 from app.session.preferences import Preferences, save  # noqa: E402
 from app.session.session import Session  # noqa: E402
 from app.window.main_window import MainWindow  # noqa: E402
@@ -193,7 +193,7 @@ def main(arguments: list[str]) -> int:
         preferences = Preferences(device=sound, welcomed=True)
         save(folder / "preferences.json", preferences)
         troubles: list[str] = []
-        player = open_player(
+        player = open_playback(
             chosen.engine, chosen.device, preferences, lambda level, words: troubles.append(words)
         )
         session = Session()

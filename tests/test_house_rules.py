@@ -186,7 +186,9 @@ DISTRIBUTION = {
     "pythonosc": "python-osc",
     "ai_edge_litert": "ai-edge-litert",
 }
-EXTRAS = {"models/magenta_rt2/musiccoca": ("magenta",)}  # says so in a sentence where they are missing
+EXTRAS = {
+    "models/magenta_rt2/musiccoca": ("magenta",)
+}  # says so in a sentence where they are missing
 ELSEWHERE = {
     "models/evaluation/tagger.py": {"tensorflow", "musicnn"}
 }  # in the tagger's own environment

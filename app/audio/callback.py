@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio import shared_memory as s
-from app.audio.fades import DryFade
+from app.audio.fades import UnderrunFade
 from app.audio.limiter import Limiter
 from app.audio.meters import Meters
 from app.audio.ring import PlanRing, TapRing
@@ -29,7 +29,7 @@ QUICKLY = 8
 
 
 @dataclass(frozen=True)
-class PlayerSettings:
+class CallbackSettings:
     """Lengths in frames at 48 kHz."""
 
     fade: int = 960
@@ -38,7 +38,7 @@ class PlayerSettings:
     volume_fade: int = 1440
 
 
-class Player:
+class CallbackRenderer:
     """Reads the plan and fills the device's buffer. One per audio process."""
 
     def __init__(
@@ -47,14 +47,14 @@ class Player:
         floats: NDArray[np.float64],
         plan: Samples,
         tap: Samples,
-        settings: PlayerSettings | None = None,
+        settings: CallbackSettings | None = None,
     ) -> None:
-        settings = settings or PlayerSettings()
+        settings = settings or CallbackSettings()
         channels = plan.shape[1]
         self.words, self.floats = words, floats
         self.ring = PlanRing(words, plan)
         self.tap = TapRing(words, tap)
-        self.fade = DryFade(settings.fade, settings.rebuffer, MOST)
+        self.fade = UnderrunFade(settings.fade, settings.rebuffer, MOST)
         self.limiter = Limiter(lookahead=settings.lookahead, channels=channels, most=MOST)
         self.meters = Meters(channels=channels, most=MOST)
         self._block = np.zeros((MOST, channels), np.float32)

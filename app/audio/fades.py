@@ -65,7 +65,7 @@ def fade_out(sound: Samples, frames: int) -> Samples:
     return faded
 
 
-class DryFade:
+class UnderrunFade:
     """The audio lane's own fade: out before the plan ends, in when there is enough again.
 
     Its state is a phase from 0 (silent) to 1 (open) that moves by at most 1/length a frame. As the

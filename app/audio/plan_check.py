@@ -12,7 +12,7 @@ TOLERANCE: Final = 1e-5
 
 
 @dataclass
-class Check:
+class PlanCheck:
     """Compares what was heard with what was planned, and looks for breaks. Frames at 48 kHz.
 
     Behind the reader the plan's ring still holds what it was to play. Where nothing was limited

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from app.audio import devices, priority
 from app.audio import shared_memory as s
-from app.audio.callback import MOST, Player
+from app.audio.callback import MOST, CallbackRenderer
 from app.audio.resample import DeviceRate
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
@@ -69,14 +69,14 @@ class NullDevice:
         self._thread.join()
 
 
-class Host:
+class AudioHost:
     """Owns the device: opens, watches, opens again."""
 
     def __init__(self, pipe: Connection, memory: s.SharedAudio, settings: AudioSettings) -> None:
         self.pipe = pipe
         self.settings = settings
         self.words, self.floats = memory.words, memory.floats
-        self.player = Player(memory.words, memory.floats, memory.plan, memory.tap)
+        self.player = CallbackRenderer(memory.words, memory.floats, memory.plan, memory.tap)
         self.stream: Any = None
         self.null: NullDevice | None = None
         self.device: AudioDevice | None = None
@@ -273,7 +273,7 @@ def _be_quick() -> None:
     with contextlib.suppress(SegueError):
         devices.portaudio()
     plan, tap = (np.zeros((4 * MOST, s.CHANNELS), np.float32) for _ in range(2))
-    rehearsal = Player(np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS), plan, tap)
+    rehearsal = CallbackRenderer(np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS), plan, tap)
     rehearsal.ring.append(np.full((3 * MOST, s.CHANNELS), 1.5, np.float32))
     rehearsal.words[s.PLAYING] = 1
     for frames in (256, MOST):
@@ -289,7 +289,7 @@ def run(pipe: Connection, name: str, layout: s.Layout, settings: AudioSettings) 
     """The whole process. Messages come and go on the pipe; its end is the end of the parent."""
     parent = os.getppid()
     memory = s.SharedAudio(layout, name)
-    host = Host(pipe, memory, settings)
+    host = AudioHost(pipe, memory, settings)
     _be_quick()
     host.open()
     while True:

@@ -31,7 +31,7 @@ WRITTEN: Final = "written"
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What became of a block.
 
     outcome: WRITTEN; LATE where the reader has come too close to its end: nothing was written, plan
@@ -68,7 +68,7 @@ class PlanWriter:
         follows: bool,
         fade: int | None = None,
         earliest: int = 0,
-    ) -> Written:
+    ) -> WriteResult:
         """Put a block (n, channels) at a position.
 
         follows: the stream went on from the block written last, which ends at `start`. fade: frames
@@ -83,17 +83,19 @@ class PlanWriter:
             jump = self._edge(start, block)
             ring.append(block)
             self._note(start, block)
-            return Written(WRITTEN, start, 0, jump)
+            return WriteResult(WRITTEN, start, 0, jump)
         if follows and self._tail is not None:
             begin = start - len(self._tail)
             if begin >= floor:
                 whole = np.concatenate([self._tail, block])
                 if self._put(begin, whole, start + len(block)):
                     self._note(start, block)
-                    return Written(WRITTEN, start, 0, self._edge_at(start))
+                    return WriteResult(WRITTEN, start, 0, self._edge_at(start))
         return self._join(start, block, length, floor, earliest)
 
-    def _join(self, start: int, block: Samples, length: int, floor: int, earliest: int) -> Written:
+    def _join(
+        self, start: int, block: Samples, length: int, floor: int, earliest: int
+    ) -> WriteResult:
         ring = self.ring
         end = ring.end
         join = max(start, floor, earliest)
@@ -103,11 +105,11 @@ class PlanWriter:
             new = block[cut:].copy()
             new[:length] = fade.crossfade(old, block[cut : cut + length])
             if not self._put(join, new, start + len(block)):
-                return Written(LATE)
+                return WriteResult(LATE)
             self._note(start, block)
-            return Written(WRITTEN, join, length, self._edge_at(join))
+            return WriteResult(WRITTEN, join, length, self._edge_at(join))
         if start + len(block) - end < 2 * length:
-            return Written(LATE)
+            return WriteResult(LATE)
         # The plan ends before the block has taken over: the old fades out, the new fades in.
         leave = end - length
         if ring.depth == 0:
@@ -116,11 +118,11 @@ class PlanWriter:
             old = fade.fade_out(ring.copy(leave, end), length)
             new = fade.fade_in(block[end - start :], length)
             if not ring.rewrite(leave, np.concatenate([old, new]), self.margin):
-                return Written(LATE)
+                return WriteResult(LATE)
         else:
-            return Written(WAIT)
+            return WriteResult(WAIT)
         self._note(start, block)
-        return Written(WRITTEN, end, length)
+        return WriteResult(WRITTEN, end, length)
 
     def _put(self, start: int, frames: Samples, stop: int) -> bool:
         """Rewrite, and lead into the reserve where the plan goes on behind."""

@@ -13,9 +13,9 @@ from typing import Any, Final, NoReturn
 
 from models.command import CALL
 from models.engine.controls import RANGES
-from models.engine.interface import DEVICES
 from models.errors import SegueError
 from models.music.score import STEMS
+from models.registry import DEVICES
 
 EPILOG = """\
 examples:

@@ -14,16 +14,18 @@ import numpy as np
 
 from app.cli.render import check_seconds
 from app.cli.rendering import blocks, progress
-from app.performance.file import Change, Performance, Player
-from models.engine.interface import open_engine
+from app.performance.file import Performance, PerformanceChange, PerformancePlayer
 from models.engine.prompts import Prompt, PromptBook
+from models.registry import open_engine
 
 # A change of style, tempo and keys now and then, because a change may cost more than going on.
 PIECE = (
-    Change(0.0, {}, (Prompt(text="minimal techno"),)),
-    Change(5.0, {"bpm": 124.0}, (Prompt(text="minimal techno"), Prompt(text="flute", weight=0.5))),
-    Change(10.0, {"key": "A minor", "notes": (57, 60, 64)}),
-    Change(15.0, {"density": 0.8, "brightness": 0.3}, (Prompt(text="jazz trio"),)),
+    PerformanceChange(0.0, {}, (Prompt(text="minimal techno"),)),
+    PerformanceChange(
+        5.0, {"bpm": 124.0}, (Prompt(text="minimal techno"), Prompt(text="flute", weight=0.5))
+    ),
+    PerformanceChange(10.0, {"key": "A minor", "notes": (57, 60, 64)}),
+    PerformanceChange(15.0, {"density": 0.8, "brightness": 0.3}, (Prompt(text="jazz trio"),)),
 )
 
 
@@ -46,7 +48,7 @@ def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
     info = engine.info
     try:
         began = time.perf_counter()
-        player = Player(Performance(PIECE), PromptBook(engine).mix, info.block_seconds)
+        player = PerformancePlayer(Performance(PIECE), PromptBook(engine).mix, info.block_seconds)
         stream = blocks(engine, player, seed=0)
         next(stream)
         first_block = time.perf_counter() - began

@@ -15,7 +15,7 @@ from app.cli.render import length_of, make_player, seed_of
 from app.cli.rendering import render_wav
 from app.performance.file import read_performance
 from models.engine.controls import Controls
-from models.engine.interface import open_engine
+from models.registry import open_engine
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent.parent / "resources"
 DEMO: Final = RESOURCES / "performances" / "demo.jsonl"
@@ -45,7 +45,7 @@ def has_display() -> bool:
 
 def demonstrate(engine_name: str, device: str, folder: Path) -> int:
     """Render DEMO to segue-demo.wav and draw its spectrogram to segue-demo.png."""
-    from app.cli.spectrogram import Spectrogram
+    from app.cli.spectrogram import SpectrogramImage
 
     wav, picture = folder / "segue-demo.wav", folder / "segue-demo.png"
     played = read_performance(DEMO)
@@ -53,7 +53,7 @@ def demonstrate(engine_name: str, device: str, folder: Path) -> int:
     try:
         player = make_player(engine, [], Controls(), played)
         seconds = length_of(played)
-        drawing = Spectrogram(engine.info.sample_rate, seconds)
+        drawing = SpectrogramImage(engine.info.sample_rate, seconds)
         seed = seed_of(None, played)
         took = render_wav(engine, player, seed, seconds, wav, heard=drawing.hear)
     finally:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from app.cli.rendering import progress
 from models.command import CALL
-from models.engine.interface import engine_names, engine_summary
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
+from models.registry import engine_names, engine_summary
 from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from app.cli.rendering import render_wav
 from app.files import check_target
-from app.performance.file import Change, Performance, Player, read_performance
+from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
-from models.engine.interface import Engine, open_engine
+from models.engine.interface import Engine
 from models.engine.prompts import Prompt, PromptBook, check_weights, load_ending, parse_prompt
 from models.errors import SegueError
+from models.registry import open_engine
 
 LONGEST = 24 * 3600.0
 AFTER_LAST_CHANGE = 10.0
@@ -53,18 +54,18 @@ def make_player(
     controls: Controls,
     played: Performance | None,
     continue_from: Path | None = None,
-) -> Player:
+) -> PerformancePlayer:
     """What to play: the controls and prompts, and on top of them the performance, if any.
 
     continue_from: the audio file from whose end it goes on.
     """
     base = controls.with_(style=PromptBook(engine).mix(prompts))
-    performance = played if played is not None else Performance((Change(0.0),))
+    performance = played if played is not None else Performance((PerformanceChange(0.0),))
     if continue_from is not None:
-        first = Change(0.0, continue_from=str(continue_from.absolute()))
+        first = PerformanceChange(0.0, continue_from=str(continue_from.absolute()))
         performance = replace(performance, changes=(first, *performance.changes))
     book = PromptBook(engine, performance.folder)
-    return Player(performance, book.mix, engine.info.block_seconds, base)
+    return PerformancePlayer(performance, book.mix, engine.info.block_seconds, base)
 
 
 def controls_of(chosen: Namespace) -> Controls:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from app.files import whole_file
-from app.performance.file import Player
+from app.performance.file import PerformancePlayer
 from models.engine.interface import Audio, Engine, Snapshot, block_fault
 from models.errors import SegueError
 
 SAMPLE_RATE = 48_000
 
 
-def blocks(engine: Engine, player: Player, seed: int) -> Iterator[Audio]:
+def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Audio]:
     """The endless stream of blocks of a performance, each checked.
 
     Raises SegueError where the engine gives what cannot be sound.
@@ -47,7 +47,7 @@ def blocks(engine: Engine, player: Player, seed: int) -> Iterator[Audio]:
 
 def render_wav(
     engine: Engine,
-    player: Player,
+    player: PerformancePlayer,
     seed: int,
     seconds: float,
     out: Path,

@@ -27,7 +27,7 @@ PART_SECONDS: Final = 180.0
 HEARD_SECONDS: Final = 90.0
 
 
-class Note(Exception):
+class SelftestNote(Exception):
     """Nothing is broken, but this is worth knowing."""
 
 
@@ -48,7 +48,7 @@ def _one(name: str, test: Callable[[], str]) -> str:
     hung.start()
     try:
         verdict, words = "ok", test()
-    except Note as note:
+    except SelftestNote as note:
         verdict, words = "note", str(note)
     except SegueError as error:
         verdict, words = "FAIL", str(error)
@@ -174,7 +174,7 @@ def _engine() -> str:
             f"{block * 1e3:.0f} ms of music in {typical * 1e3:.0f} ms"
         )
         if typical > block:
-            raise Note(f"{words}: too slow here to play without a break")
+            raise SelftestNote(f"{words}: too slow here to play without a break")
         return words
     finally:
         engine.close()
@@ -209,7 +209,7 @@ def _devices() -> str:
 
     found = list_devices()
     if not found:
-        raise Note("PortAudio is there, but no output; the music would go on unheard")
+        raise SelftestNote("PortAudio is there, but no output; the music would go on unheard")
     default = next((d.label for d in found if d.is_default), found[0].label)
     return f"{len(found)} outputs, the first choice is {default}"
 
@@ -231,7 +231,9 @@ def _midi() -> str:
                 continue
             reached.append(f"{api}: {ins} in, {outs} out")
     if not reached:
-        raise Note(f"rtmidi is there ({', '.join(available())}), but no MIDI system answers")
+        raise SelftestNote(
+            f"rtmidi is there ({', '.join(available())}), but no MIDI system answers"
+        )
     return "; ".join(reached)
 
 
@@ -261,7 +263,7 @@ def _window() -> str:
     from PySide6.QtWidgets import QApplication
 
     from app.audio.settings import NULL_DEVICE
-    from app.playback import open_player
+    from app.playback import open_playback
     from app.session.preferences import Preferences
     from app.session.session import Session
     from app.window.main_window import MainWindow
@@ -273,7 +275,7 @@ def _window() -> str:
     said: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        player = open_player(
+        player = open_playback(
             "segue", "auto", Preferences(device=NULL_DEVICE), lambda level, text: said.append(text)
         )
         window = None

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.audio.output import AudioOutput, AudioSettings, list_devices
-from app.audio.plan_check import Check
+from app.audio.plan_check import PlanCheck
 from app.audio.shared_memory import SAMPLE_RATE
 from models.errors import SegueError
 
@@ -86,7 +86,7 @@ def soak(
 
     from app.inference.worker import Worker
     from models.engine.controls import Controls
-    from models.engine.interface import open_engine
+    from models.registry import open_engine
 
     app = QCoreApplication.instance() or QCoreApplication(sys.argv[:1])
     failed: list[str] = []
@@ -149,7 +149,7 @@ def _play(
         time.sleep(0.02)
     time.sleep(1.0)  # the first callbacks of a device are often late
     first = output.status()
-    check = Check(output, first.read)
+    check = PlanCheck(output, first.read)
     output.reset_worst()
     began, turn, next_turn, lowest = time.monotonic(), 0, 0.0, np.inf
     while (passed := time.monotonic() - began) < seconds:

@@ -47,7 +47,7 @@ FONT: Final = {
 }
 
 
-class Spectrogram:
+class SpectrogramImage:
     """Hears blocks, then writes the picture of all of them; it is `seconds` wide."""
 
     def __init__(self, sample_rate: int, seconds: float) -> None:

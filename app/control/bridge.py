@@ -19,7 +19,7 @@ from app.control.hub import ControlHub, Maps
 from app.control.osc.server import OscServer
 from app.control.settings import ControlSettings
 from app.parameters.registry import Registry
-from app.session.history import Aside
+from app.session.history import SideEdit
 from models.errors import SegueError
 
 GAP: Final = 0.004
@@ -177,7 +177,7 @@ def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
 
     def edited(before: Maps, gesture: str) -> None:
         key = f"map of {', '.join(before)} {gesture}"
-        session.note_aside(key, Aside(before, bridge.hub.put_maps), alone=not gesture)
+        session.note_aside(key, SideEdit(before, bridge.hub.put_maps), alone=not gesture)
 
     bridge.hub.on_edit = edited
     bridge.notes_changed.connect(conductor.set_notes)

@@ -15,7 +15,7 @@ from app.parameters.registry import Change, Registry
 SOURCE = "clock"
 
 
-class ClockHand:
+class ClockSync:
     """send: told port and bytes, from the sender's thread; must not wait for a queue."""
 
     def __init__(

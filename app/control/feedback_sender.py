@@ -21,7 +21,7 @@ ten or so stayed dark in one of eight connections), and a device that has just b
 still be showing its own lights."""
 
 
-class Lamps:
+class FeedbackSender:
     """surfaces: by plain name of the input. told: is told output's surface, message and time."""
 
     def __init__(

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from app.control import settings as remembered
-from app.control.clock_sync import ClockHand
-from app.control.feedback_sender import Lamps
-from app.control.map_store import MapDesk
+from app.control.clock_sync import ClockSync
+from app.control.feedback_sender import FeedbackSender
+from app.control.map_store import MapStore
 from app.control.midi.connections import Connections, PortEvent
 from app.control.midi.learning import LearnMode, Lesson
 from app.control.midi.library import blank
@@ -38,7 +38,7 @@ RAW: Final = 64
 
 
 @dataclass(frozen=True)
-class Heard:
+class MidiLogEntry:
     """A line of the MIDI monitor. message None: bytes that are no MIDI, which `raw` holds."""
 
     when: float
@@ -72,7 +72,7 @@ class ControlHub:
         self.folder = folder
         self._incident, self._lamp, self._now = incident, lamp, clock
         self.settings = self._load_settings() if settings is None else settings
-        self.desk = MapDesk(registry, folder, incident)
+        self.desk = MapStore(registry, folder, incident)
         self.library = self.desk.library
         self.surfaces: dict[str, Surface] = {}
         """By plain name of the port. A controller that is unplugged keeps its surface."""
@@ -87,12 +87,12 @@ class ControlHub:
         """Told the port whose map is another now."""
         self.on_edit: Callable[[Maps, str], None] | None = None
         """Told the maps before an edit, and the gesture that it belongs to ('': none)."""
-        self.monitor: deque[Heard] = deque(maxlen=MONITOR)
+        self.monitor: deque[MidiLogEntry] = deque(maxlen=MONITOR)
         self.malformed = 0
         self.connections = Connections(make, known, wake, self.settings.api)
         self.connections.ignored = frozenset(self.settings.ignored)
-        self.clock = ClockHand(registry, self.settings, self.connections.sender.send_now)
-        self.lamps = Lamps(self.surfaces, self.connections, self._told)
+        self.clock = ClockSync(registry, self.settings, self.connections.sender.send_now)
+        self.lamps = FeedbackSender(self.surfaces, self.connections, self._told)
         self._unsubscribe = registry.subscribe(self._on_change)
 
     def _load_settings(self) -> ControlSettings:
@@ -154,10 +154,10 @@ class ControlHub:
         message = parse(data)
         if message is None:
             self.malformed += 1
-            self.monitor.append(Heard(when, key, False, None, bytes(data[:RAW])))
+            self.monitor.append(MidiLogEntry(when, key, False, None, bytes(data[:RAW])))
             return
         if message.kind != "clock":
-            self.monitor.append(Heard(when, key, False, message))
+            self.monitor.append(MidiLogEntry(when, key, False, message))
         if message.kind in REALTIME or message.kind == "position":
             self.clock.receive(key, message, when)
             return
@@ -364,7 +364,7 @@ class ControlHub:
         self.lamps.resync()
 
     def _told(self, key: str, message: Message, now: float) -> None:
-        self.monitor.append(Heard(now, key, True, message))
+        self.monitor.append(MidiLogEntry(now, key, True, message))
 
     def _want_outputs(self) -> None:
         self.lamps.want_outputs(self.connected, self.settings)

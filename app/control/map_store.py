@@ -23,7 +23,7 @@ SAVE_AFTER: Final = 2.0
 """Seconds after the last change of a map until it is written."""
 
 
-class MapDesk:
+class MapStore:
     """incident: told level and sentence. `offers`: port -> name of the map that waits for yes."""
 
     def __init__(

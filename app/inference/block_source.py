@@ -12,21 +12,21 @@ from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from app.inference.health import BlockWatch, Recovery, Remedy, RenderTimes
-from app.inference.messages import Listener
+from app.inference.health import BlockWatch, Recovery, RecoveryAction, RenderTimes
+from app.inference.messages import PlannerListener
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream
 from models.errors import SegueError
 
 
-class Source:
+class BlockSource:
     """One stream of an engine. Not safe to call from two threads at once.
 
     works: the last controls that gave a good block. times: how long blocks took.
     """
 
     def __init__(
-        self, engine: Engine, seed: int, listener: Listener, clock: Callable[[], float]
+        self, engine: Engine, seed: int, listener: PlannerListener, clock: Callable[[], float]
     ) -> None:
         self.engine, self.info, self.seed = engine, engine.info, seed
         self.listener, self.clock = listener, clock
@@ -85,19 +85,19 @@ class Source:
         self.silent = fault.endswith("silent")
         remedy = self.recovery.failed(silent=self.silent)
         if self.recovery.failures in (1, 3, 5):
-            level = "error" if remedy is Remedy.WAIT else "warning"
+            level = "error" if remedy is RecoveryAction.WAIT else "warning"
             self.listener.incident(level, f"{fault.rstrip('.')}: {remedy.value}.")
         try:
             self.stream.restore(moment)
-            if remedy is Remedy.AGAIN:
+            if remedy is RecoveryAction.AGAIN:
                 return
             self.lost = True
-            back = earlier() if remedy is Remedy.BACK else None
+            back = earlier() if remedy is RecoveryAction.BACK else None
             if back is not None:
                 self.stream.restore(back)
-            elif remedy in (Remedy.BACK, Remedy.CLEAR):
+            elif remedy in (RecoveryAction.BACK, RecoveryAction.CLEAR):
                 self.stream.clear()
-            elif remedy is Remedy.RESTART:
+            elif remedy is RecoveryAction.RESTART:
                 self.restart(self.seed + 1)
             else:
                 self.wait_until = self.clock() + self.recovery.wait_seconds()

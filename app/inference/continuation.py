@@ -20,7 +20,7 @@ from models.errors import SegueError
 NICENESS: Final = 5
 
 
-class Continuing:
+class AudioContinuation:
     """done is told the path and the moment, failed a sentence, both from that thread."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """A watch over what the engine gives, and over how long things take. Inference lane. Pure.
 
 `BlockWatch` says what is wrong with a block. `Recovery` says what to do about it, more drastic with
-each failure in a row. `Delays` measures the time from a turned knob to the changed sound.
+each failure in a row. `LatencyStats` measures the time from a turned knob to the changed sound.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from app.inference.messages import Task, WorkerSettings
+from app.inference.messages import RewriteTask, WorkerSettings
 from app.inference.plan import commit_point, deadline
 from models.engine.controls import Controls
 from models.engine.interface import STEMS, EngineInfo, block_fault
@@ -73,7 +73,7 @@ def may_be_silent(controls: Controls) -> bool:
     return set(STEMS) <= set(controls.mute)
 
 
-class Remedy(Enum):
+class RecoveryAction(Enum):
     """What to do before the next attempt, in the order of how much is lost."""
 
     AGAIN = "trying again while the plan plays on"
@@ -89,13 +89,18 @@ class Recovery:
 
     failures: int = 0
 
-    def failed(self, silent: bool = False) -> Remedy:
+    def failed(self, silent: bool = False) -> RecoveryAction:
         """The remedy for one more failure; a silent engine is cleared at once."""
         self.failures += 1
         if silent and self.failures < 3:
             self.failures = 3
-        ladder = (Remedy.AGAIN, Remedy.BACK, Remedy.CLEAR, Remedy.RESTART)
-        return ladder[self.failures - 1] if self.failures <= len(ladder) else Remedy.WAIT
+        ladder = (
+            RecoveryAction.AGAIN,
+            RecoveryAction.BACK,
+            RecoveryAction.CLEAR,
+            RecoveryAction.RESTART,
+        )
+        return ladder[self.failures - 1] if self.failures <= len(ladder) else RecoveryAction.WAIT
 
     def wait_seconds(self) -> float:
         """How long to leave the engine alone, doubling up to 5 s."""
@@ -107,7 +112,7 @@ class Recovery:
         return failures
 
 
-class Pace:
+class RewritePacing:
     """How far ahead of the reader one must think, in frames, by how long blocks have taken.
 
     rewritten_at: when new controls were last planned, by the planner's clock.
@@ -127,7 +132,7 @@ class Pace:
         promised = self.times.block_seconds + self.settings.promised_ms / 1000
         return deadline(read, promised, waited, latency, self.rate)
 
-    def must_lengthen(self, task: Task, depth: int) -> bool:
+    def must_lengthen(self, task: RewriteTask, depth: int) -> bool:
         """Whether a plan of so many frames is made longer before it is rewritten for a task.
 
         Rewriting does not shorten it, but nor does it make it longer, so a knob that never rests
@@ -152,7 +157,7 @@ class Pace:
 
 
 @dataclass
-class Delays:
+class LatencyStats:
     """From a turned knob to the changed sound, in seconds, as the performer would measure it."""
 
     last: float | None = None

@@ -47,7 +47,7 @@ class BlockReport:
 
 
 @dataclass(frozen=True)
-class Mark:
+class TimelineMark:
     """Something took effect at a position: kind is controls, clear, moment, hold or panic."""
 
     position: int
@@ -56,17 +56,17 @@ class Mark:
 
 
 @dataclass
-class Listener:
+class PlannerListener:
     """Whom the planner tells. All are called from the inference lane."""
 
     block: Callable[[BlockReport], None] = lambda report: None
     rewritten: Callable[[int], None] = lambda position: None
-    mark: Callable[[Mark], None] = lambda mark: None
+    mark: Callable[[TimelineMark], None] = lambda mark: None
     incident: Callable[[str, str], None] = lambda level, sentence: None
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ControlRequest:
     """What is to be heard from `at` on (None: as soon as possible)."""
 
     controls: Controls
@@ -77,7 +77,7 @@ class Wanted:
 
 
 @dataclass
-class Loop:
+class HeldLoop:
     """A held loop of so many frames, from `skip` frames behind the moment, over and over."""
 
     frames: int
@@ -87,7 +87,7 @@ class Loop:
 
 
 @dataclass(eq=False)
-class Task:
+class RewriteTask:
     """A way in which the plan is to be changed, before it is filled any further.
 
     kind: controls (the same music under others), clear, moment, hold or recover (other music).

@@ -30,7 +30,7 @@ _FIELDS: Final[dict[type, tuple[str, ...] | None]] = {}
 NOTHING: Final = np.zeros(0, np.int32)
 
 
-class Piece:
+class MomentBlock:
     """An array or tensor in the pool. uses: how many moments reach it."""
 
     __slots__ = ("kind", "shape", "size", "units", "uses")
@@ -47,7 +47,7 @@ class Piece:
         return len(self.units) * UNIT
 
 
-class Pool:
+class MomentPool:
     """Keeps values' arrays. Values are trees of frozen dataclasses, tuples, lists and dictionaries;
     what else they hold, and what is too large or not in the processor's memory, stays as it is."""
 
@@ -58,22 +58,22 @@ class Pool:
         self._free: NDArray[np.int32] = np.zeros(0, np.int32)
         self._left = 0
         self._empty: dict[Any, Any] = {}  # a tensor of each type, to make others of
-        self._known: dict[int, tuple[weakref.ref[Any], Piece]] = {}
+        self._known: dict[int, tuple[weakref.ref[Any], MomentBlock]] = {}
 
     # A value into the pool.
 
-    def put(self, value: Any, depth: int = DEPTH) -> tuple[Any, list[Piece], list[Any]]:
+    def put(self, value: Any, depth: int = DEPTH) -> tuple[Any, list[MomentBlock], list[Any]]:
         """The value with pieces instead of arrays; these pieces, each once; and what of it was left
         as it is, but for numbers and words.
 
         What was put before and still lives outside is not put again.
         """
-        found: dict[int, Piece] = {}
+        found: dict[int, MomentBlock] = {}
         left: list[Any] = []
         kept = self._put(value, found, left, depth)
         return kept, list(found.values()), left
 
-    def _put(self, value: Any, found: dict[int, Piece], left: list[Any], depth: int) -> Any:
+    def _put(self, value: Any, found: dict[int, MomentBlock], left: list[Any], depth: int) -> Any:
         if value is None or isinstance(value, SIMPLE):
             return value
         if isinstance(value, np.ndarray) or hasattr(value, "untyped_storage"):
@@ -89,7 +89,7 @@ class Pool:
         left.append(value)
         return value
 
-    def _piece(self, array: Any) -> Piece | None:
+    def _piece(self, array: Any) -> MomentBlock | None:
         """None where it had better stay where it is."""
         known = self._known.get(id(array))
         if known is not None and known[0]() is array and len(known[1].units):
@@ -107,11 +107,11 @@ class Pool:
         kind = array.dtype
         if not isinstance(array, np.ndarray) and kind not in self._empty:
             self._empty[kind] = array.new_empty(0)
-        piece = Piece(units, tuple(array.shape), kind, len(content))
+        piece = MomentBlock(units, tuple(array.shape), kind, len(content))
         self._remember(array, piece)
         return piece
 
-    def _remember(self, array: Any, piece: Piece) -> None:
+    def _remember(self, array: Any, piece: MomentBlock) -> None:
         key, known = id(array), self._known
         known[key] = weakref.ref(array, lambda _: known.pop(key, None)), piece
 
@@ -126,7 +126,7 @@ class Pool:
         self._left -= count
         return self._free[self._left : self._left + count].copy()
 
-    def free(self, piece: Piece) -> None:
+    def free(self, piece: MomentBlock) -> None:
         """No moment reaches it any more."""
         count = len(piece.units)
         self._free[self._left : self._left + count] = piece.units
@@ -140,7 +140,7 @@ class Pool:
         return self._get(kept, {}, depth)
 
     def _get(self, kept: Any, made: dict[int, Any], depth: int) -> Any:
-        if isinstance(kept, Piece):
+        if isinstance(kept, MomentBlock):
             if id(kept) not in made:
                 made[id(kept)] = self._array(kept)
             return made[id(kept)]
@@ -149,7 +149,7 @@ class Pool:
             return kept
         return rebuilt(kept, parts, [self._get(part, made, depth - 1) for part in parts])
 
-    def _array(self, piece: Piece) -> Any:
+    def _array(self, piece: MomentBlock) -> Any:
         assert self._memory is not None
         content = self._memory[piece.units].view(np.uint8)[: piece.size]
         array: Any

@@ -1,4 +1,4 @@
-"""Moments: what one can go back to, for the whole performance. Inference lane. Pure.
+"""MomentStore: what one can go back to, for the whole performance. Inference lane. Pure.
 
 A moment is a position and the stream's snapshot there. Snapshots share memory with each other, so
 what they cost is counted by the arrays that they reach, each once. The arrays are copied into a
@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.inference.moment_pool import DEPTH, Piece, Pool
-from models.storage.serialisation import Packed
+from app.inference.moment_pool import DEPTH, MomentBlock, MomentPool
+from models.storage.serialisation import PackedState
 
 RECENT: Final = 30 * 48_000
 """Frames within which the past is kept as finely as what was just heard."""
@@ -37,7 +37,7 @@ class Moment:
     snapshot: Any
     skip: int = 0
     engine: str = ""
-    packed: Packed | None = None
+    packed: PackedState | None = None
 
 
 def arrays(value: Any, depth: int = DEPTH) -> Iterator[tuple[int, int]]:
@@ -71,7 +71,7 @@ def arrays(value: Any, depth: int = DEPTH) -> Iterator[tuple[int, int]]:
         yield from arrays(part, depth - 1)
 
 
-class Moments:
+class MomentStore:
     """The moments of a performance, in the order of time, within a budget of memory and number."""
 
     def __init__(self, budget_bytes: int = 256_000_000, most: int = 20_000) -> None:
@@ -79,9 +79,9 @@ class Moments:
         self.most = most
         self.bytes = 0
         self._moments: list[Moment] = []  # their snapshots with pieces instead of arrays
-        self._held: list[tuple[list[Piece], list[tuple[int, int]]]] = []
+        self._held: list[tuple[list[MomentBlock], list[tuple[int, int]]]] = []
         self._uses: Counter[int] = Counter()
-        self._pool = Pool(budget_bytes)
+        self._pool = MomentPool(budget_bytes)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -159,5 +159,5 @@ class Moments:
         self._moments.clear()
         self._held.clear()
         self._uses.clear()
-        self._pool = Pool(self.budget)
+        self._pool = MomentPool(self.budget)
         self.bytes = 0

@@ -19,7 +19,7 @@ from app.inference.moments import Moment
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedBlock:
     """A block of the plan: frames position..stop, and the stream's moment before it.
 
     skip: frames at the block's front that were cut off (a loop or a moment began within it).
@@ -43,7 +43,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Target:
+class RewriteTarget:
     """Where the next block goes. join: the first frame of it that is to be heard.
 
     index: of the planned block to go back to, None to go on at the head.
@@ -55,16 +55,16 @@ class Target:
 
 
 @dataclass
-class Plan:
+class BlockPlan:
     """The row of blocks. Positions are frames; they only grow."""
 
-    blocks: list[Planned] = field(default_factory=list)
+    blocks: list[PlannedBlock] = field(default_factory=list)
     head: int = 0
 
     def boundaries(self) -> list[int]:
         return [block.position for block in self.blocks]
 
-    def add(self, block: Planned) -> None:
+    def add(self, block: PlannedBlock) -> None:
         """A block was written: it replaces what it covers, and the head moves behind it."""
         row = [
             b if b.stop <= block.position else replace(b, frames=block.position - b.position)
@@ -75,7 +75,7 @@ class Plan:
         self.blocks = [*row, block, *rest]
         self.head = block.stop
 
-    def heard(self, read: int) -> list[Planned]:
+    def heard(self, read: int) -> list[PlannedBlock]:
         """Take out and return the blocks that have been heard to their end."""
         gone = [block for block in self.blocks if block.stop <= read]
         if gone:
@@ -87,14 +87,14 @@ class Plan:
         self.blocks = [block for block in self.blocks if block.position < position]
         self.head = position
 
-    def at(self, position: int) -> Planned | None:
+    def at(self, position: int) -> PlannedBlock | None:
         """The planned block that covers a position."""
         index = bisect.bisect_right(self.boundaries(), position) - 1
         if index < 0 or self.blocks[index].stop <= position:
             return None
         return self.blocks[index]
 
-    def target(self, commit: int, deadline: int, fade: int) -> Target | None:
+    def target(self, commit: int, deadline: int, fade: int) -> RewriteTarget | None:
         """Where to go back to so that new controls are heard soon and nothing clicks.
 
         commit: the first position that can still be rewritten when the next block is ready.
@@ -105,21 +105,21 @@ class Plan:
         """
         rows = self.boundaries()
         index = bisect.bisect_left(rows, commit)
-        boundary: Target | None = None
+        boundary: RewriteTarget | None = None
         if index < len(rows):
             if rows[index] >= self.head >= commit:
-                boundary = Target(self.head, self.head)
+                boundary = RewriteTarget(self.head, self.head)
             else:
-                boundary = Target(rows[index], rows[index], index)
+                boundary = RewriteTarget(rows[index], rows[index], index)
         elif self.head >= commit:
-            boundary = Target(self.head, self.head)
+            boundary = RewriteTarget(self.head, self.head)
         if boundary is not None and boundary.join <= deadline:
             return boundary
         within = index - 1
         if within >= 0:
             block = self.blocks[within]
             if block.position < commit and block.stop - commit >= 2 * fade:
-                return Target(block.position, commit, within)
+                return RewriteTarget(block.position, commit, within)
         return boundary
 
 
@@ -159,7 +159,7 @@ def loop_length(
     return round(min(seconds, longest) * rate)
 
 
-def bar_points(blocks: Sequence[Planned], block_frames: int) -> list[tuple[int, float]]:
+def bar_points(blocks: Sequence[PlannedBlock], block_frames: int) -> list[tuple[int, float]]:
     """(position, bars) of the blocks whose payload tells `bars`, for `bar_after`.
 
     Bars count where `bars_at` says, in frames behind the block's start; by default at its end.

@@ -2,9 +2,9 @@
 
 No Qt and no torch: `app.inference.worker` calls `step` from its thread, over and over. Each step
 renders at most one block. A change goes back to a boundary that can still be rewritten
-(`app.inference.plan.Plan`), renders from there, and `splice.PlanWriter` joins it in; what was
-planned behind plays on if the engine stalls. Blocks come from `app.inference.block_source.Source`,
-which also deals with engines that fail.
+(`app.inference.plan.BlockPlan`), renders from there, and `splice.PlanWriter` joins it in; what was
+planned behind plays on if the engine stalls. Blocks come from
+`app.inference.block_source.BlockSource`, which also deals with engines that fail.
 """
 
 from __future__ import annotations
@@ -19,12 +19,27 @@ import numpy as np
 
 from app.audio import splice
 from app.audio.ring import PlanRing
-from app.audio.splice import PlanWriter, Written
-from app.inference.block_source import Source, score_of
-from app.inference.health import Delays, Pace
-from app.inference.messages import BlockReport, Listener, Loop, Mark, Task, Wanted, WorkerSettings
-from app.inference.moments import Moment, Moments
-from app.inference.plan import Plan, Planned, Target, bar_after, bar_points, loop_length
+from app.audio.splice import PlanWriter, WriteResult
+from app.inference.block_source import BlockSource, score_of
+from app.inference.health import LatencyStats, RewritePacing
+from app.inference.messages import (
+    BlockReport,
+    ControlRequest,
+    HeldLoop,
+    PlannerListener,
+    RewriteTask,
+    TimelineMark,
+    WorkerSettings,
+)
+from app.inference.moments import Moment, MomentStore
+from app.inference.plan import (
+    BlockPlan,
+    PlannedBlock,
+    RewriteTarget,
+    bar_after,
+    bar_points,
+    loop_length,
+)
 from app.performance.log import PerformanceLog
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream
@@ -44,34 +59,34 @@ class Planner:
         settings: WorkerSettings | None = None,
         *,
         seed: int = 0,
-        listener: Listener | None = None,
+        listener: PlannerListener | None = None,
         performance: PerformanceLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.info = engine.info
         self.settings = settings or WorkerSettings()
         self.ring = ring
-        self.listener = listener or Listener()
+        self.listener = listener or PlannerListener()
         self.performance = performance or PerformanceLog()
         self.clock = clock
         self.rate = self.info.sample_rate
-        self.source = Source(engine, seed, self.listener, clock)
+        self.source = BlockSource(engine, seed, self.listener, clock)
         self.performance.begin(self.info.name, seed, ring.end)
         self.writer = PlanWriter(ring, self._frames(self.settings.fade_ms))
         self.margin = self.writer.margin
-        self.plan = Plan(head=ring.end)
-        self.moments = Moments(round(self.settings.moments_mb * 1e6))
-        self.pace = Pace(self.settings, self.source.times, self.rate)
-        self.delays = Delays()
+        self.plan = BlockPlan(head=ring.end)
+        self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
+        self.pace = RewritePacing(self.settings, self.source.times, self.rate)
+        self.delays = LatencyStats()
         self.latency = 0.0
         self.still = True
         """The reader stands still and is silent: even its next frame may be rewritten."""
-        self._now = Wanted(Controls())
-        self._later: Wanted | None = None
-        self._task: Task | None = None
-        self._loop: Loop | None = None
+        self._now = ControlRequest(Controls())
+        self._later: ControlRequest | None = None
+        self._task: RewriteTask | None = None
+        self._loop: HeldLoop | None = None
         self._follows = False
-        self._unwritten: tuple[Planned, Audio, Task | None, int] | None = None
+        self._unwritten: tuple[PlannedBlock, Audio, RewriteTask | None, int] | None = None
         self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
 
     @property
@@ -94,7 +109,7 @@ class Planner:
     ) -> None:
         """These controls from `at` on, or as soon as possible. turned_at: by `clock`."""
         turned = self.clock() if turned_at is None else turned_at
-        wanted = Wanted(controls, tuple(prompts), mark, at, turned)
+        wanted = ControlRequest(controls, tuple(prompts), mark, at, turned)
         if at is not None and at > self._commit():
             self._later = wanted
             if at < self.plan.head:
@@ -104,18 +119,18 @@ class Planner:
         self._now = wanted
         if same or not self.ring.depth:
             if mark:
-                self.listener.mark(Mark(self.plan.head, "controls", mark))
+                self.listener.mark(TimelineMark(self.plan.head, "controls", mark))
             return
         earlier = self._task
         if earlier is None:
-            self._task = Task("controls", turned, text=mark)
+            self._task = RewriteTask("controls", turned, text=mark)
         elif earlier.kind == "controls":  # newest wins, and the first one's delay is measured
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, tries=0)
 
     def clear(self) -> None:
         """Fade what plays, forget, start afresh."""
         self._loop = None
-        self._task = Task("clear", self.clock())
+        self._task = RewriteTask("clear", self.clock())
 
     def moment_at(self, position: int) -> Moment | None:
         """The moment of what is heard at a position; the nearest before it that is still known."""
@@ -135,12 +150,12 @@ class Planner:
         """Go on from a moment of this engine."""
         self._loop = None
         origin = moment.position if moment.position >= 0 else None
-        self._task = Task("moment", self.clock(), moment.snapshot, moment.skip, origin)
+        self._task = RewriteTask("moment", self.clock(), moment.snapshot, moment.skip, origin)
 
     def continue_from(self, path: str, snapshot: Snapshot) -> None:
         """Go on from the end of an audio file, which is a moment of this engine by now."""
         self._loop = None
-        self._task = Task("moment", self.clock(), snapshot, text=Path(path).stem)
+        self._task = RewriteTask("moment", self.clock(), snapshot, text=Path(path).stem)
         self._task.continue_from = path
 
     def hold(self, on: bool) -> None:
@@ -151,8 +166,8 @@ class Planner:
         planned = self.plan.at(self.ring.read)
         score = (planned and planned.payload) or {}
         bpm = self._now.controls.bpm or score.get("bpm")
-        self._loop = Loop(loop_length(bpm, int(score.get("beats_per_bar", 4)), self.rate))
-        self._task = Task("hold", self.clock())
+        self._loop = HeldLoop(loop_length(bpm, int(score.get("beats_per_bar", 4)), self.rate))
+        self._task = RewriteTask("hold", self.clock())
 
     @property
     def holding(self) -> bool:
@@ -211,14 +226,14 @@ class Planner:
         if loop is not None and loop.written >= loop.frames:
             loop.written, skip = 0, loop.skip
             self._restore(loop.moment)
-        return self._render(Target(self.plan.head, self.plan.head), None, skip)
+        return self._render(RewriteTarget(self.plan.head, self.plan.head), None, skip)
 
     def _restore(self, moment: Snapshot) -> None:
         """Put the stream there; the next block does not follow on the last one."""
         self.stream.restore(moment)
         self._follows = False
 
-    def _must_wait(self, task: Task) -> bool:
+    def _must_wait(self, task: RewriteTask) -> bool:
         """Whether the plan is made longer first, under the new controls already."""
         if task.kind != "controls" or task.earliest or self.still:
             return False
@@ -229,12 +244,12 @@ class Planner:
         for block in self.plan.heard(read):
             self.moments.add(block.moment_at(block.position, self.info.name))
         if self.plan.head < read and self._task is None:  # the reserve is being heard
-            self._task = Task("controls", self.clock())
+            self._task = RewriteTask("controls", self.clock())
 
     def _commit(self) -> int:
         return self.ring.read if self.still else self.pace.commit(self.ring.read, self.margin)
 
-    def _change(self, task: Task) -> int:
+    def _change(self, task: RewriteTask) -> int:
         if task.kind == "controls":
             target, skip = self._aim(task)
             return self._render(target, task, skip)
@@ -252,9 +267,9 @@ class Planner:
             self.stream.clear()
             task.moment = self.stream.snapshot()
         self._restore(task.moment)
-        return self._render(Target(position, position), task, task.skip)
+        return self._render(RewriteTarget(position, position), task, task.skip)
 
-    def _aim(self, task: Task) -> tuple[Target, int]:
+    def _aim(self, task: RewriteTask) -> tuple[RewriteTarget, int]:
         """Where to go back to for new controls, with the stream put there; what to skip of it."""
         commit = max(self._commit(), task.earliest)
         due = self.pace.due(self.ring.read, self.clock() - task.turned_at, self.latency)
@@ -265,7 +280,7 @@ class Planner:
         if target is None:
             end = self.ring.end
             self._follows = self._follows and self.plan.head == end
-            return Target(end, end), 0
+            return RewriteTarget(end, end), 0
         if target.index is None:
             return target, 0
         block = self.plan.blocks[target.index]
@@ -280,13 +295,15 @@ class Planner:
         assert later is not None and later.at is not None
         self._now = later
         if later.at < self.plan.head:
-            self._task = Task("controls", later.turned_at, earliest=later.at, text=later.mark)
+            self._task = RewriteTask(
+                "controls", later.turned_at, earliest=later.at, text=later.mark
+            )
         elif later.mark:
-            self.listener.mark(Mark(self.plan.head, "controls", later.mark))
+            self.listener.mark(TimelineMark(self.plan.head, "controls", later.mark))
 
     # Rendering.
 
-    def _render(self, target: Target, task: Task | None, skip: int) -> int:
+    def _render(self, target: RewriteTarget, task: RewriteTask | None, skip: int) -> int:
         moment = self.stream.snapshot()
         started = self.clock()
         block = self._try(moment, task)
@@ -305,10 +322,10 @@ class Planner:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         payload = score_of(self.stream)
-        planned = Planned(target.position, len(frames), moment, skip, looped, payload)
+        planned = PlannedBlock(target.position, len(frames), moment, skip, looped, payload)
         return self._write(planned, np.ascontiguousarray(frames), task, target.join)
 
-    def _try(self, moment: Snapshot, task: Task | None) -> Audio | None:
+    def _try(self, moment: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A good block; or None, and everything is ready for the next attempt."""
         source = self.source
         heard = self.ring.read - 2 * self.rate
@@ -323,12 +340,14 @@ class Planner:
             self._loop = None
             if task is not None or source.silent:
                 turned = self.clock() if task is None else task.turned_at
-                self._task = Task("recover", turned, self.stream.snapshot())
+                self._task = RewriteTask("recover", turned, self.stream.snapshot())
         return None
 
     # Writing.
 
-    def _write(self, planned: Planned, frames: Audio, task: Task | None, join: int) -> int:
+    def _write(
+        self, planned: PlannedBlock, frames: Audio, task: RewriteTask | None, join: int
+    ) -> int:
         """Join a block in; where that cannot be, decide what happens to it."""
         ring, again, self._unwritten = self.ring, self._unwritten is not None, None
         if self.still and planned.position <= ring.read and ring.depth:
@@ -346,14 +365,19 @@ class Planner:
         if result.outcome == splice.LATE:
             self._restore(planned.moment)
             if self._task is None or self._task is task:
-                self._task = task or Task("controls", self.clock())
+                self._task = task or RewriteTask("controls", self.clock())
                 self._task.tries += 1
             return WORKED
         self._tell(planned, frames, task, result, rewritten)
         return WORKED
 
     def _tell(
-        self, planned: Planned, frames: Audio, task: Task | None, result: Written, rewritten: bool
+        self,
+        planned: PlannedBlock,
+        frames: Audio,
+        task: RewriteTask | None,
+        result: WriteResult,
+        rewritten: bool,
     ) -> None:
         self.plan.add(planned)
         self._follows = True
@@ -380,7 +404,7 @@ class Planner:
         if later is not None and later.at is not None and self.plan.head >= later.at:
             self._bring_in()
 
-    def _done(self, task: Task, join: int) -> None:
+    def _done(self, task: RewriteTask, join: int) -> None:
         """What was asked for is planned, to be heard from `join` on."""
         if self._task is task:
             self._task = None
@@ -390,4 +414,4 @@ class Planner:
             self.delays.planned(task.turned_at, join)
         self.listener.rewritten(join)
         if task.kind != "controls" or task.text:
-            self.listener.mark(Mark(join, task.kind, task.text))
+            self.listener.mark(TimelineMark(join, task.kind, task.text))

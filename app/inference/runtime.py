@@ -17,7 +17,7 @@ _owed = False
 
 
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """While the engine is loaded, in the thread that will run it.
 
     The collector is off: a library as large as torch makes a great many objects, all of which stay,
@@ -45,7 +45,7 @@ def _put_by() -> None:
     gc.freeze()
 
 
-def tidy(playing: bool, thorough: bool = False) -> None:
+def collect_garbage(playing: bool, thorough: bool = False) -> None:
     """Once a minute, when the inference lane has nothing else to do.
 
     While music plays, the collector is told to pass over what has been made since, moments above
@@ -60,10 +60,10 @@ def tidy(playing: bool, thorough: bool = False) -> None:
         _put_by()
     else:
         gc.freeze()
-    give_back()
+    trim_heap()
 
 
-def give_back() -> bool:
+def trim_heap() -> bool:
     """Return memory to the system that lies free between what is in use; False where there is no
     way to. For a moment when nothing is urgent: it takes some milliseconds.
 

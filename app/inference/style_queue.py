@@ -25,7 +25,7 @@ PATIENCE: Final = 3.0
 
 
 @dataclass
-class Asked:
+class EmbedRequest:
     """A prompt: its text, or samples (n,) or (n, channels) at a rate, or an audio file's path."""
 
     key: str
@@ -43,9 +43,9 @@ class StyleQueue:
     ) -> None:
         self._ready, self._failed = ready, failed
         self._lock = threading.Lock()
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[EmbedRequest] = deque()
 
-    def ask(self, asked: Asked) -> None:
+    def ask(self, asked: EmbedRequest) -> None:
         """Newest of a key wins."""
         asked.asked_at = time.monotonic()
         with self._lock:
@@ -77,7 +77,7 @@ class StyleQueue:
         return True
 
 
-def _embed(engine: Engine, asked: Asked) -> Style:
+def _embed(engine: Engine, asked: EmbedRequest) -> Style:
     if asked.text is not None:
         return engine.embed_text(asked.text)
     if isinstance(asked.source, str):

@@ -22,20 +22,28 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from app.audio.output import AudioOutput
 from app.audio.shared_memory import SAMPLE_RATE
-from app.inference.continuation import Continuing
-from app.inference.messages import BlockReport, Listener, Mark, WorkerSettings
+from app.inference.continuation import AudioContinuation
+from app.inference.messages import BlockReport, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.moments import Moment
 from app.inference.planner import IDLE, Planner
-from app.inference.runtime import loading, tidy
+from app.inference.runtime import collect_garbage, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
-from app.inference.style_queue import Asked, StyleQueue
+from app.inference.style_queue import EmbedRequest, StyleQueue
 from app.performance.log import PerformanceLog
 from models.engine.controls import Controls
 from models.engine.interface import Engine, Snapshot
 from models.engine.prompts import Prompt
 from models.errors import SegueError
 
-__all__ = ["BlockReport", "Incident", "Mark", "Moment", "Worker", "WorkerSettings", "WorkerStatus"]
+__all__ = [
+    "BlockReport",
+    "Incident",
+    "Moment",
+    "TimelineMark",
+    "Worker",
+    "WorkerSettings",
+    "WorkerStatus",
+]
 
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
@@ -83,9 +91,9 @@ class Worker(QThread):
         self._wake = threading.Condition()
         self._commands: deque[Callable[[Planner], None]] = deque()
         self._styles = StyleQueue(self.style_ready.emit, self.style_failed.emit)
-        self._continuing = Continuing(self._heard, lambda words: self._say("warning", words))
+        self._continuing = AudioContinuation(self._heard, lambda words: self._say("warning", words))
         self._leaving = False
-        self._state = "loading"
+        self._state = "gc_paused"
         self._planner: Planner | None = None
         self._next_status = 0.0
         self._next_tidy = time.monotonic() + TIDY_SECONDS
@@ -199,13 +207,13 @@ class Worker(QThread):
 
     def embed_text(self, key: str, text: str) -> None:
         """Answered by `style_ready` or `style_failed` with the key. Newest of a key wins."""
-        self._ask_style(Asked(key, text=text))
+        self._ask_style(EmbedRequest(key, text=text))
 
     def embed_audio(
         self, key: str, source: NDArray[np.floating[Any]] | str, sample_rate: int | None = None
     ) -> None:
         """As `embed_text`, for samples (n,) or (n, channels), or the path of an audio file."""
-        self._ask_style(Asked(key, source=source, sample_rate=sample_rate))
+        self._ask_style(EmbedRequest(key, source=source, sample_rate=sample_rate))
 
     def forget_style(self, key: str) -> None:
         """Drop what is waiting to be embedded under a key."""
@@ -232,7 +240,7 @@ class Worker(QThread):
             self._commands.append(command)
             self._wake.notify()
 
-    def _ask_style(self, asked: Asked) -> None:
+    def _ask_style(self, asked: EmbedRequest) -> None:
         self._styles.ask(asked)
         with self._wake:
             self._wake.notify()
@@ -255,14 +263,14 @@ class Worker(QThread):
 
     def _open(self) -> Engine | None:
         try:
-            with loading():
+            with gc_paused():
                 engine = self._open_engine()
             if engine.info.sample_rate != SAMPLE_RATE or engine.info.channels != 2:
                 engine.close()
                 raise SegueError(
                     f"{engine.info.name} does not play 48 kHz stereo: choose another engine."
                 )
-            listener = Listener(
+            listener = PlannerListener(
                 self.block_ready.emit, self.plan_rewritten.emit, self.marked.emit, self._say
             )
             self._planner = Planner(
@@ -318,7 +326,7 @@ class Worker(QThread):
         if now >= self._next_tidy:
             self._next_tidy = now + TIDY_SECONDS
             self._tidied += 1
-            tidy(self.output.playing, thorough=self._tidied % 10 == 0)
+            collect_garbage(self.output.playing, thorough=self._tidied % 10 == 0)
 
     def _do(self, command: Callable[[Planner], None], planner: Planner) -> None:
         try:
@@ -385,4 +393,4 @@ class Worker(QThread):
         if resume:
             self.output.set_playing(True)
         else:
-            self.marked.emit(Mark(self.output.ring.read, "panic"))
+            self.marked.emit(TimelineMark(self.output.ring.read, "panic"))

@@ -31,7 +31,7 @@ class Change:
 
 
 @dataclass
-class _Entry:
+class _RegisteredParameter:
     parameter: Parameter
     value: Value
     manual: Value  # where the parameter was before it went to auto
@@ -43,7 +43,7 @@ class Registry:
     """Parameters by name, their values, and who listens. Not thread-safe: GUI lane only."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _RegisteredParameter] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
         self._batch: dict[str, Change] | None = None
         self.error: Callable[[str, Exception], None] | None = None
@@ -59,7 +59,9 @@ class Registry:
             manual = parameter.from_unit(0.5)
         elif manual is None and parameter.kind == "choice":
             manual = parameter.choices[0]
-        self._entries[parameter.name] = _Entry(parameter, parameter.default, manual, parameter)
+        self._entries[parameter.name] = _RegisteredParameter(
+            parameter, parameter.default, manual, parameter
+        )
         if parameter.auto:
             switch = Parameter(
                 f"{parameter.name}.auto",
@@ -69,7 +71,7 @@ class Registry:
                 group=parameter.group,
                 help=f"On: the model chooses the {parameter.label.lower()}.",
             )
-            self._entries[switch.name] = _Entry(switch, switch.default, False, switch)
+            self._entries[switch.name] = _RegisteredParameter(switch, switch.default, False, switch)
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -125,7 +127,7 @@ class Registry:
         """The parameter with its whole range, whatever the engine."""
         return self._entry(name).whole
 
-    def _entry(self, name: str) -> _Entry:
+    def _entry(self, name: str) -> _RegisteredParameter:
         try:
             return self._entries[name]
         except KeyError:

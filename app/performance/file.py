@@ -37,7 +37,7 @@ HALF_SAMPLE: Final = 0.5 / 48_000
 
 
 @dataclass(frozen=True)
-class Change:
+class PerformanceChange:
     """One line: at `t` seconds the values of `steered` and the `prompts` (None: unchanged)."""
 
     t: float
@@ -60,7 +60,7 @@ class Change:
 class Performance:
     """Changes in the order of time, and the folder where relative audio paths start."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[PerformanceChange, ...]
     folder: Path | None = None
 
     @property
@@ -90,9 +90,9 @@ def read_performance(path: Path) -> Performance:
     return Performance(parse_lines(text.splitlines(), str(path)), path.parent)
 
 
-def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[Change, ...]:
+def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[PerformanceChange, ...]:
     """Lines of JSON -> changes; empty lines are passed over. SegueError for wrong ones."""
-    changes: list[Change] = []
+    changes: list[PerformanceChange] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -111,7 +111,7 @@ def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[Change
     return tuple(changes)
 
 
-def _parse_line(line: str, where: str) -> Change:
+def _parse_line(line: str, where: str) -> PerformanceChange:
     try:
         values = json.loads(line)
     except json.JSONDecodeError as error:
@@ -128,7 +128,7 @@ def _parse_line(line: str, where: str) -> Change:
         steered["strength"] = {}
     checked = Controls(**steered)  # says what is wrong with a value
     steered = {key: getattr(checked, key) for key in steered}
-    return Change(
+    return PerformanceChange(
         t=_seconds("t", values["t"]),
         steered=steered,
         prompts=_parse_prompts(values["prompts"]) if "prompts" in values else None,
@@ -189,7 +189,7 @@ def _parse_prompts(value: object) -> tuple[Prompt, ...]:
 
 
 @dataclass(frozen=True)
-class Step:
+class PerformanceStep:
     """What to do before a block is rendered: `clear`, or go to the start of block `moment`, or go
     on from what was `heard`: samples (n, channels) and their rate in Hz."""
 
@@ -199,7 +199,7 @@ class Step:
     heard: tuple[Audio, int] | None = None
 
 
-class Player:
+class PerformancePlayer:
     """Turns a performance into one Step a block.
 
     All prompts are mixed at once when it is made, so a prompt that cannot be used is known before
@@ -241,7 +241,7 @@ class Player:
         """The first block that starts at this time or later, to within half a sample."""
         return math.ceil((seconds - HALF_SAMPLE) / self.block_seconds)
 
-    def step(self) -> Step:
+    def step(self) -> PerformanceStep:
         """The step of the next block; the first call is for block 0."""
         clear, moment, heard = False, None, None
         while self._next < len(self._changes):
@@ -259,7 +259,7 @@ class Player:
                 clear, moment, heard = False, None, self.endings[change.continue_from]
             self._next += 1
         self._block += 1
-        return Step(self._controls, clear, moment, heard)
+        return PerformanceStep(self._controls, clear, moment, heard)
 
 
 class PerformanceWriter:

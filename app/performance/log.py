@@ -22,7 +22,7 @@ SAMPLE_RATE: Final = 48_000
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
+class SteeringRecord:
     """From `position` on, for one block: what held, and what was done at its start."""
 
     position: int
@@ -41,7 +41,7 @@ class PerformanceLog:
         self.engine = ""
         self.seed = 0
         self._lock = threading.Lock()
-        self._blocks: list[Steered] = []
+        self._blocks: list[SteeringRecord] = []
 
     def begin(self, engine: str, seed: int, position: int) -> None:
         """A fresh stream of an engine starts at a position."""
@@ -61,7 +61,9 @@ class PerformanceLog:
         continue_from: str = "",
     ) -> None:
         """A block was planned: it takes the place of what was planned there."""
-        new = Steered(position, frames, controls, tuple(prompts), clear, moment, continue_from)
+        new = SteeringRecord(
+            position, frames, controls, tuple(prompts), clear, moment, continue_from
+        )
         with self._lock:
             low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
             high = bisect.bisect_left(self._blocks, position + frames, key=lambda b: b.position)
@@ -77,7 +79,7 @@ class PerformanceLog:
             high = bisect.bisect_right(self._blocks, before, key=lambda b: b.position) - 1
             del self._blocks[: max(0, high)]
 
-    def between(self, start: int, stop: int) -> list[Steered]:
+    def between(self, start: int, stop: int) -> list[SteeringRecord]:
         """The blocks that begin before `stop` and end behind `start`, in order."""
         with self._lock:
             low = bisect.bisect_right(self._blocks, start, key=lambda b: b.position) - 1
@@ -103,7 +105,7 @@ class PerformanceFile:
         self._log = log
         self._next = start
         self._first = True
-        self._last: Steered | None = None
+        self._last: SteeringRecord | None = None
         self._writer = PerformanceWriter(path, log.engine, log.seed)
 
     @property
@@ -120,7 +122,7 @@ class PerformanceFile:
             self._next = block.position + 1
             self._first = False
 
-    def _record(self, block: Steered) -> None:
+    def _record(self, block: SteeringRecord) -> None:
         began = block.position >= self.start
         moment = None
         if began and block.moment is not None and block.moment >= self.start:

@@ -19,13 +19,13 @@ from app.recording.capture import Capture
 from app.recording.recorder import RATE, Recorder, RecordingResult, RecordingStatus, Say
 from models.errors import SegueError
 
-__all__ = ["RecordingResult", "RecordingStatus", "SoundKeeper"]
+__all__ = ["CaptureThread", "RecordingResult", "RecordingStatus"]
 
 LOOK_SECONDS: Final = 0.05
 FORGET_SECONDS: Final = 10
 
 
-class SoundKeeper:
+class CaptureThread:
     """Capture and recording of one output. Every method may be called from any thread."""
 
     def __init__(
@@ -62,7 +62,7 @@ class SoundKeeper:
             self._thread.join()
             self._thread = None
 
-    def __enter__(self) -> SoundKeeper:
+    def __enter__(self) -> CaptureThread:
         self.start()
         return self
 

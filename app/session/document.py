@@ -31,7 +31,7 @@ MAX_TEXT: Final = 1000
 
 
 @dataclass(frozen=True)
-class Prompt:
+class SessionPrompt:
     """A prompt: words, or a sound by its file (`text` is then the name to show)."""
 
     text: str = ""
@@ -62,7 +62,7 @@ class Scene:
     is no part of the document: the session has it, and its file has it beside it (`moments`)."""
 
     name: str = ""
-    prompts: tuple[Prompt, ...] = ()
+    prompts: tuple[SessionPrompt, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     moment: str | None = None
 
@@ -74,7 +74,7 @@ class Scene:
 class Document:
     """A whole session at one time."""
 
-    prompts: tuple[Prompt, ...] = ()
+    prompts: tuple[SessionPrompt, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     scenes: tuple[Scene | None, ...] = (None,) * SCENES
     seed: int = 0
@@ -121,7 +121,7 @@ def _values_json(values: Mapping[str, Value], count: int) -> dict[str, Value]:
     }
 
 
-def _prompt_json(prompt: Prompt) -> dict[str, Any]:
+def _prompt_json(prompt: SessionPrompt) -> dict[str, Any]:
     data: dict[str, Any] = {"text": prompt.text, "colour": prompt.colour}
     if prompt.audio is not None:
         data["audio"] = prompt.audio
@@ -179,7 +179,7 @@ def _read_int(value: Any, where: str) -> int:
     return value
 
 
-def _read_prompts(data: dict[str, Any], where: str) -> tuple[Prompt, ...]:
+def _read_prompts(data: dict[str, Any], where: str) -> tuple[SessionPrompt, ...]:
     prompts = []
     for n, item in enumerate(_list(data, "prompts", PROMPTS, where), 1):
         place = f"{where}prompt {n}"
@@ -189,7 +189,7 @@ def _read_prompts(data: dict[str, Any], where: str) -> tuple[Prompt, ...]:
         if not isinstance(text, str) or not isinstance(audio, str | None):
             raise SegueError(f"In the session, the text of {place} is no text; open another copy.")
         colour = _read_int(item.get("colour", n - 1), f"{place} colour")
-        prompts.append(Prompt(text[:MAX_TEXT], audio or None, colour % PROMPTS))
+        prompts.append(SessionPrompt(text[:MAX_TEXT], audio or None, colour % PROMPTS))
     return tuple(prompts)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.parameters.parameter import Value
 from app.session import prompt_plane as plane
-from app.session.document import Document, Prompt
+from app.session.document import Document, SessionPrompt
 
 FIRST_PROMPTS: Final = (
     ("Minimal Techno", 1.0),
@@ -22,5 +22,5 @@ def first_document() -> Document:
     places = plane.spread(len(FIRST_PROMPTS))
     for n, ((_, weight), (x, y)) in enumerate(zip(FIRST_PROMPTS, places, strict=True), 1):
         values |= {f"prompt.{n}.weight": weight, f"prompt.{n}.x": x, f"prompt.{n}.y": y}
-    prompts = tuple(Prompt(text, colour=n) for n, (text, _) in enumerate(FIRST_PROMPTS))
+    prompts = tuple(SessionPrompt(text, colour=n) for n, (text, _) in enumerate(FIRST_PROMPTS))
     return Document(prompts, values)

@@ -2,7 +2,8 @@
 
 Documents are immutable and share their parts, so a step costs little. Edits of the same thing in
 quick succession (a knob being turned, or several by both hands) are one step. What is no part of
-the document and yet to be undone in its turn, such as a controller's map, is an `Aside` among them.
+the document and yet to be undone in its turn, such as a controller's map, is an `SideEdit` among
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TOGETHER: Final = 0.25
 
 
 @dataclass(frozen=True)
-class Aside:
+class SideEdit:
     """A step beside the document: `swap` puts `state` back and returns what was there instead."""
 
     state: Any
@@ -38,14 +39,14 @@ def edit_key(name: str) -> str:
     return name
 
 
-class History(Generic[T]):
+class EditHistory(Generic[T]):
     """What was before each edit, and what was undone."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._past: list[tuple[str, T | Aside]] = []
-        self._future: list[tuple[str, T | Aside]] = []
+        self._past: list[tuple[str, T | SideEdit]] = []
+        self._future: list[tuple[str, T | SideEdit]] = []
         self._limit = limit
-        self._moving: dict[str, tuple[float, tuple[str, T | Aside]]] = {}
+        self._moving: dict[str, tuple[float, tuple[str, T | SideEdit]]] = {}
         """What is being turned: when it was last moved, and the step that it belongs to."""
 
     def continues(self, key: str, now: float) -> bool:
@@ -62,7 +63,7 @@ class History(Generic[T]):
         self._moving[key] = (now, step)
         return True
 
-    def _join(self, step: tuple[str, T | Aside]) -> bool:
+    def _join(self, step: tuple[str, T | SideEdit]) -> bool:
         """Let all steps after this one be part of it, where they are being made still."""
         at = next((n for n, each in enumerate(self._past) if each is step), None)
         if at is None:
@@ -70,7 +71,7 @@ class History(Generic[T]):
         later = self._past[at + 1 :]
         live = [own for _, own in self._moving.values()]
         for each in later:
-            if isinstance(each[1], Aside) or not any(own is each for own in live):
+            if isinstance(each[1], SideEdit) or not any(own is each for own in live):
                 return False
         del self._past[at + 1 :]
         for key, (when, own) in self._moving.items():
@@ -78,7 +79,7 @@ class History(Generic[T]):
                 self._moving[key] = (when, step)
         return True
 
-    def record(self, key: str, before: T | Aside, now: float) -> None:
+    def record(self, key: str, before: T | SideEdit, now: float) -> None:
         """An edit begins: keep what was before it. Drops what could be redone."""
         step = (key, before)
         self._past.append(step)
@@ -104,8 +105,8 @@ class History(Generic[T]):
 
     def _step(
         self,
-        source: list[tuple[str, T | Aside]],
-        target: list[tuple[str, T | Aside]],
+        source: list[tuple[str, T | SideEdit]],
+        target: list[tuple[str, T | SideEdit]],
         present: Callable[[], T],
         put: Callable[[T], None],
     ) -> str:
@@ -113,8 +114,8 @@ class History(Generic[T]):
             return ""
         key, state = source.pop()
         self._moving.clear()
-        if isinstance(state, Aside):
-            target.append((key, Aside(state.swap(state.state), state.swap)))
+        if isinstance(state, SideEdit):
+            target.append((key, SideEdit(state.swap(state.state), state.swap)))
         else:
             target.append((key, present()))
             put(state)

@@ -15,7 +15,7 @@ LEVELS: Final = ("info", "warning", "error")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """`when` is seconds since the epoch; `count` how often in a row the same was said."""
 
     when: float
@@ -33,17 +33,17 @@ class IncidentLog:
     """The last incidents; the same sentence in a row is counted, not repeated."""
 
     def __init__(self, limit: int = 1000) -> None:
-        self._entries: deque[Entry] = deque(maxlen=limit)
-        self.on_entry: Callable[[Entry], None] | None = None
+        self._entries: deque[LogEntry] = deque(maxlen=limit)
+        self.on_entry: Callable[[LogEntry], None] | None = None
 
-    def add(self, when: float, level: str, sentence: str) -> Entry:
+    def add(self, when: float, level: str, sentence: str) -> LogEntry:
         """Note an incident; an unknown level counts as an error."""
-        entry = Entry(when, level if level in LEVELS else "error", sentence)
+        entry = LogEntry(when, level if level in LEVELS else "error", sentence)
         if self._entries:
             last = self._entries[-1]
             if (last.level, last.sentence) == (entry.level, entry.sentence):
                 self._entries.pop()
-                entry = Entry(when, entry.level, sentence, last.count + 1)
+                entry = LogEntry(when, entry.level, sentence, last.count + 1)
         self._entries.append(entry)
         if self.on_entry is not None:
             self.on_entry(entry)
@@ -52,7 +52,7 @@ class IncidentLog:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LogEntry]:
         return list(self._entries)
 
     def text(self) -> str:

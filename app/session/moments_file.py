@@ -27,7 +27,7 @@ import numpy as np
 
 from app.inference.moments import Moment
 from models.errors import SegueError
-from models.storage.serialisation import Array, Packed
+from models.storage.serialisation import Array, PackedState
 
 SUFFIX: Final = ".moments.safetensors"
 FORMAT: Final = "segue-moments"
@@ -68,7 +68,7 @@ def storable(
     wanted, found, total = frozenset(keys), {}, 0
     for key, moment in kept.items():
         packed = getattr(moment, "packed", None)
-        if key not in wanted or not isinstance(packed, Packed) or total + packed.nbytes > most:
+        if key not in wanted or not isinstance(packed, PackedState) or total + packed.nbytes > most:
             continue
         found[key] = moment
         total += packed.nbytes
@@ -94,7 +94,7 @@ def forget_oldest(
 
 def _weight(moment: object) -> int:
     packed = getattr(moment, "packed", None)
-    return packed.nbytes if isinstance(packed, Packed) else 0
+    return packed.nbytes if isinstance(packed, PackedState) else 0
 
 
 def write(path: Path, moments: Mapping[str, Moment]) -> None:
@@ -263,5 +263,9 @@ def _read(
     engine, skip = str(told["engine"]), max(0, int(told["skip"]))
     own = tuple(arrays[name] for name in told["arrays"])
     return Moment(
-        ELSEWHERE, None, skip, engine, Packed(engine, str(told["weights"]), str(told["tree"]), own)
+        ELSEWHERE,
+        None,
+        skip,
+        engine,
+        PackedState(engine, str(told["weights"]), str(told["tree"]), own),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from app.parameters.catalogue import PROMPTS
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
-from app.session.document import Prompt, Scene
+from app.session.document import Scene, SessionPrompt
 
 PARTS = ("weight", "mute", "solo", "x", "y")
 
@@ -22,7 +22,7 @@ PARTS = ("weight", "mute", "solo", "x", "y")
 class Morph:
     """A way from `start` to `end` values over the strips `prompts`; `final` is the scene itself."""
 
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[SessionPrompt, ...]
     start: Mapping[str, Value]
     end: Mapping[str, Value]
     final: Scene

@@ -33,7 +33,7 @@ def map_weights(cursor: Point, points: Sequence[Point], reach: float) -> list[fl
 
 
 @dataclass(frozen=True)
-class Cursor:
+class MapCursor:
     """Where the map's cursor is and how it moves.
 
     `velocity` in plane units a second while it glides. `centre` is what it circles, or None.
@@ -51,26 +51,26 @@ class Cursor:
     def moving(self) -> bool:
         return self.centre is not None or math.hypot(*self.velocity) > 0.0
 
-    def moved_to(self, position: Point) -> Cursor:
+    def moved_to(self, position: Point) -> MapCursor:
         """Put there by hand: at rest."""
-        return Cursor(position=_clamped(position))
+        return MapCursor(position=_clamped(position))
 
-    def thrown(self, velocity: Point) -> Cursor:
+    def thrown(self, velocity: Point) -> MapCursor:
         """Let go with a speed: it glides, and bounces off the edges."""
         return replace(self, velocity=velocity, centre=None)
 
-    def stopped(self) -> Cursor:
-        return Cursor(position=self.position)
+    def stopped(self) -> MapCursor:
+        return MapCursor(position=self.position)
 
-    def orbiting(self, centre: Point = (0.0, 0.0)) -> Cursor:
+    def orbiting(self, centre: Point = (0.0, 0.0)) -> MapCursor:
         """Circle a centre at the present distance from it, the way the cursor was moving."""
         dx, dy = self.position[0] - centre[0], self.position[1] - centre[1]
         radius = max(math.hypot(dx, dy), MIN_ORBIT_RADIUS)
         vx, vy = self.velocity
         direction = -1 if dx * vy - dy * vx < 0.0 else 1
-        return Cursor(self.position, (0.0, 0.0), centre, radius, math.atan2(dy, dx), direction)
+        return MapCursor(self.position, (0.0, 0.0), centre, radius, math.atan2(dy, dx), direction)
 
-    def advanced(self, seconds: float, turns_per_second: float) -> Cursor:
+    def advanced(self, seconds: float, turns_per_second: float) -> MapCursor:
         """The cursor after `seconds`. Independent of how time is cut, but for bounces."""
         if self.centre is not None:
             angle = self.angle + self.direction * 2.0 * math.pi * turns_per_second * seconds
@@ -85,7 +85,7 @@ class Cursor:
         y, vy = _bounced(self.position[1] + self.velocity[1] * glide, self.velocity[1] * keep)
         if math.hypot(vx, vy) < REST:
             vx = vy = 0.0
-        return Cursor((x, y), (vx, vy))
+        return MapCursor((x, y), (vx, vy))
 
 
 def spread(count: int) -> list[Point]:

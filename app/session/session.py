@@ -16,9 +16,9 @@ from app.parameters.parameter import Value
 from app.parameters.registry import Change, Registry
 from app.session import prompt_mix as mix
 from app.session import prompt_plane as plane
-from app.session.document import Document, Prompt, Scene, scene_title
+from app.session.document import Document, Scene, SessionPrompt, scene_title
 from app.session.first_session import first_document
-from app.session.history import Aside, History, edit_key
+from app.session.history import EditHistory, SideEdit, edit_key
 from app.session.morph import Morph, plan
 from models.errors import SegueError
 
@@ -40,7 +40,7 @@ class Session:
         self, registry: Registry | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.registry = registry if registry is not None else catalogue.build_registry()
-        self.prompts: tuple[Prompt, ...] = ()
+        self.prompts: tuple[SessionPrompt, ...] = ()
         self.scenes: tuple[Scene | None, ...] = (None,) * catalogue.SCENES
         self.seed = 0
         self.moments: dict[str, Any] = {}  # places in the music that scenes go back to, by key
@@ -48,7 +48,7 @@ class Session:
         self.edits = 0  # counts edits, so that autosave and "unsaved" know
         self._saved_edits = 0
         self._clock = clock
-        self._history: History[Document] = History()
+        self._history: EditHistory[Document] = EditHistory()
         self._listeners: list[Callable[[Topic], None]] = []
         self._silent = 0
         self._mirror = self._all_values()
@@ -149,7 +149,7 @@ class Session:
         if saved:
             self._tell("file")
 
-    def note_aside(self, key: str, step: Aside, *, alone: bool = True) -> None:
+    def note_aside(self, key: str, step: SideEdit, *, alone: bool = True) -> None:
         """An edit of what is no part of the session, to be undone in its turn. alone: it is a step
         of its own; else it belongs to the step of the same key that has just been."""
         if alone:
@@ -186,17 +186,17 @@ class Session:
         return bool(self._history.redo_name)
 
     # -- prompts -------------------------------------------------------------------------------
-    def _set_prompts(self, prompts: tuple[Prompt, ...]) -> None:
+    def _set_prompts(self, prompts: tuple[SessionPrompt, ...]) -> None:
         self.prompts = prompts
         catalogue.set_prompt_count(self.registry, len(prompts))
 
-    def _strips(self) -> list[tuple[Prompt, dict[str, Value]]]:
+    def _strips(self) -> list[tuple[SessionPrompt, dict[str, Value]]]:
         return [
             (prompt, {part: self.registry.get(f"prompt.{n}.{part}") for part in PARTS})
             for n, prompt in enumerate(self.prompts, 1)
         ]
 
-    def _put_strips(self, strips: Sequence[tuple[Prompt, dict[str, Value]]]) -> None:
+    def _put_strips(self, strips: Sequence[tuple[SessionPrompt, dict[str, Value]]]) -> None:
         self._silent += 1
         try:
             with self.registry.batch():
@@ -221,7 +221,7 @@ class Session:
         colour = next(c for c in range(catalogue.PROMPTS) if c not in used)
         x, y = plane.free_place(self.points())
         values: dict[str, Value] = {"weight": weight, "mute": False, "solo": False, "x": x, "y": y}
-        self._put_strips([*self._strips(), (Prompt(text, audio, colour), values)])
+        self._put_strips([*self._strips(), (SessionPrompt(text, audio, colour), values)])
         self._history_breaks()
         return len(self.prompts)
 
@@ -259,7 +259,7 @@ class Session:
         self._check(n)
         self._replace(n, replace(self.prompts[n - 1], colour=colour % 16), "prompt colour")
 
-    def _replace(self, n: int, new: Prompt, key: str) -> None:
+    def _replace(self, n: int, new: SessionPrompt, key: str) -> None:
         if new == self.prompts[n - 1]:
             return
         self._edit(key)
@@ -392,7 +392,9 @@ class Session:
                 self.registry.restore(name, value, "morph")
         return False
 
-    def _become(self, prompts: tuple[Prompt, ...], values: dict[str, Value], source: str) -> None:
+    def _become(
+        self, prompts: tuple[SessionPrompt, ...], values: dict[str, Value], source: str
+    ) -> None:
         changed = prompts != self.prompts
         with self.registry.batch():
             self._set_prompts(prompts)

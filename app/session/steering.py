@@ -1,6 +1,6 @@
 """From a scene to what the engine is told: controls and the prompts that they come from.
 
-GUI lane; pure numpy. Styles come from the inference lane, by `Prompt.style_key`.
+GUI lane; pure numpy. Styles come from the inference lane, by `SessionPrompt.style_key`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Final
 
 from app.parameters.catalogue import CONTROL_OF
 from app.session import prompt_mix as mix
-from app.session.document import Prompt, Scene
+from app.session.document import Scene, SessionPrompt
 from models.engine.controls import Controls, Style, blend
-from models.engine.prompts import Prompt as Heard
+from models.engine.prompts import Prompt as EnginePrompt
 from models.music.score import STEMS
 
 SOFT: Final = ("bpm", "key", "density", "notes")
@@ -29,7 +29,7 @@ class StyleBook:
         self._problems: dict[str, str] = {}
         self._asked: set[str] = set()
 
-    def wanted(self, prompts: tuple[Prompt, ...]) -> list[Prompt]:
+    def wanted(self, prompts: tuple[SessionPrompt, ...]) -> list[SessionPrompt]:
         """Prompts whose style must now be asked for; each is told once."""
         fresh = []
         for prompt in prompts:
@@ -61,7 +61,7 @@ class StyleBook:
     def get(self, key: str) -> Style | None:
         return self._styles.get(key)
 
-    def state(self, prompt: Prompt) -> tuple[str, str]:
+    def state(self, prompt: SessionPrompt) -> tuple[str, str]:
         """One of STATES, and for "failed" the sentence."""
         key = prompt.style_key
         if not key:
@@ -78,7 +78,7 @@ class Steering:
     """What one submission holds. `mixed` is False while no prompt that counts has a style yet."""
 
     controls: Controls
-    prompts: tuple[Heard, ...]
+    prompts: tuple[EnginePrompt, ...]
     mixed: bool
 
 
@@ -125,9 +125,9 @@ def steer(
         ready.append(style)
         weights.append(weight)
         heard.append(
-            Heard(audio=prompt.audio, weight=weight)
+            EnginePrompt(audio=prompt.audio, weight=weight)
             if prompt.audio is not None
-            else Heard(text=prompt.text, weight=weight)
+            else EnginePrompt(text=prompt.text, weight=weight)
         )
     style = blend(ready, weights) if ready else last_style
     settings = {

@@ -20,10 +20,10 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
     from PySide6.QtWidgets import QApplication
 
     from app.control import bridge
-    from app.playback import open_player
+    from app.playback import open_playback
     from app.session import preferences
     from app.session.session import Session
-    from app.window.controllers.coordinator import SurfaceDesk
+    from app.window.controllers.coordinator import ControllerCoordinator
     from app.window.main_window import MainWindow
     from app.window.style import theme
 
@@ -36,7 +36,7 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
     place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
     folder = Path(place)
     messages = _Messages()
-    player = open_player(
+    player = open_playback(
         engine, device, preferences.load(folder / "preferences.json"), messages.put
     )
     try:
@@ -53,7 +53,7 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
     else:
         window.files.offer_recovery()
     hands = bridge.attach(window, folder)
-    desk = SurfaceDesk(window, hands)
+    desk = ControllerCoordinator(window, hands)
     code = app.exec()
     desk.stop()
     hands.stop()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
 
-class Continuing:
+class ContinueFromAudio:
     """What the window does with a file that is to be continued."""
 
     def __init__(self, window: MainWindow) -> None:

@@ -13,36 +13,42 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from app.live_controller import Conductor
+from app.live_controller import LiveController
 from app.parameters import catalogue
 from app.parameters.registry import Change
-from app.playback import Player, audio_settings
+from app.playback import Playback, audio_settings
 from app.session import preferences as prefs
 from app.session.incident_log import IncidentLog
 from app.session.session import Session
 from app.window.commands import Commands
-from app.window.continuation import Continuing
+from app.window.continuation import ContinueFromAudio
 from app.window.dialogs.keyboard_sheet import KeyboardSheet, LogDialog
 from app.window.dialogs.welcome import Welcome
 from app.window.jobs import Jobs
 from app.window.layout import arrange
-from app.window.panels.panels import Controls, Output, Recording, Scenes, Transport
-from app.window.panels.status_bar import StatusLine
+from app.window.panels.panels import (
+    ControlsPanel,
+    OutputPanel,
+    RecordingPanel,
+    ScenesPanel,
+    TransportPanel,
+)
+from app.window.panels.status_bar import StatusBar
 from app.window.panels.top_bar import TopBar
-from app.window.prompts.actions import PromptDesk
+from app.window.prompts.actions import PromptActions
 from app.window.prompts.editor import PromptEditor, load_suggestions
 from app.window.prompts.map_panel import MapPanel
-from app.window.prompts.mixer import Mixer
+from app.window.prompts.mixer import PromptMixer
 from app.window.prompts.strip_menu import open_menu
 from app.window.proportions import LEAST, USUAL, Proportions
 from app.window.recordings import Recordings
 from app.window.session_files import SessionFiles
 from app.window.shortcuts import shortcut_of
-from app.window.spectrogram.back_to_now_button import NowButton
-from app.window.spectrogram.view import Spectrogram
+from app.window.spectrogram.back_to_now_button import BackToNowButton
+from app.window.spectrogram.view import SpectrogramView
 from app.window.stage import stage_mode as stage
 from app.window.widgets.banner import Banner
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.parameter_widget import ParameterWidget
 from models.errors import SegueError
 
 FRAME_MS: Final = 16
@@ -58,7 +64,7 @@ class MainWindow(QMainWindow):
     controllers_wanted = Signal(str)
     """The controllers' window, at a page ("" for the one it had)."""
 
-    def __init__(self, session: Session, player: Player, folder: Path) -> None:
+    def __init__(self, session: Session, player: Playback, folder: Path) -> None:
         super().__init__()
         self.setWindowTitle("Segue")
         self.session, self.registry, self.player = session, session.registry, player
@@ -66,7 +72,7 @@ class MainWindow(QMainWindow):
         self.preferences = prefs.load(folder / "preferences.json")
         self.incidents = IncidentLog()
         self.jobs = Jobs(self)
-        self.conductor = Conductor(session, player.worker, player.output.position_now, self)
+        self.conductor = LiveController(session, player.worker, player.output.position_now, self)
         self.files = SessionFiles(session, folder, self)
         self.recordings = Recordings(
             self.registry, player.keeper, self.jobs, self.preferences, self
@@ -76,10 +82,10 @@ class MainWindow(QMainWindow):
         self._closed = False
         self._build()
         self.proportions = Proportions(self)
-        self.desk = PromptDesk(self)
-        self.continuing = Continuing(self)
+        self.desk = PromptActions(self)
+        self.continuing = ContinueFromAudio(self)
         self.commands = Commands(self)
-        self.stage = stage.Stage(self)
+        self.stage = stage.StageMode(self)
         self._connect()
         self._frame_timer = QTimer(self)
         self._frame_timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -98,16 +104,16 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         registry, session = self.registry, self.session
         self.top = TopBar(registry, self)
-        self.spectrogram = Spectrogram(self)
-        self.back_to_now = NowButton(self.spectrogram)
-        self.mixer = Mixer(session, self)
+        self.spectrogram = SpectrogramView(self)
+        self.back_to_now = BackToNowButton(self.spectrogram)
+        self.mixer = PromptMixer(session, self)
         self.map_panel = MapPanel(session, self)
-        self.scenes = Scenes(session, self)
-        self.recording = Recording(registry, self)
-        self.transport = Transport(registry, self)
-        self.controls = Controls(registry, self)
-        self.output = Output(registry, self)
-        self.status = StatusLine(self)
+        self.scenes = ScenesPanel(session, self)
+        self.recording = RecordingPanel(registry, self)
+        self.transport = TransportPanel(registry, self)
+        self.controls = ControlsPanel(registry, self)
+        self.output = OutputPanel(registry, self)
+        self.status = StatusBar(self)
         self.welcome = Welcome(self)
         self.views = QStackedWidget(self)
         self.views.addWidget(self.mixer)
@@ -328,9 +334,9 @@ class MainWindow(QMainWindow):
         except SegueError as error:
             self.say("error", str(error))
 
-    def control_widgets(self) -> list[Control]:
+    def control_widgets(self) -> list[ParameterWidget]:
         """Every control that can be mapped, for learn mode."""
-        return self.findChildren(Control)
+        return self.findChildren(ParameterWidget)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         shortcut = shortcut_of(event)

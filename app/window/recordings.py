@@ -16,7 +16,7 @@ from models.errors import SegueError
 RATE = 48_000
 
 
-class KeeperLike(Protocol):
+class CaptureProtocol(Protocol):
     """What the window needs of `app.recording.SoundKeeper`."""
 
     def record(self, path: Path | str, *, subtype: str | None = None) -> None: ...
@@ -43,7 +43,7 @@ class Recordings(QObject):
     def __init__(
         self,
         registry: Registry,
-        keeper: KeeperLike,
+        keeper: CaptureProtocol,
         jobs: Jobs,
         preferences: Preferences,
         parent: QObject | None = None,

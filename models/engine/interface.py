@@ -1,16 +1,13 @@
 """The engine interface: what every generative model looks like to the instrument. Any lane.
 
 An engine is a model ready to play; a stream is one endless piece that it plays. The inference lane
-owns the stream and calls it from one thread at a time. Importing this module imports no torch;
-`open_engine` does, through the engine's own factory.
+owns the stream and calls it from one thread at a time.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -20,10 +17,9 @@ from numpy.typing import NDArray
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls, Style, as_style, blend
 from models.errors import SegueError
 from models.music.score import STEMS
-from models.storage.serialisation import Packed
+from models.storage.serialisation import PackedState
 
 __all__ = [
-    "DEVICES",
     "STEMS",
     "Audio",
     "Controls",
@@ -35,10 +31,6 @@ __all__ = [
     "as_style",
     "blend",
     "block_fault",
-    "engine_names",
-    "engine_summary",
-    "open_engine",
-    "register_engine",
 ]
 
 Audio: TypeAlias = NDArray[np.float32]
@@ -46,8 +38,6 @@ Audio: TypeAlias = NDArray[np.float32]
 
 Snapshot: TypeAlias = object
 """An opaque, immutable moment of a stream. Cheap: it shares memory with the stream."""
-
-DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -154,14 +144,14 @@ class Engine(ABC):
         """
         raise SegueError(f"{self.info.name} cannot go on from audio: choose an engine that can.")
 
-    def pack(self, moment: Snapshot) -> Packed | None:
+    def pack(self, moment: Snapshot) -> PackedState | None:
         """A moment for a file; None where this engine's moments live only as long as the program.
 
         A packed moment that is unpacked gives bit-identical blocks on the same device.
         """
         return None
 
-    def unpack(self, packed: Packed) -> Snapshot:
+    def unpack(self, packed: PackedState) -> Snapshot:
         """A moment that was packed, by this engine or an earlier one of the same weights.
 
         SegueError for a moment of another engine, of other weights, or of another version.
@@ -221,92 +211,3 @@ def block_fault(block: object, info: EngineInfo) -> str | None:
     if not np.isfinite(block).all():
         return "the engine gave samples that are not finite"
     return None
-
-
-EngineFactory: TypeAlias = Callable[[str], Engine]
-"""Takes a device of DEVICES and returns the opened engine; SegueError where that cannot be."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    summary: str
-    factory: EngineFactory
-
-
-def _lazy(target: str) -> EngineFactory:
-    """A factory that imports 'package.module:Class' only when the engine is opened."""
-
-    def make(device: str) -> Engine:
-        module, _, name = target.partition(":")
-        engine: Engine = getattr(importlib.import_module(module), name)(device=device)
-        return engine
-
-    return make
-
-
-def _embedded(device: str) -> Engine:
-    """The embedded engine, after its weights were compared with their checksums."""
-    from models.storage.weights import check_files
-
-    check_files("segue")
-    return _lazy("models.segue.engine:SegueEngine")(device)
-
-
-def _magenta(size: str) -> EngineFactory:
-    def make(device: str) -> Engine:
-        from models.magenta_rt2.engine import MagentaEngine
-
-        # Which numbers its weights are held in; the engine's own choice for the device if unset.
-        return MagentaEngine(size, device, precision=os.environ.get("SEGUE_MRT2_PRECISION"))
-
-    return make
-
-
-_REGISTRY: dict[str, _Entry] = {
-    "segue": _Entry("our own live music diffusion model; its weights come with Segue", _embedded),
-    "magenta-rt2-small": _Entry("Magenta RealTime 2, the small one, in PyTorch", _magenta("small")),
-    "magenta-rt2-base": _Entry("Magenta RealTime 2, the large one, in PyTorch", _magenta("base")),
-}
-
-
-def register_engine(name: str, factory: EngineFactory, summary: str = "") -> None:
-    """Offer an engine under a name, or replace the one that has it.
-
-    The factory is called with a device of DEVICES. Import nothing heavy before it is called.
-    """
-    _REGISTRY[name] = _Entry(summary, factory)
-
-
-def unregister_engine(name: str) -> None:
-    """Take an engine out again; nothing happens if there is none of that name."""
-    _REGISTRY.pop(name, None)
-
-
-def engine_names() -> tuple[str, ...]:
-    """The names that `open_engine` knows, the embedded engine first."""
-    return tuple(_REGISTRY)
-
-
-def engine_summary(name: str) -> str:
-    """What the engine is, in a few words."""
-    return _entry(name).summary
-
-
-def _entry(name: str) -> _Entry:
-    try:
-        return _REGISTRY[name]
-    except KeyError:
-        known = ", ".join(engine_names())
-        raise SegueError(f"there is no engine '{name}': choose from {known}.") from None
-
-
-def open_engine(name: str = "segue", device: str = "auto") -> Engine:
-    """Open an engine by name on 'auto', 'cpu', 'cuda' or 'mps'. Takes seconds: it loads weights.
-
-    Raises SegueError for an unknown name or device, a device that this machine lacks, and
-    weights that are missing or damaged.
-    """
-    entry = _entry(name)
-    if device not in DEVICES:
-        raise SegueError(f"there is no device '{device}': choose from {', '.join(DEVICES)}.")
-    return entry.factory(device)

@@ -23,7 +23,7 @@ TEMPLATE: Final = Path(__file__).with_name("card.md")
 
 
 @dataclass(frozen=True)
-class Bar:
+class CardBar:
     """One row of the table: what, which file, how to read it, and when it is met."""
 
     what: str
@@ -38,49 +38,49 @@ def _share(value: float) -> str:
 
 
 BARS: Final = (
-    Bar(
+    CardBar(
         "from process start to the first block",
         "under 8 s",
         "bench",
         lambda f: f"{f['start_to_first_block_seconds']:.1f} s",
         lambda f: f["start_to_first_block_seconds"] < 8,
     ),
-    Bar(
+    CardBar(
         "peak memory",
         "under 1.5 GB",
         "bench",
         lambda f: f"{f['peak_rss_mb'] / 1000:.2f} GB",
         lambda f: f["peak_rss_mb"] < 1500,
     ),
-    Bar(
+    CardBar(
         "real-time factor on two CPU cores, whole chain",
         "at least 3",
         "speed",
         lambda f: f"{f['real_time_factor']:.1f}",
         lambda f: f["real_time_factor"] >= 3,
     ),
-    Bar(
+    CardBar(
         "p99 block time, share of the block",
         "under 0.6",
         "speed",
         lambda f: f"{f['p99_share_of_block']:.2f}",
         lambda f: f["p99_share_of_block"] < 0.6,
     ),
-    Bar(
+    CardBar(
         "seams: rank tests of jump and flux at block edges",
         "p > 0.05",
         "seams",
         lambda f: f"p = {f['jump_p']:.2f} and {f['flux_p']:.2f}",
         lambda f: min(f["jump_p"], f["flux_p"]) > 0.05,
     ),
-    Bar(
+    CardBar(
         "ten minutes: level range after 20 s",
         "within 6 dB",
         "endurance",
         lambda f: f"{f['level_range_db']:.1f} dB",
         lambda f: f["level_range_db"] <= 6,
     ),
-    Bar(
+    CardBar(
         "ten minutes: longest silence, peak, finite",
         "under 2 s, under full scale, no NaN",
         "endurance",
@@ -90,14 +90,14 @@ BARS: Final = (
         ),
         lambda f: f["longest_silence_seconds"] <= 2 and f["peak"] < 1 and f["finite"],
     ),
-    Bar(
+    CardBar(
         "ten minutes: drift of brightness",
         "under 25 %",
         "endurance",
         lambda f: _share(f["brightness_drift"]),
         lambda f: f["brightness_drift"] < 0.25,
     ),
-    Bar(
+    CardBar(
         "tempo within 4 % (essentia), 40 cases",
         "at least 80 %, double and half counted apart",
         "tempo",
@@ -107,42 +107,42 @@ BARS: Final = (
         ),
         lambda f: f["right"] >= 0.8,
     ),
-    Bar(
+    CardBar(
         "key (essentia), MIREX weighting, 40 cases",
         "at least 70 %",
         "key",
         lambda f: _share(f["mirex"]),
         lambda f: f["mirex"] >= 0.7,
     ),
-    Bar(
+    CardBar(
         "density: rank correlation with onsets (librosa)",
         "at least 0.8",
         "density",
         lambda f: f"{f['rank_correlation']:.2f}",
         lambda f: f["rank_correlation"] >= 0.8,
     ),
-    Bar(
+    CardBar(
         "brightness: rank correlation with centroid (librosa)",
         "at least 0.8",
         "brightness",
         lambda f: f"{f['rank_correlation']:.2f}",
         lambda f: f["rank_correlation"] >= 0.8,
     ),
-    Bar(
+    CardBar(
         "muted drums: percussive power left (librosa), median",
         "under a quarter",
         "stems",
         lambda f: _share(f["left"]),
         lambda f: f["left"] < 0.25,
     ),
-    Bar(
+    CardBar(
         "prompts: asked term in the audio tower's first 5 of 120",
         "at least 60 %",
         "prompts",
         lambda f: f"{_share(f['first_5'])} (first: {_share(f['first_1'])})",
         lambda f: f["first_5"] >= 0.6,
     ),
-    Bar(
+    CardBar(
         "prompts: an outside tagger (musicnn) hears the asked word",
         "agrees where it has the word: in its first 10 of 50 for 60 %",
         "tagger",
@@ -154,7 +154,7 @@ BARS: Final = (
         ),
         lambda f: f["first_10"] >= 0.6,
     ),
-    Bar(
+    CardBar(
         "transitions: similarity to the first falls, to the last rises",
         "figure 2 of Live Music Models, as a plot",
         "transitions",

@@ -23,7 +23,7 @@ from models.magenta_rt2.depthformer.config import (
     SAMPLE_RATE,
 )
 from models.magenta_rt2.depthformer.network import Depthformer
-from models.magenta_rt2.depthformer.stepper import Context, Entry
+from models.magenta_rt2.depthformer.stepper import CacheEntry, DepthformerContext
 from models.magenta_rt2.spectrostream.codec import SpectroStream
 
 HEARD_FRAMES: Final = 250
@@ -34,7 +34,7 @@ WARM_FRAMES: Final = 25
 @torch.inference_mode()
 def take_in(
     model: Depthformer, codec: SpectroStream, audio: Audio, sample_rate: int, conditions: Tensor
-) -> tuple[Context, tuple[Tensor, ...]]:
+) -> tuple[DepthformerContext, tuple[Tensor, ...]]:
     """Audio float32 (n, channels) as a context, and the codec's state after its last frame.
 
     conditions: int64 (144,), of every frame.
@@ -60,7 +60,7 @@ def _stereo(audio: Audio) -> Audio:
 
 
 @torch.inference_mode()
-def heard(model: Depthformer, codes: Tensor, conditions: Tensor) -> Context:
+def heard(model: Depthformer, codes: Tensor, conditions: Tensor) -> DepthformerContext:
     """The context after codes (T, 12) from 0 to 1023 that the model did not play itself."""
     levels = torch.arange(LEVELS, device=codes.device)
     tokens = codes + RESERVED + CODES * levels
@@ -70,5 +70,5 @@ def heard(model: Depthformer, codes: Tensor, conditions: Tensor) -> Context:
     kept = min(len(tokens), model.config.past)
     # (layers, 4, heads, T, head_dim); a copy for each frame, so that the whole is let go of.
     columns = torch.stack([torch.stack([part[:, -kept:] for part in cache]) for cache in caches])
-    entries = tuple(Entry(columns[:, :, :, number].clone()) for number in range(kept))
-    return Context(len(tokens), entries, tokens[-1].clone())
+    entries = tuple(CacheEntry(columns[:, :, :, number].clone()) for number in range(kept))
+    return DepthformerContext(len(tokens), entries, tokens[-1].clone())

@@ -68,20 +68,20 @@ from models.magenta_rt2.depthformer.config import (
     DepthformerConfig,
     size_config,
 )
-from models.magenta_rt2.depthformer.stepper import Context, FrameStepper
-from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player, Wish, cores
-from models.magenta_rt2.silence_watch import Watch
+from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
+from models.magenta_rt2.player import FRAMES_PER_BLOCK, BlockGenerator, BlockRequest, cores
+from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
 from models.runtime.device import resolve_device
-from models.storage.serialisation import Packed, pack, unpack_state
+from models.storage.serialisation import PackedState, pack, unpack_state
 
 OUTPUT_GAIN: Final = 0.5
 """The reference turns the codec's sound down by half before it clips it."""
 DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
 
 
-class StyleModel(Protocol):
+class StyleEmbedder(Protocol):
     """What the engine asks of MusicCoCa."""
 
     def embed_text(self, text: str) -> NDArray[np.float32]: ...
@@ -103,10 +103,10 @@ class StreamState:
     model: str
     seed: int
     epoch: int
-    context: Context
+    context: DepthformerContext
     codec: tuple[Tensor, ...]
     level: LevelState = field(default_factory=LevelState)
-    watch: Watch = field(default_factory=Watch)
+    watch: SilenceWatch = field(default_factory=SilenceWatch)
 
 
 class MagentaEngine(Engine):
@@ -156,9 +156,9 @@ class MagentaEngine(Engine):
         if graphs.wanted(self.device):
             self._capture()
         elif self.device == "cpu":
-            recorded.record(self.stepper)
+            recorded.trace_frame(self.stepper)
         self.codec.pack(FRAMES_PER_BLOCK)
-        self.player = Player(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
+        self.player = BlockGenerator(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
         self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}
 
     def _capture(self) -> None:
@@ -173,7 +173,7 @@ class MagentaEngine(Engine):
             self.stepper.replay = None
             self.stepper.forget()
 
-    def _style_model(self, checkpoint: Path) -> StyleModel:
+    def _style_model(self, checkpoint: Path) -> StyleEmbedder:
         if "segue" in file_metadata(checkpoint, self.name):
             from models.magenta_rt2.musiccoca.random_style import RandomStyle
 
@@ -255,12 +255,12 @@ class MagentaEngine(Engine):
         weights = files.fingerprint(self.folder, CHECKPOINTS[self.size])
         return f"{weights} {self.precision} {kind}"
 
-    def pack(self, moment: Snapshot) -> Packed:
+    def pack(self, moment: Snapshot) -> PackedState:
         if not isinstance(moment, StreamState) or moment.model != self.name:
             raise SegueError("this moment belongs to another engine: it cannot be kept here.")
-        return Packed(self.name, self.checksum, *pack(moment))
+        return PackedState(self.name, self.checksum, *pack(moment))
 
-    def unpack(self, packed: Packed) -> Snapshot:
+    def unpack(self, packed: PackedState) -> Snapshot:
         devices = dict.fromkeys(("context", "codec"), self.device)
         return unpack_state(packed, StreamState, self.name, self.checksum, devices)
 
@@ -285,7 +285,7 @@ class MagentaStream(Stream):
         engine, state = self.engine, self.state
         asked = GUIDANCE if controls.guidance is None else controls.guidance
         conditions, loose = self._conditions(controls, asked), looseness(controls.chaos)
-        wish = Wish(conditions, *loose, state.seed, state.epoch)
+        wish = BlockRequest(conditions, *loose, state.seed, state.epoch)
         sound, context, codec = engine.player.block(state.context, state.codec, wish)
         audio = np.ascontiguousarray(sound[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
@@ -315,5 +315,5 @@ class MagentaStream(Stream):
         # The codec goes on, so what still sounds rings out instead of being cut.
         state = self.state
         self.state = replace(
-            state, epoch=state.epoch + 1, context=self.engine.stepper.fresh(), watch=Watch()
+            state, epoch=state.epoch + 1, context=self.engine.stepper.fresh(), watch=SilenceWatch()
         )

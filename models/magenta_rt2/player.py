@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from models.magenta_rt2.depthformer.sampling import gumbel_noise
-from models.magenta_rt2.depthformer.stepper import Context, FrameStepper
+from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
 from models.magenta_rt2.spectrostream.codec import SpectroStream
 
 FRAMES_PER_BLOCK: Final = 3
@@ -27,7 +27,7 @@ MANY_CORES: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Wish:
+class BlockRequest:
     """What a block is played under. conditions: int64 (144,), see `conditioning.py`; temperature,
     top_k: `sampling.py`; seed, epoch: of the stream."""
 
@@ -37,29 +37,29 @@ class Wish:
     seed: int
     epoch: int
 
-    def same(self, other: Wish) -> bool:
+    def same(self, other: BlockRequest) -> bool:
         mine = (self.temperature, self.top_k, self.seed, self.epoch)
         others = (other.temperature, other.top_k, other.seed, other.epoch)
         return mine == others and torch.equal(self.conditions, other.conditions)
 
 
 @dataclass
-class Guess:
+class SpeculativeFrames:
     """Frames played after a context, in the hope that the wish stays."""
 
-    context: Context
-    wish: Wish
+    context: DepthformerContext
+    wish: BlockRequest
     codes: list[Tensor]
 
 
-class Player:
+class BlockGenerator:
     """Moves the one stepper of an engine to whatever is played next. For one thread at a time."""
 
     def __init__(self, stepper: FrameStepper, codec: SpectroStream, beside: bool) -> None:
         """beside: let the codec work in a thread of its own; `close` ends it."""
         self.stepper, self.codec = stepper, codec
-        self._loaded: Context | None = None
-        self._guess: Guess | None = None
+        self._loaded: DepthformerContext | None = None
+        self._guess: SpeculativeFrames | None = None
         self._pool: ThreadPoolExecutor | None = None
         if beside:
             threads = 2 if cores() >= MANY_CORES else 1
@@ -67,8 +67,8 @@ class Player:
             self._pool = ThreadPoolExecutor(1, "codec", torch.set_num_threads, (threads,))
 
     def block(
-        self, context: Context, codec: Sequence[Tensor], wish: Wish
-    ) -> tuple[Tensor, Context, tuple[Tensor, ...]]:
+        self, context: DepthformerContext, codec: Sequence[Tensor], wish: BlockRequest
+    ) -> tuple[Tensor, DepthformerContext, tuple[Tensor, ...]]:
         """The next block's sound (1, samples, 2), and the context and codec's state after it."""
         codes, after = self._play(context, wish)
         if self._pool is None:
@@ -79,7 +79,9 @@ class Player:
             sound, state = decoding.result()
         return sound, after, tuple(state)
 
-    def _play(self, context: Context, wish: Wish) -> tuple[Tensor, Context]:
+    def _play(
+        self, context: DepthformerContext, wish: BlockRequest
+    ) -> tuple[Tensor, DepthformerContext]:
         guess, self._guess = self._guess, None
         codes: list[Tensor] = []
         if guess is not None and guess.context is context and guess.wish.same(wish):
@@ -94,15 +96,17 @@ class Player:
         self._loaded = after
         return torch.stack(codes)[None], after
 
-    def _play_on(self, context: Context, wish: Wish, until: Future[object]) -> None:
-        guess = Guess(context, wish, [])
+    def _play_on(
+        self, context: DepthformerContext, wish: BlockRequest, until: Future[object]
+    ) -> None:
+        guess = SpeculativeFrames(context, wish, [])
         while len(guess.codes) < FRAMES_PER_BLOCK and not until.done():
             self._loaded = None
             guess.codes.append(self._frame(wish))
         if guess.codes:
             self._guess = guess
 
-    def _frame(self, wish: Wish) -> Tensor:
+    def _frame(self, wish: BlockRequest) -> Tensor:
         noise = gumbel_noise(wish.seed, wish.epoch, self.stepper.frame)
         return self.stepper.step(wish.conditions, noise, wish.temperature, wish.top_k)
 

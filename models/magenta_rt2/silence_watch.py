@@ -24,21 +24,21 @@ HOPELESS: Final = 8.0
 
 
 @dataclass(frozen=True)
-class Watch:
+class SilenceWatch:
     """Seconds of silence up to now, and how much guidance is taken away at present."""
 
     silent: float = 0.0
     eased: float = 0.0
 
-    def after(self, level_db: float, seconds: float, asked: float) -> Watch:
+    def after(self, level_db: float, seconds: float, asked: float) -> SilenceWatch:
         """The watch after a block of `seconds` at a level, with the guidance that was asked."""
         if level_db >= SILENT_DB:
-            return Watch(0.0, max(0.0, self.eased - RECOVERY_RATE * seconds))
+            return SilenceWatch(0.0, max(0.0, self.eased - RECOVERY_RATE * seconds))
         silent = self.silent + seconds
         eased = self.eased
         if silent > PATIENCE:
             eased = min(eased + EASE_RATE * seconds, max(0.0, asked - SAFE_GUIDANCE))
-        return Watch(silent, eased)
+        return SilenceWatch(silent, eased)
 
     def guidance(self, asked: float) -> float:
         """What is played for a guidance that is asked; never eased under the safe value."""

@@ -24,7 +24,7 @@ def product(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
 """
 
 
-class Recording:
+class TracedFunction:
     """What was recorded, run as it is.
 
     torch's interpreter would watch the first calls and then settle how to run it. For the
@@ -40,7 +40,7 @@ class Recording:
             return self._recorded(*tensors)
 
 
-def record(function: Recorded, example: Sequence[Tensor]) -> Recorded:
+def trace(function: Recorded, example: Sequence[Tensor]) -> Recorded:
     """`function`, from tensors to a tuple of tensors, with its operations recorded; where torch
     cannot record, the function itself.
 
@@ -52,7 +52,7 @@ def record(function: Recorded, example: Sequence[Tensor]) -> Recorded:
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore", DeprecationWarning)
-            recorded = Recording(torch.jit.trace(function, tuple(example), check_trace=False))
+            recorded = TracedFunction(torch.jit.trace(function, tuple(example), check_trace=False))
             recorded(*example)  # made ready to run at the first call
             return recorded
     except (AttributeError, ImportError, RuntimeError):

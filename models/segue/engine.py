@@ -37,13 +37,13 @@ from models.segue.arranger.arranger import GUIDANCE, GUIDANCE_RANGE, Arranger
 from models.segue.arranger.block_score import ArrangerInfo
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, hold_brightness
-from models.segue.codec import Codec, PlayerState
+from models.segue.codec import Codec, DecodingState
 from models.segue.renderer.features import Age, no_age, score_batch
-from models.segue.renderer.inference import Cache, Player
+from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.style import StyleModel
-from models.storage.serialisation import Packed, pack, unpack_state
+from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import identity
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
@@ -71,9 +71,9 @@ class StreamState:
     seed: int
     block: int
     arranger: ArrangerState
-    player: PlayerState
+    player: DecodingState
     age: Age = field(default_factory=no_age)
-    cache: Cache = field(default_factory=Cache)
+    cache: KeyValueCache = field(default_factory=KeyValueCache)
     level: LevelState = field(default_factory=LevelState)
     tone: ToneState = field(default_factory=ToneState)
     info: ArrangerInfo | None = None
@@ -91,7 +91,9 @@ class SegueEngine(Engine):
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
         # The network itself is let go: the player holds its weights as it reads them.
-        self.renderer = Player(load_renderer(weights / "renderer.safetensors", self.device), LEVELS)
+        self.renderer = RendererInference(
+            load_renderer(weights / "renderer.safetensors", self.device), LEVELS
+        )
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         if self.renderer.config.latent_dim != self.codec.latent_dim:
@@ -127,12 +129,12 @@ class SegueEngine(Engine):
         """Of the weights that a moment depends on."""
         return identity(REMEMBERING, self.weights)
 
-    def pack(self, moment: Snapshot) -> Packed:
+    def pack(self, moment: Snapshot) -> PackedState:
         if not isinstance(moment, StreamState):
             raise SegueError("this moment belongs to another engine: it cannot be kept here.")
-        return Packed(self.info.name, self.checksum, *pack(moment))
+        return PackedState(self.info.name, self.checksum, *pack(moment))
 
-    def unpack(self, packed: Packed) -> Snapshot:
+    def unpack(self, packed: PackedState) -> Snapshot:
         devices = dict.fromkeys(("cache", "player"), self.device)
         return unpack_state(packed, StreamState, self.info.name, self.checksum, devices)
 
@@ -176,7 +178,7 @@ class SegueStream(Stream):
             score = score.with_(brightness=np.full(len(score), asked, np.float32))
         batch, age = score_batch(score, state.age)
         latents, cache = engine.renderer.block(
-            Cache() if _leaps(state.style, style) else state.cache,
+            KeyValueCache() if _leaps(state.style, style) else state.cache,
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),
             self._noise(),
@@ -193,7 +195,7 @@ class SegueStream(Stream):
             seed=state.seed,
             block=state.block + 1,
             arranger=arranger,
-            player=PlayerState(network, vocoder),
+            player=DecodingState(network, vocoder),
             age=age,
             cache=cache,
             level=level,
@@ -227,7 +229,7 @@ class SegueStream(Stream):
                 state.seed + 7919 * (state.block + 1), state.arranger
             ),
             age=no_age(),
-            cache=Cache(),
+            cache=KeyValueCache(),
             tone=ToneState(),
         )
 

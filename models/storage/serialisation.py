@@ -29,13 +29,22 @@ PLAIN: Final = frozenset(
      "float16", "float32", "float64"}
 )  # fmt: skip
 """Types of numbers that are kept as they are; others as the integers or floats they are made of."""
+RENAMED: Final = {
+    "Cache": "KeyValueCache",
+    "Context": "DepthformerContext",
+    "Entry": "CacheEntry",
+    "Note": "SoundingNote",
+    "PlayerState": "DecodingState",
+    "Watch": "SilenceWatch",
+}
+"""Classes by the name under which states saved by Segue 0.1 know them."""
 OTHER_VERSION: Final = (
     "the place in the music was kept by another version of Segue: it cannot be taken up here."
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedState:
     """A moment for a file. tree: JSON; arrays: those numbered in it, never written to.
 
     engine, weights: name and checksum of what it belongs to (`EngineInfo.name`, `Engine.weights`).
@@ -128,7 +137,7 @@ T = TypeVar("T")
 
 
 def unpack_state(
-    packed: Packed, kind: type[T], engine: str, weights: str, devices: Mapping[str, str]
+    packed: PackedState, kind: type[T], engine: str, weights: str, devices: Mapping[str, str]
 ) -> T:
     """What an engine packed of this kind. engine, weights: who unpacks, which must be who packed;
     devices: as `unpack` takes them. SegueError tells why it cannot be taken up."""
@@ -170,7 +179,8 @@ def _unpack(tree: Any, arrays: tuple[Array, ...], classes: Classes, device: str)
     if not isinstance(tree, dict):
         return tree
     if "class" in tree:
-        kind = classes[tree["class"]]
+        name = tree["class"]
+        kind = classes[name] if name in classes else classes[RENAMED[name]]
         return kind(**{str(name): inner(part) for name, part in tree["fields"].items()})
     if "tuple" in tree:
         return tuple(inner(part) for part in tree["tuple"])

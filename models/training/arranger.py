@@ -32,8 +32,8 @@ from models.segue.arranger.network import (
     SECTION_CODES,
     ArrangerConfig,
     ArrangerNet,
-    Condition,
-    Moment,
+    StepCondition,
+    StepPlace,
 )
 from models.segue.arranger.setting import SettingNet
 from models.segue.arranger.steps import (
@@ -49,8 +49,8 @@ from models.segue.arranger.steps import (
 )
 from models.training.arranger_data import (
     ABSENT,
-    Batch,
-    Pool,
+    SongPool,
+    StepBatch,
     bits,
     draw,
     fill_pool,
@@ -117,10 +117,10 @@ def load_anchors() -> dict[str, NDArray[np.float32]]:
 
 def to_condition(
     songs: Sequence[StepSong], style: NDArray[np.float32], known: NDArray[np.float32]
-) -> Condition:
+) -> StepCondition:
     """The network's view of songs' settings and styles."""
     settings = [song.setting for song in songs]
-    return Condition(
+    return StepCondition(
         style=torch.from_numpy(style),
         styled=torch.from_numpy(known),
         kit=torch.tensor([s.kit for s in settings]),
@@ -140,7 +140,7 @@ def density_input(
     return np.stack([asked * known, known], axis=-1).astype(np.float32)
 
 
-def lag_codes(batch: Batch, lags: NDArray[np.uint8], previous: NDArray[np.uint8]) -> Tensor:
+def lag_codes(batch: StepBatch, lags: NDArray[np.uint8], previous: NDArray[np.uint8]) -> Tensor:
     """(B, T, SOURCES, 5) the code that each source had for heads 1 to 5, -1 for none."""
     codes = lags[..., list(CODE_COLUMNS)].astype(np.int64)
     # A chord symbol is coded by whether it is the one that sounds already.
@@ -152,7 +152,7 @@ def lag_codes(batch: Batch, lags: NDArray[np.uint8], previous: NDArray[np.uint8]
 
 def losses(
     net: ArrangerNet,
-    batch: Batch,
+    batch: StepBatch,
     songs: Sequence[StepSong],
     styles: Styles,
     quantiles: NDArray[np.float32],
@@ -166,7 +166,7 @@ def losses(
     table = net.condition(to_condition(pairs, style, known)).reshape(size, 2, -1)
     which = torch.from_numpy(batch.which)
     condition = table.gather(1, which[..., None].expand(-1, -1, table.shape[-1]))
-    moment = Moment(
+    moment = StepPlace(
         place=torch.from_numpy(batch.place),
         section=torch.from_numpy(batch.section),
         section_bar=torch.from_numpy(batch.section_bar),
@@ -219,7 +219,7 @@ def losses(
 
 
 def plan_losses(
-    net: ArrangerNet, batch: Batch, output: Tensor, condition: Tensor, moment: Moment
+    net: ArrangerNet, batch: StepBatch, output: Tensor, condition: Tensor, moment: StepPlace
 ) -> dict[str, Tensor]:
     """Surprise of section and active parts at bar starts, per step so that it weighs as it does."""
     row, step = np.nonzero(batch.plan & batch.valid)
@@ -227,7 +227,7 @@ def plan_losses(
     first = t == 0
     back = (t - 1).clamp(min=0)
     gone = first[:, None].float()
-    before = Moment(
+    before = StepPlace(
         place=moment.place[r, back],
         section=torch.where(first, SECTIONS.index("other"), moment.section[r, back]),
         section_bar=torch.where(first, 0, moment.section_bar[r, back]),
@@ -284,7 +284,7 @@ def main() -> None:
         target=fill_pool, args=(folder, 0, 1, args.songs), daemon=True
     )
     worker.start()
-    pool = Pool(folder)
+    pool = SongPool(folder)
     while pool.refresh() < min(args.songs, 96):
         if not worker.is_alive() and not pool.songs:
             raise SystemExit("no songs were composed; see the message above")

@@ -110,7 +110,7 @@ def read_shard(path: Path) -> list[StepSong]:
     return songs
 
 
-class Pool:
+class SongPool:
     """The songs read so far; `refresh` reads what the worker has written since."""
 
     def __init__(self, folder: Path) -> None:
@@ -133,7 +133,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Batch:
+class StepBatch:
     """Sequences (B, T, ...); each may cross from one song to another. See `draw`."""
 
     previous: NDArray[np.uint8]  # (B, T, WIDTH) the row before, column 0 ABSENT for none
@@ -257,14 +257,16 @@ def draw_one(songs: Sequence[StepSong], rng: np.random.Generator, length: int) -
     return out
 
 
-def draw(songs: Sequence[StepSong], rng: np.random.Generator, size: int, length: int) -> Batch:
+def draw(songs: Sequence[StepSong], rng: np.random.Generator, size: int, length: int) -> StepBatch:
     """A batch of `size` sequences of `length` steps."""
     return collate([draw_one(songs, rng, length) for _ in range(size)])
 
 
-def collate(items: Sequence[dict[str, Any]]) -> Batch:
+def collate(items: Sequence[dict[str, Any]]) -> StepBatch:
     """Sequences of `draw_one` as a batch."""
-    return Batch(**{f.name: np.stack([item[f.name] for item in items]) for f in fields(Batch)})
+    return StepBatch(
+        **{f.name: np.stack([item[f.name] for item in items]) for f in fields(StepBatch)}
+    )
 
 
 def spoil(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDArray[np.uint8]:
@@ -302,7 +304,7 @@ def spoil(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDA
 
 
 def spoil_batch(
-    batch: Batch, rng: np.random.Generator
+    batch: StepBatch, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(previous, lags) of a batch as the network hears them: some sequences with wrong notes, some
     with sources missing."""

@@ -76,7 +76,7 @@ def loss_terms(output: Tensor, patches: Tensor) -> dict[str, Tensor]:
     }
 
 
-class Stage(Trainer):
+class TrainingStage(Trainer):
     """A trainer whose learning rate falls with time spent, over all the runs in its folder."""
 
     minutes = 1.0
@@ -200,7 +200,9 @@ def train(options: argparse.Namespace) -> None:
     for part in (network.encoder, network.project, network.unproject):
         part.requires_grad_(False)  # see the module's text
     network.to(device)
-    trainer = Stage(network, options.out, options.rate, total_steps=10**9, weight_decay=0.01)
+    trainer = TrainingStage(
+        network, options.out, options.rate, total_steps=10**9, weight_decay=0.01
+    )
     earlier = trainer.history[-1].get("minutes", 0.0) if trainer.history else 0.0
     trainer.minutes, trainer.spent = options.minutes, earlier
     begin = last = time.monotonic()

@@ -28,8 +28,8 @@ from models.segue.renderer.network import (
     Renderer,
     RendererConfig,
 )
-from models.training.latents import Batch, PreparedClips
-from models.training.renderer import drop_score, spoil_context, to_device
+from models.training.latents import LatentBatch, PreparedClips
+from models.training.renderer import corrupt_context, drop_score, to_device
 from models.training.trainer import Trainer, export_half
 
 STARTS = (0.0, 0.5)
@@ -89,7 +89,7 @@ class Distillation:
             x = x + (clean.float() - x) * ((later - now) / (1.0 - now))
         return x
 
-    def loss(self, student: Renderer, batch: Batch, rng: torch.Generator) -> Tensor:
+    def loss(self, student: Renderer, batch: LatentBatch, rng: torch.Generator) -> Tensor:
         """The student's error on one batch."""
         size, frames, dim = batch.latents.shape
         clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
@@ -106,9 +106,9 @@ class Distillation:
         noise = torch.randn(clean.shape, generator=rng).to(device)
         with torch.no_grad():
             zero = torch.zeros_like(start)
-            context = spoil_context(clean, None, rng)
+            context = corrupt_context(clean, None, rng)
             guess = student(context, noise, zero, score, style, given, weight).float()
-            context = spoil_context(clean, guess, rng)
+            context = corrupt_context(clean, guess, rng)
         # Half of the second steps start from the student's own first step, as they will in play.
         own = (torch.rand(size, 1, 1, generator=rng) < 0.5).to(device)
         base = torch.where(own, guess, clean)

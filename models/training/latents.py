@@ -54,7 +54,7 @@ def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.gener
 
 
 @dataclass
-class Batch:
+class LatentBatch:
     """What one training step needs: latents (B, T, D), the score, the styles (B, 128)."""
 
     latents: Tensor
@@ -82,7 +82,7 @@ class PreparedClips:
                 self.clips.append({name: arrays[name] for name in arrays.files})
         return len(self.clips)
 
-    def crop(self, rng: np.random.Generator, size: int, frames: int) -> Batch:
+    def crop(self, rng: np.random.Generator, size: int, frames: int) -> LatentBatch:
         """`size` crops of `frames` frames from random clips."""
         rows = []
         for _ in range(size):
@@ -95,7 +95,7 @@ class PreparedClips:
         return self.stack(rows)
 
     @staticmethod
-    def stack(rows: list[dict[str, NDArray[np.generic]]]) -> Batch:
+    def stack(rows: list[dict[str, NDArray[np.generic]]]) -> LatentBatch:
         """Equally long crops -> tensors."""
 
         def real(name: str) -> Tensor:
@@ -114,7 +114,7 @@ class PreparedClips:
             kit=index("kit"),
             known=torch.ones(size, frames, KNOWN),
         )
-        return Batch(real("latents"), score, real("style"))
+        return LatentBatch(real("latents"), score, real("style"))
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from models.segue.renderer.network import (
     Renderer,
     RendererConfig,
 )
-from models.training.latents import Batch, PreparedClips
+from models.training.latents import LatentBatch, PreparedClips
 from models.training.trainer import Trainer, export_half
 
 
@@ -65,7 +65,7 @@ def noise_levels(size: int, blocks: int, rng: torch.Generator) -> Tensor:
     return spread.masked_fill(start, 0.0)
 
 
-def spoil_context(clean: Tensor, guess: Tensor | None, rng: torch.Generator) -> Tensor:
+def corrupt_context(clean: Tensor, guess: Tensor | None, rng: torch.Generator) -> Tensor:
     """Context as it will be in play: noised, and in part the network's own `guess`."""
     size, time, _ = clean.shape
     context = clean
@@ -96,7 +96,7 @@ class FlowLoss(nn.Module):
         self.renderer = renderer
         self.own_context = own_context
 
-    def forward(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, batch: LatentBatch, rng: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         size, frames, dim = batch.latents.shape
         device = batch.latents.device
         clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
@@ -116,11 +116,11 @@ class FlowLoss(nn.Module):
         if float(torch.rand(1, generator=rng)) < self.own_context:
             with torch.no_grad():
                 zero = torch.zeros(size, blocks, device=device)
-                context = spoil_context(clean, None, rng)
+                context = corrupt_context(clean, None, rng)
                 guess = self.renderer(
                     context, noised(zero), zero, score, style, has_style, plain, reach
                 ).to(clean.dtype)
-        context = spoil_context(clean, guess, rng)
+        context = corrupt_context(clean, guess, rng)
         level = noise_levels(size, blocks, rng).to(device)
         noisy = noised(level)
         found = self.renderer(context, noisy, level, score, style, has_style, plain, reach)
@@ -177,13 +177,13 @@ def main() -> None:
         export_half(renderer, arguments.export, config.as_metadata())
 
 
-def to_device(batch: Batch, device: str) -> Batch:
+def to_device(batch: LatentBatch, device: str) -> LatentBatch:
     """The batch on the training device."""
     moved = {
         field.name: getattr(batch.score, field.name).to(device, non_blocking=True)
         for field in dataclasses.fields(batch.score)
     }
-    return Batch(batch.latents.to(device), ScoreBatch(**moved), batch.style.to(device))
+    return LatentBatch(batch.latents.to(device), ScoreBatch(**moved), batch.style.to(device))
 
 
 if __name__ == "__main__":

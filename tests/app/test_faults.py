@@ -16,11 +16,11 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
-from app.inference.moments import Moment, Moments
-from app.inference.runtime import give_back
+from app.inference.moments import Moment, MomentStore
+from app.inference.runtime import trim_heap
 from app.inference.worker import Worker
 from app.parameters import catalogue
-from app.recording.capture_thread import SoundKeeper
+from app.recording.capture_thread import CaptureThread
 from app.session import preferences
 from app.session.storage import Autosave, load_moments
 from models.engine.controls import Controls
@@ -111,7 +111,7 @@ def test_a_full_disk_does_not_stop_the_music(
         folder = small if small is not None else tmp_path
         if small is None:
             monkeypatch.setattr(files.os, "write", full)
-        keeper = SoundKeeper(
+        keeper = CaptureThread(
             stage.output, on_incident=lambda level, text: said.append((level, text))
         )
         try:
@@ -195,14 +195,14 @@ def test_holes_that_moments_leave_are_given_back() -> None:
     kept = [np.ones(16_000, np.uint8) for _ in range(6000)]
     del kept[1::4], kept[1::3], kept[1::2]  # every fourth is left, with 48 kB free behind it
     before = hour.resident_mb()
-    if not give_back():
+    if not trim_heap():
         pytest.skip("this system's C library keeps no holes that it could be asked for")
     assert len(kept) == 1500 and before - hour.resident_mb() > 40.0
 
 
 def test_moments_stay_within_their_memory_and_thin_out_with_age() -> None:
     block, size = 11_520, 50_000
-    moments = Moments(budget_bytes=100 * size)
+    moments = MomentStore(budget_bytes=100 * size)
     lowest = None
     for number in range(2000):
         moments.add(Moment(number * block, np.zeros(size, np.uint8)))

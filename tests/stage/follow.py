@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from types import SimpleNamespace
 
 from app.audio import shared_memory as s
-from app.audio.plan_check import Check
+from app.audio.plan_check import PlanCheck
 from app.audio.ring import PlanRing, TapRing
 
 
@@ -22,7 +22,7 @@ def follow(pipe: Connection, name: str) -> None:
         tap=TapRing(memory.words, memory.tap),
         status=lambda: SimpleNamespace(limiting_lowest=float(memory.floats[s.LOWEST_LIMITING])),
     )
-    check = Check(output, output.ring.read)
+    check = PlanCheck(output, output.ring.read)
     while not pipe.poll(0.25):
         check.look()
     check.look()

@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from app.audio import shared_memory as s
-from app.audio.callback import Player
+from app.audio.callback import CallbackRenderer
 from app.audio.ring import PlanRing, TapRing
-from app.inference.messages import BlockReport, Listener, WorkerSettings
+from app.inference.messages import BlockReport, PlannerListener, WorkerSettings
 from app.inference.planner import Planner
 from app.recording.capture import Capture
 from app.window.spectrogram.spectra import Spectra
@@ -95,7 +95,7 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int =
     plan = np.zeros((8 * RATE, 2), np.float32)
     tap = np.zeros((8 * RATE, 2), np.float32)
     player, ring, tapped = (
-        Player(words, floats, plan, tap),
+        CallbackRenderer(words, floats, plan, tap),
         PlanRing(words, plan),
         TapRing(words, tap),
     )
@@ -109,7 +109,7 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int =
         HeavyEngine(),
         ring,
         WorkerSettings(moments_mb=moments_mb),
-        listener=Listener(block=block),
+        listener=PlannerListener(block=block),
         clock=lambda: clock[0],
     )
     planner.still = False

@@ -256,14 +256,14 @@ def main(arguments: list[str]) -> int:
     from PySide6.QtWidgets import QApplication
 
     import app.window
-    from app.recording.capture_thread import SoundKeeper
-    from app.window.spectrogram.view import Spectrogram
+    from app.recording.capture_thread import CaptureThread
+    from app.window.spectrogram.view import SpectrogramView
     from tests.stage.loop import Heartbeat, Pictures
 
-    keywords: Any = SoundKeeper.__init__.__kwdefaults__
+    keywords: Any = CaptureThread.__init__.__kwdefaults__
     keywords["capture_seconds"] = options.capture
     application = QApplication(["segue"])
-    pictures = Pictures(Spectrogram)
+    pictures = Pictures(SpectrogramView)
     heartbeat = Heartbeat(0.05 if options.trace else None)
     held: list[Performer] = []
 

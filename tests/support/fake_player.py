@@ -15,9 +15,9 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
-from app.inference.messages import BlockReport, Mark
+from app.inference.messages import BlockReport, TimelineMark
 from app.inference.worker import Incident, WorkerStatus
-from app.playback import Player
+from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
 from models.engine.controls import CONTROL_NAMES, Controls
 from models.engine.interface import EngineInfo
@@ -112,7 +112,7 @@ class FakeWorker(QObject):
             self.block_ready.emit(BlockReport(position + start, block, told, False, Controls()))
 
     def mark(self, position: int, kind: str, text: str) -> None:
-        self.marked.emit(Mark(position, kind, text))
+        self.marked.emit(TimelineMark(position, kind, text))
 
     def trouble(self, level: str, sentence: str) -> None:
         self.incident.emit(Incident(0.0, level, sentence))
@@ -190,9 +190,9 @@ def status(state: str = "playing", **changes: Any) -> WorkerStatus:
     return replace(base, **changes)
 
 
-def fake_player() -> tuple[Player, FakeWorker, FakeOutput, FakeKeeper, list[str]]:
+def fake_player() -> tuple[Playback, FakeWorker, FakeOutput, FakeKeeper, list[str]]:
     """The player and its parts; the list says when it was stopped."""
     worker, output, keeper = FakeWorker(), FakeOutput(), FakeKeeper()
     ended: list[str] = []
-    player = Player(worker, output, keeper, lambda: ended.append("stopped"))
+    player = Playback(worker, output, keeper, lambda: ended.append("stopped"))
     return player, worker, output, keeper, ended

@@ -20,12 +20,12 @@ from app.control import bridge
 from app.control import settings as control
 from app.control.bridge import ControlBridge
 from app.control.settings import ControlSettings
-from app.playback import open_player
+from app.playback import open_playback
 from app.session.preferences import Preferences
 from app.session.session import Session
 from app.window.main_window import MainWindow
 from app.window.style import theme
-from models.engine.interface import unregister_engine
+from models.registry import unregister_engine
 from tests.support.jack import JackServer
 from tests.support.tone_engine import register_tone_engine
 
@@ -106,7 +106,7 @@ class Rig:
         )
         control.save(folder, settings)
         preferences = Preferences(buffer_frames=self.buffer_frames)
-        self.player = open_player(self.engine, "cpu", preferences, self._say)
+        self.player = open_playback(self.engine, "cpu", preferences, self._say)
         self.window = MainWindow(Session(), self.player, folder)
         self.window.show()
         self.hands = bridge.attach(self.window, folder)

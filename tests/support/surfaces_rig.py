@@ -9,11 +9,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.control.bridge import attach
-from app.control.midi.mapping import Control, ControllerMap, Mapping
+from app.control.midi.mapping import ControllerElement, ControllerMap, Mapping
 from app.control.settings import ControlSettings
 from app.session.session import Session
 from app.window.controllers.controllers_window import ControllersWindow
-from app.window.controllers.coordinator import SurfaceDesk
+from app.window.controllers.coordinator import ControllerCoordinator
 from app.window.main_window import MainWindow
 from tests.support.fake_player import fake_player
 from tests.support.midi_device import MemoryBackend
@@ -45,7 +45,7 @@ class SurfacesRig:
             known=lambda: ["MEMORY"],
         )
         self.hub = self.bridge.hub
-        self.desk = SurfaceDesk(self.window, self.bridge)
+        self.desk = ControllerCoordinator(self.window, self.bridge)
         self.overlay, self.panel = self.desk.overlay, self.desk.panel
         self.qtbot = qtbot
 
@@ -88,7 +88,7 @@ class SurfacesRig:
     def controller(self, port: str = KEYS_PORT) -> ControllerMap:
         return self.hub.surfaces[port].controller
 
-    def mapping_of(self, target: str, port: str = KEYS_PORT) -> tuple[Mapping, Control]:
+    def mapping_of(self, target: str, port: str = KEYS_PORT) -> tuple[Mapping, ControllerElement]:
         """The one mapping that moves a target, and its control."""
         found = self.controller(port).of_target(target)
         assert len(found) == 1, f"{target}: {found}"

@@ -26,11 +26,11 @@ from models.engine.interface import (
     Stream,
     check_prompt_audio,
     check_prompt_text,
-    register_engine,
 )
 from models.errors import SegueError
 from models.music.score import parse_key
-from models.storage.serialisation import Packed, classes_of, pack, unpack
+from models.registry import register_engine
+from models.storage.serialisation import PackedState, classes_of, pack, unpack
 
 Fault = Literal["raise", "nan", "silence", "stall"]
 SAMPLE_RATE = 48_000
@@ -112,10 +112,10 @@ class ToneEngine(Engine):
         audio = check_prompt_audio(samples, sample_rate)
         return ToneMoment(self._info.name, seed, len(audio), float(abs(audio[-1]).max() % 1.0))
 
-    def pack(self, moment: Snapshot) -> Packed:
-        return Packed(self._info.name, "tone", *pack(moment))
+    def pack(self, moment: Snapshot) -> PackedState:
+        return PackedState(self._info.name, "tone", *pack(moment))
 
-    def unpack(self, packed: Packed) -> Snapshot:
+    def unpack(self, packed: PackedState) -> Snapshot:
         if packed.weights != "tone":
             raise SegueError("that place in the music was made with other weights.")
         moment: Snapshot = unpack(packed.tree, packed.arrays, classes_of(ToneMoment))
@@ -201,7 +201,7 @@ def tone_frequency(controls: Controls) -> float:
 
 def register_tone_engine(name: str = "tone", **options: Any) -> None:
     """Offer the engine to `open_engine`; take it out with
-    `models.engine.interface.unregister_engine`."""
+    `models.registry.unregister_engine`."""
     register_engine(
         name,
         lambda device: ToneEngine(device, name=name, **options),

@@ -12,7 +12,7 @@ from typing import Final
 
 from app.control.midi import map_file
 from app.control.midi.decode import ControlKind
-from app.control.midi.mapping import Control, ControllerMap, Keyboard, Mapping
+from app.control.midi.mapping import ControllerElement, ControllerMap, Keyboard, Mapping
 from app.parameters.registry import Registry
 from app.session.storage import write_text
 from models.errors import SegueError
@@ -24,7 +24,7 @@ FOLDER: Final = "controllers"
 def blank(port: str) -> ControllerMap:
     """For a port that no map fits: keys play, program changes recall scenes; learn the rest."""
     kind: ControlKind = "program"
-    program = Control("program", "Program change", kind, "program", shape="button")
+    program = ControllerElement("program", "Program change", kind, "program", shape="button")
     return ControllerMap(
         name=port,
         ports=(port,),

@@ -37,7 +37,7 @@ from app.control.midi.mapping import (
     SHAPES,
     SHIFT,
     VERSION,
-    Control,
+    ControllerElement,
     ControllerMap,
     Feedback,
     Keyboard,
@@ -197,7 +197,7 @@ class _Object:
         return None if node is None else _Object(node, what)
 
 
-def _control(item: _Object) -> Control:
+def _control(item: _Object) -> ControllerElement:
     kind = item.one_of("kind", KINDS)
     message = item.one_of("message", MESSAGES, MESSAGES_OF[kind][0])
     if message not in MESSAGES_OF[kind]:
@@ -207,7 +207,7 @@ def _control(item: _Object) -> Control:
     number = item.whole("number", 0, top) if message in NUMBERED else None
     feedback = item.object("feedback", "feedback")
     name = item.text("id")
-    found = Control(
+    found = ControllerElement(
         id=name,
         label=item.text("label", name),
         kind=kind,
@@ -243,7 +243,7 @@ def _feedback(item: _Object, number: int | None) -> Feedback:
 
 
 def _mappings(
-    top: _Object, controls: dict[str, Control], registry: Registry
+    top: _Object, controls: dict[str, ControllerElement], registry: Registry
 ) -> tuple[Mapping, ...]:
     found = []
     for item in top.objects("mappings", "a mapping"):

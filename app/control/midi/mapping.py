@@ -65,7 +65,7 @@ class Feedback:
 
 
 @dataclass(frozen=True)
-class Control:
+class ControllerElement:
     """One thing on the device that a hand can move.
 
     channel: 1..16, None for any. number: of note, controller or NRPN; None where there is none.
@@ -135,16 +135,16 @@ class ControllerMap:
     source: str = ""
     notes: str = ""
     ports: tuple[str, ...] = ()
-    controls: tuple[Control, ...] = ()
+    controls: tuple[ControllerElement, ...] = ()
     mappings: tuple[Mapping, ...] = ()
     keyboard: Keyboard | None = None
     on_open: tuple[bytes, ...] = ()
-    _by_id: dict[str, Control] = field(default_factory=dict, compare=False, repr=False)
+    _by_id: dict[str, ControllerElement] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {control.id: control for control in self.controls})
 
-    def control(self, name: str) -> Control:
+    def control(self, name: str) -> ControllerElement:
         return self._by_id[name]
 
     def fits(self, port: str) -> bool:
@@ -180,12 +180,12 @@ class ControllerMap:
         )
         return replace(self, mappings=(*kept, mapping), _by_id={})
 
-    def with_control(self, control: Control) -> ControllerMap:
+    def with_control(self, control: ControllerElement) -> ControllerMap:
         """With a control more, or another in the place of the one of that name."""
         controls = tuple(other for other in self.controls if other.id != control.id)
         return replace(self, controls=(*controls, control), _by_id={})
 
-    def find(self, learned: Learned) -> Control | None:
+    def find(self, learned: Learned) -> ControllerElement | None:
         """The control that sends what was learned."""
         for control in self.controls:
             if (
@@ -197,7 +197,7 @@ class ControllerMap:
         return None
 
 
-def control_of(learned: Learned, count: int) -> Control:
+def control_of(learned: Learned, count: int) -> ControllerElement:
     """A control for something learned that no map describes; `count` places it in the drawing."""
     number = "" if learned.number is None else f".{learned.number}"
     words = {"cc": "CC", "note": "Note", "nrpn": "NRPN"}.get(learned.message)
@@ -213,7 +213,7 @@ def control_of(learned: Learned, count: int) -> Control:
             learned.number or 0,
             "state" if struck else "value",
         )
-    return Control(
+    return ControllerElement(
         id=f"{learned.message}{number}.ch{learned.channel}",
         label=label,
         kind=learned.kind,

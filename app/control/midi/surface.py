@@ -13,7 +13,7 @@ from typing import Final
 from app.control.midi import feedback as back
 from app.control.midi import takeover
 from app.control.midi.decode import Gesture, Pair, Parameters, gesture, is_pressed, is_relative
-from app.control.midi.mapping import SHIFT, Control, ControllerMap, Mapping, action_for
+from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Mapping, action_for
 from app.control.midi.message import Message
 from app.control.midi.shaping import backward, forward
 from app.control.midi.takeover import Takeover
@@ -67,8 +67,8 @@ class Surface:
         self._build()
 
     def _build(self) -> None:
-        self._index: dict[tuple[str, int, int], list[Control]] = {}
-        self._fine: dict[tuple[int, int], list[Control]] = {}
+        self._index: dict[tuple[str, int, int], list[ControllerElement]] = {}
+        self._fine: dict[tuple[int, int], list[ControllerElement]] = {}
         self._pairs: dict[str, Pair] = {}
         self._parameters: dict[int, Parameters] = {}
         self._moves: dict[Mapping, list[float]] = {}
@@ -100,7 +100,7 @@ class Surface:
                 self._act(control, meant, now)
         return found
 
-    def _gestures(self, message: Message) -> Iterable[tuple[Control, Gesture | None]]:
+    def _gestures(self, message: Message) -> Iterable[tuple[ControllerElement, Gesture | None]]:
         kind = "note" if message.kind in ("note_on", "note_off") else message.kind
         if kind == "cc":
             if self._has_nrpn and (done := self._nrpn(message)) is not None:
@@ -118,17 +118,17 @@ class Surface:
             else:
                 yield control, gesture(control.kind, message)
 
-    def _find(self, kind: str, channel: int, number: int) -> list[Control]:
+    def _find(self, kind: str, channel: int, number: int) -> list[ControllerElement]:
         exact = self._index.get((kind, channel, number), [])
         return exact or self._index.get((kind, 0, number), [])
 
     @staticmethod
     def _at(
-        table: dict[tuple[int, int], list[Control]], channel: int, number: int
-    ) -> list[Control]:
+        table: dict[tuple[int, int], list[ControllerElement]], channel: int, number: int
+    ) -> list[ControllerElement]:
         return table.get((channel, number)) or table.get((0, number), [])
 
-    def _pair(self, control: Control, channel: int) -> Pair:
+    def _pair(self, control: ControllerElement, channel: int) -> Pair:
         # A control on any channel must not join halves of two channels.
         return self._pairs.setdefault(f"{control.id}/{channel}", Pair())
 
@@ -136,7 +136,7 @@ class Surface:
         followed = self._parameters.setdefault(message.channel, Parameters())
         return followed.receive(message.number, message.value)
 
-    def _act(self, control: Control, meant: Gesture, now: float) -> None:
+    def _act(self, control: ControllerElement, meant: Gesture, now: float) -> None:
         echo = self._echo.setdefault(control.id, back.Echo())
         if meant.kind == "move" and control.motor and echo.is_motor(meant.position, now):
             return
@@ -244,7 +244,7 @@ class Surface:
             return
         self._put(mapping, self._place(mapping) + clicks * mapping.step)
 
-    def _strike(self, mapping: Mapping, control: Control, meant: Gesture) -> None:
+    def _strike(self, mapping: Mapping, control: ControllerElement, meant: Gesture) -> None:
         if mapping.target == SHIFT:
             if mapping.action == "toggle":
                 self._shift(not self.shifted if meant.kind == "press" else self.shifted)
@@ -284,7 +284,7 @@ class Surface:
         self._gates.pop(mapping, None)
         self._put(mapping, 0.0)
 
-    def _switch_off(self, control: Control) -> None:
+    def _switch_off(self, control: ControllerElement) -> None:
         for mapping in self._active(control.id):
             if mapping.target in self.registry:
                 action = action_for(mapping, control.kind, self.registry[mapping.target])
@@ -343,7 +343,7 @@ class Surface:
                 found.append(message)
         return found
 
-    def _shows(self, control: Control) -> tuple[float, float]:
+    def _shows(self, control: ControllerElement) -> tuple[float, float]:
         """(position, lamp) that the control should show."""
         for mapping in self._active(control.id):
             if mapping.target == SHIFT:

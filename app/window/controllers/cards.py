@@ -65,7 +65,7 @@ class ChoiceCard(QAbstractButton):
         )  # fmt: skip
 
 
-class ActivityLamp(QWidget):
+class ActivityIndicator(QWidget):
     """Lit for a moment when something has come; hollow where nothing can come."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -94,7 +94,7 @@ class ActivityLamp(QWidget):
         painter.drawEllipse(centre, 4.6, 4.6)
 
 
-class BeatLamps(QWidget):
+class BeatIndicators(QWidget):
     """The beats of a bar; `show_beat(None)` for a clock that stands."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

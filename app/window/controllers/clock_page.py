@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.window.controllers import form_style as look
-from app.window.controllers.cards import BEATS, BeatLamps, ChoiceCard, Plate
+from app.window.controllers.cards import BEATS, BeatIndicators, ChoiceCard, Plate
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours, theme
 
@@ -61,7 +61,7 @@ class ClockPage(SettingsPage):
         self.port_label = QLabel(plate)
         self.tempo = QLabel(plate)
         self.tempo.setFont(theme.bold(64))
-        self.beats = BeatLamps(plate)
+        self.beats = BeatIndicators(plate)
         self.state = look.quiet(parent=plate)
         self.state.setFont(theme.font(14))
         line = QHBoxLayout()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.control.midi.mapping import Control
+from app.control.midi.mapping import ControllerElement
 
 Box = tuple[float, float, float, float]
 """x, y, width, height."""
@@ -18,10 +18,10 @@ ACROSS: Final = 8
 GAP: Final = 0.35
 
 
-def boxes(controls: Sequence[Control]) -> dict[str, Box]:
-    """Control -> its box; none overlaps another."""
+def boxes(controls: Sequence[ControllerElement]) -> dict[str, Box]:
+    """ControllerElement -> its box; none overlaps another."""
     placed: dict[str, Box] = {}
-    homeless: list[Control] = []
+    homeless: list[ControllerElement] = []
     for control in controls:
         box = (control.x, control.y, control.width, control.height)
         if any(_overlap(box, other) for other in placed.values()):

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.control.midi.decode import WORDS, is_relative
-from app.control.midi.mapping import SHIFT, Control, Mapping
+from app.control.midi.mapping import SHIFT, ControllerElement, Mapping
 from app.control.midi.shaping import backward
 from app.control.midi.surface import Surface
 from app.parameters.registry import Registry
@@ -130,7 +130,7 @@ class ControllerView(QWidget):
                 self.shown[control.id] = now
                 self.update(self._boxes[control.id].adjusted(-5, -5, 5, 5).toAlignedRect())
 
-    def _look_at(self, control: Control) -> Shown:
+    def _look_at(self, control: ControllerElement) -> Shown:
         assert self.surface is not None
         active = self.surface.activity.get(control.id)
         since = GLOW if active is None else self._now() - active.when
@@ -245,7 +245,7 @@ class ControllerView(QWidget):
         if not self.live:
             painter.fillRect(self.rect(), theme.colour(colours.PANEL, 0.55))
 
-    def _paint_control(self, painter: QPainter, control: Control, box: QRectF) -> None:
+    def _paint_control(self, painter: QPainter, control: ControllerElement, box: QRectF) -> None:
         shown = self.shown.get(control.id) or self._look_at(control)
         mapping = self.mapping_of(control.id)
         pad = min(box.width(), box.height()) * 0.06

@@ -22,14 +22,14 @@ from app.window.controllers.controllers_window import ControllersWindow
 from app.window.controllers.learn_overlay import LearnOverlay, Zone
 from app.window.controllers.learn_panel import HEIGHT, LOW, LearnPanel
 from app.window.controllers.offer_bar import OfferBar
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.parameter_widget import ParameterWidget
 from models.errors import SegueError
 
 HEARD_MS: Final = 50
 BEAT_MS: Final = 400
 
 
-class SurfaceDesk(QObject):
+class ControllerCoordinator(QObject):
     """Made once the bridge runs; `stop` it before the window is shut."""
 
     def __init__(self, window: Any, bridge: ControlBridge) -> None:
@@ -347,9 +347,9 @@ def box_in(widget: QWidget, parent: QWidget) -> QRect:
     return QRect(widget.mapTo(parent, QPoint(0, 0)), widget.size())
 
 
-def control_at(place: QPoint) -> Control | None:
+def control_at(place: QPoint) -> ParameterWidget | None:
     """The control under a place of the screen."""
     widget: QWidget | None = QApplication.widgetAt(place)
-    while widget is not None and not isinstance(widget, Control):
+    while widget is not None and not isinstance(widget, ParameterWidget):
         widget = widget.parentWidget()
     return widget

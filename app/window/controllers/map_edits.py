@@ -13,7 +13,7 @@ from app.control.midi.decode import ControlKind, is_pressed, is_relative
 from app.control.midi.mapping import (
     MESSAGES_OF,
     SHIFT,
-    Control,
+    ControllerElement,
     ControllerMap,
     Mapping,
     shape_of,
@@ -68,7 +68,7 @@ def brief(target: str, registry: Registry) -> str:
     return registry[target].label if target in registry else target
 
 
-def control_words(control: Control) -> str:
+def control_words(control: ControllerElement) -> str:
     """What a control sends: 'CC 16, channel 1'."""
     words = _ALONE.get(control.message) or f"{_WORDS.get(control.message, '')} {control.number}"
     where = "any channel" if control.channel is None else f"channel {control.channel}"
@@ -96,7 +96,7 @@ def same_row(first: str, other: str) -> bool:
     return (a[1], a[3]) == (b[1], b[3])
 
 
-def kinds_for(control: Control) -> tuple[ControlKind, ...]:
+def kinds_for(control: ControllerElement) -> tuple[ControlKind, ...]:
     """The kinds that a control may be corrected to: those that send such messages."""
     return tuple(
         kind
@@ -105,7 +105,7 @@ def kinds_for(control: Control) -> tuple[ControlKind, ...]:
     )
 
 
-def with_kind(control: Control, kind: ControlKind) -> Control:
+def with_kind(control: ControllerElement, kind: ControlKind) -> ControllerElement:
     """The same control as another kind, drawn and lit accordingly."""
     feedback = control.feedback
     if is_relative(kind) or feedback.message == "none":
@@ -117,12 +117,12 @@ def with_kind(control: Control, kind: ControlKind) -> Control:
     )
 
 
-def with_channel(control: Control, channel: int | None) -> Control:
+def with_channel(control: ControllerElement, channel: int | None) -> ControllerElement:
     """The same control on a channel 1..16, or None for any. Lamps stay where they were."""
     return replace(control, channel=channel)
 
 
-def put_control(controller: ControllerMap, control: Control) -> ControllerMap:
+def put_control(controller: ControllerMap, control: ControllerElement) -> ControllerMap:
     """Another control in the place of the one of that name."""
     controls = tuple(control if each.id == control.id else each for each in controller.controls)
     return replace(controller, controls=controls, _by_id={})

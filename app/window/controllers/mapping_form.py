@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.midi.decode import WORDS, is_pressed, is_relative
-from app.control.midi.mapping import SHIFT, Control, ControllerMap, Mapping
+from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Mapping
 from app.parameters.registry import Registry
 from app.window.controllers import map_edits as edits
 from app.window.shortcuts import shortcut_of
@@ -181,7 +181,7 @@ class MappingForm(QWidget):
 
     # -- showing -------------------------------------------------------------------------------
     @property
-    def control(self) -> Control | None:
+    def control(self) -> ControllerElement | None:
         if self._controller is None or self.mapping is None:
             return None
         return self._controller.control(self.mapping.control)
@@ -215,7 +215,7 @@ class MappingForm(QWidget):
         del blockers
         self._show_what_applies(control, mapping)
 
-    def _show_what_applies(self, control: Control, mapping: Mapping) -> None:
+    def _show_what_applies(self, control: ControllerElement, mapping: Mapping) -> None:
         """Only what acts: a field that does nothing is a lie."""
         known = mapping.target in self._registry
         parameter = self._registry[mapping.target] if known else None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from app.control.hub import Heard
+from app.control.hub import MidiLogEntry
 from app.control.midi.message import encode
 from app.control.osc.inbox import Packet
 
@@ -32,7 +32,7 @@ _TYPE_OF: Final = {
     "program": "programs",
 }
 
-Entry: TypeAlias = Heard | Packet
+Entry: TypeAlias = MidiLogEntry | Packet
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class MonitorLog:
         self._midi, self._osc = _Tail(), _Tail()
         self._seen: list[Entry] | None = None
 
-    def take(self, monitor: Sequence[Heard], packets: Sequence[Packet] = ()) -> int:
+    def take(self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = ()) -> int:
         """Copy what is new; how many that were. While paused nothing is kept."""
         midi, lost = self._midi.new(monitor)
         osc, lost_too = self._osc.new(packets)

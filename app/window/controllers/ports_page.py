@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.control.bridge import ControlBridge
 from app.control.midi.rtmidi_ports import LABELS, available
 from app.window.controllers import form_style as look
-from app.window.controllers.cards import ActivityLamp, Plate
+from app.window.controllers.cards import ActivityIndicator, Plate
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours, theme
 
@@ -37,7 +37,7 @@ class PortsPage(SettingsPage):
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self.boxes: dict[tuple[str, str], QCheckBox] = {}
-        self.lamps: dict[str, ActivityLamp] = {}
+        self.lamps: dict[str, ActivityIndicator] = {}
         self._drawn: object = None
         self.api = QComboBox(self)
         self.api.addItem("the system's own", "auto")
@@ -126,7 +126,7 @@ class PortsPage(SettingsPage):
         tell.setEnabled(there_out or key in settings.silent)
         tell.toggled.connect(partial(self._tell, key))
         self.boxes["in", key], self.boxes["out", key] = listen, tell
-        self.lamps[key] = ActivityLamp(plate)
+        self.lamps[key] = ActivityIndicator(plate)
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(name)

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
 
 
-class DeviceLike(Protocol):
+class DeviceProtocol(Protocol):
     """What the dialog shows of `app.audio.AudioDevice`."""
 
     @property
@@ -42,7 +42,7 @@ class SettingsDialog(QDialog):
     def __init__(
         self,
         preferences: Preferences,
-        devices: Sequence[DeviceLike],
+        devices: Sequence[DeviceProtocol],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -110,7 +110,7 @@ class SettingsDialog(QDialog):
         column.addLayout(form)
         column.addLayout(row)
 
-    def show_devices(self, devices: Sequence[DeviceLike]) -> None:
+    def show_devices(self, devices: Sequence[DeviceProtocol]) -> None:
         """Fill the list, and keep what was chosen, also when it is not plugged in now."""
         chosen = self.device.currentData() if self.device.count() else self._start.device
         self.device.clear()

@@ -30,7 +30,7 @@ STAYS: Final = 4.0
 MACHINES: Final = frozenset({"load", "scene", "morph", "undo", "availability", "orbit"})
 
 
-class Step(QWidget):
+class WelcomeStep(QWidget):
     """One thing to try. Clicking the first one plays."""
 
     clicked = Signal()
@@ -88,7 +88,7 @@ class Welcome(QWidget):
         self.window_ = window
         self._leaves_at: float | None = None
         self.steps = {
-            key: Step(number, title, words, self)
+            key: WelcomeStep(number, title, words, self)
             for number, (key, title, words) in enumerate(STEPS, 1)
         }
         self.close_button = PlainButton(

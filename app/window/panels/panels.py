@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QVBoxLayout,
 from app.parameters.registry import Registry
 from app.session.session import Session
 from app.window.panels.played_keys import PlayedKeys
-from app.window.panels.scene_pads import PadGrid
+from app.window.panels.scene_pads import ScenePadGrid
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton, Segments
 from app.window.widgets.key_selector import KeySelector
 from app.window.widgets.knob import Knob
-from app.window.widgets.pixmap_cache import Kept
-from app.window.widgets.volume_fader import Master
+from app.window.widgets.pixmap_cache import PixmapCache
+from app.window.widgets.volume_fader import VolumeFader
 from models.music.score import STEMS
 
 
@@ -26,7 +26,7 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._kept = Kept()
+        self._kept = PixmapCache()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         # Painted wherever a control on it is, and meters are 30 times a second.
@@ -45,7 +45,7 @@ class Panel(QWidget):
 
 
 class Group(QWidget):
-    """Controls that stand together and take no room where none of them is shown."""
+    """ControlsPanel that stand together and take no room where none of them is shown."""
 
     def __init__(
         self, members: Sequence[QWidget], parent: QWidget, *, shares: Sequence[int] = ()
@@ -69,7 +69,7 @@ class Group(QWidget):
         return any(not widget.isHidden() for widget in self.members)
 
 
-class Transport(Panel):
+class TransportPanel(Panel):
     """Play, clear, hold, panic."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -97,7 +97,7 @@ class Transport(Panel):
             button.beside = True
 
 
-class Controls(Panel):
+class ControlsPanel(Panel):
     """Tempo with tap, key, and the model's other controls; only those that the engine has."""
 
     KNOBS = ("density", "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums")
@@ -201,7 +201,7 @@ class Controls(Panel):
             control.update()
 
 
-class Scenes(Panel):
+class ScenesPanel(Panel):
     """The pads, and how a scene comes."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -213,7 +213,7 @@ class Scenes(Panel):
         )
         self.time = Knob(registry, "scene.morph_time", self, caption=None)
         self.time_words = Readout(registry, "scene.morph_time", self)
-        self.grid = PadGrid(session, self)
+        self.grid = ScenePadGrid(session, self)
         self.save = PlainButton(
             icon="save",
             words="Save",
@@ -289,7 +289,7 @@ class Readout(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
 
 
-class Recording(Panel):
+class RecordingPanel(Panel):
     """Record, and save what was played."""
 
     select_wanted = Signal()
@@ -328,12 +328,12 @@ class Recording(Panel):
             self.capture.update()
 
 
-class Output(Panel):
+class OutputPanel(Panel):
     """The master fader and its meters."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.master = Master(registry, self)
+        self.master = VolumeFader(registry, self)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 6, 6, 4)
         row.addWidget(self.master)

@@ -14,13 +14,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, paint_key
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.parameter_widget import ParameterWidget
 
 ARROW: Final = 0.24
 """Share of a stepper's width that its arrows take on either side."""
 
 
-class Stepper(Control):
+class Stepper(ParameterWidget):
     """A value of a few whole steps: the left end goes down, the right end up, a double click in
     the middle goes back. `words` stand before the value."""
 

@@ -24,8 +24,8 @@ from app.session.document import Scene
 from app.session.prompt_mix import shares
 from app.session.session import Session
 from app.window.style import colours, theme
-from app.window.widgets.fit_text import paint_fitted
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.fit_text import paint_fit_text
+from app.window.widgets.parameter_widget import ParameterWidget
 
 ACROSS: Final = 4
 
@@ -45,7 +45,7 @@ def scene_colours(scene: Scene) -> list[tuple[str, float]]:
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-class Pad(Control):
+class ScenePad(ParameterWidget):
     """One pad: click to recall, shift-click (or Save lit) to keep what is now."""
 
     swap_wanted = Signal(int, QPointF)
@@ -202,7 +202,7 @@ class Pad(Control):
         beside = box.height() * 0.24 + 3 if low and scene.moment is not None else 0.0
         words = box.adjusted(6, above, -6 - beside, -8.0)
         largest = min(max(box.height() * 0.26, 11), theme.scaled(20))
-        paint_fitted(painter, words, scene.name, largest=largest, smallest=10.0)
+        paint_fit_text(painter, words, scene.name, largest=largest, smallest=10.0)
         if self.waiting:
             painter.setPen(QPen(QColor(colours.ACCENT), 2.4, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -226,13 +226,13 @@ class Pad(Control):
             left += width * share
 
 
-class PadGrid(QWidget):
+class ScenePadGrid(QWidget):
     """All pads, and which of them is active, waiting for the bar, or being reached."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.pads = [Pad(session, n, self) for n in range(1, SCENES + 1)]
+        self.pads = [ScenePad(session, n, self) for n in range(1, SCENES + 1)]
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
@@ -270,5 +270,5 @@ class PadGrid(QWidget):
 
     def _swap(self, n: int, position: QPointF) -> None:
         target = self.childAt(self.mapFromGlobal(position.toPoint()))
-        if isinstance(target, Pad):
+        if isinstance(target, ScenePad):
             self.session.swap_scenes(n, target.n)

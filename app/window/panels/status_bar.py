@@ -18,7 +18,7 @@ LEFT: Final = 30.0
 """Where a sentence begins."""
 
 
-class StatusLine(QWidget):
+class StatusBar(QWidget):
     """Engine, speed, delay, plan, underruns; a sentence on the left when there is one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

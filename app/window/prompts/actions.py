@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
 
-class PromptDesk:
+class PromptActions:
     """What the window does when words or sounds of a prompt change."""
 
     def __init__(self, window: MainWindow) -> None:

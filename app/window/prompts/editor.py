@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.style import colours, theme
 from app.window.widgets.buttons import Chip, PlainButton
-from app.window.widgets.flow_layout import Flow
+from app.window.widgets.flow_layout import FlowLayout
 from models.engine.interface import MAX_PROMPT_CHARACTERS
 
 SUGGESTIONS: Final = theme.RESOURCES / "suggestions.json"
@@ -129,7 +129,7 @@ class PromptEditor(QWidget):
             old.deleteLater()
         page = QWidget()
         page.setAutoFillBackground(False)
-        flow = Flow(page)
+        flow = FlowLayout(page)
         for words in self._suggestions[group]:
             chip = Chip(words, page)
             chip.picked.connect(self._pick)

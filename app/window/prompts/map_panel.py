@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.session.prompt_plane import spread
 from app.session.session import Session
 from app.window.panels.panels import Panel
-from app.window.prompts.map_view import PromptMap
+from app.window.prompts.map_view import PromptMapView
 from app.window.widgets.buttons import KeyButton, PlainButton
 from app.window.widgets.knob import Knob
 
@@ -19,7 +19,7 @@ class MapPanel(QWidget):
         super().__init__(parent)
         self.session = session
         registry = session.registry
-        self.map = PromptMap(session, self)
+        self.map = PromptMapView(session, self)
         side = Panel(self)
         self.orbit = KeyButton(registry, "map.orbit", side, icon="orbit", words="Orbit")
         self.speed = Knob(registry, "map.speed", side, caption="Speed")

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.parameters.registry import Change
-from app.session.prompt_plane import Cursor, Point
+from app.session.prompt_plane import MapCursor, Point
 from app.session.session import Session
 from app.window.prompts import map_labels as labels
 from app.window.style import colours, theme
@@ -39,7 +39,7 @@ LABEL_RADIUS: Final = 19.0
 """A name keeps as far from its prompt's place as if the prompt had half of the mix."""
 
 
-class PromptMap(QWidget):
+class PromptMapView(QWidget):
     """Works on "map.x", "map.y", "map.orbit", "map.speed", "map.reach", "prompt.N.x/y"."""
 
     edit_wanted = Signal(int)
@@ -50,7 +50,7 @@ class PromptMap(QWidget):
         self.registry = session.registry
         self.shares: list[float] = []
         self.locked = False
-        self.cursor_state = Cursor()
+        self.cursor_state = MapCursor()
         self._held: int | None = None  # 0 the cursor, n a prompt
         self._path: deque[tuple[float, Point]] = deque(maxlen=6)
         self._trail: deque[Point] = deque(maxlen=70)

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QWidget
 
 from app.parameters.catalogue import PROMPTS
 from app.session.session import Session
-from app.window.prompts.strip import Strip
+from app.window.prompts.strip import PromptStrip
 from app.window.style import colours, theme
 from app.window.widgets.buttons import PlainButton
-from app.window.widgets.repaint_throttle import Paced
+from app.window.widgets.repaint_throttle import RepaintThrottle
 
 GAP = 8
 ADD_WIDTH = 40
@@ -19,7 +19,7 @@ IN_A_ROW = 8
 WIDEST = 262
 
 
-class Mixer(QWidget):
+class PromptMixer(QWidget):
     """Shows the session's prompts; edits of words and sounds are asked for by signal."""
 
     edit_wanted = Signal(int)
@@ -31,9 +31,9 @@ class Mixer(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.paced = Paced(self)
+        self.paced = RepaintThrottle(self)
         self.strips = [
-            Strip(session.registry, n, self, paced=self.paced) for n in range(1, PROMPTS + 1)
+            PromptStrip(session.registry, n, self, paced=self.paced) for n in range(1, PROMPTS + 1)
         ]
         self._insert_at: int | None = None
         self._locked = False

@@ -26,18 +26,18 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
-from app.session.document import Prompt
+from app.session.document import SessionPrompt
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton
-from app.window.widgets.fit_text import paint_fitted
+from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.knob import Knob, halo_reach, paint_halo
-from app.window.widgets.repaint_throttle import Paced
+from app.window.widgets.repaint_throttle import RepaintThrottle
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 STATES: Final = ("ready", "waiting", "failed", "empty")
 
 
-class Strip(QWidget):
+class PromptStrip(QWidget):
     """Strip number `n` (from 1). It shows what it is given and says what the hand wants."""
 
     edit_wanted = Signal(int)
@@ -54,12 +54,12 @@ class Strip(QWidget):
         n: int,
         parent: QWidget | None = None,
         *,
-        paced: Paced | None = None,
+        paced: RepaintThrottle | None = None,
     ) -> None:
         """paced: when it is painted while others move it; None for at once."""
         super().__init__(parent)
         self.n = n
-        self.prompt = Prompt()
+        self.prompt = SessionPrompt()
         self.state = "empty"
         self.problem = ""
         self.share = 0.0
@@ -89,7 +89,7 @@ class Strip(QWidget):
         self._registry = registry
 
     # -- what it shows -------------------------------------------------------------------------
-    def set_prompt(self, prompt: Prompt) -> None:
+    def set_prompt(self, prompt: SessionPrompt) -> None:
         self.prompt = prompt
         hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
         self.knob.set_colour(hexa)
@@ -283,7 +283,7 @@ class Strip(QWidget):
         words = self.prompt.text.strip() or "click to write a prompt"
         painter.setPen(QColor(ink))
         largest = min(max(self.width() * 0.165, 13.0), theme.scaled(30.0))
-        paint_fitted(painter, box, words, largest=largest, smallest=theme.scaled(11.0))
+        paint_fit_text(painter, box, words, largest=largest, smallest=theme.scaled(11.0))
 
     def _paint_wave(self, painter: QPainter, box: QRectF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from app.window.style import theme
 
 
-class NowButton(QPushButton):
+class BackToNowButton(QPushButton):
     """At the upper right of `parent`; shown while the picture is away from the playhead."""
 
     def __init__(self, parent: QWidget) -> None:

@@ -31,7 +31,7 @@ FLASH: Final = 0.45
 
 
 @dataclass(frozen=True)
-class Mark:
+class PlotMark:
     """Something that happened: kind "controls", "clear", "scene", "moment", "hold", "panic"."""
 
     position: int
@@ -39,7 +39,7 @@ class Mark:
     text: str
 
 
-class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
+class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
     """Paints `spectra` around `playhead` (frames, fractional) from -past to +future seconds."""
 
     def __init__(self, spectra: Spectra) -> None:
@@ -51,7 +51,7 @@ class SpectrumItem(pg.GraphicsObject):  # type: ignore[misc]
         self.past, self.future = 20.0, 4.0
         self.selection: tuple[int, int] | None = None
         self.hover: float | None = None  # seconds relative to the playhead
-        self.marks: deque[Mark] = deque(maxlen=500)
+        self.marks: deque[PlotMark] = deque(maxlen=500)
         self.beats: list[int] = []
         self.bars: list[int] = []
         self.beats_known = 0  # counts what was told of them

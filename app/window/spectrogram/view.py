@@ -28,7 +28,7 @@ from app.window.continuation import DropHint
 from app.window.prompts.strip import dropped_sound
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import SHARE, Panning
-from app.window.spectrogram.plot_item import WAVE, Mark, SpectrumItem
+from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
 from app.window.spectrogram.spectra import BANDS, HOP, RATE, Spectra, band_of
 from app.window.style import colours, theme
 
@@ -51,7 +51,7 @@ WAITING: Final = 48
 CLICK_PIXELS: Final = 5
 
 
-class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
+class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
     """Feed `block`, `rewritten`, `mark`; call `frame` with the playhead, sixty times a second."""
 
     go_to = Signal(object)  # plan position: int
@@ -62,7 +62,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
         super().__init__(parent, background=colours.BACKGROUND, axisItems=_axes())
         self.spectra = Spectra(seconds)
-        self.item = SpectrumItem(self.spectra)
+        self.item = SpectrogramPlotItem(self.spectra)
         self.locked = False
         self._waiting: deque[tuple[int, np.ndarray[Any, Any]]] = deque()
         self._press: QPointF | None = None
@@ -85,7 +85,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         self.setFrameShape(self.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setAccessibleName("Spectrogram")
+        self.setAccessibleName("SpectrogramView")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
         self.set_takes_sound(False)
         self._apply_zoom()
@@ -110,7 +110,7 @@ class Spectrogram(pg.PlotWidget):  # type: ignore[misc]
         # What was marked in a future that has been rewritten since never happens.
         while self.item.marks and self.item.marks[-1].position > position:
             self.item.marks.pop()
-        self.item.marks.append(Mark(position, kind, text))
+        self.item.marks.append(PlotMark(position, kind, text))
         self.item.marked += 1
 
     def frame(self, playhead: float) -> None:

@@ -32,7 +32,7 @@ IN_A_THREAD: Final = sys.platform.startswith("linux")
 (Windows wants both from one thread that lives on.)"""
 
 
-class Awake:
+class KeepAwake:
     """`begin` keeps awake until `end`; False where that could not be arranged."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 
-from app.window.stage.keep_awake import IN_A_THREAD, Awake
+from app.window.stage.keep_awake import IN_A_THREAD, KeepAwake
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -24,7 +24,7 @@ SETTLES_MS: Final = 300
 """How long a window manager may take from one state of the window to the next."""
 
 
-class Stage(QObject):
+class StageMode(QObject):
     """What changes when the instrument goes on stage, and back."""
 
     def __init__(self, window: MainWindow) -> None:
@@ -32,7 +32,7 @@ class Stage(QObject):
         self.window = window
         self.on = False
         self.pointer: Callable[[], QPoint] = QCursor.pos
-        self._awake = Awake()
+        self._awake = KeepAwake()
         self._asking = False
         self._hidden = False
         self._frames = 0

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.parameter_widget import ParameterWidget
 
 
 def paint_key(
@@ -45,7 +45,7 @@ def paint_key(
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
 
 
-class KeyButton(Control):
+class KeyButton(ParameterWidget):
     """A key for a switch (lit while on) or a trigger (lit while pressed), with icon and words."""
 
     def __init__(
@@ -136,7 +136,7 @@ class KeyButton(Control):
         if not self.isEnabled():
             ink = colours.LINE
         if self.lamp:
-            paint_lamp(painter, QPointF(13, box.center().y()), self.hexa, self.on)
+            paint_indicator(painter, QPointF(13, box.center().y()), self.hexa, self.on)
             box.adjust(14, 0, 0, 0)
         paint_face(
             painter,
@@ -148,7 +148,7 @@ class KeyButton(Control):
         )
 
 
-def paint_lamp(painter: QPainter, centre: QPointF, hexa: str, on: bool) -> None:
+def paint_indicator(painter: QPainter, centre: QPointF, hexa: str, on: bool) -> None:
     """A small lamp."""
     painter.setPen(Qt.PenStyle.NoPen)
     if on:
@@ -202,7 +202,7 @@ def _centred(box: QRectF, side: float) -> QRectF:
     return QRectF(box.center().x() - side / 2, box.center().y() - side / 2, side, side)
 
 
-class Segments(Control):
+class Segments(ParameterWidget):
     """A choice as keys side by side. `faces` are (icon, words) in the order of the choices."""
 
     def __init__(

@@ -8,7 +8,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QTextLayout, QTextOption
 from app.window.style import theme
 
 
-def paint_fitted(
+def paint_fit_text(
     painter: QPainter, box: QRectF, words: str, *, largest: float, smallest: float = 11.0
 ) -> None:
     """Write words centred in a box, as large as fits; what does not fit is cut."""

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
-class Flow(QLayout):
+class FlowLayout(QLayout):
     """Wraps its widgets at their preferred sizes."""
 
     def __init__(self, parent: QWidget | None = None, gap: int = 6) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.parameter_widget import ParameterWidget
 from models.music.score import MODE_NAMES, NOTE_NAMES
 
 WHITE: Final = (0, 2, 4, 5, 7, 9, 11)
@@ -24,7 +24,7 @@ def split_key(key: str) -> tuple[int, str]:
     return NOTE_NAMES.index(note), mode
 
 
-class KeySelector(Control):
+class KeySelector(ParameterWidget):
     """Works on "key". Clicking the lit key goes back to auto; the mode is a menu."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:

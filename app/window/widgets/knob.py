@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Control, Drag
+from app.window.widgets.parameter_widget import Drag, ParameterWidget
 
 SWEEP: Final = 280.0
 START: Final = 90.0 + SWEEP / 2.0
@@ -29,7 +29,7 @@ START: Final = 90.0 + SWEEP / 2.0
 _caps: dict[tuple[int, float], QPixmap] = {}
 
 
-class Knob(Control):
+class Knob(ParameterWidget):
     """`caption` above, value below. With a `halo` its strip paints light behind it."""
 
     def __init__(

@@ -19,7 +19,7 @@ DRAG_PIXELS = 180.0
 FINE = 0.1
 
 
-class Control(QWidget):
+class ParameterWidget(QWidget):
     """A widget bound to one parameter. Subclasses paint; `dragged` may be overridden."""
 
     def __init__(self, registry: Registry, name: str, parent: QWidget | None = None) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QPainter, QPixmap
 MOST: Final = 32
 
 
-class Kept:
+class PixmapCache:
     """The pictures of one widget."""
 
     def __init__(self) -> None:

@@ -20,13 +20,13 @@ REST: Final = 1.0 / 30.0 - TURN_MS / 2000.0
 """Seconds between two paintings of the same widget, less half a turn: turns are no finer."""
 
 
-class Refreshed(Protocol):
+class ThrottledWidget(Protocol):
     """What can be asked to paint itself again."""
 
     def refresh(self) -> None: ...
 
 
-class Paced(QObject):
+class RepaintThrottle(QObject):
     """Call `want` for whatever should be painted soon. clock: seconds, for tests."""
 
     def __init__(
@@ -34,14 +34,14 @@ class Paced(QObject):
     ) -> None:
         super().__init__(parent)
         self._clock = clock
-        self._waiting: dict[Refreshed, None] = {}  # in the order of their asking
-        self._painted: dict[Refreshed, float] = {}
+        self._waiting: dict[ThrottledWidget, None] = {}  # in the order of their asking
+        self._painted: dict[ThrottledWidget, float] = {}
         self._closed = False
         self._timer = QTimer(self)
         self._timer.setInterval(TURN_MS)
         self._timer.timeout.connect(self.turn)
 
-    def want(self, widget: Refreshed) -> None:
+    def want(self, widget: ThrottledWidget) -> None:
         """Paint it in one of the next turns; asking again before that changes nothing."""
         if self._closed:
             return

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Control, Drag
-from app.window.widgets.pixmap_cache import Kept
+from app.window.widgets.parameter_widget import Drag, ParameterWidget
+from app.window.widgets.pixmap_cache import PixmapCache
 
 FLOOR: Final = -54.0
 """dB at the bottom of a meter."""
@@ -29,7 +29,7 @@ def meter_position(linear: float) -> float:
     return min(max(1.0 - 20.0 * math.log10(linear) / FLOOR, 0.0), 1.0)
 
 
-class Master(Control):
+class VolumeFader(ParameterWidget):
     """Works on "mixer.master"; meters show what is heard, before the volume, with peak hold."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -38,7 +38,7 @@ class Master(Control):
         self.hold = (0.0, 0.0)
         self.rms = (0.0, 0.0)
         self.limiting = False
-        self._kept = Kept()
+        self._kept = PixmapCache()
         self._drag: Drag | None = None
         self.setMinimumSize(84, 90)
         self.setCursor(Qt.CursorShape.SizeVerCursor)

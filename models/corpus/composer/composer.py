@@ -19,7 +19,7 @@ from models.corpus.composer.grooves import Drummer
 from models.corpus.composer.harmony import progression
 from models.corpus.composer.melody import Melodist, Note
 from models.corpus.composer.plan import (
-    Plan,
+    SongPlan,
     check_terms,
     draw_terms,
     make_plan,
@@ -75,7 +75,7 @@ class _Writer:
     def __init__(
         self,
         rng: np.random.Generator,
-        plan: Plan,
+        plan: SongPlan,
         seconds: float,
         bpm: float,
         tonic: int,

@@ -16,7 +16,7 @@ import numpy as np
 
 from models.corpus.song import Production
 from models.corpus.styles import GENRES, INSTRUMENT_TERMS, PLAYERS, STYLES, TERMS
-from models.corpus.styles.base import Player, Style, choose, words
+from models.corpus.styles.base import PlayerStyle, Style, choose, words
 from models.errors import SegueError
 from models.music.score import PITCHED
 
@@ -26,7 +26,7 @@ Terms = tuple[tuple[str, float], ...]
 
 
 @dataclass
-class Plan:
+class SongPlan:
     """One song's choices, before any note is written."""
 
     style: Style  # words already drawn: every choice is a single word
@@ -118,7 +118,7 @@ def check_terms(terms: Iterable[tuple[str, float]]) -> Terms:
     return tuple((name, weight / total) for name, weight in kept)
 
 
-def _host(rng: np.random.Generator, player: Player) -> Style:
+def _host(rng: np.random.Generator, player: PlayerStyle) -> Style:
     word = choose(rng, player.hosts)
     name = word if word in STYLES else word.replace("_", " ")
     return STYLES[name]
@@ -133,7 +133,7 @@ class _Voice:
     parts: tuple[str, ...] = ()
     solo: bool = False
     small: bool = False
-    player: Player | None = None
+    player: PlayerStyle | None = None
 
 
 def _voice(rng: np.random.Generator, name: str) -> _Voice:
@@ -185,7 +185,7 @@ WORDS: Final = (
 """The fields of a style that hold weighted words."""
 
 
-def make_plan(rng: np.random.Generator, terms: Terms) -> Plan:
+def make_plan(rng: np.random.Generator, terms: Terms) -> SongPlan:
     """Draw every choice of a song from its terms."""
     voices = [_voice(rng, name) for name, _ in terms]
     odds = np.array([weight for _, weight in terms])
@@ -217,7 +217,7 @@ def make_plan(rng: np.random.Generator, terms: Terms) -> Plan:
     if kit != "none":
         used.add("drums")
     focus = {part for part in focus if part in used} or set(sorted(used)[:1])
-    return Plan(
+    return SongPlan(
         style,
         bpm,
         float(rng.uniform(*style.swing)),

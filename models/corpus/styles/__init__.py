@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from models.corpus.styles import bands, electronic, players, world
-from models.corpus.styles.base import Player, Style
+from models.corpus.styles.base import PlayerStyle, Style
 from models.errors import SegueError
 
 STYLES: Final[dict[str, Style]] = {
     style.name: style for style in (*electronic.STYLES, *bands.STYLES, *world.STYLES)
 }
-PLAYERS: Final[dict[str, Player]] = {player.name: player for player in players.PLAYERS}
+PLAYERS: Final[dict[str, PlayerStyle]] = {player.name: player for player in players.PLAYERS}
 GENRES: Final = tuple(sorted(name for name in STYLES if not name[0].islower()))
 """Terms that name a whole manner of playing."""
 INSTRUMENT_TERMS: Final = tuple(sorted(PLAYERS))

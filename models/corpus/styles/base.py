@@ -70,7 +70,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Player:
+class PlayerStyle:
     """An instrument term: who plays it, in which idioms, alone or in what company."""
 
     name: str

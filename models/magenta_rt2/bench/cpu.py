@@ -36,9 +36,9 @@ from models.magenta_rt2.depthformer.config import FRAME_SECONDS, LEVELS, size_co
 from models.magenta_rt2.depthformer.quantize import PRECISIONS, quantize, read_bytes
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
-from models.magenta_rt2.depthformer.traced_frame import record
+from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
-from models.magenta_rt2.player import FRAMES_PER_BLOCK, Player
+from models.magenta_rt2.player import FRAMES_PER_BLOCK, BlockGenerator
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
 
@@ -95,7 +95,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
         if precision != "float32":
             quantize(model, precision)
         stepper = FrameStepper(model)
-        record(stepper)  # as the engine plays it
+        trace_frame(stepper)  # as the engine plays it
         times = []
         for number in range(frames):
             noise = gumbel_noise(0, 0, number)
@@ -187,10 +187,10 @@ def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
 def measure_whole(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
     """Real-time factors of the engine in its own precision, median over blocks."""
     engine = MagentaEngine(size, "cpu", checkpoint.parent.parent)
-    alone = Player(engine.stepper, engine.codec, beside=False)
-    beside = Player(engine.stepper, engine.codec, beside=True)
+    alone = BlockGenerator(engine.stepper, engine.codec, beside=False)
+    beside = BlockGenerator(engine.stepper, engine.codec, beside=True)
     own = torch.get_num_threads()
-    ways: dict[str, tuple[Player, int, bool]] = {
+    ways: dict[str, tuple[BlockGenerator, int, bool]] = {
         "beside": (beside, own, False),
         "beside_knob_moving": (beside, own, True),
         "one_thread": (alone, 1, False),

@@ -40,7 +40,7 @@ Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """A file on the hub: its released path, bytes, and digest (SHA-256, or git's SHA-1)."""
 
     path: str
@@ -111,7 +111,7 @@ def take(name: str, folder: Path, report: Report = print) -> Path:
 # The hub
 
 
-def _listing(name: str) -> tuple[str, list[Remote]]:
+def _listing(name: str) -> tuple[str, list[RemoteFile]]:
     """The commit that the hub has now, and the files of an engine in it."""
     hub = _hub()
     info = hub.HfApi(endpoint=_endpoint(), token=False).model_info(REPOSITORY, files_metadata=True)
@@ -127,11 +127,11 @@ def _listing(name: str) -> tuple[str, list[Remote]]:
         sha256 = entry.lfs.sha256 if entry.lfs is not None else None
         if entry.size is None or (sha256 is None and entry.blob_id is None):
             raise SegueError(f"the hub gives no size and checksum for {path}: try again later.")
-        remotes.append(Remote(path, int(entry.size), sha256, entry.blob_id))
+        remotes.append(RemoteFile(path, int(entry.size), sha256, entry.blob_id))
     return str(info.sha), remotes
 
 
-def _transfer(part: Path, remote: Remote, commit: str, bar: Any) -> None:
+def _transfer(part: Path, remote: RemoteFile, commit: str, bar: Any) -> None:
     """Fetch a file, going on where an earlier run stopped."""
     hub = _hub()
     from huggingface_hub.file_download import http_get
@@ -154,7 +154,7 @@ def _transfer(part: Path, remote: Remote, commit: str, bar: Any) -> None:
     partial.rename(part / remote.path)
 
 
-def _checked(part: Path, remote: Remote) -> str:
+def _checked(part: Path, remote: RemoteFile) -> str:
     """The SHA-256 of a file that arrived; SegueError, and it is removed, where it is wrong."""
     path = part / remote.path
     digest = sha256_of(path)
@@ -261,13 +261,13 @@ def _sentence(name: str, error: Exception) -> str:
     raise error
 
 
-def _partial(part: Path, remote: Remote) -> Path:
+def _partial(part: Path, remote: RemoteFile) -> Path:
     """Where a file arrives; it bears the digest, so that another version is not mixed into it."""
     digest = (remote.sha256 or remote.git_sha1 or "")[:16]
     return part / f"{remote.path}.{digest}.part"
 
 
-def _have(part: Path, remote: Remote) -> int:
+def _have(part: Path, remote: RemoteFile) -> int:
     """Bytes of a file that are here already."""
     if (part / remote.path).is_file():
         return remote.size
@@ -281,7 +281,7 @@ def _have(part: Path, remote: Remote) -> int:
     return size
 
 
-def _reuse(part: Path, remotes: list[Remote]) -> None:
+def _reuse(part: Path, remotes: list[RemoteFile]) -> None:
     """Link what this or another installed engine has already; drop what is out of date."""
     for remote in remotes:
         target = part / remote.path

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.magenta_rt2.checkpoint.weights import CODEC_PREFIX, Slot, slots
+from models.magenta_rt2.checkpoint.weights import CODEC_PREFIX, TensorSlot, slots
 from models.magenta_rt2.depthformer.config import (
     CHECKPOINTS,
     ENCODER,
@@ -35,7 +35,7 @@ def random_tensors(config: DepthformerConfig, seed: int = 0) -> dict[str, Tensor
     return {slot.key: _fill(slot, generator) for slot in slots(Depthformer(config))}
 
 
-def _fill(slot: Slot, generator: torch.Generator) -> Tensor:
+def _fill(slot: TensorSlot, generator: torch.Generator) -> Tensor:
     noise = torch.randn(slot.shape, generator=generator)
     leaf = slot.key.rsplit("/", 1)[-1]
     if leaf == "scale":

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models.command import CALL
 from models.errors import SegueError
 from models.magenta_rt2.depthformer.config import SIZES, DepthformerConfig
-from models.magenta_rt2.depthformer.layers import Attention, FeedForward, Kernel, Layer
+from models.magenta_rt2.depthformer.layers import Attention, Dense, DepthformerLayer, FeedForward
 from models.magenta_rt2.depthformer.network import Depthformer
 
 PREFIX: Final = "params/depthformer/"
@@ -27,7 +27,7 @@ CODEC_PREFIX: Final = "params/soundstream/"
 
 
 @dataclass(frozen=True)
-class Slot:
+class TensorSlot:
     """One tensor of the file: its key and shape there, and the parameter that it becomes."""
 
     key: str
@@ -36,7 +36,7 @@ class Slot:
     attribute: str
 
 
-def slots(model: Depthformer) -> Iterator[Slot]:
+def slots(model: Depthformer) -> Iterator[TensorSlot]:
     """Every tensor that the model needs."""
     config = model.config
     encoder = PREFIX + "encoder/body/"
@@ -62,22 +62,24 @@ def slots(model: Depthformer) -> Iterator[Slot]:
     yield from _kernel(depth + "to_logits", model.head)
 
 
-def _plain(key: str, module: nn.Module, attribute: str) -> Slot:
-    return Slot(key, tuple(getattr(module, attribute).shape), module, attribute)
+def _plain(key: str, module: nn.Module, attribute: str) -> TensorSlot:
+    return TensorSlot(key, tuple(getattr(module, attribute).shape), module, attribute)
 
 
-def _norm(key: str, module: nn.Module) -> Iterator[Slot]:
+def _norm(key: str, module: nn.Module) -> Iterator[TensorSlot]:
     for name, _ in module.named_parameters(recurse=False):
         yield _plain(f"{key}/{name}", module, name)
 
 
-def _kernel(key: str, kernel: Kernel) -> Iterator[Slot]:
+def _kernel(key: str, kernel: Dense) -> Iterator[TensorSlot]:
     yield _plain(key + "/kernel", kernel, "weight")
     if kernel.bias is not None:
         yield _plain(key + "/bias", kernel, "bias")
 
 
-def _layer(key: str, layer: Layer, width: int, source: int | None) -> Iterator[Slot]:
+def _layer(
+    key: str, layer: DepthformerLayer, width: int, source: int | None
+) -> Iterator[TensorSlot]:
     yield from _attention(key + "self_attention/", layer.own, (width,) * 3)
     if layer.cross is not None and source is not None:
         yield from _attention(key + "cross_attention/", layer.cross, (width, source, source))
@@ -88,21 +90,25 @@ def _layer(key: str, layer: Layer, width: int, source: int | None) -> Iterator[S
     yield from _norm(key + "ffn/post_norm", feed.post_norm)
 
 
-def _attention(key: str, attention: Attention, widths: tuple[int, int, int]) -> Iterator[Slot]:
+def _attention(
+    key: str, attention: Attention, widths: tuple[int, int, int]
+) -> Iterator[TensorSlot]:
     heads, size = attention.heads, attention.head_dim
     parts = list(attention.project.parts)
     if attention.project_source is not None:
         parts += list(attention.project_source.parts)
     for name, width, part in zip(("query", "key", "value"), widths, parts, strict=True):
         shape = (width, heads, size)
-        yield Slot(f"{key}attention/{name}_projection/kernel", shape, part, "weight")
+        yield TensorSlot(f"{key}attention/{name}_projection/kernel", shape, part, "weight")
     yield _plain(key + "attention/per_dim_scale", attention, "per_dim_scale")
     if attention.sink_key is not None:
         for name in ("key", "value"):
             sink = f"{key}attention/sink_{name}_embeddings"
-            yield Slot(sink, (1, heads, size), attention, f"sink_{name}")
+            yield TensorSlot(sink, (1, heads, size), attention, f"sink_{name}")
     width = attention.output.outputs
-    yield Slot(f"{key}output_projection/kernel", (width, heads, size), attention.output, "weight")
+    yield TensorSlot(
+        f"{key}output_projection/kernel", (width, heads, size), attention.output, "weight"
+    )
     yield from _norm(key + "pre_norm", attention.pre_norm)
     yield from _norm(key + "post_norm", attention.post_norm)
 

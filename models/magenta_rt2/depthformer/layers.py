@@ -26,12 +26,12 @@ EPSILON = 1e-6
 _INVERSE_SOFTPLUS_OF_0 = 1.442695041  # the reference's constant, to its last digit
 
 
-def hollow(*shape: int) -> nn.Parameter:
+def empty_parameter(*shape: int) -> nn.Parameter:
     """A parameter that only has a shape until weights are put in."""
     return nn.Parameter(torch.empty(*shape, device="meta"), requires_grad=False)
 
 
-class Kernel(nn.Module):
+class Dense(nn.Module):
     """x (..., inputs) -> (..., outputs). The weight lies as it does in the released file.
 
     out_first: the file has (outputs, inputs) instead of (inputs, outputs).
@@ -42,8 +42,10 @@ class Kernel(nn.Module):
     ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.out_first = inputs, outputs, out_first
-        self.weight = hollow(outputs, inputs) if out_first else hollow(inputs, outputs)
-        self.bias = hollow(outputs) if bias else None
+        self.weight = (
+            empty_parameter(outputs, inputs) if out_first else empty_parameter(inputs, outputs)
+        )
+        self.bias = empty_parameter(outputs) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         if self.out_first:
@@ -57,9 +59,9 @@ class Kernel(nn.Module):
         """The weight as (outputs, inputs), whichever way it lies."""
         return self.weight if self.out_first else self.weight.t()
 
-    def rows(self, begin: int, end: int) -> Kernel:
+    def rows(self, begin: int, end: int) -> Dense:
         """The kernel of the outputs from begin to end; shares this one's memory."""
-        part = Kernel(self.inputs, end - begin, out_first=self.out_first)
+        part = Dense(self.inputs, end - begin, out_first=self.out_first)
         weight = self.weight[begin:end] if self.out_first else self.weight[:, begin:end]
         part.weight = nn.Parameter(weight, requires_grad=False)
         if self.bias is not None:
@@ -67,9 +69,9 @@ class Kernel(nn.Module):
         return part
 
 
-def joined(kernels: Sequence[Kernel]) -> Kernel:
+def joined(kernels: Sequence[Dense]) -> Dense:
     """One kernel (inputs, sum of outputs) that does the work of several on the same input."""
-    one = Kernel(kernels[0].inputs, sum(kernel.outputs for kernel in kernels), out_first=True)
+    one = Dense(kernels[0].inputs, sum(kernel.outputs for kernel in kernels), out_first=True)
     one.weight = nn.Parameter(
         torch.cat([kernel.matrix() for kernel in kernels]).contiguous(), requires_grad=False
     )
@@ -82,13 +84,13 @@ class Projections(nn.Module):
     def __init__(self, inputs: int, outputs: Sequence[int]) -> None:
         super().__init__()
         self.sizes = list(outputs)
-        self.parts = nn.ModuleList(Kernel(inputs, size) for size in outputs)
+        self.parts = nn.ModuleList(Dense(inputs, size) for size in outputs)
         self.whole: nn.Module | None = None
 
     def join(self) -> None:
         """Do all of them at once from now on: fewer launches, at the cost of a copy."""
         if self.whole is None:
-            self.whole = joined([part for part in self.parts if isinstance(part, Kernel)])
+            self.whole = joined([part for part in self.parts if isinstance(part, Dense)])
             self.parts = nn.ModuleList()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -102,7 +104,7 @@ class RMSNorm(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.scale = hollow(width)
+        self.scale = empty_parameter(width)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and x.numel() == self.scale.numel():
@@ -123,8 +125,8 @@ class LayerNorm(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.scale = hollow(width)
-        self.bias = hollow(width)
+        self.scale = empty_parameter(width)
+        self.bias = empty_parameter(width)
 
     def forward(self, x: Tensor) -> Tensor:
         shape = self.scale.shape
@@ -153,10 +155,10 @@ class Attention(nn.Module):
         self.project_source = (
             None if source_width is None else Projections(source_width, [inner, inner])
         )
-        self.per_dim_scale = hollow(stack.head_dim)
-        self.sink_key = hollow(stack.heads, stack.head_dim) if sink else None
-        self.sink_value = hollow(stack.heads, stack.head_dim) if sink else None
-        self.output = Kernel(inner, stack.width, out_first=True)
+        self.per_dim_scale = empty_parameter(stack.head_dim)
+        self.sink_key = empty_parameter(stack.heads, stack.head_dim) if sink else None
+        self.sink_value = empty_parameter(stack.heads, stack.head_dim) if sink else None
+        self.output = Dense(inner, stack.width, out_first=True)
         self.query_scale: Tensor | None = None
 
     def finish(self) -> None:
@@ -198,8 +200,8 @@ class FeedForward(nn.Module):
         super().__init__()
         self.pre_norm = RMSNorm(stack.width)
         self.post_norm = RMSNorm(stack.width)
-        self.first = Kernel(stack.width, stack.hidden, bias=True)
-        self.second = Kernel(stack.hidden, stack.width, bias=True)
+        self.first = Dense(stack.width, stack.hidden, bias=True)
+        self.second = Dense(stack.hidden, stack.width, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = functional.gelu(self.first(self.pre_norm(x)), approximate="tanh")
@@ -207,7 +209,7 @@ class FeedForward(nn.Module):
         return x + mixed
 
 
-class Layer(nn.Module):
+class DepthformerLayer(nn.Module):
     """Self-attention, cross-attention where there is a source, feed-forward."""
 
     def __init__(self, stack: StackConfig, source_width: int | None) -> None:

@@ -33,11 +33,11 @@ from models.magenta_rt2.depthformer.config import (
 )
 from models.magenta_rt2.depthformer.layers import (
     Attention,
-    Kernel,
-    Layer,
+    Dense,
+    DepthformerLayer,
     LayerNorm,
     Projections,
-    hollow,
+    empty_parameter,
 )
 
 
@@ -46,9 +46,9 @@ class ConditionEncoder(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.style_table = hollow(STYLE_TOKENS * STYLE_ROWS, STYLE_DIM)
-        self.style_adapter = Kernel(STYLE_DIM, width)
-        self.channel_table = hollow(padded_rows(sum(CHANNEL_ROWS)), width)
+        self.style_table = empty_parameter(STYLE_TOKENS * STYLE_ROWS, STYLE_DIM)
+        self.style_adapter = Dense(STYLE_DIM, width)
+        self.channel_table = empty_parameter(padded_rows(sum(CHANNEL_ROWS)), width)
         self.norm = LayerNorm(width)
         self.offsets: Tensor | None = None
 
@@ -73,23 +73,26 @@ class Depthformer(nn.Module):
         self.config = config
         width, depth = config.temporal.width, config.depth.width
         self.condition = ConditionEncoder(config.condition_width)
-        self.table = hollow(VOCABULARY, width)
+        self.table = empty_parameter(VOCABULARY, width)
         self.temporal = nn.ModuleList(
-            Layer(config.temporal, config.condition_width) for _ in range(config.temporal.layers)
+            DepthformerLayer(config.temporal, config.condition_width)
+            for _ in range(config.temporal.layers)
         )
-        self.adapter = Kernel(width, depth) if width != depth else None
-        self.depth = nn.ModuleList(Layer(config.depth, None) for _ in range(config.depth.layers))
+        self.adapter = Dense(width, depth) if width != depth else None
+        self.depth = nn.ModuleList(
+            DepthformerLayer(config.depth, None) for _ in range(config.depth.layers)
+        )
         self.depth_norm = LayerNorm(depth)
-        self.head = Kernel(depth, VOCABULARY, bias=True)
+        self.head = Dense(depth, VOCABULARY, bias=True)
         self.level_heads = nn.ModuleList()
 
     @property
-    def temporal_layers(self) -> list[Layer]:
-        return [cast(Layer, layer) for layer in self.temporal]
+    def temporal_layers(self) -> list[DepthformerLayer]:
+        return [cast(DepthformerLayer, layer) for layer in self.temporal]
 
     @property
-    def depth_layers(self) -> list[Layer]:
-        return [cast(Layer, layer) for layer in self.depth]
+    def depth_layers(self) -> list[DepthformerLayer]:
+        return [cast(DepthformerLayer, layer) for layer in self.depth]
 
     @property
     def device(self) -> torch.device:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import SegueError
-from models.magenta_rt2.depthformer.layers import Kernel, Projections, joined
+from models.magenta_rt2.depthformer.layers import Dense, Projections, joined
 from models.magenta_rt2.depthformer.network import Depthformer
 
 PRECISIONS: Final = ("float32", "bfloat16", "int8", "int8-weights")
@@ -37,7 +37,7 @@ def channel_scales(matrix: Tensor) -> tuple[Tensor, Tensor]:
 class DynamicInt8(nn.Module):
     """x (n, inputs) float32 -> (n, outputs), weights and input in eight bits."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Dense) -> None:
         super().__init__()
         whole, scales = channel_scales(kernel.matrix())
         with warnings.catch_warnings():
@@ -58,7 +58,7 @@ class DynamicInt8(nn.Module):
 class WeightInt8(nn.Module):
     """x (n, inputs) float32 -> (n, outputs), weights in eight bits, input in bfloat16."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Dense) -> None:
         super().__init__()
         if kernel.inputs % 64:
             # torch's product reads past a row's end then, and may give NaN; no released size does.
@@ -111,17 +111,17 @@ def quantize(model: Depthformer, precision: str) -> None:
     for stack in (model.temporal, model.depth):
         for module in list(stack.modules()):
             if isinstance(module, Projections):
-                parts = [part for part in module.parts if isinstance(part, Kernel)]
+                parts = [part for part in module.parts if isinstance(part, Dense)]
                 if parts:
                     module.whole = kind(joined(parts) if len(parts) > 1 else parts[0])
                     module.parts = nn.ModuleList()
             else:
                 for name, child in list(module.named_children()):
-                    if isinstance(child, Kernel) and not isinstance(module, nn.ModuleList):
+                    if isinstance(child, Dense) and not isinstance(module, nn.ModuleList):
                         setattr(module, name, kind(child))
     if model.adapter is not None:
         model.adapter = kind(model.adapter)  # type: ignore[assignment]
-    heads = [kind(head) for head in model.level_heads if isinstance(head, Kernel)]
+    heads = [kind(head) for head in model.level_heads if isinstance(head, Dense)]
     model.level_heads = nn.ModuleList(heads)
 
 

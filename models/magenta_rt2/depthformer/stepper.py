@@ -5,12 +5,12 @@ back to the host inside a frame, and what changes from frame to frame is written
 that `graphs.py` can capture `run` as a CUDA graph and `recorded.py` record it. Shapes as
 the reference's `MultivariateDecoder.step_with_emits` (magenta-rt 2.0.3, Apache-2.0).
 
-**Snapshots.** After each frame the one column that it wrote is copied out of the rings: an `Entry`,
-never changed afterwards. The context at a frame is the tuple of the last `past` entries, so the
-snapshots of neighbouring frames share all but one; a snapshot adds one entry (200 kB for `small` in
-float32) and is a tuple of references. Going back writes into the rings only those entries that
-are not in their place already, each into the slot that it had, so that even the order of the sums
-is the same: what follows is bit-identical.
+**Snapshots.** After each frame the one column that it wrote is copied out of the rings: an
+`CacheEntry`, never changed afterwards. The context at a frame is the tuple of the last `past`
+entries, so the snapshots of neighbouring frames share all but one; a snapshot adds one entry (200
+kB for `small` in float32) and is a tuple of references. Going back writes into the rings only those
+entries that are not in their place already, each into the slot that it had, so that even the order
+of the sums is the same: what follows is bit-identical.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 
 from models.magenta_rt2.depthformer.config import CODES, CONDITION_CHANNELS, LEVELS, RESERVED
-from models.magenta_rt2.depthformer.layers import Attention, Layer
+from models.magenta_rt2.depthformer.layers import Attention, DepthformerLayer
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.sampling import choose
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class CacheEntry:
     """One frame's keys and values of every layer, (layers, 4, heads, head_dim): own key and value,
     cross key and value. Never written to."""
 
@@ -37,12 +37,12 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Context:
+class DepthformerContext:
     """Everything the depthformer remembers: how many frames it has heard, the entries of the last
     ones, oldest first, and the last frame's unique tokens (12,)."""
 
     frame: int
-    entries: tuple[Entry, ...]
+    entries: tuple[CacheEntry, ...]
     tokens: Tensor
 
 
@@ -79,8 +79,8 @@ class FrameStepper:
         self.columns = torch.zeros(layers, 4, heads, size, device=device, dtype=dtype)
         self.offsets = RESERVED + CODES * torch.arange(LEVELS, device=device)
         self.frame = 0
-        self.entries: deque[Entry] = deque(maxlen=self.past)
-        self._held: list[Entry | None] = [None] * self.slots
+        self.entries: deque[CacheEntry] = deque(maxlen=self.past)
+        self._held: list[CacheEntry | None] = [None] * self.slots
         self.replay: Callable[[], object] | None = None
         """Plays a captured frame instead of `run`; see `graphs.py` and `recorded.py`."""
         self.load(self.fresh())
@@ -91,21 +91,23 @@ class FrameStepper:
         sound = (self.rings, self.depth_cache, self.bias, self.noise, self.temperature)
         return (*whole, *sound, self.columns)
 
-    def fresh(self) -> Context:
+    def fresh(self) -> DepthformerContext:
         """A context in which nothing was heard yet."""
-        return Context(0, (), torch.zeros(LEVELS, dtype=torch.int64, device=self.model.device))
+        return DepthformerContext(
+            0, (), torch.zeros(LEVELS, dtype=torch.int64, device=self.model.device)
+        )
 
     def forget(self) -> None:
         """Begin afresh, and take nothing in the rings for what it was."""
         self._held = [None] * self.slots
         self.load(self.fresh())
 
-    def context(self) -> Context:
+    def context(self) -> DepthformerContext:
         """Where it is now; immutable, and cheap: see the module's docstring."""
-        return Context(self.frame, tuple(self.entries), self.previous.clone())
+        return DepthformerContext(self.frame, tuple(self.entries), self.previous.clone())
 
     @torch.inference_mode()
-    def load(self, context: Context) -> None:
+    def load(self, context: DepthformerContext) -> None:
         """Go on from there. Costs a copy for each entry that is not in the rings already."""
         self.frame = context.frame
         self.entries = deque(context.entries, maxlen=self.past)
@@ -146,7 +148,7 @@ class FrameStepper:
 
     def _keep(self) -> None:
         """Note down what this frame added to the memory."""
-        entry = Entry(self.columns.clone())
+        entry = CacheEntry(self.columns.clone())
         self.entries.append(entry)
         self._held[self.frame % self.slots] = entry
         self.previous.copy_(self.tokens)
@@ -192,7 +194,7 @@ class FrameStepper:
         return x
 
     def _temporal_layer(
-        self, layer: Layer, x: Tensor, source: Tensor, rings: Tensor, columns: Tensor
+        self, layer: DepthformerLayer, x: Tensor, source: Tensor, rings: Tensor, columns: Tensor
     ) -> Tensor:
         own, cross = layer.own, layer.cross
         assert cross is not None and cross.project_source is not None

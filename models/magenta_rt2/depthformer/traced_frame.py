@@ -40,7 +40,7 @@ class _Frame(nn.Module):
         return self._tokens
 
 
-def record(stepper: FrameStepper) -> bool:
+def trace_frame(stepper: FrameStepper) -> bool:
     """Let the stepper play a recording of its frame from now on; False, and nothing changed, where
     torch cannot record. The stepper begins afresh, as the first frames are written into the rings.
     """

@@ -79,7 +79,7 @@ class SpectroStreamConfig:
         return self.time_stride * self.frame_step
 
 
-class Encoder(nn.Module):
+class SpectroStreamEncoder(nn.Module):
     """Spectra by channel (2 * batch, 2, 4 * frames, bins) to (batch, frames, features)."""
 
     def __init__(self, config: SpectroStreamConfig) -> None:
@@ -111,7 +111,7 @@ class Encoder(nn.Module):
         return self.out(x) + self.out_features(hidden)
 
 
-class Decoder(nn.Module):
+class SpectroStreamDecoder(nn.Module):
     """(batch, frames, features) to spectra by channel (2 * batch, 2, 4 * frames, bins)."""
 
     def __init__(self, config: SpectroStreamConfig) -> None:
@@ -155,8 +155,8 @@ class SpectroStream(nn.Module):
         self.config = SpectroStreamConfig() if config is None else config
         self.spectrum = Spectrum(self.config.frame_length, self.config.frame_step)
         self.inverse_spectrum = InverseSpectrum(self.config.frame_length, self.config.frame_step)
-        self.encoder = Encoder(self.config)
-        self.decoder = Decoder(self.config)
+        self.encoder = SpectroStreamEncoder(self.config)
+        self.decoder = SpectroStreamDecoder(self.config)
         self.quantizer = ResidualQuantizer(
             self.config.levels, self.config.codes, self.config.features
         )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.magenta_rt2.spectrostream.packing import Packed
+from models.magenta_rt2.spectrostream.packing import PackedConvolution
 
 Pair: TypeAlias = tuple[int, int]
 State: TypeAlias = tuple[Tensor, ...]
@@ -63,12 +63,14 @@ class CausalConv2d(nn.Module):
         self.past = kernel[0] - stride[0]
         missing = kernel[1] - stride[1]
         self.below, self.above = missing // 2, missing - missing // 2
-        self.packed: Packed | None = None
+        self.packed: PackedConvolution | None = None
         self.packs = False  # the next input's shape is the one to pack for
 
     def _convolve(self, x: Tensor, padding: int) -> Tensor:
         if self.packs:
-            self.packed = Packed(self.weight, self.bias, self.stride, (0, padding), False, x.shape)
+            self.packed = PackedConvolution(
+                self.weight, self.bias, self.stride, (0, padding), False, x.shape
+            )
             self.packs = False
         if self.packed is not None and self.packed.shape == x.shape:
             return self.packed(x)
@@ -99,12 +101,14 @@ class CausalTransposedConv2d(nn.Module):
         self.tail = kernel[0] - stride[0]
         before = -(-(kernel[1] + stride[1] - 2) // 2)  # 'same' padding of the dilated input
         self.cut = kernel[1] - 1 - before  # bins of the full result that lie below the first
-        self.packed: Packed | None = None
+        self.packed: PackedConvolution | None = None
         self.packs = False  # the next input's shape is the one to pack for
 
     def _convolve(self, x: Tensor) -> Tensor:
         if self.packs:
-            self.packed = Packed(self.weight, self.bias, self.stride, (0, self.cut), True, x.shape)
+            self.packed = PackedConvolution(
+                self.weight, self.bias, self.stride, (0, self.cut), True, x.shape
+            )
             self.packs = False
         if self.packed is not None and self.packed.shape == x.shape:
             return self.packed(x)

@@ -29,7 +29,7 @@ def can_pack(device: str) -> bool:
     return device == "cpu" and torch.backends.mkldnn.is_available() and found
 
 
-class Packed:
+class PackedConvolution:
     """A convolution packed for one shape of its input, (batch, inputs, time, bins).
 
     weight: as `conv2d` takes it, or `conv_transpose2d` if transposed. Not for gradients. For inputs

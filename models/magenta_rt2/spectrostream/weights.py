@@ -28,7 +28,7 @@ _PREFIXES: Final = ("params/soundstream/", "params/")
 
 
 @dataclass(frozen=True)
-class Target:
+class TensorTarget:
     """Where a released tensor goes: the parameter, the released shape, and how to turn it."""
 
     parameter: nn.Parameter
@@ -52,20 +52,20 @@ def _same(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _of_layer(key: str, layer: nn.Module) -> Iterable[tuple[str, Target]]:
+def _of_layer(key: str, layer: nn.Module) -> Iterable[tuple[str, TensorTarget]]:
     weight, bias = layer.weight, layer.bias
     shape = tuple(weight.shape)
     if isinstance(layer, nn.Linear):
-        kernel = Target(weight, (1, 1, shape[1], shape[0]), _linear)
+        kernel = TensorTarget(weight, (1, 1, shape[1], shape[0]), _linear)
     elif isinstance(layer, CausalTransposedConv2d):
-        kernel = Target(weight, (shape[2], shape[3], shape[0], shape[1]), _transposed)
+        kernel = TensorTarget(weight, (shape[2], shape[3], shape[0], shape[1]), _transposed)
     else:
-        kernel = Target(weight, (shape[2], shape[3], shape[1], shape[0]), _conv)
+        kernel = TensorTarget(weight, (shape[2], shape[3], shape[1], shape[0]), _conv)
     yield f"{key}/conv/kernel", kernel
-    yield f"{key}/conv/bias", Target(bias, tuple(bias.shape), _same)
+    yield f"{key}/conv/bias", TensorTarget(bias, tuple(bias.shape), _same)
 
 
-def _of_unit(key: str, unit: ResidualUnit) -> Iterable[tuple[str, Target]]:
+def _of_unit(key: str, unit: ResidualUnit) -> Iterable[tuple[str, TensorTarget]]:
     if not unit.transposed:
         named = {"conv2d_3x3": unit.first, _name(unit.second, "conv2d", "_a"): unit.second}
     elif isinstance(unit.first, CausalTransposedConv2d):
@@ -82,16 +82,16 @@ def _name(layer: CausalConv2d | CausalTransposedConv2d, kind: str, tail: str = "
     return f"{kind}_{layer.kernel[0]}x{layer.kernel[1]}{tail}"
 
 
-def targets(codec: SpectroStream, parts: Iterable[str] = PARTS) -> dict[str, Target]:
+def targets(codec: SpectroStream, parts: Iterable[str] = PARTS) -> dict[str, TensorTarget]:
     """Every released tensor of these parts by its key, such as 'decoder/decoder_0/...'.
 
     The quantizer's shape is the number of levels that the codec keeps; the file may hold more.
     """
-    found: dict[str, Target] = {}
+    found: dict[str, TensorTarget] = {}
     for part in parts:
         if part == "quantizer":
             books = codec.quantizer.codebooks
-            found["quantizer/embedding"] = Target(books, tuple(books.shape), _same)
+            found["quantizer/embedding"] = TensorTarget(books, tuple(books.shape), _same)
         elif part == "encoder":
             found.update(_encoder(codec))
         elif part == "decoder":
@@ -101,7 +101,7 @@ def targets(codec: SpectroStream, parts: Iterable[str] = PARTS) -> dict[str, Tar
     return found
 
 
-def _encoder(codec: SpectroStream) -> Iterable[tuple[str, Target]]:
+def _encoder(codec: SpectroStream) -> Iterable[tuple[str, TensorTarget]]:
     encoder = codec.encoder
     yield from _of_layer("encoder/base_conv_first", encoder.base)
     for level, unit in enumerate(encoder.units):
@@ -114,7 +114,7 @@ def _encoder(codec: SpectroStream) -> Iterable[tuple[str, Target]]:
     yield from _of_layer(f"{shortcut}/conv1x1_b2", encoder.out_features)
 
 
-def _decoder(codec: SpectroStream) -> Iterable[tuple[str, Target]]:
+def _decoder(codec: SpectroStream) -> Iterable[tuple[str, TensorTarget]]:
     decoder = codec.decoder
     yield from _of_layer("decoder/input_layer/conv1x1_first", decoder.first)
     shortcut = "decoder/input_layer/shortcut_layer"

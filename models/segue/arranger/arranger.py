@@ -23,21 +23,21 @@ from models.music.score import FRAME_SECONDS, MODE_NAMES, FrameScore, parse_key
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
 from models.segue.arranger.clock import Tick
 from models.segue.arranger.held_keys import Held, held_harmony
-from models.segue.arranger.network import ArrangerConfig, ArrangerNet, Condition
-from models.segue.arranger.sampling import Dice, Taste
+from models.segue.arranger.network import ArrangerConfig, ArrangerNet, StepCondition
+from models.segue.arranger.sampling import SamplingParams, StepNoise
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import State
 from models.segue.arranger.step_writer import (
-    Place,
-    Wish,
+    StepPosition,
+    StepTargets,
     advance,
     audible,
+    decode_step,
     drummed,
     groove,
     moment_of,
     plan_bar,
     sources,
-    write_row,
 )
 from models.segue.arranger.steps import SYMBOL, WIDTH, Setting, onsets, sounding
 from models.segue.arranger.voices import play_row
@@ -160,7 +160,7 @@ class Arranger:
         styled = torch.zeros(2, 1)
         if style is not None:
             styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
-        given = Condition(
+        given = StepCondition(
             style=styles,
             styled=styled,
             kit=torch.full((2,), setting.kit),
@@ -218,7 +218,7 @@ class Arranger:
         tonic, mode = self._key(state, controls)
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
-        dice = Dice(state.seed, step)
+        dice = StepNoise(state.seed, step)
         if held is not None and dice.even() > controls.strength_of("notes"):
             held = None
         band_changed = changed is not None and changed.instruments != setting.instruments
@@ -227,7 +227,7 @@ class Arranger:
             or (tonic != state.key[0] and bool(state.ticks))
         )
         wish = self._wish(state, controls, held, strike)
-        place = Place(
+        place = StepPosition(
             step, tick.step_in_bar, (step - state.style_step) // setting.steps_per_bar, state.floor
         )
         condition = self._condition(style, _at_tempo(setting, tick.bpm))
@@ -246,7 +246,7 @@ class Arranger:
         joined, output, hidden, lag_features = advance(
             self.net, state.hidden, condition, moment, state.history.get(step - 1), looked
         )
-        row = write_row(
+        row = decode_step(
             self.net, self._links, joined, looked, lag_features, form, state.symbol, tonic, mode,
             wish, dice,
         )  # fmt: skip
@@ -267,7 +267,9 @@ class Arranger:
             notes=controls.notes if held is not None or not controls.notes else state.notes,
         )
 
-    def _wish(self, state: State, controls: Controls, held: Held | None, strike: bool) -> Wish:
+    def _wish(
+        self, state: State, controls: Controls, held: Held | None, strike: bool
+    ) -> StepTargets:
         density, bias = (0.0, 0.0), 0.0
         if controls.density is not None:
             strength = controls.strength_of("density")
@@ -280,9 +282,9 @@ class Arranger:
             )
         if state.silence > QUIET:
             bias = max(bias, 0.0) + 3.0 * (state.silence - QUIET)
-        return Wish(
+        return StepTargets(
             guidance=_guidance(controls),
-            taste=Taste.of(controls.chaos),
+            taste=SamplingParams.of(controls.chaos),
             density=density,
             bias=bias,
             scale=controls.strength_of("key"),

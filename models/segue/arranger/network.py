@@ -132,7 +132,7 @@ class RowFeatures:
         return out
 
 
-class Moment(NamedTuple):
+class StepPlace(NamedTuple):
     """What the network is told about a step besides the music, tensors (B, T, ...)."""
 
     place: Tensor  # long: metre * MAX_BAR + step in the bar
@@ -143,7 +143,7 @@ class Moment(NamedTuple):
     density: Tensor  # float (B, T, 2): asked quantile 0..1 (0 if auto), 1 if asked
 
 
-class Condition(NamedTuple):
+class StepCondition(NamedTuple):
     """Style and setting, tensors (B, ...)."""
 
     style: Tensor  # float (B, style_dim), zeros for none
@@ -238,7 +238,7 @@ class ArrangerNet(nn.Module):
         out = out.masked_fill(absent[:, None], 0.0)
         return out[:, :FEATURES].reshape(*rows.shape[:-1], FEATURES)
 
-    def condition(self, given: Condition) -> Tensor:
+    def condition(self, given: StepCondition) -> Tensor:
         """(B, 128) of style and setting: constant between changes, so computed once."""
         parts = [
             self.style(torch.cat([given.style, given.styled], -1)),
@@ -250,7 +250,7 @@ class ArrangerNet(nn.Module):
         ]
         return F.silu(self.condition_in(torch.cat(parts, -1)))
 
-    def _plan_features(self, moment: Moment) -> Tensor:
+    def _plan_features(self, moment: StepPlace) -> Tensor:
         return torch.cat(
             [
                 self.section(moment.section),
@@ -266,7 +266,7 @@ class ArrangerNet(nn.Module):
         self,
         previous: Tensor,
         lags: Tensor,
-        moment: Moment,
+        moment: StepPlace,
         condition: Tensor,
         hidden: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -332,7 +332,7 @@ class ArrangerNet(nn.Module):
         return self.touches[head - 2](torch.cat([heard, own], -1))
 
     def logits_section(
-        self, output: Tensor, condition: Tensor, moment: Moment
+        self, output: Tensor, condition: Tensor, moment: StepPlace
     ) -> tuple[Tensor, Tensor]:
         """Plan of the coming bar, section first: (..., 11) logits and the hidden layer.
 

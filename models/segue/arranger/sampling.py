@@ -18,7 +18,7 @@ NOISE: Final = 1024  # numbers a step
 
 
 @dataclass(frozen=True)
-class Taste:
+class SamplingParams:
     """How choices are drawn: `temperature`, the share `nucleus` of the odds that may be chosen
     (Holtzman et al. 2020, section 3.1), and the odds under which a drum hit never comes."""
 
@@ -27,7 +27,7 @@ class Taste:
     least: float
 
     @classmethod
-    def of(cls, chaos: float | None) -> Taste:
+    def of(cls, chaos: float | None) -> SamplingParams:
         """Of the chaos control; auto plays close to what was learned."""
         amount = 0.4 if chaos is None else chaos
         return cls(
@@ -37,7 +37,7 @@ class Taste:
         )
 
 
-class Dice:
+class StepNoise:
     """The noise of one step, handed out in the order in which it is asked for."""
 
     def __init__(self, seed: int, step: int) -> None:
@@ -68,7 +68,7 @@ def mixed(logits: Logits, guidance: float) -> Logits:
     return np.asarray(logp[1] + guidance * (logp[0] - logp[1]), np.float32)
 
 
-def pick(logits: Logits, noise: Logits, taste: Taste) -> int:
+def pick(logits: Logits, noise: Logits, taste: SamplingParams) -> int:
     """An index of `logits` (V,) under the taste; -inf is never chosen while anything else is."""
     scaled = (logits - logits.max()) / taste.temperature
     if taste.nucleus < 1.0:
@@ -83,7 +83,7 @@ def pick(logits: Logits, noise: Logits, taste: Taste) -> int:
 
 
 def pick_drums(
-    base: Logits, links: Logits, noise: Logits, taste: Taste, bias: float, levels: int
+    base: Logits, links: Logits, noise: Logits, taste: SamplingParams, bias: float, levels: int
 ) -> NDArray[np.uint8]:
     """Levels of all drums, each knowing those before. base (drums * levels,), links square; `bias`
     is added to the log-odds of every hit."""

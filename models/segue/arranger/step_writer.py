@@ -32,10 +32,17 @@ from models.segue.arranger.network import (
     STAY,
     SYMBOL_CODES,
     ArrangerNet,
-    Moment,
     RowFeatures,
+    StepPlace,
 )
-from models.segue.arranger.sampling import Dice, Logits, Taste, mixed, pick, pick_drums
+from models.segue.arranger.sampling import (
+    Logits,
+    SamplingParams,
+    StepNoise,
+    mixed,
+    pick,
+    pick_drums,
+)
 from models.segue.arranger.state import Form, History, Row, empty_row
 from models.segue.arranger.steps import (
     ACTION,
@@ -72,11 +79,11 @@ for _symbol in range(CHORDS):
 
 
 @dataclass(frozen=True)
-class Wish:
+class StepTargets:
     """What the controls ask of a step, in the arranger's own units."""
 
     guidance: float
-    taste: Taste
+    taste: SamplingParams
     density: tuple[float, float]  # asked quantile and whether it is asked
     bias: float  # added to the log-odds of every onset
     scale: float  # 0..1 how strictly the mode is kept to
@@ -86,7 +93,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Place:
+class StepPosition:
     """Where a step is: its number since the start, its place in the bar, and what it may look back
     to."""
 
@@ -113,13 +120,15 @@ def _bits(active: int) -> list[float]:
     return [float(active >> i & 1) for i in range(len(PARTS))]
 
 
-def moment_of(place: Place, form: Form, setting: Setting, density: tuple[float, float]) -> Moment:
+def moment_of(
+    place: StepPosition, form: Form, setting: Setting, density: tuple[float, float]
+) -> StepPlace:
     """The network's view of a step, two rows of one step each."""
 
     def both(value: int) -> Tensor:
         return torch.full((2, 1), value)
 
-    return Moment(
+    return StepPlace(
         place=both(setting.metre * MAX_BAR + place.step_in_bar),
         section=both(form.section),
         section_bar=both(min(form.bar, SECTION_BARS - 1)),
@@ -133,13 +142,13 @@ def plan_bar(
     net: ArrangerNet,
     output: Tensor,
     condition: Tensor,
-    before: Moment,
+    before: StepPlace,
     form: Form,
-    place: Place,
+    place: StepPosition,
     history: History,
     setting: Setting,
-    wish: Wish,
-    dice: Dice,
+    wish: StepTargets,
+    dice: StepNoise,
     keep: bool = False,
 ) -> Form:
     """Section and active parts of the bar that begins now. With `keep` the section goes on.
@@ -157,7 +166,7 @@ def plan_bar(
     if place.step == 0:
         odds[STAY] = -np.inf
     noise = dice.roll(SECTION_CODES)
-    code = STAY if keep else pick(odds, noise, Taste(1.0, 1.0, 0.0))
+    code = STAY if keep else pick(odds, noise, SamplingParams(1.0, 1.0, 0.0))
     if code != STAY:
         form = form.enter(code - 1, place.step)
     elif not keep:
@@ -177,7 +186,9 @@ def plan_bar(
     elif can:
         barred |= bits == 0
     odds = np.where(barred, -np.inf, odds + _pressure(form, heard, wish.density))
-    active = pick(odds, dice.roll(ACTIVES), Taste(0.9, 0.97, 0.0)) if not barred.all() else 0
+    active = (
+        pick(odds, dice.roll(ACTIVES), SamplingParams(0.9, 0.97, 0.0)) if not barred.all() else 0
+    )
     return replace(form, active=active) if keep else form.sounded(active, form.section in THIN)
 
 
@@ -201,7 +212,7 @@ def _pressure(form: Form, heard: int, density: tuple[float, float]) -> Logits:
     return total
 
 
-def groove(history: History, form: Form, place: Place, steps_per_bar: int) -> Row | None:
+def groove(history: History, form: Form, place: StepPosition, steps_per_bar: int) -> Row | None:
     """The row at this place of the last bar with drums, where the drums should play and have been
     silent for half a bar; None where they play, or never did.
 
@@ -230,11 +241,13 @@ def drummed(row: Row | None, drums: Row) -> Row:
     return patched
 
 
-def _squeeze(moment: Moment) -> Moment:
-    return Moment(*(value[:, 0] for value in moment))
+def _squeeze(moment: StepPlace) -> StepPlace:
+    return StepPlace(*(value[:, 0] for value in moment))
 
 
-def sources(history: History, form: Form, place: Place, steps_per_bar: int) -> list[Row | None]:
+def sources(
+    history: History, form: Form, place: StepPosition, steps_per_bar: int
+) -> list[Row | None]:
     """The rows that the network may copy from."""
     back = [place.step - lag * steps_per_bar for lag in LAGS]
     back.append(form.returns(place.step))
@@ -255,7 +268,7 @@ def advance(
     net: ArrangerNet,
     hidden: Tensor,
     condition: Tensor,
-    moment: Moment,
+    moment: StepPlace,
     previous: Row | None,
     looked: Sequence[Row | None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -272,7 +285,7 @@ def advance(
     return joined[:, 0], output[:, 0], hidden, seen[1:]
 
 
-def write_row(
+def decode_step(
     net: ArrangerNet,
     links: Logits,
     joined: Tensor,
@@ -282,8 +295,8 @@ def write_row(
     symbol: int,
     tonic: int,
     mode: str,
-    wish: Wish,
-    dice: Dice,
+    wish: StepTargets,
+    dice: StepNoise,
 ) -> Row:
     """One row, drawn part by part; `symbol` is the chord that sounds (+ 1).
 

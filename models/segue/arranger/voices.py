@@ -40,7 +40,7 @@ STRUM: Final = 0.011  # most seconds from string to string
 
 
 @dataclass(frozen=True)
-class Note:
+class SoundingNote:
     """A note or hit: fields of score.EVENT, and whether the next step may still draw it out."""
 
     on: float
@@ -55,7 +55,7 @@ class Note:
 class Voices:
     """Notes that sound or will, and the chord part's last voicing."""
 
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SoundingNote, ...] = ()
     voicing: tuple[int, ...] = ()
 
     def events(self, mute: Iterable[str]) -> NDArray[np.void]:
@@ -106,7 +106,7 @@ def play_row(
 ) -> Voices:
     """The voices after one more step. `seed` and `step` decide the players' small deviations."""
     middle = tick.start + 0.5 * tick.length
-    out: list[Note] = []
+    out: list[SoundingNote] = []
     for note in voices.notes:
         if not note.open:
             out.append(note)
@@ -123,7 +123,7 @@ def play_row(
     for drum in np.flatnonzero(row[DRUM_COLUMNS]):
         on = tick.start + lateness(seed, step, int(drum), loose)
         velocity = _velocity(int(row[drum]), seed, step, int(drum))
-        out.append(Note(on, on + HIT, 0, int(drum), velocity))
+        out.append(SoundingNote(on, on + HIT, 0, int(drum), velocity))
     for part in NOTE_PARTS:
         code, lane = int(row[TOKEN[part]]), PARTS.index(part)
         if code < STRIKE:
@@ -132,7 +132,9 @@ def play_row(
         on = tick.start + lateness(seed, step, 20 + lane, loose)
         pitch = code_pitch(code - STRIKE, tonic)
         off = middle if short else tick.end
-        out.append(Note(on, off, lane, pitch, _velocity(level, seed, step, lane), not short))
+        out.append(
+            SoundingNote(on, off, lane, pitch, _velocity(level, seed, step, lane), not short)
+        )
     voicing = voices.voicing
     if row[ACTION] == STRIKE:
         instrument = INSTRUMENTS[setting.instruments[PITCHED.index("chords")]]
@@ -154,7 +156,7 @@ def _chord(
     loose: float,
     seed: int,
     step: int,
-) -> list[Note]:
+) -> list[SoundingNote]:
     """The notes of a struck chord; plucked instruments strum, down on the beat and up off it."""
     level, short = _touch(int(row[ACTION + 1]))
     velocity = _velocity(level, seed, step, 40)
@@ -166,5 +168,5 @@ def _chord(
     for rank, pitch in enumerate(pitches):
         order = len(pitches) - 1 - rank if odd else rank
         on = tick.start + late + order * spread
-        notes.append(Note(on, off, PARTS.index("chords"), pitch, velocity, not short))
+        notes.append(SoundingNote(on, off, PARTS.index("chords"), pitch, velocity, not short))
     return notes

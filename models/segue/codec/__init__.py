@@ -1,5 +1,5 @@
 """The codec: sound to 25 latent frames a second and back, streaming both ways."""
 
-from models.segue.codec.codec import Codec, EncoderState, PlayerState
+from models.segue.codec.codec import Codec, DecodingState, EncoderState
 
-__all__ = ["Codec", "EncoderState", "PlayerState"]
+__all__ = ["Codec", "DecodingState", "EncoderState"]

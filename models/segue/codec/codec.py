@@ -26,7 +26,7 @@ from models.segue.codec.autoencoder import (
     State,
     split_patches,
 )
-from models.segue.codec.decoder import Decoder
+from models.segue.codec.decoder import StreamingDecoder
 from models.segue.codec.vocoder import Vocoder, VocoderState
 
 Array = NDArray[np.float32]
@@ -46,8 +46,8 @@ class DecoderState(NamedTuple):
     last: Array | None
 
 
-class PlayerState(NamedTuple):
-    """Decoder and vocoder states of a sound that is being played."""
+class DecodingState(NamedTuple):
+    """StreamingDecoder and vocoder states of a sound that is being played."""
 
     network: DecoderState
     vocoder: VocoderState
@@ -67,7 +67,7 @@ class Codec:
         self.device = torch.device(device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.vocoder = Vocoder(rounds=rounds, lookahead=2)
-        self._decoder = Decoder(self.network)
+        self._decoder = StreamingDecoder(self.network)
 
     @property
     def latent_dim(self) -> int:
@@ -166,20 +166,20 @@ class Codec:
             raise SegueError(f"Latents are (k, {self.latent_dim}), not {tuple(z.shape)}.")
         patches, network = self._decoder(z, state.network)
         steps, stereo = split_patches(patches.cpu())
-        bands, last = grain.even(steps.numpy(), state.last)
+        bands, last = grain.smooth_frames(steps.numpy(), state.last)
         return bands, stereo.numpy(), DecoderState(network, last)
 
-    def start_player(self, seed: int = 0) -> PlayerState:
+    def start_player(self, seed: int = 0) -> DecodingState:
         """The state before the first sound."""
-        return PlayerState(self.start_decoder(), self.vocoder.start(seed))
+        return DecodingState(self.start_decoder(), self.vocoder.start(seed))
 
     def play_step(
-        self, latents: NDArray[np.floating] | torch.Tensor, state: PlayerState
-    ) -> tuple[Array, PlayerState]:
+        self, latents: NDArray[np.floating] | torch.Tensor, state: DecodingState
+    ) -> tuple[Array, DecodingState]:
         """Audio (1920 k, 2) of latents (k, D), ``delay`` samples late, and the state after it."""
         bands, stereo, network = self.decode_step(latents, state.network)
         audio, vocoder = self.vocoder.step(bands, stereo, state.vocoder)
-        return audio, PlayerState(network, vocoder)
+        return audio, DecodingState(network, vocoder)
 
     def decode(self, latents: NDArray[np.floating] | torch.Tensor, seed: int = 0) -> Array:
         """Audio (1920 T, 2) of latents (T, D), in place: the vocoder's delay is taken away."""

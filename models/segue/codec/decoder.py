@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.runtime.packed_linear import PackedLinear
-from models.runtime.tracing import record
+from models.runtime.tracing import trace
 from models.segue.codec.autoencoder import Autoencoder, CausalBlock, State
 
 _EPS = 1e-5
 
 
-class Decoder:
+class StreamingDecoder:
     """`Autoencoder.decode` of one sound at a time, but for rounding. It remembers nothing.
 
     The weights are taken as they are now; the network's own stay for saving and training.
@@ -42,7 +42,7 @@ class Decoder:
         self._run = self._decode
         if leave.device.type == "cpu":
             example = torch.zeros(6, network.config.latent)
-            self._run = record(self._decode, (example, *net.start(1), *self._weights))
+            self._run = trace(self._decode, (example, *net.start(1), *self._weights))
 
     def __call__(self, latents: Tensor, state: State) -> tuple[Tensor, State]:
         """Patches (k, 1320) of latents (k, D), and the network's state after them."""

@@ -35,7 +35,7 @@ REST: Final = np.array([0.75, 0.5, 0.25, 0.0], np.float32)[:, None]
 """How much of the step is still missing in each of the four band frames."""
 
 
-def even(bands: Array, last: Array | None) -> tuple[Array, Array]:
+def smooth_frames(bands: Array, last: Array | None) -> tuple[Array, Array]:
     """Evened bands (4 k, 320) and their last frame, to be given with the next ones.
 
     bands: float32 (4 k, 320), half nepers as in `models.segue.codec.bands`; last: (320,), or None

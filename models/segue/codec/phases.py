@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.runtime.tracing import Recorded, record
+from models.runtime.tracing import Recorded, trace
 from models.segue.codec import bands as B
 
 PARTS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
@@ -228,4 +228,4 @@ def recorded_unit(rounds: int, lookahead: int, momentum: float) -> Recorded:
     held = torch.zeros(lookahead, B.BINS, dtype=torch.complex64)
     logs = torch.zeros(B.BINS)
     rest = torch.zeros(TAIL), torch.zeros(TAIL, 2)
-    return record(unit.__call__, (*fresh, *noise, held, held, logs, logs, *rest))
+    return trace(unit.__call__, (*fresh, *noise, held, held, logs, logs, *rest))

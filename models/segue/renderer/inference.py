@@ -21,13 +21,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.runtime.packed_linear import PackedLinear
-from models.runtime.tracing import record
+from models.runtime.tracing import trace
 from models.segue.renderer.features import ScoreBatch
-from models.segue.renderer.network import TOKENS_PER_BLOCK, Layer, Renderer, RendererConfig, rotary
+from models.segue.renderer.network import (
+    TOKENS_PER_BLOCK,
+    Renderer,
+    RendererConfig,
+    RendererLayer,
+    rotary,
+)
 
 
 @dataclass(frozen=True)
-class Cache:
+class KeyValueCache:
     """Keys and values of the last `window` - 1 finished blocks at most, oldest first, each
     (layers, 2, kv_heads, 3, head_dim); and the newest finished block (tokens and encoded score,
     each (1, 3, ...)), which is not in them yet."""
@@ -36,7 +42,7 @@ class Cache:
     finished: tuple[Tensor, Tensor] | None = None
 
 
-class Player:
+class RendererInference:
     """A renderer with its weights laid out for playing. It remembers nothing of what it plays.
 
     levels ascend from 0 (pure noise), one pass each. guidance: the weight that a distilled network
@@ -70,12 +76,12 @@ class Player:
             width = 2 * config.latent_dim
             row = torch.zeros(TOKENS_PER_BLOCK, config.width)
             example = (torch.zeros(TOKENS_PER_BLOCK, width), row, row, self._window(()), self._mask)
-            self._next = record(self._next, (*example, *passes.weights))
+            self._next = trace(self._next, (*example, *passes.weights))
 
     @torch.inference_mode()
     def block(
-        self, cache: Cache, score: ScoreBatch, style: Tensor | None, noise: Tensor
-    ) -> tuple[Tensor, Cache]:
+        self, cache: KeyValueCache, score: ScoreBatch, style: Tensor | None, noise: Tensor
+    ) -> tuple[Tensor, KeyValueCache]:
         """Generate one block.
 
         score: 6 frames, batch of one; style (128,) or None for the network's own choice; noise
@@ -98,7 +104,7 @@ class Player:
             blocks = (*blocks, written)
         latents = noisy.reshape(-1, self.config.latent_dim)
         # The new block's keys push the oldest out when it is written: keep one place for it.
-        return latents, Cache(blocks[-(self.config.window - 1) :], (noisy[None], scored))
+        return latents, KeyValueCache(blocks[-(self.config.window - 1) :], (noisy[None], scored))
 
     def _window(self, blocks: Sequence[Tensor]) -> Tensor:
         """Keys and values of finished blocks, (layers, 2, kv_heads, most, head_dim), the newest
@@ -148,8 +154,9 @@ class _Passes:
         mask: Tensor,
         *weights: Tensor,
     ) -> tuple[Tensor, ...]:
-        """The same behind a finished block, embedded (3, width), and those of the window (`Player`)
-        -> tokens (3, 2 D), and the finished block's keys and values for the cache."""
+        """The same behind a finished block, embedded (3, width), and those of the window
+        (`RendererInference`) -> tokens (3, 2 D), and the finished block's keys and values for the
+        cache."""
         keys = self._rotated(window[:, 0], 0, self._past)
         past = _Past.of(self.config, keys, window[:, 1], self._past)
         noisy = self._flow(noise, steady, finished, past, mask, weights)
@@ -235,11 +242,11 @@ class _Passes:
         )
 
 
-def _layers(renderer: Renderer) -> list[Layer]:
-    return [layer for layer in renderer.layers if isinstance(layer, Layer)]
+def _layers(renderer: Renderer) -> list[RendererLayer]:
+    return [layer for layer in renderer.layers if isinstance(layer, RendererLayer)]
 
 
-def _linears(layer: Layer) -> list[PackedLinear]:
+def _linears(layer: RendererLayer) -> list[PackedLinear]:
     """Queries, keys and values; the way out of attention; the feed-forward's two."""
     joined = torch.cat([layer.query.weight, layer.key_value.weight])
     rest = (layer.project.weight, layer.gate_up.weight, layer.down.weight)
@@ -281,7 +288,7 @@ class _Constants:
     never sees a level, and without. heads: weights of the norms of queries and keys.
     """
 
-    def __init__(self, layer: Layer, changes: Tensor) -> None:
+    def __init__(self, layer: RendererLayer, changes: Tensor) -> None:
         config = layer.config
         self._epsilon = layer.norm1.eps or 0.0
         queries = layer.query_norm.weight.expand(config.heads, -1)
@@ -301,7 +308,7 @@ class _Constants:
             self.alone.append(tuple(part[None].clone() for part in noisy))
 
     @staticmethod
-    def _parts(layer: Layer, table: Tensor) -> tuple[Tensor, ...]:
+    def _parts(layer: RendererLayer, table: Tensor) -> tuple[Tensor, ...]:
         shift1, scale1, gate1, shift2, scale2, gate2 = table.unbind(dim=-2)
         root = layer.config.width**0.5
         first = (1 + scale1) * (root * layer.norm1.weight.detach())

@@ -148,7 +148,7 @@ class NoiseLevel(nn.Module):
         return out.unflatten(-1, (6, -1))
 
 
-class Layer(nn.Module):
+class RendererLayer(nn.Module):
     """Attention and gated feed-forward with RMS norms; modulated for noisy tokens only."""
 
     def __init__(self, config: RendererConfig) -> None:
@@ -231,7 +231,7 @@ class Renderer(nn.Module):
         self.no_style = nn.Parameter(torch.zeros(config.width))
         self.clean = nn.Parameter(torch.zeros(config.width))
         self.level = NoiseLevel(config.width)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(RendererLayer(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=1e-5)
         self.out = nn.Linear(config.width, token)
         nn.init.zeros_(self.out.weight)
@@ -285,13 +285,13 @@ class Renderer(nn.Module):
         angles = rotary(torch.arange(time).repeat(2).to(clean.device), config.head_dim)
         x = streams
         for layer in self.layers:
-            assert isinstance(layer, Layer)
+            assert isinstance(layer, RendererLayer)
             x = self._layer(layer, x, change, mask, angles)
         return self.out(self.norm(x[:, time:]))
 
     @staticmethod
     def _layer(
-        layer: Layer, x: Tensor, change: Tensor, mask: Tensor, angles: tuple[Tensor, Tensor]
+        layer: RendererLayer, x: Tensor, change: Tensor, mask: Tensor, angles: tuple[Tensor, Tensor]
     ) -> Tensor:
         shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(change)
         query, key, value = layer.qkv(layer.norm1(x) * (1 + scale1) + shift1)

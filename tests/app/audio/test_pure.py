@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.audio import shared_memory as s
-from app.audio.callback import Player
-from app.audio.fades import DryFade, correlation, crossfade, crossfade_gains
+from app.audio.callback import CallbackRenderer
+from app.audio.fades import UnderrunFade, correlation, crossfade, crossfade_gains
 from app.audio.limiter import Limiter
 from app.audio.meters import Meters
 from app.audio.resample import DeviceRate
@@ -178,7 +178,7 @@ def test_the_dry_fade_never_has_an_edge(
     chunks: list[int], fills: list[int], wanted: list[bool]
 ) -> None:
     """Whatever comes and is asked for, the gain moves smoothly and takes no more than there is."""
-    fade = DryFade(480, 2000, 1024)
+    fade = UnderrunFade(480, 2000, 1024)
     available, gains = 0, [0.0]
     for i, frames in enumerate(chunks):
         available += fills[i % len(fills)]
@@ -192,7 +192,7 @@ def test_the_dry_fade_never_has_an_edge(
 
 
 def test_running_dry_is_told_once_and_waits_for_more() -> None:
-    fade = DryFade(100, 500, 256)
+    fade = UnderrunFade(100, 500, 256)
     assert fade.plan(50, 150, True) == 0 and not fade.short  # too little for in and out
     assert fade.plan(200, 260, True) == 200 and fade.short
     assert fade.plan(200, 60, True) == 60 and fade.silent
@@ -331,7 +331,7 @@ class Desk:
         self.words[s.PLAYING] = 1
         self.plan = np.zeros((plan, 2), np.float32)
         self.tap = np.zeros((plan, 2), np.float32)
-        self.player = Player(self.words, self.floats, self.plan, self.tap)
+        self.player = CallbackRenderer(self.words, self.floats, self.plan, self.tap)
         self.ring = self.player.ring
 
     def play(self, frames: int, buffer: int = 256) -> Samples:
@@ -433,7 +433,7 @@ def test_a_new_process_goes_on_where_the_old_one_died() -> None:
     desk.ring.append(sound)
     desk.play(10_000)
     read = desk.ring.read
-    desk.player = Player(desk.words, desk.floats, desk.plan, desk.tap)
+    desk.player = CallbackRenderer(desk.words, desk.floats, desk.plan, desk.tap)
     assert desk.player.tap.end == read
     desk.play(10_000)
     tapped = desk.player.tap.follow(0)[1]

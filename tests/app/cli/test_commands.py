@@ -18,7 +18,7 @@ import soundfile
 
 from app.cli import main
 from app.cli import wav as wav_module
-from models.engine.interface import unregister_engine
+from models.registry import unregister_engine
 from tests.support.tone_engine import register_tone_engine
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,8 +12,8 @@ import soundfile
 
 from app.cli import instrument, main
 from app.cli.render import length_of
-from app.cli.spectrogram import HEIGHT, HIGH_HZ, LOW_HZ, WIDTH, Spectrogram, as_png
-from app.performance.file import Player, read_performance
+from app.cli.spectrogram import HEIGHT, HIGH_HZ, LOW_HZ, WIDTH, SpectrogramImage, as_png
+from app.performance.file import PerformancePlayer, read_performance
 from models.engine.controls import blend
 
 
@@ -43,7 +43,7 @@ def test_a_png_holds_the_pixels_it_was_given() -> None:
 
 
 def test_a_tone_is_a_line_at_its_height() -> None:
-    drawing = Spectrogram(48_000, 2.0)
+    drawing = SpectrogramImage(48_000, 2.0)
     seconds = np.arange(48_000) / 48_000
     tone = np.sin(2 * np.pi * 1000.0 * seconds).astype(np.float32)
     drawing.hear(np.stack([tone, tone], axis=1))  # the second half of the picture stays dark
@@ -55,7 +55,7 @@ def test_a_tone_is_a_line_at_its_height() -> None:
 
 
 def test_silence_is_a_picture_too(tmp_path: Path) -> None:
-    drawing = Spectrogram(48_000, 1.0)
+    drawing = SpectrogramImage(48_000, 1.0)
     drawing.hear(np.zeros((48_000, 2), np.float32))
     drawing.write(tmp_path / "dark.png")
     assert read_png((tmp_path / "dark.png").read_bytes()).shape[2] == 3
@@ -93,7 +93,7 @@ def test_the_demo_is_half_a_minute_and_every_line_can_be_played() -> None:
     def mix(prompts: object) -> np.ndarray:
         return blend([[1.0]], [1.0])
 
-    player = Player(played, mix, 0.24)
+    player = PerformancePlayer(played, mix, 0.24)
     assert player.step().controls.bpm is not None
 
 

@@ -7,20 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.control.midi.feedback import HAND, MOTOR
-from app.control.midi.mapping import SHIFT, Control, ControllerMap, Feedback, Mapping
+from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Feedback, Mapping
 from app.control.midi.message import Message
 from app.control.midi.surface import MOST_PRESSES, Surface
 from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
 from app.parameters.registry import Change, Registry
 
-FADER = Control("fader", "Fader", "knob", "cc", 1, 7, Feedback("cc", 1, 7, "value"))
-MOTOR_FADER = Control("motor", "Motor", "bend", "bend", 1, None, Feedback("bend", 1), motor=True)
-KNOB = Control("knob", "Knob", "knob", "cc", 1, 8, Feedback("cc", 1, 8, "value"))
-ENCODER = Control("encoder", "Encoder", "relative-twos", "cc", 1, 9)
-BUTTON = Control("button", "Button", "button", "note", 1, 30, Feedback("note", 1, 30))
-PAD = Control("pad", "Pad", "pad", "note", 10, 36, Feedback("note", 10, 36, dim=5))
-SHIFT_BUTTON = Control("shift", "Shift", "button", "note", 1, 31)
-PROGRAM = Control("program", "Program", "program", "program")
+FADER = ControllerElement("fader", "Fader", "knob", "cc", 1, 7, Feedback("cc", 1, 7, "value"))
+MOTOR_FADER = ControllerElement(
+    "motor", "Motor", "bend", "bend", 1, None, Feedback("bend", 1), motor=True
+)
+KNOB = ControllerElement("knob", "Knob", "knob", "cc", 1, 8, Feedback("cc", 1, 8, "value"))
+ENCODER = ControllerElement("encoder", "Encoder", "relative-twos", "cc", 1, 9)
+BUTTON = ControllerElement("button", "Button", "button", "note", 1, 30, Feedback("note", 1, 30))
+PAD = ControllerElement("pad", "Pad", "pad", "note", 10, 36, Feedback("note", 10, 36, dim=5))
+SHIFT_BUTTON = ControllerElement("shift", "Shift", "button", "note", 1, 31)
+PROGRAM = ControllerElement("program", "Program", "program", "program")
 CONTROLS = (FADER, MOTOR_FADER, KNOB, ENCODER, BUTTON, PAD, SHIFT_BUTTON, PROGRAM)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.inference.moment_pool import LARGEST, SPARE, UNIT, Piece, Pool
-from app.inference.moments import Moment, Moments
+from app.inference.moment_pool import LARGEST, SPARE, UNIT, MomentBlock, MomentPool
+from app.inference.moments import Moment, MomentStore
 from models import Controls, open_engine
 from tests.stage import hour
 
@@ -69,7 +69,7 @@ def alike(a: Any, b: Any) -> bool:
     ids=lambda array: f"{type(array).__name__} {array.dtype} {tuple(array.shape)}",
 )
 def test_arrays_come_back_to_the_bit(array: Any) -> None:
-    pool = Pool(100_000)
+    pool = MomentPool(100_000)
     kept, _, _ = pool.put((array, {"again": array}))
     first, second = pool.get(kept)
     assert alike(array, first) and second["again"] is first
@@ -78,7 +78,7 @@ def test_arrays_come_back_to_the_bit(array: Any) -> None:
 def test_a_tree_comes_back_and_the_first_is_as_it_was() -> None:
     voice = Voice(np.arange(4, dtype=np.complex64), "lead")
     state = State(3, (np.ones(5), [torch.zeros(2)]), (), voice, {"level": np.zeros(3)})
-    pool = Pool(100_000)
+    pool = MomentPool(100_000)
     kept, pieces, left = pool.put(state)
     back = pool.get(kept)
     assert len(pieces) == 4 and left == []
@@ -98,17 +98,17 @@ class Opaque:
 
 def test_what_is_large_or_unknown_stays_as_it_is() -> None:
     large, opaque = np.zeros(LARGEST + 1, np.uint8), Opaque()
-    pool = Pool(10_000_000)
+    pool = MomentPool(10_000_000)
     kept, pieces, left = pool.put((large, opaque, 5, "word", None))
     assert kept == (large, opaque, 5, "word", None) and not pieces
     assert left[0] is large and left[1] is opaque and len(left) == 2
-    moments = Moments()
+    moments = MomentStore()
     moments.add(Moment(0, (large, opaque)))
     assert moments.bytes == large.nbytes + opaque.array.nbytes
 
 
 def test_what_finds_no_room_stays_as_it_is() -> None:
-    pool = Pool(0)
+    pool = MomentPool(0)
     arrays = [np.zeros(LARGEST, np.uint8) for _ in range(SPARE // LARGEST + 3)]
     _, pieces, left = pool.put(arrays)
     assert len(pieces) + len(left) == len(arrays) and len(left) == 3
@@ -119,7 +119,7 @@ def test_what_finds_no_room_stays_as_it_is() -> None:
 
 
 def test_an_array_is_kept_once_while_it_lives() -> None:
-    pool = Pool(100_000)
+    pool = MomentPool(100_000)
     array = np.ones(1000, np.uint8)
     (first, second), pieces, _ = pool.put((array, array))
     assert first is second and len(pieces) == 1
@@ -128,11 +128,11 @@ def test_an_array_is_kept_once_while_it_lives() -> None:
     assert pool.put(back)[0] is first, "nor is what came out of it put again"
     pool.free(first)
     again = pool.put(array)[0]
-    assert again is not first and isinstance(again, Piece)
+    assert again is not first and isinstance(again, MomentBlock)
 
 
 def test_another_array_in_the_place_of_a_dead_one_is_another() -> None:
-    pool = Pool(1_000_000)
+    pool = MomentPool(1_000_000)
     for number in range(200):
         array = np.full(64, number, np.uint8)  # lies where the last one lay
         kept, _, _ = pool.put(array)
@@ -141,7 +141,7 @@ def test_another_array_in_the_place_of_a_dead_one_is_another() -> None:
 
 
 def test_moments_are_what_they_were_however_many_were_thinned_out() -> None:
-    moments = Moments(3_000_000)
+    moments = MomentStore(3_000_000)
     for state in states(400):
         moments.add(Moment(state.number * BLOCK, state))
         assert moments.bytes <= 3_000_000
@@ -160,7 +160,7 @@ def test_moments_are_what_they_were_however_many_were_thinned_out() -> None:
 
 
 def test_bytes_are_those_of_the_units_in_use() -> None:
-    moments = Moments(50_000_000)
+    moments = MomentStore(50_000_000)
     for state in states(60):
         moments.add(Moment(state.number * BLOCK, state))
     each = sum(-(-size // UNIT) * UNIT for size in (*OWN, SHARED))
@@ -169,7 +169,7 @@ def test_bytes_are_those_of_the_units_in_use() -> None:
 
 def an_hour(found: list[float]) -> None:
     """Memory in use while moments are thinned out and an engine works beside them."""
-    moments, numbers = Moments(16_000_000), np.random.default_rng(0)
+    moments, numbers = MomentStore(16_000_000), np.random.default_rng(0)
     shared: tuple[Any, ...] = ()
     planned: list[State] = []
     work: list[Any] = [None] * 40
@@ -199,7 +199,7 @@ def test_what_is_thinned_out_leaves_no_holes() -> None:
 def test_the_embedded_engine_goes_on_from_a_moment_to_the_bit() -> None:
     engine = open_engine("segue", "cpu")
     stream, controls = engine.start(5), Controls(density=0.6)
-    moments = Moments(4_000_000)
+    moments = MomentStore(4_000_000)
     for number in range(12):
         moments.add(Moment(number * BLOCK, stream.snapshot()))
         stream.render(controls)

@@ -10,10 +10,10 @@ import pytest
 from scipy.ndimage import maximum_filter1d
 
 from app.audio import shared_memory as s
-from app.audio.callback import Player, PlayerSettings
+from app.audio.callback import CallbackRenderer, CallbackSettings
 from app.audio.ring import PlanRing
-from app.inference.health import Pace, RenderTimes
-from app.inference.messages import Listener, Mark, Task, WorkerSettings
+from app.inference.health import RenderTimes, RewritePacing
+from app.inference.messages import PlannerListener, RewriteTask, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
 from models.engine.interface import Audio
@@ -32,18 +32,18 @@ class Rig:
         self.debt = 0.0
         self.render_seconds = render_seconds
         self.heard: list[Audio] = []
-        self.marks: list[Mark] = []
+        self.marks: list[TimelineMark] = []
         self.incidents: list[str] = []
         self.rewritten: list[int] = []
         words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
         floats[s.VOLUME] = 1.0
         plan, tap = np.zeros((400_000, 2), np.float32), np.zeros((400_000, 2), np.float32)
-        self.player = Player(words, floats, plan, tap, PlayerSettings())
+        self.player = CallbackRenderer(words, floats, plan, tap, CallbackSettings())
         self.words = words
         self.ring = PlanRing(words, plan)
         self.engine = ToneEngine(block_seconds=block_seconds, **options)
         self.stall: Callable[[int], float] = lambda call: 0.0
-        listener = Listener(
+        listener = PlannerListener(
             rewritten=self.rewritten.append,
             mark=self.marks.append,
             incident=lambda level, sentence: self.incidents.append(sentence),
@@ -213,9 +213,9 @@ def test_when_the_plan_is_made_longer_first(
     times = RenderTimes(0.24)
     for _ in range(20):
         times.took(block_takes)
-    pace = Pace(WorkerSettings(), times, s.SAMPLE_RATE)
+    pace = RewritePacing(WorkerSettings(), times, s.SAMPLE_RATE)
     pace.rewritten_at = 100.0
-    task = Task("controls", turned_at=100.0 + rested, waited=waited)
+    task = RewriteTask("controls", turned_at=100.0 + rested, waited=waited)
     assert pace.must_lengthen(task, round(depth * s.SAMPLE_RATE)) == longer
     assert task.waited == waited + longer
 
@@ -346,11 +346,11 @@ def test_a_change_at_a_position_happens_there() -> None:
     at = rig.ring.read + 40_001
     rig.planner.want(QUIET_B, mark="scene", at=at)
     rig.work(2.0)
-    assert [m for m in rig.marks if m.text] == [Mark(at, "controls", "scene")]
+    assert [m for m in rig.marks if m.text] == [TimelineMark(at, "controls", "scene")]
     far = rig.ring.read + 4 * s.SAMPLE_RATE
     rig.planner.want(A.with_(mute=["drums"]), mark="back", at=far)
     rig.work(6.0)
-    assert rig.marks[-1] == Mark(far, "controls", "back")
+    assert rig.marks[-1] == TimelineMark(far, "controls", "back")
     assert rig.frequency() == pytest.approx(220, abs=6)
     assert rig.clicks() == 0
 

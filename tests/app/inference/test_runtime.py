@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.inference import runtime as processor
-from app.inference.runtime import loading, tidy
+from app.inference.runtime import collect_garbage, gc_paused
 
 
 class Cycle:
@@ -25,7 +25,7 @@ def passed_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.ref[Cycle]]
     monkeypatch.setattr(processor, "_owed", False)
     cycle = Cycle()
     seen = weakref.ref(cycle)
-    tidy(playing=True)
+    collect_garbage(playing=True)
     del cycle
     yield seen
     gc.unfreeze()
@@ -41,25 +41,25 @@ def test_a_full_collection_passes_over_what_there_was(passed_over: weakref.ref[C
 def test_all_is_looked_through_while_nothing_plays(
     passed_over: weakref.ref[Cycle], playing: bool, left: bool
 ) -> None:
-    tidy(playing, thorough=True)
+    collect_garbage(playing, thorough=True)
     assert (passed_over() is not None) is left
 
 
 def test_what_was_due_while_music_played_is_done_when_it_rests(
     passed_over: weakref.ref[Cycle],
 ) -> None:
-    tidy(playing=False)
+    collect_garbage(playing=False)
     assert passed_over() is not None, "not due"
-    tidy(playing=True, thorough=True)
-    tidy(playing=True)
+    collect_garbage(playing=True, thorough=True)
+    collect_garbage(playing=True)
     assert passed_over() is not None
-    tidy(playing=False)
+    collect_garbage(playing=False)
     assert passed_over() is None
 
 
 def test_nothing_is_collected_while_an_engine_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "_owed", False)
-    with loading():
+    with gc_paused():
         assert not gc.isenabled()
         cycle = Cycle()
         seen = weakref.ref(cycle)
@@ -67,15 +67,15 @@ def test_nothing_is_collected_while_an_engine_loads(monkeypatch: pytest.MonkeyPa
     assert gc.isenabled()
     gc.collect()
     assert seen() is not None, "put by with what was loaded"
-    tidy(playing=True)
+    collect_garbage(playing=True)
     assert seen() is not None
-    tidy(playing=False)
+    collect_garbage(playing=False)
     assert seen() is None, "the first look while nothing plays goes through it"
     gc.unfreeze()
 
 
 def test_an_engine_that_does_not_load_leaves_the_collector_on() -> None:
-    with pytest.raises(OSError), loading():
+    with pytest.raises(OSError), gc_paused():
         raise OSError
     assert gc.isenabled()
     gc.unfreeze()

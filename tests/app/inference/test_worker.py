@@ -20,8 +20,8 @@ from app.audio import plan_check as check
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
 from app.cli import soak as cli
 from app.inference.moments import Moment
-from app.inference.worker import BlockReport, Incident, Mark, Worker, WorkerStatus
-from app.recording.capture_thread import SoundKeeper
+from app.inference.worker import BlockReport, Incident, TimelineMark, Worker, WorkerStatus
+from app.recording.capture_thread import CaptureThread
 from models.engine.controls import Controls
 from models.engine.interface import Engine
 from models.engine.prompts import Prompt
@@ -41,7 +41,7 @@ class Band:
         self.output = AudioOutput(AudioSettings(device=NULL_DEVICE))
         self.worker = Worker(engine, self.output, seed=5)
         self.blocks: list[BlockReport] = []
-        self.marks: list[Mark] = []
+        self.marks: list[TimelineMark] = []
         self.incidents: list[Incident] = []
         self.statuses: list[WorkerStatus] = []
         self.worker.block_ready.connect(self.blocks.append)
@@ -193,7 +193,7 @@ def test_faults_are_not_heard(band: Callable[..., Band], fault: Any) -> None:
 
 def test_the_audio_process_dies_while_it_records(band: Callable[..., Band], tmp_path: Path) -> None:
     one = band()
-    keeper = SoundKeeper(one.output, performance=one.worker.performance)
+    keeper = CaptureThread(one.output, performance=one.worker.performance)
     one.start()
     with keeper:
         keeper.record(tmp_path / "a.wav")
@@ -244,7 +244,7 @@ def test_soak_tells_of_underruns(
     tone_engine: str, capsys: pytest.CaptureFixture[str], qapp: Any, monkeypatch: Any
 ) -> None:
     slow = ToneEngine(block_seconds=0.1, render_seconds=0.13)
-    monkeypatch.setattr("models.engine.interface.open_engine", lambda name, device: slow)
+    monkeypatch.setattr("models.registry.open_engine", lambda name, device: slow)
     code = cli.soak(13.0 / 60, engine=tone_engine, as_json=True, audio_device=NULL_DEVICE)
     report = json.loads(capsys.readouterr().out)
     assert report["underruns"] > 0 and code == 1

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from app.performance.file import (
     Performance,
+    PerformancePlayer,
     PerformanceWriter,
-    Player,
     parse_lines,
     read_performance,
 )
@@ -30,9 +30,9 @@ def mix(prompts: Sequence[Prompt]) -> Style:
     return np.array([len(prompts), *(prompt.weight for prompt in prompts)], np.float32)
 
 
-def player(*lines: dict[str, Any], block: float = 0.24) -> Player:
+def player(*lines: dict[str, Any], block: float = 0.24) -> PerformancePlayer:
     changes = parse_lines([json.dumps(line) for line in lines])
-    return Player(Performance(changes), mix, block)
+    return PerformancePlayer(Performance(changes), mix, block)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_a_line_does_not_name_stays_and_null_means_auto() -> None:
 def test_a_performance_goes_on_top_of_the_base() -> None:
     base = Controls(bpm=90, density=0.1)
     changes = parse_lines(['{"t": 0, "bpm": 120}'])
-    step = Player(Performance(changes), mix, 1.0, base).step()
+    step = PerformancePlayer(Performance(changes), mix, 1.0, base).step()
     assert step.controls == Controls(bpm=120, density=0.1)
 
 
@@ -173,7 +173,7 @@ def test_a_prompt_that_cannot_be_used_is_known_before_the_first_block() -> None:
 
     changes = parse_lines(['{"t": 0}', '{"t": 9, "prompts": [{"audio": "x.wav"}]}'], "night")
     with pytest.raises(SegueError, match=r"^night, line 2: there is no file x\.wav"):
-        Player(Performance(changes), fails, 1.0)
+        PerformancePlayer(Performance(changes), fails, 1.0)
 
 
 def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
     assert json.loads(lines[1])["bpm"] is None
     performance = read_performance(path)
     assert (performance.engine, performance.seed, performance.end) == ("segue", 7, 12 * block)
-    play = Player(performance, mix, block)
+    play = PerformancePlayer(performance, mix, block)
     steps = [play.step() for _ in range(12)]
     for number, controls, prompts in steered:
         assert steps[number].controls == controls.with_(style=mix(prompts) if prompts else None)
@@ -218,12 +218,12 @@ def test_a_file_is_continued_where_the_performance_says(tmp_path: Path) -> None:
     with PerformanceWriter(path, "tone", 3) as writer:
         writer.record(0.0, Controls())
         writer.record(2.0, Controls(), continue_from="end.wav")
-    play = Player(read_performance(path), mix, 1.0)
+    play = PerformancePlayer(read_performance(path), mix, 1.0)
     steps = [play.step() for _ in range(4)]
     assert [step.heard is not None for step in steps] == [False, False, True, False]
     assert steps[2].heard is not None and np.array_equal(steps[2].heard[0], sound)
     (tmp_path / "end.wav").unlink()
     with pytest.raises(SegueError, match=r"p\.jsonl, line 2: there is no file .*end\.wav"):
-        Player(read_performance(path), mix, 1.0)
+        PerformancePlayer(read_performance(path), mix, 1.0)
     with pytest.raises(SegueError, match="continue_from is 3"):
         parse_lines(['{"t": 0, "continue_from": 3}'])

@@ -24,7 +24,7 @@ from app.performance.file import read_performance
 from app.performance.log import PerformanceLog
 from app.recording import files
 from app.recording.capture import Capture
-from app.recording.capture_thread import SoundKeeper
+from app.recording.capture_thread import CaptureThread
 from app.recording.recorder import Recorder
 from models.engine.controls import Controls
 from models.engine.prompts import Prompt
@@ -206,7 +206,7 @@ def test_the_keeper_lets_the_log_forget_what_is_not_kept(tmp_path: Path, recordi
     log = PerformanceLog()
     log.begin("tone", 7, 0)
     tap = Tap()
-    keeper = SoundKeeper(tap.output, performance=log, capture_seconds=20.0)
+    keeper = CaptureThread(tap.output, performance=log, capture_seconds=20.0)
     if recording:
         keeper.record(tmp_path / "take.wav", subtype="PCM_16")
     for second in range(90):
@@ -346,7 +346,7 @@ def test_the_keeper_records_what_is_heard(tmp_path: Path) -> None:
         log = PerformanceLog()
         log.begin("tone", 3, 0)
         log.put(0, 4 * RATE, Controls(bpm=100.0))
-        with SoundKeeper(output, performance=log) as keeper:
+        with CaptureThread(output, performance=log) as keeper:
             keeper.record(tmp_path / "take.wav", subtype="FLOAT")
             with pytest.raises(SegueError, match="stop it first"):
                 keeper.record(tmp_path / "other.wav")

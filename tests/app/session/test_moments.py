@@ -22,7 +22,7 @@ from app.session import storage
 from app.session.session import Session
 from app.session.storage import Autosave
 from models import Controls, open_engine
-from models.storage.serialisation import PLAIN, Packed
+from models.storage.serialisation import PLAIN, PackedState
 from tests.support.rig import LEFT, Rig
 
 DEAD = 2**22 + 7  # above the kernel's largest process number
@@ -32,7 +32,7 @@ def moment(number: int, engine: str = "tone") -> Moment:
     """A moment as the worker gives it; all share their first array."""
     shared = np.arange(5000, dtype=np.float32)
     own = np.full((3, 4), number, np.uint8)
-    packed = Packed(engine, "w1", json.dumps({"array": number}), (shared, own))
+    packed = PackedState(engine, "w1", json.dumps({"array": number}), (shared, own))
     return Moment(4800 * number, None, 100 + number, engine, packed)
 
 
@@ -117,7 +117,7 @@ def test_moments_that_no_scene_has_any_more_do_not_fill_the_memory(rig: Rig) -> 
 
 def test_spare_moments_of_a_large_engine_are_few() -> None:
     def heavy(key: str) -> Moment:
-        packed = Packed("large", "1", "{}", (np.zeros(40, np.uint8),))
+        packed = PackedState("large", "1", "{}", (np.zeros(40, np.uint8),))
         return Moment(0, None, packed=packed)
 
     keys = [f"moment-{n}" for n in range(6)]
@@ -234,7 +234,7 @@ def test_a_moments_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
     """With every type of number, and arrays of no size and of no dimension."""
     names = sorted(PLAIN)
     arrays = [np.ones((2, 3), name) for name in names] + [np.zeros((0, 4)), np.array(2.5)]
-    packed = Packed("e", "w", "{}", tuple(arrays))
+    packed = PackedState("e", "w", "{}", tuple(arrays))
     moments.write(tmp_path / "x", {"k": Moment(0, None, 3, "e", packed)})
     loaded = load_file(tmp_path / "x")
     assert len(loaded) == len(arrays)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from app.parameters.catalogue import build_registry, set_prompt_count
 from app.session import prompt_mix as mix
 from app.session import prompt_plane as plane
-from app.session.document import Prompt, Scene
-from app.session.history import Aside, History
+from app.session.document import Scene, SessionPrompt
+from app.session.history import EditHistory, SideEdit
 from app.session.incident_log import IncidentLog
 from app.session.morph import between, plan
 from app.session.tap_tempo import TapTempo
@@ -55,7 +55,7 @@ def test_the_nearest_point_has_weight_one_however_far() -> None:
 def test_a_thrown_cursor_stays_on_the_plane_and_comes_to_rest(
     x: float, y: float, vx: float, vy: float
 ) -> None:
-    cursor = plane.Cursor((x, y)).thrown((vx, vy))
+    cursor = plane.MapCursor((x, y)).thrown((vx, vy))
     for _ in range(600):
         cursor = cursor.advanced(1 / 60, 0.25)
         assert all(-1.0 <= value <= 1.0 for value in cursor.position)
@@ -63,7 +63,7 @@ def test_a_thrown_cursor_stays_on_the_plane_and_comes_to_rest(
 
 
 def test_a_glide_does_not_depend_on_the_frame_rate() -> None:
-    cursor = plane.Cursor((-0.5, 0.0)).thrown((0.6, 0.1))
+    cursor = plane.MapCursor((-0.5, 0.0)).thrown((0.6, 0.1))
     once = cursor.advanced(0.5, 0.25)
     often = cursor
     for _ in range(50):
@@ -72,7 +72,7 @@ def test_a_glide_does_not_depend_on_the_frame_rate() -> None:
 
 
 def test_an_orbit_comes_round_and_keeps_its_direction() -> None:
-    cursor = plane.Cursor((0.5, 0.0), (0.0, -1.0)).orbiting()
+    cursor = plane.MapCursor((0.5, 0.0), (0.0, -1.0)).orbiting()
     assert cursor.direction == -1
     quarter = cursor.advanced(1.0, 0.25)
     assert quarter.position == pytest.approx((0.0, -0.5), abs=1e-9)
@@ -104,7 +104,7 @@ def test_tap_tempo(taps: list[float], tempo: float | None) -> None:
 
 
 def test_history_joins_a_gesture_and_forgets_the_future() -> None:
-    history: History[int] = History(limit=3)
+    history: EditHistory[int] = EditHistory(limit=3)
     went: list[int] = []
 
     def undo(present: int) -> int | None:
@@ -127,7 +127,7 @@ def test_history_joins_a_gesture_and_forgets_the_future() -> None:
 
 
 def test_two_hands_at_once_are_one_step() -> None:
-    history: History[int] = History()
+    history: EditHistory[int] = EditHistory()
     went: list[int] = []
 
     def edit(key: str, before: int, now: float) -> None:
@@ -146,16 +146,16 @@ def test_two_hands_at_once_are_one_step() -> None:
 
 
 def test_a_step_beside_the_document_is_not_swallowed() -> None:
-    history: History[int] = History()
+    history: EditHistory[int] = EditHistory()
     history.record("a", 0, 0.0)
-    history.record("map", Aside("old", lambda state: "new"), 0.1)
+    history.record("map", SideEdit("old", lambda state: "new"), 0.1)
     assert not history.continues("a", 0.2)
     history.record("a", 1, 0.2)
     assert [history.undo(lambda: 9, lambda _: None) for _ in range(4)] == ["a", "map", "a", ""]
 
 
 def test_what_stands_beside_the_document_takes_its_turn() -> None:
-    history: History[str] = History()
+    history: EditHistory[str] = EditHistory()
     document, shelf = ["one"], ["old"]
 
     def swap(state: str) -> str:
@@ -173,7 +173,7 @@ def test_what_stands_beside_the_document_takes_its_turn() -> None:
 
     history.record("a", "one", 0.0)
     document[0] = "two"
-    history.record("shelf", Aside("old", swap), 5.0)
+    history.record("shelf", SideEdit("old", swap), 5.0)
     shelf[0] = "new"
     history.record("b", "two", 10.0)
     document[0] = "three"
@@ -191,7 +191,7 @@ def scene(prompts: list[str], **values: object) -> Scene:
     names = {key.replace("_", "."): value for key, value in values.items()}
     for n in range(1, len(prompts) + 1):
         names.setdefault(f"prompt.{n}.weight", 1.0)
-    return Scene("s", tuple(Prompt(text) for text in prompts), names)  # type: ignore[arg-type]
+    return Scene("s", tuple(SessionPrompt(text) for text in prompts), names)  # type: ignore[arg-type]
 
 
 def test_between_values() -> None:

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from app.window.prompts.map_labels import overlap, place
 from app.window.proportions import LARGEST, opening, scale_of
 from app.window.style import colours
-from app.window.widgets.fit_text import paint_fitted
-from app.window.widgets.parameter_widget import Control
+from app.window.widgets.fit_text import paint_fit_text
+from app.window.widgets.parameter_widget import ParameterWidget
 from tests.support.fake_player import status
 from tests.support.rig import Rig
 
@@ -171,7 +171,7 @@ def test_words_stay_in_their_box(qapp: QApplication, words: str, box: tuple[int,
     image.fill(0)
     painter = QPainter(image)
     painter.setPen(QColor("#ffffff"))
-    paint_fitted(painter, QRectF(40, 40, *box), words, largest=28.0)
+    paint_fit_text(painter, QRectF(40, 40, *box), words, largest=28.0)
     painter.end()
     ink = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
     rows, across = np.nonzero(ink[:, : image.width()] > 60)
@@ -202,7 +202,7 @@ def covered(boxes: list[tuple[float, float, float, float]]) -> float:
 
 def test_everything_that_can_be_touched_says_what_it_does(rig: Rig) -> None:
     rig.window.desk.edit(1)
-    touched = [*rig.window.findChildren(Control), *rig.window.findChildren(QAbstractButton)]
+    touched = [*rig.window.findChildren(ParameterWidget), *rig.window.findChildren(QAbstractButton)]
     assert len(touched) > 100
     bare = [
         (type(w).__name__, w.accessibleName())

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.control.hub import Heard
+from app.control.hub import MidiLogEntry
 from app.control.midi.learn import Learned
 from app.control.midi.library import READY_MADE, blank
 from app.control.midi.map_file import load, read, write
-from app.control.midi.mapping import SHIFT, Control, Mapping, control_of
+from app.control.midi.mapping import SHIFT, ControllerElement, Mapping, control_of
 from app.control.midi.message import Message
 from app.control.osc.inbox import Packet
 from app.control.osc.messages import build
@@ -170,8 +170,8 @@ def test_a_written_value_that_is_none(text: str, target: str, registry: Registry
         read_value(text, target, registry)
 
 
-def heard(number: int, kind: str = "cc", port: str = "a") -> Heard:
-    return Heard(float(number), port, False, Message(kind, 1, 7, number % 128))  # type: ignore[arg-type]
+def heard(number: int, kind: str = "cc", port: str = "a") -> MidiLogEntry:
+    return MidiLogEntry(float(number), port, False, Message(kind, 1, 7, number % 128))  # type: ignore[arg-type]
 
 
 def test_the_log_copies_only_what_is_new() -> None:
@@ -215,7 +215,7 @@ def test_the_log_tells_bytes_and_what_became_of_packets() -> None:
     wrong = Packet(2.0, peer, build("/segue/tempi", [1, True, "x"]), "unknown")
     wrong.why = "There is nothing at '/segue/tempi'."
     rubbish = Packet(5.0, peer, b"hello\0\x01", "malformed")
-    broken = Heard(4.0, "a", False, None, b"\x01\x02")
+    broken = MidiLogEntry(4.0, "a", False, None, b"\x01\x02")
     log = MonitorLog()
     assert log.take([heard(0), broken], [stale, wrong, good, rubbish]) == 6
     lines = [line_of(each) for each in log.seen()]
@@ -257,7 +257,7 @@ def test_the_listing_of_addresses_is_whole(registry: Registry) -> None:
 
 
 def test_a_program_change_has_words(registry: Registry) -> None:
-    control: Control = blank("x").controls[0]
+    control: ControllerElement = blank("x").controls[0]
     assert edits.control_words(control) == "Program change, any channel"
     assert edits.range_words(Mapping("program", "scene.*.recall"), registry) == ""
     words = edits.range_words(Mapping("k", "tempo", low=0.0, high=0.5, invert=True), registry)

@@ -18,7 +18,7 @@ from app.parameters.catalogue import build_registry
 from app.session import moments_file as moments
 from app.session import storage
 from app.session.session import Session
-from models.storage.serialisation import Packed
+from models.storage.serialisation import PackedState
 from tests.support.rig import Rig
 
 
@@ -27,7 +27,7 @@ def gig(folder: Path, name: str, size: int = 1000) -> Path:
     session = Session(build_registry())
     for pad in (1, 2):
         content = np.full(size, pad, np.uint8)
-        packed = Packed("tone", "w1", json.dumps({"array": 0}), (content,))
+        packed = PackedState("tone", "w1", json.dumps({"array": 0}), (content,))
         session.set_prompt(1, text=f"{name} {pad}")
         session.save_scene(pad, f"{name} {pad}", f"moment-{name}-{pad}")
         session.keep_moment(f"moment-{name}-{pad}", Moment(0, None, pad, "tone", packed))

@@ -9,8 +9,8 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from app.window.prompts.strip import Strip
-from app.window.widgets.repaint_throttle import REST, TURN_MS, Paced
+from app.window.prompts.strip import PromptStrip
+from app.window.widgets.repaint_throttle import REST, TURN_MS, RepaintThrottle
 from tests.support.rig import Rig
 
 
@@ -26,7 +26,7 @@ class Painted:
 
 def test_each_has_its_turn_and_its_rest(qtbot: QtBot) -> None:
     now, told = [10.0], list[str]()
-    paced = Paced(clock=lambda: now[0])
+    paced = RepaintThrottle(clock=lambda: now[0])
     a, b = Painted("a", told), Painted("b", told)
     for widget in (a, b, a, a):
         paced.want(widget)
@@ -45,7 +45,7 @@ def test_each_has_its_turn_and_its_rest(qtbot: QtBot) -> None:
 
 def test_it_rests_when_nothing_waits_and_ends_with_the_window(qtbot: QtBot) -> None:
     told: list[str] = []
-    paced = Paced()
+    paced = RepaintThrottle()
     paced.want(Painted("a", told))
     qtbot.waitUntil(lambda: told == ["a"], timeout=2000)
     assert not paced._timer.isActive()
@@ -55,7 +55,7 @@ def test_it_rests_when_nothing_waits_and_ends_with_the_window(qtbot: QtBot) -> N
     assert told == ["a"] and not paced._timer.isActive()
 
 
-def seen(rig: Rig, strip: Strip) -> NDArray[np.int16]:
+def seen(rig: Rig, strip: PromptStrip) -> NDArray[np.int16]:
     """(h, w, 3) what is on the screen where the strip is."""
     shot = rig.window.screen().grabWindow(rig.window.winId()).toImage()
     corner = strip.mapTo(rig.window, strip.rect().topLeft())

@@ -7,7 +7,7 @@ import pytest
 
 from app.parameters.catalogue import build_registry
 from app.parameters.parameter import Value
-from app.session.document import Prompt, Scene
+from app.session.document import Scene, SessionPrompt
 from app.session.steering import StyleBook, steer
 from app.window.panels.panels import clock
 from app.window.shortcuts import SHORTCUTS
@@ -143,7 +143,7 @@ def test_more_clocks_and_meters() -> None:
 
 def scene(weights: list[float], **values: object) -> Scene:
     named = {f"prompt.{n}.weight": w for n, w in enumerate(weights, 1)}
-    prompts = tuple(Prompt(f"p{n}") for n in range(1, len(weights) + 1))
+    prompts = tuple(SessionPrompt(f"p{n}") for n in range(1, len(weights) + 1))
     return Scene("", prompts, {**named, **values})  # type: ignore[dict-item]
 
 
@@ -209,7 +209,12 @@ def test_steering_says_nothing_about_what_the_engine_has_not() -> None:
 
 def test_styles_are_asked_for_once_and_again_after_a_failure() -> None:
     styles = StyleBook()
-    prompts = (Prompt("Flute"), Prompt("flute "), Prompt(""), Prompt("x", audio="/a.wav"))
+    prompts = (
+        SessionPrompt("Flute"),
+        SessionPrompt("flute "),
+        SessionPrompt(""),
+        SessionPrompt("x", audio="/a.wav"),
+    )
     assert [p.style_key for p in styles.wanted(prompts)] == ["text:flute", "audio:/a.wav"]
     assert styles.wanted(prompts) == []
     states = [styles.state(p)[0] for p in prompts]

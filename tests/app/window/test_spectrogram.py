@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.window.spectrogram.spectra import HOP
-from app.window.spectrogram.view import WAITING, Spectrogram
+from app.window.spectrogram.view import WAITING, SpectrogramView
 from tests.support.fake_player import RATE
 from tests.support.rig import LEFT, SHIFT, Rig
 
@@ -189,7 +189,7 @@ def test_what_waits_to_be_drawn_is_little_while_the_window_is_put_away(rig: Rig)
 
 
 def test_nothing_is_painted_while_nothing_changes(qtbot: QtBot, monkeypatch: Any) -> None:
-    picture = Spectrogram(seconds=30.0)
+    picture = SpectrogramView(seconds=30.0)
     qtbot.addWidget(picture)
     asked: list[int] = []
     monkeypatch.setattr(picture.item, "update", lambda: asked.append(1))

@@ -23,7 +23,7 @@ from models.magenta_rt2.depthformer.config import (
     DepthformerConfig,
     StackConfig,
 )
-from models.magenta_rt2.depthformer.layers import Kernel
+from models.magenta_rt2.depthformer.layers import Dense
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.quantize import DynamicInt8, WeightInt8, quantize
 from models.magenta_rt2.depthformer.sampling import choose, gumbel_noise
@@ -157,7 +157,7 @@ def test_history_taken_in_is_as_if_played(case: Case) -> None:
 @pytest.mark.parametrize("out_first", [False, True])
 def test_an_eight_bit_kernel(kind: type[DynamicInt8 | WeightInt8], out_first: bool) -> None:
     generator = torch.Generator().manual_seed(1)
-    kernel = Kernel(128, 96, bias=True, out_first=out_first)
+    kernel = Dense(128, 96, bias=True, out_first=out_first)
     shape = (96, 128) if out_first else (128, 96)
     # Channels of very different size: one scale for all of them would lose the small ones.
     sizes = torch.logspace(-3, 0, 96).view((96, 1) if out_first else (1, 96))

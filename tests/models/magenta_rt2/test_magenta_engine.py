@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
-from models.engine.interface import block_fault, engine_names, open_engine
+from models.engine.interface import block_fault
 from models.engine.loudness import LevelState, govern
 from models.errors import SegueError
 from models.magenta_rt2 import engine as engine_module
@@ -31,9 +31,10 @@ from models.magenta_rt2.depthformer.config import (
 )
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
-from models.magenta_rt2.player import Player
-from models.magenta_rt2.silence_watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, Watch
+from models.magenta_rt2.player import BlockGenerator
+from models.magenta_rt2.silence_watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStreamConfig
+from models.registry import engine_names, open_engine
 
 TINY = DepthformerConfig(
     "magenta-rt2-small", 16, StackConfig(2, 32, 64, 2, 16), StackConfig(1, 24, 48, 3, 8), past=5
@@ -237,7 +238,7 @@ def test_collapse_into_silence_eases_guidance_and_then_clears(
 
 
 def test_watch() -> None:
-    watch = Watch()
+    watch = SilenceWatch()
     for _ in range(10):  # a rest
         watch = watch.after(-80.0, PATIENCE / 10, 6.0)
     assert watch.guidance(6.0) == 6.0
@@ -247,7 +248,7 @@ def test_watch() -> None:
     assert watch.guidance(0.5) == 0.5
     for _ in range(40):
         watch = watch.after(-20.0, 0.2, 6.0)
-    assert watch == Watch()
+    assert watch == SilenceWatch()
 
 
 def test_a_run_that_swells_stays_under_full_scale() -> None:
@@ -301,7 +302,7 @@ def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> N
     turns = [Controls()] * 3 + [loose] * 2 + [Controls(notes=(60,))] + [Controls()] * 2
     heard = []
     for beside in (False, True):
-        player, engine.player = engine.player, Player(engine.stepper, engine.codec, beside)
+        player, engine.player = engine.player, BlockGenerator(engine.stepper, engine.codec, beside)
         try:
             stream, other = engine.start(5), engine.start(6)
             blocks = [stream.render(controls) for controls in turns]
@@ -333,7 +334,7 @@ def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
         time.sleep(0.2)
         return slow(*arguments)
 
-    player, engine.player = engine.player, Player(engine.stepper, engine.codec, True)
+    player, engine.player = engine.player, BlockGenerator(engine.stepper, engine.codec, True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine.stepper, "step", counted)
         patch.setattr(engine.codec, "decode_step", waits)

@@ -27,7 +27,7 @@ from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.quantize import PRECISIONS, quantize
 from models.magenta_rt2.depthformer.sampling import gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
-from models.magenta_rt2.depthformer.traced_frame import record
+from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
 from tests.models.magenta_rt2.test_depthformer import TINY, draw
 from tests.models.magenta_rt2.test_magenta_engine import CODEC
@@ -57,7 +57,7 @@ def model(request: pytest.FixtureRequest, folder: Path) -> Depthformer:
 
 def recording(model: Depthformer) -> FrameStepper:
     stepper = FrameStepper(model)
-    assert record(stepper)
+    assert trace_frame(stepper)
     return stepper
 
 
@@ -193,7 +193,7 @@ def test_where_nothing_can_be_recorded_frames_are_played_as_before(
         return fails
 
     monkeypatch.setattr(torch.jit, "trace", refuses)
-    assert not record(stepper)
+    assert not trace_frame(stepper)
     assert stepper.replay is None and stepper.frame == 0
     assert same(play(stepper, 12), play(FrameStepper(model), 12))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.runtime.packed_linear import PackedLinear, packs
-from models.runtime.tracing import Recording, packed_product, record
+from models.runtime.tracing import TracedFunction, packed_product, trace
 
 
 def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
@@ -19,8 +19,8 @@ def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
 
 
 def test_the_same_to_the_bit_for_any_number_of_rows() -> None:
-    recorded = record(moved, (torch.zeros(6, 5), torch.zeros(5)))
-    assert isinstance(recorded, Recording)
+    recorded = trace(moved, (torch.zeros(6, 5), torch.zeros(5)))
+    assert isinstance(recorded, TracedFunction)
     weight = torch.randn(5)
     for rows in (1, 6, 40):
         x = torch.randn(rows, 5)
@@ -36,7 +36,7 @@ def test_where_nothing_can_be_recorded_the_function_is_used(
         raise error("no recorder here")
 
     monkeypatch.setattr(torch.jit, "trace", refuses)
-    assert record(moved, (torch.zeros(6, 5), torch.zeros(5))) is moved
+    assert trace(moved, (torch.zeros(6, 5), torch.zeros(5))) is moved
 
 
 @pytest.mark.skipif(not packs(), reason="this processor's torch lays no weights out")
@@ -47,7 +47,7 @@ def test_a_product_with_a_packed_weight_is_recorded() -> None:
     def product(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
         return (packed_product()(x, weight, offset).relu(),)
 
-    recorded = record(product, (torch.zeros(6, 16), linear.weight))
-    assert isinstance(recorded, Recording)
+    recorded = trace(product, (torch.zeros(6, 16), linear.weight))
+    assert isinstance(recorded, TracedFunction)
     asked = functional.linear(x, weight, offset).relu()
     torch.testing.assert_close(recorded(x, linear.weight)[0], asked, atol=1e-5, rtol=0)

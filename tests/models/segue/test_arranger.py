@@ -25,7 +25,7 @@ from models.segue.arranger.block_score import ArrangerInfo, chord_name
 from models.segue.arranger.network import ArrangerConfig, RowFeatures
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import CHUNK, CHUNKS, Form, History, State, empty_row
-from models.segue.arranger.step_writer import Place, advance, moment_of, sources
+from models.segue.arranger.step_writer import StepPosition, advance, moment_of, sources
 from models.segue.arranger.steps import WIDTH, encode
 from models.training.arranger import Arrangement, Styles, export, lag_codes, losses
 from models.training.arranger_data import collate, draw, draw_one, read_shard, write_shard
@@ -229,7 +229,7 @@ def test_playing_sees_what_training_shows(module: Arrangement) -> None:
                     form = form.enter(int(song.section[step]), step)
                 bar = int(song.section_bar[step])
                 form = Form(form.section, form.start, bar, int(song.active[step]), form.heard)
-            place = Place(step, step % 16, step // 16, 0)
+            place = StepPosition(step, step % 16, step // 16, 0)
             moment = moment_of(place, form, song.setting, density)
             looked = sources(history, form, place, 16)
             _, output, hidden, _ = advance(
@@ -238,11 +238,11 @@ def test_playing_sees_what_training_shows(module: Arrangement) -> None:
             )  # fmt: skip
             outputs.append(output[0])
             history = history.append(np.append(row, song.active[step]).astype(np.uint8))
-        moment = moment_of(Place(0, 0, 0, 0), Form(), song.setting, density)
-        from models.segue.arranger.network import Moment
+        moment = moment_of(StepPosition(0, 0, 0, 0), Form(), song.setting, density)
+        from models.segue.arranger.network import StepPlace
         from models.training.arranger_data import bits
 
-        whole = Moment(
+        whole = StepPlace(
             torch.from_numpy(batch.place), torch.from_numpy(batch.section),
             torch.from_numpy(batch.section_bar), torch.from_numpy(bits(batch.active)),
             torch.from_numpy(batch.change), torch.zeros(1, 640, 2),

@@ -9,7 +9,7 @@ from models.engine.controls import Controls
 from models.music.score import FRAME_SECONDS, PARTS
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.state import EAGER, Form, History, empty_row
-from models.segue.arranger.step_writer import Place, drummed, groove
+from models.segue.arranger.step_writer import StepPosition, drummed, groove
 from models.segue.arranger.steps import DRUM_COLUMNS, SECTIONS
 from models.segue.style import StyleModel
 
@@ -82,9 +82,9 @@ def test_a_groove_is_remembered(bars: list[bool], active: bool, remembered: int 
     form = Form(active=1 if active else 0)
     if bars == [True, True]:
         history = history_of([True, True])
-        place = Place(step=len(bars) * STEPS - STEPS + 4, step_in_bar=4, change=0, floor=0)
+        place = StepPosition(step=len(bars) * STEPS - STEPS + 4, step_in_bar=4, change=0, floor=0)
     else:
-        place = Place(step=len(bars) * STEPS, step_in_bar=0, change=0, floor=0)
+        place = StepPosition(step=len(bars) * STEPS, step_in_bar=0, change=0, floor=0)
     found = groove(history, form, place, STEPS)
     if remembered is None:
         assert found is None

@@ -24,7 +24,7 @@ def changes(bands: np.ndarray) -> tuple[float, float]:
 
 def test_grain_is_spread_over_the_frame() -> None:
     bands = stairs()
-    before, after = changes(bands), changes(grain.even(bands, None)[0])
+    before, after = changes(bands), changes(grain.smooth_frames(bands, None)[0])
     assert before[1] == 0.0
     assert after[0] < 0.45 * before[0]
     assert after[1] > 0.3 * after[0]
@@ -41,7 +41,7 @@ def test_events_stay_where_they_are(decibels: float, width: int, kept: float) ->
     bands[4:, 100 : 100 + width] = height
     if width == B.BANDS:
         bands[4:] = height
-    out, _ = grain.even(bands, None)
+    out, _ = grain.smooth_frames(bands, None)
     assert out[4, 100] / height > kept
     np.testing.assert_allclose(out[7], bands[7], atol=1e-6)
     np.testing.assert_array_equal(out[:4], bands[:4])
@@ -49,10 +49,10 @@ def test_events_stay_where_they_are(decibels: float, width: int, kept: float) ->
 
 def test_portions_do_not_matter() -> None:
     bands = stairs(1)
-    whole, end = grain.even(bands, None)
+    whole, end = grain.smooth_frames(bands, None)
     last, parts = None, []
     for portion in np.split(bands, [4, 28, 40, 64]):
-        part, last = grain.even(portion, last)
+        part, last = grain.smooth_frames(portion, last)
         parts.append(part)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert last is not None
@@ -62,5 +62,5 @@ def test_portions_do_not_matter() -> None:
 def test_the_given_bands_are_not_changed() -> None:
     bands = stairs(2)
     before = bands.copy()
-    grain.even(bands, bands[0] + 1)
+    grain.smooth_frames(bands, bands[0] + 1)
     np.testing.assert_array_equal(bands, before)

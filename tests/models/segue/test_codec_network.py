@@ -14,7 +14,7 @@ from models.segue.codec import Codec
 from models.segue.codec import bands as B
 from models.segue.codec.autoencoder import PATCH_SIZE, Autoencoder, CodecConfig
 from models.segue.codec.codec import join_patches
-from models.segue.codec.decoder import Decoder
+from models.segue.codec.decoder import StreamingDecoder
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_played_and_trained_networks_decode_alike(
 ) -> None:
     if not laid_out:  # as on a processor for which weights are not laid out
         monkeypatch.setattr(packed_linear, "packs", lambda: False)
-    decoder = Decoder(codec.network)
+    decoder = StreamingDecoder(codec.network)
     latents = torch.from_numpy(codec.encode(sound(1.2)))
     with torch.inference_mode():
         whole, _ = codec.network.decode(latents[None], codec.network.decoder.start(1))

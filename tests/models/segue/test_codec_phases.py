@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.runtime.tracing import Recording
+from models.runtime.tracing import TracedFunction
 from models.segue.codec import bands as B
 from models.segue.codec import phases
 from models.segue.codec.vocoder import Vocoder
@@ -39,7 +39,7 @@ def test_recorded_or_not_it_gives_the_same_samples(
     monkeypatch: pytest.MonkeyPatch, rounds: int, lookahead: int
 ) -> None:
     vocoder = Vocoder(rounds, lookahead)
-    assert isinstance(vocoder._unit, Recording)
+    assert isinstance(vocoder._unit, TracedFunction)
     recorded = play(vocoder)
     assert np.abs(recorded).max() > 0.1
 
@@ -50,7 +50,7 @@ def test_recorded_or_not_it_gives_the_same_samples(
     phases.recorded_unit.cache_clear()
     try:
         plain = Vocoder(rounds, lookahead)
-        assert not isinstance(plain._unit, Recording)
+        assert not isinstance(plain._unit, TracedFunction)
         np.testing.assert_array_equal(play(plain), recorded)
     finally:
         phases.recorded_unit.cache_clear()

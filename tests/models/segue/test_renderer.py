@@ -8,7 +8,7 @@ import torch
 
 from models.music.score import FrameScore
 from models.segue.renderer.features import MAX_AGE, ScoreBatch, no_age, note_age, score_batch
-from models.segue.renderer.inference import Cache, Player
+from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
     TOKENS_PER_BLOCK,
@@ -53,7 +53,7 @@ def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
     one = torch.ones(1)
     with torch.inference_mode():
         whole = renderer(clean, noise, torch.zeros(1, BLOCKS), score, style, one, one)
-    cache, player = Cache(), Player(renderer, [0.0])
+    cache, player = KeyValueCache(), RendererInference(renderer, [0.0])
     for block in range(BLOCKS):
         span = slice(block * TOKENS_PER_BLOCK, (block + 1) * TOKENS_PER_BLOCK)
         frames = slice(block * FRAMES_PER_BLOCK, (block + 1) * FRAMES_PER_BLOCK)
@@ -62,7 +62,7 @@ def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
             latents.reshape(TOKENS_PER_BLOCK, token), whole[0, span], atol=1e-5, rtol=0
         )
         assert cache.finished is not None
-        cache = Cache(cache.blocks, (clean[:, span], cache.finished[1]))
+        cache = KeyValueCache(cache.blocks, (clean[:, span], cache.finished[1]))
         assert len(cache.blocks) <= WINDOW - 1
 
 
@@ -70,7 +70,7 @@ def test_a_cache_can_be_taken_up_again(renderer: Renderer) -> None:
     token = 2 * renderer.config.latent_dim
     score = random_score(FRAMES_PER_BLOCK)
     noise = torch.randn(TOKENS_PER_BLOCK, token)
-    cache, player = Cache(), Player(renderer, [0.0, 0.5])
+    cache, player = KeyValueCache(), RendererInference(renderer, [0.0, 0.5])
     for _ in range(3):
         _, cache = player.block(cache, score, None, noise)
     first, after = player.block(cache, score, None, noise)

@@ -13,7 +13,7 @@ import torch
 
 from models import Controls, Engine, open_engine
 from models.errors import SegueError
-from models.storage.serialisation import Packed, classes_of, pack, unpack
+from models.storage.serialisation import PackedState, classes_of, pack, unpack
 from models.storage.weights import identity, write_manifest
 
 
@@ -145,7 +145,7 @@ def test_a_packed_moment_of_the_embedded_engine_gives_bit_identical_blocks(engin
     assert packed is not None and packed.nbytes < 1_200_000
     then = replace(first, notes=(), density=0.8, brightness=0.3, style=engine.embed_text("techno"))
     wanted = [stream.render(first), stream.render(then), stream.render(then)]
-    kept = Packed(
+    kept = PackedState(
         packed.engine, packed.weights, packed.tree, tuple(array.copy() for array in packed.arrays)
     )
     again = engine.start(0)

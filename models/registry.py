@@ -1,0 +1,111 @@
+"""Engine registry: engines by name, opened with `open_engine`.
+
+Importing this module imports no torch; opening an engine does, through its factory.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from models.engine.interface import Engine
+from models.errors import SegueError
+
+DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+
+EngineFactory: TypeAlias = Callable[[str], Engine]
+"""Takes a device of DEVICES and returns the opened engine; SegueError where that cannot be."""
+
+
+@dataclass(frozen=True)
+class _RegisteredEngine:
+    summary: str
+    factory: EngineFactory
+
+
+def _lazy(target: str) -> EngineFactory:
+    """A factory that imports 'package.module:Class' only when the engine is opened."""
+
+    def make(device: str) -> Engine:
+        module, _, name = target.partition(":")
+        engine: Engine = getattr(importlib.import_module(module), name)(device=device)
+        return engine
+
+    return make
+
+
+def _embedded(device: str) -> Engine:
+    """The embedded engine, after its weights were compared with their checksums."""
+    from models.storage.weights import check_files
+
+    check_files("segue")
+    return _lazy("models.segue.engine:SegueEngine")(device)
+
+
+def _magenta(size: str) -> EngineFactory:
+    def make(device: str) -> Engine:
+        from models.magenta_rt2.engine import MagentaEngine
+
+        # Which numbers its weights are held in; the engine's own choice for the device if unset.
+        return MagentaEngine(size, device, precision=os.environ.get("SEGUE_MRT2_PRECISION"))
+
+    return make
+
+
+_REGISTRY: dict[str, _RegisteredEngine] = {
+    "segue": _RegisteredEngine(
+        "our own live music diffusion model; its weights come with Segue", _embedded
+    ),
+    "magenta-rt2-small": _RegisteredEngine(
+        "Magenta RealTime 2, the small one, in PyTorch", _magenta("small")
+    ),
+    "magenta-rt2-base": _RegisteredEngine(
+        "Magenta RealTime 2, the large one, in PyTorch", _magenta("base")
+    ),
+}
+
+
+def register_engine(name: str, factory: EngineFactory, summary: str = "") -> None:
+    """Offer an engine under a name, or replace the one that has it.
+
+    The factory is called with a device of DEVICES. Import nothing heavy before it is called.
+    """
+    _REGISTRY[name] = _RegisteredEngine(summary, factory)
+
+
+def unregister_engine(name: str) -> None:
+    """Take an engine out again; nothing happens if there is none of that name."""
+    _REGISTRY.pop(name, None)
+
+
+def engine_names() -> tuple[str, ...]:
+    """The names that `open_engine` knows, the embedded engine first."""
+    return tuple(_REGISTRY)
+
+
+def engine_summary(name: str) -> str:
+    """What the engine is, in a few words."""
+    return _entry(name).summary
+
+
+def _entry(name: str) -> _RegisteredEngine:
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        known = ", ".join(engine_names())
+        raise SegueError(f"there is no engine '{name}': choose from {known}.") from None
+
+
+def open_engine(name: str = "segue", device: str = "auto") -> Engine:
+    """Open an engine by name on 'auto', 'cpu', 'cuda' or 'mps'. Takes seconds: it loads weights.
+
+    Raises SegueError for an unknown name or device, a device that this machine lacks, and
+    weights that are missing or damaged.
+    """
+    entry = _entry(name)
+    if device not in DEVICES:
+        raise SegueError(f"there is no device '{device}': choose from {', '.join(DEVICES)}.")
+    return entry.factory(device)
