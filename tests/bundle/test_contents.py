@@ -283,7 +283,7 @@ from models import Controls, open_engine
 engine = open_engine("segue", "cpu")
 block = engine.start(seed=1).render(Controls(style=engine.embed_text("piano")))
 assert block.shape == (engine.info.block_frames, 2)
-import app.window.main_window, app.window.player, app.control.bridge, app.cli.sound
+import app.window.main_window, app.playback, app.control.bridge, app.cli.soak
 import models.magenta_rt2.engine
 import huggingface_hub.file_download
 print("played")

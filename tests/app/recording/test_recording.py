@@ -235,9 +235,9 @@ def test_a_killed_recording_plays_up_to_a_second_before(tmp_path: Path, name: st
         import sys, time
         import numpy as np
         from pathlib import Path
-        from app.recording.performance import PerformanceLog
+        from app.performance.log import PerformanceLog
         from app.recording.recorder import Recorder
-        from models.controls import Controls
+        from models.engine.controls import Controls
         log = PerformanceLog()
         log.begin("tone", 1, 0)
         log.put(0, 11520, Controls(bpm=120.0))

@@ -327,7 +327,7 @@ AGAIN = """
 import hashlib, sys
 from pathlib import Path
 from app.session import storage
-from app.session.catalogue import build_registry
+from app.parameters.catalogue import build_registry
 from models import Controls, open_engine
 
 path = Path(sys.argv[1])

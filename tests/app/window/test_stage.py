@@ -92,7 +92,7 @@ BUS = """
 import sys, time
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Slot, ClassInfo
 from PySide6.QtDBus import QDBusConnection
-from app.window.awake import SERVICE, Awake
+from app.window.stage.keep_awake import SERVICE, KeepAwake
 
 @ClassInfo({"D-Bus Interface": SERVICE})
 class Saver(QObject):
@@ -123,7 +123,7 @@ elif sys.argv[1] == "beside":
     from app.window.jobs import Jobs
 
     jobs, answers = Jobs(), []
-    jobs.start(Awake().begin, answers.append, answers.append)
+    jobs.start(KeepAwake().begin, answers.append, answers.append)
     longest, before = 0.0, time.perf_counter()
     while not answers:
         app.processEvents()
@@ -132,7 +132,7 @@ elif sys.argv[1] == "beside":
         longest, before = max(longest, now - before), now
     print("stood still" if longest > 0.5 else "went on", flush=True)
 else:
-    awake = Awake()
+    awake = KeepAwake()
     print("began", awake.begin(), flush=True)
     awake.end()
     time.sleep(0.5)

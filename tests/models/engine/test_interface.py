@@ -45,7 +45,7 @@ def test_a_registered_engine_opens_on_the_device_asked_for() -> None:
 
 def test_importing_the_interface_imports_neither_torch_nor_qt() -> None:
     code = (
-        "import sys, models, app.performance.file, models.engine.interface.prompts; "
+        "import sys, models, app.performance.file, models.engine.prompts; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'PySide6', 'soundfile')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
