@@ -24,7 +24,7 @@ from app.recording.capture_thread import CaptureThread
 from app.session import preferences
 from app.session.storage import Autosave, load_moments
 from models.engine.controls import Controls
-from tests.stage import hour
+from tests.benchmarks.stage import hour
 from tests.support.tone_engine import ToneEngine, ToneStream
 
 RATE = 48_000

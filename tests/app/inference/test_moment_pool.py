@@ -13,7 +13,7 @@ import torch
 from app.inference.moment_pool import LARGEST, SPARE, UNIT, MomentBlock, MomentPool
 from app.inference.moments import Moment, MomentStore
 from models import Controls, open_engine
-from tests.stage import hour
+from tests.benchmarks.stage import hour
 
 BLOCK = 11_520
 WINDOW = 30

@@ -19,7 +19,7 @@ import pytest
 
 from app.window.stage import screen_saver
 from app.window.stage.screen_saver import XScreenSaver
-from tests.stage import display
+from tests.benchmarks.stage import display
 
 PROGRAMS = ("openbox", "wmctrl", "xdotool", "xprop", "xwininfo")
 LACKING = [name for name in PROGRAMS if shutil.which(name) is None]

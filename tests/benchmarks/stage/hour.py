@@ -1,6 +1,6 @@
 """An hour of playing in a minute or two: does the memory stay level? Test lane; no device, no Qt.
 
-`python -m tests.stage.hour --minutes 60` puts planner, ring, audio lane, capture, performance log
+`python -m tests.benchmarks.stage.hour --minutes 60` puts planner, ring, audio lane, capture, performance log
 and spectra together in one thread, with an engine that takes no time and whose snapshots weigh as
 much as those of a real one, and lets them play as fast as they can. A knob is turned every 2 s.
 """
@@ -140,7 +140,7 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int =
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="tests.stage.hour", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.stage.hour", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--capture", type=float, default=300.0, help="seconds always kept")
     parser.add_argument("--moments-mb", type=float, default=100.0)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.stage import hour
-from tests.stage.compare import clicks, compare
-from tests.stage.figures import slope
-from tests.stage.knobs import KnobDelays
+from tests.benchmarks.stage import hour
+from tests.benchmarks.stage.compare import clicks, compare
+from tests.benchmarks.stage.figures import slope
+from tests.benchmarks.stage.knobs import KnobDelays
 
 RATE = 48_000
 

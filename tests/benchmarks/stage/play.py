@@ -1,6 +1,6 @@
 """The instrument, played by nobody: a knob is turned every two seconds. Test lane, GUI thread.
 
-A process that `tests.stage` starts: `app.window.run` as it is, with a measuring ear beside it. Says
+A process that `tests.benchmarks.stage` starts: `app.window.run` as it is, with a measuring ear beside it. Says
 on standard output, a JSON object a line, when it sounds, and in the end what it measured.
 """
 
@@ -64,7 +64,7 @@ class Performer:
     def __init__(self, window: Any, heartbeat: Any, pictures: Any, options: Any) -> None:
         from PySide6.QtCore import Qt, QTimer
 
-        from tests.stage.knobs import KnobDelays
+        from tests.benchmarks.stage.knobs import KnobDelays
 
         self.window, self.heartbeat, self.pictures = window, heartbeat, pictures
         self.options = options
@@ -157,7 +157,7 @@ class Performer:
     def _follow(self) -> None:
         import multiprocessing
 
-        from tests.stage.follow import follow
+        from tests.benchmarks.stage.follow import follow
 
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
@@ -192,7 +192,7 @@ class Performer:
         self.window.registry.set(name, value)
 
     def finish(self, status: Any) -> None:
-        from tests.stage.figures import summary
+        from tests.benchmarks.stage.figures import summary
 
         self.timer.stop()
         if self.options.profile:
@@ -242,7 +242,7 @@ class Performer:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="tests.stage.play")
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.stage.play")
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--every", type=float, default=2.0)
@@ -258,7 +258,7 @@ def main(arguments: list[str]) -> int:
     import app.window
     from app.recording.capture_thread import CaptureThread
     from app.window.spectrogram.view import SpectrogramView
-    from tests.stage.loop import Heartbeat, Pictures
+    from tests.benchmarks.stage.loop import Heartbeat, Pictures
 
     keywords: Any = CaptureThread.__init__.__kwdefaults__
     keywords["capture_seconds"] = options.capture

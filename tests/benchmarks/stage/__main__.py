@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from tests.stage import display
-from tests.stage.compare import clicks_in, compare
+from tests.benchmarks.stage import display
+from tests.benchmarks.stage.compare import clicks_in, compare
 from tests.support import jack
 
 LEAD_SECONDS = 3.0
@@ -26,7 +26,7 @@ START_SECONDS = 120.0
 
 def main(arguments: list[str]) -> int:
     """0 if nothing broke off, 1 if something did, 2 where the machine lacks something."""
-    parser = argparse.ArgumentParser(prog="tests.stage", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.benchmarks.stage", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
@@ -83,7 +83,7 @@ def run(
         "QT_QPA_PLATFORM": "xcb",
     }
     seconds = 60.0 * options.minutes
-    command = [sys.executable, "-m", "tests.stage.play", "--folder", str(folder)]
+    command = [sys.executable, "-m", "tests.benchmarks.stage.play", "--folder", str(folder)]
     command += ["--engine", options.engine, "--seconds", str(seconds)]
     command += ["--every", str(options.every), "--capture", str(options.capture)]
     command += ["--trace"] if options.trace else []
@@ -94,7 +94,7 @@ def run(
         (folder / name).unlink(missing_ok=True)
     witnesses = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.stage.witness", str(core)],
+            [sys.executable, "-m", "tests.benchmarks.stage.witness", str(core)],
             stdout=subprocess.PIPE,
             text=True,
         )
