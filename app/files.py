@@ -1,7 +1,8 @@
-"""Files that are either whole or not there. Any lane but audio; pure standard library."""
+"""Atomic file writes: a file is written whole or not at all. Standard library only."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -64,3 +65,35 @@ def whole_file(target: Path) -> Iterator[Path]:
         ) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises SegueError in one sentence."""
+    temporary = temporary_path(path)
+    try:
+        write_flushed(temporary, text)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise not_written(path, error, temporary) from error
+
+
+def temporary_path(path: Path) -> Path:
+    """Name of the file beside `path` that this process writes before it takes its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def write_flushed(path: Path, text: str) -> None:
+    """Write a text file and wait until it is on the disk. Raises OSError."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def not_written(path: Path, error: OSError, *temporary: Path) -> SegueError:
+    """The error for a file that could not be written; deletes the temporary files."""
+    for left in temporary:
+        with contextlib.suppress(OSError):
+            left.unlink(missing_ok=True)
+    reason = error.strerror or str(error)
+    return SegueError(f"'{path.name}' could not be written ({reason}); save to another place.")

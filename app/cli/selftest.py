@@ -111,7 +111,7 @@ def _folders() -> str:
     """A file can be written, read and taken away again where the user's files go."""
     from PySide6.QtCore import QCoreApplication, QStandardPaths
 
-    from app.session.storage import write_text
+    from app.files import write_text
     from app.window.recordings import music_folder
 
     QCoreApplication.setApplicationName("Segue")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from app.session.storage import write_text
+from app.files import write_text
 from models.errors import SegueError
 
 FILE: Final = "control.json"

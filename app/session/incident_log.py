@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from app.session.storage import write_text
+from app.files import write_text
 
 LEVELS: Final = ("info", "warning", "error")
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from app.session.storage import write_text
+from app.files import write_text
 from models.errors import SegueError
 
 BUFFERS: Final = (64, 128, 256, 512, 1024, 2048)

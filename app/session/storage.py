@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app.files import not_written, temporary_path, write_flushed, write_text
 from app.inference.moments import Moment
 from app.parameters.registry import Registry
 from app.session import moments_file as moments
@@ -23,35 +24,6 @@ from models.errors import SegueError
 SUFFIX: Final = ".segue.json"
 MAX_BYTES: Final = 8_000_000
 RECENT: Final = 10
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises SegueError in one sentence."""
-    temporary = _temporary(path)
-    try:
-        _write_flushed(temporary, text)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _not_written(path, error, temporary) from error
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def _write_flushed(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _not_written(path: Path, error: OSError, *temporary: Path) -> SegueError:
-    for left in temporary:
-        with contextlib.suppress(OSError):
-            left.unlink(missing_ok=True)
-    reason = error.strerror or str(error)
-    return SegueError(f"'{path.name}' could not be written ({reason}); save to another place.")
 
 
 def _read_json(path: Path) -> Any:
@@ -85,7 +57,7 @@ def save(path: Path, document: Document, kept: Mapping[str, Moment] | None = Non
     fit = moments.storable(kept, document.moments)
     forgotten = [key for key in document.moments if key in kept and key not in fit]
     side, said = moments.beside(path), ""
-    unfinished, new_side = _temporary(path), _temporary(side)
+    unfinished, new_side = temporary_path(path), temporary_path(side)
     if forgotten:
         said = "Saved, but not every place in the music: what this engine remembers does not go "
         said += "into a file, and will be gone when Segue ends."
@@ -98,15 +70,15 @@ def save(path: Path, document: Document, kept: Mapping[str, Moment] | None = Non
         try:
             moments.write(new_side, fit)
         except OSError as error:
-            said = f"Saved, but not the places in the music: {_not_written(side, error, new_side)}"
+            said = f"Saved, but not the places in the music: {not_written(side, error, new_side)}"
             fit = {}
     try:
-        _write_flushed(unfinished, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        write_flushed(unfinished, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
         if fit:
             os.replace(new_side, side)
         os.replace(unfinished, path)
     except OSError as error:
-        raise _not_written(path, error, unfinished, new_side) from error
+        raise not_written(path, error, unfinished, new_side) from error
     if "moments" not in data:
         moments.remove(side)
     return said
@@ -185,13 +157,13 @@ class Autosave:
         side = moments.beside(self.path)
         try:
             if fit.keys() - self._beside:  # one that is no longer wanted does no harm
-                moments.write(_temporary(side), fit)
-                os.replace(_temporary(side), side)
+                moments.write(temporary_path(side), fit)
+                os.replace(temporary_path(side), side)
                 self._beside = frozenset(fit)
         except OSError as error:
             # Without them rather than not at all.
             write_text(self.path, text)
-            raise _not_written(side, error, _temporary(side)) from error
+            raise not_written(side, error, temporary_path(side)) from error
         write_text(self.path, text)
 
     def remove(self) -> None:

@@ -13,8 +13,8 @@ from typing import Final
 from app.control.midi import map_file
 from app.control.midi.decode import ControlKind
 from app.control.midi.mapping import ControllerElement, ControllerMap, Keyboard, Mapping
+from app.files import write_text
 from app.parameters.registry import Registry
-from app.session.storage import write_text
 from models.errors import SegueError
 
 READY_MADE: Final = Path(__file__).resolve().parents[3] / "resources" / "controllers"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.control.hub import ControlHub
 from app.control.midi import map_file
-from app.session.storage import write_text
+from app.files import write_text
 from app.window.controllers import form_style as look
 from models.errors import SegueError
 

@@ -29,9 +29,9 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.control.osc.messages import address_for
+from app.files import write_text
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
-from app.session.storage import write_text
 from app.window.controllers import form_style as look
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours
