@@ -22,19 +22,18 @@ from app.session.incident_log import IncidentLog
 from app.session.session import Session
 from app.window.commands import Commands
 from app.window.continuation import ContinueFromAudio
-from app.window.dialogs.keyboard_sheet import KeyboardSheet, LogDialog
+from app.window.dialogs.incident_log import LogDialog
+from app.window.dialogs.keyboard_sheet import KeyboardSheet
 from app.window.dialogs.welcome import Welcome
 from app.window.jobs import Jobs
 from app.window.layout import arrange
-from app.window.panels.panels import (
-    ControlsPanel,
-    OutputPanel,
-    RecordingPanel,
-    ScenesPanel,
-    TransportPanel,
-)
+from app.window.panels.controls import ControlsPanel
+from app.window.panels.output import OutputPanel
+from app.window.panels.recording import RecordingPanel
+from app.window.panels.scenes import ScenesPanel
 from app.window.panels.status_bar import StatusBar
 from app.window.panels.top_bar import TopBar
+from app.window.panels.transport import TransportPanel
 from app.window.prompts.actions import PromptActions
 from app.window.prompts.editor import PromptEditor, load_suggestions
 from app.window.prompts.map_panel import MapPanel

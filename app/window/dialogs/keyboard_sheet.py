@@ -1,27 +1,15 @@
-"""What lies over the window for a moment: the keyboard sheet and the incident log. GUI lane."""
+"""Keyboard sheet: every shortcut on one page over the window."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import (
-    QDialog,
-    QFileDialog,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QWidget
 
-from app.session.incident_log import IncidentLog
 from app.window.shortcuts import FAMILIES, SHORTCUTS
 from app.window.style import colours, theme
-from models.errors import SegueError
 
 WIDE: Final = 1120.0
 HIGH: Final = 620.0
@@ -114,51 +102,3 @@ class KeyboardSheet(QWidget):
             painter.drawText(QRectF(x + left, y, width - left, 26), middle, words)
             y += 30
         return y
-
-
-class LogDialog(QDialog):
-    """The incident log, and its export."""
-
-    def __init__(
-        self,
-        log: IncidentLog,
-        say: Callable[[str, str], None],
-        parent: QWidget | None = None,
-        *,
-        head: str = "",
-    ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Incidents")
-        self.resize(760, 420)
-        self._log, self._say, self._head = log, say, head
-        self.text = QPlainTextEdit(log.text() or "Nothing went wrong so far.", self)
-        self.text.setReadOnly(True)
-        export = QPushButton("Export …", self)
-        export.setToolTip("Write the log to a text file, to be sent along with a report")
-        export.clicked.connect(self._choose)
-        close = QPushButton("Close", self)
-        close.setToolTip("The log stays until Segue ends")
-        close.setDefault(True)
-        close.clicked.connect(self.accept)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(export)
-        row.addWidget(close)
-        column = QVBoxLayout(self)
-        column.addWidget(self.text)
-        column.addLayout(row)
-
-    def _choose(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export incidents", "segue-incidents.txt", "Text (*.txt)"
-        )
-        if path:
-            self.export(Path(path))
-
-    def export(self, path: Path) -> None:
-        try:
-            self._log.export(path, self._head)
-        except SegueError as error:
-            self._say("error", str(error))
-        else:
-            self._say("info", f"The incident log was written to {path.name}.")

@@ -84,7 +84,7 @@ class Stepper(ParameterWidget):
             painter,
             box,
             hexa=colours.ACCENT,
-            lit=0.6 if self.lit else 0.35 if moved else 0.0,
+            lit=0.35 if moved else 0.0,
             hovered=self.hovered and self.isEnabled(),
             focused=self.hasFocus(),
         )

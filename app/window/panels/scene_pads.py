@@ -148,8 +148,8 @@ class ScenePad(ParameterWidget):
             painter.setPen(QPen(QColor(colours.ACCENT), 1.4, Qt.PenStyle.DashLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box, 8, 8)
-        if self.hasFocus() or self.lit:
-            painter.setPen(QPen(QColor(colours.ACCENT if self.lit else colours.TEXT), 1.2))
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(colours.TEXT), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box, 8, 8)
 

@@ -58,7 +58,6 @@ class PromptEditor(QWidget):
         self._below = parent
         self.n = 0
         self._suggestions = suggestions
-        self._chips: dict[str, QWidget] = {}
         self.line = QLineEdit(self)
         self.line.setMaxLength(MAX_PROMPT_CHARACTERS)
         self.line.setPlaceholderText("What should it sound like?")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.window.style.time_text import duration_text
+
 RATE: Final = 48_000
 STEPS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between ticks."""
@@ -55,7 +57,9 @@ class Panning:
             zero = self.at / RATE
             first = int((zero - past) // step) + 1
             last = int((zero + future) // step)
-            return [(n * step - zero, clock(n * step)) for n in range(max(first, 0), last + 1)]
+            return [
+                (n * step - zero, duration_text(n * step)) for n in range(max(first, 0), last + 1)
+            ]
         ticks = [(0.0, "now")]
         t = float(step)
         while t <= max(past, future):
@@ -66,10 +70,3 @@ class Panning:
                 ticks.append((t, f"+{words}"))
             t += step
         return ticks
-
-
-def clock(seconds: int) -> str:
-    """75 -> '1:15', 3700 -> '1:01:40'."""
-    minutes, left = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.window.spectrogram.spectra import BANDS, GROUP, HOP, LEVELS, RATE, Spectra
 from app.window.style import colours, theme
+from app.window.style.time_text import offset_text
 
 COLUMNS: Final = 4096
 """Columns of the ring that is painted: more than a screen is wide."""
@@ -317,7 +318,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.setPen(QPen(theme.colour(colours.TEXT, 0.6), 1.0, Qt.PenStyle.DashLine))
         painter.drawLine(QLineF(h, box.top(), h, wave.bottom()))
         painter.setFont(theme.font(11 * self.scale))
-        words = f"{clock_text(self.hover)}   go on from here"
+        words = f"{offset_text(self.hover)}   go on from here"
         width = painter.fontMetrics().horizontalAdvance(words) + 12
         left = h + 6 if h + 6 + width < x else h - 6 - width
         flag = QRectF(left, wave.top() - 24 * self.scale, width, 18 * self.scale)
@@ -328,14 +329,6 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
     def seconds_at(self, scene_point: QPointF) -> float:
         """Seconds relative to the playhead at a point of the scene."""
         return float(self.mapFromScene(scene_point).x()) + (self.origin - self.playhead) / RATE
-
-
-def clock_text(seconds: float) -> str:
-    """-75.3 -> '-1:15.3'."""
-    sign = "−" if seconds < 0 else "+"
-    whole = abs(seconds)
-    minutes, rest = divmod(whole, 60.0)
-    return f"{sign}{int(minutes)}:{rest:04.1f}" if minutes >= 1 else f"{sign}{rest:.1f} s"
 
 
 def _view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:

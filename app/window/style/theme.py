@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
@@ -138,10 +138,6 @@ def install(app: QApplication) -> None:
     app.setPalette(palette)
     app.setStyleSheet(_sheet())
     app.setWindowIcon(QIcon(icon_pixmap("segue", colours.ACCENT, 128, 1.0)))
-
-
-def icon_size(pixels: int) -> QSize:
-    return QSize(pixels, pixels)
 
 
 def _sheet() -> str:

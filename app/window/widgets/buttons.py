@@ -119,13 +119,11 @@ class KeyButton(ParameterWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect())
         lit = 1.0 if self.on or (self._down and self.parameter.kind == "trigger") else 0.0
-        if self.lit:
-            lit = max(lit, 0.6)
         paint_key(
             painter,
             box,
             hexa=self.hexa,
-            lit=0.0 if self.lamp and not self.lit else lit,
+            lit=0.0 if self.lamp else lit,
             down=self._down,
             hovered=self.hovered and self.isEnabled(),
             focused=self.hasFocus(),
@@ -243,7 +241,7 @@ class Segments(ParameterWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         whole = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setBrush(QColor(colours.BACKGROUND))
-        edge = colours.ACCENT if self.lit else colours.TEXT if self.hasFocus() else colours.EDGE
+        edge = colours.TEXT if self.hasFocus() else colours.EDGE
         painter.setPen(QPen(QColor(edge), 1))
         painter.drawRoundedRect(whole, 8, 8)
         chosen = self.registry.get(self.parameter_name)

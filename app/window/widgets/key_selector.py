@@ -152,7 +152,7 @@ class KeySelector(ParameterWidget):
         ink = colours.DIM if self.is_auto else colours.TEXT
         painter.setPen(QColor(ink if enabled else colours.FAINT))
         painter.drawText(self._mode_box(), Qt.AlignmentFlag.AlignCenter, shown)
-        if self.hasFocus() or self.lit:
+        if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(colours.ACCENT if self.lit else colours.TEXT), 1))
+            painter.setPen(QPen(QColor(colours.TEXT), 1))
             painter.drawRoundedRect(self._octave().adjusted(-0.5, -1, 0, 1), 4, 4)

@@ -107,10 +107,8 @@ class Knob(ParameterWidget):
         if not self.is_auto:
             self._paint_pointer(painter, centre, radius * 0.74, hexa)
         self._paint_words(painter, centre, radius, words, enabled)
-        if self.hasFocus() or self.lit:
-            pen = QPen(theme.colour(colours.ACCENT if self.lit else colours.TEXT, 0.55), 1.2)
-            pen.setStyle(Qt.PenStyle.SolidLine)
-            painter.setPen(pen)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.colour(colours.TEXT, 0.55), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawEllipse(centre, radius * 1.13, radius * 1.13)
 

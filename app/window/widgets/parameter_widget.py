@@ -30,7 +30,6 @@ class ParameterWidget(QWidget):
         self.hovered = False
         self.model_choice = ""  # what the model plays while this is at auto
         self.moved_by: Callable[[str], None] | None = None  # who paints it when a hand moves it
-        self.lit = False  # by learn mode: this one can be mapped, or has just been
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.parameter.label)
@@ -144,11 +143,6 @@ class ParameterWidget(QWidget):
         self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self.update()
-
-    def set_lit(self, lit: bool) -> None:
-        """Learn mode shows what can be mapped."""
-        self.lit = lit
         self.update()
 
 

@@ -135,7 +135,7 @@ class VolumeFader(ParameterWidget):
         body.setColorAt(0.52, QColor("#23282f"))
         body.setColorAt(1.0, QColor("#343b46"))
         edge = colours.TEXT if self.hasFocus() else "#0a0b0d"
-        painter.setPen(QPen(QColor(colours.ACCENT if self.lit else edge), 1))
+        painter.setPen(QPen(QColor(edge), 1))
         painter.setBrush(body)
         painter.drawRoundedRect(cap, 4, 4)
         painter.setPen(QPen(QColor(colours.ACCENT), 2))

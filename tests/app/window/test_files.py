@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox
 
 from app.session import preferences, storage
 from app.session.session import Session
-from app.window.dialogs.keyboard_sheet import LogDialog
+from app.window.dialogs.incident_log import LogDialog
 from app.window.dialogs.settings import SettingsDialog
 from tests.support.rig import CTRL, LEFT, SHIFT, Rig
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.window.spectrogram.panning import RATE, Panning, clock
+from app.window.spectrogram.panning import RATE, Panning
+from app.window.style.time_text import duration_text
 
 NOW = 100.0 * RATE
 
@@ -50,9 +51,4 @@ def test_ticks_are_few_within_and_named_after_their_place(past: float, future: f
     for seconds, words in (*with_playhead, *away):
         assert -past <= seconds <= future and words
     for seconds, words in away:
-        assert words == clock(round(65.5 + seconds))
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (75, "1:15"), (3700, "1:01:40")])
-def test_clock(seconds: int, words: str) -> None:
-    assert clock(seconds) == words
+        assert words == duration_text(round(65.5 + seconds))

@@ -9,12 +9,11 @@ from app.parameters.catalogue import build_registry
 from app.parameters.parameter import Value
 from app.session.document import Scene, SessionPrompt
 from app.session.steering import StyleBook, steer
-from app.window.panels.panels import clock
 from app.window.shortcuts import SHORTCUTS
 from app.window.spectrogram.beats import beat_positions
-from app.window.spectrogram.plot_item import clock_text
 from app.window.spectrogram.spectra import BANDS, GROUP, HOP, RATE, Spectra, band_of
 from app.window.style import colours
+from app.window.style.time_text import duration_text, offset_text
 from app.window.widgets.volume_fader import meter_position
 from models.engine.controls import CONTROL_NAMES, blend
 from tests.support.fake_player import style_of
@@ -130,13 +129,15 @@ def test_every_key_does_something_and_none_does_two_things() -> None:
         assert shortcut.action.startswith("window.") or shortcut.action in registry
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.0, "0:00"), (75.4, "1:15"), (3725.0, "1:02:05")])
-def test_clocks(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0:00"), (75.4, "1:15"), (3700, "1:01:40"), (3725.0, "1:02:05")]
+)
+def test_durations_as_text(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
 
 
-def test_more_clocks_and_meters() -> None:
-    assert clock_text(-75.3) == "−1:15.3" and clock_text(-5.26) == "−5.3 s"
+def test_offsets_as_text_and_meter_positions() -> None:
+    assert offset_text(-75.3) == "−1:15.3" and offset_text(-5.26) == "−5.3 s"
     assert meter_position(0.0) == 0.0 and meter_position(1.0) == 1.0 and meter_position(9.0) == 1.0
     assert meter_position(10 ** (-27 / 20)) == pytest.approx(0.5)
 

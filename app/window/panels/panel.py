@@ -1,0 +1,60 @@
+"""Base of the panels: a plate with a border, and a group of widgets that hides when empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QLineF, QRectF, QSizeF
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QBoxLayout, QWidget
+
+from app.window.style import colours, theme
+from app.window.widgets.pixmap_cache import PixmapCache
+
+
+class Panel(QWidget):
+    """A plate that holds controls."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kept = PixmapCache()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        # Painted wherever a control on it is, and meters are 30 times a second.
+        self._kept.draw(QPainter(self), QSizeF(self.size()), None, self._paint_plate)
+
+    def _paint_plate(self, painter: QPainter) -> None:
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        plate = QLinearGradient(box.topLeft(), box.bottomLeft())
+        plate.setColorAt(0.0, QColor("#191d23"))
+        plate.setColorAt(1.0, QColor("#131619"))
+        painter.setBrush(plate)
+        painter.setPen(QPen(QColor(colours.EDGE), 1))
+        painter.drawRoundedRect(box, 10, 10)
+        painter.setPen(theme.colour("#ffffff", 0.05))
+        painter.drawLine(QLineF(box.left() + 10, box.top() + 1, box.right() - 10, box.top() + 1))
+
+
+class Group(QWidget):
+    """ControlsPanel that stand together and take no room where none of them is shown."""
+
+    def __init__(
+        self, members: Sequence[QWidget], parent: QWidget, *, shares: Sequence[int] = ()
+    ) -> None:
+        super().__init__(parent)
+        self.members = tuple(members)
+        self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(5)
+        for widget, share in zip(self.members, shares or [1] * len(self.members), strict=True):
+            self._box.addWidget(widget, share)
+
+    def set_direction(self, *, across: bool) -> None:
+        """Side by side, or one above the other."""
+        ways = QBoxLayout.Direction
+        self._box.setDirection(ways.LeftToRight if across else ways.TopToBottom)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether any of them is to be seen."""
+        return any(not widget.isHidden() for widget in self.members)
