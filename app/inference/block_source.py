@@ -9,8 +9,6 @@ decides.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
-from typing import Any
 
 from app.inference.health import BlockWatch, Recovery, RecoveryAction, RenderTimes
 from app.inference.messages import PlannerListener
@@ -105,11 +103,3 @@ class BlockSource:
             self.lost = False
             self.listener.incident("error", f"the engine did not recover: {error}.")
             self.wait_until = self.clock() + self.recovery.wait_seconds()
-
-
-def score_of(stream: Stream) -> dict[str, Any] | None:
-    """What a stream tells about its last block (`score_info`), as a dict; None if it does not."""
-    score: Any = getattr(stream, "score_info", None)
-    if is_dataclass(score) and not isinstance(score, type):
-        return asdict(score)
-    return dict(score) if score else None

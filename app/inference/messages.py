@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.engine.controls import Controls
-from models.engine.interface import Audio
+from models.engine.interface import Audio, ScoreInfo
 from models.engine.prompts import Prompt
 
 
@@ -36,12 +36,12 @@ class WorkerSettings:
 class BlockReport:
     """A block that was planned. samples: float32 (n, 2), read-only, before any crossfade.
 
-    score: what the engine tells about it, if it does. rewritten: it took the place of another.
+    score: None where the engine has none. rewritten: it took the place of another.
     """
 
     position: int
     samples: Audio
-    score: dict[str, Any] | None
+    score: ScoreInfo | None
     rewritten: bool
     controls: Controls
 

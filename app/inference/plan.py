@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.inference.moments import Moment
+from models.engine.interface import ScoreInfo
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class PlannedBlock:
     moment: Any
     skip: int = 0
     looped: int | None = None
-    payload: Any = None
+    score: ScoreInfo | None = None
 
     @property
     def stop(self) -> int:
@@ -160,15 +161,13 @@ def loop_length(
 
 
 def bar_points(blocks: Sequence[PlannedBlock], block_frames: int) -> list[tuple[int, float]]:
-    """(position, bars) of the blocks whose payload tells `bars`, for `bar_after`.
-
-    Bars count where `bars_at` says, in frames behind the block's start; by default at its end.
-    """
-    return [
-        (block.position + round(block.payload.get("bars_at", block_frames) - block.skip), bars)
-        for block in blocks
-        if block.payload and (bars := block.payload.get("bars")) is not None
-    ]
+    """(position, bars) of the blocks whose score counts bars, for `bar_after`."""
+    points = []
+    for block in blocks:
+        if block.score is not None and block.score.bars is not None:
+            at = block_frames if block.score.bars_at is None else block.score.bars_at
+            points.append((block.position + at - block.skip, block.score.bars))
+    return points
 
 
 def bar_after(points: Sequence[tuple[int, float]], after: int) -> int | None:

@@ -20,7 +20,7 @@ import numpy as np
 from app.audio import splice
 from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
-from app.inference.block_source import BlockSource, score_of
+from app.inference.block_source import BlockSource
 from app.inference.health import LatencyStats, RewritePacing
 from app.inference.messages import (
     BlockReport,
@@ -42,7 +42,7 @@ from app.inference.plan import (
 )
 from app.performance.log import PerformanceLog
 from models.engine.controls import Controls
-from models.engine.interface import Audio, Engine, Snapshot, Stream
+from models.engine.interface import Audio, Engine, ScoreInfo, Snapshot, Stream
 from models.engine.prompts import Prompt
 
 IDLE: Final = 0
@@ -164,9 +164,9 @@ class Planner:
             self._loop = None
             return
         planned = self.plan.at(self.ring.read)
-        score = (planned and planned.payload) or {}
-        bpm = self._now.controls.bpm or score.get("bpm")
-        self._loop = HeldLoop(loop_length(bpm, int(score.get("beats_per_bar", 4)), self.rate))
+        score = (planned and planned.score) or ScoreInfo()
+        tempo = self._now.controls.bpm or score.tempo
+        self._loop = HeldLoop(loop_length(tempo, score.beats_per_bar, self.rate))
         self._task = RewriteTask("hold", self.clock())
 
     @property
@@ -174,11 +174,7 @@ class Planner:
         return self._loop is not None
 
     def next_bar(self) -> int | None:
-        """Where the next bar begins that can still be changed, if the engine tells bars.
-
-        It does by `bars` (counted from the start of its stream) and `bars_at` (frames behind the
-        start of the block where that count holds; its end, if it does not say).
-        """
+        """Plan position of the next bar that can still be changed; None where none is known."""
         points = bar_points(self.plan.blocks, self.info.block_frames)
         return bar_after(points, self._commit())
 
@@ -321,8 +317,8 @@ class Planner:
         if self._loop is not None:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
-        payload = score_of(self.stream)
-        planned = PlannedBlock(target.position, len(frames), moment, skip, looped, payload)
+        score = self.stream.score
+        planned = PlannedBlock(target.position, len(frames), moment, skip, looped, score)
         return self._write(planned, np.ascontiguousarray(frames), task, target.join)
 
     def _try(self, moment: Snapshot, task: RewriteTask | None) -> Audio | None:
@@ -398,7 +394,7 @@ class Planner:
             self._done(task, result.join)
         frames.setflags(write=False)
         self.listener.block(
-            BlockReport(planned.position, frames, planned.payload, rewritten, self._now.controls)
+            BlockReport(planned.position, frames, planned.score, rewritten, self._now.controls)
         )
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:

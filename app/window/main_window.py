@@ -204,11 +204,11 @@ class MainWindow(QMainWindow):
     # -- from the worker -----------------------------------------------------------------------
     def _block(self, report: Any) -> None:
         self.spectrogram.block(report.position, report.samples, report.score)
-        if report.score:
-            bpm, key = report.score.get("bpm"), report.score.get("key")
-            if isinstance(bpm, int | float):
-                self.controls.set_model_choice("tempo", f"{bpm:.0f}")
-            if isinstance(key, str):
+        if report.score is not None:
+            tempo, key = report.score.tempo, report.score.key
+            if tempo is not None:
+                self.controls.set_model_choice("tempo", f"{tempo:.0f}")
+            if key is not None:
                 self.controls.set_model_choice("key", key)
 
     def _status(self, status: Any) -> None:

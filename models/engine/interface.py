@@ -25,6 +25,7 @@ __all__ = [
     "Controls",
     "Engine",
     "EngineInfo",
+    "ScoreInfo",
     "Snapshot",
     "Stream",
     "Style",
@@ -79,6 +80,26 @@ class EngineInfo:
         return self.block_frames / self.sample_rate
 
 
+@dataclass(frozen=True)
+class ScoreInfo:
+    """Score of the block that was rendered last, as far as an engine knows it.
+
+    tempo: beats per minute. key: as in `Controls.key`. chord: symbol such as 'Am7', '' for none.
+    beat: beats since the start of the stream. bars: bars since then. Both are fractional and hold
+    at `bars_at` frames after the block's start (None: at its end). beats_per_bar: the metre.
+    notes: MIDI numbers that sound in the block, by pitched part.
+    """
+
+    tempo: float | None = None
+    key: str | None = None
+    chord: str | None = None
+    beat: float | None = None
+    bars: float | None = None
+    bars_at: int | None = None
+    beats_per_bar: int = 4
+    notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+
 class Stream(ABC):
     """One endless piece. It owns the musical context; not safe to call from two threads at once."""
 
@@ -105,6 +126,11 @@ class Stream(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Forget the context and start afresh, without a click at the seam."""
+
+    @property
+    def score(self) -> ScoreInfo | None:
+        """Score of the last block; None before the first, and where the engine has none."""
+        return None
 
 
 class Engine(ABC):

@@ -22,6 +22,7 @@ from models.engine.interface import (
     Controls,
     Engine,
     EngineInfo,
+    ScoreInfo,
     Snapshot,
     Stream,
     Style,
@@ -30,7 +31,7 @@ from models.engine.interface import (
 )
 from models.engine.loudness import LevelState, govern, target_without
 from models.errors import SegueError
-from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, PARTS, SAMPLE_RATE
 from models.runtime.device import resolve_device
 from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import GUIDANCE, GUIDANCE_RANGE, Arranger
@@ -152,15 +153,28 @@ class SegueStream(Stream):
         )
 
     @property
-    def score_info(self) -> ArrangerInfo | None:
-        """What the arranger wrote for the last block: bpm, key, chord, beat, instruments.
+    def score(self) -> ScoreInfo | None:
+        """What the arranger wrote for the last block.
 
-        `bars_at` is where the audio has that place: the vocoder is late by its look-ahead.
+        `bars_at` includes the delay of the vocoder's look-ahead.
         """
-        info = self.state.info
+        info, end = self.state.info, self.state.arranger.frames * FRAME_SECONDS
         if info is None:
             return None
-        return replace(info, bars_at=info.bars_at + self.engine.codec.delay)
+        notes: dict[str, tuple[int, ...]] = {}
+        for note in self.state.arranger.voices.notes:
+            if note.part and note.on < end:
+                notes[PARTS[note.part]] = (*notes.get(PARTS[note.part], ()), note.pitch)
+        return ScoreInfo(
+            tempo=info.bpm,
+            key=info.key,
+            chord=info.chord,
+            beat=info.beats,
+            bars=info.bars,
+            bars_at=info.bars_at + self.engine.codec.delay,
+            beats_per_bar=info.beats_per_bar,
+            notes=notes,
+        )
 
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state

@@ -20,7 +20,7 @@ from app.inference.worker import Incident, WorkerStatus
 from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
 from models.engine.controls import CONTROL_NAMES, Controls
-from models.engine.interface import EngineInfo
+from models.engine.interface import EngineInfo, ScoreInfo
 from models.engine.prompts import load_audio
 from models.errors import SegueError
 
@@ -99,17 +99,16 @@ class FakeWorker(QObject):
         self.engine_ready.emit(replace(INFO, controls=controls, continues_audio=continues_audio))
 
     def plan(
-        self, position: int, samples: np.ndarray[Any, Any], score: dict[str, Any] | None = None
+        self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None
     ) -> None:
         """Blocks of 240 ms from a position on."""
         size = INFO.block_frames
         for start in range(0, len(samples) - size + 1, size):
             block = samples[start : start + size]
-            told = None
             if score is not None:
-                beats = (position + start) / RATE / 60.0 * score["bpm"]
-                told = {**score, "bars": beats / 4, "bars_at": 0}
-            self.block_ready.emit(BlockReport(position + start, block, told, False, Controls()))
+                beat = (position + start) / RATE / 60.0 * (score.tempo or 120.0)
+                score = replace(score, beat=beat, bars=beat / 4, bars_at=0)
+            self.block_ready.emit(BlockReport(position + start, block, score, False, Controls()))
 
     def mark(self, position: int, kind: str, text: str) -> None:
         self.marked.emit(TimelineMark(position, kind, text))

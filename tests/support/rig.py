@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.session.session import Session
 from app.window.main_window import MainWindow
 from app.window.style import theme
+from models.engine.interface import ScoreInfo
 from tests.support.fake_player import RATE, fake_player
 
 LEFT = Qt.MouseButton.LeftButton
@@ -94,7 +95,7 @@ class Rig:
         """Music (noise) that was played for so long, and a plan; drawn in the spectrogram."""
         frames = int((seconds + planned) * RATE)
         noise = np.random.default_rng(0).standard_normal((frames, 2)).astype(np.float32) * 0.1
-        self.worker.plan(0, noise, {"bpm": 120.0, "beats_per_bar": 4})
+        self.worker.plan(0, noise, ScoreInfo(tempo=120.0))
         self.output.read = seconds * RATE
         while self.window.spectrogram._waiting:
             self.window.frame()

@@ -328,9 +328,8 @@ class ControllerCoordinator(QObject):
 
     # -- the clock that is sent --------------------------------------------------------------------
     def _block(self, report: Any) -> None:
-        bpm = report.score.get("bpm") if report.score else None
-        if isinstance(bpm, int | float):
-            self._model_bpm = float(bpm)
+        if report.score is not None and report.score.tempo is not None:
+            self._model_bpm = report.score.tempo
 
     def _align_clock(self) -> None:
         """Beats of the clock fall on the beats that are heard."""

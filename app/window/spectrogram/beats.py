@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from models.engine.interface import ScoreInfo
 
 
 def beat_positions(
-    score: Mapping[str, Any], position: int, frames: int, rate: int
+    score: ScoreInfo, position: int, frames: int, rate: int
 ) -> tuple[list[int], list[int]]:
     """Plan positions of the beats and of the bars that begin within a block.
 
-    `score` tells `bars` (counted from the start of the stream, fractional), `bars_at` (frames
-    behind the block's start where that count holds; its end, if it does not say), `bpm` and
-    `beats_per_bar`. Where bars or bpm are missing no beat is known.
+    None where the score lacks bars or tempo.
     """
-    bars, bpm = _number(score.get("bars")), _number(score.get("bpm"))
-    if bars is None or bpm is None or bpm <= 0:
+    bars, tempo, meter = score.bars, score.tempo, score.beats_per_bar
+    if bars is None or tempo is None or not math.isfinite(bars) or tempo <= 0 or meter < 1:
         return [], []
-    meter = int(_number(score.get("beats_per_bar")) or 4)
-    if meter < 1:
-        return [], []
-    at = _number(score.get("bars_at"))
-    anchor = float(frames) if at is None else at
-    beat_frames = 60.0 / bpm * rate
+    anchor = frames if score.bars_at is None else score.bars_at
+    beat_frames = 60.0 / tempo * rate
     beats_at_anchor = bars * meter
     at_start = beats_at_anchor - anchor / beat_frames
     beats, starts = [], []
@@ -40,9 +34,3 @@ def beat_positions(
             starts.append(place)
         number += 1
     return beats, starts
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

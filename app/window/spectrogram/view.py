@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +30,7 @@ from app.window.spectrogram.panning import SHARE, Panning
 from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
 from app.window.spectrogram.spectra import BANDS, HOP, RATE, Spectra, band_of
 from app.window.style import colours, theme
+from models.engine.interface import ScoreInfo
 
 TICKS: Final = (
     (60, "60"),
@@ -91,12 +91,14 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self._apply_zoom()
 
     # -- what comes ----------------------------------------------------------------------------
-    def block(self, position: int, samples: np.ndarray[Any, Any], score: object = None) -> None:
+    def block(
+        self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None
+    ) -> None:
         """A planned block (or one that replaces what was planned there)."""
         self._waiting.append((position, samples))
         if len(self._waiting) > WAITING:
             self._analyse()
-        if isinstance(score, Mapping):
+        if score is not None:
             beats, bars = beat_positions(score, position, len(samples), RATE)
             self.item.beats_from(position, beats, bars)
 

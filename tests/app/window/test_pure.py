@@ -16,6 +16,7 @@ from app.window.style import colours
 from app.window.style.time_text import duration_text, offset_text
 from app.window.widgets.volume_fader import meter_position
 from models.engine.controls import CONTROL_NAMES, blend
+from models.engine.interface import ScoreInfo
 from tests.support.fake_player import style_of
 
 ALL = frozenset(CONTROL_NAMES)
@@ -85,18 +86,18 @@ def test_a_performance_may_begin_anywhere() -> None:
 @pytest.mark.parametrize(
     ("score", "beats", "bars"),
     [
-        ({"bars": 2.0, "bars_at": 0, "bpm": 120.0}, [1000, 25000], [1000]),
-        ({"bars": 2.125, "bars_at": 12000, "bpm": 120.0}, [1000, 25000], [1000]),
-        ({"bars": 2.375, "bars_at": 24000, "bpm": 120.0}, [13000, 37000], []),
-        ({"bars": 2.5, "bpm": 120.0}, [1000, 25000], [1000]),
-        ({"bars": 0.0, "bars_at": 0, "bpm": 60.0, "beats_per_bar": 3}, [1000], [1000]),
-        ({"bars": 1.0}, [], []),
-        ({"bpm": 120.0}, [], []),
-        ({"bars": float("nan"), "bpm": 120.0}, [], []),
-        ({"bars": 1.0, "bpm": 0.0}, [], []),
+        (ScoreInfo(bars=2.0, bars_at=0, tempo=120.0), [1000, 25000], [1000]),
+        (ScoreInfo(bars=2.125, bars_at=12000, tempo=120.0), [1000, 25000], [1000]),
+        (ScoreInfo(bars=2.375, bars_at=24000, tempo=120.0), [13000, 37000], []),
+        (ScoreInfo(bars=2.5, tempo=120.0), [1000, 25000], [1000]),
+        (ScoreInfo(bars=0.0, bars_at=0, tempo=60.0, beats_per_bar=3), [1000], [1000]),
+        (ScoreInfo(bars=1.0), [], []),
+        (ScoreInfo(tempo=120.0), [], []),
+        (ScoreInfo(bars=float("nan"), tempo=120.0), [], []),
+        (ScoreInfo(bars=1.0, tempo=0.0), [], []),
     ],
 )
-def test_beats_of_a_block(score: dict[str, float], beats: list[int], bars: list[int]) -> None:
+def test_beats_of_a_block(score: ScoreInfo, beats: list[int], bars: list[int]) -> None:
     assert beat_positions(score, 1000, 48_000, RATE) == (beats, bars)
 
 

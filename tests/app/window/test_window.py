@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from models.engine.interface import ScoreInfo
 from tests.support.rig import LEFT, Rig
 
 
@@ -99,7 +100,7 @@ def test_the_map_moves_the_mix(rig: Rig) -> None:
 
 def test_spectrogram_click_goes_back_and_drag_selects(rig: Rig) -> None:
     noise = np.random.default_rng(0).standard_normal((48_000 * 10, 2)).astype(np.float32) * 0.1
-    rig.worker.plan(0, noise, {"bpm": 120.0, "beats_per_bar": 4})
+    rig.worker.plan(0, noise, ScoreInfo(tempo=120.0))
     for _ in range(60):
         rig.window.spectrogram.frame(48_000 * 8.0)
     picture = rig.window.spectrogram

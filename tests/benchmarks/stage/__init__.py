@@ -1,4 +1,4 @@
-"""Ten minutes on stage: the real window, engine, audio process and a real JACK server, measured.
+"""Stage benchmark: the real window, engine and audio process under a real JACK server.
 
-`python -m tests.benchmarks.stage --minutes 10 --engine segue` prints what was measured as JSON. Test lane.
+`python -m tests.benchmarks.stage --minutes 10 --engine segue` prints the measurements as JSON.
 """

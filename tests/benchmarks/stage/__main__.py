@@ -1,4 +1,4 @@
-"""The stage: see the package. Starts JACK and a display, plays, captures, compares, prints JSON."""
+"""Stage benchmark: starts JACK and a display, plays, captures, compares, prints JSON."""
 
 from __future__ import annotations
 
@@ -25,16 +25,20 @@ START_SECONDS = 120.0
 
 
 def main(arguments: list[str]) -> int:
-    """0 if nothing broke off, 1 if something did, 2 where the machine lacks something."""
+    """Exit code: 0 without dropouts, 1 with any, 2 where the machine lacks something."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.stage", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
     parser.add_argument("--buffer", type=int, default=256)
-    parser.add_argument("--capture", type=float, default=1800.0, help="seconds always kept")
-    parser.add_argument("--trace", action="store_true", help="say what the GUI was late at")
-    parser.add_argument("--profile", help="a file for cProfile's figures of the GUI lane")
-    parser.add_argument("--keep", help="a folder where the sound stays")
+    parser.add_argument(
+        "--capture", type=float, default=1800.0, help="rolling capture"
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="print late stacks of the GUI thread"
+    )
+    parser.add_argument("--profile", help="a file for cProfile's figures of the GUI thread")
+    parser.add_argument("--keep", help="folder to leave the audio files in")
     options = parser.parse_args(arguments)
     lacking = jack.missing() or display.missing()
     if lacking:
@@ -58,7 +62,7 @@ def _folder(keep: str | None) -> contextlib.AbstractContextManager[str]:
 
 
 def broken(report: dict[str, Any]) -> int:
-    """How often the sound broke off."""
+    """Number of dropouts."""
     return int(
         report["underruns"]
         + report["xruns"]
@@ -71,7 +75,7 @@ def broken(report: dict[str, Any]) -> int:
 def run(
     options: argparse.Namespace, folder: Path, screen: str, server: jack.JackServer
 ) -> dict[str, Any]:
-    """Play in a process of its own and say what came of it."""
+    """Play in a process of its own; its report, with the comparison of the capture."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environment = dict(os.environ)
@@ -108,11 +112,11 @@ def run(
         if not line.startswith('{"event"'):
             print(line.rstrip(), file=sys.stderr)
             continue
-        said = json.loads(line)
-        if said["event"] == "sounding":
+        message = json.loads(line)
+        if message["event"] == "sounding":
             capture = server.capture(captured, seconds + LEAD_SECONDS + 3.0)
-        elif said["event"] == "done":
-            report = said["report"]
+        elif message["event"] == "done":
+            report = message["report"]
     report["exit_code"] = player.wait()
     late = []
     for witness in witnesses:
@@ -122,7 +126,7 @@ def run(
     clock = report.pop("heard_clock", [])
     if capture is not None and "failed" not in report:
         try:
-            # JACK counts its own time, which stands still where it loses cycles.
+            # JACK counts its own time, which stops where it loses cycles.
             capture.wait(30.0 + 0.03 * seconds)
         except subprocess.TimeoutExpired:
             capture.kill()
@@ -134,7 +138,7 @@ def run(
 
 
 def stood_still(report: dict[str, Any], late: list[list[float]]) -> dict[str, Any]:
-    """When the whole machine was late, in seconds of the run, and what of ours was not then."""
+    """Standstills of the whole machine, in seconds of the run, and dropouts outside them."""
     began, seconds = report.pop("began", 0.0), report.get("seconds", 0.0)
     found = sorted((round(at - began, 2), ms) for at, ms in late if 0.0 <= at - began <= seconds)
 
@@ -154,10 +158,10 @@ def stood_still(report: dict[str, Any], late: list[list[float]]) -> dict[str, An
 
 
 def judge(captured: Path, heard: Path, clock: list[list[float]]) -> dict[str, Any]:
-    """The capture against what was recorded inside.
+    """Comparison of JACK's capture with the recording made inside.
 
-    clock: seconds of that recording and of the run at which they were heard, every few seconds. The
-    two part by what the device loses: by a second in an hour in which it lost 256 cycles.
+    clock: pairs (seconds of the recording, seconds of the run at which they sounded), every few
+    seconds. The two drift apart by the cycles that the device loses.
     """
     outside = jack.load(captured)
     inside, _ = soundfile.read(heard, dtype="float32", always_2d=True)

@@ -1,8 +1,8 @@
-"""What came out of the sound card against what was heard inside: breaks and clicks. Pure.
+"""Comparison of a sound card's capture with the recording made inside: breaks and clicks.
 
-The two are the same but for a constant delay and the rounding of the capture's 24 bits. Where the
-device lost or repeated some frames the delay changes: that is one discontinuity, and from there
-on the comparison goes on with the new delay.
+The two differ by a constant delay and by the rounding of the capture to 24 bits. Where the device
+lost or repeated frames the delay changes: that counts as one discontinuity, and the comparison goes
+on with the new delay.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 RATE: Final = 48_000
 TOLERANCE: Final = 2.0**-22
-"""Twice the rounding of 24 bits."""
+"""Twice the rounding error of 24 bits."""
 PIECE: Final = RATE
 KEY: Final = 256
-"""Frames that are looked for to find the delay."""
+"""Frames searched for to find the delay."""
 REACH: Final = 2 * RATE
 
 
 @dataclass
-class Compared:
-    """frames: compared and the same. breaks: where in the capture, in seconds, the delay changed.
+class Comparison:
+    """Result of `compare`.
 
-    inside: the same places in what was heard inside.
-    unmatched: frames of the capture that are found nowhere in what was heard inside.
+    frames: frames compared and equal. breaks: seconds of the capture where the delay changed.
+    inside: the same places in the recording. unmatched: frames not found in the recording.
     """
 
     frames: int = 0
@@ -41,11 +41,11 @@ class Compared:
 
 
 def find(sound: Samples, key: Samples, start: int, reach: int = REACH) -> int | None:
-    """Where in sound (n, 2) around `start` the key (m, 2) is, within TOLERANCE; nearest first."""
+    """Frame nearest to `start` where sound (n, 2) equals the key (m, 2) within TOLERANCE."""
     low, high = max(0, start - reach), min(len(sound) - len(key), start + reach)
     if high < low:
         return None
-    # Few places hold the key's loudest sample; only those are looked at in full.
+    # Few places hold the key's loudest sample; only those are compared in full.
     loud = int(np.argmax(np.abs(key[:, 0])))
     area = sound[low + loud : high + loud + 1, 0]
     places = np.flatnonzero(np.abs(area - key[loud, 0]) <= TOLERANCE) + low
@@ -55,27 +55,26 @@ def find(sound: Samples, key: Samples, start: int, reach: int = REACH) -> int | 
     return None
 
 
-def compare(captured: Samples, heard: Samples, silence: float = 1e-4) -> Compared:
-    """Compare a capture (n, 2) with what was heard inside (m, 2), both in full.
+def compare(captured: Samples, recorded: Samples, silence: float = 1e-4) -> Comparison:
+    """Compare a capture (n, 2) with the recording made inside (m, 2), both in full.
 
-    The capture may begin before and end after; silence before the first and after the last sound
-    is left out.
+    The capture may begin before and end after it; leading and trailing silence is left out.
     """
-    result = Compared()
+    result = Comparison()
     loud = np.flatnonzero(np.abs(captured[:, 0]) > silence)
     if not len(loud):
         return result
     at, stop = int(loud[0]), int(loud[-1])
-    place = _first(captured, heard, at)
+    place = _first(captured, recorded, at)
     if place is None:
         result.unmatched = stop - at
         return result
     at, offset = place
     while at < stop:
-        length = min(PIECE, stop - at, len(heard) - (at + offset))
+        length = min(PIECE, stop - at, len(recorded) - (at + offset))
         if length <= 0:
             break
-        here = heard[at + offset : at + offset + length]
+        here = recorded[at + offset : at + offset + length]
         wrong = np.abs(captured[at : at + length] - here).max(axis=1) > TOLERANCE
         good = length if not wrong.any() else int(np.argmax(wrong))
         result.frames += good
@@ -84,7 +83,7 @@ def compare(captured: Samples, heard: Samples, silence: float = 1e-4) -> Compare
             continue
         result.breaks.append(round(at / RATE, 3))
         result.inside.append(round((at + offset) / RATE, 3))
-        again = _again(captured, heard, at, stop, offset)
+        again = _again(captured, recorded, at, stop, offset)
         if again is None:
             result.unmatched += stop - at
             break
@@ -93,19 +92,19 @@ def compare(captured: Samples, heard: Samples, silence: float = 1e-4) -> Compare
     return result
 
 
-def _first(captured: Samples, heard: Samples, at: int) -> tuple[int, int] | None:
-    """Where the capture can first be found in what was heard: (frame of capture, offset)."""
+def _first(captured: Samples, recorded: Samples, at: int) -> tuple[int, int] | None:
+    """First match of the capture in the recording: (frame of the capture, offset)."""
     for step in range(0, 10 * RATE, RATE // 2):
         key = captured[at + step : at + step + KEY]
         if len(key) == KEY and np.abs(key).max() > 1e-3:
-            place = find(heard, key, 0, len(heard))
+            place = find(recorded, key, 0, len(recorded))
             if place is not None:
                 return at + step, place - at - step
     return None
 
 
 def _again(
-    captured: Samples, heard: Samples, at: int, stop: int, offset: int
+    captured: Samples, recorded: Samples, at: int, stop: int, offset: int
 ) -> tuple[int, int] | None:
     for ahead in (0, 64, 128, 256, 512, 1024, 2048, 4096, 9600, 24_000, 48_000, 96_000):
         key = captured[at + ahead : at + ahead + KEY]
@@ -113,14 +112,14 @@ def _again(
             return None
         if np.abs(key).max() <= 1e-4:
             continue
-        place = find(heard, key, at + ahead + offset)
+        place = find(recorded, key, at + ahead + offset)
         if place is not None:
             return at + ahead, place - at - ahead
     return None
 
 
 def clicks(sound: Samples, ratio: float = 6.0, floor: float = 0.02, span: int = 480) -> list[float]:
-    """Seconds where the sound (n, channels) jumps for a sample or two, as nothing around it does.
+    """Seconds of the clicks in a sound (n, channels).
 
     The second difference of a frame is compared with the largest of 10 ms on *both* sides: the
     attack of a drum is followed by large ones, a click stands alone.

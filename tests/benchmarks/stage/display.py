@@ -1,4 +1,4 @@
-"""A display of one's own: Xvfb on a free number. Test lane."""
+"""Virtual X display (Xvfb) on a free number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 def missing() -> str:
-    """Why there can be no display; '' if there can."""
+    """Why no display can be started; '' if one can."""
     if shutil.which("Xvfb") is None:
         return "Xvfb not installed (Debian: apt install xvfb)"
     return ""

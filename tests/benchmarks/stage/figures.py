@@ -1,4 +1,4 @@
-"""What the performer measured, as figures. Test lane."""
+"""Report of the stage benchmark."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
     """The report on a run of `passed` seconds. last: the AudioStatus at its end."""
     first, status = performer.first, performer.worker.status()
     delays = np.array(performer.delays.seconds or [np.nan]) * 1e3
-    heartbeat, pictures = performer.heartbeat, performer.pictures
-    between = np.diff(pictures.when) * 1e3 if len(pictures.when) > 2 else np.array([np.nan])
+    heartbeat, painted = performer.heartbeat, performer.painted
+    between = np.diff(painted.when) * 1e3 if len(painted.when) > 2 else np.array([np.nan])
     report: dict[str, Any] = {
         "device": last.device,
         "buffer_frames": last.buffer_frames,
@@ -53,8 +53,8 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
         },
         "garbage": heartbeat.collections.summary(),
         "spectrogram": {
-            "frames_per_second": round(pictures.painted / passed, 1),
-            "core_share": round(pictures.seconds / passed, 3),
+            "frames_per_second": round(painted.painted / passed, 1),
+            "core_share": round(painted.seconds / passed, 3),
             "interval_p99_ms": round(float(np.quantile(between, 0.99)), 1),
             "interval_max_ms": round(float(between.max()), 1),
         },
@@ -70,7 +70,7 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
 
 
 def slope(rss: list[tuple[float, float]]) -> float | None:
-    """MB per minute over the second half; None where there is too little."""
+    """Memory growth in MB per minute over the second half; None for too few samples."""
     half = rss[len(rss) // 2 :]
     if len(half) < 4:
         return None

@@ -1,7 +1,6 @@
-"""Compares what is heard with what was planned, while it plays, in a process of its own. Test lane.
+"""Comparison of output and plan while it plays.
 
-A process of its own, so that the comparison takes no time from the instrument's interpreter. Qt and
-torch are not imported.
+Runs in a process of its own, so that it takes no time from the instrument's interpreter.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from app.audio.ring import PlanRing, TapRing
 
 
 def follow(pipe: Connection, name: str) -> None:
-    """Compare until something is sent, then send back (torn, frames, limited)."""
+    """Compare until a message comes, then send back (torn, frames, limited)."""
     memory = s.SharedAudio(s.Layout(), name)
     output = SimpleNamespace(
         ring=PlanRing(memory.words, memory.plan),
@@ -28,7 +27,7 @@ def follow(pipe: Connection, name: str) -> None:
     check.look()
     pipe.send((check.torn, check.frames, check.limited))
     pipe.close()
-    # Ends without the memory's destructor, which would remove what is not its own.
+    # Skips the memory's destructor, which would unlink the instrument's segment.
     import os
 
     os._exit(0)

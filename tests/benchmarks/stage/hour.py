@@ -1,8 +1,8 @@
-"""An hour of playing in a minute or two: does the memory stay level? Test lane; no device, no Qt.
+"""Memory over an hour of playing, simulated in a minute or two without a device or Qt.
 
-`python -m tests.benchmarks.stage.hour --minutes 60` puts planner, ring, audio lane, capture, performance log
-and spectra together in one thread, with an engine that takes no time and whose snapshots weigh as
-much as those of a real one, and lets them play as fast as they can. A knob is turned every 2 s.
+`python -m tests.benchmarks.stage.hour --minutes 60` runs planner, ring, audio callback, capture,
+performance log and spectra in one thread as fast as they go, with an engine that takes no time and
+whose snapshots are as large as those of a real one. A knob is turned every 2 s.
 """
 
 from __future__ import annotations
@@ -35,28 +35,27 @@ OWN: Final = (
     16_400, 16_400, 12_544, 6272, 4608, 4100, 4100, 4096, 4096, 4096, 4096, 3072, 2560, 2560, 1280,
     832, 352, 320, 160,
 )  # fmt: skip
-"""Bytes of the arrays that one moment of the embedded engine has for itself."""
+"""Bytes of the arrays that one snapshot of the embedded engine does not share."""
 SHARED: Final = 24_576
-"""Bytes of the array that it shares with the WINDOW that come after it."""
+"""Bytes of the array that it shares with the next WINDOW snapshots."""
 WINDOW: Final = 35
 
 
 class HeavyStream(Stream):
-    """A tone stream whose moments hold as many arrays as those of the embedded engine, and whose
-    work leaves and takes pieces of memory of all sizes in between."""
+    """Tone stream with snapshots like the embedded engine's, and heap traffic of all sizes."""
 
     def __init__(self, inner: Stream) -> None:
         self._inner = inner
         self._own: tuple[Any, ...] = ()
         self._shared: tuple[Any, ...] = ()
-        self._numbers = np.random.default_rng(0)
+        self._random = np.random.default_rng(0)
         self._work: list[Any] = [None] * 40
 
     def render(self, controls: Controls) -> Audio:
         own = []
         for size in (*OWN, SHARED):
-            passing = int(2.0 ** self._numbers.uniform(9, 19))
-            self._work[self._numbers.integers(len(self._work))] = np.ones(passing, np.uint8)
+            passing = int(2.0 ** self._random.uniform(9, 19))
+            self._work[self._random.integers(len(self._work))] = np.ones(passing, np.uint8)
             own.append(np.ones(size, np.uint8))
         self._shared = (*self._shared, own.pop())[-WINDOW:]
         self._own = tuple(own)
@@ -65,9 +64,9 @@ class HeavyStream(Stream):
     def snapshot(self) -> Snapshot:
         return self._inner.snapshot(), self._own, self._shared
 
-    def restore(self, moment: Snapshot) -> None:
-        assert isinstance(moment, tuple)
-        inner, self._own, self._shared = moment
+    def restore(self, snapshot: Snapshot) -> None:
+        assert isinstance(snapshot, tuple)
+        inner, self._own, self._shared = snapshot
         self._inner.restore(inner)
 
     def clear(self) -> None:
@@ -75,7 +74,7 @@ class HeavyStream(Stream):
 
 
 class HeavyEngine(ToneEngine):
-    """Its streams are heavy."""
+    """Engine of heavy streams."""
 
     def start(self, seed: int = 0) -> Any:
         return HeavyStream(super().start(seed))
@@ -88,8 +87,10 @@ def resident_mb() -> float:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
-def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int = 12) -> list[float]:
-    """Play so many minutes of music; resident megabytes at `looks` times, evenly apart."""
+def play(
+    minutes: float, capture_seconds: float, moments_mb: float, samples: int = 12
+) -> list[float]:
+    """Play some minutes of music; resident megabytes at `count` evenly spaced times."""
     words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
     floats[s.VOLUME] = 1.0
     plan = np.zeros((8 * RATE, 2), np.float32)
@@ -132,7 +133,7 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int =
             start, heard = tapped.follow(seen)
             capture.add(start, heard)
             seen = start + len(heard)
-        if step % (steps // looks) == 0:
+        if step % (steps // count) == 0:
             gc.collect()
             found.append(resident_mb())
     assert words[s.UNDERRUNS] == 0 and seen > 0.99 * minutes * 60 * RATE - RATE
@@ -142,7 +143,9 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, looks: int =
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.stage.hour", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--capture", type=float, default=300.0, help="seconds always kept")
+    parser.add_argument(
+        "--capture", type=float, default=300.0, help="rolling capture"
+    )
     parser.add_argument("--moments-mb", type=float, default=100.0)
     options = parser.parse_args(arguments)
     found = play(options.minutes, options.capture, options.moments_mb)

@@ -1,4 +1,4 @@
-"""The event loop and the pictures, measured from inside the GUI thread. Test lane."""
+"""Delays of the event loop and cost of the spectrogram, measured inside the GUI thread."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ BEAT_MS: Final = 5
 
 
 class Heartbeat(QObject):
-    """A timer that beats every 5 ms: what lies between two beats is a gap in the event loop.
+    """Timer of 5 ms that measures gaps in the event loop.
 
-    `gaps` in milliseconds beyond the beat. What the GUI lane itself worked between two beats does
-    not depend on who else wants the processor: `own` says how many milliseconds, and of a gap also
-    how many it stood in the queue for a processor, and the inference lane (`inference`, its number)
-    in the same time, perhaps with Python's lock; the rest it waited for that lock or slept.
-    With `watch`, the stacks of all threads are written to
-    standard error when a beat is so many seconds late, to say what they were at, with a line behind
-    them that tells what the gap was made of.
+    own: processor milliseconds of the GUI thread between two beats. gaps: see below; `queued` is
+    time in the scheduler's queue, also of the inference thread (`inference`: its id), which may
+    hold the GIL there. watch: write the stacks of all threads to standard error when a beat is this
+    many seconds late.
     """
 
     def __init__(self, watch: float | None = None) -> None:
         super().__init__()
         self.gaps: list[tuple[float, float, float, float, float]] = []
-        # (when, milliseconds, own, queued, inference queued) of those over 20 ms
+        # (time, milliseconds, own, queued, inference queued) of those over 20 ms
         self.inference = 0
-        self.own = array("f")  # 200 a second: an hour of them as objects would be 23 MB
+        self.own = array("f")  # compact: 200 a second, for an hour
         self.worst = 0.0
         self.beats = 0
         self._last = 0.0
@@ -58,7 +55,7 @@ class Heartbeat(QObject):
         faulthandler.cancel_dump_traceback_later()
 
     def reset(self) -> None:
-        """Forget what was so far."""
+        """Restart the measurement."""
         self.gaps.clear()
         del self.own[:]
         self.collections.reset()
@@ -85,30 +82,30 @@ class Heartbeat(QObject):
                 print(words, file=self._file, flush=True)
         self._own, self._queued, self._other = own, queued, other
         if self._watch is not None and self.inference:
-            # A thread that looks at the main thread's frames would keep painters alive in them.
+            # A Python thread that inspects the main thread's frames would keep painters alive.
             faulthandler.dump_traceback_later(self._watch, file=self._file)
 
 
 class Collections:
-    """Times the garbage collector, which stops every thread of Python while it looks about."""
+    """Pauses of the garbage collector, which stop every Python thread."""
 
     def __init__(self) -> None:
         self.pauses: list[tuple[int, float, int]] = []  # (generation, milliseconds, collected)
         self._began = 0.0
-        gc.callbacks.append(self._heard)
+        gc.callbacks.append(self._callback)
 
-    def _heard(self, phase: str, about: dict[str, int]) -> None:
+    def _callback(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
             self._began = time.thread_time()
         else:
             pause = 1e3 * (time.thread_time() - self._began)
-            self.pauses.append((about["generation"], round(pause, 2), about["collected"]))
+            self.pauses.append((info["generation"], round(pause, 2), info["collected"]))
 
     def reset(self) -> None:
         self.pauses.clear()
 
     def summary(self) -> dict[str, Any]:
-        """By generation: how many, the worst in milliseconds, how many objects were garbage."""
+        """By generation: pauses, the longest in milliseconds, objects collected."""
         found = {}
         for generation in range(3):
             pauses = [p for p in self.pauses if p[0] == generation]
@@ -118,8 +115,7 @@ class Collections:
 
 
 def queued_seconds(thread: int = 0) -> float:
-    """How long this thread, or one of this process by its number, has stood in the queue for a
-    processor; nan where nobody counts."""
+    """Seconds that a thread (0: this one) has waited in the scheduler's queue; nan if unknown."""
     try:
         return int(os.pread(_counter(thread or threading.get_native_id()), 64, 0).split()[1]) * 1e-9
     except (OSError, ValueError, IndexError):
@@ -128,16 +124,15 @@ def queued_seconds(thread: int = 0) -> float:
 
 @cache
 def _counter(thread: int) -> int:
-    """An open file, for as long as the process lives: opening it for each beat took a tenth of
-    what the GUI lane did at all."""
+    """Open schedstat file, held for the life of the process, as opening it takes long."""
     return os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
 
 
-class Pictures:
-    """Counts the spectrogram's paint events and the processor time of drawing it."""
+class PaintCounter:
+    """Paint events of the spectrogram and processor time of drawing it."""
 
     def __init__(self, kind: type[Any]) -> None:
-        """kind: the Spectrogram class, before any is made: Qt looks for paintEvent only once."""
+        """kind: the view's class, before an instance exists: Qt looks paintEvent up only once."""
         self.painted = 0
         self.seconds = 0.0
         self.when = array("d")

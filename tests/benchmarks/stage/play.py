@@ -1,7 +1,7 @@
-"""The instrument, played by nobody: a knob is turned every two seconds. Test lane, GUI thread.
+"""Instrument played by a script that turns a knob every two seconds.
 
-A process that `tests.benchmarks.stage` starts: `app.window.run` as it is, with a measuring ear beside it. Says
-on standard output, a JSON object a line, when it sounds, and in the end what it measured.
+Started by `tests.benchmarks.stage` as a process: `app.window.run` unchanged, with a measuring
+`Performer` in its GUI thread. Prints JSON lines: when it sounds, and at the end the report.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ def thread_seconds() -> dict[str, float]:
     return found
 
 
-def say(event: str, **what: Any) -> None:
-    print(json.dumps({"event": event, **what}), flush=True)
+def emit(event: str, **fields: Any) -> None:
+    print(json.dumps({"event": event, **fields}), flush=True)
 
 
 class Performer:
-    """Presses play, turns knobs, reads meters. Lives in the GUI thread beside the window."""
+    """Presses play, turns knobs and reads meters, in the GUI thread beside the window."""
 
-    def __init__(self, window: Any, heartbeat: Any, pictures: Any, options: Any) -> None:
+    def __init__(self, window: Any, heartbeat: Any, painted: Any, options: Any) -> None:
         from PySide6.QtCore import Qt, QTimer
 
         from tests.benchmarks.stage.knobs import KnobDelays
 
-        self.window, self.heartbeat, self.pictures = window, heartbeat, pictures
+        self.window, self.heartbeat, self.painted = window, heartbeat, painted
         self.options = options
         self.delays = KnobDelays()
         self.report: dict[str, Any] = {}
@@ -79,7 +79,7 @@ class Performer:
         self.began = 0.0
         self.sounded = False
         self.follower: Any = None
-        self.profile = cProfile.Profile(time.thread_time)  # of this thread, and its own work only
+        self.profile = cProfile.Profile(time.thread_time)  # this thread's processor time
         self.incidents: list[str] = []
         self.output, self.worker = window.player.output, window.player.worker
         direct = Qt.ConnectionType.DirectConnection
@@ -90,22 +90,22 @@ class Performer:
         window.reported.connect(lambda level, sentence: self.incidents.append(sentence))
         self.timer = QTimer()
         self.timer.setInterval(20)
-        self.timer.timeout.connect(self._look)
+        self.timer.timeout.connect(self._poll)
         self.timer.start()
         self.age = process_age()
-        window.registry.set("mixer.master", 0.0)  # what comes out is then what is recorded
+        window.registry.set("mixer.master", 0.0)  # 0 dB, so that output and recording are equal
         window.registry.set("transport.play", True)
 
     def _in_inference(self, report: Any) -> None:
         self.heartbeat.inference = threading.get_native_id()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         try:
-            self.look()
+            self.poll()
         except Exception as error:
             self.end(f"{type(error).__name__}: {error}")
 
-    def look(self) -> None:
+    def poll(self) -> None:
         status = self.output.status()
         if not self.sounded:
             if status.read > 0 and status.gain > 0.0:
@@ -141,16 +141,16 @@ class Performer:
 
         late = (status.read / 48_000) - (time.monotonic() - status.heard_at)
         self.first_sound = process_age() - max(0.0, late)
-        say("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
+        emit("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
         assert shared.SAMPLE_RATE == 48_000
         self.record_from = self.output.tap.end
         self.window.player.keeper.record(Path(self.options.folder) / "heard.wav", subtype="FLOAT")
         self._follow()
-        self.began = time.monotonic() + 3.0  # the first callbacks of a device are often late
+        self.began = time.monotonic() + 3.0  # skips the first callbacks, which are often late
         self._read_clock(status)
 
     def _read_clock(self, status: Any) -> None:
-        """Where the recording is, and when in the run that is heard."""
+        """Note the recording's position and the time at which it sounds."""
         recorded = (status.read - self.record_from) / 48_000
         self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
 
@@ -176,7 +176,7 @@ class Performer:
         self.xruns = status.xruns
         self.underruns = status.underruns
         self.heartbeat.reset()
-        self.pictures.reset()
+        self.painted.reset()
         self.output.reset_worst()
         self.thread_time = time.thread_time()
         self.process_time = time.process_time()
@@ -208,7 +208,7 @@ class Performer:
         process.join(5.0)
         self.report |= summary(self, status, passed, torn)
         self.report["began"] = self.began
-        # Seconds of the recording and of the run: a device that loses cycles is late ever after.
+        # Pairs of recording and run time: they drift apart where the device loses cycles.
         self.report["heard_clock"] = self.clock
         self.report["gui_thread_core_share"] = round(main, 3)
         self.report["process_core_share"] = round(whole, 3)
@@ -230,13 +230,13 @@ class Performer:
         )
         self.end("")
 
-    def end(self, why: str) -> None:
+    def end(self, reason: str) -> None:
         from PySide6.QtWidgets import QApplication
 
         self.timer.stop()
-        if why:
-            self.report["failed"] = f"{why}; {self.incidents}"
-        say("done", report=self.report)
+        if reason:
+            self.report["failed"] = f"{reason}; {self.incidents}"
+        emit("done", report=self.report)
         self.window.shut()
         QApplication.exit(0)
 
@@ -258,12 +258,12 @@ def main(arguments: list[str]) -> int:
     import app.window
     from app.recording.capture_thread import CaptureThread
     from app.window.spectrogram.view import SpectrogramView
-    from tests.benchmarks.stage.loop import Heartbeat, Pictures
+    from tests.benchmarks.stage.loop import Heartbeat, PaintCounter
 
     keywords: Any = CaptureThread.__init__.__kwdefaults__
     keywords["capture_seconds"] = options.capture
     application = QApplication(["segue"])
-    pictures = Pictures(SpectrogramView)
+    painted = PaintCounter(SpectrogramView)
     heartbeat = Heartbeat(0.05 if options.trace else None)
     held: list[Performer] = []
 
@@ -271,12 +271,12 @@ def main(arguments: list[str]) -> int:
         from app.window.main_window import MainWindow
 
         found = [w for w in application.topLevelWidgets() if isinstance(w, MainWindow)]
-        if not found or not pictures.painted:
+        if not found or not painted.painted:
             QTimer.singleShot(5, wait_for_window)
             return
         options.window_at = process_age()
         heartbeat.start()
-        held.append(Performer(found[0], heartbeat, pictures, options))
+        held.append(Performer(found[0], heartbeat, painted, options))
 
     QTimer.singleShot(0, wait_for_window)
     return app.window.run(engine=options.engine)

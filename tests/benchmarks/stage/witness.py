@@ -1,8 +1,8 @@
-"""Whether the machine itself stood still. Test lane; a process of its own for each core.
+"""Detector of standstills of the machine, one process for each core.
 
-A virtual machine whose host gives a core to somebody else, and a kernel that will not be
-interrupted, stop any program whatever its priority. The witness has the highest there is, sleeps
-for 2 ms at a time, and keeps when it was woken late: what the sound missed then is not ours.
+A virtual machine that loses a core to another, and a kernel that cannot be preempted, stop any
+program whatever its priority. This one runs at the highest, sleeps 2 ms at a time and notes late
+wake-ups: dropouts at those times are not the instrument's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LATE: Final = 0.003
 
 
 def main(core: int) -> int:
-    """Look until SIGTERM, then print [[time.monotonic(), milliseconds late], ...]."""
+    """Run until SIGTERM, then print [[time.monotonic(), milliseconds late], ...]."""
     going = [True]
     signal.signal(signal.SIGTERM, lambda *_: going.clear())
     os.sched_setaffinity(0, {core})

@@ -71,8 +71,8 @@ def test_a_held_chord_and_a_key_reach_the_score(engine: Engine) -> None:
     stream = engine.start(2)
     style = engine.embed_text("synthpop")
     stream.render(Controls(style=style, key="D minor"))
-    assert stream.score_info is not None  # type: ignore[attr-defined]
-    assert stream.score_info.key == "D minor"  # type: ignore[attr-defined]
+    assert stream.score is not None
+    assert stream.score.key == "D minor"
 
 
 def test_a_style_of_another_engine_is_refused(engine: Engine) -> None:
