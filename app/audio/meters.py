@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from models.music.score import SAMPLE_RATE
+
 Samples = NDArray[np.float32]
 
 FALL_DB_PER_SECOND = 20.0 / 1.7
@@ -21,7 +23,7 @@ RMS_SECONDS = 0.3
 class Meters:
     """Linear levels (channels,) of what went through `measure`."""
 
-    def __init__(self, sample_rate: int = 48_000, channels: int = 2, most: int = 8192) -> None:
+    def __init__(self, sample_rate: int = SAMPLE_RATE, channels: int = 2, most: int = 8192) -> None:
         self._rate = sample_rate
         self._hold_left = np.zeros(channels)
         self._square = np.zeros(channels)

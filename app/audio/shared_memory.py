@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE: Final = 48_000
+from models.music.score import SAMPLE_RATE
+
 CHANNELS: Final = 2
 
 # Words that the inference lane or the GUI lane writes.

@@ -12,8 +12,7 @@ from app.files import whole_file
 from app.performance.file import PerformancePlayer
 from models.engine.interface import Audio, Engine, Snapshot, block_fault
 from models.errors import SegueError
-
-SAMPLE_RATE = 48_000
+from models.music.score import SAMPLE_RATE
 
 
 def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Audio]:
@@ -35,7 +34,7 @@ def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Aud
         if step.moment is not None:
             stream.restore(moments[step.moment])
         if step.heard is not None:
-            stream.restore(engine.moment_after(*step.heard, seed))
+            stream.restore(engine.snapshot_after(*step.heard, seed))
         block = stream.render(step.controls)
         fault = block_fault(block, engine.info)
         if fault is not None:

@@ -55,7 +55,7 @@ class AudioContinuation:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         sentence = ""
         try:
-            moment = engine.moment_after(*load_ending(Path(path)), seed)
+            moment = engine.snapshot_after(*load_ending(Path(path)), seed)
         except SegueError as error:
             sentence = str(error)
         except Exception as error:  # an engine may fail in any way

@@ -18,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 
 from app.inference.moment_pool import DEPTH, MomentBlock, MomentPool
+from models.music.score import SAMPLE_RATE
 from models.storage.serialisation import PackedState
 
-RECENT: Final = 30 * 48_000
+RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is kept as finely as what was just heard."""
 
 

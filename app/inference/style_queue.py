@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.engine.interface import Engine, Style
 from models.engine.prompts import load_audio
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 PATIENCE: Final = 3.0
 """Seconds after which a prompt is embedded even if there is hardly time for it."""
@@ -84,4 +85,4 @@ def _embed(engine: Engine, asked: EmbedRequest) -> Style:
         return engine.embed_audio(*load_audio(Path(asked.source)))
     if asked.source is None:
         raise SegueError("the prompt is empty: write what the music should be, or remove it.")
-    return engine.embed_audio(asked.source, asked.sample_rate or 48_000)
+    return engine.embed_audio(asked.source, asked.sample_rate or SAMPLE_RATE)

@@ -27,13 +27,14 @@ from models.engine.controls import RANGES, Controls, Style, check_notes
 from models.engine.interface import Audio
 from models.engine.prompts import Prompt, check_weights, load_ending
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 STEERED: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
     "t", "prompts", *STEERED, "clear", "moment", "continue_from", "end", "engine", "seed"
 )  # fmt: skip
-HALF_SAMPLE: Final = 0.5 / 48_000
+HALF_SAMPLE: Final = 0.5 / SAMPLE_RATE
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from app.performance.file import PerformanceWriter
 from models.engine.controls import Controls
 from models.engine.prompts import Prompt
-
-SAMPLE_RATE: Final = 48_000
+from models.music.score import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

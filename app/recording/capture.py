@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from app.recording import files
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
-RATE: Final = files.SAMPLE_RATE
-PIECE: Final = 10 * RATE
+PIECE: Final = 10 * SAMPLE_RATE
 SCALE: Final = 32768.0
 
 
@@ -30,7 +30,7 @@ class Capture:
     def __init__(self, seconds: float = 1800.0, piece: int = PIECE) -> None:
         """seconds: how much is kept at least, once it has been heard."""
         self._piece = piece
-        self._most = -(-round(seconds * RATE) // piece) + 1
+        self._most = -(-round(seconds * SAMPLE_RATE) // piece) + 1
         self._pieces: deque[NDArray[np.int16]] = deque()
         self._start = 0
         self._end = 0
@@ -105,7 +105,7 @@ class Capture:
         try:
             position = start
             while position < stop:
-                upto = min(stop, position + RATE)
+                upto = min(stop, position + SAMPLE_RATE)
                 frames = self.copy(position, upto)
                 if len(frames) < upto - position:  # dropped meanwhile: a new oldest piece
                     frames = np.concatenate(

@@ -16,8 +16,9 @@ from typing import Final
 from app.audio.output import AudioOutput
 from app.performance.log import PerformanceLog
 from app.recording.capture import Capture
-from app.recording.recorder import RATE, Recorder, RecordingResult, RecordingStatus, Say
+from app.recording.recorder import Recorder, RecordingResult, RecordingStatus, Say
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 __all__ = ["CaptureThread", "RecordingResult", "RecordingStatus"]
 
@@ -129,7 +130,7 @@ class CaptureThread:
                     "warning", f"{steps.name} could not be written ({error.strerror or error})."
                 )
                 steps = None
-        return RecordingResult(path, (stop - start) / RATE, steps)
+        return RecordingResult(path, (stop - start) / SAMPLE_RATE, steps)
 
     # In the thread.
 
@@ -145,14 +146,14 @@ class CaptureThread:
         if not len(frames):
             return
         if start > self._position:
-            missed = (start - self._position) / RATE
+            missed = (start - self._position) / SAMPLE_RATE
             self._say("warning", f"{missed:.1f} s of what was heard could not be kept.")
         self._position = start + len(frames)
         self.capture.add(start, frames)
         if self._recorder is not None:
             self._recorder.feed(start, frames)
         if self._position >= self._forget_at:
-            self._forget_at = self._position + FORGET_SECONDS * RATE
+            self._forget_at = self._position + FORGET_SECONDS * SAMPLE_RATE
             self._forget()
 
     def _forget(self) -> None:

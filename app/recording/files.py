@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
-SAMPLE_RATE: Final = 48_000
 CHANNELS: Final = 2
 FORMATS: Final = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
 """Bytes of a sample."""

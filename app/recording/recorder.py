@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from app.performance.log import PerformanceFile, PerformanceLog
 from app.recording import files
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
 FLUSH_SECONDS: Final = 0.4
 BACKLOG_SECONDS: Final = 120
-RATE: Final = files.SAMPLE_RATE
 
 Say = Callable[[str, str], None]
 """Takes a level (info, warning, error) and a sentence."""
@@ -102,7 +102,7 @@ class Recorder:
             return
         self._next += len(frames)
         self._waiting += len(frames)
-        if self._waiting > BACKLOG_SECONDS * RATE:
+        if self._waiting > BACKLOG_SECONDS * SAMPLE_RATE:
             self._give_up("the disk is too slow")
             return
         self._queue.put(frames)
@@ -112,14 +112,14 @@ class Recorder:
         self._queue.put(None)
         self._thread.join()
         steps = self._steps.path if self._steps is not None else None
-        return RecordingResult(self.path, self._file.frames / RATE, steps, self._why)
+        return RecordingResult(self.path, self._file.frames / SAMPLE_RATE, steps, self._why)
 
     @property
     def status(self) -> RecordingStatus:
         size = 0
         with contextlib.suppress(OSError):
             size = self.path.stat().st_size
-        return RecordingStatus(self.path, self._file.frames / RATE, size, self._why)
+        return RecordingStatus(self.path, self._file.frames / SAMPLE_RATE, size, self._why)
 
     @property
     def steps_from(self) -> int | None:
@@ -163,7 +163,7 @@ class Recorder:
 
     def _give_up(self, why: str) -> None:
         self._why = why
-        written = self._file.frames / RATE
+        written = self._file.frames / SAMPLE_RATE
         self._say(
             "error",
             f"recording stopped because {why}: {self.path.name} is whole up to"

@@ -12,8 +12,7 @@ from app.parameters.registry import Change, Registry
 from app.session.preferences import Preferences
 from app.window.jobs import Jobs
 from models.errors import SegueError
-
-RATE = 48_000
+from models.music.score import SAMPLE_RATE
 
 
 class CaptureProtocol(Protocol):
@@ -112,7 +111,7 @@ class Recordings(QObject):
 
     def _save(self) -> None:
         start, stop = self.selection or self.keeper.capture_range()
-        if stop - start < RATE // 10:
+        if stop - start < SAMPLE_RATE // 10:
             self.said.emit("info", "There is nothing to save yet; play first.")
             return
         try:
@@ -120,7 +119,7 @@ class Recordings(QObject):
         except SegueError as error:
             self.said.emit("error", str(error))
             return
-        seconds = (stop - start) / RATE
+        seconds = (stop - start) / SAMPLE_RATE
         self.said.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
             lambda: self.keeper.save_capture(path, start, stop),
@@ -130,10 +129,12 @@ class Recordings(QObject):
 
     def kept_seconds(self) -> float:
         start, stop = self.keeper.capture_range()
-        return max(stop - start, 0) / RATE
+        return max(stop - start, 0) / SAMPLE_RATE
 
     def selected_seconds(self) -> float | None:
-        return None if self.selection is None else (self.selection[1] - self.selection[0]) / RATE
+        if self.selection is None:
+            return None
+        return (self.selection[1] - self.selection[0]) / SAMPLE_RATE
 
     def recorded_seconds(self) -> float | None:
         """Seconds on the file; None while not recording. A recorder that stopped by itself (a

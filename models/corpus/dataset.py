@@ -35,7 +35,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.song import Song
 from models.corpus.sound.measure import brightness, onset_density
 from models.corpus.sound.render import drop_parts, fit_compass, render
 from models.errors import SegueError
@@ -49,6 +48,7 @@ from models.music.score import (
     FrameScore,
     rasterize,
 )
+from models.music.song import Song
 
 CLIP_SECONDS: Final = 30.0
 CLIP_FRAMES: Final = round(CLIP_SECONDS / FRAME_SECONDS)

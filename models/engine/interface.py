@@ -52,7 +52,7 @@ class EngineInfo:
     device: where it runs ('cpu', 'cuda', 'mps' or a remote's name).
     ranges: of controls that act in a narrower range than RANGES says; what lies outside is held at
         the edge. defaults: what auto is, for controls whose auto is a number.
-    continues_audio: whether `Engine.moment_after` works.
+    continues_audio: whether `Engine.snapshot_after` works.
     """
 
     name: str
@@ -159,7 +159,7 @@ class Engine(ABC):
         The same seed and controls give the same music on the same device.
         """
 
-    def moment_after(
+    def snapshot_after(
         self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
     ) -> Snapshot:
         """The moment at which audio, samples (n,) or (n, channels), has just been heard.

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.music.score import SAMPLE_RATE
+
 TARGET_DB: Final = -17.0  # mean square of both channels, re full scale
 GATE_DB: Final = -45.0  # quieter blocks are rests and do not pull the gain up
 TIME_CONSTANT: Final = 12.0  # seconds
@@ -53,7 +55,7 @@ def target_without(mute: Collection[str]) -> float:
 def govern(
     audio: NDArray[np.float32],
     state: LevelState,
-    sample_rate: int = 48_000,
+    sample_rate: int = SAMPLE_RATE,
     target_db: float = TARGET_DB,
 ) -> tuple[NDArray[np.float32], LevelState]:
     """Audio (n, 2) at the governed level, and the state after it; the gain glides by the sample."""

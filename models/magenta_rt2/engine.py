@@ -236,7 +236,7 @@ class MagentaEngine(Engine):
             self._encoder_loaded = True
         return self.codec
 
-    def moment_after(
+    def snapshot_after(
         self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
     ) -> StreamState:
         """The last ten seconds are heard, with every control left to the model, so that the moment

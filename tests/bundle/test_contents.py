@@ -58,7 +58,7 @@ def test_all_that_plays_goes_along_and_nothing_that_trains(script: Load) -> None
     names = contents.own_modules()
     assert {"app.audio.process", "app.cli.selftest", "models.segue.engine"} <= set(names)
     assert not [name for name in names if contents.within(name, contents.NEVER)]
-    assert contents.within("models.corpus.song", contents.NEVER)
+    assert contents.within("models.corpus.dataset", contents.NEVER)
     assert not contents.within("models.corpusculum", contents.NEVER)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.corpus.song import NOTE, Song
 from models.music.score import chord_symbol
+from models.music.song import NOTE, Song
 from models.music.voicing import voice
 
 

@@ -103,7 +103,7 @@ class ToneEngine(Engine):
             raise RuntimeError("the tone engine was told not to start")
         return ToneStream(self, seed)
 
-    def moment_after(
+    def snapshot_after(
         self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
     ) -> ToneMoment:
         """Where the sine goes on depends on the audio's last sample."""

@@ -24,6 +24,7 @@ from app.window.controllers.learn_panel import HEIGHT, LOW, LearnPanel
 from app.window.controllers.offer_bar import OfferBar
 from app.window.widgets.parameter_widget import ParameterWidget
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 HEARD_MS: Final = 50
 BEAT_MS: Final = 400
@@ -337,7 +338,7 @@ class ControllerCoordinator(QObject):
             return
         bar = self.window.player.worker.next_bar()
         if bar is not None and self._model_bpm is not None:
-            ahead = (bar - self.window.player.output.position_now()) / 48_000.0
+            ahead = (bar - self.window.player.output.position_now()) / SAMPLE_RATE
             self.hub.beat(time.monotonic() + ahead, self._model_bpm)
 
 

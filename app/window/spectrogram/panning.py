@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from app.window.style.time_text import duration_text
+from models.music.score import SAMPLE_RATE
 
-RATE: Final = 48_000
 STEPS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between ticks."""
 TICKS: Final = 10
@@ -38,8 +38,8 @@ class Panning:
 
         `first` is the oldest position that is kept, `past` the seconds left of the zero.
         """
-        lowest = min(first + past * RATE, playhead)
-        at = max(self.origin(playhead) + seconds * RATE, lowest)
+        lowest = min(first + past * SAMPLE_RATE, playhead)
+        at = max(self.origin(playhead) + seconds * SAMPLE_RATE, lowest)
         self.at = None if at >= playhead else at
 
     def home(self) -> None:
@@ -54,7 +54,7 @@ class Panning:
         """
         step = next((s for s in STEPS if (past + future) / s <= TICKS), STEPS[-1])
         if self.at is not None:
-            zero = self.at / RATE
+            zero = self.at / SAMPLE_RATE
             first = int((zero - past) // step) + 1
             last = int((zero + future) // step)
             return [

@@ -17,9 +17,10 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QStaticText
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from app.window.spectrogram.spectra import BANDS, GROUP, HOP, LEVELS, RATE, Spectra
+from app.window.spectrogram.spectra import BANDS, GROUP, HOP, LEVELS, Spectra
 from app.window.style import colours, theme
 from app.window.style.time_text import offset_text
+from models.music.score import SAMPLE_RATE
 
 COLUMNS: Final = 4096
 """Columns of the ring that is painted: more than a screen is wide."""
@@ -98,7 +99,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         """Seconds before and after the playhead, over `width` pixels."""
         self.prepareGeometryChange()
         self.past, self.future = past, future
-        columns = (past + future) * RATE / HOP
+        columns = (past + future) * SAMPLE_RATE / HOP
         level = 0
         while columns / GROUP**level > max(width, 64) and level < LEVELS - 1:
             level += 1
@@ -165,15 +166,15 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def _x(self, position: float, box: QRectF) -> float:
         """Screen x of a plan position."""
-        seconds = (position - self.origin) / RATE
+        seconds = (position - self.origin) / SAMPLE_RATE
         return box.left() + (seconds + self.past) / (self.past + self.future) * box.width()
 
     def _paint_columns(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         wide = HOP * GROUP**self.level
-        left = self.origin - self.past * RATE
+        left = self.origin - self.past * SAMPLE_RATE
         first = max(int(left // wide), self.spectra.start // GROUP**self.level, 0)
         last = min(
-            int((self.origin + self.future * RATE) // wide) + 2,
+            int((self.origin + self.future * SAMPLE_RATE) // wide) + 2,
             -(-self.spectra.end // GROUP**self.level),
         )
         first = max(first, last - COLUMNS)
@@ -218,8 +219,8 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
     def _paint_beats(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         if self.past + self.future > 40.0:
             return
-        low = self.origin - self.past * RATE
-        high = self.origin + self.future * RATE
+        low = self.origin - self.past * SAMPLE_RATE
+        high = self.origin + self.future * SAMPLE_RATE
         # The lines are made where beats come or go, and only moved in between: a quarter of a
         # frame's time went into making them.
         scale, bottom = box.width() / (high - low), box.bottom()
@@ -250,7 +251,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
     def _paint_marks(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         painter.setFont(theme.font(11 * self.scale))
         taken = -1e9
-        low, high = self.origin - self.past * RATE, self.origin + self.future * RATE
+        low, high = self.origin - self.past * SAMPLE_RATE, self.origin + self.future * SAMPLE_RATE
         for mark in [mark for mark in self.marks if low <= mark.position <= high]:
             x = self._x(mark.position, box)
             strong = mark.kind != "controls"
@@ -295,7 +296,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.setPen(QPen(QColor(colours.TEXT), 1.4))
         painter.drawLine(QLineF(a, area.top(), a, area.bottom()))
         painter.drawLine(QLineF(b, area.top(), b, area.bottom()))
-        seconds = abs(self.selection[1] - self.selection[0]) / RATE
+        seconds = abs(self.selection[1] - self.selection[0]) / SAMPLE_RATE
         painter.setFont(theme.bold(12 * self.scale))
         words = f"{seconds:.1f} s"
         width = painter.fontMetrics().horizontalAdvance(words) + 12
@@ -314,7 +315,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
             painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
         if self.hover is None:
             return
-        h = self._x(self.playhead + self.hover * RATE, box)
+        h = self._x(self.playhead + self.hover * SAMPLE_RATE, box)
         painter.setPen(QPen(theme.colour(colours.TEXT, 0.6), 1.0, Qt.PenStyle.DashLine))
         painter.drawLine(QLineF(h, box.top(), h, wave.bottom()))
         painter.setFont(theme.font(11 * self.scale))
@@ -328,7 +329,8 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def seconds_at(self, scene_point: QPointF) -> float:
         """Seconds relative to the playhead at a point of the scene."""
-        return float(self.mapFromScene(scene_point).x()) + (self.origin - self.playhead) / RATE
+        x = float(self.mapFromScene(scene_point).x())
+        return x + (self.origin - self.playhead) / SAMPLE_RATE
 
 
 def _view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-RATE: Final = 48_000
+from models.music.score import SAMPLE_RATE
+
 HOP: Final = 960
 """Frames of a column: 50 columns a second."""
 WINDOW: Final = 4096
@@ -34,7 +35,7 @@ def band_matrix() -> NDArray[np.float32]:
     """
     edges = np.geomspace(LOW, HIGH, BANDS + 2)
     bins = np.arange(WINDOW // 2 + 1)
-    at = edges * WINDOW / RATE
+    at = edges * WINDOW / SAMPLE_RATE
     matrix = np.zeros((BANDS, len(bins)), np.float32)
     for band in range(BANDS):
         left, centre, right = at[band : band + 3]
@@ -59,13 +60,13 @@ class Spectra:
 
     def __init__(self, seconds: float = 1860.0) -> None:
         self.sizes = [
-            max(int(seconds * RATE / HOP / GROUP**k), 64) + GROUP**2 for k in range(LEVELS)
+            max(int(seconds * SAMPLE_RATE / HOP / GROUP**k), 64) + GROUP**2 for k in range(LEVELS)
         ]
         self.images = [np.zeros((BANDS, size), np.uint8) for size in self.sizes]
         self.waves = [np.zeros(size, np.uint8) for size in self.sizes]
         self.end = 0  # first column that was never written
         self.floor = 0  # columns before it were never written
-        self._audio = np.zeros(RATE * 16, np.float32)
+        self._audio = np.zeros(SAMPLE_RATE * 16, np.float32)
         self._audio_end = 0
         # Only what is not zero, and not only for speed: a dense product goes to BLAS, whose threads
         # fight with the engine for the cores (measured: 58 ms a block instead of 1).

@@ -28,9 +28,10 @@ from app.window.prompts.strip import dropped_sound
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import SHARE, Panning
 from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
-from app.window.spectrogram.spectra import BANDS, HOP, RATE, Spectra, band_of
+from app.window.spectrogram.spectra import BANDS, HOP, Spectra, band_of
 from app.window.style import colours, theme
 from models.engine.interface import ScoreInfo
+from models.music.score import SAMPLE_RATE
 
 TICKS: Final = (
     (60, "60"),
@@ -99,7 +100,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         if len(self._waiting) > WAITING:
             self._analyse()
         if score is not None:
-            beats, bars = beat_positions(score, position, len(samples), RATE)
+            beats, bars = beat_positions(score, position, len(samples), SAMPLE_RATE)
             self.item.beats_from(position, beats, bars)
 
     def rewritten(self, position: int) -> None:
@@ -236,7 +237,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
     def _position(self, point: QPointF) -> int:
         seconds = min(self._seconds(point), 0.0)
         first = self.spectra.start * HOP
-        return max(round(self.item.playhead + seconds * RATE), first, 0)
+        return max(round(self.item.playhead + seconds * SAMPLE_RATE), first, 0)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and not self.locked:

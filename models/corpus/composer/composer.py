@@ -27,9 +27,9 @@ from models.corpus.composer.plan import (
     vary_production,
 )
 from models.corpus.composer.tonality import agrees
-from models.corpus.song import NOTE, Song
 from models.errors import SegueError
 from models.music.score import DRUMS, PITCHED, parse_key
+from models.music.song import NOTE, Song
 from models.music.voicing import chord_register, voice
 from models.segue.style.terms import caption
 

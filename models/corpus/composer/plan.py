@@ -14,11 +14,11 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus.song import Production
 from models.corpus.styles import GENRES, INSTRUMENT_TERMS, PLAYERS, STYLES, TERMS
 from models.corpus.styles.base import PlayerStyle, Style, choose, words
 from models.errors import SegueError
 from models.music.score import PITCHED
+from models.music.song import Production
 
 SPLITS: Final = ("train", "eval")
 HELD_OUT_SHARE: Final = 10  # one combination of terms in ten is heard in evaluation only

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from models.corpus.song import Production
 from models.corpus.sound import effects as fx
 from models.corpus.sound.measure import loudness
 from models.corpus.sound.reverb import convolve, impulse
 from models.corpus.synth import lines
 from models.music.score import PARTS, SAMPLE_RATE, STEM_OF_PART, STEMS
+from models.music.song import Production
 
 Audio = NDArray[np.float32]
 Rng = np.random.Generator

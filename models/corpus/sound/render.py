@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.song import Song
 from models.corpus.sound.drums import play_drums
 from models.corpus.sound.effects import EFFECTS, crush, saturate
 from models.corpus.sound.mix import mixdown
 from models.corpus.sound.presets import SOUNDS
 from models.corpus.sound.voices import fold, play_part
-from models.music.score import DRUMS, PARTS, PITCHED
+from models.music.score import DRUMS, PARTS, PITCHED, SAMPLE_RATE
+from models.music.song import Song
 
 Audio = NDArray[np.float32]
 
@@ -114,7 +114,7 @@ def render(song: Song, rng: np.random.Generator, seconds: float, split: str = "t
         parts[name] = EFFECTS[SOUNDS[instrument].effect](audio, own)
         instruments[name] = instrument
         wet[name] = SOUNDS[instrument].wet
-    samples = round(seconds * 48_000)
+    samples = round(seconds * SAMPLE_RATE)
     if not parts:
         silence = np.zeros((samples, 2), np.float32)
         return Rendered(silence, {"drums": silence, "bass": silence, "other": silence})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from models.corpus.song import Production as P
+from models.music.song import Production as P
 
 DRY: Final = P("room", 0.12, compress=0.35)
 ROOM: Final = P("room", 0.22, compress=0.25)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-SR = 48_000.0
+from models.music.score import SAMPLE_RATE
+
+SR = float(SAMPLE_RATE)
 Array = Any  # numba infers; the callers are typed
 
 # Positions in the parameter vector of `subtractive`; see `subtractive.Voice` for meanings.

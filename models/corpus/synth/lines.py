@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-SR = 48_000.0
+from models.music.score import SAMPLE_RATE
+
+SR = float(SAMPLE_RATE)
 Array = Any  # numba infers; the callers are typed
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
-SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 1920
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
 

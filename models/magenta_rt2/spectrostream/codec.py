@@ -32,6 +32,7 @@ from models.magenta_rt2.spectrostream.layers import (
 )
 from models.magenta_rt2.spectrostream.packing import can_pack
 from models.magenta_rt2.spectrostream.quantizer import ResidualQuantizer
+from models.music.score import SAMPLE_RATE
 
 RATIOS: Final[tuple[Pair, ...]] = ((1, 2), (1, 2), (1, 3), (1, 2), (1, 2), (2, 2), (2, 1))
 CHANNELS: Final = 2  # stereo; mono is given to both
@@ -45,7 +46,7 @@ class SpectroStreamConfig:
     speaks; the others would only take memory.
     """
 
-    sample_rate: int = 48000
+    sample_rate: int = SAMPLE_RATE
     frame_length: int = 960
     frame_step: int = 480
     ratios: tuple[Pair, ...] = RATIOS

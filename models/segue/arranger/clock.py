@@ -2,7 +2,7 @@
 
 Lane: inference. Pure numpy. A `Tick` is a step of the grid with its place in time. The clock knows
 only where the next step begins; a new tempo therefore acts from the next step on, glides for about
-a beat, and is exact afterwards. Swing is `models.corpus.song`'s: the share of a pair of steps that
+a beat, and is exact afterwards. Swing is `models.music.song`'s: the share of a pair of steps that
 the first takes, in metres whose beat has an even number of steps.
 """
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
-SAMPLE_RATE = 48_000
 WINDOW = 2048
 HOP = 480
 BINS = WINDOW // 2 + 1

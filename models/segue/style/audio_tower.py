@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.music.score import SAMPLE_RATE
 from models.segue.style.anchors import DIM
 
-SAMPLE_RATE = 48000
 HOP = 480
 WINDOW = 2048
 BANDS = 80

@@ -403,13 +403,13 @@ def test_what_is_continued_is_recorded_where_it_is_heard() -> None:
     rig = quiet(continues_audio=True)
     rig.work(2.0)
     audio = np.full((48_000, 2), 0.5, np.float32)
-    rig.planner.continue_from("/music/end.wav", rig.engine.moment_after(audio, 48_000))
+    rig.planner.continue_from("/music/end.wav", rig.engine.snapshot_after(audio, 48_000))
     rig.work(1.0)
     [block] = [b for b in rig.planner.performance.between(0, rig.ring.read) if b.continue_from]
     assert block.continue_from == "/music/end.wav" and block.moment is None
     assert [(mark.kind, mark.text) for mark in rig.marks] == [("moment", "end")]
     stream = rig.engine.start(0)
-    stream.restore(rig.engine.moment_after(audio, 48_000))
+    stream.restore(rig.engine.snapshot_after(audio, 48_000))
     expected = stream.render(block.controls)
     heard = rig.player.tap.follow(block.position)[1][: block.frames]
     assert np.abs(heard[5000:] - expected[5000 : block.frames]).max() < 1e-6

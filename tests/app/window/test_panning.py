@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.window.spectrogram.panning import RATE, Panning
+from app.window.spectrogram.panning import Panning
 from app.window.style.time_text import duration_text
+from models.music.score import SAMPLE_RATE
 
-NOW = 100.0 * RATE
+NOW = 100.0 * SAMPLE_RATE
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,8 @@ def test_pan_stays_where_there_is_something(
     seconds: float, first: float, past: float, at: float | None
 ) -> None:
     panning = Panning()
-    panning.pan(seconds, NOW, first * RATE, past)
-    assert panning.at == (None if at is None else at * RATE)
+    panning.pan(seconds, NOW, first * SAMPLE_RATE, past)
+    assert panning.at == (None if at is None else at * SAMPLE_RATE)
     assert panning.away is (at is not None)
 
 
@@ -33,11 +34,11 @@ def test_the_picture_stands_still_while_the_music_runs() -> None:
     panning = Panning()
     assert panning.origin(NOW) == NOW
     panning.pan(-30.0, NOW, 0.0, 20.0)
-    assert panning.origin(NOW) == panning.origin(NOW + 5 * RATE) == 70 * RATE
-    panning.pan(10.0, NOW + 5 * RATE, 0.0, 20.0)
-    assert panning.origin(NOW + 5 * RATE) == 80 * RATE
+    assert panning.origin(NOW) == panning.origin(NOW + 5 * SAMPLE_RATE) == 70 * SAMPLE_RATE
+    panning.pan(10.0, NOW + 5 * SAMPLE_RATE, 0.0, 20.0)
+    assert panning.origin(NOW + 5 * SAMPLE_RATE) == 80 * SAMPLE_RATE
     panning.home()
-    assert panning.origin(NOW + 5 * RATE) == NOW + 5 * RATE
+    assert panning.origin(NOW + 5 * SAMPLE_RATE) == NOW + 5 * SAMPLE_RATE
 
 
 @pytest.mark.parametrize(("past", "future"), [(6.0, 3.0), (20.0, 4.0), (90.0, 18.0), (1800, 360)])
@@ -45,7 +46,7 @@ def test_ticks_are_few_within_and_named_after_their_place(past: float, future: f
     panning = Panning()
     with_playhead = panning.ticks(past, future)
     assert (0.0, "now") in with_playhead and 3 <= len(with_playhead) <= 11
-    panning.at = 65.5 * RATE
+    panning.at = 65.5 * SAMPLE_RATE
     away = panning.ticks(past, future)
     assert 1 <= len(away) <= 11
     for seconds, words in (*with_playhead, *away):

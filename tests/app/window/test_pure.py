@@ -11,19 +11,20 @@ from app.session.document import Scene, SessionPrompt
 from app.session.steering import StyleBook, steer
 from app.window.shortcuts import SHORTCUTS
 from app.window.spectrogram.beats import beat_positions
-from app.window.spectrogram.spectra import BANDS, GROUP, HOP, RATE, Spectra, band_of
+from app.window.spectrogram.spectra import BANDS, GROUP, HOP, Spectra, band_of
 from app.window.style import colours
 from app.window.style.time_text import duration_text, offset_text
 from app.window.widgets.volume_fader import meter_position
 from models.engine.controls import CONTROL_NAMES, blend
 from models.engine.interface import ScoreInfo
+from models.music.score import SAMPLE_RATE
 from tests.support.fake_player import style_of
 
 ALL = frozenset(CONTROL_NAMES)
 
 
 def tone(hz: float, start: int, frames: int, level: float = 0.3) -> np.ndarray:
-    t = (start + np.arange(frames)) / RATE
+    t = (start + np.arange(frames)) / SAMPLE_RATE
     wave = (level * np.sin(2 * np.pi * hz * t)).astype(np.float32)
     return np.stack([wave, wave], axis=1)
 
@@ -31,7 +32,7 @@ def tone(hz: float, start: int, frames: int, level: float = 0.3) -> np.ndarray:
 @pytest.mark.parametrize("hz", [60.0, 250.0, 1000.0, 6000.0])
 def test_a_tone_lights_its_band_only(hz: float) -> None:
     spectra = Spectra(seconds=10)
-    for start in range(0, RATE * 2, 11_520):
+    for start in range(0, SAMPLE_RATE * 2, 11_520):
         spectra.write(start, tone(hz, start, 11_520))
     column = spectra.images[0][::-1, 50].astype(int)
     assert abs(int(column.argmax()) - band_of(hz)) <= 1.5
@@ -55,7 +56,7 @@ def test_a_rewritten_future_is_as_if_it_had_been_written_once() -> None:
 
 def test_coarse_columns_keep_the_loudest() -> None:
     spectra = Spectra(seconds=20)
-    for start in range(0, RATE * 8, 11_520):
+    for start in range(0, SAMPLE_RATE * 8, 11_520):
         loud = 0.5 if start == 11_520 * 10 else 0.001
         spectra.write(start, tone(1000.0, start, 11_520, loud))
     fine = spectra.waves[0][: spectra.end]
@@ -66,18 +67,18 @@ def test_coarse_columns_keep_the_loudest() -> None:
 
 def test_the_ring_of_columns_comes_round() -> None:
     spectra = Spectra(seconds=3)
-    for start in range(0, RATE * 30, 11_520):
-        spectra.write(start, tone(1000.0 if start < RATE * 28 else 4000.0, start, 11_520))
+    for start in range(0, SAMPLE_RATE * 30, 11_520):
+        spectra.write(start, tone(1000.0 if start < SAMPLE_RATE * 28 else 4000.0, start, 11_520))
     assert spectra.start > 0
     newest = spectra.images[0][::-1, (spectra.end - 20) % spectra.sizes[0]]
     assert abs(int(newest.argmax()) - band_of(4000.0)) <= 1.5
-    spectra.forget_after(RATE * 29)
+    spectra.forget_after(SAMPLE_RATE * 29)
     assert spectra.end == 29 * 50
 
 
 def test_a_performance_may_begin_anywhere() -> None:
     spectra = Spectra(seconds=10)
-    position = RATE * 3600
+    position = SAMPLE_RATE * 3600
     first, last = spectra.write(position, tone(440.0, position, 11_520))
     assert first >= position // HOP and last <= (position + 11_520) // HOP + 1
     assert spectra.start == position // HOP
@@ -98,7 +99,7 @@ def test_a_performance_may_begin_anywhere() -> None:
     ],
 )
 def test_beats_of_a_block(score: ScoreInfo, beats: list[int], bars: list[int]) -> None:
-    assert beat_positions(score, 1000, 48_000, RATE) == (beats, bars)
+    assert beat_positions(score, 1000, 48_000, SAMPLE_RATE) == (beats, bars)
 
 
 def test_strip_colours_are_distinct_and_of_one_lightness() -> None:

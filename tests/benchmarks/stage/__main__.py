@@ -31,12 +31,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
     parser.add_argument("--buffer", type=int, default=256)
-    parser.add_argument(
-        "--capture", type=float, default=1800.0, help="rolling capture"
-    )
-    parser.add_argument(
-        "--trace", action="store_true", help="print late stacks of the GUI thread"
-    )
+    parser.add_argument("--capture", type=float, default=1800.0, help="rolling capture")
+    parser.add_argument("--trace", action="store_true", help="print late stacks of the GUI thread")
     parser.add_argument("--profile", help="a file for cProfile's figures of the GUI thread")
     parser.add_argument("--keep", help="folder to leave the audio files in")
     options = parser.parse_args(arguments)

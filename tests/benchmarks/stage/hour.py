@@ -143,9 +143,7 @@ def play(
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.stage.hour", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument(
-        "--capture", type=float, default=300.0, help="rolling capture"
-    )
+    parser.add_argument("--capture", type=float, default=300.0, help="rolling capture")
     parser.add_argument("--moments-mb", type=float, default=100.0)
     options = parser.parse_args(arguments)
     found = play(options.minutes, options.capture, options.moments_mb)

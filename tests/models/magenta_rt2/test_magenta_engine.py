@@ -156,20 +156,20 @@ def test_history_from_audio(engine: MagentaEngine) -> None:
     audio = (0.2 * rng.standard_normal((48_000, 2))).astype(np.float32)
     assert engine.info.continues_audio
     one, two, fresh = engine.start(9), engine.start(3), engine.start(3)
-    moment = engine.moment_after(audio, 48_000, seed=3)
+    moment = engine.snapshot_after(audio, 48_000, seed=3)
     one.restore(moment)
-    two.restore(engine.moment_after(audio * [[-0.5, 0.1]], 48_000, seed=3))
+    two.restore(engine.snapshot_after(audio * [[-0.5, 0.1]], 48_000, seed=3))
     assert one.state.context.frame == 25
     first = play(one, 2)
     assert not np.array_equal(first, play(two, 2))
     assert not np.array_equal(first, play(fresh, 2))
     fresh.restore(moment)
     assert np.array_equal(play(fresh, 2), first)
-    fresh.restore(engine.moment_after(audio, 48_000, seed=4))
+    fresh.restore(engine.snapshot_after(audio, 48_000, seed=4))
     assert not np.array_equal(play(fresh, 2), first)
     with pytest.raises(SegueError, match="silent"):
-        engine.moment_after(np.zeros((48_000, 2), np.float32), 48_000)
-    assert engine.moment_after(audio[:, 0], 44_100).context.frame == 27
+        engine.snapshot_after(np.zeros((48_000, 2), np.float32), 48_000)
+    assert engine.snapshot_after(audio[:, 0], 44_100).context.frame == 27
 
 
 def test_no_encoder_says_so(folder: Path, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_no_encoder_says_so(folder: Path, tmp_path: Path) -> None:
     lacking = MagentaEngine("small", "cpu", tmp_path, "float32", config=TINY, codec=CODEC)
     audio = np.random.default_rng(0).standard_normal((48_000, 2)).astype(np.float32)
     with pytest.raises(SegueError, match=r"encoder\.safetensors.*models fetch"):
-        lacking.moment_after(audio, 48_000)
+        lacking.snapshot_after(audio, 48_000)
     assert ENCODER.endswith("encoder.safetensors")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.corpus.song import Song
 from models.music.score import EVENT, PARTS
+from models.music.song import Song
 from models.segue.arranger.clock import Clock
 from models.segue.arranger.steps import (
     ACTION,
