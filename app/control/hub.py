@@ -18,7 +18,7 @@ from app.control.clock_sync import ClockSync
 from app.control.feedback_sender import FeedbackSender
 from app.control.map_store import MapStore
 from app.control.midi.connections import Connections, PortEvent
-from app.control.midi.learning import LearnMode, Lesson
+from app.control.midi.learn_mode import LearnMode, Lesson
 from app.control.midi.library import blank
 from app.control.midi.mapping import ControllerMap, Mapping, control_of
 from app.control.midi.message import REALTIME, Message, parse

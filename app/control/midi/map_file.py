@@ -24,9 +24,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Final
 
-from app.control.midi import json_lines
+from app.control.midi import json_tree
 from app.control.midi.decode import KINDS
-from app.control.midi.json_lines import Node
+from app.control.midi.json_tree import Node
 from app.control.midi.mapping import (
     ACTIONS,
     FORMAT,
@@ -74,7 +74,7 @@ def load(path: Path, registry: Registry) -> ControllerMap:
 
 def read(text: str, registry: Registry) -> ControllerMap:
     """A map from its text. SegueError: "line N: what is wrong."."""
-    top = _Object(json_lines.parse(text), "the map")
+    top = _Object(json_tree.parse(text), "the map")
     if top.text("format", "") != FORMAT:
         raise top.error("format", f"this is no controller map; its format must be '{FORMAT}'.")
     version = top.whole("version", 1, 10**6)

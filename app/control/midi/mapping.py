@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from app.control.midi.decode import ControlKind, is_pressed, is_relative
-from app.control.midi.learn import Learned
+from app.control.midi.detection import Learned
 from app.control.midi.shaping import Shape
 from app.control.midi.takeover import Mode
 from app.parameters.parameter import Parameter

@@ -15,7 +15,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.control.bridge import ControlBridge
-from app.control.midi.learning import Lesson
+from app.control.midi.learn_mode import Lesson
 from app.control.midi.mapping import Mapping
 from app.window.controllers import map_edits as edits
 from app.window.controllers.controllers_window import ControllersWindow

@@ -12,30 +12,30 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.window.panels.played_keys import Stepper
+from tests.support.controllers_rig import KEYS, KEYS_PORT, ControllersRig
 from tests.support.fake_player import INFO
-from tests.support.surfaces_rig import KEYS, KEYS_PORT, SurfacesRig
 
 LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
-    rig = SurfacesRig(qtbot, tmp_path)
+def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[ControllersRig]:
+    rig = ControllersRig(qtbot, tmp_path)
     rig.plug(KEYS)
     yield rig
     rig.close()
 
 
-def play(rig: SurfacesRig, *notes: int, on: bool = True) -> None:
+def play(rig: ControllersRig, *notes: int, on: bool = True) -> None:
     for note in notes:
         rig.backend.play(KEYS, 0x90 if on else 0x80, note, 90)
 
 
-def held(rig: SurfacesRig, *notes: int) -> None:
+def held(rig: ControllersRig, *notes: int) -> None:
     rig.qtbot.waitUntil(lambda: rig.window.conductor.notes == notes, timeout=3000)
 
 
-def test_an_octave_up_by_its_arrow(rig: SurfacesRig) -> None:
+def test_an_octave_up_by_its_arrow(rig: ControllersRig) -> None:
     stepper: Stepper = rig.window.controls.played.octave
     right = QPoint(stepper.width() - 4, stepper.height() // 2)
     QTest.mouseClick(stepper, LEFT, NOTHING, right)
@@ -51,7 +51,7 @@ def test_an_octave_up_by_its_arrow(rig: SurfacesRig) -> None:
     assert stepper.face == "Octave 0"
 
 
-def test_latch_and_all_notes_off(rig: SurfacesRig) -> None:
+def test_latch_and_all_notes_off(rig: ControllersRig) -> None:
     keys, selector = rig.window.controls.played, rig.window.controls.key
     QTest.mouseClick(keys.latch, LEFT)
     play(rig, 60, 64)
@@ -63,7 +63,7 @@ def test_latch_and_all_notes_off(rig: SurfacesRig) -> None:
     assert not keys.off.on and not selector.held
 
 
-def test_panic_puts_the_light_out(rig: SurfacesRig) -> None:
+def test_panic_puts_the_light_out(rig: ControllersRig) -> None:
     play(rig, 60)
     held(rig, 60)
     rig.registry.trigger("transport.panic")
@@ -71,7 +71,7 @@ def test_panic_puts_the_light_out(rig: SurfacesRig) -> None:
     assert not rig.window.controls.played.off.on
 
 
-def test_they_can_be_learned(rig: SurfacesRig) -> None:
+def test_they_can_be_learned(rig: ControllersRig) -> None:
     rig.desk.learn()
     for number, target in ((20, "keys.latch"), (21, "keys.off"), (22, "keys.octave")):
         rig.click(target)
@@ -86,7 +86,7 @@ def test_they_can_be_learned(rig: SurfacesRig) -> None:
     assert strength.default == 1.0 and rig.mapping_of("strength", KEYS_PORT)[1].kind == "knob"
 
 
-def test_a_lamp_tells_that_notes_are_held(rig: SurfacesRig) -> None:
+def test_a_lamp_tells_that_notes_are_held(rig: ControllersRig) -> None:
     lamp = rig.hub._lamp
     assert lamp("keys.off") == 0.0
     play(rig, 60)
@@ -94,7 +94,7 @@ def test_a_lamp_tells_that_notes_are_held(rig: SurfacesRig) -> None:
     assert lamp("keys.off") == 1.0
 
 
-def test_an_engine_without_them_shows_none(rig: SurfacesRig) -> None:
+def test_an_engine_without_them_shows_none(rig: ControllersRig) -> None:
     controls = rig.window.controls
     assert controls.played.isVisible() and controls.strength.isVisible()
     bare = replace(INFO, controls=INFO.controls - {"notes", "strength"})
@@ -103,7 +103,7 @@ def test_an_engine_without_them_shows_none(rig: SurfacesRig) -> None:
     assert not rig.registry.set("keys.latch", True) and not rig.registry.set("strength", 0.5)
 
 
-def test_tooltips_say_what_they_do(rig: SurfacesRig) -> None:
+def test_tooltips_say_what_they_do(rig: ControllersRig) -> None:
     controls = rig.window.controls
     keys = controls.played
     for widget in (keys.octave, keys.latch, keys.off, controls.strength):

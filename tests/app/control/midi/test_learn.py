@@ -8,7 +8,7 @@ import pytest
 
 from app.control.midi.clock import ClockFollower
 from app.control.midi.decode import KINDS
-from app.control.midi.learn import Histogram
+from app.control.midi.detection import Histogram
 from app.control.midi.message import Message
 from app.control.midi.notes import HeldNotes
 

@@ -20,14 +20,14 @@ from app.control.midi.mapping import SHIFT
 from app.window.controllers.controllers_window import PAGES
 from app.window.controllers.maps_page import MapsPage
 from app.window.controllers.monitor_log import line_of
-from tests.support.surfaces_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, SurfacesRig
+from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
 
 LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
-    rig = SurfacesRig(qtbot, tmp_path)
+def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[ControllersRig]:
+    rig = ControllersRig(qtbot, tmp_path)
     yield rig
     rig.close()
 
@@ -40,7 +40,7 @@ def pick(combo: QComboBox, data: Any) -> None:
     combo.activated.emit(index)
 
 
-def midimix(rig: SurfacesRig) -> MapsPage:
+def midimix(rig: ControllersRig) -> MapsPage:
     """The page with a MIDImix on its ready-made map."""
     rig.plug(MIX)
     page = rig.controllers("Maps").maps
@@ -48,7 +48,7 @@ def midimix(rig: SurfacesRig) -> MapsPage:
     return page
 
 
-def test_every_page_opens(rig: SurfacesRig) -> None:
+def test_every_page_opens(rig: ControllersRig) -> None:
     QTest.keyClick(rig.window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
     assert rig.desk.controllers is not None and rig.desk.controllers.isVisible()
     for name in PAGES:
@@ -59,7 +59,7 @@ def test_every_page_opens(rig: SurfacesRig) -> None:
     assert not rig.desk.controllers.isVisible()
 
 
-def test_the_drawing_shows_what_moves_and_where_the_hand_is(rig: SurfacesRig) -> None:
+def test_the_drawing_shows_what_moves_and_where_the_hand_is(rig: ControllersRig) -> None:
     page = midimix(rig)
     view = page.view
     rig.qtbot.waitUntil(lambda: view.shown.get("fader1") is not None, timeout=2000)
@@ -76,7 +76,7 @@ def test_the_drawing_shows_what_moves_and_where_the_hand_is(rig: SurfacesRig) ->
     assert "Prompt 1 mute" in view.tip("mute1") and "Note 1" in view.tip("mute1")
 
 
-def test_a_click_on_the_drawing_picks_the_mappings_in_turn(rig: SurfacesRig) -> None:
+def test_a_click_on_the_drawing_picks_the_mappings_in_turn(rig: ControllersRig) -> None:
     page = midimix(rig)
     spot = page.view.box_of("arm1").center().toPoint()
     QTest.mouseClick(page.view, LEFT, NOTHING, spot)
@@ -90,7 +90,7 @@ def test_a_click_on_the_drawing_picks_the_mappings_in_turn(rig: SurfacesRig) -> 
     assert page.view.control_at(QPointF(1, 1)) is None
 
 
-def test_a_mapping_is_edited_in_every_way(rig: SurfacesRig) -> None:
+def test_a_mapping_is_edited_in_every_way(rig: ControllersRig) -> None:
     page = midimix(rig)
     page._picked_control("fader1")
     form = page.form
@@ -114,7 +114,7 @@ def test_a_mapping_is_edited_in_every_way(rig: SurfacesRig) -> None:
     assert mapping.low < mapping.high, "the other end gives way"
 
 
-def test_a_button_sets_a_value(rig: SurfacesRig) -> None:
+def test_a_button_sets_a_value(rig: ControllersRig) -> None:
     page = midimix(rig)
     page._picked_control("mute1")
     pick(page.target, "tempo")
@@ -130,7 +130,7 @@ def test_a_button_sets_a_value(rig: SurfacesRig) -> None:
     assert "no number" in rig.controllers().sentence.text()
 
 
-def test_targets_are_added_and_deleted(rig: SurfacesRig) -> None:
+def test_targets_are_added_and_deleted(rig: ControllersRig) -> None:
     page = midimix(rig)
     before = len(rig.controller(MIX_PORT).mappings)
     page._picked_control("fader1")
@@ -142,7 +142,7 @@ def test_targets_are_added_and_deleted(rig: SurfacesRig) -> None:
     assert page.view.selected == "fader1" and page.mapping is None
 
 
-def test_maps_are_saved_loaded_and_broken_ones_refused(rig: SurfacesRig, tmp_path: Path) -> None:
+def test_maps_are_saved_loaded_and_broken_ones_refused(rig: ControllersRig, tmp_path: Path) -> None:
     page = midimix(rig)
     assert page.files.save(MIX_PORT, tmp_path / "mine")
     path = tmp_path / "mine.json"
@@ -160,7 +160,7 @@ def test_maps_are_saved_loaded_and_broken_ones_refused(rig: SurfacesRig, tmp_pat
     assert not page.files.save(MIX_PORT, tmp_path / "no such folder" / "x.json")
 
 
-def test_a_device_that_was_unplugged_is_still_listed(rig: SurfacesRig) -> None:
+def test_a_device_that_was_unplugged_is_still_listed(rig: ControllersRig) -> None:
     page = midimix(rig)
     rig.plug()
     rig.qtbot.waitUntil(lambda: not page.view.live, timeout=2000)
@@ -169,7 +169,7 @@ def test_a_device_that_was_unplugged_is_still_listed(rig: SurfacesRig) -> None:
     assert top.childCount() > 50
 
 
-def test_learning_shows_in_the_list(rig: SurfacesRig) -> None:
+def test_learning_shows_in_the_list(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Maps").maps
     page.learn_wanted.emit()
@@ -187,7 +187,7 @@ def test_learning_shows_in_the_list(rig: SurfacesRig) -> None:
     assert [control.id for control in rig.controller().controls] == ["program"]
 
 
-def test_ports_are_switched_off_and_on(rig: SurfacesRig) -> None:
+def test_ports_are_switched_off_and_on(rig: ControllersRig) -> None:
     rig.plug(KEYS, MIX)
     page = rig.controllers("Ports").ports
     page.boxes["in", KEYS_PORT].click()
@@ -204,7 +204,7 @@ def test_ports_are_switched_off_and_on(rig: SurfacesRig) -> None:
     assert MIX_PORT in rig.hub.connections.wanted
 
 
-def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: SurfacesRig) -> None:
+def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: ControllersRig) -> None:
     rig.plug(KEYS, MIX)
     page = rig.controllers("Ports").ports
     assert "waits for an answer" in page.state_of(MIX_PORT)
@@ -219,7 +219,7 @@ def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: SurfacesRig) -> No
     assert page.state_of(KEYS_PORT).startswith("Not connected")
 
 
-def test_osc_shows_what_is_where_and_copies_addresses(rig: SurfacesRig) -> None:
+def test_osc_shows_what_is_where_and_copies_addresses(rig: ControllersRig) -> None:
     window = rig.controllers("OSC")
     table = window.osc.table
 
@@ -236,7 +236,7 @@ def test_osc_shows_what_is_where_and_copies_addresses(rig: SurfacesRig) -> None:
     assert "clipboard" in window.sentence.text()
 
 
-def test_the_clock_is_followed_and_measured(rig: SurfacesRig) -> None:
+def test_the_clock_is_followed_and_measured(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Clock").clock
     page.modes["follow"].click()
@@ -257,7 +257,7 @@ def test_the_clock_is_followed_and_measured(rig: SurfacesRig) -> None:
     assert page.words()[0] == "auto"
 
 
-def test_the_clock_is_sent_on_the_beat_of_the_music(rig: SurfacesRig) -> None:
+def test_the_clock_is_sent_on_the_beat_of_the_music(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Clock").clock
     page.modes["send"].click()
@@ -282,7 +282,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_osc_listens_where_it_is_told(rig: SurfacesRig, tmp_path: Path) -> None:
+def test_osc_listens_where_it_is_told(rig: ControllersRig, tmp_path: Path) -> None:
     window = rig.controllers("OSC")
     page = window.osc
     assert page.state.text() == "Not listening."
@@ -311,7 +311,7 @@ def test_osc_listens_where_it_is_told(rig: SurfacesRig, tmp_path: Path) -> None:
     assert len(shown) == 1
 
 
-def test_the_monitor_under_a_flood(rig: SurfacesRig) -> None:
+def test_the_monitor_under_a_flood(rig: ControllersRig) -> None:
     """3000 messages a second for two seconds: lines are bounded, the loop is not kept waiting."""
     rig.plug(KEYS)
     page = rig.controllers("Monitor").monitor

@@ -1,4 +1,6 @@
-"""Control surfaces measured on the real window while it plays: `python -m tests.surfaces WHAT`.
+"""Latency and stability of controllers, measured while the instrument plays.
+
+Usage: `python -m tests.benchmarks.controllers WHAT`
 
     latency [--messages 2000]   from a MIDI message to the changed parameter
     sound   [--times 30]        from a key to changed sound
@@ -300,7 +302,9 @@ def clock(rig: Rig, device: DeviceProcess, seconds: float, bpm: float = 120.0) -
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.surfaces", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.controllers", description=__doc__
+    )
     parser.add_argument("what", choices=("latency", "sound", "replug", "flood", "osc", "clock"))
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--times", type=int)

@@ -12,19 +12,19 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from tests.support.surfaces_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, SurfacesRig
+from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
 
 LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
-    rig = SurfacesRig(qtbot, tmp_path)
+def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[ControllersRig]:
+    rig = ControllersRig(qtbot, tmp_path)
     yield rig
     rig.close()
 
 
-def test_sixteen_controls_by_sixteen_clicks_and_sixteen_moves(rig: SurfacesRig) -> None:
+def test_sixteen_controls_by_sixteen_clicks_and_sixteen_moves(rig: ControllersRig) -> None:
     """The bar: 8 knobs and 8 pads from nothing in under a minute."""
     rig.plug(KEYS)
     began = time.monotonic()
@@ -57,7 +57,7 @@ def test_sixteen_controls_by_sixteen_clicks_and_sixteen_moves(rig: SurfacesRig) 
     )
 
 
-def test_a_row_is_learned_with_one_click(rig: SurfacesRig) -> None:
+def test_a_row_is_learned_with_one_click(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     rig.window.top.learn.click()
     rig.click("prompt.1.weight")
@@ -68,7 +68,7 @@ def test_a_row_is_learned_with_one_click(rig: SurfacesRig) -> None:
     assert rig.hub.learn.target is None
 
 
-def test_a_sweep_of_the_mouse_is_a_list(rig: SurfacesRig) -> None:
+def test_a_sweep_of_the_mouse_is_a_list(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     rig.desk.learn()
     names = ("density", "brightness", "chaos")
@@ -100,7 +100,7 @@ def _move(place: QPoint) -> QMouseEvent:
     return QMouseEvent(QEvent.Type.MouseMove, spot, spot, LEFT, LEFT, NOTHING)
 
 
-def test_everything_that_can_be_mapped_is_lit(rig: SurfacesRig) -> None:
+def test_everything_that_can_be_mapped_is_lit(rig: ControllersRig) -> None:
     rig.desk.learn()
     lit = {zone.target for zone in rig.overlay.zones}
     wanted = {
@@ -120,7 +120,7 @@ def test_everything_that_can_be_mapped_is_lit(rig: SurfacesRig) -> None:
 
 
 def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
-    rig: SurfacesRig,
+    rig: ControllersRig,
 ) -> None:
     rig.plug(KEYS)
     before = rig.registry.get("density")
@@ -133,7 +133,7 @@ def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
     assert rig.overlay.tags["density"] == "CC 40"
 
 
-def test_a_lesson_is_corrected_and_forgotten(rig: SurfacesRig) -> None:
+def test_a_lesson_is_corrected_and_forgotten(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     rig.desk.learn()
     rig.click("density")
@@ -154,7 +154,7 @@ def test_a_lesson_is_corrected_and_forgotten(rig: SurfacesRig) -> None:
     assert rig.hub.learn.target == "density", "it waits again"
 
 
-def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: SurfacesRig) -> None:
+def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     rig.desk.learn()
     for target in ("density", "brightness"):
@@ -168,7 +168,7 @@ def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: SurfacesR
     assert rig.hub.mapped() & {"density", "brightness"} == {"brightness"}
 
 
-def test_the_key_held_over_a_control(rig: SurfacesRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_held_over_a_control(rig: ControllersRig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.plug(KEYS)
     knob = rig.window.controls.knobs["chaos"]
     monkeypatch.setattr("app.window.controllers.coordinator.control_at", lambda place: knob)
@@ -190,7 +190,7 @@ def test_the_key_held_over_a_control(rig: SurfacesRig, monkeypatch: pytest.Monke
     assert rig.desk.learning, "a tap stays"
 
 
-def test_keys_of_the_instrument_still_work_while_learning(rig: SurfacesRig) -> None:
+def test_keys_of_the_instrument_still_work_while_learning(rig: ControllersRig) -> None:
     rig.desk.learn()
     QTest.keyClick(rig.overlay, Qt.Key.Key_Space)
     assert rig.registry.get("transport.play") is True
@@ -200,14 +200,14 @@ def test_keys_of_the_instrument_still_work_while_learning(rig: SurfacesRig) -> N
     assert first is not None and rig.hub.learn.target not in (None, first)
 
 
-def test_without_a_controller_it_says_so(rig: SurfacesRig) -> None:
+def test_without_a_controller_it_says_so(rig: ControllersRig) -> None:
     rig.desk.learn()
     assert "No MIDI input" in rig.panel.hears.text()
     rig.plug(KEYS)
     rig.qtbot.waitUntil(lambda: KEYS_PORT in rig.panel.hears.text(), timeout=2000)
 
 
-def test_a_map_is_offered_once(rig: SurfacesRig) -> None:
+def test_a_map_is_offered_once(rig: ControllersRig) -> None:
     rig.plug(MIX)
     rig.qtbot.waitUntil(rig.desk.offer.isVisible, timeout=2000)
     assert "Akai" in rig.desk.offer.words.text() and "Use its map?" in rig.desk.offer.words.text()
@@ -220,7 +220,7 @@ def test_a_map_is_offered_once(rig: SurfacesRig) -> None:
     assert not rig.desk.offer.isVisible()
 
 
-def test_the_offered_map_plays(rig: SurfacesRig) -> None:
+def test_the_offered_map_plays(rig: ControllersRig) -> None:
     rig.plug(MIX)
     rig.qtbot.waitUntil(rig.desk.offer.isVisible, timeout=2000)
     rig.desk.offer.yes.click()

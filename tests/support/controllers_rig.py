@@ -24,7 +24,7 @@ MIX = "MIDI Mix:MIDI Mix MIDI 1 20:0"
 MIX_PORT = "MIDI Mix MIDI 1"
 
 
-class SurfacesRig:
+class ControllersRig:
     """OSC is off unless a test wants it: the port may be somebody else's."""
 
     def __init__(self, qtbot: QtBot, folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.control.hub import MidiLogEntry
-from app.control.midi.learn import Learned
+from app.control.midi.detection import Learned
 from app.control.midi.library import READY_MADE, blank
 from app.control.midi.map_file import load, read, write
 from app.control.midi.mapping import SHIFT, ControllerElement, Mapping, control_of

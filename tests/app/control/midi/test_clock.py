@@ -181,7 +181,7 @@ def test_a_clock_is_sent_with_start_and_stop(tmp_path: Path) -> None:
 
 
 def test_what_is_sent_does_not_drift() -> None:
-    """The mean is exact however late the thread is woken; jitter is measured by tests.surfaces."""
+    """The mean tempo is exact however late the thread is woken."""
     times: list[float] = []
     done = threading.Event()
 

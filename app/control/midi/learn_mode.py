@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.control.midi.learn import Histogram, Key, Learned, key_of
+from app.control.midi.detection import Histogram, Key, Learned, key_of
 from app.control.midi.message import Message
 
 SETTLE: Final = 0.8

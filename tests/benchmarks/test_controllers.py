@@ -1,6 +1,6 @@
-"""The whole instrument plays on JACK while a controller and OSC do their worst, for seconds.
+"""The instrument plays on JACK for seconds while a controller and OSC flood it.
 
-`python -m tests.surfaces` measures the same for as long as the bars want it, and timing.
+`tests.benchmarks.controllers` measures timing, and over longer runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import surfaces
+from tests.benchmarks import controllers
 from tests.support import jack
 from tests.support.device_process import DeviceProcess
 from tests.support.jack_rig import MIX, Rig
@@ -32,14 +32,14 @@ def playing() -> Iterator[tuple[Rig, DeviceProcess]]:
 
 
 def test_a_flood_of_midi(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = surfaces.flood(*playing, seconds=3.0)
+    result = controllers.flood(*playing, seconds=3.0)
     assert result["messages_per_second"] > 2000
     assert not result["last_value_wrong"] and not result["notes_hung"]
     assert result["underruns"] == 0
 
 
 def test_a_flood_of_osc(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = surfaces.osc(*playing, seconds=3.0)
+    result = controllers.osc(*playing, seconds=3.0)
     counts = result["counts"]
     assert result["last_value"] == 0.75 and result["underruns"] == 0
     assert counts["received"] > 3000
@@ -48,17 +48,17 @@ def test_a_flood_of_osc(playing: tuple[Rig, DeviceProcess]) -> None:
 
 
 def test_every_message_arrives(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = surfaces.latency(*playing, messages=60)
+    result = controllers.latency(*playing, messages=60)
     assert result["never_arrived"] == 0 and result["underruns"] == 0
-    assert result["ms"]["p50"] < 500.0  # a busy machine; the bar is measured by tests.surfaces
+    assert result["ms"]["p50"] < 500.0  # the machine may be busy; the benchmark has the bar
 
 
 def test_a_controller_that_comes_back_while_it_plays(playing: tuple[Rig, DeviceProcess]) -> None:
-    # That it comes back, on a machine that may be busy; how soon is measured by tests.surfaces.
-    result = surfaces.replug(*playing, times=2, patience=10.0)
+    # The machine may be busy: how soon it comes back is measured by the benchmark.
+    result = controllers.replug(*playing, times=2, patience=10.0)
     assert not result["missed"] and result["underruns"] == 0
 
 
 def test_a_key_is_heard(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = surfaces.sound(playing[0], times=2)
+    result = controllers.sound(playing[0], times=2)
     assert result["not_heard"] == 0 and result["ms"]["worst"] < 3000.0

@@ -12,7 +12,7 @@ from app.control.osc.messages import address_for
 from app.control.osc.server import OscServer
 from app.control.settings import OSC_PORT
 from app.parameters.catalogue import build_registry
-from tests.app.control.test_osc import LOCAL, Client, make_registry, message
+from tests.app.control.osc.test_server import LOCAL, Client, make_registry, message
 
 PATCH = touchosc.FILE.with_suffix(".pd")
 REGISTRY = build_registry()

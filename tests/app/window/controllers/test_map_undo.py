@@ -13,15 +13,15 @@ from pytestqt.qtbot import QtBot
 from app.control.midi.map_file import write
 from app.control.midi.mapping import ControllerMap
 from app.window.controllers.maps_page import MapsPage
-from tests.support.surfaces_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, SurfacesRig
+from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT_CTRL = CTRL | Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
-def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
-    rig = SurfacesRig(qtbot, tmp_path)
+def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[ControllersRig]:
+    rig = ControllersRig(qtbot, tmp_path)
     rig.plug(MIX)
     rig.hub.accept(MIX_PORT)
     rig.session.forget_history()
@@ -29,11 +29,11 @@ def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[SurfacesRig]:
     rig.close()
 
 
-def mix(rig: SurfacesRig) -> ControllerMap:
+def mix(rig: ControllersRig) -> ControllerMap:
     return rig.controller(MIX_PORT)
 
 
-def shown(rig: SurfacesRig, target: str = "prompt.1.weight") -> MapsPage:
+def shown(rig: ControllersRig, target: str = "prompt.1.weight") -> MapsPage:
     """The page of maps at the mapping of a target."""
     page = rig.controllers("Maps").maps
     page.port, page.mapping = MIX_PORT, mix(rig).of_target(target)[0]
@@ -41,11 +41,11 @@ def shown(rig: SurfacesRig, target: str = "prompt.1.weight") -> MapsPage:
     return page
 
 
-def until_learned(rig: SurfacesRig, target: str) -> None:
+def until_learned(rig: ControllersRig, target: str) -> None:
     rig.qtbot.waitUntil(lambda: bool(rig.controller(KEYS_PORT).of_target(target)), timeout=5000)
 
 
-def there_and_back(rig: SurfacesRig, before: ControllerMap, after: ControllerMap) -> None:
+def there_and_back(rig: ControllersRig, before: ControllerMap, after: ControllerMap) -> None:
     """One step, and only one, in both directions; the session has nothing to save from it."""
     assert before != after and mix(rig) == after
     assert rig.window.top.undo.isEnabled() and not rig.session.unsaved
@@ -57,7 +57,7 @@ def there_and_back(rig: SurfacesRig, before: ControllerMap, after: ControllerMap
     assert mix(rig) == before
 
 
-def test_a_deleted_mapping_comes_back_by_the_keys_of_the_page(rig: SurfacesRig) -> None:
+def test_a_deleted_mapping_comes_back_by_the_keys_of_the_page(rig: ControllersRig) -> None:
     before, page = mix(rig), shown(rig)
     page.delete()
     after = mix(rig)
@@ -73,7 +73,7 @@ def test_a_deleted_mapping_comes_back_by_the_keys_of_the_page(rig: SurfacesRig) 
 
 
 @pytest.mark.parametrize("field", ["curve", "takeover", "layer", "invert", "kind", "channel"])
-def test_every_field_of_a_mapping(rig: SurfacesRig, field: str) -> None:
+def test_every_field_of_a_mapping(rig: ControllersRig, field: str) -> None:
     before, form = mix(rig), shown(rig).form
     if field == "invert":
         form.invert.click()
@@ -85,7 +85,7 @@ def test_every_field_of_a_mapping(rig: SurfacesRig, field: str) -> None:
     there_and_back(rig, before, mix(rig))
 
 
-def test_a_range_that_is_pulled_is_one_step(rig: SurfacesRig) -> None:
+def test_a_range_that_is_pulled_is_one_step(rig: ControllersRig) -> None:
     before, page = mix(rig), shown(rig)
     for percent in (3.0, 8.0, 20.0):
         page.form.low.setValue(percent)
@@ -99,7 +99,7 @@ def test_a_range_that_is_pulled_is_one_step(rig: SurfacesRig) -> None:
     there_and_back(rig, before, after)
 
 
-def test_another_target(rig: SurfacesRig) -> None:
+def test_another_target(rig: ControllersRig) -> None:
     before, page = mix(rig), shown(rig)
     index = page.target.findData("density")
     page.target.setCurrentIndex(index)
@@ -107,7 +107,7 @@ def test_another_target(rig: SurfacesRig) -> None:
     there_and_back(rig, before, mix(rig))
 
 
-def test_another_map_or_a_file(rig: SurfacesRig, tmp_path: Path) -> None:
+def test_another_map_or_a_file(rig: ControllersRig, tmp_path: Path) -> None:
     before, page = mix(rig), shown(rig)
     page.use_ready_made("")
     there_and_back(rig, before, mix(rig))
@@ -117,7 +117,7 @@ def test_another_map_or_a_file(rig: SurfacesRig, tmp_path: Path) -> None:
     there_and_back(rig, before, mix(rig))
 
 
-def test_a_lesson_is_taken_back_while_learning_goes_on(rig: SurfacesRig) -> None:
+def test_a_lesson_is_taken_back_while_learning_goes_on(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
     rig.desk.learn()
     before = rig.controller(KEYS_PORT)
@@ -137,7 +137,7 @@ def test_a_lesson_is_taken_back_while_learning_goes_on(rig: SurfacesRig) -> None
     assert rig.controller(KEYS_PORT).of_target("brightness")
 
 
-def test_a_control_freed_on_all_controllers_is_one_step(rig: SurfacesRig) -> None:
+def test_a_control_freed_on_all_controllers_is_one_step(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
     rig.desk.learn()
     rig.click("prompt.1.weight")
@@ -151,7 +151,7 @@ def test_a_control_freed_on_all_controllers_is_one_step(rig: SurfacesRig) -> Non
     assert (mix(rig), rig.controller(KEYS_PORT)) == before and not rig.session.can_undo
 
 
-def test_turns_are_taken_with_edits_of_the_session(rig: SurfacesRig) -> None:
+def test_turns_are_taken_with_edits_of_the_session(rig: ControllersRig) -> None:
     page, before = shown(rig), mix(rig)
     rig.registry.set("density", 0.25)
     page.delete()
@@ -164,7 +164,7 @@ def test_turns_are_taken_with_edits_of_the_session(rig: SurfacesRig) -> None:
     assert rig.registry.get("density") is None
 
 
-def test_what_came_back_works_and_is_kept(rig: SurfacesRig) -> None:
+def test_what_came_back_works_and_is_kept(rig: ControllersRig) -> None:
     page = shown(rig)
     page.delete()
     rig.registry.trigger("edit.undo")
@@ -177,7 +177,7 @@ def test_what_came_back_works_and_is_kept(rig: SurfacesRig) -> None:
     assert own is not None and own.of_target("prompt.1.weight")
 
 
-def test_undo_while_it_is_unplugged(rig: SurfacesRig) -> None:
+def test_undo_while_it_is_unplugged(rig: ControllersRig) -> None:
     before, page = mix(rig), shown(rig)
     page.delete()
     rig.plug()
