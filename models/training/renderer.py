@@ -79,13 +79,13 @@ def corrupt_context(clean: Tensor, guess: Tensor | None, rng: torch.Generator) -
     return context + strength * torch.randn(clean.shape, generator=rng).to(clean.device)
 
 
-def draw_reach(size: int, window: int, rng: torch.Generator) -> Tensor:
+def draw_context(size: int, window: int, rng: torch.Generator) -> Tensor:
     """(B,) blocks of context: none (20 %), one to six (40 %), all. A renderer that always has
     context learns to copy it and hardly reads the score: measured, it then holds one drone."""
     kind = torch.rand(size, generator=rng)
     few = torch.randint(1, 7, (size,), generator=rng)
-    reach = torch.where(kind < 0.6, few, window)
-    return reach.masked_fill(kind < 0.2, 0)
+    max_context = torch.where(kind < 0.6, few, window)
+    return max_context.masked_fill(kind < 0.2, 0)
 
 
 class FlowLoss(nn.Module):
@@ -105,7 +105,7 @@ class FlowLoss(nn.Module):
         style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
         has_style = (torch.rand(size, generator=rng) > 0.1).float().to(device)
         plain = torch.ones(size, device=device)
-        reach = draw_reach(size, self.renderer.config.window, rng).to(device)
+        max_context = draw_context(size, self.renderer.config.window, rng).to(device)
 
         def noised(level: Tensor) -> Tensor:
             noise = torch.randn(clean.shape, generator=rng).to(device)
@@ -118,12 +118,12 @@ class FlowLoss(nn.Module):
                 zero = torch.zeros(size, blocks, device=device)
                 context = corrupt_context(clean, None, rng)
                 guess = self.renderer(
-                    context, noised(zero), zero, score, style, has_style, plain, reach
+                    context, noised(zero), zero, score, style, has_style, plain, max_context
                 ).to(clean.dtype)
         context = corrupt_context(clean, guess, rng)
         level = noise_levels(size, blocks, rng).to(device)
         noisy = noised(level)
-        found = self.renderer(context, noisy, level, score, style, has_style, plain, reach)
+        found = self.renderer(context, noisy, level, score, style, has_style, plain, max_context)
         error = (found.float() - clean).square().mean(dim=-1)
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
         # Velocity error, (x - x')^2 / (1 - t)^2, bounded where t nears 1.

@@ -1,7 +1,7 @@
-"""Score frames as the renderer's input tensors. Inference and training lane; needs torch.
+"""Input features of the renderer: score frames as tensors.
 
-The roll says which notes sound; a note's *age* is added, because a struck string decays and the
-network should not have to find the onset in its context to know how far.
+A note's *age* (frames since its onset) is given beside the piano roll, because a struck string
+decays and the network need not find the onset in its context to know how far.
 """
 
 from __future__ import annotations
@@ -22,20 +22,28 @@ DRUM_CELLS: Final = len(DRUMS) * SLOTS
 MAX_AGE: Final = 255
 
 Age = NDArray[np.uint8]
-"""(4, 88) frames since each note's onset at the last frame seen; 255 where it does not sound."""
+"""(4, 88) frames since each note's onset, after the last frame; 255 where it does not sound."""
 
 
 def no_age() -> Age:
-    """The age of a score in which nothing has sounded yet."""
+    """Note ages before the first frame: nothing sounds."""
     return np.full((len(PITCHED), PITCHES), MAX_AGE, np.uint8)
 
 
 def note_age(
     onset: NDArray[np.uint8], sounding: NDArray[np.bool_], before: Age
 ) -> tuple[NDArray[np.uint8], Age]:
-    """(T, 4, 88) onsets and sounding notes -> (T, 4, 88) age in frames, and the age to go on from.
+    """Age of every note in every frame.
 
-    Pure and streaming: the ages of two halves equal those of the whole.
+    Streaming: the ages of two consecutive parts equal those of the whole.
+
+    Args:
+        onset: (T, 4, 88), above 0 where a note starts.
+        sounding: (T, 4, 88).
+        before: ages after the frame before the first.
+
+    Returns:
+        (T, 4, 88) ages in frames, and those after the last frame.
     """
     ages = np.empty(onset.shape, np.uint8)
     current = before
@@ -50,10 +58,10 @@ def note_age(
 
 @dataclass(frozen=True)
 class ScoreBatch:
-    """The score as tensors, (B, T, ...) at 25 frames a second; see FrameScore for the units.
+    """Batch of scores as tensors, (B, T, ...) at 25 frames a second; units as in `FrameScore`.
 
-    `known` (B, T, 12): which of five rolls, five timbres, chroma and beat are given; what is not
-    given is zeroed, so that the renderer can play from a sketch. nan in `density` and `brightness`
+    `known` (B, T, 12): 1 where one of five rolls, five timbres, chroma and beat is given, 0 where
+    it is masked, so that the renderer also plays from a sketch. nan in `density` and `brightness`
     means auto.
     """
 
@@ -79,7 +87,7 @@ class ScoreBatch:
         return ScoreBatch(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def join(self, other: ScoreBatch) -> ScoreBatch:
-        """This score followed in time by `other`."""
+        """This score and `other`, concatenated in time."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return ScoreBatch(*(torch.cat(pair, dim=1) for pair in pairs))
 
@@ -88,7 +96,7 @@ KNOWN: Final = 2 * len(PARTS) + 2
 
 
 def score_batch(score: FrameScore, before: Age) -> tuple[ScoreBatch, Age]:
-    """One score of T frames -> a batch of one (float32, CPU), and the age to go on from."""
+    """A batch of one (float32, CPU) of a score of T frames, and the note ages after it."""
     ages, after = note_age(score.onset, score.sustain > 0, before)
     frames = len(score)
 

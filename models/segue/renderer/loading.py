@@ -1,5 +1,4 @@
-"""Load the renderer's weights from safetensors, and say in a sentence what is wrong with a file.
-Inference lane."""
+"""Loading of the renderer's weights from safetensors."""
 
 from __future__ import annotations
 
@@ -13,7 +12,15 @@ from models.segue.renderer.network import Renderer, RendererConfig
 
 
 def load_renderer(path: Path, device: str = "cpu") -> Renderer:
-    """A renderer in float32, ready to play; SegueError where the file is missing or damaged."""
+    """A float32 renderer in inference mode.
+
+    Args:
+        path: safetensors file whose header holds the `RendererConfig`.
+        device: torch device.
+
+    Raises:
+        SegueError: the file is missing, damaged or of another version.
+    """
     if not path.is_file():
         raise SegueError(f"the weights {path.name} are missing: restore {path.parent.name}.")
     try:

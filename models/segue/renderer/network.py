@@ -1,10 +1,10 @@
-"""The renderer: from score, style and clean context to the latents of the next block.
+"""Renderer network: score, style and clean context -> latents of the next block.
 
-Lane: inference and training. After "Live Music Diffusion Models" (block-wise rectified flow with a
-key-value cache of clean context, section 3): a context token never sees noise or a noise level, so
-its keys and values are computed once; a noisy token sees the clean context before its block and
-its own block. In training both streams run side by side in one masked pass (as in Block Diffusion,
-Arriola et al. 2025, section 3.2), in play block by block with a cache.
+Block-wise rectified flow with a key-value cache of clean context ("Live Music Diffusion Models",
+section 3): a context token never attends to noise or a noise level, so its keys and values are
+computed once; a noisy token attends to the clean context before its block and to its own block. In
+training both streams run in one masked pass (Block Diffusion, Arriola et al. 2025, section 3.2); in
+inference block by block with the cache (`models.segue.renderer.inference`).
 
 Shapes: two latent frames of D numbers (80 ms) are one token; three tokens are a block (240 ms).
 The network predicts the clean latents ("x-prediction"; Li & He 2025, "Back to basics"), which at
@@ -31,7 +31,7 @@ FRAMES_PER_BLOCK: Final = FRAMES_PER_TOKEN * TOKENS_PER_BLOCK
 
 @dataclass(frozen=True)
 class RendererConfig:
-    """Sizes. `window` is the clean context in blocks of 240 ms (36 = 8.6 s)."""
+    """Sizes of the renderer. `window` is the clean context in blocks of 240 ms (36 = 8.6 s)."""
 
     latent_dim: int = 96
     style_dim: int = 128
@@ -48,7 +48,7 @@ class RendererConfig:
         return self.width // self.heads
 
     def as_metadata(self) -> dict[str, str]:
-        """For the header of a safetensors file."""
+        """The sizes as text, for the header of a safetensors file."""
         return {name: str(value) for name, value in asdict(self).items()}
 
     @classmethod
@@ -58,7 +58,7 @@ class RendererConfig:
 
 
 class ScoreEncoder(nn.Module):
-    """Score frames -> one vector a token. A part's roll is scaled and shifted by its instrument."""
+    """Score encoder: frames -> one vector a token; a part's roll is modulated by its instrument."""
 
     def __init__(self, config: RendererConfig) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class ScoreEncoder(nn.Module):
         struck = (score.onset > 0).to(sustain.dtype)
         live = (score.age < MAX_AGE).to(sustain.dtype)
         level = sustain.clamp(min=0.0)
-        # 0.15 s and 0.9 s: the knock of a key or a pick, and the string after it.
+        # Decay times of 0.15 s (the attack of a key or a pick) and 0.9 s (the string after it).
         knock = level * live * torch.exp(-score.age * (0.04 / 0.15))
         ring = level * live * torch.exp(-score.age * (0.04 / 0.9))
         roll = torch.cat([level, struck, score.onset * 0.25, knock, ring], dim=-1)
@@ -118,14 +118,15 @@ class ScoreEncoder(nn.Module):
 
 
 def _optional(value: Tensor) -> tuple[Tensor, Tensor]:
-    """A control that may be nan (auto) -> its value or zero, and whether it was given."""
+    """A control that may be nan (auto) -> its value or zero, and whether it is given."""
     given = ~torch.isnan(value)
     return torch.nan_to_num(value)[..., None], given.to(value.dtype)[..., None]
 
 
 class NoiseLevel(nn.Module):
-    """Noise level and guidance -> six modulation vectors shared by all layers (PixArt's
-    adaLN-single, Chen et al. 2023), to which each layer adds a table of its own."""
+    """Embedding of noise level and guidance: six modulation vectors shared by all layers, to which
+    each layer adds a table of its own (adaLN-single; PixArt-alpha, Chen et al. 2023, section 2.3).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -149,7 +150,8 @@ class NoiseLevel(nn.Module):
 
 
 class RendererLayer(nn.Module):
-    """Attention and gated feed-forward with RMS norms; modulated for noisy tokens only."""
+    """Transformer layer: attention and gated feed-forward with RMS norms, modulated for noisy
+    tokens only."""
 
     def __init__(self, config: RendererConfig) -> None:
         super().__init__()
@@ -184,7 +186,7 @@ class RendererLayer(nn.Module):
         return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
 
     def modulation(self, level: Tensor | None) -> tuple[Tensor, ...]:
-        """Shift, scale, gate for attention, then for the feed-forward; constants when clean."""
+        """Shift, scale and gate of attention, then of the feed-forward; of clean tokens if None."""
         table = self.table if level is None else self.table + level
         return table.unbind(dim=-2)
 
@@ -194,7 +196,8 @@ class RendererLayer(nn.Module):
 
 
 def rotary(positions: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
-    """(T,) token positions -> cosine and sine (T, head_dim / 2) (RoFormer, Su et al. 2021)."""
+    """Rotary embedding (RoFormer, Su et al. 2021, section 3.2): positions (T,) -> cosine and sine
+    (T, head_dim / 2)."""
     half = head_dim // 2
     rate = torch.exp(torch.arange(half) * (-math.log(1000.0) / half)).to(positions.device)
     angle = positions.float()[:, None] * rate
@@ -202,7 +205,7 @@ def rotary(positions: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate (..., T, head_dim) by its positions."""
+    """x (..., T, head_dim), rotated by the angles of its positions."""
     cosine, sine = (part.to(x.dtype) for part in angles)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
@@ -217,8 +220,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Te
 
 
 class Renderer(nn.Module):
-    """The network. `forward` is the training pass over both streams; `play` in
-    models.segue.renderer.inference is the streaming one."""
+    """The network; `forward` is the training pass over both streams."""
 
     def __init__(self, config: RendererConfig) -> None:
         super().__init__()
@@ -238,11 +240,12 @@ class Renderer(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def embed_clean(self, latents: Tensor, score: Tensor) -> Tensor:
-        """Clean tokens (B, n, 2 D) and their score (B, n, width)."""
+        """Embedding of clean tokens (B, n, 2 D) with their score (B, n, width)."""
         return self.latents_in(latents) + score + self.clean
 
     def embed_noisy(self, noisy: Tensor, score: Tensor, style: Tensor, has_style: Tensor) -> Tensor:
-        """Noisy tokens (B, n, 2 D), score (B, n, width), style (B, 128), has_style (B,)."""
+        """Embedding of noisy tokens (B, n, 2 D) with score (B, n, width), style (B, 128) and
+        has_style (B,)."""
         given = has_style[:, None].to(noisy.dtype)
         styled = self.style(style) * given + self.no_style * (1 - given)
         return self.noisy_in(noisy) + score + styled[:, None]
@@ -256,13 +259,22 @@ class Renderer(nn.Module):
         style: Tensor,
         has_style: Tensor,
         guidance: Tensor,
-        reach: Tensor | None = None,
+        max_context: Tensor | None = None,
     ) -> Tensor:
         """Training pass over whole clips of N blocks, T = 3 N tokens.
 
-        clean, noisy (B, T, 2 D) tokens; level (B, N) noise level of each block; style (B, 128),
-        has_style (B,), guidance (B,); reach (B,) blocks of context that a clip may look back over,
-        at most (and by default) the window. Returns the predicted clean tokens (B, T, 2 D).
+        Args:
+            clean: tokens (B, T, 2 D) of the context stream.
+            noisy: tokens (B, T, 2 D) of the noisy stream.
+            level: (B, N) noise level of each block, 0 (noise) to 1 (clean).
+            score: frames of the whole clips, (B, 2 T, ...).
+            style: (B, 128).
+            has_style: (B,) bool; where false, `style` is ignored.
+            guidance: (B,) guidance weight, 0 to 4.
+            max_context: (B,) blocks of context that a clip attends to; the window if None.
+
+        Returns:
+            The predicted clean tokens (B, T, 2 D).
         """
         config = self.config
         time = clean.shape[1]
@@ -274,45 +286,48 @@ class Renderer(nn.Module):
             ],
             dim=1,
         )
-        steady = guidance[:, None].expand_as(level)
-        noise = self.level(level, steady).repeat_interleave(TOKENS_PER_BLOCK, dim=1)
-        # A zero change for clean tokens: they get each layer's constant table alone.
-        change = torch.cat([torch.zeros_like(noise), noise], dim=1)
+        guidance_of_blocks = guidance[:, None].expand_as(level)
+        noise = self.level(level, guidance_of_blocks).repeat_interleave(TOKENS_PER_BLOCK, dim=1)
+        # Clean tokens get no modulation but each layer's constant table.
+        modulation = torch.cat([torch.zeros_like(noise), noise], dim=1)
         blocks = time // TOKENS_PER_BLOCK
         mask = training_mask(blocks, config.window).to(clean.device)
-        if reach is not None:
-            mask = limit_reach(mask, reach, blocks)
+        if max_context is not None:
+            mask = limit_context(mask, max_context, blocks)
         angles = rotary(torch.arange(time).repeat(2).to(clean.device), config.head_dim)
         x = streams
         for layer in self.layers:
             assert isinstance(layer, RendererLayer)
-            x = self._layer(layer, x, change, mask, angles)
+            x = self._layer(layer, x, modulation, mask, angles)
         return self.out(self.norm(x[:, time:]))
 
     @staticmethod
     def _layer(
-        layer: RendererLayer, x: Tensor, change: Tensor, mask: Tensor, angles: tuple[Tensor, Tensor]
+        layer: RendererLayer,
+        x: Tensor,
+        modulation: Tensor,
+        mask: Tensor,
+        angles: tuple[Tensor, Tensor],
     ) -> Tensor:
-        shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(change)
+        shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(modulation)
         query, key, value = layer.qkv(layer.norm1(x) * (1 + scale1) + shift1)
-        heard = attend(rotate(query, angles), rotate(key, angles), value, mask)
-        x = x + gate1 * layer.project(heard)
+        attended = attend(rotate(query, angles), rotate(key, angles), value, mask)
+        x = x + gate1 * layer.project(attended)
         return x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
 
 
-def limit_reach(mask: Tensor, reach: Tensor, blocks: int) -> Tensor:
-    """(2 T, 2 T) mask -> (B, 1, 2 T, 2 T): clips b look back over at most reach[b] blocks."""
+def limit_context(mask: Tensor, max_context: Tensor, blocks: int) -> Tensor:
+    """(2 T, 2 T) mask -> (B, 1, 2 T, 2 T): clip b attends to at most max_context[b] blocks back."""
     block = torch.arange(blocks, device=mask.device).repeat_interleave(TOKENS_PER_BLOCK).repeat(2)
     distance = block[:, None] - block[None, :]
-    return (mask & (distance <= reach.view(-1, 1, 1)))[:, None]
+    return (mask & (distance <= max_context.view(-1, 1, 1)))[:, None]
 
 
 def training_mask(blocks: int, window: int) -> Tensor:
-    """(2 T, 2 T) bool: who may be looked at (true) by whom, rows looking.
+    """Attention mask (2 T, 2 T) bool of the training pass: true where a row attends to a column.
 
-    Clean block b sees clean blocks b - window + 1 .. b; noisy block b sees clean blocks
-    b - window .. b - 1 and itself. So both look back over the same `window` finished blocks that
-    the cache holds in play.
+    Clean block b attends to clean blocks b - window + 1 .. b; noisy block b to clean blocks
+    b - window .. b - 1 and to itself: the same `window` finished blocks as in inference.
     """
     block = torch.arange(blocks).repeat_interleave(TOKENS_PER_BLOCK)
     row, column = block[:, None], block[None, :]
