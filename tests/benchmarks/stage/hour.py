@@ -88,7 +88,7 @@ def resident_mb() -> float:
 
 
 def play(
-    minutes: float, capture_seconds: float, moments_mb: float, samples: int = 12
+    minutes: float, capture_seconds: float, moments_mb: float, count: int = 12
 ) -> list[float]:
     """Play some minutes of music; resident megabytes at `count` evenly spaced times."""
     words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
