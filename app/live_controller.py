@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from app.parameters import catalogue
 from app.parameters.registry import Change
 from app.session.document import Scene, SessionPrompt
-from app.session.moments_file import forget_oldest, new_key
+from app.session.moments_file import drop_oldest, new_moment_key
 from app.session.morph import Morph
 from app.session.session import Session
 from app.session.steering import StyleBook, steer
@@ -39,7 +39,7 @@ class WorkerProtocol(Protocol):
     style_ready: SignalInstance
     style_failed: SignalInstance
     marked: SignalInstance
-    moment_kept: SignalInstance
+    moment_ready: SignalInstance
     continued: SignalInstance
 
     def submit(
@@ -53,7 +53,7 @@ class WorkerProtocol(Protocol):
     def clear(self) -> None: ...
     def panic(self) -> None: ...
     def go_to(self, position: int) -> None: ...
-    def keep_moment(self, key: str) -> None: ...
+    def request_moment(self, key: str) -> None: ...
     def go_to_moment(self, moment: Any) -> None: ...
     def continue_from(self, path: str) -> None: ...
     def new_performance(self, seed: int) -> None: ...
@@ -108,7 +108,7 @@ class LiveController(QObject):
         worker.engine_ready.connect(self._engine_ready)
         worker.style_ready.connect(self._style_ready)
         worker.style_failed.connect(self._style_failed)
-        worker.moment_kept.connect(self._moment_kept)
+        worker.moment_ready.connect(self._moment_kept)
 
     def close(self) -> None:
         self._gather.stop()
@@ -138,8 +138,8 @@ class LiveController(QObject):
 
     def _moment_kept(self, key: str, moment: Any) -> None:
         session = self.session
-        session.keep_moment(key, moment)
-        forget_oldest(session.moments, session.document().moments)
+        session.add_moment(key, moment)
+        drop_oldest(session.moments, session.document().moments)
 
     # -- from the hands ------------------------------------------------------------------------
     def _on_topic(self, topic: str) -> None:
@@ -165,7 +165,7 @@ class LiveController(QObject):
 
     def _follow(self) -> None:
         """Go to the place of the scene recalled, when it has been read."""
-        if self._followed_by is None or self._followed_by[0] in self.session.awaited:
+        if self._followed_by is None or self._followed_by[0] in self.session.pending_moments:
             return
         (key, name), self._followed_by = self._followed_by, None
         self._go_to_moment(key, name)
@@ -174,7 +174,7 @@ class LiveController(QObject):
         moment = self.session.moments.get(key)
         if moment is not None:
             self.worker.go_to_moment(moment)
-        elif key in self.session.awaited:
+        elif key in self.session.pending_moments:
             self._followed_by = (key, name)
             self.said.emit("info", f"“{name}” is back; its place in the music is still being read.")
         else:
@@ -251,7 +251,7 @@ class LiveController(QObject):
         self.mix_changed.emit()
         if not self.acting:
             return
-        result = self._steer(self.session.present())
+        result = self._steer(self.session.current_scene())
         if result is None:
             return
         self._last_style = result.controls.style
@@ -314,8 +314,8 @@ class LiveController(QObject):
     def save_scene(self, n: int) -> None:
         moment = None
         if self.registry.get("scene.with_moment"):
-            moment = new_key()
-            self.worker.keep_moment(moment)
+            moment = new_moment_key()
+            self.worker.request_moment(moment)
         self.session.save_scene(n, moment=moment)
         self.active_scene = n
         self.scenes_moved.emit()

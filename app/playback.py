@@ -39,7 +39,7 @@ class Playback:
 
     worker: WorkerProtocol
     output: OutputProtocol
-    keeper: CaptureProtocol
+    capture_thread: CaptureProtocol
     stop: Callable[[], None]
 
 
@@ -73,8 +73,8 @@ def open_playback(
     output = AudioOutput(audio_settings(preferences))
     output.start()
     worker = Worker(open_it, output)
-    keeper = CaptureThread(output, performance=worker.performance, on_incident=say)
-    keeper.start()
+    capture_thread = CaptureThread(output, performance=worker.performance, on_incident=say)
+    capture_thread.start()
     # Loading holds Python's lock for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(AFTER_WINDOW_MS, start))
 
@@ -83,7 +83,7 @@ def open_playback(
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
         worker.wait(30_000)
-        keeper.stop()
+        capture_thread.stop()
         output.stop()
 
-    return Playback(worker, output, keeper, stop)
+    return Playback(worker, output, capture_thread, stop)

@@ -202,11 +202,11 @@ class AudioOutput:
             playing=bool(words[s.PLAYING]),
             read=words[s.READ],
             end=words[s.END],
-            heard_at=floats[s.READ_TIME],
+            read_at=floats[s.READ_TIME],
             latency_seconds=floats[s.LATENCY],
             underruns=words[s.UNDERRUNS],
             xruns=words[s.XRUNS],
-            avoided=words[s.AVOIDED],
+            collisions=words[s.AVOIDED],
             worst_callback_ms=floats[s.WORST_MS],
             callbacks=words[s.CALLBACKS],
             restarts=self._restarts,
@@ -223,7 +223,7 @@ class AudioOutput:
         status = self.status()
         position = status.read - (status.buffer_frames / status.sample_rate) * s.SAMPLE_RATE
         if status.running and status.playing and status.gain > 0.0:
-            passed = min(0.1, max(0.0, time.monotonic() - status.heard_at))
+            passed = min(0.1, max(0.0, time.monotonic() - status.read_at))
             position += passed * s.SAMPLE_RATE
         position -= status.latency_seconds * s.SAMPLE_RATE
         return max(0.0, min(position, float(status.read)))

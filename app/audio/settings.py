@@ -78,11 +78,11 @@ class AudioStatus:
     playing: bool = False
     read: int = 0
     end: int = 0
-    heard_at: float = 0.0
+    read_at: float = 0.0
     latency_seconds: float = 0.0
     underruns: int = 0
     xruns: int = 0
-    avoided: int = 0
+    collisions: int = 0
     worst_callback_ms: float = 0.0
     callbacks: int = 0
     restarts: int = 0

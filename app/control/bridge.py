@@ -177,7 +177,7 @@ def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
 
     def edited(before: Maps, gesture: str) -> None:
         key = f"map of {', '.join(before)} {gesture}"
-        session.note_aside(key, SideEdit(before, bridge.hub.put_maps), alone=not gesture)
+        session.record_side_edit(key, SideEdit(before, bridge.hub.put_maps), alone=not gesture)
 
     bridge.hub.on_edit = edited
     bridge.notes_changed.connect(conductor.set_notes)

@@ -12,33 +12,17 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from app.inference.moment_pool import DEPTH, MomentBlock, MomentPool
+from app.performance.moment import Moment
 from models.music.score import SAMPLE_RATE
-from models.storage.serialisation import PackedState
 
 RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is kept as finely as what was just heard."""
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """A place in the music: what was heard at `position`, `skip` frames into a block.
-
-    snapshot is the stream's, from before that block. Keeps its memory for as long as it lives.
-    packed: the same for a file; the snapshot may be None then. A moment of another performance
-    than the one that plays has a position under 0.
-    """
-
-    position: int
-    snapshot: Any
-    skip: int = 0
-    engine: str = ""
-    packed: PackedState | None = None
 
 
 def arrays(value: Any, depth: int = DEPTH) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.inference.moments import Moment
+from app.performance.moment import Moment
 from models.engine.interface import ScoreInfo
 
 

@@ -31,7 +31,7 @@ from app.inference.messages import (
     TimelineMark,
     WorkerSettings,
 )
-from app.inference.moments import Moment, MomentStore
+from app.inference.moments import MomentStore
 from app.inference.plan import (
     BlockPlan,
     PlannedBlock,
@@ -41,6 +41,7 @@ from app.inference.plan import (
     loop_length,
 )
 from app.performance.log import PerformanceLog
+from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, ScoreInfo, Snapshot, Stream
 from models.engine.prompts import Prompt

@@ -24,12 +24,12 @@ from app.audio.output import AudioOutput
 from app.audio.shared_memory import SAMPLE_RATE
 from app.inference.continuation import AudioContinuation
 from app.inference.messages import BlockReport, PlannerListener, TimelineMark, WorkerSettings
-from app.inference.moments import Moment
 from app.inference.planner import IDLE, Planner
 from app.inference.runtime import collect_garbage, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
 from app.inference.style_queue import EmbedRequest, StyleQueue
 from app.performance.log import PerformanceLog
+from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.interface import Engine, Snapshot
 from models.engine.prompts import Prompt
@@ -38,7 +38,6 @@ from models.errors import SegueError
 __all__ = [
     "BlockReport",
     "Incident",
-    "Moment",
     "TimelineMark",
     "Worker",
     "WorkerSettings",
@@ -68,7 +67,7 @@ class Worker(QThread):
     style_ready = Signal(str, object)
     style_failed = Signal(str, str)
     marked = Signal(object)
-    moment_kept = Signal(str, object)
+    moment_ready = Signal(str, object)
     continued = Signal(str)
 
     def __init__(
@@ -153,8 +152,8 @@ class Worker(QThread):
 
         self._ask(go)
 
-    def keep_moment(self, key: str) -> None:
-        """Answered by `moment_kept`: what is now heard, to go back to whenever it is wanted.
+    def request_moment(self, key: str) -> None:
+        """Answered by `moment_ready`: what is now heard, to go back to whenever it is wanted.
 
         Packed where the engine can: then it needs no memory of the engine, and fits a file.
         """
@@ -166,7 +165,7 @@ class Worker(QThread):
             packed = planner.source.engine.pack(moment.snapshot)
             if packed is not None:
                 moment = replace(moment, snapshot=None, packed=packed)
-            self.moment_kept.emit(key, moment)
+            self.moment_ready.emit(key, moment)
 
         self._ask(keep)
 
@@ -346,7 +345,7 @@ class Worker(QThread):
         silent = status.gain <= 0.0 or not status.running
         planner.still = not status.playing and silent
         if status.running and status.playing:
-            planner.delays.heard(status.read, status.heard_at, planner.latency, SAMPLE_RATE)
+            planner.delays.heard(status.read, status.read_at, planner.latency, SAMPLE_RATE)
             if status.gain >= 1.0 or self._sounded:
                 self._sounded = True
                 self._plan_min = min(self._plan_min, status.plan_seconds)

@@ -1,7 +1,6 @@
-"""Recording: what was heard, as audio files, and what was done, as a performance. Own threads.
+"""Recording: the output as audio files, and what was steered as performance files.
 
-`keeper.SoundKeeper` follows the audio lane's tap on a thread of its own. What comes goes into the
-capture (`capture`, always) and to the recorder (`recorder`, while recording), which writes WAV
-(`wav`) or FLAC (`flac`) on a thread of its own, so that a slow disk holds up nobody. Neither Qt nor
-torch is imported here.
+`capture_thread.CaptureThread` follows the tap ring on a thread of its own and feeds the rolling
+capture (`capture`) and, while recording, the recorder (`recorder`), which writes WAV or FLAC
+(`files`) on another thread, so that a slow disk holds up nothing. Neither Qt nor torch is imported.
 """

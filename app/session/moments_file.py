@@ -25,7 +25,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from app.inference.moments import Moment
+from app.performance.moment import Moment
 from models.errors import SegueError
 from models.storage.serialisation import Array, PackedState
 
@@ -51,7 +51,7 @@ ELSEWHERE: Final = -1
 """Position of a moment of another performance than the one that plays."""
 
 
-def new_key() -> str:
+def new_moment_key() -> str:
     """A key that no other moment has, in whatever session."""
     return f"moment-{secrets.token_hex(6)}"
 
@@ -75,7 +75,7 @@ def storable(
     return found
 
 
-def forget_oldest(
+def drop_oldest(
     kept: dict[str, Any],
     needed: Collection[str],
     most: int = SPARE,

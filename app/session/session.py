@@ -44,7 +44,9 @@ class Session:
         self.scenes: tuple[Scene | None, ...] = (None,) * catalogue.SCENES
         self.seed = 0
         self.moments: dict[str, Any] = {}  # places in the music that scenes go back to, by key
-        self.awaited: frozenset[str] = frozenset()  # keys of those that are still being read
+        self.pending_moments: frozenset[str] = (
+            frozenset()
+        )  # keys of those that are still being read
         self.edits = 0  # counts edits, so that autosave and "unsaved" know
         self._saved_edits = 0
         self._clock = clock
@@ -100,24 +102,26 @@ class Session:
         self._tell("prompts")
         self._tell("scenes")
 
-    def load(self, document: Document, awaited: frozenset[str] = frozenset()) -> None:
-        """Open a session: nothing of the one before can be undone. `awaited`: keys of its places
-        in the music that `moments_read` will bring."""
-        self.moments, self.awaited = {}, awaited
+    def load(self, document: Document, pending_moments: frozenset[str] = frozenset()) -> None:
+        """Open a session; clears the history.
+
+        pending_moments: keys of the moments that `add_loaded_moments` will bring.
+        """
+        self.moments, self.pending_moments = {}, pending_moments
         self._tell("opened")
         self.apply(document, "load")
-        self.forget_history()
+        self.clear_history()
 
-    def moments_read(self, found: Mapping[str, Any]) -> None:
+    def add_loaded_moments(self, found: Mapping[str, Any]) -> None:
         """What was awaited, as far as it was found; what was kept since is newer."""
-        self.moments, self.awaited = {**found, **self.moments}, frozenset()
+        self.moments, self.pending_moments = {**found, **self.moments}, frozenset()
         self._tell("moments")
 
     def new(self) -> None:
         """A fresh session; nothing of the one before can be undone."""
         self.load(first_document())
 
-    def forget_history(self) -> None:
+    def clear_history(self) -> None:
         self._history.clear()
         self.mark_saved()
         self._tell("history")
@@ -149,7 +153,7 @@ class Session:
         if saved:
             self._tell("file")
 
-    def note_aside(self, key: str, step: SideEdit, *, alone: bool = True) -> None:
+    def record_side_edit(self, key: str, step: SideEdit, *, alone: bool = True) -> None:
         """An edit of what is no part of the session, to be undone in its turn. alone: it is a step
         of its own; else it belongs to the step of the same key that has just been."""
         if alone:
@@ -300,7 +304,7 @@ class Session:
             for n in range(1, len(self.prompts) + 1)
         ]
 
-    def weigh_by_map(self, source: str) -> None:
+    def apply_map_weights(self, source: str) -> None:
         """Set the weights by the cursor's distance; muted prompts are left out of it."""
         number, get = self.registry.number, self.registry.get
         numbers = [n for n in range(1, len(self.prompts) + 1) if not get(f"prompt.{n}.mute")]
@@ -314,7 +318,7 @@ class Session:
             self.registry.set(f"prompt.{n}.weight", round(weight, 4), source)
 
     # -- scenes --------------------------------------------------------------------------------
-    def present(self, name: str = "", moment: str | None = None) -> Scene:
+    def current_scene(self, name: str = "", moment: str | None = None) -> Scene:
         """What is now, as a scene."""
         values = {
             key: value
@@ -328,9 +332,9 @@ class Session:
         """Keep what is now on pad n (from 1)."""
         kept = self.scenes[n - 1]
         title = scene_title(self.document(), self.shares()) if kept is None else kept.name
-        self._put_scene(n, self.present(name or title, moment), "save scene")
+        self._put_scene(n, self.current_scene(name or title, moment), "save scene")
 
-    def keep_moment(self, key: str, moment: Any) -> None:
+    def add_moment(self, key: str, moment: Any) -> None:
         """The place in the music that a scene was saved with; to be saved as well."""
         self.moments[key] = moment
         self.edits += 1
@@ -377,7 +381,7 @@ class Session:
         if scene is None:
             return None
         self._edit(f"scene {n}")
-        way = plan(self.present(), scene, seconds)
+        way = plan(self.current_scene(), scene, seconds)
         self._become(way.prompts, way.at(0.0, self.registry), "morph")
         self._history_breaks()
         return way

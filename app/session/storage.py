@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.files import not_written, temporary_path, write_flushed, write_text
-from app.inference.moments import Moment
 from app.parameters.registry import Registry
+from app.performance.moment import Moment
 from app.session import moments_file as moments
 from app.session.document import Document, from_json, to_json
 from models.errors import SegueError

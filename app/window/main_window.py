@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self.conductor = LiveController(session, player.worker, player.output.position_now, self)
         self.files = SessionFiles(session, folder, self)
         self.recordings = Recordings(
-            self.registry, player.keeper, self.jobs, self.preferences, self
+            self.registry, player.capture_thread, self.jobs, self.preferences, self
         )
         self.problem = ""  # why there is no engine
         self._frames = 0

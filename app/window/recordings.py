@@ -42,13 +42,13 @@ class Recordings(QObject):
     def __init__(
         self,
         registry: Registry,
-        keeper: CaptureProtocol,
+        capture_thread: CaptureProtocol,
         jobs: Jobs,
         preferences: Preferences,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.registry, self.keeper, self.jobs = registry, keeper, jobs
+        self.registry, self.capture_thread, self.jobs = registry, capture_thread, jobs
         self.preferences = preferences
         self.selection: tuple[int, int] | None = None
         self._unsubscribe = registry.subscribe(self._on_change)
@@ -79,7 +79,7 @@ class Recordings(QObject):
         if change.name == "record":
             if self.registry.get("record"):
                 self._begin()
-            elif self.keeper.recording is not None:
+            elif self.capture_thread.recording is not None:
                 self._end()
         elif change.name == "capture.save":
             self._save()
@@ -87,7 +87,7 @@ class Recordings(QObject):
     def _begin(self) -> None:
         try:
             path = self.path_for("", datetime.now())
-            self.keeper.record(path)
+            self.capture_thread.record(path)
         except SegueError as error:
             self.said.emit("error", str(error))
             self.registry.set("record", False, "recorder")
@@ -97,7 +97,7 @@ class Recordings(QObject):
     def _end(self) -> None:
         # In the pool: the end of a recording waits for the disk.
         self.jobs.start(
-            self.keeper.stop_recording,
+            self.capture_thread.stop_recording,
             self._ended,
             lambda sentence: self.said.emit("error", sentence),
         )
@@ -110,7 +110,7 @@ class Recordings(QObject):
         self.said.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
 
     def _save(self) -> None:
-        start, stop = self.selection or self.keeper.capture_range()
+        start, stop = self.selection or self.capture_thread.capture_range()
         if stop - start < SAMPLE_RATE // 10:
             self.said.emit("info", "There is nothing to save yet; play first.")
             return
@@ -122,13 +122,13 @@ class Recordings(QObject):
         seconds = (stop - start) / SAMPLE_RATE
         self.said.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
-            lambda: self.keeper.save_capture(path, start, stop),
+            lambda: self.capture_thread.save_capture(path, start, stop),
             lambda result: self.said.emit("info", f"Saved {seconds:.0f} s to {path}."),
             lambda sentence: self.said.emit("error", sentence),
         )
 
     def kept_seconds(self) -> float:
-        start, stop = self.keeper.capture_range()
+        start, stop = self.capture_thread.capture_range()
         return max(stop - start, 0) / SAMPLE_RATE
 
     def selected_seconds(self) -> float | None:
@@ -139,7 +139,7 @@ class Recordings(QObject):
     def recorded_seconds(self) -> float | None:
         """Seconds on the file; None while not recording. A recorder that stopped by itself (a
         full disk) lets the key go out."""
-        status = self.keeper.recording
+        status = self.capture_thread.recording
         if status is None or status.stopped_because:
             if self.registry.get("record"):
                 self.registry.set("record", False, "recorder")

@@ -14,7 +14,7 @@ from typing import Final
 from PySide6.QtCore import QEventLoop, QObject, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
-from app.inference.moments import Moment
+from app.performance.moment import Moment
 from app.session import storage
 from app.session.document import Document
 from app.session.session import Session
@@ -167,7 +167,7 @@ class SessionFiles(QObject):
             if gone():
                 return  # another session is open by now
             found, lost = result
-            self.session.moments_read(found)
+            self.session.add_loaded_moments(found)
             if lost:
                 self.said.emit("warning", lost)
             waiting, self._reading = self._reading or [], None

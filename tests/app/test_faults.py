@@ -16,10 +16,11 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
-from app.inference.moments import Moment, MomentStore
+from app.inference.moments import MomentStore
 from app.inference.runtime import trim_heap
 from app.inference.worker import Worker
 from app.parameters import catalogue
+from app.performance.moment import Moment
 from app.recording.capture_thread import CaptureThread
 from app.session import preferences
 from app.session.storage import Autosave, load_moments
@@ -81,7 +82,7 @@ def test_an_engine_that_stalls_for_5_s_fades_and_comes_back(qtbot: QtBot) -> Non
         stage.heard(0.5)
         status = stage.output.status()
         _, heard = stage.output.tap.follow(max(began, stage.output.tap.end - 4 * RATE))
-    assert status.underruns == 1 and status.avoided == 0
+    assert status.underruns == 1 and status.collisions == 0
     # What was heard has no edge: it faded out where the plan ended, and in again.
     bend = np.abs(np.diff(heard[:, 0].astype(np.float64), n=2))
     assert bend.max() < 5e-3
@@ -111,19 +112,22 @@ def test_a_full_disk_does_not_stop_the_music(
         folder = small if small is not None else tmp_path
         if small is None:
             monkeypatch.setattr(files.os, "write", full)
-        keeper = CaptureThread(
+        capture_thread = CaptureThread(
             stage.output, on_incident=lambda level, text: said.append((level, text))
         )
         try:
-            with keeper:
-                keeper.record(folder / "take.wav")
+            with capture_thread:
+                capture_thread.record(folder / "take.wav")
                 start = stage.output.tap.end
                 stage.until(
-                    lambda: keeper.recording is not None and bool(keeper.recording.stopped_because)
+                    lambda: (
+                        capture_thread.recording is not None
+                        and bool(capture_thread.recording.stopped_because)
+                    )
                 )
                 stage.heard(0.3)
-                result = keeper.stop_recording()
-                low, high = keeper.capture_range()
+                result = capture_thread.stop_recording()
+                low, high = capture_thread.capture_range()
             status = stage.output.status()
             assert result is not None and "full" in result.stopped_because
             assert [level for level, _ in said].count("error") == 1

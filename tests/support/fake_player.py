@@ -46,7 +46,7 @@ class FakeWorker(QObject):
     style_ready = Signal(str, object)
     style_failed = Signal(str, str)
     marked = Signal(object)
-    moment_kept = Signal(str, object)
+    moment_ready = Signal(str, object)
     continued = Signal(str)
 
     def __init__(self) -> None:
@@ -83,8 +83,8 @@ class FakeWorker(QObject):
     def next_bar(self) -> int | None:
         return self.bar
 
-    def keep_moment(self, key: str) -> None:
-        self.moment_kept.emit(key, f"moment of {key}")
+    def request_moment(self, key: str) -> None:
+        self.moment_ready.emit(key, f"moment of {key}")
 
     def __getattr__(self, name: str) -> Any:
         if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",
@@ -149,7 +149,7 @@ class FakeOutput:
 
 
 @dataclass
-class FakeKeeper:
+class FakeCapture:
     recording: RecordingStatus | None = None
     range: tuple[int, int] = (0, 0)
     saved: list[tuple[Path, int | None, int | None]] | None = None
@@ -189,9 +189,9 @@ def status(state: str = "playing", **changes: Any) -> WorkerStatus:
     return replace(base, **changes)
 
 
-def fake_player() -> tuple[Playback, FakeWorker, FakeOutput, FakeKeeper, list[str]]:
+def fake_player() -> tuple[Playback, FakeWorker, FakeOutput, FakeCapture, list[str]]:
     """The player and its parts; the list says when it was stopped."""
-    worker, output, keeper = FakeWorker(), FakeOutput(), FakeKeeper()
+    worker, output, capture_thread = FakeWorker(), FakeOutput(), FakeCapture()
     ended: list[str] = []
-    player = Playback(worker, output, keeper, lambda: ended.append("stopped"))
-    return player, worker, output, keeper, ended
+    player = Playback(worker, output, capture_thread, lambda: ended.append("stopped"))
+    return player, worker, output, capture_thread, ended

@@ -37,7 +37,7 @@ def main(recording: str) -> int:
         output: Any = windows[0].player.output
         if not start and output.status().gain >= 1.0:
             start.append(output.tap.end)
-            windows[0].player.keeper.record(Path(recording))
+            windows[0].player.capture_thread.record(Path(recording))
             windows[0].registry.set("scene.with_moment", True)
             windows[0].registry.trigger("scene.1.save")
         if start and windows[0].session.moments:

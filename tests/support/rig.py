@@ -28,7 +28,7 @@ class Rig:
     """A window that shows; the engine is ready unless told otherwise."""
 
     def __init__(self, qtbot: QtBot, folder: Path, *, ready: bool = True) -> None:
-        player, self.worker, self.output, self.keeper, self.ended = fake_player()
+        player, self.worker, self.output, self.capture_thread, self.ended = fake_player()
         self.session = Session()
         self.registry = self.session.registry
         self.folder = folder

@@ -94,14 +94,14 @@ class PromptMapView(QWidget):
             if not self._writing and change.source not in ("undo", "load", "scene", "morph"):
                 # Another hand (MIDI, OSC) moves the cursor: it is as good as the mouse.
                 self.cursor_state = self.cursor_state.moved_to(self._position())
-                self.session.weigh_by_map("map")
+                self.session.apply_map_weights("map")
             elif not self._writing:
                 self.cursor_state = self.cursor_state.moved_to(self._position())
             self.update()
         elif name == "map.reach":
             self._ground = None
             if change.source not in ("undo", "load", "scene", "morph"):
-                self.session.weigh_by_map("map")
+                self.session.apply_map_weights("map")
             self.update()
         elif name.startswith("prompt.") and name[-1] in "xy":
             self._ground = None
@@ -153,7 +153,7 @@ class PromptMapView(QWidget):
             with self.registry.batch():
                 self.registry.set("map.x", position[0], source)
                 self.registry.set("map.y", position[1], source)
-            self.session.weigh_by_map("orbit" if source == "orbit" else "map")
+            self.session.apply_map_weights("orbit" if source == "orbit" else "map")
         finally:
             self._writing = False
         self._trail.append(position)

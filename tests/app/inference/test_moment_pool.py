@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from app.inference.moment_pool import LARGEST, SPARE, UNIT, MomentBlock, MomentPool
-from app.inference.moments import Moment, MomentStore
+from app.inference.moments import MomentStore
+from app.performance.moment import Moment
 from models import Controls, open_engine
 from tests.benchmarks.stage import hour
 
@@ -149,13 +150,13 @@ def test_moments_are_what_they_were_however_many_were_thinned_out() -> None:
     for position in moments.positions():
         moment = moments.at(position)
         assert moment is not None and moment.position == position
-        state = moment.snapshot
-        assert state.number * BLOCK == position
-        assert {int(array[0]) for array in state.own} == {state.number % 251}
-        assert [len(array) for array in state.own] == list(OWN)
-        first = max(0, state.number - WINDOW + 1)
-        assert [int(a[0]) for a in state.shared] == [
-            number % 251 for number in range(first, state.number + 1)
+        back: Any = moment.snapshot
+        assert back.number * BLOCK == position
+        assert {int(array[0]) for array in back.own} == {back.number % 251}
+        assert [len(array) for array in back.own] == list(OWN)
+        first = max(0, back.number - WINDOW + 1)
+        assert [int(a[0]) for a in back.shared] == [
+            number % 251 for number in range(first, back.number + 1)
         ]
 
 

@@ -19,8 +19,8 @@ from pytestqt.qtbot import QtBot
 from app.audio import plan_check as check
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
 from app.cli import soak as cli
-from app.inference.moments import Moment
 from app.inference.worker import BlockReport, Incident, TimelineMark, Worker, WorkerStatus
+from app.performance.moment import Moment
 from app.recording.capture_thread import CaptureThread
 from models.engine.controls import Controls
 from models.engine.interface import Engine
@@ -121,8 +121,8 @@ def test_transport_moments_hold_and_panic(band: Callable[..., Band]) -> None:
     one.start()
     one.heard(0.5)
     kept: list[Any] = []
-    one.worker.moment_kept.connect(lambda key, moment: kept.append((key, moment)))
-    one.worker.keep_moment("a")
+    one.worker.moment_ready.connect(lambda key, moment: kept.append((key, moment)))
+    one.worker.request_moment("a")
     one.until(lambda: bool(kept))
     one.worker.pause()
     one.until(lambda: one.worker.status().audio.gain == 0.0)
@@ -193,15 +193,15 @@ def test_faults_are_not_heard(band: Callable[..., Band], fault: Any) -> None:
 
 def test_the_audio_process_dies_while_it_records(band: Callable[..., Band], tmp_path: Path) -> None:
     one = band()
-    keeper = CaptureThread(one.output, performance=one.worker.performance)
+    capture_thread = CaptureThread(one.output, performance=one.worker.performance)
     one.start()
-    with keeper:
-        keeper.record(tmp_path / "a.wav")
+    with capture_thread:
+        capture_thread.record(tmp_path / "a.wav")
         one.heard(0.4)
         assert one.output.pid is not None
         os.kill(one.output.pid, signal.SIGKILL)
         one.heard(0.6)
-        result = keeper.stop_recording()
+        result = capture_thread.stop_recording()
     assert result is not None and result.seconds > 0.9
     sound = soundfile.read(result.path)[0][:, 0]
     bend = np.abs(np.diff(sound[2000:], n=2))
@@ -306,8 +306,8 @@ def test_the_worker_refuses_a_moment_of_other_weights(band: Callable[..., Band])
     one.start()
     one.heard(0.5)
     kept: list[Moment] = []
-    one.worker.moment_kept.connect(lambda key, moment: kept.append(moment))
-    one.worker.keep_moment("a")
+    one.worker.moment_ready.connect(lambda key, moment: kept.append(moment))
+    one.worker.request_moment("a")
     one.until(lambda: bool(kept))
     assert kept[0].snapshot is None and kept[0].packed is not None
     other = replace(kept[0], packed=replace(kept[0].packed, weights="others"))

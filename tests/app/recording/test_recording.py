@@ -206,17 +206,17 @@ def test_the_keeper_lets_the_log_forget_what_is_not_kept(tmp_path: Path, recordi
     log = PerformanceLog()
     log.begin("tone", 7, 0)
     tap = Tap()
-    keeper = CaptureThread(tap.output, performance=log, capture_seconds=20.0)
+    capture_thread = CaptureThread(tap.output, performance=log, capture_seconds=20.0)
     if recording:
-        keeper.record(tmp_path / "take.wav", subtype="PCM_16")
+        capture_thread.record(tmp_path / "take.wav", subtype="PCM_16")
     for second in range(90):
         log.put(second * RATE, RATE, Controls(bpm=60.0 + second))
         tap.end += RATE
-        keeper._follow()
-    first = keeper.capture_range()[0]
+        capture_thread._follow()
+    first = capture_thread.capture_range()[0]
     assert first == 60 * RATE
     assert [block.position for block in log.between(first, first + 1)] == [first]
-    result = keeper.stop_recording()
+    result = capture_thread.stop_recording()
     assert not log.between(0, 50 * RATE) or recording
     if recording:
         assert result is not None and result.performance is not None
@@ -346,20 +346,23 @@ def test_the_keeper_records_what_is_heard(tmp_path: Path) -> None:
         log = PerformanceLog()
         log.begin("tone", 3, 0)
         log.put(0, 4 * RATE, Controls(bpm=100.0))
-        with CaptureThread(output, performance=log) as keeper:
-            keeper.record(tmp_path / "take.wav", subtype="FLOAT")
+        with CaptureThread(output, performance=log) as capture_thread:
+            capture_thread.record(tmp_path / "take.wav", subtype="FLOAT")
             with pytest.raises(SegueError, match="stop it first"):
-                keeper.record(tmp_path / "other.wav")
+                capture_thread.record(tmp_path / "other.wav")
             output.set_volume(0.1)  # not recorded
             output.set_playing(True)
             deadline = time.monotonic() + 20.0
             while output.tap.end < 2 * RATE and time.monotonic() < deadline:
                 time.sleep(0.02)
-            assert keeper.recording is not None and not keeper.recording.stopped_because
-            result = keeper.stop_recording()
-            assert result is not None and keeper.recording is None
-            assert keeper.stop_recording() is None
-            saved = keeper.save_capture(tmp_path / "after.flac", RATE, RATE + 5000)
+            assert (
+                capture_thread.recording is not None
+                and not capture_thread.recording.stopped_because
+            )
+            result = capture_thread.stop_recording()
+            assert result is not None and capture_thread.recording is None
+            assert capture_thread.stop_recording() is None
+            saved = capture_thread.save_capture(tmp_path / "after.flac", RATE, RATE + 5000)
     take = load(result.path)
     assert len(take) >= 2 * RATE and result.seconds == pytest.approx(len(take) / RATE)
     # Where nothing is limited it is what was planned, bit for bit.

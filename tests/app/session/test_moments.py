@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from app.inference.moments import Moment
 from app.parameters.catalogue import build_registry
+from app.performance.moment import Moment
 from app.session import moments_file as moments
 from app.session import storage
 from app.session.session import Session
@@ -43,7 +43,7 @@ def session() -> Session:
     for pad, key in ((1, "moment-a"), (2, None), (5, "moment-b")):
         made.save_scene(pad, f"Scene {pad}", key)
         if key is not None:
-            made.keep_moment(key, moment(pad))
+            made.add_moment(key, moment(pad))
     return made
 
 
@@ -52,9 +52,9 @@ def reopened(path: Path) -> tuple[Session, str]:
     document = storage.load(path, other.registry)
     kept, lost = storage.load_moments(path, document)
     other.load(document, document.moments)
-    assert other.awaited == document.moments
-    other.moments_read(kept)
-    assert not other.awaited
+    assert other.pending_moments == document.moments
+    other.add_loaded_moments(kept)
+    assert not other.pending_moments
     return other, lost
 
 
@@ -122,9 +122,9 @@ def test_spare_moments_of_a_large_engine_are_few() -> None:
 
     keys = [f"moment-{n}" for n in range(6)]
     kept = {key: heavy(key) for key in keys}
-    moments.forget_oldest(kept, {"moment-0"}, most_bytes=90)
+    moments.drop_oldest(kept, {"moment-0"}, most_bytes=90)
     assert list(kept) == ["moment-0", "moment-4", "moment-5"]
-    moments.forget_oldest(kept, (), most_bytes=1)
+    moments.drop_oldest(kept, (), most_bytes=1)
     assert list(kept) == ["moment-5"], "what was taken back last can always be had again"
 
 
@@ -271,7 +271,7 @@ def test_a_crash_leaves_the_moments_too(session: Session, tmp_path: Path) -> Non
     dead.write(session.document(), None, session.moments)
     assert side.stat().st_mtime_ns == written, "it is written again only for new moments"
     session.save_scene(3, "more", "moment-c")
-    session.keep_moment("moment-c", moment(3))
+    session.add_moment("moment-c", moment(3))
     dead.write(session.document(), None, session.moments)
     mine = Autosave(tmp_path / "auto")
     mine.write(Session(build_registry()).document(), None)
@@ -289,7 +289,7 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     """From the pad to the worker, through autosave, recovery, save and open."""
     rig.qtbot.mouseClick(rig.window.scenes.moment, LEFT)
     monkeypatch.setattr(
-        rig.worker, "keep_moment", lambda key: rig.worker.moment_kept.emit(key, moment(7))
+        rig.worker, "request_moment", lambda key: rig.worker.moment_ready.emit(key, moment(7))
     )
     rig.registry.trigger("scene.2.save")
     files = rig.window.files
@@ -309,7 +309,7 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     assert files.save_path(path)
     rig.session.new()
     assert files.open_path(path)
-    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     rig.registry.trigger("scene.2.recall")
     name, brought = rig.worker.calls[-1]
     assert name == "go_to_moment" and same(brought, moment(7))
@@ -353,7 +353,7 @@ def test_the_embedded_engine_goes_on_to_the_bit_in_another_process(tmp_path: Pat
     blocks = b"".join(stream.render(controls).tobytes() for _ in range(3))
     session = Session(build_registry())
     session.save_scene(1, "Real", "moment-real")
-    session.keep_moment("moment-real", Moment(0, None, 0, "segue", packed))
+    session.add_moment("moment-real", Moment(0, None, 0, "segue", packed))
     path = tmp_path / "real.segue.json"
     assert storage.save(path, session.document(), session.moments) == ""
     again = subprocess.run(

@@ -91,7 +91,7 @@ def test_the_map_moves_the_weights_in_one_step(session: Session) -> None:
     x, y = session.points()[2]
     session.registry.set("map.x", x)
     session.registry.set("map.y", y)
-    session.weigh_by_map("map")
+    session.apply_map_weights("map")
     weights = [session.registry.number(f"prompt.{n}.weight") for n in range(1, 5)]
     assert weights[2] == 1.0 and max(w for n, w in enumerate(weights) if n != 2) < 0.2
     session.undo()
@@ -121,7 +121,7 @@ def test_scenes_bring_back_prompts_and_controls(session: Session, clock: Clock) 
 def test_a_morph_ends_exactly_at_the_scene(session: Session) -> None:
     session.registry.set("density", 0.25)
     session.save_scene(1)
-    wanted = session.present()
+    wanted = session.current_scene()
     session.add_prompt("Choir", weight=2.0)
     session.remove_prompt(2)
     session.registry.set("density", 0.75)
@@ -132,7 +132,7 @@ def test_a_morph_ends_exactly_at_the_scene(session: Session) -> None:
     assert not session.step_morph(way, 2.0)
     assert session.registry.get("density") == pytest.approx(0.5)
     assert session.step_morph(way, 4.1)
-    assert session.present() == wanted
+    assert session.current_scene() == wanted
     session.undo()
     assert session.document() == before
 

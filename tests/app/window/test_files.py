@@ -183,9 +183,9 @@ def test_settings_apply_while_playing_and_are_kept(
     assert (kept.device, kept.buffer_frames, kept.record_format) == ("New (JACK)", 512, "flac")
     assert kept.record_folder == takes
     rig.registry.set("record", True)
-    assert rig.keeper.recording is not None
-    assert rig.keeper.recording.path.parent == Path(takes)
-    assert rig.keeper.recording.path.suffix == ".flac"
+    assert rig.capture_thread.recording is not None
+    assert rig.capture_thread.recording.path.parent == Path(takes)
+    assert rig.capture_thread.recording.path.suffix == ".flac"
     count = len(rig.output.applied)
     rig.window.apply_preferences(kept)
     assert len(rig.output.applied) == count, "the sound is not interrupted for nothing"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QTimer
 
-from app.inference.moments import Moment
 from app.parameters.catalogue import build_registry
+from app.performance.moment import Moment
 from app.session import moments_file as moments
 from app.session import storage
 from app.session.session import Session
@@ -30,7 +30,7 @@ def gig(folder: Path, name: str, size: int = 1000) -> Path:
         packed = PackedState("tone", "w1", json.dumps({"array": 0}), (content,))
         session.set_prompt(1, text=f"{name} {pad}")
         session.save_scene(pad, f"{name} {pad}", f"moment-{name}-{pad}")
-        session.keep_moment(f"moment-{name}-{pad}", Moment(0, None, pad, "tone", packed))
+        session.add_moment(f"moment-{name}-{pad}", Moment(0, None, pad, "tone", packed))
     path = folder / f"{name}.segue.json"
     assert storage.save(path, session.document(), session.moments) == ""
     return path
@@ -124,7 +124,7 @@ def test_another_session_opened_meanwhile_has_only_its_own(
     rig.registry.trigger("scene.2.recall")
     assert files.open_path(second)
     gate.open.set()
-    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     assert set(rig.session.moments) == {"moment-two-1", "moment-two-2"}
     assert went(rig) == [], "the pad was one of the session before"
     files.settle()
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_said_when_it_is_found_out(rig: Rig, tmp_path: Path, g
     assert rig.window.files.open_path(path)
     rig.registry.trigger("scene.1.recall")
     gate.open.set()
-    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     assert "is damaged; put another copy" in rig.window.incidents.text()
     assert "without its place" in words[-1] and went(rig) == []
     assert rig.session.prompts[0].text == "one 1"
@@ -182,9 +182,9 @@ def test_an_edit_while_the_file_is_written_is_not_taken_for_saved(
 def test_a_place_kept_while_others_are_read_stays(rig: Rig, tmp_path: Path, gate: Gate) -> None:
     assert rig.window.files.open_path(gig(tmp_path, "one"))
     rig.session.save_scene(5, "new", "moment-new")
-    rig.session.keep_moment("moment-new", "kept now")
+    rig.session.add_moment("moment-new", "kept now")
     gate.open.set()
-    rig.qtbot.waitUntil(lambda: not rig.session.awaited)
+    rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     order = list(rig.session.moments)
     assert order == ["moment-one-1", "moment-one-2", "moment-new"], "the oldest first"
 
@@ -237,7 +237,7 @@ def test_the_window_does_not_wait_for_a_large_file(rig: Rig, tmp_path: Path) -> 
     timer.timeout.connect(beat)
     timer.start(1)
     assert rig.window.files.open_path(path)
-    rig.qtbot.waitUntil(lambda: not rig.session.awaited, timeout=30_000)
+    rig.qtbot.waitUntil(lambda: not rig.session.pending_moments, timeout=30_000)
     opened, began = len(gaps), time.perf_counter()
     assert rig.window.files.save_path(tmp_path / "copy.segue.json")
     took = time.perf_counter() - began

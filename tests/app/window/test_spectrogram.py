@@ -46,7 +46,7 @@ def test_a_click_in_the_future_does_nothing(rig: Rig) -> None:
 
 def test_what_is_selected_is_what_is_saved(rig: Rig) -> None:
     rig.heard(12.0)
-    rig.keeper.range = (0, 12 * RATE)
+    rig.capture_thread.range = (0, 12 * RATE)
     view = rig.window.spectrogram.viewport()
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     for _ in range(12):
@@ -56,9 +56,9 @@ def test_what_is_selected_is_what_is_saved(rig: Rig) -> None:
         type(rig.window.preferences)(record_folder=str(rig.folder / "takes"))
     )
     rig.key(Qt.Key.Key_K)
-    rig.qtbot.waitUntil(lambda: bool(rig.keeper.saved), timeout=5000)
-    assert rig.keeper.saved is not None
-    _, start, stop = rig.keeper.saved[0]
+    rig.qtbot.waitUntil(lambda: bool(rig.capture_thread.saved), timeout=5000)
+    assert rig.capture_thread.saved is not None
+    _, start, stop = rig.capture_thread.saved[0]
     assert start == pytest.approx(4 * RATE, abs=RATE // 10)
     assert stop == pytest.approx(10 * RATE, abs=RATE // 10)
     assert not rig.worker.calls, "selecting plays nothing"

@@ -316,7 +316,7 @@ def test_keys_of_prompts_and_stems(rig: Rig) -> None:
 def test_every_edit_can_be_taken_back_and_made_again(rig: Rig) -> None:
     session, registry = rig.session, rig.registry
     registry.trigger("scene.8.save")
-    session.forget_history()
+    session.clear_history()
     edits = {
         "weight": lambda: registry.set("prompt.1.weight", 0.31),
         "mute": lambda: registry.toggle("prompt.2.mute"),

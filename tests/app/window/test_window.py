@@ -117,11 +117,11 @@ def test_recording_and_its_failure(rig: Rig, tmp_path: Path) -> None:
         type(rig.window.preferences)(record_folder=str(tmp_path / "takes"))
     )
     rig.registry.set("record", True)
-    assert rig.keeper.recording is not None
+    assert rig.capture_thread.recording is not None
     rig.registry.set("record", False)
-    rig.qtbot.waitUntil(lambda: rig.keeper.recording is None, timeout=2000)
-    rig.keeper.problem = ValueError("the disk is full.")
-    rig.keeper.range = (0, 480_000)
+    rig.qtbot.waitUntil(lambda: rig.capture_thread.recording is None, timeout=2000)
+    rig.capture_thread.problem = ValueError("the disk is full.")
+    rig.capture_thread.range = (0, 480_000)
     rig.registry.trigger("capture.save")
     rig.qtbot.waitUntil(lambda: "disk is full" in rig.window.incidents.text(), timeout=2000)
 

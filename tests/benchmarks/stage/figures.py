@@ -22,7 +22,7 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
         "xruns": last.xruns - first.xruns,
         "xruns_at": performer.xrun_times,
         "underruns_at": performer.underrun_times,
-        "faded_around": last.avoided - first.avoided,
+        "faded_around": last.collisions - first.collisions,
         "torn": torn[0],
         "compared_with_plan_seconds": round(torn[1] / 48_000, 1),
         "limited_frames": torn[2],

@@ -87,9 +87,7 @@ def resident_mb() -> float:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
-def play(
-    minutes: float, capture_seconds: float, moments_mb: float, count: int = 12
-) -> list[float]:
+def play(minutes: float, capture_seconds: float, moments_mb: float, count: int = 12) -> list[float]:
     """Play some minutes of music; resident megabytes at `count` evenly spaced times."""
     words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
     floats[s.VOLUME] = 1.0

@@ -120,7 +120,7 @@ class Performer:
             return
         if not self.report:
             self.start_measuring(status)
-        self.delays.heard(status.read, status.heard_at, status.latency_seconds)
+        self.delays.heard(status.read, status.read_at, status.latency_seconds)
         if status.xruns > self.xruns:
             self.xrun_times.append((round(passed, 2), status.xruns - self.xruns))
         self.xruns = status.xruns
@@ -139,12 +139,14 @@ class Performer:
     def sounding(self, status: Any) -> None:
         from app.audio import shared_memory as shared
 
-        late = (status.read / 48_000) - (time.monotonic() - status.heard_at)
+        late = (status.read / 48_000) - (time.monotonic() - status.read_at)
         self.first_sound = process_age() - max(0.0, late)
         emit("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
         assert shared.SAMPLE_RATE == 48_000
         self.record_from = self.output.tap.end
-        self.window.player.keeper.record(Path(self.options.folder) / "heard.wav", subtype="FLOAT")
+        self.window.player.capture_thread.record(
+            Path(self.options.folder) / "heard.wav", subtype="FLOAT"
+        )
         self._follow()
         self.began = time.monotonic() + 3.0  # skips the first callbacks, which are often late
         self._read_clock(status)
@@ -152,7 +154,7 @@ class Performer:
     def _read_clock(self, status: Any) -> None:
         """Note the recording's position and the time at which it sounds."""
         recorded = (status.read - self.record_from) / 48_000
-        self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
+        self.clock.append((round(recorded, 4), round(status.read_at - self.began, 4)))
 
     def _follow(self) -> None:
         import multiprocessing
@@ -223,7 +225,7 @@ class Performer:
         QTimer.singleShot(600, self.leave)
 
     def leave(self) -> None:
-        result = self.window.player.keeper.stop_recording()
+        result = self.window.player.capture_thread.stop_recording()
         self.report["recorded_seconds"] = round(result.seconds, 2) if result else 0.0
         self.report["peak_rss_mb"] = round(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1

@@ -24,7 +24,7 @@ def rig(qtbot: QtBot, tmp_path: Path) -> Iterator[ControllersRig]:
     rig = ControllersRig(qtbot, tmp_path)
     rig.plug(MIX)
     rig.hub.accept(MIX_PORT)
-    rig.session.forget_history()
+    rig.session.clear_history()
     yield rig
     rig.close()
 
@@ -143,7 +143,7 @@ def test_a_control_freed_on_all_controllers_is_one_step(rig: ControllersRig) -> 
     rig.click("prompt.1.weight")
     rig.turn(20)
     until_learned(rig, "prompt.1.weight")
-    rig.session.forget_history()
+    rig.session.clear_history()
     before = mix(rig), rig.controller(KEYS_PORT)
     rig.click("prompt.1.weight", Qt.MouseButton.RightButton)
     assert "prompt.1.weight" not in rig.hub.mapped()
