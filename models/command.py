@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 
-def call(frozen: bool, platform: str) -> str:
+def program_name(frozen: bool, platform: str) -> str:
     """The words before a sub-command: sources are run by Python, the bundle has a name of its own.
 
     On Windows the program with a window has no console; a second one stands beside it that has.
@@ -16,7 +16,7 @@ def call(frozen: bool, platform: str) -> str:
     return "segue-cli" if platform == "win32" else "segue"
 
 
-def how_to_add(packages: str, frozen: bool, python: str) -> str:
+def install_hint(packages: str, frozen: bool, python: str) -> str:
     """What to do where optional packages (names with spaces between) are missing.
 
     Into a bundle nothing can be installed, and another Python's pip would put them elsewhere.
@@ -27,4 +27,4 @@ def how_to_add(packages: str, frozen: bool, python: str) -> str:
 
 
 FROZEN: Final = bool(getattr(sys, "frozen", False))
-CALL: Final = call(FROZEN, sys.platform)
+PROGRAM_NAME: Final = program_name(FROZEN, sys.platform)

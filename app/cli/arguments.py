@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-from models.command import CALL
+from models.command import PROGRAM_NAME
 from models.engine.controls import RANGES
 from models.errors import SegueError
 from models.music.score import STEMS
@@ -48,7 +48,7 @@ def make_parser() -> Parser:
         prog=PROGRAM,
         description="Segue plays an endless stream of generated music that you steer as it plays. "
         "Without a command it opens the instrument; the name of a file opens that session in it.",
-        epilog=EPILOG.replace("python main.py", CALL),
+        epilog=EPILOG.replace("python main.py", PROGRAM_NAME),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_engine(parser)

@@ -15,7 +15,7 @@ import numpy as np
 from app.cli.render import check_seconds
 from app.cli.rendering import blocks, progress
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer
-from models.engine.prompts import Prompt, PromptBook
+from models.engine.prompts import Prompt, PromptEmbedder
 from models.registry import open_engine
 
 # A change of style, tempo and keys now and then, because a change may cost more than going on.
@@ -48,7 +48,9 @@ def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
     info = engine.info
     try:
         began = time.perf_counter()
-        player = PerformancePlayer(Performance(PIECE), PromptBook(engine).mix, info.block_seconds)
+        player = PerformancePlayer(
+            Performance(PIECE), PromptEmbedder(engine).mix, info.block_seconds
+        )
         stream = blocks(engine, player, seed=0)
         next(stream)
         first_block = time.perf_counter() - began

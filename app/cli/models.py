@@ -10,7 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from app.cli.rendering import progress
-from models.command import CALL
+from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
 from models.registry import engine_names, engine_summary
@@ -135,5 +135,5 @@ def _verify_magenta(name: str) -> int:
                 faults.append(f"{file.path} is {fault}")
             bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.path}")
     if faults:
-        raise SegueError(f"{faults[0]}: run {CALL} models fetch {name}, which repairs it.")
+        raise SegueError(f"{faults[0]}: run {PROGRAM_NAME} models fetch {name}, which repairs it.")
     return 0

@@ -14,7 +14,7 @@ from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine.interface import Engine
-from models.engine.prompts import Prompt, PromptBook, check_weights, load_ending, parse_prompt
+from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
 from models.errors import SegueError
 from models.registry import open_engine
 
@@ -59,12 +59,12 @@ def make_player(
 
     continue_from: the audio file from whose end it goes on.
     """
-    base = controls.with_(style=PromptBook(engine).mix(prompts))
+    base = controls.with_(style=PromptEmbedder(engine).mix(prompts))
     performance = played if played is not None else Performance((PerformanceChange(0.0),))
     if continue_from is not None:
         first = PerformanceChange(0.0, continue_from=str(continue_from.absolute()))
         performance = replace(performance, changes=(first, *performance.changes))
-    book = PromptBook(engine, performance.folder)
+    book = PromptEmbedder(engine, performance.folder)
     return PerformancePlayer(performance, book.mix, engine.info.block_seconds, base)
 
 

@@ -20,7 +20,7 @@ GATE_DB: Final = -45.0  # quieter blocks are rests and do not pull the gain up
 TIME_CONSTANT: Final = 12.0  # seconds
 STEM_POWER: Final = {"drums": 0.41, "bass": 0.21, "other": 0.38}
 """Mean share of each stem in the power of 21 mixes of the corpus that have drums."""
-LIMIT_DB: Final = 9.0
+MAX_GAIN_DB: Final = 9.0
 KNEE: Final = 0.7
 CEILING: Final = 0.97
 
@@ -32,7 +32,7 @@ class LevelState:
     gain_db: float = 0.0
 
 
-def soften(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+def soft_limit(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """Leave samples under KNEE alone, bend louder ones towards CEILING; slope 1 at the knee.
 
     What goes in is not written to, and is what comes out where nothing is louder.
@@ -46,13 +46,13 @@ def soften(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(loud, np.copysign(bent, audio), audio).astype(np.float32, copy=False)
 
 
-def target_without(mute: Collection[str]) -> float:
+def target_level_db(mute: Collection[str]) -> float:
     """The level to lead to, in dB, where stems are muted: what is left must not grow louder."""
     left = 1.0 - sum(STEM_POWER[stem] for stem in mute)
     return TARGET_DB + 10.0 * float(np.log10(max(left, 0.05)))
 
 
-def govern(
+def normalise_loudness(
     audio: NDArray[np.float32],
     state: LevelState,
     sample_rate: int = SAMPLE_RATE,
@@ -63,9 +63,9 @@ def govern(
     level_db = 10.0 * np.log10(power + 1e-12)
     gain_db = state.gain_db
     if level_db > GATE_DB:
-        wanted = np.clip(target_db - level_db, -LIMIT_DB, LIMIT_DB)
+        wanted = np.clip(target_db - level_db, -MAX_GAIN_DB, MAX_GAIN_DB)
         pull = 1.0 - np.exp(-len(audio) / sample_rate / TIME_CONSTANT)
         gain_db += float((wanted - gain_db) * pull)
     ramp = np.linspace(state.gain_db, gain_db, len(audio), endpoint=False, dtype=np.float32)
     gain = np.power(np.float32(10.0), ramp / np.float32(20.0))
-    return soften(audio * gain[:, None]), LevelState(gain_db)
+    return soft_limit(audio * gain[:, None]), LevelState(gain_db)

@@ -120,7 +120,7 @@ def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
         raise SegueError(f"{path}: {error}") from None
 
 
-class PromptBook:
+class PromptEmbedder:
     """The styles of prompts under one engine; each text or file is embedded once."""
 
     def __init__(self, engine: Engine, folder: Path | None = None) -> None:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.segue.codec import Codec
 from models.segue.codec import bands as B
-from models.training.patches import find_audio, held_out
+from models.training.patches import find_audio, is_held_out
 
 Array = NDArray[np.float32]
 Rebuild = Callable[[Array], Array]
@@ -143,7 +143,7 @@ def read_clips(data: Path, most: int, seconds: float, everything: bool) -> dict[
     for name, read in find_audio(data):
         if len(found) >= most:
             break
-        if everything or held_out(name):
+        if everything or is_held_out(name):
             clip = np.asarray(read()[: int(seconds * B.SAMPLE_RATE)], np.float32)
             if np.abs(clip).max(initial=0) > 1e-3:
                 found[name] = clip

@@ -36,7 +36,7 @@ from models.engine.interface import (
     check_prompt_audio,
     check_prompt_text,
 )
-from models.engine.loudness import LevelState, govern
+from models.engine.loudness import LevelState, normalise_loudness
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.files import folder_of
@@ -292,7 +292,7 @@ class MagentaStream(Stream):
             raise SegueError("the model gave sound that is not finite: clear the history.")
         power = float(np.mean(np.square(audio, dtype=np.float64)))
         watch = state.watch.after(10.0 * np.log10(power + 1e-12), engine.info.block_seconds, asked)
-        audio, level = govern(audio, state.level)
+        audio, level = normalise_loudness(audio, state.level)
         self.state = replace(state, context=context, codec=codec, level=level, watch=watch)
         if watch.hopeless:
             self.clear()

@@ -252,7 +252,7 @@ _KINDS: Final[dict[str, tuple[str, int, int, int]]] = {
 }
 
 # What may be left out first when there are fewer fingers than chord tones.
-_KEEP_ORDER: Final[dict[str, tuple[int, ...]]] = {
+_TONE_PRIORITY: Final[dict[str, tuple[int, ...]]] = {
     # by position in the chord: root 0, third 1, fifth 2, seventh 3, ninth 4
     "shell": (1, 3, 4, 2, 0),
     "close": (1, 3, 0, 4, 2),
@@ -306,9 +306,9 @@ def voice(
         return _power(root, 6 if steps[2:3] == (6,) else 7, low, high, most)
     if kind == "strum":
         return _strum(root, steps, low, high, most)
-    order = _KEEP_ORDER[kind]
+    order = _TONE_PRIORITY[kind]
     if kind == "shell" and len(steps) <= 3:
-        order = _KEEP_ORDER["close"]
+        order = _TONE_PRIORITY["close"]
     kept = sorted(i for i in [i for i in order if i < len(steps)][:most])
     classes = tuple((root + steps[i]) % 12 for i in kept)
     return _nearest(classes, low, high, most, kind == "open", previous)

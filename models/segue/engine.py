@@ -29,7 +29,7 @@ from models.engine.interface import (
     check_prompt_audio,
     check_prompt_text,
 )
-from models.engine.loudness import LevelState, govern, target_without
+from models.engine.loudness import LevelState, normalise_loudness, target_level_db
 from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, PARTS, SAMPLE_RATE
 from models.runtime.device import resolve_device
@@ -37,7 +37,7 @@ from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import GUIDANCE, GUIDANCE_RANGE, Arranger
 from models.segue.arranger.block_score import ArrangerInfo
 from models.segue.arranger.state import State as ArrangerState
-from models.segue.brightness import ToneState, brightness_target, hold_brightness
+from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache, RendererInference
@@ -48,11 +48,11 @@ from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import identity
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
-REMEMBERING: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
+CONTEXT_WEIGHTS: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
 """The weights that give what a stream remembers its meaning."""
 LEVELS: Final = (0.0, 0.3, 0.6, 0.85)
 """Noise levels of the denoising steps."""
-OTHER_STYLE: Final = 0.7
+STYLE_JUMP: Final = 0.7
 """Distance of two blocks' styles from which the sound's context is dropped; the score goes on.
 
 What is remembered holds on to the old sound. Measured on six pairs of prompts, changed at once:
@@ -128,7 +128,7 @@ class SegueEngine(Engine):
     @cached_property
     def checksum(self) -> str:
         """Of the weights that a moment depends on."""
-        return identity(REMEMBERING, self.weights)
+        return identity(CONTEXT_WEIGHTS, self.weights)
 
     def pack(self, moment: Snapshot) -> PackedState:
         if not isinstance(moment, StreamState):
@@ -149,7 +149,7 @@ class SegueStream(Stream):
             seed=seed,
             block=0,
             arranger=engine.arranger.start(seed),
-            player=engine.codec.start_player(seed),
+            player=engine.codec.start_decoding(seed),
         )
 
     @property
@@ -192,7 +192,7 @@ class SegueStream(Stream):
             score = score.with_(brightness=np.full(len(score), asked, np.float32))
         batch, age = score_batch(score, state.age)
         latents, cache = engine.renderer.block(
-            KeyValueCache() if _leaps(state.style, style) else state.cache,
+            KeyValueCache() if _is_style_jump(state.style, style) else state.cache,
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),
             self._noise(),
@@ -200,11 +200,13 @@ class SegueStream(Stream):
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
         bands, image, network = engine.codec.decode_step(latents, state.player.network)
-        bands, tone = hold_brightness(
+        bands, tone = control_brightness(
             bands, asked, state.tone, b"" if style is None else style.tobytes()
         )
         audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
-        audio, level = govern(audio, state.level, target_db=target_without(controls.mute))
+        audio, level = normalise_loudness(
+            audio, state.level, target_db=target_level_db(controls.mute)
+        )
         self.state = StreamState(
             seed=state.seed,
             block=state.block + 1,
@@ -248,8 +250,8 @@ class SegueStream(Stream):
         )
 
 
-def _leaps(before: Style | None, now: Style | None) -> bool:
+def _is_style_jump(before: Style | None, now: Style | None) -> bool:
     """Whether the style has changed at once, and far."""
     if before is None or now is None or before is now:
         return False
-    return float(np.linalg.norm(now - before)) > OTHER_STYLE
+    return float(np.linalg.norm(now - before)) > STYLE_JUMP

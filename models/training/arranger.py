@@ -57,7 +57,7 @@ from models.training.arranger_data import (
     setting_targets,
     spoil_batch,
 )
-from models.training.trainer import Trainer, save_safely
+from models.training.trainer import Trainer, save_atomic
 
 STYLE_DROP: Final = 0.1
 DENSITY_DROP: Final = 0.3
@@ -259,7 +259,7 @@ def export(
         "config": json.dumps(module.step.config.as_dict()),
         "density_quantiles": json.dumps([round(float(q), 4) for q in quantiles]),
     }
-    save_safely({k: v.to(torch.float16) for k, v in weights.items()}, path, metadata)
+    save_atomic({k: v.to(torch.float16) for k, v in weights.items()}, path, metadata)
 
 
 def main() -> None:

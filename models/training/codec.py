@@ -40,13 +40,13 @@ from models.training.trainer import Trainer
 
 BATCH = 16
 LENGTH = 72
-WARM = 6
+WARMUP_FRAMES = 6
 """Frames at the start of a sequence that are not judged: the networks' past was cut off there."""
 NOISE = 0.3
 DECIBELS = 20 / np.log(10) * B.LOG_SCALE
 
 
-def audible(bands: Tensor) -> Tensor:
+def audibility_weights(bands: Tensor) -> Tensor:
     """Weight of every band value: 0.3 at the floor to 1 at 40 dB above it, by the level around it.
 
     The value's own level must not decide: a weight that follows the ripple of noise makes the
@@ -60,7 +60,7 @@ def loss_terms(output: Tensor, patches: Tensor) -> dict[str, Tensor]:
     """The loss's terms, of decoded and true patches (batch, T, 1320)."""
     got, image = split_patches(output)
     true, true_image = split_patches(patches)
-    weight = audible(true)
+    weight = audibility_weights(true)
     error = got - true
     along_time = (error[:, 1:] - error[:, :-1]).abs() * weight[:, 1:]
     along_bands = (error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]
@@ -76,7 +76,7 @@ def loss_terms(output: Tensor, patches: Tensor) -> dict[str, Tensor]:
     }
 
 
-class TrainingStage(Trainer):
+class TimedTrainer(Trainer):
     """A trainer whose learning rate falls with time spent, over all the runs in its folder."""
 
     minutes = 1.0
@@ -133,7 +133,7 @@ def validate(network: Autoencoder, clips: list[Tensor], device: str, seconds: fl
     return errors / max(count, 1.0)
 
 
-def averaged(trainer: Trainer, config: CodecConfig, device: str) -> Autoencoder:
+def averaged_network(trainer: Trainer, config: CodecConfig, device: str) -> Autoencoder:
     """A network of the averaged weights."""
     network = Autoencoder(config)
     network.load_state_dict({k: v.cpu() for k, v in trainer.average.weights.items()})
@@ -141,7 +141,7 @@ def averaged(trainer: Trainer, config: CodecConfig, device: str) -> Autoencoder:
 
 
 @torch.no_grad()
-def settle_latents(network: Autoencoder, data: Patches, rng: np.random.Generator) -> float:
+def fix_latents(network: Autoencoder, data: Patches, rng: np.random.Generator) -> float:
     """Fit the linear paths to the data and fix what the latents mean, for good.
 
     Weights are rounded to what the float16 file holds, so that the decoder is trained on the very
@@ -193,25 +193,23 @@ def train(options: argparse.Namespace) -> None:
     network = Autoencoder(config)
     fresh = not (options.out / "state.safetensors").exists()
     if fresh:
-        kept = settle_latents(network, data, rng)
+        kept = fix_latents(network, data, rng)
         print(f"the latents keep {kept:.1%} of the variance", flush=True)
         Codec(network).save(options.out / "untrained.safetensors", "principal components only")
         network.requires_grad_(True).train()
     for part in (network.encoder, network.project, network.unproject):
         part.requires_grad_(False)  # see the module's text
     network.to(device)
-    trainer = TrainingStage(
-        network, options.out, options.rate, total_steps=10**9, weight_decay=0.01
-    )
+    trainer = TimedTrainer(network, options.out, options.rate, total_steps=10**9, weight_decay=0.01)
     earlier = trainer.history[-1].get("minutes", 0.0) if trainer.history else 0.0
     trainer.minutes, trainer.spent = options.minutes, earlier
     begin = last = time.monotonic()
-    decibels = validate(averaged(trainer, config, device), data.validation, device)
+    decibels = validate(averaged_network(trainer, config, device), data.validation, device)
     print(f"held-out error {decibels:.2f} dB at the start", flush=True)
     for _ in trainer.run(options.minutes - earlier, checkpoint_seconds=120):
         patches = data.sample(rng, BATCH, LENGTH).to(device)
         output = forward(network, patches, NOISE)
-        terms = loss_terms(output[:, WARM:], patches[:, WARM:])
+        terms = loss_terms(output[:, WARMUP_FRAMES:], patches[:, WARMUP_FRAMES:])
         now = time.monotonic()
         trainer.spent = earlier + (now - begin) / 60
         logged = {name: float(value.detach()) for name, value in terms.items()}
@@ -224,13 +222,13 @@ def train(options: argparse.Namespace) -> None:
         if now - last > 60:
             last = now
             data.refresh(most_seconds=5.0)
-            decibels = validate(averaged(trainer, config, device), data.validation, device)
+            decibels = validate(averaged_network(trainer, config, device), data.validation, device)
             print(
                 f"\n{trainer.spent:.1f} min, step {trainer.step}, {data.hours:.2f} h: "
                 f"held-out error {decibels:.2f} dB",
                 flush=True,
             )
-    final = averaged(trainer, config, device)
+    final = averaged_network(trainer, config, device)
     target = options.export or options.out / "codec.safetensors"
     note = f"trained {trainer.spent:.0f} min, {trainer.step} steps, {data.hours:.1f} h of audio"
     Codec(final.to("cpu")).save(target, note)

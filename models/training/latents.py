@@ -24,7 +24,7 @@ from models.corpus.dataset import Clip, clips
 from models.segue.renderer.features import DRUM_CELLS, KNOWN, ScoreBatch, no_age, note_age
 from models.segue.style.anchors import mixture
 
-BYTES = ("drums", "sustain", "chroma")
+BYTE_FIELDS = ("drums", "sustain", "chroma")
 
 
 def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
@@ -46,7 +46,7 @@ def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.gener
         "density": score.density.astype(np.float16),
         "brightness": score.brightness.astype(np.float16),
     }
-    for name in BYTES:
+    for name in BYTE_FIELDS:
         packed[name] = np.rint(np.clip(packed[name], 0, 1) * 255).astype(np.uint8)
     cut = {name: values[:frames] for name, values in packed.items()}
     cut["style"] = np.asarray(mixture(clip.terms), np.float16)
@@ -100,7 +100,7 @@ class PreparedClips:
 
         def real(name: str) -> Tensor:
             stacked = torch.from_numpy(np.stack([row[name] for row in rows]))
-            return stacked.float() / 255.0 if name in BYTES else stacked.float()
+            return stacked.float() / 255.0 if name in BYTE_FIELDS else stacked.float()
 
         def index(name: str) -> Tensor:
             return torch.from_numpy(np.stack([row[name] for row in rows])).long()

@@ -52,7 +52,7 @@ def _file_reader(path: Path) -> Read:
     return read
 
 
-def held_out(name: str) -> bool:
+def is_held_out(name: str) -> bool:
     """Whether a clip is kept for validation: about one in twenty, by its name."""
     return zlib.crc32(name.encode()) % 20 == 0
 
@@ -100,7 +100,7 @@ class Patches:
                 patches = join_patches(*B.analyse(samples)).astype(np.float16)
                 np.save(kept, patches)
             self._known.add(name)
-            (self.validation if held_out(name) else self.train).append(torch.from_numpy(patches))
+            (self.validation if is_held_out(name) else self.train).append(torch.from_numpy(patches))
             found += 1
         self._lengths = np.array([len(p) for p in self.train], dtype=np.float64)
         return found
@@ -118,10 +118,10 @@ class Patches:
             out[row, : len(piece)] = piece
             out[row, len(piece) :] = piece[-1]
         gain = torch.from_numpy(rng.uniform(-8, 6, (batch, 1, 1)).astype(np.float32))
-        return vary(out, 10 ** (gain / 20), torch.from_numpy(rng.random((batch, 1, 1)) < 0.5))
+        return augment(out, 10 ** (gain / 20), torch.from_numpy(rng.random((batch, 1, 1)) < 0.5))
 
 
-def vary(patches: Tensor, gain: Tensor, swap: Tensor) -> Tensor:
+def augment(patches: Tensor, gain: Tensor, swap: Tensor) -> Tensor:
     """The same sound louder by ``gain`` (batch, 1, 1) and with its sides swapped where asked."""
     size = B.PATCH * B.BANDS
     pans = slice(size, size + B.STEREO_BANDS)

@@ -25,17 +25,17 @@ from models.errors import SegueError
 from models.runtime.device import resolve_device
 from models.segue.style import anchors
 from models.segue.style.anchors import WEIGHTS
-from models.segue.style.audio_tower import AudioTower, levelled
+from models.segue.style.audio_tower import AudioTower, normalise_level
 from models.segue.style.model import StyleModel
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.training import style_text
 from models.training.style_data import MelSet, degrade, mix
 from models.training.style_evaluation import evaluate_audio, evaluate_text
-from models.training.trainer import Trainer, draw_curve, save_safely
+from models.training.trainer import Trainer, plot_curve, save_atomic
 
 BATCH = 48
 CAPTION_SHARE = 0.25
-SMOOTH = 0.05
+LABEL_SMOOTHING = 0.05
 
 
 def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] | None) -> None:
@@ -50,19 +50,19 @@ def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] 
             state[prefix + name] = kept.half() if kept.is_floating_point() else kept
     if "tower.anchors" in state:
         state["tower.anchors"] = state["anchors"].clone()
-    save_safely(state, path, {"licence": "Apache-2.0"})
+    save_atomic(state, path, {"licence": "Apache-2.0"})
 
 
 def train_text(out: Path, weights: Path) -> dict[str, float]:
     """Train the head twice: without some synonyms to measure it, then with all to ship it."""
     encoder = SentenceEncoder.load()
     figures: dict[str, float] = {}
-    unknown = style_text.held_out()
+    unknown = style_text.held_out_synonyms()
     for name, without in (("held-out", unknown), ("shipped", set[str]())):
         data = style_text.make_set(encoder, 12000, 1, without)
         head = style_text.make_head(encoder, without)
         curve = style_text.train_head(head, data, 2500, 0)
-        draw_curve(curve, out / f"text-{name}.png")
+        plot_curve(curve, out / f"text-{name}.png")
         if without:
             figures |= evaluate_text(head, encoder, unknown)
     export(weights, head.state_dict(), None)
@@ -73,9 +73,9 @@ def loss_terms(
     tower: AudioTower, power: Tensor, shares: Tensor, spoken: Tensor, pure: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy over the anchors, and over the batch's captions for the clips left pure."""
-    z = tower.embed(levelled(power))
+    z = tower.embed(normalise_level(power))
     scale = tower.scale.clamp_max(5.0).exp()
-    target = shares * (1 - SMOOTH) + SMOOTH / shares.shape[1]
+    target = shares * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / shares.shape[1]
     terms_loss = -(target * (scale * z @ tower.anchors.T).log_softmax(-1)).sum(-1).mean()
     said = F.normalize(spoken, dim=-1)
     # Clips whose captions mean the same are each other's positives.

@@ -28,7 +28,7 @@ CAPTIONS = 3
 
 
 @dataclass
-class Item:
+class LabelledClip:
     """One clip: log-mels in dB (frames, 80), term shares (120,), caption styles (3, 128)."""
 
     name: str
@@ -49,7 +49,7 @@ def analyse(clip: Clip) -> NDArray[np.float16]:
     return np.asarray((10 * power.log10()).numpy(), np.float16)
 
 
-def held_out(name: str) -> bool:
+def is_held_out(name: str) -> bool:
     """Whether a clip is kept for validation: one in sixteen, by its name."""
     return zlib.crc32(f"style {name}".encode()) % 16 == 0
 
@@ -62,8 +62,8 @@ class MelSet:
             if not folder.is_dir():
                 raise SegueError(f"There is no folder {folder}; write a corpus first.")
         self.folders, self.cache, self.style = folders, cache, style
-        self.train: list[Item] = []
-        self.validation: list[Item] = []
+        self.train: list[LabelledClip] = []
+        self.validation: list[LabelledClip] = []
         self._known: set[str] = set()
         self._odds: NDArray[np.float64] = np.zeros(0)
         cache.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class MelSet:
         for name, path in tqdm(fresh[:most], unit="clip", desc="log-mels", mininterval=5):
             self._known.add(name)
             item = self._read(name, path)
-            (self.validation if held_out(name) else self.train).append(item)
+            (self.validation if is_held_out(name) else self.train).append(item)
             found += 1
         if found:
             counts = np.bincount([i.main for i in self.train], minlength=len(terms.NAMES))
@@ -89,11 +89,11 @@ class MelSet:
             self._odds = odds / odds.sum()
         return found
 
-    def _read(self, name: str, path: Path) -> Item:
+    def _read(self, name: str, path: Path) -> LabelledClip:
         kept = self.cache / f"{name}.npz"
         if kept.exists():
             with np.load(kept) as a:
-                return Item(name, a["mel"], a["shares"], a["captions"])
+                return LabelledClip(name, a["mel"], a["shares"], a["captions"])
         clip = Clip.load(path)
         shares = np.zeros(len(terms.NAMES), np.float32)
         for name_of_term, weight in clip.terms:
@@ -106,7 +106,7 @@ class MelSet:
         if self.style is None or not texts:
             raise SegueError(f"The clip {path} has no captions; write the corpus again.")
         spoken = np.stack([self.style.embed_text(text) for text in texts])
-        item = Item(name, analyse(clip), shares, spoken)
+        item = LabelledClip(name, analyse(clip), shares, spoken)
         partial = kept.with_suffix(".tmp.npz")
         np.savez(partial, mel=item.mel, shares=shares, captions=spoken)
         partial.rename(kept)

@@ -8,11 +8,11 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from models.segue.style import terms
-from models.segue.style.audio_tower import AudioTower, windows
+from models.segue.style.audio_tower import AudioTower, split_windows
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.segue.style.text_head import TextHead
-from models.training.style_data import Item
-from models.training.style_text import top_rate
+from models.training.style_data import LabelledClip
+from models.training.style_text import top_k_accuracy
 
 STEPS = 6
 
@@ -20,8 +20,8 @@ STEPS = 6
 def evaluate_text(head: TextHead, encoder: SentenceEncoder, unknown: set[str]) -> dict[str, float]:
     """Rates at which synonyms that neither head nor table know lead to their term."""
     return {
-        "text top 1, unknown synonyms": top_rate(head, encoder, unknown, 1),
-        "text top 5, unknown synonyms": top_rate(head, encoder, unknown, 5),
+        "text top 1, unknown synonyms": top_k_accuracy(head, encoder, unknown, 1),
+        "text top 5, unknown synonyms": top_k_accuracy(head, encoder, unknown, 5),
         "unknown synonyms": float(len(unknown)),
     }
 
@@ -29,16 +29,16 @@ def evaluate_text(head: TextHead, encoder: SentenceEncoder, unknown: set[str]) -
 def _shares(tower: AudioTower, power: Tensor) -> Tensor:
     """(120,) as the style model gives them for a whole clip."""
     device = next(tower.parameters()).device
-    return tower.shares(windows(power).to(device)).mean(0).cpu()
+    return tower.shares(split_windows(power).to(device)).mean(0).cpu()
 
 
-def _power(item: Item, seconds: float = 10.0) -> Tensor:
+def _power(item: LabelledClip, seconds: float = 10.0) -> Tensor:
     frames = int(seconds * 100)
     start = max(0, (len(item.mel) - frames) // 2)
     return 10 ** (torch.from_numpy(item.mel[start : start + frames].astype(np.float32)) / 10)
 
 
-def ranks(tower: AudioTower, items: list[Item]) -> tuple[list[int], list[int]]:
+def ranks(tower: AudioTower, items: list[LabelledClip]) -> tuple[list[int], list[int]]:
     """Place (from 0) of each clip's main term by share, and by cosine of the style with anchors."""
     by_share, by_cosine = [], []
     anchors = tower.anchors.cpu()
@@ -50,7 +50,7 @@ def ranks(tower: AudioTower, items: list[Item]) -> tuple[list[int], list[int]]:
     return by_share, by_cosine
 
 
-def transition(tower: AudioTower, first: Item, last: Item) -> tuple[float, float]:
+def transition(tower: AudioTower, first: LabelledClip, last: LabelledClip) -> tuple[float, float]:
     """Rank correlation of similarity to the first and the last anchor over a 6-step mix."""
     a, b = _power(first), _power(last)
     size = min(len(a), len(b))
@@ -66,7 +66,9 @@ def transition(tower: AudioTower, first: Item, last: Item) -> tuple[float, float
     return float(spearmanr(order, fall)[0]), float(spearmanr(order, rise)[0])
 
 
-def evaluate_audio(tower: AudioTower, items: list[Item], pairs: int = 60) -> dict[str, float]:
+def evaluate_audio(
+    tower: AudioTower, items: list[LabelledClip], pairs: int = 60
+) -> dict[str, float]:
     """Top-1 and top-5 on held-out clips of 10 s (all, and the mean over terms), and transitions."""
     if not items:
         return {}
@@ -94,7 +96,9 @@ def evaluate_audio(tower: AudioTower, items: list[Item], pairs: int = 60) -> dic
     }
 
 
-def worst_terms(tower: AudioTower, items: list[Item], count: int = 20) -> list[tuple[str, float]]:
+def worst_terms(
+    tower: AudioTower, items: list[LabelledClip], count: int = 20
+) -> list[tuple[str, float]]:
     """The terms whose held-out clips are ranked worst, with their mean place."""
     places, _ = ranks(tower, items)
     main = np.array([item.main for item in items])

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from models.segue.style import terms
-from models.segue.style.anchors import texts
+from models.segue.style.anchors import term_texts
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.segue.style.text_head import TextHead
 
@@ -32,7 +32,7 @@ class TextSet:
     y: Tensor
 
 
-def held_out(share: float = 0.15, seed: int = 11) -> set[str]:
+def held_out_synonyms(share: float = 0.15, seed: int = 11) -> set[str]:
     """Synonyms that are kept from training to see how unknown words fare."""
     rng = np.random.default_rng(seed)
     return {word for term in terms.TERMS for word in term.synonyms if rng.random() < share}
@@ -64,7 +64,7 @@ def phrases(without: set[str]) -> list[tuple[str, dict[str, float]]]:
         alone = {term.name: 1.0}
         found.append((term.name, alone))
         found += [(word, alone) for word in term.synonyms if word not in without]
-        for text in texts(term):
+        for text in term_texts(term):
             if text not in without and text.removesuffix(" music") not in without:
                 found.append((text, alone))
     found += list(terms.MIXTURES.items())
@@ -142,7 +142,7 @@ def train_head(head: TextHead, data: TextSet, steps: int, seed: int) -> list[dic
 
 
 @torch.no_grad()
-def top_rate(head: TextHead, encoder: SentenceEncoder, words: set[str], k: int = 5) -> float:
+def top_k_accuracy(head: TextHead, encoder: SentenceEncoder, words: set[str], k: int = 5) -> float:
     """Share of single-term synonyms for which the head ranks their term in the first `k`."""
     pairs = [(w, i) for i, term in enumerate(terms.TERMS) for w in term.synonyms if w in words]
     best = head(encoder.embed([w for w, _ in pairs])).topk(k).indices

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 
-def save_safely(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+def save_atomic(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Write safetensors beside `path`, then put it in place, so that a stop never halves a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -29,10 +29,10 @@ def export_half(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> N
         name: tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else None)
         for name, tensor in module.state_dict().items()
     }
-    save_safely(tensors, path, metadata)
+    save_atomic(tensors, path, metadata)
 
 
-class Average:
+class MovingAverage:
     """Exponential moving average of a module's weights, what is evaluated and shipped."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -79,7 +79,7 @@ class Trainer:
             lr=learning_rate,
             betas=(0.9, 0.97),
         )
-        self.average = Average(module, decay)
+        self.average = MovingAverage(module, decay)
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._pending: dict[str, list[float]] = {}
@@ -121,10 +121,10 @@ class Trainer:
                 tensors[f"adam.{index}.square"] = state["exp_avg_sq"].cpu()
         tensors["step"] = torch.tensor(self.step)
         tensors = {k: v.clone() for k, v in tensors.items()}
-        save_safely(tensors, self.out / "state.safetensors", {})
+        save_atomic(tensors, self.out / "state.safetensors", {})
         lines = "\n".join(json.dumps(entry) for entry in self.history)
         (self.out / "log.jsonl").write_text(lines + "\n")
-        draw_curve(self.history, self.out / "loss.png")
+        plot_curve(self.history, self.out / "loss.png")
 
     def _time_share(self) -> float:
         """How much of this run's minutes is gone: a run cut by the clock should still cool down."""
@@ -180,7 +180,7 @@ class Trainer:
             self.save()
 
 
-def draw_curve(history: list[dict[str, float]], path: Path) -> None:
+def plot_curve(history: list[dict[str, float]], path: Path) -> None:
     """Every logged figure over the steps, as a PNG."""
     if len(history) < 2:
         return

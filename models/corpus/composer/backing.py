@@ -34,7 +34,9 @@ ROLES: Final = frozenset(
 )
 
 
-def _rows(rng: np.random.Generator, table: tuple[str, tuple[str, ...]], metre: str) -> list[str]:
+def _draw_patterns(
+    rng: np.random.Generator, table: tuple[str, tuple[str, ...]], metre: str
+) -> list[str]:
     """This song's patterns, in its metre: a main one and a second."""
     source, patterns = table
     picked = [patterns[int(rng.integers(len(patterns)))] for _ in range(2)]
@@ -56,7 +58,7 @@ class Bassist:
         self.rng, self.tonic, self.mode = rng, tonic, mode
         self.beat, self.bar = METRES[metre]
         self.rows: dict[int, list[str]] = {}
-        self.make = lambda: _rows(rng, LINES[line], metre)
+        self.make = lambda: _draw_patterns(rng, LINES[line], metre)
         self.main = self.make()
         self.low, self.high = part_range("bass", instrument)
         self.drone = line in ("drone", "pedal")
@@ -175,13 +177,13 @@ class Bassist:
         return pitch if self.low <= pitch <= self.high else root
 
 
-class Comper:
+class Accompanist:
     """When chords are struck, and how long they are held."""
 
     def __init__(self, rng: np.random.Generator, comp: str, metre: str) -> None:
         self.rng = rng
         self.beat, self.bar = METRES[metre]
-        self.make = lambda: _rows(rng, COMPS[comp], metre)
+        self.make = lambda: _draw_patterns(rng, COMPS[comp], metre)
         self.main = self.make()
         self.rows: dict[int, list[str]] = {}
         self.held = comp in ("pad", "whole", "drone", "swell", "harp", "power_long", "tanpura")
@@ -232,7 +234,7 @@ class Comper:
         return result
 
 
-class Second:
+class SecondVoice:
     """The extra part: arpeggio, drone, pulse, riff, counter-melody or answer."""
 
     def __init__(

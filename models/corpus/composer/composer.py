@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.composer.backing import Bassist, Comper, Second
+from models.corpus.composer.backing import Accompanist, Bassist, SecondVoice
 from models.corpus.composer.form import METRES, Section, sections
 from models.corpus.composer.grooves import Drummer
 from models.corpus.composer.harmony import progression
@@ -62,14 +62,14 @@ def compose(
     if key is not None:
         tonic, mode = parse_key(key)
     for attempt in range(ATTEMPTS):
-        writer = _Writer(rng, plan, seconds, bpm or plan.bpm, tonic, mode)
+        writer = _SongWriter(rng, plan, seconds, bpm or plan.bpm, tonic, mode)
         song = writer.song(seed, chosen, split)
         if agrees(song.notes, song.step_seconds, tonic, mode) or attempt == ATTEMPTS - 1:
             break
     return song
 
 
-class _Writer:
+class _SongWriter:
     """Writes one song."""
 
     def __init__(
@@ -97,10 +97,10 @@ class _Writer:
         make = plan.instruments
         common = (style.metre, tonic, mode)
         self.bassist = Bassist(rng, style.line, make["bass"], *common)
-        self.comper = Comper(rng, style.comp, style.metre)
+        self.comper = Accompanist(rng, style.comp, style.metre)
         above = sum(chord_register(make["chords"])) // 2 - 2 if make["chords"] != "none" else 0
         self.lead = Melodist(rng, style.melody, make["lead"], *common, self.bar_seconds, above)
-        self.second = Second(rng, style.role, make["extra"], *common, self.bar_seconds)
+        self.second = SecondVoice(rng, style.role, make["extra"], *common, self.bar_seconds)
         self.notes: dict[str, list[Note]] = {part: [] for part in PITCHED}
         self.voicing: tuple[int, ...] | None = None
         self.progressions: dict[int, tuple[tuple[int, ...], ...]] = {}

@@ -35,7 +35,13 @@ SHORT: Final = {
     "b": "bell",
 }
 LOUDNESS: Final = {"X": 118, "x": 98, "o": 72, "g": 42, "?": 78}
-SPARE: Final = {"X": 0.0, "x": 0.35, "o": 0.8, "g": 1.0, "?": 1.0}  # how readily it is left out
+DROP_LIKELIHOOD: Final = {
+    "X": 0.0,
+    "x": 0.35,
+    "o": 0.8,
+    "g": 1.0,
+    "?": 1.0,
+}  # how readily it is left out
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ class Drummer:
                 if cell == "?" and self.rng.random() > 0.35 * level + 0.1:
                     continue
                 if level < 1:
-                    spare = SPARE[cell] * (1.4 - _metrical(step, self.beat))
+                    spare = DROP_LIKELIHOOD[cell] * (1.4 - _metrical(step, self.beat))
                     if self.rng.random() < spare * (1 - level) * 1.1:
                         continue
                 grid[step, column] = LOUDNESS[cell] * self.curve[step]

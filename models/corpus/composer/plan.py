@@ -48,7 +48,7 @@ def split_rng(seed: int, split: str, purpose: int = 0) -> np.random.Generator:
     return np.random.default_rng([seed, SPLITS.index(split), purpose, 0x5E6])
 
 
-def held_out(names: Iterable[str]) -> bool:
+def is_held_out(names: Iterable[str]) -> bool:
     """Whether this combination of two or more terms is kept for evaluation."""
     ordered = sorted(set(names))
     if len(ordered) < 2:
@@ -60,13 +60,13 @@ def _kit_term(name: str) -> bool:
     return name in PLAYERS and PLAYERS[name].parts == "drums"
 
 
-def _pair_ok(first: Sequence[str], name: str, split: str) -> bool:
+def _is_allowed(first: Sequence[str], name: str, split: str) -> bool:
     if name in first or (_kit_term(name) and any(_kit_term(f) for f in first)):
         return False
-    pairs = [held_out((other, name)) for other in first]
+    pairs = [is_held_out((other, name)) for other in first]
     if split == "train":
-        return not any(pairs) and not held_out((*first, name))
-    return any(pairs) or held_out((*first, name))
+        return not any(pairs) and not is_held_out((*first, name))
+    return any(pairs) or is_held_out((*first, name))
 
 
 def draw_terms(seed: int, split: str = "train") -> Terms:
@@ -83,15 +83,15 @@ def draw_terms(seed: int, split: str = "train") -> Terms:
             kinds = GENRES if first in PLAYERS else INSTRUMENT_TERMS
         name = kinds[int(rng.integers(len(kinds)))]
         # The second term alone decides whether the pair is held out; a third must not undo it.
-        if len(names) == 1 and _pair_ok(names, name, split):
+        if len(names) == 1 and _is_allowed(names, name, split):
             names.append(name)
         elif (
             len(names) == 2
             and name not in names
             and not (_kit_term(name) and any(_kit_term(n) for n in names))
         ):
-            pairs = held_out((names[0], name)) or held_out((names[1], name))
-            if split == "eval" or not (pairs or held_out((*names, name))):
+            pairs = is_held_out((names[0], name)) or is_held_out((names[1], name))
+            if split == "eval" or not (pairs or is_held_out((*names, name))):
                 names.append(name)
     if count == 1:
         return ((first, 1.0),)
@@ -125,7 +125,7 @@ def _host(rng: np.random.Generator, player: PlayerStyle) -> Style:
 
 
 @dataclass(frozen=True)
-class _Voice:
+class _TermVoice:
     """One term's offer: a style, and the parts its instrument must have."""
 
     style: Style
@@ -136,9 +136,9 @@ class _Voice:
     player: PlayerStyle | None = None
 
 
-def _voice(rng: np.random.Generator, name: str) -> _Voice:
+def _term_voice(rng: np.random.Generator, name: str) -> _TermVoice:
     if name in STYLES:
-        return _Voice(STYLES[name])
+        return _TermVoice(STYLES[name])
     player = PLAYERS[name]
     style = _host(rng, player)
     given = {
@@ -155,10 +155,10 @@ def _voice(rng: np.random.Generator, name: str) -> _Voice:
     dice = rng.random()
     solo = dice < player.solo
     small = not solo and dice < player.solo + player.small * (1 - player.solo)
-    return _Voice(replace(style, **given), instrument, parts, solo, small, player)
+    return _TermVoice(replace(style, **given), instrument, parts, solo, small, player)
 
 
-ONE_NOTE: Final = words(
+MONOPHONIC: Final = words(
     """violin fiddle viola cello erhu flute recorder tin_whistle pan_flute oboe clarinet
     bass_clarinet bassoon soprano_sax alto_sax tenor_sax baritone_sax trumpet muted_trumpet trombone
     french_horn tuba didgeridoo precision_bass voice_oohs"""
@@ -178,7 +178,7 @@ ASPECTS: Final[tuple[tuple[str, ...], ...]] = (
     ("production",),
 )
 
-WORDS: Final = (
+WEIGHTED_FIELDS: Final = (
     *("metre", "mode", "harmony", "rate", "groove", "kit", "bass", "line"),
     *("chords", "comp", "lead", "melody", "extra", "role", "form"),
 )
@@ -187,7 +187,7 @@ WORDS: Final = (
 
 def make_plan(rng: np.random.Generator, terms: Terms) -> SongPlan:
     """Draw every choice of a song from its terms."""
-    voices = [_voice(rng, name) for name, _ in terms]
+    voices = [_term_voice(rng, name) for name, _ in terms]
     odds = np.array([weight for _, weight in terms])
     given: dict[str, object] = {}
     sources: dict[str, int] = {}
@@ -202,13 +202,13 @@ def make_plan(rng: np.random.Generator, terms: Terms) -> SongPlan:
     style = replace(main, name="+".join(name for name, _ in terms), **given)  # type: ignore[arg-type]
     bpm = _tempo(rng, voices, odds, main)
     second = choose(rng, style.groove)
-    drawn = {word: choose(rng, getattr(style, word)) for word in WORDS}
+    drawn = {word: choose(rng, getattr(style, word)) for word in WEIGHTED_FIELDS}
     style = replace(style, **drawn)  # type: ignore[arg-type]
     instruments = {part: getattr(style, part) for part in PITCHED}
-    style, kit, present = _seat(rng, voices, odds, style, instruments, style.kit)
+    style, kit, present = _assign_parts(rng, voices, odds, style, instruments, style.kit)
     focus = present or {"lead" if instruments["lead"] != "none" else "chords"}
     if len(voices) == 1 and voices[0].player is not None:
-        kit = _company(rng, voices[0], instruments, kit, present)
+        kit = _thin_accompaniment(rng, voices[0], instruments, kit, present)
     elif len(voices) == 1:
         _enrich(rng, voices[0].style, instruments)
     if kit == "none" and all(name == "none" for name in instruments.values()):
@@ -239,7 +239,9 @@ def _enrich(rng: np.random.Generator, style: Style, instruments: dict[str, str])
             instruments[part] = choose(rng, given)
 
 
-def _tempo(rng: np.random.Generator, voices: list[_Voice], odds: np.ndarray, main: Style) -> float:
+def _tempo(
+    rng: np.random.Generator, voices: list[_TermVoice], odds: np.ndarray, main: Style
+) -> float:
     """The main style's tempo, or one in between (on a logarithmic scale) in a mixture."""
     tempi = [np.log(rng.uniform(*voice.style.tempo)) for voice in voices]
     if len(voices) > 1 and rng.random() < 0.35:
@@ -247,9 +249,9 @@ def _tempo(rng: np.random.Generator, voices: list[_Voice], odds: np.ndarray, mai
     return float(rng.uniform(*main.tempo))
 
 
-def _seat(
+def _assign_parts(
     rng: np.random.Generator,
-    voices: list[_Voice],
+    voices: list[_TermVoice],
     odds: np.ndarray,
     style: Style,
     instruments: dict[str, str],
@@ -290,9 +292,9 @@ def _seat(
     return style, kit, taken
 
 
-def _company(
+def _thin_accompaniment(
     rng: np.random.Generator,
-    voice: _Voice,
+    voice: _TermVoice,
     instruments: dict[str, str],
     kit: str,
     present: set[str],
@@ -301,7 +303,7 @@ def _company(
     if (
         voice.solo
         and present == {"lead"}
-        and voice.instrument not in ONE_NOTE
+        and voice.instrument not in MONOPHONIC
         and rng.random() < 0.8
     ):
         instruments["chords"] = voice.instrument

@@ -45,7 +45,7 @@ GM_KITS: Final[dict[str, tuple[str, ...]]] = {
 """Kits that start from recorded drums."""
 
 
-def _machine(rng: Rng, kind: str) -> dict[str, Maker]:
+def _drum_machine(rng: Rng, kind: str) -> dict[str, Maker]:
     """Makers of all sixteen drums of an electronic kit."""
     u = rng.uniform
     k: dict[str, tuple[float, ...]] = {  # hz, sweep, bend, decay, click, drive
@@ -112,7 +112,9 @@ def _machine(rng: Rng, kind: str) -> dict[str, Maker]:
     return table
 
 
-HAND: Final[dict[str, dict[str, tuple[float, float, float, tuple[float, ...], float, float]]]] = {
+HAND_DRUMS: Final[
+    dict[str, dict[str, tuple[float, float, float, tuple[float, ...], float, float]]]
+] = {
     # drum: hz, decay, slap, modes, bend, brightness of the hand
     "congas": {
         "perc_low": (165, 0.38, 0.25, (1, 1.59), 0.06, 1800),
@@ -142,14 +144,14 @@ HAND: Final[dict[str, dict[str, tuple[float, float, float, tuple[float, ...], fl
 }
 
 
-def _hands(rng: Rng, kind: str) -> dict[str, Maker]:
+def _hand_drums(rng: Rng, kind: str) -> dict[str, Maker]:
     """Makers of a hand drum kit: its own skins, and its neighbours for the other drums."""
     u = rng.uniform
     size = 2.0 ** u(-0.18, 0.18)
     table: dict[str, Maker] = {}
 
     def skin(name: str) -> Maker:
-        hz, decay, slap, ring, bend, bright = HAND[kind][name]
+        hz, decay, slap, ring, bend, bright = HAND_DRUMS[kind][name]
         return lambda: d.skin(
             rng, hz * size * 2 ** u(-0.01, 0.01), decay * u(0.75, 1.3), slap * u(0.7, 1.3), ring,
             bend, bright * u(0.8, 1.25),
@@ -239,16 +241,16 @@ def play_drums(kit: str, hits: NDArray[np.void], seconds: float, rng: Rng) -> ND
     if kit == "none" or not len(hits):
         return np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
     if kit in SYNTHETIC:
-        return _shots(rng, _machine(rng, kit), hits, seconds, rng.uniform(0.3, 1.0))
-    if kit in HAND:
-        return _shots(rng, _hands(rng, kit), hits, seconds, rng.uniform(0.4, 1.0))
+        return _shots(rng, _drum_machine(rng, kit), hits, seconds, rng.uniform(0.3, 1.0))
+    if kit in HAND_DRUMS:
+        return _shots(rng, _hand_drums(rng, kit), hits, seconds, rng.uniform(0.4, 1.0))
     if kit not in GM_KITS:
         raise SegueError(f"'{kit}' is no drum kit of the score; see models.music.score.KITS.")
     audio = _sampled(rng, kit, hits, seconds)
     kinds = hits["pitch"]
     if kit == "metal":  # a clicking synthetic kick under the recorded one
         some = hits[kinds == DRUMS.index("kick")]
-        audio = audio + 0.4 * _shots(rng, _machine(rng, "metal"), some, seconds, 0.5)
+        audio = audio + 0.4 * _shots(rng, _drum_machine(rng, "metal"), some, seconds, 0.5)
     if kit == "marching":  # field drums: tight, high, all together
         some = hits[np.isin(kinds, [DRUMS.index(n) for n in ("snare", "rim", "tom_high")])].copy()
         some["pitch"] = DRUMS.index("snare")

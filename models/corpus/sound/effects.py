@@ -51,7 +51,7 @@ def biquad(x: Audio, kind: str, hz: float, q: float = 0.707, gain_db: float = 0.
     return np.asarray(lfilter(np.array(b), np.array(d), x, axis=0), np.float32)
 
 
-def normal(x: Audio, rms: float = 0.1) -> Audio:
+def normalise_rms(x: Audio, rms: float = 0.1) -> Audio:
     """Scaled so that its sounding part has this root mean square."""
     power = x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1]
     loud = power > 2e-7
@@ -105,7 +105,7 @@ def amplifier(
     x: Audio, rng: Rng, gain: float, bias: float = 0.15, top: float = 4800.0, tight: float = 110.0
 ) -> Audio:
     """Guitar amplifier and cabinet: tight lows, drive, two resonances, no treble."""
-    x = normal(biquad(x, "high", tight), 0.12)
+    x = normalise_rms(biquad(x, "high", tight), 0.12)
     x = np.tanh(x * np.float32(gain) + np.float32(bias)) * np.float32(0.3)
     x = biquad(x, "high", 70)
     x = biquad(x, "peak", rng.uniform(95, 140), 1.2, rng.uniform(1, 5))
@@ -137,7 +137,7 @@ def _wah(x: Audio, rng: Rng) -> Audio:
 
 def _rotary(x: Audio, rng: Rng) -> Audio:
     hz = rng.choice([0.8, 6.2]) * rng.uniform(0.9, 1.1)
-    x = saturate(normal(x, 0.1), rng.uniform(1.0, 4.0))
+    x = saturate(normalise_rms(x, 0.1), rng.uniform(1.0, 4.0))
     n = len(x)
     turn = _cycle(n, hz, 0.0)
     x = np.asarray(lines.warp(x, (20 + 14 * turn).astype(np.float32)))
@@ -150,7 +150,7 @@ def _mellotron(x: Audio, rng: Rng) -> Audio:
     middle = np.asarray((x[:, :1] + x[:, 1:]) / 2, np.float32)
     x = wow(middle.repeat(2, 1), rng, rng.uniform(0.4, 0.9))
     x = biquad(biquad(x, "high", 160), "low", rng.uniform(3500, 6500))
-    x = saturate(normal(x, 0.12), rng.uniform(1.5, 3))
+    x = saturate(normalise_rms(x, 0.12), rng.uniform(1.5, 3))
     return biquad(x, "peak", rng.uniform(700, 1400), 0.8, 4)
 
 
@@ -168,7 +168,7 @@ def _glitch(x: Audio, rng: Rng) -> Audio:
 
 
 def _formant(x: Audio, rng: Rng) -> Audio:
-    x = normal(x, 0.1)
+    x = normalise_rms(x, 0.1)
     y = x * np.float32(0.5)
     for hz in (rng.uniform(350, 550), rng.uniform(900, 1500), rng.uniform(2000, 2700)):
         y = y + tremolo(biquad(x, "band", hz, 4), rng.uniform(1.5, 5), 0.7)
@@ -186,7 +186,7 @@ def _funk(x: Audio, rng: Rng) -> Audio:
 
 
 def _fuzz(x: Audio, rng: Rng) -> Audio:
-    x = normal(x, 0.12)
+    x = normalise_rms(x, 0.12)
     x = np.clip(x * np.float32(rng.uniform(30, 90)), -1, 1)
     return amplifier(np.asarray(x, np.float32), rng, 2.0, bias=0.3, top=rng.uniform(3000, 5000))
 
@@ -207,13 +207,13 @@ EFFECTS: Final[dict[str, Callable[[Audio, Rng], Audio]]] = {
     "distortion": lambda x, rng: amplifier(x, rng, rng.uniform(14, 40), bias=0.05, top=4800),
     "fuzz": _fuzz,
     "erhu": lambda x, rng: biquad(biquad(biquad(x, "peak", 900, 2.5, 6), "peak", 2300, 2, 5), "high", 250),
-    "buzz": lambda x, rng: biquad(biquad(saturate(normal(x, 0.1), 3.0), "peak", 1400, 1.5, 6), "high", 150),
+    "buzz": lambda x, rng: biquad(biquad(saturate(normalise_rms(x, 0.1), 3.0), "peak", 1400, 1.5, 6), "high", 150),
     "dark": lambda x, rng: biquad(biquad(x, "low", 2600), "low_shelf", 250, 0.7, 4),
     "formant": _formant,
-    "bass_amp": lambda x, rng: biquad(saturate(normal(x, 0.12), rng.uniform(1, 4)), "low", 3800),
-    "acid": lambda x, rng: saturate(normal(x, 0.12), rng.uniform(1, 12)),
+    "bass_amp": lambda x, rng: biquad(saturate(normalise_rms(x, 0.12), rng.uniform(1, 4)), "low", 3800),
+    "acid": lambda x, rng: saturate(normalise_rms(x, 0.12), rng.uniform(1, 12)),
     "dirt": lambda x, rng: crush(
-        saturate(normal(x, 0.15), rng.uniform(3, 12)), int(rng.choice([0, 7, 9])), float(rng.choice([0, 0, 14000]))
+        saturate(normalise_rms(x, 0.15), rng.uniform(3, 12)), int(rng.choice([0, 7, 9])), float(rng.choice([0, 0, 14000]))
     ),
     "glitch": _glitch,
 }  # fmt: skip

@@ -109,7 +109,7 @@ def _part(name: str, x: Audio, instrument: str, rng: Rng, production: Production
     if name == "drums":
         x = fx.biquad(x, "peak", rng.uniform(55, 90), 1.0, rng.uniform(-1, 4))
         x = fx.biquad(x, "high_shelf", 7000, 0.7, rng.uniform(-2, 4))
-    x = fx.normal(x, 0.1)
+    x = fx.normalise_rms(x, 0.1)
     squash = 0.3 + 0.5 * production.compress * (1.3 if name in ("drums", "bass") else 0.8)
     threshold = 20 * np.log10(0.1) + 12 - 14 * squash
     attack = 0.012 if name == "drums" else 0.005

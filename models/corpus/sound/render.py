@@ -15,7 +15,7 @@ from models.corpus.sound.drums import play_drums
 from models.corpus.sound.effects import EFFECTS, crush, saturate
 from models.corpus.sound.mix import mixdown
 from models.corpus.sound.presets import SOUNDS
-from models.corpus.sound.voices import fold, play_part
+from models.corpus.sound.voices import fold_octaves, play_part
 from models.music.score import DRUMS, PARTS, PITCHED, SAMPLE_RATE
 from models.music.song import Song
 
@@ -40,7 +40,7 @@ def fit_compass(song: Song) -> Song:
         sound = SOUNDS.get(song.instruments.get(part, "none"))
         if sound is not None and len(played):
             played = played.copy()
-            played["pitch"] = fold(played["pitch"], sound.low, sound.high)
+            played["pitch"] = fold_octaves(played["pitch"], sound.low, sound.high)
         notes[part] = played
     return replace(song, notes=notes)
 

@@ -22,16 +22,16 @@ TUNING = {"F52": 22.0}
 """Cents that a recorded preset is flat by, where that is more than an ear forgives."""
 
 
-def fold(pitch: NDArray[np.int16], low: int, high: int) -> NDArray[np.int16]:
+def fold_octaves(pitch: NDArray[np.int16], low: int, high: int) -> NDArray[np.int16]:
     """Move notes by octaves into an instrument's compass. The score's octave is kept if it fits."""
     pitch = np.where(pitch < low, pitch + 12 * -((pitch - low) // 12), pitch)
     return np.where(pitch > high, pitch - 12 * -((high - pitch) // 12), pitch).astype(np.int16)
 
 
-def tidy(notes: NDArray[np.void], sound: Sound) -> NDArray[np.void]:
+def remove_overlaps(notes: NDArray[np.void], sound: Sound) -> NDArray[np.void]:
     """Sorted copy, folded into the compass; a note ends where its pitch is struck again."""
     notes = np.sort(notes, order=["on", "pitch"])
-    notes["pitch"] = fold(notes["pitch"], sound.low, sound.high)
+    notes["pitch"] = fold_octaves(notes["pitch"], sound.low, sound.high)
     last: dict[int, int] = {}
     for index in range(len(notes)):
         pitch = int(notes["pitch"][index])
@@ -99,4 +99,6 @@ def play_part(
     if instrument not in SOUNDS:
         raise SegueError(f"'{instrument}' is no instrument of the score; see models.music.score.")
     sound = SOUNDS[instrument]
-    return play_recipe(sound.choose(rng, split), tidy(notes, sound), seconds, rng, bpm, sound)
+    return play_recipe(
+        sound.choose(rng, split), remove_overlaps(notes, sound), seconds, rng, bpm, sound
+    )

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from models.command import FROZEN, how_to_add
+from models.command import FROZEN, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.files import (
@@ -180,7 +180,7 @@ def _hub() -> Any:
     except ImportError:
         raise SegueError(
             "fetching needs the package huggingface_hub: "
-            f"{how_to_add('huggingface_hub', FROZEN, sys.executable)}."
+            f"{install_hint('huggingface_hub', FROZEN, sys.executable)}."
         ) from None
     huggingface_hub.logging.set_verbosity_error()
     return huggingface_hub

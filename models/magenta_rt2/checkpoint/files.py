@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from models.command import CALL
+from models.command import PROGRAM_NAME
 from models.errors import SegueError
 
 REPOSITORY: Final = "google/magenta-realtime-2"
@@ -89,7 +89,7 @@ def need_file(name: str, path: str) -> Path:
     file = folder_of(name) / path
     if not file.is_file():
         raise SegueError(
-            f"{file.name} of {name} is not on this machine: run {CALL} models fetch {name}."
+            f"{file.name} of {name} is not on this machine: run {PROGRAM_NAME} models fetch {name}."
         )
     return file
 
@@ -107,7 +107,9 @@ def read_list(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise SegueError(f"{path} is damaged: run {CALL} models fetch {folder.name}.") from None
+        raise SegueError(
+            f"{path} is damaged: run {PROGRAM_NAME} models fetch {folder.name}."
+        ) from None
     result: dict[str, Any] = table
     return result
 
@@ -118,7 +120,7 @@ def installed(name: str) -> tuple[Installed, ...]:
         table = read_list(folder_of(name))
     except FileNotFoundError:
         raise SegueError(
-            f"{name} is not on this machine: run {CALL} models fetch {name}."
+            f"{name} is not on this machine: run {PROGRAM_NAME} models fetch {name}."
         ) from None
     return tuple(
         Installed(path, int(entry["size"]), str(entry["sha256"]))

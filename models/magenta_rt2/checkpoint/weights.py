@@ -16,7 +16,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from models.command import CALL
+from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.depthformer.config import SIZES, DepthformerConfig
 from models.magenta_rt2.depthformer.layers import Attention, Dense, DepthformerLayer, FeedForward
@@ -212,11 +212,11 @@ def _not_this_model(
 
 
 def _fetch(name: str) -> str:
-    return f": run `{CALL} models fetch {name}`."
+    return f": run `{PROGRAM_NAME} models fetch {name}`."
 
 
 def _remedy(name: str) -> str:
-    return f": fetch it again with `{CALL} models fetch {name}`."
+    return f": fetch it again with `{PROGRAM_NAME} models fetch {name}`."
 
 
 def parameter_count(model: Depthformer) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.command import CALL, FROZEN, how_to_add
+from models.command import FROZEN, PROGRAM_NAME, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint.files import MUSICCOCA, folder_of
 
@@ -187,12 +187,12 @@ class MusicCoCa:
         if not path.is_file():
             raise SegueError(
                 f"{file} of {self._name} is missing from {path.parent}: "
-                f"run {CALL} models fetch {self._name}."
+                f"run {PROGRAM_NAME} models fetch {self._name}."
             )
         return path
 
     def _packages_missing(self) -> SegueError:
-        remedy = how_to_add("ai-edge-litert sentencepiece", FROZEN, sys.executable)
+        remedy = install_hint("ai-edge-litert sentencepiece", FROZEN, sys.executable)
         return SegueError(
             f"prompts of {self._name} need the packages ai-edge-litert and sentencepiece: {remedy}."
         )
@@ -201,5 +201,5 @@ class MusicCoCa:
         file = name if "." in name else f"{name}.tflite"
         return SegueError(
             f"{file} of {self._name} is damaged or of another version: "
-            f"run {CALL} models verify {self._name}."
+            f"run {PROGRAM_NAME} models verify {self._name}."
         )

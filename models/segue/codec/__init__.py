@@ -1,4 +1,4 @@
-"""The codec: sound to 25 latent frames a second and back, streaming both ways."""
+"""Codec: sound to 25 latent frames a second and back, whole or streaming."""
 
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
 

@@ -1,17 +1,15 @@
-"""The codec's network: bands and stereo image to latents and back, 25 frames a second.
+"""Autoencoder of the codec: bands and stereo image to latents and back, 25 frames a second.
 
-Inference and training lanes. A latent frame's four band frames and its stereo image are one patch
-of 1320 numbers, so that all the work is dense matrix products at 25 frames a second. Encoder and
-decoder are each a linear path plus a causal residual network; the linear path starts as a
-principal component analysis of the corpus and the residual networks start at zero, so the codec
-works before its first training step. In the shipped configuration the encoder stays linear: the
-latents were settled before the training of the decoder, and of the generator beside it, began.
-Every network looks back only (two frames a block), and keeps what it needs as an explicit tuple of
-tensors: streamed and whole results agree.
+The four band frames of a latent frame and its stereo image are one patch of 1320 numbers, so that
+all computation is dense matrix products at 25 frames a second. Encoder and decoder are each a
+linear path plus a causal residual network; the linear path is initialised by principal component
+analysis of the corpus and the residual networks at zero. In the shipped configuration the encoder
+is linear, so that latents are fixed before the decoder and the renderer are trained. The networks
+are causal (two frames a block) with explicit state: streamed and whole results agree.
 
-The principal components are scaled half way to white and turned by a random rotation, so that all
-latents have unit variance, and equal noise on all of them disturbs loud, common features less
-than faint, rare ones.
+The principal components are half whitened and multiplied by a random rotation, so that all latents
+have unit variance, and equal noise on all of them disturbs loud, common features less than faint,
+rare ones.
 """
 
 from __future__ import annotations
@@ -28,27 +26,27 @@ from models.segue.codec import bands as B
 
 PATCH_SIZE = B.PATCH * B.BANDS + B.STEREO
 _STEREO_WEIGHT = 1.2
-_EAR = 0.35
+_PERCEPTUAL_FLOOR = 0.35
 
 State = tuple[Tensor, ...]
-"""What a network remembers of the past: per block the last inputs, (batch, 2, width)."""
+"""State of a causal network: per block its last inputs, (batch, 2, width)."""
 
 
-def _ear_weights() -> NDArray[np.float32]:
-    """How much a band's error counts: the width of the band on the ear's ERB scale, softened."""
+def _perceptual_weights() -> NDArray[np.float32]:
+    """Weight of every band's error: a power of its width on the ERB scale, (320,)."""
     width = np.gradient(B.CENTRES_HZ) / (24.7 * (1 + 0.00437 * B.CENTRES_HZ))
-    weight = width**_EAR
+    weight = width**_PERCEPTUAL_FLOOR
     return np.asarray(weight / np.sqrt((weight**2).mean()), dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """Sizes of the networks; written into the weights file."""
+    """Sizes of the autoencoder; stored in the weights file."""
 
     latent: int = 128
     encoder_width: int = 16
     encoder_blocks: int = 0
-    """0: the encoder is linear and without memory."""
+    """0: the encoder is linear and stateless."""
     decoder_width: int = 512
     decoder_blocks: int = 4
     kernel: int = 3
@@ -58,7 +56,8 @@ class CodecConfig:
 
 
 class CausalBlock(nn.Module):
-    """h + W2 gelu(W1 [norm(h) at t-2, t-1, t]): a causal convolution written as one product."""
+    """Causal residual block: h + W2 gelu(W1 [norm(h) at t-2, t-1, t]), the convolution as one
+    matrix product."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -69,16 +68,16 @@ class CausalBlock(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, h: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """h (batch, T, width) and the block's past inputs (batch, kernel-1, width); both anew."""
-        line = torch.cat([past, self.norm(h)], dim=1)
+    def forward(self, h: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        """h (batch, T, width) and past inputs (batch, kernel-1, width) -> both for what follows."""
+        buffer = torch.cat([history, self.norm(h)], dim=1)
         length = h.shape[1]
-        shifted = torch.cat([line[:, i : i + length] for i in range(self.kernel)], dim=-1)
-        return h + self.out(F.gelu(self.mix(shifted))), line[:, length:]
+        shifted = torch.cat([buffer[:, i : i + length] for i in range(self.kernel)], dim=-1)
+        return h + self.out(F.gelu(self.mix(shifted))), buffer[:, length:]
 
 
 class CausalNet(nn.Module):
-    """Linear in, causal blocks, linear out (starting at zero)."""
+    """Causal residual network: linear layer, blocks, linear layer initialised at zero."""
 
     def __init__(self, inputs: int, outputs: int, width: int, blocks: int, kernel: int) -> None:
         super().__init__()
@@ -98,14 +97,14 @@ class CausalNet(nn.Module):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         h = self.enter(x)
         after = []
-        for block, past in zip(self.blocks, state, strict=True):
-            h, past = block(h, past)
-            after.append(past)
+        for block, history in zip(self.blocks, state, strict=True):
+            h, history = block(h, history)
+            after.append(history)
         return self.leave(self.norm(h)), tuple(after)
 
 
 class Autoencoder(nn.Module):
-    """Patches (batch, T, 1320) to latents (batch, T, D) of unit variance, and back."""
+    """Autoencoder of patches (batch, T, 1320) and latents (batch, T, D) of unit variance."""
 
     patch_mean: Tensor
     latent_mean: Tensor
@@ -125,12 +124,13 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def start_from_components(self, patches: Tensor, seed: int = 0) -> float:
-        """Set the linear paths by principal components of ``patches`` (n, 1320).
+        """Initialise the linear paths by principal components of `patches` (n, 1320).
 
-        Returns the share of the patches' variance that the components keep.
+        Returns:
+            The share of the patches' variance that the components explain.
         """
         weight = torch.full((PATCH_SIZE,), _STEREO_WEIGHT)
-        weight[: B.PATCH * B.BANDS] = torch.from_numpy(_ear_weights()).repeat(B.PATCH)
+        weight[: B.PATCH * B.BANDS] = torch.from_numpy(_perceptual_weights()).repeat(B.PATCH)
         mean = patches.float().mean(0)
         centred = (patches.float() - mean) * weight
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))

@@ -1,18 +1,18 @@
-"""Bands and stereo parameters: what the codec keeps of a sound. Inference and training lanes.
+"""Bands and stereo parameters: the codec's representation of a sound.
 
-A *band frame* is one windowed spectrum every 10 ms (hop 480 at 48 kHz, Hann window of 2048). Of it
-320 log-magnitudes are kept: one per FFT bin up to 3.5 kHz, where partials are resolved, then
-log-spaced up to 22 kHz. The magnitude is the power mean of left and right, so that nothing is
-lost where the channels oppose each other and only one phase has to be rebuilt.
+A *band frame* is one windowed spectrum every 10 ms (hop 480 at 48 kHz, Hann window of 2048). It is
+reduced to 320 log-magnitudes: one per FFT bin up to 3.5 kHz, where partials are resolved, then
+log-spaced up to 22 kHz. The magnitude is the power mean of left and right, so that channels of
+opposite phase do not cancel and only one phase has to be reconstructed.
 
-Where the sound stands between the speakers is told by two numbers for each of 20 broad bands, per
-*latent frame* (40 ms): the panning and the coherence of the channels. This is parametric stereo
-as in HE-AAC v2 (Breebaart, van de Par, Kohlrausch and Schuijers, "Parametric coding of stereo
-audio", EURASIP Journal on Applied Signal Processing 2005:9, sections 3 and 4), with the intensity
-difference kept as the bounded ratio (L - R) / (L + R) of powers.
+The stereo image is two numbers for each of 20 broad bands, per *latent frame* (40 ms): the panning
+and the coherence of the channels. This is parametric stereo as in HE-AAC v2 (Breebaart, van de Par,
+Kohlrausch and Schuijers, "Parametric coding of stereo audio", EURASIP Journal on Applied Signal
+Processing 2005:9, sections 3 and 4), with the intensity difference as the bounded ratio (L - R) /
+(L + R) of powers.
 
 Band frame t is centred on sample 480 t + 240, so that latent frame j (band frames 4j to 4j+3) is
-centred on its own 1920 samples. Its windows reach ``LOOKAHEAD`` samples past the end of them.
+centred on its own 1920 samples. Its windows reach `LOOKAHEAD` samples past the end of them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ PATCH = 4
 FRAME = HOP * PATCH
 """Samples in one latent frame."""
 LOOKAHEAD = WINDOW // 2 - HOP // 2
-"""Samples after the end of a latent frame that its last window sees (16 ms)."""
+"""Samples after the end of a latent frame that its last window covers (16 ms)."""
 STEREO_BANDS = 20
 STEREO = 2 * STEREO_BANDS
 """Numbers per latent frame that describe the stereo image: 20 pannings, then 20 coherences."""
 
 FLOOR = 5e-5
-"""Amplitude of the soft floor: a sine 86 dB below full scale reads half way to silence."""
+"""Amplitude added before the logarithm (-86 dB of full scale)."""
 LOG_MEAN = -6.5
 LOG_SCALE = 2.0
 
@@ -61,8 +61,8 @@ def _band_centres() -> NDArray[np.float64]:
 
 
 def _interpolation() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For every FFT bin the band whose centre is at or below it, and how far the bin is on the way
-    to the next band's centre, 0 to 1; (1025,) each."""
+    """Linear interpolation from bands to FFT bins: for every bin the band whose centre is at or
+    below it, and the weight of the next band, 0 to 1; (1025,) each."""
     centres = _band_centres()
     bins = np.arange(BINS, dtype=np.float64)
     below = np.clip(np.searchsorted(centres, bins, side="right"), 1, BANDS - 1) - 1
@@ -71,7 +71,7 @@ def _interpolation() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def _pooling() -> Array:
-    """Shares of the FFT bins in each band, float32 (320, 1025): the interpolation turned round."""
+    """Weights of the FFT bins in each band, float32 (320, 1025): the interpolation transposed."""
     weights = np.zeros((BANDS, BINS))
     index = np.arange(BINS)
     weights[_BELOW, index] = 1.0 - _SHARE
@@ -106,7 +106,7 @@ STEREO_BAND_OF_BIN = (np.searchsorted(STEREO_EDGES, np.arange(BINS), side="right
 
 
 def as_stereo(audio: NDArray[np.floating]) -> Array:
-    """Float32 (n, 2) from (n,), (n, 1) or (n, 2); a clear error for anything else."""
+    """Samples (n,), (n, 1) or (n, 2) as float32 (n, 2); SegueError for anything else."""
     samples = np.asarray(audio, dtype=np.float32)
     if samples.ndim == 1:
         samples = samples[:, None]
@@ -118,29 +118,34 @@ def as_stereo(audio: NDArray[np.floating]) -> Array:
 
 
 def spectra(padded: Array, frames: int) -> NDArray[np.complex64]:
-    """Normalised spectra of ``frames`` windows, the first at sample 0; (frames, 2, 1025)."""
+    """Normalised spectra of `frames` windows, the first at sample 0; (frames, 2, 1025)."""
     views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)[::HOP][:frames]
     out = np.fft.rfft(views * WINDOW_SHAPE, axis=-1)
     return np.asarray(out * _NORM, dtype=np.complex64)
 
 
 def analyse_frames(padded: Array, frames: int) -> tuple[Array, Array]:
-    """Bands (frames, 320) and stereo (frames/4, 40) of the windows that start at sample 0, 480, ...
+    """Bands and stereo images of the windows that start at sample 0, 480, ...
 
-    ``padded`` float32 (at least 2048 + 480 (frames - 1), 2); ``frames`` a multiple of 4.
+    Args:
+        padded: float32 (at least 2048 + 480 (frames - 1), 2).
+        frames: band frames, a multiple of 4.
+
+    Returns:
+        Bands (frames, 320) and stereo images (frames / 4, 40).
     """
     bands = np.empty((frames, BANDS), np.float32)
     stereo = np.empty((frames // PATCH, STEREO), np.float32)
-    piece = 64 * PATCH  # bounds the memory that a long file takes
-    for start in range(0, frames, piece):
-        count = min(piece, frames - start)
+    chunk = 64 * PATCH  # bounds the memory for a long file
+    for start in range(0, frames, chunk):
+        count = min(chunk, frames - start)
         spec = spectra(padded[start * HOP :], count)
         power = spec.real**2 + spec.imag**2
         bands[start : start + count] = compress(np.sqrt(power.mean(1) @ POOL.T))
         left, right = spec[:, 0], spec[:, 1]
         cross = left.real * right.real + left.imag * right.imag
         sums = [_pool_stereo(x) for x in (power[:, 0], power[:, 1], cross)]
-        stereo[start // PATCH : (start + count) // PATCH] = _image(*sums)
+        stereo[start // PATCH : (start + count) // PATCH] = _stereo_parameters(*sums)
     return bands, stereo
 
 
@@ -149,7 +154,7 @@ def _pool_stereo(values: Array) -> Array:
     return np.asarray(bands.reshape(-1, PATCH, STEREO_BANDS).sum(1), dtype=np.float32)
 
 
-def _image(left: Array, right: Array, cross: Array) -> Array:
+def _stereo_parameters(left: Array, right: Array, cross: Array) -> Array:
     faint = np.float32(1e-8)  # below it a band is silent: centred and coherent
     pan = (left - right) / (left + right + faint)
     coherence = (cross + faint) / np.sqrt((left + faint) * (right + faint))
@@ -162,11 +167,16 @@ def compress(magnitude: Array) -> Array:
 
 
 def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
-    """Bands and stereo image of a whole sound.
+    """Bands and stereo images of a whole sound, with silence before and after it.
 
-    audio: float (n, 2) or (n,) at 48 kHz. Returns float32 bands (4 T, 320) and stereo (T, 40) for
-    the T = ceil(n / 1920) latent frames. Silence is assumed before and after. Raises SegueError for
-    another shape or for samples that are not finite.
+    Args:
+        audio: float (n, 2) or (n,) at 48 kHz.
+
+    Returns:
+        float32 bands (4 T, 320) and stereo images (T, 40), for T = ceil(n / 1920) latent frames.
+
+    Raises:
+        SegueError: another shape, or samples that are not finite.
     """
     samples = as_stereo(audio)
     frames = -(-len(samples) // FRAME) * PATCH
@@ -176,7 +186,7 @@ def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
     return analyse_frames(padded, frames)
 
 
-def spread(bands: Array) -> Array:
+def to_magnitudes(bands: Array) -> Array:
     """Bands (T, 320) to linear magnitudes (T, 1025) of the power mean of the two channels."""
     logs = np.maximum(bands, SILENCE) * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
     log = logs.take(_BELOW, axis=1)

@@ -1,7 +1,7 @@
-"""The codec as the rest of the engine sees it: audio to latents, latents to audio.
+"""Codec: audio to latents and latents to audio, whole or streaming.
 
-Inference lane (and training, which encodes the corpus with it). All states are immutable
-tuples: keeping one is a snapshot, and going back to it gives the same samples again.
+All states are immutable tuples: a state is a snapshot, and the same state and input give the same
+samples again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from models.errors import SegueError
 from models.segue.codec import bands as B
-from models.segue.codec import frame_smoothing as grain
+from models.segue.codec import frame_smoothing
 from models.segue.codec.autoencoder import (
     PATCH_SIZE,
     Autoencoder,
@@ -33,21 +33,21 @@ Array = NDArray[np.float32]
 
 
 class EncoderState(NamedTuple):
-    """The audio that the next window still needs, float32 (1568, 2), and the network's past."""
+    """Encoder state: audio that the next window needs, float32 (1568, 2), and the network's."""
 
     audio: Array
     network: State
 
 
 class DecoderState(NamedTuple):
-    """The network's past, and the last band frame (320,); None before the first."""
+    """Decoder state: the network's, and the last band frame (320,), None before the first."""
 
     network: State
     last: Array | None
 
 
 class DecodingState(NamedTuple):
-    """StreamingDecoder and vocoder states of a sound that is being played."""
+    """States of decoder and vocoder of a stream."""
 
     network: DecoderState
     vocoder: VocoderState
@@ -57,31 +57,39 @@ class Codec:
     """Encoder, decoder and vocoder with one set of weights.
 
     Latents are float32 (T, latent_dim) at 25 frames a second with zero mean and unit variance over
-    the corpus. Audio is float32 (n, 2) at 48 kHz. The network's weights are laid out for playing:
-    they must not be changed afterwards.
+    the corpus. Audio is float32 (n, 2) at 48 kHz.
+
+    Args:
+        network: its weights are packed here and must not change afterwards.
+        device: torch device of the network; the vocoder runs on the CPU.
+        iterations: Griffin-Lim iterations of the vocoder per latent frame.
     """
 
     def __init__(
-        self, network: Autoencoder, device: str | torch.device = "cpu", rounds: int = 16
+        self, network: Autoencoder, device: str | torch.device = "cpu", iterations: int = 16
     ) -> None:
         self.device = torch.device(device)
         self.network = network.to(self.device).eval().requires_grad_(False)
-        self.vocoder = Vocoder(rounds=rounds, lookahead=2)
+        self.vocoder = Vocoder(iterations=iterations, lookahead=2)
         self._decoder = StreamingDecoder(self.network)
 
     @property
     def latent_dim(self) -> int:
-        """Numbers in a latent frame."""
+        """Size of a latent frame."""
         return self.network.config.latent
 
     @property
     def delay(self) -> int:
-        """Samples between a latent frame's own samples and the audio that ``play_step`` returns."""
+        """Samples by which `decode_audio_step` is late."""
         return self.vocoder.delay
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Codec:
-        """A codec from a safetensors file; SegueError tells what is wrong with the file."""
+        """A codec from a safetensors file.
+
+        Raises:
+            SegueError: the file is missing, damaged or of another version.
+        """
         path = Path(path)
         if not path.is_file():
             raise SegueError(f"The codec's weights are missing: {path}. Restore or retrain them.")
@@ -100,7 +108,7 @@ class Codec:
         return cls(network, device)
 
     def save(self, path: str | Path, note: str = "") -> None:
-        """Write the weights as float16 safetensors, whole or not at all."""
+        """Write the weights as float16 safetensors, atomically."""
         path = Path(path)
         tensors = {
             name: tensor.detach().to("cpu", torch.float16).contiguous()
@@ -109,11 +117,11 @@ class Codec:
         metadata = {"config": json.dumps(self.network.config.as_dict()), "note": note}
         unfinished = path.with_suffix(".part")
         save_file(tensors, str(unfinished), metadata=metadata)
-        unfinished.chmod(0o644)  # safetensors makes a private file
+        unfinished.chmod(0o644)  # safetensors creates it readable by its owner only
         unfinished.replace(path)
 
     def encode(self, audio: NDArray[np.floating]) -> Array:
-        """Latents (ceil(n / 1920), D) of a sound (n, 2); frame j is centred on its samples."""
+        """Latents (ceil(n / 1920), D) of audio (n, 2); frame j is centred on its 1920 samples."""
         bands, stereo = B.analyse(audio)
         return self.encode_bands(bands, stereo)
 
@@ -137,20 +145,28 @@ class Codec:
     def encode_step(
         self, audio: NDArray[np.floating], state: EncoderState
     ) -> tuple[Array, EncoderState]:
-        """Latents (k, D) of the next k * 1920 samples, ``bands.LOOKAHEAD`` samples late.
+        """Streaming `encode`, `bands.LOOKAHEAD` samples late.
 
-        Equal to ``encode`` of the whole sound with ``LOOKAHEAD`` zeros put before it.
+        Args:
+            audio: the next (1920 k, 2) samples.
+            state: of the call before, or `start_encoder`.
+
+        Returns:
+            Latents (k, D), and the state for the next call.
+
+        Raises:
+            SegueError: the number of samples is not a multiple of 1920.
         """
         samples = B.as_stereo(audio)
         if len(samples) % B.FRAME:
             raise SegueError(f"The encoder takes whole frames of {B.FRAME} samples.")
-        line = np.concatenate([state.audio, samples])
+        buffer = np.concatenate([state.audio, samples])
         frames = len(samples) // B.HOP
         if not frames:
             return np.zeros((0, self.latent_dim), np.float32), state
-        bands, stereo = B.analyse_frames(line, frames)
+        bands, stereo = B.analyse_frames(buffer, frames)
         latents, network = self._encode(join_patches(bands, stereo), state.network)
-        return latents, EncoderState(line[len(samples) :], network)
+        return latents, EncoderState(buffer[len(samples) :], network)
 
     def start_decoder(self) -> DecoderState:
         """The decoder's state before the first latent."""
@@ -160,34 +176,38 @@ class Codec:
     def decode_step(
         self, latents: NDArray[np.floating] | torch.Tensor, state: DecoderState
     ) -> tuple[Array, Array, DecoderState]:
-        """Bands (4 k, 320) and stereo images (k, 40) of latents (k, D), and the next state."""
+        """Bands (4 k, 320) and stereo images (k, 40) of latents (k, D), and the next state.
+
+        Raises:
+            SegueError: latents of another shape.
+        """
         z = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
         if z.ndim != 2 or not len(z) or z.shape[1] != self.latent_dim:
             raise SegueError(f"Latents are (k, {self.latent_dim}), not {tuple(z.shape)}.")
         patches, network = self._decoder(z, state.network)
         steps, stereo = split_patches(patches.cpu())
-        bands, last = grain.smooth_frames(steps.numpy(), state.last)
+        bands, last = frame_smoothing.smooth_frames(steps.numpy(), state.last)
         return bands, stereo.numpy(), DecoderState(network, last)
 
-    def start_player(self, seed: int = 0) -> DecodingState:
-        """The state before the first sound."""
+    def start_decoding(self, seed: int = 0) -> DecodingState:
+        """The state before the first latent; `seed` of the vocoder's noise."""
         return DecodingState(self.start_decoder(), self.vocoder.start(seed))
 
-    def play_step(
+    def decode_audio_step(
         self, latents: NDArray[np.floating] | torch.Tensor, state: DecodingState
     ) -> tuple[Array, DecodingState]:
-        """Audio (1920 k, 2) of latents (k, D), ``delay`` samples late, and the state after it."""
+        """Audio (1920 k, 2) of latents (k, D), `delay` samples late, and the next state."""
         bands, stereo, network = self.decode_step(latents, state.network)
         audio, vocoder = self.vocoder.step(bands, stereo, state.vocoder)
         return audio, DecodingState(network, vocoder)
 
     def decode(self, latents: NDArray[np.floating] | torch.Tensor, seed: int = 0) -> Array:
-        """Audio (1920 T, 2) of latents (T, D), in place: the vocoder's delay is taken away."""
-        audio, state = self.play_step(latents, self.start_player(seed))
-        quiet = np.full((B.PATCH * (-(-self.delay // B.FRAME)), B.BANDS), B.SILENCE, np.float32)
-        image = np.repeat(state.vocoder.image[None], len(quiet), 0)
-        rest, _ = self.vocoder.step(quiet, image, state.vocoder)
-        return np.concatenate([audio, rest])[self.delay : self.delay + len(audio)]
+        """Audio (1920 T, 2) of latents (T, D), with the vocoder's delay compensated."""
+        audio, state = self.decode_audio_step(latents, self.start_decoding(seed))
+        silence = np.full((B.PATCH * (-(-self.delay // B.FRAME)), B.BANDS), B.SILENCE, np.float32)
+        image = np.repeat(state.vocoder.image[None], len(silence), 0)
+        tail, _ = self.vocoder.step(silence, image, state.vocoder)
+        return np.concatenate([audio, tail])[self.delay : self.delay + len(audio)]
 
 
 def join_patches(bands: Array, stereo: Array) -> Array:

@@ -1,10 +1,8 @@
-"""The codec's decoder laid out for playing. Inference lane.
+"""Streaming inference of the codec's decoder.
 
-A block is six latent frames, so that decoding takes as long as reading the weights: they are laid
-out once (`PackedLinear`), and on a CPU the operations are recorded (`recording`). The linear path
-and the residual network's first layer are one product of the latents, and the network's last layer
-is one product with the linear path. Measured in one run on the shipped weights, six frames, one
-thread: 0.85 ms against 2.65 ms with the training network's own layers; patches differ by 5e-7.
+A block is six latent frames, so that decoding takes as long as reading the weights: they are packed
+once (`PackedLinear`), and on a CPU the operations are traced (`models.runtime.tracing`). The
+network's last layer and the linear path are one matrix product.
 """
 
 from __future__ import annotations
@@ -21,9 +19,9 @@ _EPS = 1e-5
 
 
 class StreamingDecoder:
-    """`Autoencoder.decode` of one sound at a time, but for rounding. It remembers nothing.
+    """`Autoencoder.decode` for a batch of one, equal but for rounding; stateless.
 
-    The weights are taken as they are now; the network's own stay for saving and training.
+    The weights are copied from the network at construction.
     """
 
     def __init__(self, network: Autoencoder) -> None:
@@ -45,7 +43,7 @@ class StreamingDecoder:
             self._run = trace(self._decode, (example, *net.start(1), *self._weights))
 
     def __call__(self, latents: Tensor, state: State) -> tuple[Tensor, State]:
-        """Patches (k, 1320) of latents (k, D), and the network's state after them."""
+        """Patches (k, 1320) of latents (k, D), and the state for the next call."""
         patches, *after = self._run(latents, *state, *self._weights)
         return patches, tuple(after)
 
@@ -56,19 +54,19 @@ class StreamingDecoder:
         return functional.rms_norm(h, (self.width,), self._norms[index], _EPS)
 
     def _decode(self, latents: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        """Patches and the states after them, of latents, states and weights."""
+        """Patches and next states of latents, states and weights, for `trace`."""
         blocks = len(self._norms) - 1
         state, weights = rest[:blocks], rest[blocks:]
         h = self._linear(0, latents, weights[0])
         after = []
-        for i, past in enumerate(state):
-            line = torch.cat([past[0], self._norm(i, h)])
-            # Counted from the end, so that a recording is good for any number of frames.
-            first = [line[j : j + 1 - self.kernel] for j in range(self.kernel - 1)]
-            shifted = torch.cat([*first, line[self.kernel - 1 :]], dim=1)
+        for i, history in enumerate(state):
+            buffer = torch.cat([history[0], self._norm(i, h)])
+            # Indexed from the end, so that the traced function takes any number of frames.
+            first = [buffer[j : j + 1 - self.kernel] for j in range(self.kernel - 1)]
+            shifted = torch.cat([*first, buffer[self.kernel - 1 :]], dim=1)
             mixed = functional.gelu(self._linear(2 * i + 1, shifted, weights[2 * i + 1]))
             h = h + self._linear(2 * i + 2, mixed, weights[2 * i + 2])
-            # A copy: it is the tail of something larger, which would live as long as a moment does.
-            after.append(line[None, 1 - self.kernel :].clone())
-        both = torch.cat([self._norm(blocks, h), latents], dim=1)
-        return self._linear(2 * blocks + 1, both, weights[-1]), *after
+            # A copy: a view would keep the whole buffer alive as long as a snapshot.
+            after.append(buffer[None, 1 - self.kernel :].clone())
+        joined = torch.cat([self._norm(blocks, h), latents], dim=1)
+        return self._linear(2 * blocks + 1, joined, weights[-1]), *after

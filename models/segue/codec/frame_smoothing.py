@@ -1,17 +1,13 @@
-"""Takes the grain of latent frames out of decoded bands. Inference lane; no Qt, no torch.
+"""Smoothing of the steps between latent frames in decoded bands.
 
-A decoder renders the four band frames of a latent frame smooth in themselves, because the ripple of
-noise cannot be told from latents, while latent frames differ by that ripple and by a generator's
-errors. So bands move in steps, 25 a second: measured over ten clips, the mean change from one band
-frame to the next was 3.5 dB between latent frames and 1.9 dB inside them, where the originals have
-3.5 dB everywhere; with latents disturbed by 0.3, 4.3 and 2.0 dB. It is heard as roughness.
+A decoder renders the four band frames of a latent frame smooth in themselves, because latents do
+not encode the ripple of noise, while consecutive latent frames differ by that ripple and by a
+generator's errors. So bands change in steps, 25 a second, which is audible as roughness.
 
-Here the step between two latent frames is spread over the four band frames of the later one,
-without delay, as far as it is no event. What many neighbouring bands do together is an attack or a
-release, and is left alone from a fraction of a decibel on; what one band does by itself is taken
-for grain up to several decibels: a partial that begins moves more. Measured on the same clips: 2.3
-dB between and 2.0 dB inside, the error against the original 2.6 instead of 2.5 dB (with disturbed
-latents 3.0 instead of 3.1), the sharpness of attacks 0.95 instead of 0.97 of the original's.
+The step between two latent frames is spread over the four band frames of the later one, without
+delay, unless it is an event. A change common to many neighbouring bands is an attack or a release
+and is kept from a fraction of a decibel on; a change of a single band is treated as noise up to
+several decibels, since a partial that begins changes by more.
 """
 
 from __future__ import annotations
@@ -26,38 +22,42 @@ from models.segue.codec import bands as B
 Array = NDArray[np.float32]
 
 NEIGHBOURS: Final = 17
-"""Bands over which a common movement is looked for."""
+"""Width in bands of the average that is a common change."""
 COMMON: Final = np.float32(0.1)
-"""Common movement at which half of it is left alone, in band values (1.7 dB)."""
+"""Common change of which half is kept, in band values (1.7 dB)."""
 SINGLE: Final = np.float32(0.5)
-"""The same for what a band does by itself (8.7 dB)."""
-REST: Final = np.array([0.75, 0.5, 0.25, 0.0], np.float32)[:, None]
-"""How much of the step is still missing in each of the four band frames."""
+"""Change of a single band of which half is kept, in band values (8.7 dB)."""
+REMAINDER: Final = np.array([0.75, 0.5, 0.25, 0.0], np.float32)[:, None]
+"""Share of the step that is removed from each of the four band frames."""
 
 
 def smooth_frames(bands: Array, last: Array | None) -> tuple[Array, Array]:
-    """Evened bands (4 k, 320) and their last frame, to be given with the next ones.
+    """Smoothed bands; the same result however the frames are divided into calls.
 
-    bands: float32 (4 k, 320), half nepers as in `models.segue.codec.bands`; last: (320,), or None
-    at the start of a sound. Streamed in any portions of whole latent frames the result is the same.
+    Args:
+        bands: float32 (4 k, 320), half nepers as in `models.segue.codec.bands`; k >= 1.
+        last: (320,) last frame of the call before; None at the start of a sound.
+
+    Returns:
+        Bands (4 k, 320), and `last` for the next call.
     """
     out = bands.copy()
     for at in range(0, len(out), B.PATCH):
         if last is not None:
             step = out[at] - last
-            common = _around(step)
+            common = _neighbour_mean(step)
             single = step - common
             grain = common * COMMON**2 / (COMMON**2 + common**2)
             grain += single * SINGLE**2 / (SINGLE**2 + single**2)
-            out[at : at + B.PATCH] -= grain * REST
+            out[at : at + B.PATCH] -= grain * REMAINDER
         last = out[at + B.PATCH - 1]
-    assert last is not None, "there is at least one latent frame"
+    assert last is not None  # k >= 1
     return out, last.copy()
 
 
-def _around(values: Array) -> Array:
-    """Mean of the NEIGHBOURS values around each, (n,); beyond the ends the last one goes on."""
-    # By hand: scipy, for this and a transform, took a fifth of the time to load the engine.
-    wide = np.pad(values.astype(np.float64), NEIGHBOURS // 2, mode="edge")
-    sums = np.cumsum(np.concatenate([[0.0], wide]))
+def _neighbour_mean(values: Array) -> Array:
+    """Moving average over NEIGHBOURS values, (n,), with edge padding."""
+    # Without scipy, whose import would lengthen the loading of the engine.
+    padded = np.pad(values.astype(np.float64), NEIGHBOURS // 2, mode="edge")
+    sums = np.cumsum(np.concatenate([[0.0], padded]))
     return ((sums[NEIGHBOURS:] - sums[:-NEIGHBOURS]) / NEIGHBOURS).astype(np.float32)

@@ -1,16 +1,16 @@
-"""One unit of the vocoder, four frames in 40 ms, as torch does it. Inference lane; CPU only.
+"""Phase reconstruction of one latent frame (four band frames, 40 ms) in torch operations; CPU only.
 
-What is done, and after which papers, is told in `vocoder`; here it is written for speed. A unit is
-one recorded call (`models.runtime.tracing`), which a window does not make wait. For the rest:
+The method and its sources are in `vocoder`; this is the fast form. The whole step is one traced
+call (`models.runtime.tracing`), which releases the GIL. Beyond that:
 
-- windows, their norm and the scale of the transforms are multiplied beforehand;
-- frames that overlap are written on a sheet, each on its own row at its place, and the rows are
-  added up in one operation;
-- magnitudes are read from numbers that lie side by side, because torch's `abs` of complex numbers
-  takes as long as a transform. For a spectrum X, X i has the parts (-imag, real), so that the
-  squares of both add up to (|X|^2, |X|^2), which scales X as it lies in memory.
+- windows, their norm and the scale of the transforms are multiplied in advance;
+- overlap-add writes each frame to its own row of one buffer at its offset and sums the rows in one
+  operation;
+- magnitudes are computed from interleaved real numbers, because torch's `abs` of complex numbers
+  takes as long as a transform. For a spectrum X, i X has the parts (-imag, real), so that the
+  squares of both add up to (|X|^2, |X|^2), in the layout of X.
 
-Nothing is kept between calls, and nothing that goes in is written to: any thread may call it.
+Stateless, and no argument is written to: any thread may call it.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from torch.nn import functional
 from models.runtime.tracing import Recorded, trace
 from models.segue.codec import bands as B
 
-PARTS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
-"""What a unit hands to the next: parts of `vocoder.VocoderState`, in the order of `_Unit`."""
+STATE_FIELDS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
+"""Fields of `vocoder.VocoderState` that a step takes and returns, in this order."""
 
 TAIL: Final = B.WINDOW - B.HOP
 _GAMMA: Final = 0.25645 * B.WINDOW**2  # the Gaussian nearest to a Hann window (DAFx-16, table 1)
 _RIPPLE: Final = 0.41  # variance of the log of a Rayleigh-distributed magnitude
-_REACH: Final = 9  # bins on either side that tell whether a spectrum is smooth
-_ONSET: Final = 1.2  # nepers in a hop from which energy leaps
-_PROMINENCE: Final = 0.7  # nepers by which a peak stands out
-_SHARED: Final = 6  # bins on either side of a peak that take over its phase advance
+_SMOOTHNESS_BINS: Final = 9  # bins on either side over which smoothness is measured
+_ONSET: Final = 1.2  # rise in nepers per hop that counts as an onset
+_PROMINENCE: Final = 0.7  # nepers of a peak over its surroundings
+_LOCKED_BINS: Final = 6  # bins on either side of a peak that share its phase advance
 _FAR: Final = 10_000.0
-_TINY: Final = 1e-24  # added to squares that are divided by
+_TINY: Final = 1e-24  # keeps divisors above zero
 
 
-def _squares(first: int, last: int, length: int) -> Tensor:
-    """Sum of the squared windows of the hops from first to last, at samples 0 to length."""
+def _window_power(first: int, last: int, length: int) -> Tensor:
+    """Sum of the squared windows of hops `first` to `last`, at samples 0 to `length`."""
     total = np.zeros(length, np.float64)
     for start in range(first * B.HOP, (last + 1) * B.HOP, B.HOP):
         low, high = max(0, start), min(length, start + B.WINDOW)
@@ -50,7 +50,7 @@ def _squares(first: int, last: int, length: int) -> Tensor:
 
 
 def _decorrelator() -> Tensor:
-    """Spectrum of an all-pass with smooth random group delays of 1 to 11 ms, (1025,)."""
+    """Spectrum of an all-pass filter with smooth random group delays of 1 to 11 ms, (1025,)."""
     rng = np.random.default_rng(20)
     knots = np.linspace(0, B.BINS - 1, 60)
     bins = np.arange(B.BINS)
@@ -59,39 +59,41 @@ def _decorrelator() -> Tensor:
     return torch.from_numpy(np.exp(1j * phase).astype(np.complex64))
 
 
-def _box(values: Tensor) -> Tensor:
-    """Mean over the bins around each bin, (frames, 1025)."""
-    edged = functional.pad(values[None], (_REACH + 1, _REACH), mode="replicate")[0]
-    sums = edged.cumsum(1)
-    wide = 2 * _REACH + 1
-    return (sums[:, wide:] - sums[:, :-wide]) / wide
+def _moving_average(values: Tensor) -> Tensor:
+    """Moving average over the bins, (frames, 1025)."""
+    padded = functional.pad(
+        values[None], (_SMOOTHNESS_BINS + 1, _SMOOTHNESS_BINS), mode="replicate"
+    )[0]
+    sums = padded.cumsum(1)
+    width = 2 * _SMOOTHNESS_BINS + 1
+    return (sums[:, width:] - sums[:, :-width]) / width
 
 
 def _phasor(angle: Tensor) -> Tensor:
     return torch.complex(angle.cos(), angle.sin())
 
 
-class _Unit:
-    """The constants of a unit, and its operations, each from tensors to tensors."""
+class _PhaseReconstruction:
+    """Phase reconstruction of one latent frame: constants and operations."""
 
-    def __init__(self, rounds: int, lookahead: int, momentum: float) -> None:
-        self.rounds, self.lookahead, self.momentum = rounds, lookahead, momentum
+    def __init__(self, iterations: int, lookahead: int, momentum: float) -> None:
+        self.iterations, self.lookahead, self.momentum = iterations, lookahead, momentum
         self.window = torch.from_numpy(B.WINDOW_SHAPE)
         self.synthesis = self.window * float(B.WINDOW_SHAPE.sum() / 2.0)
         self.count = lookahead + B.PATCH
         self.length = (self.count - 1) * B.HOP + B.WINDOW
-        # Before the first frame come those that are finished; after the last one comes nothing.
-        norm = _squares(-(B.WINDOW // B.HOP), self.count - 1, self.length)
+        # The first frame overlaps finished frames; none follow the last.
+        norm = _window_power(-(B.WINDOW // B.HOP), self.count - 1, self.length)
         self.inverse = 1.0 / norm.clamp_min(0.02)
-        self.placed = self.synthesis * self.inverse.unfold(0, B.WINDOW, B.HOP)
-        steady = _squares(-B.PATCH, B.PATCH - 1, B.FRAME)
-        self.put_out = 1.0 / steady
+        self.synthesis_rows = self.synthesis * self.inverse.unfold(0, B.WINDOW, B.HOP)
+        overlap = _window_power(-B.PATCH, B.PATCH - 1, B.FRAME)
+        self.output_scale = 1.0 / overlap
         self.diffuse = _decorrelator()
-        self.turn = torch.full((self.count, B.BINS), 1j, dtype=torch.complex64)
+        self.imaginary_unit = torch.full((self.count, B.BINS), 1j, dtype=torch.complex64)
         bins = np.arange(B.BINS)
         self.bins = torch.arange(B.BINS, dtype=torch.float32)
-        turns = (B.HOP * bins % B.WINDOW) / B.WINDOW
-        self.advance = torch.from_numpy((2 * np.pi * turns).astype(np.float32))
+        cycles = (B.HOP * bins % B.WINDOW) / B.WINDOW
+        self.advance = torch.from_numpy((2 * np.pi * cycles).astype(np.float32))
         of_bin = torch.from_numpy(B.STEREO_BAND_OF_BIN)
         self.bands_to_bins = functional.one_hot(of_bin, B.STEREO_BANDS).float().t().contiguous()
 
@@ -108,10 +110,16 @@ class _Unit:
         mono: Tensor,
         stereo: Tensor,
     ) -> tuple[Tensor, ...]:
-        """magnitude (4, 1025); gains (4, 4, 20) of `mixing_gains`; noise, its phasors and the logs
-        of its sizes, (4, 1025); and the parts of `VocoderState` that have these names.
+        """One step.
 
-        Returns audio (1920, 2), and those parts anew, in the same order.
+        Args:
+            magnitude: (4, 1025).
+            gains: (4, 4, 20), of `vocoder.mixing_gains`.
+            noise, noise_log: phasors and log magnitudes of the noise, (4, 1025).
+            held, momentum, log_last, log_slow, mono, stereo: of `vocoder.VocoderState`.
+
+        Returns:
+            Audio (1920, 2), and the state fields after the step, in the same order.
         """
         log = (magnitude + B.FLOOR).log()
         logs = torch.cat([log_last[None], log])
@@ -119,48 +127,48 @@ class _Unit:
         for i in range(B.PATCH):
             steps.append(torch.lerp(steps[-1], log[i], 0.4))
         slow = torch.stack(steps[1:])
-        advance, locked, rough = self._advances(log, slow)
-        leap = logs[1:] - logs[:-1] > _ONSET
-        share = (1 - rough / _RIPPLE).clamp(0, 1).sqrt() * (locked | leap).logical_not()
+        advance, locked, roughness = self._phase_advance(log, slow)
+        onset = logs[1:] - logs[:-1] > _ONSET
+        share = (1 - roughness / _RIPPLE).clamp(0, 1).sqrt() * (locked | onset).logical_not()
         size = magnitude * torch.exp(noise_log * share)
-        started = self._start(logs, advance, locked, leap, noise, held) * size
-        spectrum = torch.cat([held, started])
+        initial = self._initial_phase(logs, advance, locked, onset, noise, held) * size
+        spectrum = torch.cat([held, initial])
         target = torch.cat([held.abs(), size])
         spectrum, extrapolated = self._iterate(spectrum, target, momentum, mono)
-        audio, mono, stereo = self._put_out(spectrum[: B.PATCH], gains, mono, stereo)
-        kept = spectrum[B.PATCH :].clone(), extrapolated[B.PATCH :].clone()
-        return audio, *kept, log[-1].clone(), steps[-1], mono, stereo
+        audio, mono, stereo = self._output(spectrum[: B.PATCH], gains, mono, stereo)
+        held_state = spectrum[B.PATCH :].clone(), extrapolated[B.PATCH :].clone()
+        return audio, *held_state, log[-1].clone(), steps[-1], mono, stereo
 
-    def _advances(self, log: Tensor, slow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each bin's phase advance in a hop, read at the nearest peak, as a phasor; whether there
-        is a peak near; and the variance of the log magnitudes around it. All (4, 1025)."""
+    def _phase_advance(self, log: Tensor, slow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Phase advance of every bin per hop, at the nearest peak, as a phasor; whether a peak is
+        near (phase locking); local variance of the log magnitudes. All (4, 1025)."""
         slope = functional.pad(log[:, 2:] - log[:, :-2], (1, 1))
         gradient = self.advance + slope * (B.HOP * B.WINDOW / _GAMMA / 2)
-        both = torch.cat([log, slow])
-        over, over_slow = (both - _box(both)).split(B.PATCH)
-        rough = _box(over.square())
+        stacked = torch.cat([log, slow])
+        excess, excess_slow = (stacked - _moving_average(stacked)).split(B.PATCH)
+        roughness = _moving_average(excess.square())
         middle = log[:, 2:-2]
         peak = middle > torch.maximum(log[:, 1:-3], log[:, :-4])
         peak &= middle >= torch.maximum(log[:, 3:-1], log[:, 4:])
         peak = functional.pad(peak, (2, 2))
-        peak &= torch.minimum(over, 2 * over_slow) > _PROMINENCE
+        peak &= torch.minimum(excess, 2 * excess_slow) > _PROMINENCE
         below = torch.where(peak, self.bins, -_FAR).cummax(1)[0]
         above = torch.where(peak, self.bins, _FAR).flip(1).cummin(1)[0].flip(1)
         nearest = torch.where(self.bins - below <= above - self.bins, below, above)
-        locked = (nearest - self.bins).abs() <= _SHARED
+        locked = (nearest - self.bins).abs() <= _LOCKED_BINS
         index = torch.where(locked, nearest, self.bins).long()
-        return _phasor(gradient.gather(1, index)), locked, rough
+        return _phasor(gradient.gather(1, index)), locked, roughness
 
-    def _start(
+    def _initial_phase(
         self,
         logs: Tensor,
         advance: Tensor,
         locked: Tensor,
-        leap: Tensor,
+        onset: Tensor,
         noise: Tensor,
         held: Tensor,
     ) -> Tensor:
-        """Phasors of the first guess, (4, 1025)."""
+        """Initial phases as phasors, (4, 1025)."""
         ahead = torch.cat([(logs[2:] - logs[:-2]) / 2, logs[-1:] - logs[-2:-1]])
         group = ahead * (-_GAMMA / (B.HOP * B.WINDOW)) - np.pi
         attack = _phasor(group.clamp(-2 * np.pi, 0).cumsum(1))
@@ -170,62 +178,69 @@ class _Unit:
         out = []
         for i in range(B.PATCH):
             now = torch.where(locked[i], previous * advance[i], noise[i])
-            previous = torch.where(leap[i], attack[i], now)
+            previous = torch.where(onset[i], attack[i], now)
             out.append(previous)
         return torch.stack(out)
 
     def _iterate(
         self, spectrum: Tensor, target: Tensor, momentum: Tensor, mono: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Rounds of fast Griffin-Lim on the free frames, the finished past held."""
+        """Fast Griffin-Lim on the frames in progress, with the finished ones fixed -> their spectra
+        and the extrapolated spectra."""
         extrapolated = torch.cat([momentum, spectrum[self.lookahead :]])
-        if not self.rounds:
+        if not self.iterations:
             return spectrum, extrapolated
         past = functional.pad(mono, (0, self.length - TAIL)) * self.inverse
-        sheet = functional.pad(past[None], (0, 0, 0, self.count))
-        places = sheet.as_strided((self.count, B.WINDOW), (self.length + B.HOP, 1), self.length)
+        rows = functional.pad(past[None], (0, 0, 0, self.count))
+        row_views = rows.as_strided((self.count, B.WINDOW), (self.length + B.HOP, 1), self.length)
         pairs = torch.view_as_real(torch.complex(target, target))
-        tiny = torch.full_like(pairs, _TINY)
+        epsilon = torch.full_like(pairs, _TINY)
         before = rebuilt = torch.view_as_real(extrapolated)
-        for number in range(self.rounds):
+        for number in range(self.iterations):
             wave = torch.fft.irfft(extrapolated, B.WINDOW)
-            torch.mul(wave, self.placed, out=places)
-            frames = sheet.sum(0).as_strided((self.count, B.WINDOW), (B.HOP, 1))
-            heard = torch.fft.rfft(frames * self.window)
-            parts, turned = torch.view_as_real(heard), torch.view_as_real(heard * self.turn)
-            power = torch.addcmul(tiny, parts, parts).addcmul_(turned, turned)
+            torch.mul(wave, self.synthesis_rows, out=row_views)
+            frames = rows.sum(0).as_strided((self.count, B.WINDOW), (B.HOP, 1))
+            rebuilt_spectrum = torch.fft.rfft(frames * self.window)
+            parts, rotated = (
+                torch.view_as_real(rebuilt_spectrum),
+                torch.view_as_real(rebuilt_spectrum * self.imaginary_unit),
+            )
+            power = torch.addcmul(epsilon, parts, parts).addcmul_(rotated, rotated)
             rebuilt = power.rsqrt_().mul_(pairs).mul_(parts)
             ahead = torch.lerp(before, rebuilt, 1 + self.momentum) if number else rebuilt
             extrapolated = torch.view_as_complex(ahead)
             before = rebuilt
         return torch.view_as_complex(rebuilt), extrapolated
 
-    def _put_out(
-        self, done: Tensor, gains: Tensor, mono: Tensor, stereo: Tensor
+    def _output(
+        self, finished: Tensor, gains: Tensor, mono: Tensor, stereo: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Mix, overlap-add and hand out the 1920 samples that no later frame touches."""
-        # A product with ones and zeros: picking 16 rows by index takes six times as long.
-        wide = (gains.reshape(-1, B.STEREO_BANDS) @ self.bands_to_bins).view(-1, *done.shape)
-        diffuse = done * self.diffuse
-        left = done * wide[0] + diffuse * wide[1]
-        right = done * wide[2] + diffuse * wide[3]
-        wave = torch.fft.irfft(torch.cat([left, right, done]), B.WINDOW).mul_(self.synthesis)
+        """Stereo mix and overlap-add -> the 1920 samples that no later frame overlaps, and the
+        remainders of `mono` and `stereo`."""
+        # A product with ones and zeros is much faster than gathering rows by index.
+        bin_gains = (gains.reshape(-1, B.STEREO_BANDS) @ self.bands_to_bins).view(
+            -1, *finished.shape
+        )
+        diffuse = finished * self.diffuse
+        left = finished * bin_gains[0] + diffuse * bin_gains[1]
+        right = finished * bin_gains[2] + diffuse * bin_gains[3]
+        wave = torch.fft.irfft(torch.cat([left, right, finished]), B.WINDOW).mul_(self.synthesis)
         frames = wave.view(3, B.PATCH, B.WINDOW)
-        line = functional.pad(torch.cat([stereo.t(), mono[None]]), (0, B.FRAME))
-        for i in range(B.PATCH):  # no sheet: one of this size is memory asked for anew every time
-            line[:, i * B.HOP : i * B.HOP + B.WINDOW].add_(frames[:, i])
-        audio = (line[:2, : B.FRAME] * self.put_out).t().contiguous()
-        return audio, line[2, B.FRAME :].clone(), line[:2, B.FRAME :].t().contiguous()
+        buffer = functional.pad(torch.cat([stereo.t(), mono[None]]), (0, B.FRAME))
+        for i in range(B.PATCH):  # in place: no large temporary buffer
+            buffer[:, i * B.HOP : i * B.HOP + B.WINDOW].add_(frames[:, i])
+        audio = (buffer[:2, : B.FRAME] * self.output_scale).t().contiguous()
+        return audio, buffer[2, B.FRAME :].clone(), buffer[:2, B.FRAME :].t().contiguous()
 
 
 @cache
-def recorded_unit(rounds: int, lookahead: int, momentum: float) -> Recorded:
-    """A unit with its operations recorded. It takes and gives what `_Unit.__call__` does."""
-    unit = _Unit(rounds, lookahead, momentum)
+def traced_reconstruction(iterations: int, lookahead: int, momentum: float) -> Recorded:
+    """`_PhaseReconstruction` as a traced function."""
+    reconstruction = _PhaseReconstruction(iterations, lookahead, momentum)
     frames = (B.PATCH, B.BINS)
-    fresh = torch.zeros(frames), torch.zeros(4, B.PATCH, B.STEREO_BANDS)
+    inputs = torch.zeros(frames), torch.zeros(4, B.PATCH, B.STEREO_BANDS)
     noise = torch.ones(frames, dtype=torch.complex64), torch.zeros(frames)
     held = torch.zeros(lookahead, B.BINS, dtype=torch.complex64)
     logs = torch.zeros(B.BINS)
     rest = torch.zeros(TAIL), torch.zeros(TAIL, 2)
-    return trace(unit.__call__, (*fresh, *noise, held, held, logs, logs, *rest))
+    return trace(reconstruction.__call__, (*inputs, *noise, held, held, logs, logs, *rest))

@@ -1,29 +1,27 @@
-"""From bands to a wave: streaming phase reconstruction. Inference lane; CPU only.
+"""Vocoder: streaming reconstruction of phases, from bands to a stereo wave; CPU only.
 
-The bands tell magnitudes, the phases are rebuilt in units of four frames (40 ms):
+Bands are magnitudes; the phases are reconstructed in steps of four frames (40 ms):
 
-1. *Start.* Each new frame's phase is the previous frame's, advanced by the instantaneous frequency
-   that the magnitudes themselves tell: phase-gradient integration along time as in Prusa and
+1. *Initial phase.* Each new frame's phase is the previous frame's, advanced by the instantaneous
+   frequency estimated from the magnitudes: phase-gradient integration along time as in Prusa and
    Sondergaard, "Real-time spectrogram inversion using phase gradient heap integration" (DAFx-16,
-   sections 2 and 3), with the gradient read at spectral peaks and shared by the bins around them
-   (phase locking; Laroche and Dolson 1999, section 3). Where the energy leaps up, the phase is
-   integrated along frequency instead, which places an attack at its instant.
-2. *Noise.* Where there is no peak the phase is that of a real noise's spectrum, and where the
-   magnitudes are also smooth (an autoencoder blurs noise into its envelope) they take on that
-   noise's Rayleigh-distributed ripple. Smooth magnitudes taken at their word have no wave that fits
-   them: iterated, they buzz at the rate of the frames (measured on white noise: ripple of 1.7 dB
-   instead of 5.6, and 8 times the median in the 100 Hz line of the envelope's spectrum instead of
-   1.7).
-3. *Rounds.* Fast Griffin-Lim (Perraudin, Balazs and Sondergaard, "A fast Griffin-Lim algorithm",
-   WASPAA 2013) on the new frames and the ``lookahead`` held ones, while the finished past stays as
-   it was (real-time iterative inversion with look-ahead; Zhu, Beauregard and Wyse, IEEE TASLP
+   sections 2 and 3), with the gradient taken at spectral peaks and shared by the bins around them
+   (phase locking; Laroche and Dolson 1999, section 3). At onsets the phase is integrated along
+   frequency instead, which places an attack at its instant.
+2. *Noise.* Where there is no peak the phase is that of a fixed noise spectrum, and where the
+   magnitudes are also smooth (an autoencoder blurs noise into its envelope) they are multiplied by
+   that noise's Rayleigh-distributed ripple. No wave has such smooth magnitudes: iterated without
+   the ripple, they buzz at the frame rate.
+3. *Iterations.* Fast Griffin-Lim (Perraudin, Balazs and Sondergaard, "A fast Griffin-Lim
+   algorithm", WASPAA 2013) on the new frames and the `lookahead` held ones, while finished frames
+   stay fixed (real-time iterative inversion with look-ahead; Zhu, Beauregard and Wyse, IEEE TASLP
    2007, section III).
-4. *Image.* Left and right are mixed from the rebuilt frame and a decorrelated copy of it, by
-   panning and coherence (Breebaart et al. 2005, section 4; see ``bands``). The copy is an
-   all-pass with a smooth random group delay of under 12 ms, applied as one product.
+4. *Stereo.* Left and right are mixed from the reconstructed frame and a decorrelated copy of it,
+   by panning and coherence (Breebaart et al. 2005, section 4; see `bands`). The copy is filtered
+   by an all-pass with a smooth random group delay of under 12 ms.
 
-Audio leaves ``Vocoder.delay`` samples after the frames that describe it. What all this is in
-torch's operations is told in ``phases``; here are the state and what is made ready for it.
+Audio is `Vocoder.delay` samples late. The operations are in `phases`; here are the state and the
+preparation of their inputs.
 """
 
 from __future__ import annotations
@@ -38,44 +36,44 @@ from torch import Tensor
 
 from models.errors import SegueError
 from models.segue.codec import bands as B
-from models.segue.codec.phases import PARTS, TAIL, recorded_unit
+from models.segue.codec.phases import STATE_FIELDS, TAIL, traced_reconstruction
 
 Array = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 
 _NOISE_FRAMES = 1000
-_PORTION = 64  # frames that are made ready at once: bounds the memory that a long sound takes
+_CHUNK_FRAMES = 64  # frames prepared at once: bounds the memory for a long sound
 
 
 class VocoderState(NamedTuple):
-    """Everything the vocoder remembers. Its arrays are never written to, so keeping it is free."""
+    """State of a vocoder stream. Its arrays are never written to, so it is its own snapshot."""
 
     seed: int
     unit: int
     held: Complex
-    """Rebuilt spectra of the look-ahead frames, (lookahead, 1025)."""
+    """Reconstructed spectra of the look-ahead frames, (lookahead, 1025)."""
     momentum: Complex
-    """Fast Griffin-Lim's extrapolated spectra of the same frames."""
+    """Extrapolated spectra of fast Griffin-Lim of the same frames."""
     log_last: Array
     """Log magnitudes of the newest frame, (1025,)."""
     log_slow: Array
     """The same, smoothed over about three frames."""
     mono: Array
-    """Overlap-add of the finished frames before division by the window's sum, (1568,)."""
+    """Overlap-add of the finished frames, before normalisation by the windows, (1568,)."""
     stereo: Array
     """The same of left and right, (1568, 2)."""
     images: Array
     """Stereo images of the held frames, (lookahead, 40)."""
     image: Array
-    """The smoothed stereo image of the last frame put out, (40,)."""
+    """The smoothed stereo image of the last finished frame, (40,)."""
 
 
 @cache
 def _noise_table() -> tuple[Complex, Array]:
-    """Spectra of ten seconds of white noise, in a circle: phasors and the log of their size.
+    """Spectra of ten seconds of periodic white noise: phasors and log magnitudes.
 
-    Sizes are relative to the median where a band is a bin (the network's loss is an absolute error,
-    which finds medians), and to the root mean square where a band pools the powers of many.
+    Magnitudes are relative to the median where a band is one bin (the codec's loss is an absolute
+    error, whose minimum is the median), to the root mean square where a band pools many bins.
     """
     rng = np.random.default_rng(21)
     wave = rng.standard_normal(_NOISE_FRAMES * B.HOP).astype(np.float32)
@@ -86,35 +84,42 @@ def _noise_table() -> tuple[Complex, Array]:
     pooled = np.interp(
         np.arange(B.BINS) * B.SAMPLE_RATE / B.WINDOW, B.CENTRES_HZ[1:], np.diff(B.CENTRES_HZ)
     )
-    many = np.clip((pooled / (B.SAMPLE_RATE / B.WINDOW) - 1) / 2, 0, 1)
-    usual = (1 - many) * np.log(np.median(size)) + many * np.log(np.sqrt((size**2).mean()))
+    pooled_share = np.clip((pooled / (B.SAMPLE_RATE / B.WINDOW) - 1) / 2, 0, 1)
+    reference = (1 - pooled_share) * np.log(np.median(size)) + pooled_share * np.log(
+        np.sqrt((size**2).mean())
+    )
     return np.asarray(spectrum / size, dtype=np.complex64), np.clip(
-        np.log(size) - usual, -2.5, 1.0
+        np.log(size) - reference, -2.5, 1.0
     ).astype(np.float32)
 
 
 class Vocoder:
-    """Rebuilds stereo audio from bands, unit by unit; holds no music, only its settings.
+    """Vocoder of bands and stereo images; stateless.
 
-    rounds: Griffin-Lim rounds for each unit. lookahead: band frames held back, 0 to 8; more is
-    better and later. momentum: fast Griffin-Lim's alpha.
+    Args:
+        iterations: of Griffin-Lim, per latent frame.
+        lookahead: band frames held back, 0 to 8; each adds 10 ms of delay.
+        momentum: alpha of fast Griffin-Lim.
+
+    Raises:
+        SegueError: a value out of range.
     """
 
-    def __init__(self, rounds: int = 16, lookahead: int = 3, momentum: float = 0.99) -> None:
-        if rounds < 0 or not 0 <= lookahead <= 8:
+    def __init__(self, iterations: int = 16, lookahead: int = 3, momentum: float = 0.99) -> None:
+        if iterations < 0 or not 0 <= lookahead <= 8:
             raise SegueError("The vocoder takes rounds >= 0 and a lookahead from 0 to 8 frames.")
-        self.rounds = rounds
+        self.iterations = iterations
         self.lookahead = lookahead
-        self._unit = recorded_unit(rounds, lookahead, momentum)
+        self._reconstruct = traced_reconstruction(iterations, lookahead, momentum)
         self._noise, self._noise_log = _noise_table()
 
     @property
     def delay(self) -> int:
-        """Samples between a frame's own samples and the wave that comes out."""
+        """Samples by which the audio is late."""
         return B.LOOKAHEAD + self.lookahead * B.HOP
 
     def start(self, seed: int = 0) -> VocoderState:
-        """The state before the first frame: silence behind, silence held."""
+        """The state before the first frame: silence."""
         centred = np.concatenate([np.zeros(B.STEREO_BANDS), np.ones(B.STEREO_BANDS)])
         image = centred.astype(np.float32)
         return VocoderState(
@@ -131,9 +136,18 @@ class Vocoder:
         )
 
     def step(self, bands: Array, stereo: Array, state: VocoderState) -> tuple[Array, VocoderState]:
-        """Audio float32 (480 T, 2) of bands (T, 320) and stereo (T, 40) or (T/4, 40); T % 4 == 0.
+        """Audio of the next band frames; the same however the frames are divided into calls.
 
-        The same frames give the same samples whatever the sizes of the blocks they come in.
+        Args:
+            bands: (T, 320), T a multiple of 4.
+            stereo: images (T, 40) or (T / 4, 40).
+            state: of the call before, or `start`.
+
+        Returns:
+            float32 (480 T, 2), and the state for the next call.
+
+        Raises:
+            SegueError: other shapes.
         """
         if bands.ndim != 2 or bands.shape[1] != B.BANDS or len(bands) % B.PATCH:
             raise SegueError(f"The vocoder needs bands of shape (4 k, 320), not {bands.shape}.")
@@ -142,52 +156,54 @@ class Vocoder:
         if len(stereo) != len(bands):
             stereo = np.repeat(stereo, B.PATCH, axis=0)
         bands = np.asarray(bands, np.float32)
-        pieces = []
-        for at in range(0, len(bands), _PORTION):
-            portion = slice(at, at + _PORTION)
-            piece, state = self._play(B.spread(bands[portion]), stereo[portion], state)
-            pieces.append(piece)
-        audio = np.concatenate(pieces) if pieces else np.zeros((0, 2), np.float32)
+        outputs = []
+        for at in range(0, len(bands), _CHUNK_FRAMES):
+            chunk = slice(at, at + _CHUNK_FRAMES)
+            audio, state = self._play(B.to_magnitudes(bands[chunk]), stereo[chunk], state)
+            outputs.append(audio)
+        audio = np.concatenate(outputs) if outputs else np.zeros((0, 2), np.float32)
         return audio, state
 
     @torch.inference_mode()
-    def _play(self, fresh: Array, image: Array, state: VocoderState) -> tuple[Array, VocoderState]:
+    def _play(
+        self, magnitudes: Array, image: Array, state: VocoderState
+    ) -> tuple[Array, VocoderState]:
         """Audio (480 T, 2) of magnitudes (T, 1025) and stereo images (T, 40)."""
-        count = len(fresh)
+        count = len(magnitudes)
         images = np.concatenate([state.images, image])
         smoothed, last = _smooth(images[:count], state.image)
         gains = torch.from_numpy(mixing_gains(smoothed))
         first = state.seed * 7919 + state.unit * B.PATCH
-        places = (first + np.arange(count)) % _NOISE_FRAMES
-        magnitude = torch.from_numpy(fresh)
-        noise = torch.from_numpy(self._noise[places])
-        noise_log = torch.from_numpy(self._noise_log[places])
-        parts = [_tensor(getattr(state, name)) for name in PARTS]
-        pieces = []
+        positions = (first + np.arange(count)) % _NOISE_FRAMES
+        magnitude = torch.from_numpy(magnitudes)
+        noise = torch.from_numpy(self._noise[positions])
+        noise_log = torch.from_numpy(self._noise_log[positions])
+        state_parts = [_tensor(getattr(state, name)) for name in STATE_FIELDS]
+        outputs = []
         for at in range(0, count, B.PATCH):
-            unit = slice(at, at + B.PATCH)
-            piece, *parts = self._unit(
-                magnitude[unit], gains[:, unit], noise[unit], noise_log[unit], *parts
+            frame = slice(at, at + B.PATCH)
+            audio, *state_parts = self._reconstruct(
+                magnitude[frame], gains[:, frame], noise[frame], noise_log[frame], *state_parts
             )
-            pieces.append(piece)
-        kept = dict(zip(PARTS, (part.numpy() for part in parts), strict=True))
-        return torch.cat(pieces).numpy(), VocoderState(
+            outputs.append(audio)
+        fields = dict(zip(STATE_FIELDS, (part.numpy() for part in state_parts), strict=True))
+        return torch.cat(outputs).numpy(), VocoderState(
             seed=state.seed,
             unit=state.unit + count // B.PATCH,
-            # A copy: a view would keep the whole of what it is the end of, as long as a moment.
+            # A copy: a view would keep the whole array alive as long as a snapshot.
             images=images[count:].copy(),
             image=last,
-            **kept,
+            **fields,
         )
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:
-    """The same memory where it may be written to: torch warns of arrays that may not."""
+    """An array as a tensor, without a copy where it is writeable (torch warns otherwise)."""
     return torch.from_numpy(values if values.flags.writeable else values.copy())
 
 
 def _smooth(images: Array, last: Array) -> tuple[Array, Array]:
-    """One-pole smoothing (about 20 ms) of the stereo image over frames (T, 40)."""
+    """One-pole smoothing (about 20 ms) of stereo images (T, 40), and the last of them."""
     out = np.empty_like(images)
     for i, image in enumerate(images):
         last = last + np.float32(0.4) * (image - last)
@@ -196,10 +212,8 @@ def _smooth(images: Array, last: Array) -> tuple[Array, Array]:
 
 
 def mixing_gains(images: Array) -> Array:
-    """Gains of the rebuilt and the diffuse signal in left and right, (4, T, 20), from (T, 40).
-
-    Rows: left direct, left diffuse, right direct, right diffuse. Their squares sum to the panning's
-    powers, and the channels' coherence is the one asked for (Breebaart et al. 2005, section 4.3).
+    """Gains of the direct and the diffuse signal in left and right (Breebaart et al. 2005, section
+    4.3): images (T, 40) -> (4, T, 20), left direct, left diffuse, right direct, right diffuse.
     """
     pan = np.clip(images[:, : B.STEREO_BANDS], -1, 1)
     coherence = np.clip(images[:, B.STEREO_BANDS :], -1, 1)

@@ -30,13 +30,13 @@ WEIGHTS = RESOURCES / "weights" / "style.safetensors"
 DIM = 128
 UNRELATED = 0.14  # |cosine| of terms that have nothing to do with each other stays below this
 RELATED = (0.2, 0.5)
-_KIN_SHARE = 0.022  # share of all pairs that count as related by data, beside the table's
+_RELATED_SHARE = 0.022  # share of all pairs that count as related by data, beside the table's
 
 Array = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-def texts(term: Term) -> list[str]:
+def term_texts(term: Term) -> list[str]:
     """What is said of a term, for the sentence encoder."""
     return [
         f"{term.name} music",
@@ -61,7 +61,7 @@ def trait_features() -> NDArray[np.float64]:
 
 def similarity(encode: Encode) -> NDArray[np.float64]:
     """(120, 120) how alike the terms are by words, traits and tags; only its order is used."""
-    words = np.stack([encode(texts(term)).mean(0) for term in TERMS]).astype(np.float64)
+    words = np.stack([encode(term_texts(term)).mean(0) for term in TERMS]).astype(np.float64)
     words -= words.mean(0)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
     traits = trait_features()
@@ -72,7 +72,7 @@ def similarity(encode: Encode) -> NDArray[np.float64]:
     return np.asarray(0.45 * (words @ words.T) + 0.25 * kernel + 0.3 * shared)
 
 
-def wanted_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def target_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The cosine asked of every pair, and which pairs are related."""
     n = len(TERMS)
     table = np.zeros((n, n))
@@ -81,7 +81,7 @@ def wanted_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
             j = NAMES.index(name)
             table[i, j] = table[j, i] = max(table[i, j], cosine)
     off = ~np.eye(n, dtype=bool)
-    threshold = np.quantile(alike[off], 1 - _KIN_SHARE)
+    threshold = np.quantile(alike[off], 1 - _RELATED_SHARE)
     top = alike[off].max()
     kin = np.where(alike >= threshold, 0.2 + 0.12 * (alike - threshold) / (top - threshold), 0.0)
     low, high = np.quantile(alike[off], [0.02, 0.98])
@@ -93,13 +93,13 @@ def wanted_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
 
 
 def nearest_gram(
-    cosines: NDArray[np.float64], related: NDArray[np.bool_], rounds: int = 300
+    cosines: NDArray[np.float64], related: NDArray[np.bool_], iterations: int = 300
 ) -> NDArray[np.float64]:
     """The nearest matrix to `cosines` that is a Gram matrix of unit vectors within the bounds."""
     low = np.where(related, RELATED[0], -UNRELATED)
     high = np.where(related, RELATED[1], UNRELATED)
     gram, correction = cosines.copy(), np.zeros_like(cosines)
-    for _ in range(rounds):
+    for _ in range(iterations):
         values, vectors = np.linalg.eigh(gram - correction)
         positive = (vectors * np.maximum(values, 1e-3)) @ vectors.T
         correction = positive - (gram - correction)
@@ -111,7 +111,7 @@ def nearest_gram(
 
 def build(encode: Encode) -> Array:
     """(120, 128) anchors of unit length, the same on every run. `encode` embeds texts (n, m)."""
-    gram = nearest_gram(*wanted_cosines(similarity(encode)))
+    gram = nearest_gram(*target_cosines(similarity(encode)))
     values, vectors = np.linalg.eigh(gram)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # unique, unlike the vectors
     # A fixed rotation into 128 dimensions, so that no coordinate belongs to one term.
@@ -162,7 +162,7 @@ def main() -> None:
     encoder = SentenceEncoder.load()
     anchors = build(lambda batch: encoder.embed(batch).numpy())
     gram = anchors @ anchors.T
-    cosines, related = wanted_cosines(similarity(lambda batch: encoder.embed(batch).numpy()))
+    cosines, related = target_cosines(similarity(lambda batch: encoder.embed(batch).numpy()))
     off = ~np.eye(len(NAMES), dtype=bool)
     print(f"related pairs: {related.sum() // 2}, cosines {gram[related].min():.3f}", end=" ")
     print(f"to {gram[related].max():.3f}; others {gram[~related & off].min():.3f}", end=" ")

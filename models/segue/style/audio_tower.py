@@ -61,7 +61,7 @@ def mel_power(mono: Tensor) -> Tensor:
     return mel.reshape(*mono.shape[:-1], *mel.shape[1:])
 
 
-def levelled(power: Tensor) -> Tensor:
+def normalise_level(power: Tensor) -> Tensor:
     """Mel power (batch, frames, 80) as what the network sees: decibels over the clip's mean."""
     mean = power.mean((1, 2), keepdim=True).clamp_min(1e-12)
     decibels = 10 * torch.log10(power / mean + 10 ** (FLOOR_DB / 10))
@@ -123,10 +123,10 @@ class AudioTower(nn.Module):
     @torch.inference_mode()
     def shares(self, power: Tensor) -> Tensor:
         """Mel power (batch, frames, 80) to shares of the terms (batch, 120) that sum to 1."""
-        return self(levelled(power)).softmax(-1)
+        return self(normalise_level(power)).softmax(-1)
 
 
-def windows(power: Tensor, seconds: float = 8.0) -> Tensor:
+def split_windows(power: Tensor, seconds: float = 8.0) -> Tensor:
     """Cut (frames, 80) into windows (n, w, 80) of up to `seconds`, half overlapping."""
     size = int(seconds * FRAMES_PER_SECOND)
     if len(power) <= size:

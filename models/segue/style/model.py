@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from models.errors import SegueError
 from models.segue.style import anchors as anchor_table
 from models.segue.style import terms
-from models.segue.style.audio_tower import SAMPLE_RATE, AudioTower, mel_power, windows
+from models.segue.style.audio_tower import SAMPLE_RATE, AudioTower, mel_power, split_windows
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.segue.style.text_head import TextHead
 
@@ -27,7 +27,7 @@ SILENCE = 1e-4
 """A prompt whose loudest sample is below this (-80 dB) holds nothing to hear."""
 
 
-def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _subset(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The tensors whose names begin with `prefix`, without it, at full precision."""
     return {
         name.removeprefix(prefix): value.float() if value.is_floating_point() else value
@@ -52,11 +52,11 @@ class StyleModel:
         try:
             state = load_file(weights)
             head = TextHead(len(state["head.memory"]))
-            head.load_state_dict(_part(state, "head."))
+            head.load_state_dict(_subset(state, "head."))
             tower = None
             if "tower.scale" in state:
                 tower = AudioTower(torch.from_numpy(anchors))
-                tower.load_state_dict(_part(state, "tower."))
+                tower.load_state_dict(_subset(state, "tower."))
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise SegueError(
                 f"The style weights {weights} are damaged or incomplete; install Segue again."
@@ -97,9 +97,9 @@ class StyleModel:
                 "These style weights hold no audio tower: use text prompts, or train one with "
                 "python -m models.training.style."
             )
-        power = mel_power(torch.from_numpy(prepare(samples, sample_rate)))
+        power = mel_power(torch.from_numpy(to_mono(samples, sample_rate)))
         device = next(self.tower.parameters()).device
-        cut = windows(power)
+        cut = split_windows(power)
         # A window of silence says nothing about the style.
         level = cut.mean((1, 2))
         cut = cut[level >= 1e-3 * level.max()]
@@ -126,7 +126,7 @@ class StyleModel:
         return [(terms.NAMES[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
 
-def prepare(samples: ArrayLike, sample_rate: float) -> Array:
+def to_mono(samples: ArrayLike, sample_rate: float) -> Array:
     """(n,) float32 mono at 48 kHz with its peak at 1; raises SegueError as `embed_audio` does."""
     import soxr  # here, so that text prompts start without it
 
@@ -152,4 +152,4 @@ def prepare(samples: ArrayLike, sample_rate: float) -> Array:
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-__all__ = ["StyleModel", "prepare"]
+__all__ = ["StyleModel", "to_mono"]

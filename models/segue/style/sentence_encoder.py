@@ -79,7 +79,7 @@ class SentenceEncoder(nn.Module):
         with torch.device("meta"):
             encoder = cls(text, state["words"].shape[0])
         try:
-            encoder.load_state_dict(expand(state), assign=True)
+            encoder.load_state_dict(dequantise(state), assign=True)
         except RuntimeError as error:
             raise SegueError(f"{weights} is damaged; install Segue again.") from error
         return encoder.requires_grad_(False).eval()
@@ -105,7 +105,7 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight / scale[:, None]).round().to(torch.int8), scale
 
 
-def expand(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def dequantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The stored weights as the network wants them: float32, but for the word embeddings."""
     full: dict[str, Tensor] = {}
     for name, value in state.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import flags, program, selftest
-from models.command import call
+from models.command import program_name
 from models.errors import SegueError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,7 +57,7 @@ def test_a_clicked_session_reaches_the_window(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_sentences_name_the_program_that_is_there(frozen: bool, platform: str, words: str) -> None:
-    assert call(frozen, platform) == words
+    assert program_name(frozen, platform) == words
 
 
 def test_flags_stand_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.corpus.composer.composer import compose
 from models.corpus.composer.form import METRES
-from models.corpus.composer.plan import _kit_term, draw_terms, held_out
+from models.corpus.composer.plan import _kit_term, draw_terms, is_held_out
 from models.corpus.composer.tonality import agrees, estimate_key
 from models.corpus.styles import PLAYERS, STYLES, TERMS
 from models.corpus.styles.base import weights
@@ -118,7 +118,7 @@ def test_terms_are_balanced_and_held_out_combinations_stay_out_of_training() -> 
         assert min(weight for _, weight in terms) > 0.1
         assert sum(_kit_term(name) for name in names) <= 1
         for i, first in enumerate(names):
-            assert not any(held_out((first, second)) for second in names[i + 1 :])
+            assert not any(is_held_out((first, second)) for second in names[i + 1 :])
     evaluation = [draw_terms(seed, "eval") for seed in range(240)]
     mixed = [frozenset(name for name, _ in terms) for terms in evaluation if len(terms) > 1]
     assert mixed and not set(mixed) & {frozenset(n for n, _ in terms) for terms in train}

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from models.corpus.sound import effects, measure, mix
 from models.corpus.sound import reverb as space
-from models.corpus.sound.drums import HAND, SYNTHETIC, play_drums
+from models.corpus.sound.drums import HAND_DRUMS, SYNTHETIC, play_drums
 from models.corpus.sound.presets import SOUNDS
 from models.corpus.sound.soundfont import Program
-from models.corpus.sound.voices import PLAYERS, fold, play_recipe, tidy
+from models.corpus.sound.voices import PLAYERS, fold_octaves, play_recipe, remove_overlaps
 from models.corpus.synth import lines
 from models.corpus.synth.subtractive import VOICES
 from models.corpus.synth.tones import BODIES, FM, PLUCKS
@@ -91,7 +91,7 @@ def test_held_out_sounds_are_for_evaluation_only() -> None:
     assert set(sound.held) <= {sound.choose(RNG(seed), "eval") for seed in range(60)}
 
 
-@pytest.mark.parametrize("kit", sorted({*SYNTHETIC, *HAND}))
+@pytest.mark.parametrize("kit", sorted({*SYNTHETIC, *HAND_DRUMS}))
 def test_every_drum_of_a_synthetic_kit_sounds(kit: str) -> None:
     for index, name in enumerate(DRUMS):
         hit = note(index, 0.1, 0.15)
@@ -120,10 +120,10 @@ def test_open_hat_is_choked_by_the_next_hat() -> None:
 
 
 def test_notes_fold_into_the_compass_and_do_not_overlap() -> None:
-    folded = fold(np.array([20, 40, 95, 60], np.int16), 36, 84)
+    folded = fold_octaves(np.array([20, 40, 95, 60], np.int16), 36, 84)
     assert folded.tolist() == [44, 40, 83, 60]
     twice = np.concatenate([note(60, 0.0, 1.0), note(60, 0.5, 1.5), note(64, 0.0, 1.0)])
-    clean = tidy(twice, SOUNDS["piano"])
+    clean = remove_overlaps(twice, SOUNDS["piano"])
     first = clean[(clean["pitch"] == 60) & (clean["on"] == 0)]
     assert first["off"][0] < 0.5
     assert twice["off"][0] == 1.0  # the caller's notes stay as they are

@@ -13,7 +13,7 @@ from models.engine.prompts import (
     ENDING_SECONDS,
     PROMPT_SECONDS,
     Prompt,
-    PromptBook,
+    PromptEmbedder,
     load_audio,
     load_ending,
     parse_prompt,
@@ -104,7 +104,7 @@ def test_the_book_mixes_by_weight_and_embeds_each_prompt_once(tmp_path: Path) ->
             return super().embed_text(text)
 
     engine = Counting()
-    book = PromptBook(engine)
+    book = PromptEmbedder(engine)
     prompts = [Prompt(text="a"), Prompt(text="b", weight=3), Prompt(text="c", weight=0)]
     expected = blend([engine.embed_text("a"), engine.embed_text("b")], [1, 3])
     asked.clear()
@@ -120,10 +120,10 @@ def test_the_book_mixes_by_weight_and_embeds_each_prompt_once(tmp_path: Path) ->
 
 def test_relative_audio_starts_at_the_given_folder(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "p.wav", NOISE, 48_000)
-    book = PromptBook(ToneEngine(), tmp_path)
+    book = PromptEmbedder(ToneEngine(), tmp_path)
     assert book.mix([Prompt(audio="p.wav")]) is not None
     with pytest.raises(SegueError, match="there is no file"):
-        PromptBook(ToneEngine(), tmp_path / "elsewhere").mix([Prompt(audio="p.wav")])
+        PromptEmbedder(ToneEngine(), tmp_path / "elsewhere").mix([Prompt(audio="p.wav")])
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])

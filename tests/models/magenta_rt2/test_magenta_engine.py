@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.engine.controls import Controls
 from models.engine.interface import block_fault
-from models.engine.loudness import LevelState, govern
+from models.engine.loudness import LevelState, normalise_loudness
 from models.errors import SegueError
 from models.magenta_rt2 import engine as engine_module
 from models.magenta_rt2.bench import cuda as measure_cuda
@@ -256,7 +256,7 @@ def test_a_run_that_swells_stays_under_full_scale() -> None:
     state, rng = LevelState(), np.random.default_rng(1)
     for block in range(600):
         audio = rng.standard_normal((5760, 2)).astype(np.float32) * (0.05 * 1.01**block)
-        audio, state = govern(audio, state)
+        audio, state = normalise_loudness(audio, state)
         assert np.abs(audio).max() < 1.0
 
 

@@ -21,7 +21,7 @@ def test_a_tone_reads_its_level_in_the_band_of_its_frequency(hertz: float) -> No
     middle = bands[len(bands) // 2]
     loudest = int(middle.argmax())
     assert abs(B.CENTRES_HZ[loudest] - hertz) < max(24.0, 0.012 * hertz)
-    magnitude = B.spread(middle[None])[0].max()
+    magnitude = B.to_magnitudes(middle[None])[0].max()
     # Up to 3.5 kHz a band is a bin (scalloping at most 1.4 dB); above, the peak is shared out.
     assert 0.25 * 0.25 < magnitude < 1.05 * 0.25
     if hertz < 3500:
@@ -32,7 +32,7 @@ def test_silence_is_the_floor_and_spreads_to_nothing() -> None:
     bands, stereo = B.analyse(np.zeros((5000, 2), np.float32))
     assert bands.shape == (12, 320) and stereo.shape == (3, 40)
     np.testing.assert_allclose(bands, B.SILENCE, atol=1e-5)
-    assert B.spread(bands).max() < 1e-8
+    assert B.to_magnitudes(bands).max() < 1e-8
     np.testing.assert_allclose(stereo[:, :20], 0, atol=1e-6)
     np.testing.assert_allclose(stereo[:, 20:], 1, atol=1e-6)
 
@@ -63,7 +63,7 @@ def test_compress_and_spread_are_inverse_below_the_log_spaced_bands() -> None:
     magnitude = np.geomspace(1e-4, 1.0, B.LINEAR_BANDS).astype(np.float32)
     full = np.full((1, B.BANDS), 0.01, np.float32)
     full[0, : B.LINEAR_BANDS] = magnitude
-    back = B.spread(B.compress(full))[0, : B.LINEAR_BANDS]
+    back = B.to_magnitudes(B.compress(full))[0, : B.LINEAR_BANDS]
     np.testing.assert_allclose(back, magnitude, rtol=1e-3)
 
 

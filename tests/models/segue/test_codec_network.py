@@ -31,7 +31,7 @@ def codec() -> Codec:
         torch.nn.init.normal_(part.leave.weight, std=0.05)
         for block in part.blocks:
             torch.nn.init.normal_(block.out.weight, std=0.1)
-    return Codec(network, rounds=2)
+    return Codec(network, iterations=2)
 
 
 def sound(seconds: float) -> np.ndarray:
@@ -81,10 +81,10 @@ def test_streamed_decoding_equals_whole(codec: Codec) -> None:
 
 def test_a_player_state_can_be_gone_back_to(codec: Codec) -> None:
     latents = codec.encode(sound(1.2))
-    _, state = codec.play_step(latents[:12], codec.start_player(3))
-    first, after = codec.play_step(latents[12:18], state)
-    codec.play_step(latents[18:24], after)
-    again, _ = codec.play_step(latents[12:18], state)
+    _, state = codec.decode_audio_step(latents[:12], codec.start_decoding(3))
+    first, after = codec.decode_audio_step(latents[12:18], state)
+    codec.decode_audio_step(latents[18:24], after)
+    again, _ = codec.decode_audio_step(latents[12:18], state)
     assert first.shape == (6 * B.FRAME, 2)
     np.testing.assert_array_equal(first, again)
 

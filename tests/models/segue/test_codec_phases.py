@@ -33,31 +33,31 @@ def play(vocoder: Vocoder, seed: int = 5) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@pytest.mark.parametrize("rounds", [0, 5])
+@pytest.mark.parametrize("iterations", [0, 5])
 @pytest.mark.parametrize("lookahead", [0, 2, 5])
-def test_recorded_or_not_it_gives_the_same_samples(
-    monkeypatch: pytest.MonkeyPatch, rounds: int, lookahead: int
+def test_traced_or_not_it_gives_the_same_samples(
+    monkeypatch: pytest.MonkeyPatch, iterations: int, lookahead: int
 ) -> None:
-    vocoder = Vocoder(rounds, lookahead)
-    assert isinstance(vocoder._unit, TracedFunction)
+    vocoder = Vocoder(iterations, lookahead)
+    assert isinstance(vocoder._reconstruct, TracedFunction)
     recorded = play(vocoder)
     assert np.abs(recorded).max() > 0.1
 
     def refuses(*_: Any, **__: Any) -> None:
-        raise RuntimeError("this torch does not record")
+        raise RuntimeError("this torch cannot trace")
 
     monkeypatch.setattr(torch.jit, "trace", refuses)
-    phases.recorded_unit.cache_clear()
+    phases.traced_reconstruction.cache_clear()
     try:
-        plain = Vocoder(rounds, lookahead)
-        assert not isinstance(plain._unit, TracedFunction)
+        plain = Vocoder(iterations, lookahead)
+        assert not isinstance(plain._reconstruct, TracedFunction)
         np.testing.assert_array_equal(play(plain), recorded)
     finally:
-        phases.recorded_unit.cache_clear()
+        phases.traced_reconstruction.cache_clear()
 
 
 def test_two_threads_may_play_at_once() -> None:
-    vocoder = Vocoder(rounds=5, lookahead=2)
+    vocoder = Vocoder(iterations=5, lookahead=2)
     alone = [play(vocoder, seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda seed: play(vocoder, seed), range(4)))
@@ -67,7 +67,7 @@ def test_two_threads_may_play_at_once() -> None:
 
 def test_a_state_that_may_not_be_written_to_is_played_from() -> None:
     """As one that came out of a file is."""
-    vocoder = Vocoder(rounds=2, lookahead=2)
+    vocoder = Vocoder(iterations=2, lookahead=2)
     bands, stereo = sound()
     _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(1))
     for part in state:
@@ -80,10 +80,10 @@ def test_a_state_that_may_not_be_written_to_is_played_from() -> None:
 
 def test_a_state_keeps_nothing_that_is_larger_than_itself() -> None:
     """A piece has thousands of moments: none may hold on to what it is only the end of."""
-    vocoder = Vocoder(rounds=2, lookahead=2)
+    vocoder = Vocoder(iterations=2, lookahead=2)
     bands, stereo = sound()
     _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(1))
-    for name in phases.PARTS:
+    for name in phases.STATE_FIELDS:
         part = getattr(state, name)
         assert torch.from_numpy(part).untyped_storage().nbytes() == part.nbytes, name
         while isinstance(part.base, np.ndarray):
@@ -92,10 +92,10 @@ def test_a_state_keeps_nothing_that_is_larger_than_itself() -> None:
         assert whole is None or whole.untyped_storage().nbytes() == part.nbytes, name
 
 
-def test_rounds_fit_the_wave_to_the_magnitudes() -> None:
-    """One round alone, against fast Griffin-Lim as it is written in the paper, in double."""
+def test_iterations_fit_the_wave_to_the_magnitudes() -> None:
+    """Against fast Griffin-Lim as written in the paper, in double precision."""
     rng = np.random.default_rng(6)
-    unit = phases._Unit(rounds=3, lookahead=2, momentum=0.99)
+    unit = phases._PhaseReconstruction(iterations=3, lookahead=2, momentum=0.99)
     shape = (6, B.BINS)
     size = rng.rayleigh(0.01, shape)
     spectrum = size * np.exp(2j * np.pi * rng.random(shape))

@@ -14,7 +14,7 @@ from models.evaluation import codec as measuring
 from models.segue.codec import Codec
 from models.segue.codec import bands as B
 from models.training import codec as training
-from models.training.patches import Patches, held_out, vary
+from models.training.patches import Patches, augment, is_held_out
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("audio")
     rng = np.random.default_rng(0)
     time = np.arange(4 * B.SAMPLE_RATE) / B.SAMPLE_RATE
-    names = [name for name in (f"clip{i}" for i in range(60)) if held_out(name)][:1]
-    names += [name for name in (f"clip{i}" for i in range(20)) if not held_out(name)][:5]
+    names = [name for name in (f"clip{i}" for i in range(60)) if is_held_out(name)][:1]
+    names += [name for name in (f"clip{i}" for i in range(20)) if not is_held_out(name)][:5]
     for name in names:
         root = rng.uniform(100, 800)
         wave = 0.2 * np.sin(2 * np.pi * root * time) * np.exp(-4 * (time % 0.5))
@@ -67,7 +67,7 @@ def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
     network = training.Autoencoder(training.CodecConfig(latent=8, decoder_width=64))
-    training.settle_latents(network, patches, rng)
+    training.fix_latents(network, patches, rng)
     network.train()
     optimiser = torch.optim.Adam(network.decoder.parameters(), 1e-3)
     batch = patches.sample(rng, 2, 40)
@@ -90,7 +90,7 @@ def test_varied_level_and_sides_are_those_of_varied_audio() -> None:
         bands, stereo = B.analyse(sound)
         both.append(np.concatenate([bands.reshape(len(stereo), -1), stereo], 1))
     one = torch.ones(1, 1, 1)
-    changed = vary(torch.from_numpy(both[0])[None].clone(), 2 * one, one > 0)[0]
+    changed = augment(torch.from_numpy(both[0])[None].clone(), 2 * one, one > 0)[0]
     np.testing.assert_allclose(changed.numpy(), both[1], atol=2e-3)
 
 
@@ -123,7 +123,7 @@ def test_measuring_writes_figures_and_pictures(data: Path, tmp_path: Path) -> No
     network = training.Autoencoder(training.CodecConfig(latent=32, decoder_width=16))
     patches = Patches([data], tmp_path / "cache")
     patches.refresh()
-    training.settle_latents(network, patches, np.random.default_rng(0))
+    training.fix_latents(network, patches, np.random.default_rng(0))
     Codec(network).save(tmp_path / "w.safetensors")
     options = ["--data", str(data), "--weights", str(tmp_path / "w.safetensors")]
     out = tmp_path / "figures"

@@ -46,11 +46,11 @@ def magnitudes(wave: np.ndarray) -> np.ndarray:
 def test_the_wave_has_the_magnitudes_it_was_asked_for() -> None:
     sound = music()
     bands, stereo = B.analyse(sound)
-    vocoder = Vocoder(rounds=16)
+    vocoder = Vocoder(iterations=16)
     heard = play(vocoder, bands, stereo, [len(stereo)])[vocoder.delay :]
     want, got = (magnitudes(x[: len(heard)]) for x in (sound, heard))
     assert np.linalg.norm(want - got) / np.linalg.norm(want) < 0.15
-    started = play(Vocoder(rounds=0), bands, stereo, [len(stereo)])[vocoder.delay :]
+    started = play(Vocoder(iterations=0), bands, stereo, [len(stereo)])[vocoder.delay :]
     assert np.linalg.norm(want - got) < 0.5 * np.linalg.norm(want - magnitudes(started))
 
 
@@ -66,7 +66,7 @@ def test_the_delay_is_the_one_reported() -> None:
 
 def test_blocks_of_any_size_give_the_same_samples() -> None:
     bands, stereo = B.analyse(music())
-    vocoder = Vocoder(rounds=4)
+    vocoder = Vocoder(iterations=4)
     whole = play(vocoder, bands, stereo, [30])
     for sizes in ([1] * 30, [6] * 5, [7, 1, 13, 9]):
         np.testing.assert_array_equal(play(vocoder, bands, stereo, sizes), whole)
@@ -74,7 +74,7 @@ def test_blocks_of_any_size_give_the_same_samples() -> None:
 
 def test_a_kept_state_gives_the_same_samples_again() -> None:
     bands, stereo = B.analyse(music())
-    vocoder = Vocoder(rounds=4)
+    vocoder = Vocoder(iterations=4)
     _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(9))
     copies = [x.copy() if isinstance(x, np.ndarray) else x for x in state]
     first, _ = vocoder.step(bands[40:80], stereo[10:20], state)
@@ -138,12 +138,12 @@ def test_width_comes_back() -> None:
     """Independent noises left and right are heard as (nearly) independent."""
     wide = np.random.default_rng(0).normal(0, 0.1, (2 * RATE, 2)).astype(np.float32)
     bands, stereo = B.analyse(wide)
-    heard = play(Vocoder(rounds=4), bands, stereo, [len(stereo)])[9600:]
+    heard = play(Vocoder(iterations=4), bands, stereo, [len(stereo)])[9600:]
     assert abs(np.corrcoef(heard.T)[0, 1]) < 0.2
 
 
 def test_settings_and_shapes_are_checked() -> None:
-    for wrong in ({"rounds": -1}, {"lookahead": 9}):
+    for wrong in ({"iterations": -1}, {"lookahead": 9}):
         with pytest.raises(SegueError):
             Vocoder(**wrong)
     vocoder = Vocoder()

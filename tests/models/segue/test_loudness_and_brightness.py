@@ -10,16 +10,16 @@ from models.engine.loudness import (
     KNEE,
     TARGET_DB,
     LevelState,
-    govern,
-    soften,
-    target_without,
+    normalise_loudness,
+    soft_limit,
+    target_level_db,
 )
 from models.segue.brightness import (
-    TILT_LIMIT,
+    MAX_TILT,
     ToneState,
     brightness_target,
     centroid_octaves,
-    hold_brightness,
+    control_brightness,
     tilt,
 )
 from models.segue.codec.bands import analyse
@@ -31,12 +31,12 @@ RNG = np.random.default_rng(5)
     ("level", "expected"), [(0.0, 0.0), (0.5, 0.5), (KNEE, KNEE), (-0.5, -0.5)]
 )
 def test_soften_leaves_quiet_samples_alone(level: float, expected: float) -> None:
-    assert soften(np.array([[level]], np.float32))[0, 0] == pytest.approx(expected)
+    assert soft_limit(np.array([[level]], np.float32))[0, 0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("level", [0.9, 1.0, 3.0, -3.0, 100.0])
 def test_soften_never_reaches_full_scale(level: float) -> None:
-    out = float(soften(np.array([[level]], np.float32))[0, 0])
+    out = float(soft_limit(np.array([[level]], np.float32))[0, 0])
     assert KNEE < abs(out) < CEILING + 1e-6 and np.sign(out) == np.sign(level)
 
 
@@ -46,7 +46,7 @@ def test_the_governor_leads_to_one_level(start_db: float) -> None:
     scale = 10 ** (start_db / 20)
     for _ in range(400):
         block = (RNG.standard_normal((11520, 2)) * scale).astype(np.float32)
-        out, state = govern(block, state)
+        out, state = normalise_loudness(block, state)
     level = 10 * np.log10(np.mean(np.square(out)))
     within = min(9.0, abs(start_db + 17.0))
     assert abs(level - (start_db + np.sign(-17.0 - start_db) * within)) < 1.0
@@ -55,7 +55,7 @@ def test_the_governor_leads_to_one_level(start_db: float) -> None:
 def test_rests_do_not_pull_the_gain_up() -> None:
     state = LevelState(1.0)
     for _ in range(50):
-        _, state = govern(np.zeros((11520, 2), np.float32), state)
+        _, state = normalise_loudness(np.zeros((11520, 2), np.float32), state)
     assert state.gain_db == 1.0
 
 
@@ -64,7 +64,7 @@ def test_the_gain_is_continuous_over_block_edges() -> None:
     tone = np.full((11520, 2), 0.05, np.float32)
     blocks = []
     for _ in range(5):
-        out, state = govern(tone, state)
+        out, state = normalise_loudness(tone, state)
         blocks.append(out)
     assert np.abs(np.diff(np.concatenate(blocks)[:, 0])).max() < 1e-5
 
@@ -86,8 +86,8 @@ def test_brightness_is_held_where_it_was_asked(asked: float) -> None:
     state = ToneState()
     bands = noise_bands(-5.0)[:24]
     for _ in range(80):
-        out, state = hold_brightness(bands, target, state)
-    reached = abs(state.tilt) >= TILT_LIMIT - 1e-6
+        out, state = control_brightness(bands, target, state)
+    reached = abs(state.tilt) >= MAX_TILT - 1e-6
     assert reached or abs(centroid_octaves(out) - target) < 0.2
 
 
@@ -95,7 +95,7 @@ def test_auto_lets_the_tilt_go() -> None:
     state = ToneState(3.0)
     bands = noise_bands(0.0)[:24]
     for _ in range(80):
-        out, state = hold_brightness(bands, None, state)
+        out, state = control_brightness(bands, None, state)
     assert state.tilt == 0.0 and np.array_equal(out, bands)
 
 
@@ -104,8 +104,8 @@ def test_auto_lets_the_tilt_go() -> None:
     [((), 0.0), (("drums",), 2.29), (("bass",), 1.02), (("drums", "bass"), 4.2)],
 )
 def test_what_is_left_does_not_grow_louder(mute: tuple[str, ...], lower_db: float) -> None:
-    assert TARGET_DB - target_without(mute) == pytest.approx(lower_db, abs=0.02)
-    assert np.isfinite(target_without(("drums", "bass", "other")))
+    assert TARGET_DB - target_level_db(mute) == pytest.approx(lower_db, abs=0.02)
+    assert np.isfinite(target_level_db(("drums", "bass", "other")))
 
 
 def test_auto_brightness_does_not_creep() -> None:
@@ -116,11 +116,11 @@ def test_auto_brightness_does_not_creep() -> None:
     heard = []
     for block in range(2500):
         crept = tilt(noise, -3.0 + 3.0 * block / 2500)
-        out, state = hold_brightness(crept, None, state, b"one")
+        out, state = control_brightness(crept, None, state, b"one")
         heard.append(centroid_octaves(out))
     raw = centroid_octaves(tilt(noise, 0.0)) - centroid_octaves(tilt(noise, -3.0))
     kept = np.mean(heard[-800:]) - np.mean(heard[:125])
     assert raw > 0.4
     assert abs(kept) < 0.2
-    _, fresh = hold_brightness(noise, None, state, b"another")
+    _, fresh = control_brightness(noise, None, state, b"another")
     assert fresh.blocks == 1, "another style may sound another way"

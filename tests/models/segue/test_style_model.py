@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 
 from models.errors import SegueError
 from models.segue.style import StyleModel, anchors, terms
-from models.segue.style.audio_tower import AudioTower, levelled, mel_power, windows
-from models.segue.style.model import prepare
+from models.segue.style.audio_tower import AudioTower, mel_power, normalise_level, split_windows
+from models.segue.style.model import to_mono
 from models.segue.style.sentence_encoder import (
     TOKENIZER,
     WEIGHTS,
     SentenceEncoder,
-    expand,
+    dequantise,
     quantise,
 )
 
@@ -50,7 +50,7 @@ def test_encoder_knows_meanings() -> None:
 def test_quantised_rows_come_back() -> None:
     weight = torch.randn(16, 32) * torch.logspace(-3, 2, 16)[:, None]
     packed, scale = quantise(weight)
-    back = expand({"a": packed, "a.scale": scale})["a"]
+    back = dequantise({"a": packed, "a.scale": scale})["a"]
     assert packed.dtype == torch.int8
     assert ((back - weight).abs().amax(1) <= 0.51 * scale).all()
 
@@ -130,19 +130,19 @@ def test_empty_text(model: StyleModel, text: str) -> None:
 )
 def test_bad_audio(samples: np.ndarray, rate: float, message: str) -> None:
     with pytest.raises(SegueError, match=message):
-        prepare(samples, rate)
+        to_mono(samples, rate)
 
 
 def test_prepare_resamples_and_levels() -> None:
     t = np.arange(44100) / 44100
     tone = 0.01 * np.sin(2 * np.pi * 440 * t)
-    mono = prepare(np.stack([tone, tone], 1), 44100)
+    mono = to_mono(np.stack([tone, tone], 1), 44100)
     assert mono.dtype == np.float32 and abs(len(mono) - 48000) <= 2
     peak = np.abs(np.fft.rfft(mono[:48000])).argmax()
     assert peak == pytest.approx(440, abs=1)
     assert 0.9 < np.abs(mono).max() < 1.1
     # Channels that cancel are not taken for silence.
-    assert np.abs(prepare(np.stack([tone, -tone], 1), 48000)).max() == pytest.approx(1)
+    assert np.abs(to_mono(np.stack([tone, -tone], 1), 48000)).max() == pytest.approx(1)
 
 
 def test_mels_show_a_tone_where_it_is_and_forget_gain() -> None:
@@ -150,10 +150,10 @@ def test_mels_show_a_tone_where_it_is_and_forget_gain() -> None:
     low, high = (torch.sin(2 * torch.pi * hz * t) for hz in (200.0, 4000.0))
     bands = [int(mel_power(x).mean(0).argmax()) for x in (low, high)]
     assert 3 <= bands[0] < 15 and 45 < bands[1] < 60
-    one, two = (levelled(mel_power(g * low)[None]) for g in (1.0, 0.01))
+    one, two = (normalise_level(mel_power(g * low)[None]) for g in (1.0, 0.01))
     assert torch.allclose(one, two, atol=1e-2)
-    assert windows(torch.rand(2000, 80)).shape == (4, 800, 80)
-    assert windows(torch.rand(100, 80)).shape == (1, 100, 80)
+    assert split_windows(torch.rand(2000, 80)).shape == (4, 800, 80)
+    assert split_windows(torch.rand(100, 80)).shape == (1, 100, 80)
 
 
 @pytest.mark.parametrize("frames", [8, 9, 100, 1000])

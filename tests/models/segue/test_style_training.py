@@ -44,7 +44,7 @@ def write_corpus(folder: Path, count: int, seconds: int = 4) -> None:
 
 
 def test_captions_leave_held_out_words_out() -> None:
-    unknown = style_text.held_out()
+    unknown = style_text.held_out_synonyms()
     assert 100 < len(unknown) < 400
     made = style_text.captions(300, np.random.default_rng(0), unknown)
     for text, mixture in made:
@@ -123,7 +123,7 @@ def test_evaluation_counts_right_and_wrong() -> None:
         mel[:, band] = 0
         truth = np.zeros(120, np.float32)
         truth[band if band < 15 else band + 50] = 1
-        items.append(style_data.Item(str(band), mel, truth, np.zeros((1, 128), np.float32)))
+        items.append(style_data.LabelledClip(str(band), mel, truth, np.zeros((1, 128), np.float32)))
     figures = evaluate_audio(tower, items, pairs=5)
     assert figures["audio top 1"] == pytest.approx(0.75)
     assert figures["held-out clips"] == 20 and figures["terms among them"] == 20
