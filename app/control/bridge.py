@@ -11,15 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Unpack
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.control.hub import ControlHub, Maps
+from app.control.hub import ControlHub, HubOptions
 from app.control.osc.server import OscServer
 from app.control.settings import ControlSettings
 from app.parameters.registry import Registry
-from app.session.history import SideEdit
 from models.errors import SegueError
 
 GAP: Final = 0.004
@@ -49,14 +48,14 @@ class ControlBridge(QObject):
         parent: QObject | None = None,
         *,
         lamp: Callable[[str], float] = lambda name: 0.0,
-        **hub: Any,
+        **options: Unpack[HubOptions],
     ) -> None:
         """folder keeps settings and maps. lamp: 0, 0.5 or 1 for a trigger's light."""
         super().__init__(parent)
         self._pending = False
         self._last = 0.0
         self.hub = ControlHub(
-            registry, folder, wake=self.wake, lamp=lamp, incident=self.said.emit, **hub
+            registry, folder, wake=self.wake, lamp=lamp, incident=self.said.emit, **options
         )
         self.hub.notes.on_change = self.notes_changed.emit
         self.hub.on_ports = self.ports_changed.emit
@@ -153,36 +152,3 @@ class ControlBridge(QObject):
         self.hub.tick()
         if self.osc is not None:
             self.osc.tick()
-
-
-def attach(window: Any, folder: Path, **hub: Any) -> ControlBridge:
-    """Join surfaces and OSC to the instrument's window: registry, held notes, lamps, words, undo.
-
-    The caller stops the bridge before the window is shut. hub: as for `ControlHub`.
-    """
-    conductor, session = window.conductor, window.session
-
-    def lamp(name: str) -> float:
-        if name == "keys.off":
-            return 1.0 if conductor.notes else 0.0
-        parts = name.split(".")
-        if parts[0] != "scene" or parts[-1] != "recall":
-            return 0.0
-        number = int(parts[1])
-        if conductor.active_scene == number:
-            return 1.0
-        return 0.5 if session.scenes[number - 1] is not None else 0.0
-
-    bridge = ControlBridge(window.registry, folder, window, lamp=lamp, **hub)
-
-    def edited(before: Maps, gesture: str) -> None:
-        key = f"map of {', '.join(before)} {gesture}"
-        session.record_side_edit(key, SideEdit(before, bridge.hub.put_maps), alone=not gesture)
-
-    bridge.hub.on_edit = edited
-    bridge.notes_changed.connect(conductor.set_notes)
-    bridge.said.connect(window.say)
-    conductor.scenes_moved.connect(lambda: bridge.hub.relight("scene.*.recall"))
-    conductor.notes_moved.connect(lambda _: bridge.hub.relight("keys.off"))
-    bridge.start()
-    return bridge

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from app.control import settings as remembered
 from app.control.clock_sync import ClockSync
@@ -46,6 +46,14 @@ class MidiLogEntry:
     out: bool
     message: Message | None
     raw: bytes = b""
+
+
+class HubOptions(TypedDict, total=False):
+    """Optional arguments of `ControlHub` that a bridge passes on."""
+
+    settings: ControlSettings
+    make: Callable[[str], Backend]
+    known: Callable[[], list[str]]
 
 
 class ControlHub:

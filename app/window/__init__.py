@@ -19,11 +19,10 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
     from PySide6.QtCore import QCoreApplication, QStandardPaths
     from PySide6.QtWidgets import QApplication
 
-    from app.control import bridge
     from app.playback import open_playback
     from app.session import preferences
     from app.session.session import Session
-    from app.window.controllers.coordinator import ControllerCoordinator
+    from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
     from app.window.main_window import MainWindow
     from app.window.style import theme
 
@@ -52,11 +51,12 @@ def run(argv: Sequence[str] | None = None, *, engine: str = "segue", device: str
         window.files.open_path(Path(argv[0]))
     else:
         window.files.offer_recovery()
-    hands = bridge.attach(window, folder)
-    desk = ControllerCoordinator(window, hands)
+    bridge = open_bridge(window, folder)
+    coordinator, alignment = open_coordinator(window, bridge), align_clock(window, bridge)
     code = app.exec()
-    desk.stop()
-    hands.stop()
+    alignment.stop()
+    coordinator.stop()
+    bridge.stop()
     window.shut()
     return int(code)
 

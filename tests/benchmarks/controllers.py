@@ -62,7 +62,7 @@ def latency(rig: Rig, device: DeviceProcess, messages: int, every: float = 0.023
         now = time.monotonic()
         changed.append((now, round(rig.registry.get_unit("prompt.1.weight") * 127)))
 
-    inbox, arrived = rig.hands.hub.connections.inboxes[MIX_PORT], list[tuple[float, int]]()
+    inbox, arrived = rig.bridge.hub.connections.inboxes[MIX_PORT], list[tuple[float, int]]()
     put = inbox.put
 
     def arrives(data: Sequence[int], when: float) -> bool:
@@ -107,7 +107,7 @@ def sound(rig: Rig, times: int) -> Result:
     before = rig.underruns
     with DeviceProcess() as keys:
         keys.ask("plug", name="Keystation")
-        rig.until(lambda: any("Keystation" in key for key in rig.hands.hub.connected))
+        rig.until(lambda: any("Keystation" in key for key in rig.bridge.hub.connected))
         keys.ask("play", messages=[[0x90, 57, 90]], every=0)
         rig.wait(1.5)
         down = 57
@@ -221,7 +221,7 @@ def flood(rig: Rig, device: DeviceProcess, seconds: float, rate: int = 3000) -> 
     with, which is told apart as `lost_on_the_way`.
     """
     before = rig.underruns
-    inbox, arrived = rig.hands.hub.connections.inboxes[MIX_PORT], dict[int, int]()
+    inbox, arrived = rig.bridge.hub.connections.inboxes[MIX_PORT], dict[int, int]()
     put = inbox.put
 
     def arrives(data: Sequence[int], when: float) -> bool:
@@ -249,7 +249,7 @@ def flood(rig: Rig, device: DeviceProcess, seconds: float, rate: int = 3000) -> 
         "messages_per_second": round(count / seconds),
         "last_value_wrong": wrong,
         "lost_on_the_way": [number for number, value in last if arrived.get(number) != value],
-        "notes_hung": list(rig.hands.hub.notes.held),
+        "notes_hung": list(rig.bridge.hub.notes.held),
         "event_loop_gap_ms": spread(gaps),
         "underruns": rig.underruns - before,
         "ok": bool(arrived) and not wrong and rig.underruns == before and gaps[-1] < 0.25,
@@ -258,7 +258,7 @@ def flood(rig: Rig, device: DeviceProcess, seconds: float, rate: int = 3000) -> 
 
 def osc(rig: Rig, device: DeviceProcess, seconds: float, rate: int = 0) -> Result:
     """Values, triggers, questions and rubbish, as fast as they can be sent (rate 0)."""
-    server = rig.hands.osc
+    server = rig.bridge.osc
     assert server is not None
     before, counts = rig.underruns, server.counts
     rig.gaps.start()
@@ -280,9 +280,9 @@ def osc(rig: Rig, device: DeviceProcess, seconds: float, rate: int = 0) -> Resul
 
 def clock(rig: Rig, device: DeviceProcess, seconds: float, bpm: float = 120.0) -> Result:
     """How far each clock is from the line through all of them."""
-    hub, before = rig.hands.hub, rig.underruns
+    hub, before = rig.bridge.hub, rig.underruns
     rig.registry.set("tempo", bpm)
-    rig.hands.apply(replace(hub.settings, clock="send", clock_port=MIX_PORT))
+    rig.bridge.apply(replace(hub.settings, clock="send", clock_port=MIX_PORT))
     rig.wait(1.0)
     device.ask("forget")
     rig.wait(seconds)

@@ -8,12 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.control.bridge import attach
 from app.control.midi.mapping import ControllerElement, ControllerMap, Mapping
 from app.control.settings import ControlSettings
 from app.session.session import Session
 from app.window.controllers.controllers_window import ControllersWindow
-from app.window.controllers.coordinator import ControllerCoordinator
+from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
 from tests.support.fake_player import fake_player
 from tests.support.midi_device import MemoryBackend
@@ -37,7 +36,7 @@ class ControllersRig:
         while len(self.session.prompts) < 8:
             self.session.add_prompt(f"prompt {len(self.session.prompts) + 1}")
         self.backend = MemoryBackend()
-        self.bridge = attach(
+        self.bridge = open_bridge(
             self.window,
             folder,
             settings=ControlSettings(osc=False),
@@ -45,12 +44,14 @@ class ControllersRig:
             known=lambda: ["MEMORY"],
         )
         self.hub = self.bridge.hub
-        self.desk = ControllerCoordinator(self.window, self.bridge)
-        self.overlay, self.panel = self.desk.overlay, self.desk.panel
+        self.coordinator = open_coordinator(self.window, self.bridge)
+        self.alignment = align_clock(self.window, self.bridge)
+        self.overlay, self.panel = self.coordinator.overlay, self.coordinator.panel
         self.qtbot = qtbot
 
     def close(self) -> None:
-        self.desk.stop()
+        self.alignment.stop()
+        self.coordinator.stop()
         self.bridge.stop()
         self.window.shut()
         self.window.deleteLater()
@@ -62,11 +63,11 @@ class ControllersRig:
 
     def controllers(self, page: str = "") -> ControllersWindow:
         self.window.controllers_wanted.emit(page)
-        assert self.desk.controllers is not None
-        return self.desk.controllers
+        assert self.coordinator.controllers is not None
+        return self.coordinator.controllers
 
     def controllers_shown(self) -> bool:
-        return self.desk.controllers is not None and self.desk.controllers.isVisible()
+        return self.coordinator.controllers is not None and self.coordinator.controllers.isVisible()
 
     def click(self, target: str, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
         """On a lit control."""

@@ -16,13 +16,13 @@ from types import TracebackType
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.control import bridge
 from app.control import settings as control
 from app.control.bridge import ControlBridge
 from app.control.settings import ControlSettings
 from app.playback import open_playback
 from app.session.preferences import Preferences
 from app.session.session import Session
+from app.window.controllers.wiring import open_bridge
 from app.window.main_window import MainWindow
 from app.window.style import theme
 from models.registry import unregister_engine
@@ -74,7 +74,7 @@ class Rig:
     """`with Rig() as rig:` plays. period: frames of the JACK server at 48 kHz."""
 
     window: MainWindow
-    hands: ControlBridge
+    bridge: ControlBridge
 
     def __init__(
         self, *, period: int = 128, engine: str = "tone", buffer_frames: int = 256
@@ -109,8 +109,8 @@ class Rig:
         self.player = open_playback(self.engine, "cpu", preferences, self._say)
         self.window = MainWindow(Session(), self.player, folder)
         self.window.show()
-        self.hands = bridge.attach(self.window, folder)
-        self.hands.said.connect(self._say)
+        self.bridge = open_bridge(self.window, folder)
+        self.bridge.said.connect(self._say)
         self.registry = self.window.registry
 
     def _say(self, level: str, sentence: str) -> None:
@@ -122,7 +122,7 @@ class Rig:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.hands.stop()
+        self.bridge.stop()
         self.window.shut()
         self.window.deleteLater()
         self.app.processEvents()
@@ -161,4 +161,4 @@ class Rig:
             raise RuntimeError(f"nothing is played: {self.said}")
 
     def connected(self) -> bool:
-        return MIX_PORT in self.hands.hub.connected
+        return MIX_PORT in self.bridge.hub.connected

@@ -1,59 +1,57 @@
-"""Joins control surfaces to the window: learn mode, the offer of a map, the controllers' window.
-
-GUI lane. The window only says that somebody wants to learn or to see the controllers; all that it
-needs to know of surfaces is here.
-"""
+"""Learn mode, the offer of a map and the controllers' window, joined to the bridge."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.control.bridge import ControlBridge
 from app.control.midi.learn_mode import Lesson
-from app.control.midi.mapping import Mapping
+from app.control.midi.mapping import ControllerMap, Mapping
 from app.window.controllers import map_edits as edits
 from app.window.controllers.controllers_window import ControllersWindow
-from app.window.controllers.learn_overlay import LearnOverlay, Zone
+from app.window.controllers.learn_overlay import LearnOverlay
 from app.window.controllers.learn_panel import HEIGHT, LOW, LearnPanel
+from app.window.controllers.learn_zones import LearnTargets, box_in, control_at
 from app.window.controllers.offer_bar import OfferBar
-from app.window.widgets.parameter_widget import ParameterWidget
 from models.errors import SegueError
-from models.music.score import SAMPLE_RATE
 
 HEARD_MS: Final = 50
-BEAT_MS: Final = 400
 
 
 class ControllerCoordinator(QObject):
-    """Made once the bridge runs; `stop` it before the window is shut."""
+    """Learn mode, map offers and the controllers' window; `stop` it before the window is shut.
 
-    def __init__(self, window: Any, bridge: ControlBridge) -> None:
+    targets: what can be mapped. spectrogram: the part of the window that panels may cover.
+    """
+
+    message = Signal(str, str)  # level, sentence
+    learning_changed = Signal(bool)
+
+    def __init__(
+        self, window: QWidget, bridge: ControlBridge, targets: LearnTargets, spectrogram: QWidget
+    ) -> None:
         super().__init__(window)
-        self.window, self.bridge, self.hub = window, bridge, bridge.hub
-        self.registry = window.registry
-        centre: QWidget = window.centre
-        self.overlay = LearnOverlay(centre, lambda: list(self._zones()), self._tags)
+        self.bridge, self.hub = bridge, bridge.hub
+        self._window, self._centre, self._spectrogram = window, targets.centre, spectrogram
+        self.registry = bridge.hub.registry
+        self.overlay = LearnOverlay(
+            self._centre, lambda: list(targets.zones(self.registry)), self._tags
+        )
         self.panel = LearnPanel(self.registry, self.overlay)
-        self.offer = OfferBar(centre)
+        self.offer = OfferBar(self._centre)
         self.last: tuple[str, Mapping] | None = None
         """Port and mapping of the last lesson."""
         self.controllers: ControllersWindow | None = None
         self._come_back = False
         self._swept: tuple[str, ...] = ()
-        self._model_bpm: float | None = None
         self._heard_timer = QTimer(self)
         self._heard_timer.setInterval(HEARD_MS)
         self._heard_timer.timeout.connect(self._show_heard)
-        self._beat_timer = QTimer(self)
-        self._beat_timer.setInterval(BEAT_MS)
-        self._beat_timer.timeout.connect(self._align_clock)
-        self._beat_timer.start()
         self.overlay.chosen.connect(self.choose)
         self.overlay.swept.connect(self._sweep)
         self.overlay.unmap_wanted.connect(self.unmap)
@@ -66,10 +64,7 @@ class ControllerCoordinator(QObject):
         bridge.learned.connect(self._learned)
         bridge.offers_changed.connect(self._show_offers)
         bridge.map_changed.connect(self._map_changed)
-        window.player.worker.block_ready.connect(self._block)
-        window.learn_wanted.connect(self.key)
-        window.controllers_wanted.connect(self.open_controllers)
-        centre.installEventFilter(self)
+        self._centre.installEventFilter(self)
         self._show_offers()
 
     def stop(self) -> None:
@@ -78,14 +73,13 @@ class ControllerCoordinator(QObject):
         self.leave()
         if self.controllers is not None:
             self.controllers.close()
-        self._beat_timer.stop()
-        self.window.centre.removeEventFilter(self)
+        self._centre.removeEventFilter(self)
 
     def open_controllers(self, page: str = "") -> None:
         """The window of maps, ports, clock, OSC and monitor; made when it is first wanted."""
         if self.controllers is None:
-            self.controllers = ControllersWindow(self.bridge, self.window)
-            self.controllers.said.connect(self.window.say)
+            self.controllers = ControllersWindow(self.bridge, self._window)
+            self.controllers.said.connect(self.message)
             self.controllers.learn_wanted.connect(self._learn_from_maps)
         self.controllers.open_page(page)
 
@@ -94,7 +88,7 @@ class ControllerCoordinator(QObject):
         if self.controllers is not None:
             self.controllers.hide()
             self._come_back = True
-        self.window.activateWindow()
+        self._window.activateWindow()
         if not self.learning:
             self.learn()
 
@@ -115,10 +109,9 @@ class ControllerCoordinator(QObject):
 
     def learn(self, *, held: bool = False) -> None:
         """Begin: everything that can be mapped is lit, nothing that is moved is played."""
-        self.window.editor.close_editor()
         self.last = None
         self.hub.learn.begin()
-        self.window.top.learn.setChecked(True)
+        self.learning_changed.emit(True)
         self.panel.show_lesson("", None, None)
         self.overlay.open_overlay(key_held=held)
         self._place()
@@ -132,8 +125,8 @@ class ControllerCoordinator(QObject):
             self.hub.learn.end()
             self._heard_timer.stop()
             self.overlay.close_overlay()
-            self.window.top.learn.setChecked(False)
-            self.window.setFocus()
+            self.learning_changed.emit(False)
+            self._window.setFocus()
             if self._come_back and self.controllers is not None:
                 self._come_back = False
                 self.controllers.open_page()
@@ -181,7 +174,7 @@ class ControllerCoordinator(QObject):
         self.panel.show_lesson(port, self.hub.surfaces[port].controller, mapping)
         self._place()
 
-    def _edited(self, controller: Any, mapping: Mapping) -> None:
+    def _edited(self, controller: ControllerMap, mapping: Mapping) -> None:
         if self.last is not None:
             port, before = self.last
             self.last = (port, mapping)
@@ -241,32 +234,6 @@ class ControllerCoordinator(QObject):
             self.panel.show_heard(f"Listening to {listening}")
 
     # -- where things are ------------------------------------------------------------------------
-    def _zones(self) -> Iterator[Zone]:
-        centre: QWidget = self.window.centre
-        whole = centre.rect()
-        seen: set[str] = set()
-        for widget in self.window.control_widgets():
-            if not widget.isVisible() or not self.registry.available(widget.parameter_name):
-                continue
-            box = box_in(widget, centre) & whole
-            if not box.isEmpty() and widget.parameter_name not in seen:
-                seen.add(widget.parameter_name)
-                yield Zone(widget.parameter_name, box)
-        top = self.window.top
-        for widget, target in (
-            (top.undo, "edit.undo"),
-            (top.redo, "edit.redo"),
-            (top.stage, "stage"),
-        ):
-            if widget.isVisible():
-                yield Zone(target, box_in(widget, centre))
-        plane = self.window.map_panel.map
-        if plane.isVisible():
-            # The cursor has two ways: along the lower edge and along the left one.
-            box = box_in(plane, centre).adjusted(6, 6, -6, -6)
-            yield Zone("map.x", QRect(box.left() + 44, box.bottom() - 34, box.width() - 50, 34))
-            yield Zone("map.y", QRect(box.left(), box.top() + 6, 34, box.height() - 50))
-
     def _tags(self) -> dict[str, str]:
         tags: dict[str, list[str]] = {}
         for surface in self.hub.surfaces.values():
@@ -282,7 +249,7 @@ class ControllerCoordinator(QObject):
 
     def _place(self) -> None:
         """Panel and offer over the spectrogram, where nothing can be mapped."""
-        box = box_in(self.window.spectrogram, self.window.centre)
+        box = box_in(self._spectrogram, self._centre)
         self.offer.place(box.top() + 10)
         self.offer.raise_()
         if not self.learning:
@@ -295,7 +262,7 @@ class ControllerCoordinator(QObject):
             min(box.top() + max((box.height() - height) // 2, 0), box.bottom() - height),
             width, height,
         )  # fmt: skip
-        self.overlay.setGeometry(self.window.centre.rect())
+        self.overlay.setGeometry(self._centre.rect())
         self.overlay.raise_()
         self.offer.raise_()  # also over a lit window it can be answered
 
@@ -320,36 +287,9 @@ class ControllerCoordinator(QObject):
             if yes:
                 name = self.hub.offers.get(port, "")
                 self.hub.accept(port)
-                self.window.say("info", f"{port} plays with the map {name}.")
+                self.message.emit("info", f"{port} plays with the map {name}.")
             else:
                 self.hub.decline(port)
         except SegueError as error:
-            self.window.say("error", str(error))
+            self.message.emit("error", str(error))
         self._show_offers()
-
-    # -- the clock that is sent --------------------------------------------------------------------
-    def _block(self, report: Any) -> None:
-        if report.score is not None and report.score.tempo is not None:
-            self._model_bpm = report.score.tempo
-
-    def _align_clock(self) -> None:
-        """Beats of the clock fall on the beats that are heard."""
-        if self.hub.settings.clock != "send" or not self.registry.get("transport.play"):
-            return
-        bar = self.window.player.worker.next_bar()
-        if bar is not None and self._model_bpm is not None:
-            ahead = (bar - self.window.player.output.position_now()) / SAMPLE_RATE
-            self.hub.beat(time.monotonic() + ahead, self._model_bpm)
-
-
-def box_in(widget: QWidget, parent: QWidget) -> QRect:
-    """Where a widget is, in the coordinates of one that holds it."""
-    return QRect(widget.mapTo(parent, QPoint(0, 0)), widget.size())
-
-
-def control_at(place: QPoint) -> ParameterWidget | None:
-    """The control under a place of the screen."""
-    widget: QWidget | None = QApplication.widgetAt(place)
-    while widget is not None and not isinstance(widget, ParameterWidget):
-        widget = widget.parentWidget()
-    return widget

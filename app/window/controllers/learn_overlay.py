@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -27,6 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.window.controllers import map_edits as edits
+from app.window.controllers.learn_zones import Zone
 from app.window.style import colours, theme
 
 LOOK_MS: Final = 200
@@ -39,14 +39,6 @@ STRIDE: Final = 6.0
 """Pixels from one place to the next at which a sweep looks."""
 REPEAT_MS: Final = 90
 """A key that comes down again so soon was never up: on X a repeated key may look like that."""
-
-
-@dataclass(frozen=True)
-class Zone:
-    """A place in the window that moves a target. `box` in the overlay's coordinates."""
-
-    target: str
-    box: QRect
 
 
 class LearnOverlay(QWidget):

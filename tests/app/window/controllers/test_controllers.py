@@ -50,13 +50,13 @@ def midimix(rig: ControllersRig) -> MapsPage:
 
 def test_every_page_opens(rig: ControllersRig) -> None:
     QTest.keyClick(rig.window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
-    assert rig.desk.controllers is not None and rig.desk.controllers.isVisible()
+    assert rig.coordinator.controllers is not None and rig.coordinator.controllers.isVisible()
     for name in PAGES:
         rig.window.controllers_wanted.emit(name)
-        assert rig.desk.controllers.rail.currentItem().text() == name
-        assert not rig.desk.controllers.grab().isNull()
-    QTest.keyClick(rig.desk.controllers, Qt.Key.Key_Escape)
-    assert not rig.desk.controllers.isVisible()
+        assert rig.coordinator.controllers.rail.currentItem().text() == name
+        assert not rig.coordinator.controllers.grab().isNull()
+    QTest.keyClick(rig.coordinator.controllers, Qt.Key.Key_Escape)
+    assert not rig.coordinator.controllers.isVisible()
 
 
 def test_the_drawing_shows_what_moves_and_where_the_hand_is(rig: ControllersRig) -> None:
@@ -179,7 +179,7 @@ def test_learning_shows_in_the_list(rig: ControllersRig) -> None:
     rig.until_mapped("density")
     assert page.mapping is not None and page.mapping.target == "density"
     assert page.view.selected == page.mapping.control
-    rig.desk.leave()
+    rig.coordinator.leave()
     assert rig.controllers_shown()
     page.remove.click()
     assert page.remove.text() == "Remove control"
@@ -267,10 +267,10 @@ def test_the_clock_is_sent_on_the_beat_of_the_music(rig: ControllersRig) -> None
     rig.hub.beat = lambda when, bpm: aligned.append((when, bpm))  # type: ignore[method-assign]
     rig.registry.set("transport.play", True)
     rig.worker.bar = 96_000
-    rig.desk._model_bpm = 121.0
+    rig.alignment._bpm = 121.0
     rig.output.read = 48_000.0
     now = time.monotonic()
-    rig.desk._align_clock()
+    rig.alignment._align()
     assert aligned and aligned[0][1] == 121.0
     assert aligned[0][0] - now == pytest.approx(1.0, abs=0.1)
     rig.qtbot.waitUntil(lambda: any(data == b"\xf8" for _, data in rig.backend.sent), timeout=3000)

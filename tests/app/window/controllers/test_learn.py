@@ -70,7 +70,7 @@ def test_a_row_is_learned_with_one_click(rig: ControllersRig) -> None:
 
 def test_a_sweep_of_the_mouse_is_a_list(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.desk.learn()
+    rig.coordinator.learn()
     names = ("density", "brightness", "chaos")
     places = []
     for name in names:
@@ -101,7 +101,7 @@ def _move(place: QPoint) -> QMouseEvent:
 
 
 def test_everything_that_can_be_mapped_is_lit(rig: ControllersRig) -> None:
-    rig.desk.learn()
+    rig.coordinator.learn()
     lit = {zone.target for zone in rig.overlay.zones}
     wanted = {
         "transport.play", "transport.panic", "tempo", "tempo.tap", "key", "density", "mixer.master",
@@ -124,7 +124,7 @@ def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
 ) -> None:
     rig.plug(KEYS)
     before = rig.registry.get("density")
-    rig.desk.learn()
+    rig.coordinator.learn()
     rig.click("density")
     rig.turn(40)
     rig.until_mapped("density")
@@ -135,7 +135,7 @@ def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
 
 def test_a_lesson_is_corrected_and_forgotten(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.desk.learn()
+    rig.coordinator.learn()
     rig.click("density")
     rig.turn(40)
     rig.until_mapped("density")
@@ -156,7 +156,7 @@ def test_a_lesson_is_corrected_and_forgotten(rig: ControllersRig) -> None:
 
 def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.desk.learn()
+    rig.coordinator.learn()
     for target in ("density", "brightness"):
         rig.click(target)
         # The same knob again: after a rest it is no longer taken for the last one's tail.
@@ -181,17 +181,17 @@ def test_the_key_held_over_a_control(rig: ControllersRig, monkeypatch: pytest.Mo
     QTest.keyRelease(rig.overlay, Qt.Key.Key_L)
     QTest.keyPress(rig.overlay, Qt.Key.Key_L)
     rig.qtbot.wait(150)
-    assert rig.desk.learning
+    assert rig.coordinator.learning
     QTest.keyRelease(rig.overlay, Qt.Key.Key_L)
-    rig.qtbot.waitUntil(lambda: not rig.desk.learning, timeout=2000)
+    rig.qtbot.waitUntil(lambda: not rig.coordinator.learning, timeout=2000)
     QTest.keyPress(rig.window, Qt.Key.Key_L)
     QTest.keyRelease(rig.overlay, Qt.Key.Key_L)
     rig.qtbot.wait(150)
-    assert rig.desk.learning, "a tap stays"
+    assert rig.coordinator.learning, "a tap stays"
 
 
 def test_keys_of_the_instrument_still_work_while_learning(rig: ControllersRig) -> None:
-    rig.desk.learn()
+    rig.coordinator.learn()
     QTest.keyClick(rig.overlay, Qt.Key.Key_Space)
     assert rig.registry.get("transport.play") is True
     QTest.keyClick(rig.overlay, Qt.Key.Key_Tab)
@@ -201,7 +201,7 @@ def test_keys_of_the_instrument_still_work_while_learning(rig: ControllersRig) -
 
 
 def test_without_a_controller_it_says_so(rig: ControllersRig) -> None:
-    rig.desk.learn()
+    rig.coordinator.learn()
     assert "No MIDI input" in rig.panel.hears.text()
     rig.plug(KEYS)
     rig.qtbot.waitUntil(lambda: KEYS_PORT in rig.panel.hears.text(), timeout=2000)
@@ -209,20 +209,23 @@ def test_without_a_controller_it_says_so(rig: ControllersRig) -> None:
 
 def test_a_map_is_offered_once(rig: ControllersRig) -> None:
     rig.plug(MIX)
-    rig.qtbot.waitUntil(rig.desk.offer.isVisible, timeout=2000)
-    assert "Akai" in rig.desk.offer.words.text() and "Use its map?" in rig.desk.offer.words.text()
+    rig.qtbot.waitUntil(rig.coordinator.offer.isVisible, timeout=2000)
+    assert (
+        "Akai" in rig.coordinator.offer.words.text()
+        and "Use its map?" in rig.coordinator.offer.words.text()
+    )
     assert not rig.controller(MIX_PORT).of_target("prompt.1.weight")
-    rig.desk.offer.later.click()
-    assert not rig.desk.offer.isVisible()
+    rig.coordinator.offer.later.click()
+    assert not rig.coordinator.offer.isVisible()
     assert rig.hub.settings.maps == {MIX_PORT: ""}
     rig.plug()
     rig.plug(MIX)
-    assert not rig.desk.offer.isVisible()
+    assert not rig.coordinator.offer.isVisible()
 
 
 def test_the_offered_map_plays(rig: ControllersRig) -> None:
     rig.plug(MIX)
-    rig.qtbot.waitUntil(rig.desk.offer.isVisible, timeout=2000)
-    rig.desk.offer.yes.click()
+    rig.qtbot.waitUntil(rig.coordinator.offer.isVisible, timeout=2000)
+    rig.coordinator.offer.yes.click()
     rig.backend.play(MIX, 0x90, 1, 127)
     rig.qtbot.waitUntil(lambda: rig.registry.get("prompt.1.mute") is True, timeout=2000)

@@ -119,16 +119,16 @@ def test_another_map_or_a_file(rig: ControllersRig, tmp_path: Path) -> None:
 
 def test_a_lesson_is_taken_back_while_learning_goes_on(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
-    rig.desk.learn()
+    rig.coordinator.learn()
     before = rig.controller(KEYS_PORT)
     for number, target in ((20, "density"), (21, "brightness")):
         rig.click(target)
         rig.turn(number)
         until_learned(rig, target)
-    assert rig.desk.last is not None and rig.desk.last[1].target == "brightness"
+    assert rig.coordinator.last is not None and rig.coordinator.last[1].target == "brightness"
     QTest.keyClick(rig.overlay, Qt.Key.Key_Z, CTRL)
     assert not rig.controller(KEYS_PORT).of_target("brightness")
-    assert rig.desk.last is None and "CC 21" not in rig.overlay.tags["brightness"]
+    assert rig.coordinator.last is None and "CC 21" not in rig.overlay.tags["brightness"]
     assert rig.controller(KEYS_PORT).of_target("density")
     QTest.keyClick(rig.overlay, Qt.Key.Key_Z, CTRL)
     assert rig.controller(KEYS_PORT) == before
@@ -139,7 +139,7 @@ def test_a_lesson_is_taken_back_while_learning_goes_on(rig: ControllersRig) -> N
 
 def test_a_control_freed_on_all_controllers_is_one_step(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
-    rig.desk.learn()
+    rig.coordinator.learn()
     rig.click("prompt.1.weight")
     rig.turn(20)
     until_learned(rig, "prompt.1.weight")
