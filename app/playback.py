@@ -1,65 +1,57 @@
-"""What makes the sound, as the window holds it: worker, output, keeper. GUI lane.
-
-The parts are those of `app.inference.worker`, `app.audio` and `app.recording`; a test puts others
-in.
-"""
+"""Playback: inference worker, audio output and capture, opened and stopped together."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from PySide6.QtCore import QTimer
 
 from app.audio.settings import AudioSettings
-from app.live_controller import WorkerProtocol
+from app.interfaces import CaptureProtocol, OutputProtocol, WorkerProtocol
 from app.session.preferences import Preferences
-from app.window.recordings import CaptureProtocol
+from models.engine.interface import Engine
 
-AFTER_WINDOW_MS: Final = 60
-
-
-class OutputProtocol(Protocol):
-    """What the window needs of `app.audio.output.AudioOutput`."""
-
-    on_event: Callable[[Any], None] | None
-
-    def status(self) -> Any: ...
-    def position_now(self) -> float: ...
-    def set_volume(self, volume: float) -> None: ...
-    def devices(self, rescan: bool = False) -> Sequence[Any]: ...
-    def apply(self, settings: AudioSettings) -> None: ...
+START_DELAY_MS: Final = 60
+"""From the start of the event loop to the engine's loading: the window is drawn in between."""
 
 
 @dataclass
 class Playback:
-    """`stop` ends all of it, in the right order."""
+    """What makes and keeps the sound. `stop` ends all of it, in the right order."""
 
     worker: WorkerProtocol
     output: OutputProtocol
-    capture_thread: CaptureProtocol
+    capture: CaptureProtocol
     stop: Callable[[], None]
 
 
 def audio_settings(preferences: Preferences) -> AudioSettings:
+    """Audio settings that the preferences ask for."""
     return AudioSettings(preferences.device, preferences.sample_rate, preferences.buffer_frames)
 
 
 def open_playback(
-    engine: str, device: str, preferences: Preferences, say: Callable[[str, str], None]
+    engine: str, device: str, preferences: Preferences, report: Callable[[str, str], None]
 ) -> Playback:
-    """The real one: audio process, inference thread, sound keeper.
+    """Start audio process and capture; the engine loads once the window has been drawn.
 
-    The engine loads in its lane, once the event loop runs and the window has been drawn.
-    `say` is told of incidents of the keeper, from its thread.
+    Args:
+        engine: name of the engine, as for `models.open_engine`.
+        device: torch device, as for `models.open_engine`.
+        preferences: audio device, sample rate and buffer.
+        report: takes level and sentence of the capture's incidents, in the capture's thread.
+
+    Returns:
+        The running playback; its `stop` must be called.
     """
     from app.audio.output import AudioOutput
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
 
-    def open_it() -> Any:
+    def load_engine() -> Engine:
         from models.registry import open_engine
 
         return open_engine(engine, device)
@@ -72,18 +64,18 @@ def open_playback(
 
     output = AudioOutput(audio_settings(preferences))
     output.start()
-    worker = Worker(open_it, output)
-    capture_thread = CaptureThread(output, performance=worker.performance, on_incident=say)
-    capture_thread.start()
-    # Loading holds Python's lock for most of a second: the window is on the screen first.
-    QTimer.singleShot(0, lambda: QTimer.singleShot(AFTER_WINDOW_MS, start))
+    worker = Worker(load_engine, output)
+    capture = CaptureThread(output, performance=worker.performance, on_incident=report)
+    capture.start()
+    # Loading holds the GIL for most of a second: the window is on the screen first.
+    QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
 
     def stop() -> None:
         stopping.set()
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
         worker.wait(30_000)
-        capture_thread.stop()
+        capture.stop()
         output.stop()
 
-    return Playback(worker, output, capture_thread, stop)
+    return Playback(worker, output, capture, stop)

@@ -83,13 +83,13 @@ class Booth:
         self.wait(lambda: False, seconds)
 
     def seconds(self) -> float:
-        return self.window.player.output.position_now() / RATE
+        return self.window.playback.output.position_now() / RATE
 
     def planned(self) -> float:
-        return float(self.window.player.output.status().plan_seconds)
+        return float(self.window.playback.output.status().plan_seconds)
 
     def styled(self) -> bool:
-        styles = self.window.conductor.styles
+        styles = self.window.live.styles
         return all(styles.state(prompt)[0] == "ready" for prompt in self.window.session.prompts)
 
     def picture(self, name: str) -> None:
@@ -203,10 +203,10 @@ def main(arguments: list[str]) -> int:
         window.resize(SIZE)
         window.show()
         window.spectrogram.zoom(ZOOM)
-        if not booth.wait(lambda: bool(window.conductor.acting) or bool(window.problem), 60.0):
-            window.problem = "the engine was not ready in time."
-        if window.problem:
-            print(f"segue: no pictures: {window.problem}", file=sys.stderr)
+        if not booth.wait(lambda: bool(window.live.acting) or bool(window.engine_problem), 60.0):
+            window.engine_problem = "the engine was not ready in time."
+        if window.engine_problem:
+            print(f"segue: no pictures: {window.engine_problem}", file=sys.stderr)
             return 1
         dress(session)
         window.files.save_path(folder / "Night train.segue.json")

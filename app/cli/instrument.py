@@ -28,11 +28,11 @@ def instrument(chosen: Namespace) -> int:
     if not has_display():
         print("segue: there is no display here, so a 30 s performance is written instead.")
         return demonstrate(engine, device, Path.cwd())
-    from app import window
+    from app.window import application
 
     session = getattr(chosen, "session", None)
     opened = None if session is None else [str(session)]
-    code: int = window.run(opened, engine=engine, device=device)
+    code: int = application.run(opened or (), engine=engine, device=device)
     return code
 
 

@@ -1,83 +1,45 @@
-"""What keys and buttons ask for by name. GUI lane."""
+"""Commands of shortcuts and buttons, by name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from PySide6.QtCore import Qt
+from app.parameters.registry import Registry
 
-from app.window.dialogs.settings import SettingsDialog
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
+REPEATABLE: Final = frozenset(
+    {"window.quieter", "window.louder", "window.zoom_in", "window.zoom_out", "edit.undo",
+     "edit.redo"}
+)  # fmt: skip
+"""Actions that a held key may repeat."""
+FOCUS: Final = "window.focus."
+"""Prefix of the actions that focus a prompt strip, by its number."""
 
 
 class Commands:
-    """Runs a shortcut's action: a parameter by its name, or a command of the window."""
+    """Runs an action: a command of the window, or a parameter by its name.
 
-    REPEAT: Final = frozenset(
-        {"window.quieter", "window.louder", "window.zoom_in", "window.zoom_out", "edit.undo",
-         "edit.redo"}
-    )  # fmt: skip
-    """Actions that a held key may repeat."""
+    Args:
+        registry: switches are toggled, triggers fired.
+        window_commands: commands by name.
+        focus_strip: takes the number of a prompt strip, from 1.
+    """
 
-    def __init__(self, window: MainWindow) -> None:
-        self.window = window
-        files = window.files
-        self._table = {
-            "window.add": window.desk.add,
-            "window.view": lambda: window.registry.nudge("view", 1),
-            "window.sheet": window.sheet.open_sheet,
-            "window.zoom_in": lambda: window.spectrogram.zoom(-1),
-            "window.zoom_out": lambda: window.spectrogram.zoom(1),
-            "window.louder": lambda: window.registry.nudge("mixer.master", 1),
-            "window.quieter": lambda: window.registry.nudge("mixer.master", -1),
-            "window.settings": self.settings,
-            "window.learn": lambda: window.learn_wanted.emit(True),
-            "window.controllers": lambda: window.controllers_wanted.emit(""),
-            "window.new": files.new,
-            "window.open": files.open_dialog,
-            "window.save": files.save,
-            "window.save_as": files.save_dialog,
-        }
+    def __init__(
+        self,
+        registry: Registry,
+        window_commands: Mapping[str, Callable[[], object]],
+        focus_strip: Callable[[int], None],
+    ) -> None:
+        self._registry, self._table, self._focus_strip = registry, window_commands, focus_strip
 
-    def act(self, action: str) -> None:
-        """Do it. Parameters: a switch flips, a trigger fires."""
-        registry = self.window.registry
-        if action.startswith("window.focus."):
-            self._focus(int(action.rsplit(".", 1)[1]))
+    def run(self, action: str) -> None:
+        """Run an action by name."""
+        if action.startswith(FOCUS):
+            self._focus_strip(int(action.removeprefix(FOCUS)))
         elif action in self._table:
             self._table[action]()
-        elif registry[action].kind == "switch":
-            registry.toggle(action, "keyboard")
+        elif self._registry[action].kind == "switch":
+            self._registry.toggle(action, "keyboard")
         else:
-            registry.trigger(action, "keyboard")
-
-    def _focus(self, n: int) -> None:
-        if n <= len(self.window.session.prompts):
-            self.window.registry.set("view", "mixer")
-            self.window.mixer.strips[n - 1].knob.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def settings(self) -> None:
-        """The settings dialog; the devices are looked up off the GUI lane."""
-        window = self.window
-        dialog = SettingsDialog(window.preferences, window.player.output.devices(), window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.applied.connect(window.apply_preferences)
-        dialog.controllers_wanted.connect(lambda: window.controllers_wanted.emit("Ports"))
-
-        def rescan() -> None:
-            window.jobs.start(
-                lambda: window.player.output.devices(True),
-                lambda devices: dialog.show_devices(devices) if _alive(dialog) else None,
-                lambda sentence: window.say("warning", sentence),
-            )
-
-        dialog.rescan_wanted.connect(rescan)
-        dialog.open()
-
-
-def _alive(dialog: SettingsDialog) -> bool:
-    import shiboken6
-
-    return shiboken6.isValid(dialog)
+            self._registry.trigger(action, "keyboard")

@@ -1,68 +1,132 @@
-"""Where the window's panels stand. GUI lane."""
+"""Layout of the main window: its widgets, and where they stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
+from app.session.session import Session
+from app.window.dialogs.keyboard_sheet import KeyboardSheet
+from app.window.dialogs.welcome import Welcome
+from app.window.panels.controls import ControlsPanel
+from app.window.panels.output import OutputPanel
+from app.window.panels.recording import RecordingPanel
+from app.window.panels.scenes import ScenesPanel
+from app.window.panels.status_bar import StatusBar
+from app.window.panels.top_bar import TopBar
+from app.window.panels.transport import TransportPanel
+from app.window.prompts.editor import PromptEditor
+from app.window.prompts.map_panel import MapPanel
+from app.window.prompts.mixer import PromptMixer
+from app.window.spectrogram.back_to_now_button import BackToNowButton
+from app.window.spectrogram.view import SpectrogramView
+from app.window.widgets.banner import Banner
 
 GAP: Final = 8
 
 
 @dataclass(frozen=True)
-class Panels:
-    """What holds the panels. `rows` of `body`: spectrogram, prompts, controls."""
+class WindowWidgets:
+    """Widgets of the main window. `rows` of `body`: spectrogram, prompts, controls."""
 
+    top: TopBar
+    welcome: Welcome
+    spectrogram: SpectrogramView
+    back_to_now: BackToNowButton
+    views: QStackedWidget
+    mixer: PromptMixer
+    map_panel: MapPanel
+    scenes: ScenesPanel
+    recording: RecordingPanel
+    transport: TransportPanel
+    controls: ControlsPanel
+    output: OutputPanel
+    status: StatusBar
+    editor: PromptEditor
+    banner: Banner
+    sheet: KeyboardSheet
     centre: QWidget
     right: QWidget
-    bottom: QWidget
+    lower: QWidget
     body: QVBoxLayout
-    rows: tuple[int, int, int]
+    rows: tuple[int, int, int] = (1, 2, 3)
 
 
-def arrange(window: MainWindow) -> Panels:
-    """Put the panels together: spectrogram, prompts with scenes beside them, what is played below.
+def build_widgets(
+    session: Session, suggestions: dict[str, list[str]], window: QWidget
+) -> WindowWidgets:
+    """Make the widgets and lay them out. `app.window.proportions` sets their sizes.
 
-    Sizes are set by `app.window.proportions`.
+    Args:
+        session: what they show.
+        suggestions: prompts that the editor offers, by group.
+        window: parent of all of them.
     """
-    right = QVBoxLayout()
+    registry = session.registry
+    centre, right, lower = QWidget(window), QWidget(window), QWidget(window)
+    spectrogram = SpectrogramView(window)
+    widgets = WindowWidgets(
+        top=TopBar(registry, window),
+        welcome=Welcome(window),
+        spectrogram=spectrogram,
+        back_to_now=BackToNowButton(spectrogram),
+        views=QStackedWidget(window),
+        mixer=PromptMixer(session, window),
+        map_panel=MapPanel(session, window),
+        scenes=ScenesPanel(session, window),
+        recording=RecordingPanel(registry, window),
+        transport=TransportPanel(registry, window),
+        controls=ControlsPanel(registry, window),
+        output=OutputPanel(registry, window),
+        status=StatusBar(window),
+        editor=PromptEditor(centre, suggestions),
+        banner=Banner(centre),
+        sheet=KeyboardSheet(centre),
+        centre=centre,
+        right=right,
+        lower=lower,
+        body=QVBoxLayout(),
+    )
+    _arrange(widgets)
+    for overlay in (widgets.editor, widgets.banner, widgets.sheet):
+        overlay.raise_()
+    return widgets
+
+
+def _arrange(widgets: WindowWidgets) -> None:
+    """Spectrogram on top, prompts with the scenes beside them, below what is played."""
+    widgets.views.addWidget(widgets.mixer)
+    widgets.views.addWidget(widgets.map_panel)
+    right = QVBoxLayout(widgets.right)
     right.setContentsMargins(0, 0, 0, 0)
     right.setSpacing(GAP)
-    right.addWidget(window.scenes, 1)
-    right.addWidget(window.recording)
-    right_side = QWidget(window)
-    right_side.setLayout(right)
+    right.addWidget(widgets.scenes, 1)
+    right.addWidget(widgets.recording)
     middle = QHBoxLayout()
     middle.setSpacing(GAP)
-    middle.addWidget(window.views, 1)
-    middle.addWidget(right_side)
-    bottom = QHBoxLayout()
+    middle.addWidget(widgets.views, 1)
+    middle.addWidget(widgets.right)
+    bottom = QHBoxLayout(widgets.lower)
     bottom.setContentsMargins(0, 0, 0, 0)
     bottom.setSpacing(GAP)
-    bottom.addWidget(window.transport)
-    bottom.addWidget(window.controls, 1)
-    bottom.addWidget(window.output)
-    lower = QWidget(window)
-    lower.setLayout(bottom)
-    window.spectrogram.setMinimumHeight(110)
-    lower.setMinimumHeight(126)
-    body = QVBoxLayout()
+    bottom.addWidget(widgets.transport)
+    bottom.addWidget(widgets.controls, 1)
+    bottom.addWidget(widgets.output)
+    widgets.spectrogram.setMinimumHeight(110)
+    widgets.lower.setMinimumHeight(126)
+    body = widgets.body
     body.setContentsMargins(12, 0, 12, 0)
     body.setSpacing(GAP)
-    body.addWidget(window.welcome)
-    body.addWidget(window.spectrogram)
+    body.addWidget(widgets.welcome)
+    body.addWidget(widgets.spectrogram)
     body.addLayout(middle)
-    body.addWidget(lower)
-    centre = QWidget(window)
-    grid = QGridLayout(centre)
+    body.addWidget(widgets.lower)
+    grid = QGridLayout(widgets.centre)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setVerticalSpacing(0)
-    grid.addWidget(window.top, 0, 0)
+    grid.addWidget(widgets.top, 0, 0)
     grid.addLayout(body, 1, 0)
-    grid.addWidget(window.status, 2, 0)
+    grid.addWidget(widgets.status, 2, 0)
     grid.setRowStretch(1, 1)
-    return Panels(centre, right_side, lower, body, (1, 2, 3))

@@ -1,22 +1,21 @@
-"""How large things are: in proportion to the window, a step larger on stage. GUI lane."""
+"""Sizes in proportion to the window, a step larger on stage."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMainWindow
 
+from app.window.layout import WindowWidgets
 from app.window.style import theme
 from app.window.widgets.buttons import PlainButton
 
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
-
-USUAL: Final = (1440, 900)
-"""Window at which everything has its usual size; below it panels shrink, writing does not."""
-LEAST: Final = (1080, 640)
-LARGEST: Final = 2.0
-ON_STAGE: Final = 1.15
+DEFAULT_SIZE: Final = (1440, 900)
+"""Window at which everything has its default size; below it panels shrink, text does not."""
+MIN_SIZE: Final = (1080, 640)
+MAX_SCALE: Final = 2.0
+STAGE_SCALE: Final = 1.15
 STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
 """Heights of spectrogram, prompts and controls, off stage and on it."""
 CROWDED: Final = (20, 54, 17)
@@ -29,27 +28,28 @@ SPECTROGRAM: Final = {False: 110, True: 84}
 
 
 def scale_of(width: int, height: int, on_stage: bool = False) -> float:
-    """Of the writing and the side panels, from 1."""
-    scale = min(width / USUAL[0], height / USUAL[1])
-    return min(max(scale * (ON_STAGE if on_stage else 1.0), 1.0), LARGEST)
+    """Scale of the text and the side panels, from 1."""
+    scale = min(width / DEFAULT_SIZE[0], height / DEFAULT_SIZE[1])
+    return min(max(scale * (STAGE_SCALE if on_stage else 1.0), 1.0), MAX_SCALE)
 
 
 def opening(width: int, height: int) -> tuple[int, int, bool]:
-    """Size at which the window opens where the desktop leaves so much room (without its panels),
-    and whether it is maximised: where the usual size does not fit. The size is then what it has
-    when the performer makes it smaller."""
+    """Size at which the window opens on a desktop with this much room, and whether maximised.
+
+    It is maximised where the default size does not fit; the size is then what it has restored.
+    """
     title = 40
-    if width >= USUAL[0] and height >= USUAL[1] + title:
-        return (*USUAL, False)
-    wide = min(USUAL[0], max(LEAST[0], round(width * 0.92)))
-    return wide, min(USUAL[1], max(LEAST[1], round((height - title) * 0.92))), True
+    if width >= DEFAULT_SIZE[0] and height >= DEFAULT_SIZE[1] + title:
+        return (*DEFAULT_SIZE, False)
+    wide = min(DEFAULT_SIZE[0], max(MIN_SIZE[0], round(width * 0.92)))
+    return wide, min(DEFAULT_SIZE[1], max(MIN_SIZE[1], round((height - title) * 0.92))), True
 
 
 class Proportions:
-    """Sets sizes that do not follow from a widget's own height."""
+    """Sets the sizes that do not follow from a widget's own height."""
 
-    def __init__(self, window: MainWindow) -> None:
-        self.window = window
+    def __init__(self, window: QMainWindow, widgets: WindowWidgets) -> None:
+        self.window, self.widgets = window, widgets
         self._shown: tuple[float, float, bool, bool, bool] = (0.0, 0.0, False, False, False)
 
     def open(self) -> None:
@@ -61,33 +61,38 @@ class Proportions:
             self.window.setWindowState(Qt.WindowState.WindowMaximized)
 
     def apply(self, on_stage: bool) -> None:
-        window, panels = self.window, self.window.panels
-        words = scale_of(window.width(), window.height(), on_stage)
-        plates = scale_of(window.width(), window.height())
-        crowded = window.height() < (USUAL[1] if window.mixer.rows > 1 else LOW)
-        tight = window.height() < LOW and not window.welcome.isHidden()
-        if (words, plates, on_stage, crowded, tight) == self._shown:
+        """Set them for the window's present size."""
+        window, widgets = self.window, self.widgets
+        text_scale = scale_of(window.width(), window.height(), on_stage)
+        panel_scale = scale_of(window.width(), window.height())
+        crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else LOW)
+        tight = window.height() < LOW and not widgets.welcome.isHidden()
+        if (text_scale, panel_scale, on_stage, crowded, tight) == self._shown:
             return
-        self._shown = (words, plates, on_stage, crowded, tight)
-        theme.set_scale(words)
-        for widget, width in ((panels.right, 342), (window.transport, 258), (window.output, 118)):
-            widget.setFixedWidth(round(width * plates))
-        window.top.setFixedHeight(round(44 * plates))
-        window.status.setFixedHeight(round(28 * words))
-        window.recording.setFixedHeight(round(54 * plates))
-        window.top.view.setFixedWidth(round(196 * plates))
-        window.map_panel.set_scale(plates)
-        window.scenes.set_scale(plates)
-        window.scenes.set_tight(tight)
-        window.controls.set_scale(plates)
-        window.spectrogram.set_scale(words)
+        self._shown = (text_scale, panel_scale, on_stage, crowded, tight)
+        theme.set_scale(text_scale)
+        for widget, width in (
+            (widgets.right, 342),
+            (widgets.transport, 258),
+            (widgets.output, 118),
+        ):
+            widget.setFixedWidth(round(width * panel_scale))
+        widgets.top.setFixedHeight(round(44 * panel_scale))
+        widgets.status.setFixedHeight(round(28 * text_scale))
+        widgets.recording.setFixedHeight(round(54 * panel_scale))
+        widgets.top.view.setFixedWidth(round(196 * panel_scale))
+        widgets.map_panel.set_scale(panel_scale)
+        widgets.scenes.set_scale(panel_scale)
+        widgets.scenes.set_tight(tight)
+        widgets.controls.set_scale(panel_scale)
+        widgets.spectrogram.set_scale(text_scale)
         heights = CROWDED if crowded and not on_stage else STRETCH[on_stage]
         heights = TIGHT if tight else heights
-        window.spectrogram.setMinimumHeight(SPECTROGRAM[tight])
-        for index, stretch in zip(panels.rows, heights, strict=True):
-            panels.body.setStretch(index, stretch)
+        widgets.spectrogram.setMinimumHeight(SPECTROGRAM[tight])
+        for index, stretch in zip(widgets.rows, heights, strict=True):
+            widgets.body.setStretch(index, stretch)
         margin = 12 if on_stage else 0
-        panels.body.setContentsMargins(12, margin, 12, 0)
-        for button in window.centre.findChildren(PlainButton):
+        widgets.body.setContentsMargins(12, margin, 12, 0)
+        for button in widgets.centre.findChildren(PlainButton):
             button.updateGeometry()
-        window.centre.update()
+        widgets.centre.update()

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 
+from app.interfaces import CaptureProtocol
 from app.parameters.registry import Change, Registry
+from app.recording.recorder import RecordingResult
 from app.session.preferences import Preferences
 from app.window.jobs import Jobs
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
-
-
-class CaptureProtocol(Protocol):
-    """What the window needs of `app.recording.SoundKeeper`."""
-
-    def record(self, path: Path | str, *, subtype: str | None = None) -> None: ...
-    def stop_recording(self) -> Any: ...
-    @property
-    def recording(self) -> Any: ...
-    def capture_range(self) -> tuple[int, int]: ...
-    def save_capture(
-        self, path: Path | str, start: int | None = None, stop: int | None = None
-    ) -> Any: ...
 
 
 def music_folder() -> Path:
@@ -42,13 +30,13 @@ class Recordings(QObject):
     def __init__(
         self,
         registry: Registry,
-        capture_thread: CaptureProtocol,
+        capture: CaptureProtocol,
         jobs: Jobs,
         preferences: Preferences,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.registry, self.capture_thread, self.jobs = registry, capture_thread, jobs
+        self.registry, self.capture, self.jobs = registry, capture, jobs
         self.preferences = preferences
         self.selection: tuple[int, int] | None = None
         self._unsubscribe = registry.subscribe(self._on_change)
@@ -79,7 +67,7 @@ class Recordings(QObject):
         if change.name == "record":
             if self.registry.get("record"):
                 self._begin()
-            elif self.capture_thread.recording is not None:
+            elif self.capture.recording is not None:
                 self._end()
         elif change.name == "capture.save":
             self._save()
@@ -87,7 +75,7 @@ class Recordings(QObject):
     def _begin(self) -> None:
         try:
             path = self.path_for("", datetime.now())
-            self.capture_thread.record(path)
+            self.capture.record(path)
         except SegueError as error:
             self.said.emit("error", str(error))
             self.registry.set("record", False, "recorder")
@@ -97,12 +85,12 @@ class Recordings(QObject):
     def _end(self) -> None:
         # In the pool: the end of a recording waits for the disk.
         self.jobs.start(
-            self.capture_thread.stop_recording,
+            self.capture.stop_recording,
             self._ended,
             lambda sentence: self.said.emit("error", sentence),
         )
 
-    def _ended(self, result: Any) -> None:
+    def _ended(self, result: RecordingResult | None) -> None:
         if result is None:
             return
         if result.stopped_because:
@@ -110,7 +98,7 @@ class Recordings(QObject):
         self.said.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
 
     def _save(self) -> None:
-        start, stop = self.selection or self.capture_thread.capture_range()
+        start, stop = self.selection or self.capture.capture_range()
         if stop - start < SAMPLE_RATE // 10:
             self.said.emit("info", "There is nothing to save yet; play first.")
             return
@@ -122,13 +110,13 @@ class Recordings(QObject):
         seconds = (stop - start) / SAMPLE_RATE
         self.said.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
-            lambda: self.capture_thread.save_capture(path, start, stop),
+            lambda: self.capture.save_capture(path, start, stop),
             lambda result: self.said.emit("info", f"Saved {seconds:.0f} s to {path}."),
             lambda sentence: self.said.emit("error", sentence),
         )
 
     def kept_seconds(self) -> float:
-        start, stop = self.capture_thread.capture_range()
+        start, stop = self.capture.capture_range()
         return max(stop - start, 0) / SAMPLE_RATE
 
     def selected_seconds(self) -> float | None:
@@ -139,7 +127,7 @@ class Recordings(QObject):
     def recorded_seconds(self) -> float | None:
         """Seconds on the file; None while not recording. A recorder that stopped by itself (a
         full disk) lets the key go out."""
-        status = self.capture_thread.recording
+        status = self.capture.recording
         if status is None or status.stopped_because:
             if self.registry.get("record"):
                 self.registry.set("record", False, "recorder")

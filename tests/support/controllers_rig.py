@@ -62,7 +62,7 @@ class ControllersRig:
         self.qtbot.waitUntil(lambda: len(self.hub.connected) == len(names), timeout=5000)
 
     def controllers(self, page: str = "") -> ControllersWindow:
-        self.window.controllers_wanted.emit(page)
+        self.window.controllers_requested.emit(page)
         assert self.coordinator.controllers is not None
         return self.coordinator.controllers
 

@@ -17,7 +17,7 @@ def main(recording: str) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
-    import app.window
+    import app.window.application
     from app.window.main_window import MainWindow
     from tests.support.tone_engine import register_tone_engine
 
@@ -34,10 +34,10 @@ def main(recording: str) -> int:
                 windows[0].session.add_prompt("Kora")
                 windows[0].files.tick()
             return
-        output: Any = windows[0].player.output
+        output: Any = windows[0].playback.output
         if not start and output.status().gain >= 1.0:
             start.append(output.tap.end)
-            windows[0].player.capture_thread.record(Path(recording))
+            windows[0].playback.capture.record(Path(recording))
             windows[0].registry.set("scene.with_moment", True)
             windows[0].registry.trigger("scene.1.save")
         if start and windows[0].session.moments:
@@ -47,7 +47,7 @@ def main(recording: str) -> int:
     timer = QTimer()
     timer.timeout.connect(look)
     timer.start(50)
-    return app.window.run(engine="tone")
+    return app.window.application.run(engine="tone")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ class Rig:
 
     def play(self) -> None:
         """Until music is heard from a plan that is two seconds deep."""
-        if not self.until(lambda: bool(self.window.conductor.acting), 120.0):
+        if not self.until(lambda: bool(self.window.live.acting), 120.0):
             raise RuntimeError(f"the engine did not open: {self.said}")
         self.registry.set("transport.play", True)
         status = self.player.output.status

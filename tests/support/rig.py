@@ -37,7 +37,7 @@ class Rig:
         self.window.show()
         if ready:
             self.worker.ready()
-            self.window.conductor.flush()
+            self.window.live.flush()
 
     # -- hands ---------------------------------------------------------------------------------
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:

@@ -36,7 +36,7 @@ class ControllersWindow(QWidget):
     """`said` tells level and sentence, which are shown here too."""
 
     said = Signal(str, str)
-    learn_wanted = Signal()
+    learn_requested = Signal()
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
@@ -64,7 +64,7 @@ class ControllersWindow(QWidget):
             self.rail.addItem(QListWidgetItem(name))
         self.rail.currentRowChanged.connect(self.pages.setCurrentIndex)
         self.rail.setCurrentRow(0)
-        self.maps.learn_wanted.connect(self.learn_wanted)
+        self.maps.learn_requested.connect(self.learn_requested)
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
         self.sentence.setFont(theme.font(14))

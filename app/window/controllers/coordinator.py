@@ -80,7 +80,7 @@ class ControllerCoordinator(QObject):
         if self.controllers is None:
             self.controllers = ControllersWindow(self.bridge, self._window)
             self.controllers.said.connect(self.message)
-            self.controllers.learn_wanted.connect(self._learn_from_maps)
+            self.controllers.learn_requested.connect(self._learn_from_maps)
         self.controllers.open_page(page)
 
     def _learn_from_maps(self) -> None:

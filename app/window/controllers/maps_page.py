@@ -41,7 +41,7 @@ class MapsPage(QWidget):
     """Works on the hub's surfaces. `said` tells level and sentence."""
 
     said = Signal(str, str)
-    learn_wanted = Signal()
+    learn_requested = Signal()
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +101,7 @@ class MapsPage(QWidget):
         self.menu_button.setToolTip("Ready-made maps, and files to load, to keep or to share")
         learn = QPushButton("Learn", self)
         learn.setDefault(True)
-        learn.clicked.connect(self.learn_wanted)
+        learn.clicked.connect(self.learn_requested)
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(self.name)

@@ -24,7 +24,7 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
         folder: keeps settings and maps.
         options: as for `ControlHub`.
     """
-    live, session = window.conductor, window.session
+    live, session = window.live, window.session
 
     def led(name: str) -> float:
         return trigger_led(name, live, session)
@@ -38,8 +38,8 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
     bridge.hub.on_edit = record_edit
     bridge.notes_changed.connect(live.set_notes)
     bridge.said.connect(window.say)
-    live.scenes_moved.connect(lambda: bridge.hub.relight("scene.*.recall"))
-    live.notes_moved.connect(lambda _: bridge.hub.relight("keys.off"))
+    live.scenes.changed.connect(lambda: bridge.hub.relight("scene.*.recall"))
+    live.notes_changed.connect(lambda _: bridge.hub.relight("keys.off"))
     bridge.start()
     return bridge
 
@@ -52,7 +52,7 @@ def trigger_led(name: str, live: LiveController, session: Session) -> float:
     if parts[0] != "scene" or parts[-1] != "recall":
         return 0.0
     number = int(parts[1])
-    if live.active_scene == number:
+    if live.scenes.active == number:
         return 1.0
     return 0.5 if session.scenes[number - 1] is not None else 0.0
 
@@ -70,14 +70,14 @@ def open_coordinator(window: MainWindow, bridge: ControlBridge) -> ControllerCoo
     coordinator.message.connect(window.say)
     coordinator.learning_changed.connect(top.learn.setChecked)
     coordinator.learning_changed.connect(lambda on: window.editor.close_editor() if on else None)
-    window.learn_wanted.connect(coordinator.key)
-    window.controllers_wanted.connect(coordinator.open_controllers)
+    window.learn_requested.connect(coordinator.key)
+    window.controllers_requested.connect(coordinator.open_controllers)
     return coordinator
 
 
 def align_clock(window: MainWindow, bridge: ControlBridge) -> ClockAlignment:
     """Keep the MIDI clock that is sent on the audible beats; stop it before the window is shut."""
-    worker, output = window.player.worker, window.player.output
+    worker, output = window.playback.worker, window.playback.output
     alignment = ClockAlignment(bridge.hub, worker.next_bar, output.position_now, window)
     worker.block_ready.connect(alignment.receive)
     return alignment

@@ -1,33 +1,29 @@
-"""The first start: three things to try, ticked off as they are done. GUI lane.
+"""Welcome row of the first start: three steps to try, ticked off as they are done.
 
-A row above the spectrogram, no dialog; it goes away by itself and does not come back.
+It stands above the spectrogram, is no dialog, and never comes back once it has gone.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from app.parameters.registry import Change
+from app.parameters.registry import Change, Registry
 from app.window.style import colours, theme
 from app.window.widgets.buttons import PlainButton
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
 
 STEPS: Final = (
     ("play", "Press play", "The music starts and goes on for as long as you like."),
     ("prompt", "Turn a knob, change the words", "Click a prompt's name and say what you want."),
     ("past", "Click where it was good", "Left of the line: the music goes on from there."),
 )
-STAYS: Final = 4.0
-"""Seconds that the row stays after the last step."""
-MACHINES: Final = frozenset({"load", "scene", "morph", "undo", "availability", "orbit"})
+LINGER_SECONDS: Final = 4.0
+"""Seconds for which the row stays after the last step."""
+AUTOMATIC: Final = frozenset({"load", "scene", "morph", "undo", "availability", "orbit"})
 
 
 class WelcomeStep(QWidget):
@@ -35,13 +31,13 @@ class WelcomeStep(QWidget):
 
     clicked = Signal()
 
-    def __init__(self, number: int, title: str, words: str, parent: QWidget) -> None:
+    def __init__(self, number: int, title: str, text: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self.number, self.title, self.words = number, title, words
+        self.number, self.title, self.text = number, title, text
         self.done = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(f"{number}. {title}")
-        self.setToolTip(f"<b>{title}</b><br>{words}")
+        self.setToolTip(f"<b>{title}</b><br>{text}")
 
     def sizeHint(self) -> QSize:
         return QSize(260, round(theme.scaled(52)))
@@ -75,24 +71,30 @@ class WelcomeStep(QWidget):
         upper = QRectF(left, 2, room, half)
         painter.drawText(upper, Qt.AlignmentFlag.AlignVCenter, self.title)
         painter.setPen(QColor(colours.FAINT if self.done else colours.DIM))
-        theme.fit(painter, self.words, theme.font(theme.scaled(12.5)), room)
+        theme.fit(painter, self.text, theme.font(theme.scaled(12.5)), room)
         lower = QRectF(left, half - 2, room, half)
-        painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, self.words)
+        painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, self.text)
 
 
 class Welcome(QWidget):
-    """The row. `begin` once the window is built; `tick` now and then."""
+    """Row of the steps. `begin` shows it once the window is built; call `tick` now and then."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self.window_ = window
+    message = Signal(str, str)
+    """Level and sentence."""
+    dismissed = Signal()
+    """It has gone for good."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.active = False
+        """Whether it is to be seen, off stage."""
         self._leaves_at: float | None = None
         self.steps = {
-            key: WelcomeStep(number, title, words, self)
-            for number, (key, title, words) in enumerate(STEPS, 1)
+            key: WelcomeStep(number, title, text, self)
+            for number, (key, title, text) in enumerate(STEPS, 1)
         }
         self.close_button = PlainButton(
-            icon="close", tip="Put this away for good", on_click=self.leave, parent=self
+            icon="close", tip="Put this away for good", on_click=self.dismiss, parent=self
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 4, 0, 4)
@@ -102,44 +104,36 @@ class Welcome(QWidget):
         row.addWidget(self.close_button)
         self.hide()
 
-    @property
-    def wanted(self) -> bool:
-        return not self.window_.preferences.welcomed
-
-    def begin(self) -> None:
-        """Show the row where the performer has not seen it yet."""
-        if not self.wanted:
-            return
-        window = self.window_
-        self.steps["play"].clicked.connect(lambda: window.registry.set("transport.play", True))
-        window.registry.subscribe(self._on_change)
-        window.editor.confirmed.connect(lambda n, text: self.done("prompt"))
-        window.spectrogram.go_to.connect(lambda position: self.done("past"))
+    def begin(self, registry: Registry) -> None:
+        """Show the row, and follow what the performer tries."""
+        self.active = True
+        self.steps["play"].clicked.connect(lambda: registry.set("transport.play", True))
+        registry.subscribe(self._on_change)
         self.show()
 
     def _on_change(self, change: Change) -> None:
         if change.name == "transport.play" and change.value:
             self.done("play")
-        elif change.name.endswith(".weight") and change.source not in MACHINES:
+        elif change.name.endswith(".weight") and change.source not in AUTOMATIC:
             self.done("prompt")
 
     def done(self, key: str) -> None:
-        """The performer has tried it."""
+        """Tick off a step: "play", "prompt" or "past"."""
         step = self.steps[key]
-        if self.wanted and not step.done:
+        if self.active and not step.done:
             step.done = True
             step.update()
             if all(each.done for each in self.steps.values()):
-                self._leaves_at = time.monotonic() + STAYS
-                self.window_.say("info", "That is the heart of it. Press ? for every key.")
+                self._leaves_at = time.monotonic() + LINGER_SECONDS
+                self.message.emit("info", "That is the heart of it. Press ? for every key.")
 
     def tick(self) -> None:
+        """Dismiss the row some seconds after its last step."""
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
-            self.leave()
+            self.dismiss()
 
-    def leave(self) -> None:
-        """Away, and not again."""
-        self._leaves_at = None
+    def dismiss(self) -> None:
+        """Hide the row for good."""
+        self.active, self._leaves_at = False, None
         self.hide()
-        window = self.window_
-        window.apply_preferences(replace(window.preferences, welcomed=True))
+        self.dismissed.emit()

@@ -1,79 +1,125 @@
-"""Writing prompts: the editor over a strip, sounds dropped on it, their outlines. GUI lane."""
+"""Prompt actions: editing a prompt over its strip, adding one, sounds dropped on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtWidgets import QWidget
 
-from app.window.jobs import sound_outline
+from app.session.document import SessionPrompt
+from app.session.session import Session
+from app.window.jobs import Jobs, sound_outline
+from app.window.prompts.editor import PromptEditor
+from app.window.prompts.map_view import PromptMapView
+from app.window.prompts.mixer import PromptMixer
+from app.window.prompts.strip_menu import strip_menu
 from models.errors import SegueError
 
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
 
+class PromptActions(QObject):
+    """What strips, map and editor ask for.
 
-class PromptActions:
-    """What the window does when words or sounds of a prompt change."""
+    Args:
+        session: holds the prompts.
+        editor: edits the text of one of them.
+        mixer, plane: where they stand, as strips and on the map.
+        jobs: reads sound files.
+        retry_style: called where a prompt is confirmed unchanged.
+        locked: whether prompts may not be edited (stage mode).
+        window: parent of menus; the editor is placed within its `centre`.
+    """
 
-    def __init__(self, window: MainWindow) -> None:
-        self.window = window
-        self.session = window.session
+    message = Signal(str, str)
+    """Level and sentence."""
+    outlines_changed = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        editor: PromptEditor,
+        mixer: PromptMixer,
+        plane: PromptMapView,
+        jobs: Jobs,
+        retry_style: Callable[[SessionPrompt], None],
+        locked: Callable[[], bool],
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self.session, self.editor, self.mixer, self.plane = session, editor, mixer, plane
+        self._jobs, self._retry_style, self._locked, self._window = (
+            jobs, retry_style, locked, window,
+        )  # fmt: skip
         self.outlines: dict[str, list[float]] = {}
+        """Peaks of the sounds that are prompts, by path."""
+        for source in (mixer, plane):
+            source.edit_wanted.connect(self.edit)
+        mixer.add_wanted.connect(self.add)
+        mixer.menu_wanted.connect(self.open_menu)
+        mixer.sound_dropped.connect(self.use_sound)
+        editor.confirmed.connect(self.confirm)
+        editor.sound_chosen.connect(self.use_sound)
 
     def edit(self, n: int) -> None:
         """Open the editor over strip n, or over its place on the map."""
-        window = self.window
-        if window.stage.on:
-            return
-        window.editor.open_at(n, self.session.prompts[n - 1].text, self._anchor(n))
+        if not self._locked():
+            self.editor.open_at(n, self.session.prompts[n - 1].text, self._anchor(n))
 
     def _anchor(self, n: int) -> QPoint:
-        window = self.window
-        if window.registry.get("view") == "mixer":
-            strip = window.mixer.strips[n - 1]
-            anchor = strip.mapTo(window.centre, strip.rect().center())
+        centre = self.editor.parentWidget()
+        assert centre is not None
+        if self.session.registry.get("view") == "mixer":
+            strip = self.mixer.strips[n - 1]
+            anchor = strip.mapTo(centre, strip.rect().center())
             return QPoint(anchor.x(), anchor.y() + strip.height() // 4)
-        plane = window.map_panel.map
-        return plane.mapTo(window.centre, plane.to_screen(self.session.points()[n - 1]).toPoint())
+        return self.plane.mapTo(
+            centre, self.plane.to_screen(self.session.points()[n - 1]).toPoint()
+        )
 
     def add(self) -> None:
-        """A new strip, and its editor."""
+        """Add a strip, and open its editor."""
         try:
             n = self.session.add_prompt(weight=1.0)
         except SegueError as error:
-            self.window.say("info", str(error))
+            self.message.emit("info", str(error))
             return
         self.edit(n)
 
     def confirm(self, n: int, text: str) -> None:
-        """The performer has written prompt n."""
+        """Take the text that was written for prompt n."""
         if n > len(self.session.prompts):
             return
         prompt = self.session.prompts[n - 1]
         if (prompt.text, prompt.audio) == (text, None):
-            self.window.conductor.retry_style(prompt)
+            self._retry_style(prompt)
         else:
             self.session.set_prompt(n, text=text)
 
     def use_sound(self, n: int, path: str) -> None:
-        """Prompt n is a sound from now on."""
+        """Make prompt n a sound."""
         if n <= len(self.session.prompts):
             self.session.set_prompt(n, text=Path(path).stem, audio=path)
 
-    def draw_outlines(self) -> None:
-        """Read the outlines of sounds that are new, off the GUI lane."""
+    def open_menu(self, n: int, position: QPoint) -> None:
+        """Show the context menu of strip n, unless prompts are locked."""
+        if not self._locked() and n <= len(self.session.prompts):
+            strip_menu(self.session, n, self.edit, self.editor.choose_sound, self._window).popup(
+                position
+            )
+
+    def load_outlines(self) -> None:
+        """Read the outlines of sounds that are new, in the thread pool."""
         for prompt in self.session.prompts:
             if prompt.audio is not None and prompt.audio not in self.outlines:
-                self._read(prompt.audio)
+                self._load_outline(prompt.audio)
 
-    def _read(self, path: str) -> None:
+    def _load_outline(self, path: str) -> None:
         self.outlines[path] = []
 
         def done(peaks: list[float]) -> None:
             self.outlines[path] = peaks
-            self.window.show_styles()
+            self.outlines_changed.emit()
 
         # A file that cannot be read is reported by the worker, which needs it too.
-        self.window.jobs.start(lambda: sound_outline(path), done, lambda sentence: None)
+        self._jobs.start(lambda: sound_outline(path), done, lambda sentence: None)

@@ -1,18 +1,17 @@
-"""What else can be done with a prompt: the menu of its strip. GUI lane."""
+"""Context menu of a prompt strip."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QMenu, QWidget, QWidgetAction
 
+from app.session.session import Session
 from app.window.style import colours
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
 
 SIDE: Final = 26
 ACROSS: Final = 8
@@ -44,9 +43,9 @@ class Palette(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for index, hexa in enumerate(colours.STRIPS):
+        for index, hex_color in enumerate(colours.STRIPS):
             centre = self.box(index).center()
-            painter.setBrush(QColor(hexa))
+            painter.setBrush(QColor(hex_color))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(centre, 8, 8)
             if index == self.chosen:
@@ -55,15 +54,20 @@ class Palette(QWidget):
                 painter.drawEllipse(centre, 11, 11)
 
 
-def strip_menu(window: MainWindow, n: int) -> QMenu:
-    """The menu of strip n (from 1); the caller pops it up."""
-    session, desk = window.session, window.desk
+def strip_menu(
+    session: Session,
+    n: int,
+    edit: Callable[[int], None],
+    choose_sound: Callable[[int], None],
+    parent: QWidget,
+) -> QMenu:
+    """Context menu of strip n (from 1); the caller pops it up."""
     count = len(session.prompts)
-    menu = QMenu(window)
+    menu = QMenu(parent)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    menu.addAction("Write a prompt …").triggered.connect(partial(_later, desk.edit, n))
+    menu.addAction("Write a prompt …").triggered.connect(partial(_without_checked, edit, n))
     menu.addAction("Prompt with a sound …").triggered.connect(
-        partial(_later, window.editor.choose_sound, n)
+        partial(_without_checked, choose_sound, n)
     )
     menu.addSeparator()
     palette = Palette(session.prompts[n - 1].colour, menu)
@@ -76,20 +80,14 @@ def strip_menu(window: MainWindow, n: int) -> QMenu:
     for words, to in (("Move to the left\tCtrl+←", n - 1), ("Move to the right\tCtrl+→", n + 1)):
         action = menu.addAction(words)
         action.setEnabled(1 <= to <= count)
-        action.triggered.connect(partial(_later, session.move_prompt, n, to))
+        action.triggered.connect(partial(_without_checked, session.move_prompt, n, to))
     remove = menu.addAction("Remove\tDel")
     remove.setEnabled(count > 1)
-    remove.triggered.connect(partial(_later, session.remove_prompt, n))
+    remove.triggered.connect(partial(_without_checked, session.remove_prompt, n))
     return menu
 
 
-def _later(act: object, *arguments: object) -> None:
-    """Call `act` without the "checked" that an action tells last."""
+def _without_checked(act: object, *arguments: object) -> None:
+    """Call `act` without the "checked" that a triggered action adds."""
     assert callable(act)
     act(*[a for a in arguments if not isinstance(a, bool)])
-
-
-def open_menu(window: MainWindow, n: int, position: QPoint) -> None:
-    """Show it, unless the strip is locked."""
-    if not window.stage.on and n <= len(window.session.prompts):
-        strip_menu(window, n).popup(position)

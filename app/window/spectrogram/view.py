@@ -23,13 +23,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
-from app.window.continuation import DropHint
 from app.window.prompts.strip import dropped_sound
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import SHARE, Panning
 from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
 from app.window.spectrogram.spectra import BANDS, HOP, Spectra, band_of
 from app.window.style import colours, theme
+from app.window.widgets.drop_hint import DropHint
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
 

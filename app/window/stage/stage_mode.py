@@ -1,35 +1,54 @@
-"""Stage mode: full screen, larger, locked, awake. GUI lane."""
+"""Stage mode: full screen, larger, locked, awake."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMainWindow
 
+from app.parameters.registry import Registry
+from app.window.jobs import Jobs
+from app.window.layout import WindowWidgets
 from app.window.stage.keep_awake import IN_A_THREAD, KeepAwake
 
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
-
 QUESTION: Final = "Segue is on stage. Closing it ends the music."
-LOOK_EVERY: Final = 8
-"""Frames between two looks at the pointer: asking the X server for it is a trip there and back."""
-POINTER_RESTS: Final = 3.0
-"""Seconds after which a pointer that does not move is in the way."""
-SETTLES_MS: Final = 300
+POINTER_FRAMES: Final = 8
+"""Frames between two reads of the pointer: the X server is asked over its socket."""
+POINTER_SECONDS: Final = 3.0
+"""Seconds after which a pointer that does not move is hidden."""
+SETTLE_MS: Final = 300
 """How long a window manager may take from one state of the window to the next."""
 
 
 class StageMode(QObject):
-    """What changes when the instrument goes on stage, and back."""
+    """Enters and leaves stage mode.
 
-    def __init__(self, window: MainWindow) -> None:
+    Args:
+        window: becomes full screen.
+        widgets: locked, hidden or enlarged on stage.
+        registry: its "stage" is set to False where somebody else ends full screen.
+        jobs: runs what may block, such as the desktop's service against the screen saver.
+        resize: called with whether it is on, where sizes change.
+    """
+
+    message = Signal(str, str)
+    """Level and sentence."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        widgets: WindowWidgets,
+        registry: Registry,
+        jobs: Jobs,
+        resize: Callable[[bool], None],
+    ) -> None:
         super().__init__(window)
-        self.window = window
+        self.window, self.widgets, self.registry = window, widgets, registry
+        self._jobs, self._resize = jobs, resize
         self.on = False
         self.pointer: Callable[[], QPoint] = QCursor.pos
         self._awake = KeepAwake()
@@ -40,82 +59,82 @@ class StageMode(QObject):
         self._moved_at = 0.0
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
-        self._settled.setInterval(SETTLES_MS)
-        self._settled.timeout.connect(self._follow)
+        self._settled.setInterval(SETTLE_MS)
+        self._settled.timeout.connect(self._check_full_screen)
 
     def set(self, on: bool) -> None:
-        """Enter or leave; telling it twice does nothing."""
+        """Enter or leave stage mode; nothing happens where it is so already."""
         if on == self.on:
             return
         self.on = on
-        window = self.window
+        window, widgets = self.window, self.widgets
         if on:
-            window.editor.close_editor()
-        window.top.setVisible(not on)
-        window.welcome.setVisible(not on and window.welcome.wanted)
-        window.recording.capture.setVisible(not on)
-        window.mixer.set_locked(on)
-        window.map_panel.set_locked(on)
-        window.scenes.set_locked(on)
+            widgets.editor.close_editor()
+        widgets.top.setVisible(not on)
+        widgets.welcome.setVisible(not on and widgets.welcome.active)
+        widgets.recording.capture.setVisible(not on)
+        widgets.mixer.set_locked(on)
+        widgets.map_panel.set_locked(on)
+        widgets.scenes.set_locked(on)
         # A click in the past changes the music at once: not by accident on a stage.
-        window.spectrogram.locked = on
-        window.proportions.apply(on)
+        widgets.spectrogram.locked = on
+        self._resize(on)
         self._show_pointer()
         if on:
             self._moved_at = time.monotonic()
             # Added to what it is, so that a maximised window comes back maximised, whoever ends it.
             window.setWindowState(window.windowState() | Qt.WindowState.WindowFullScreen)
-            window.say("info", "Stage mode: F11 leaves it.")
-            self._beside(self._awake.begin, self._told)
+            self.message.emit("info", "Stage mode: F11 leaves it.")
+            self._in_background(self._awake.begin, self._awake_changed)
         else:
             self._settled.stop()
             self._asking = False
-            window.banner.withdraw(QUESTION)
-            self._beside(self._awake.end)
+            widgets.banner.withdraw(QUESTION)
+            self._in_background(self._awake.end)
             window.setWindowState(window.windowState() & ~Qt.WindowState.WindowFullScreen)
 
     def end(self) -> None:
         """The window closes."""
         self._settled.stop()
         self._show_pointer()
-        self._beside(self._awake.end)
+        self._in_background(self._awake.end)
 
     # -- awake ---------------------------------------------------------------------------------
-    def _beside(
-        self, work: Callable[[], Any], done: Callable[[Any], None] = lambda _: None
+    def _in_background(
+        self, work: Callable[[], bool | None], done: Callable[[bool | None], None] = lambda _: None
     ) -> None:
-        """A desktop's service that does not answer must not hold the window up."""
+        """Run where a desktop service that hangs does not block the window."""
         if IN_A_THREAD:
-            self.window.jobs.start(work, done, lambda _: done(False))
+            self._jobs.start(work, done, lambda _: done(False))
         else:
             done(work())
 
-    def _told(self, awake: bool) -> None:
+    def _awake_changed(self, awake: bool | None) -> None:
         if self.on and not awake:
-            self.window.say(
+            self.message.emit(
                 "info", "Stage mode: F11 leaves it. Switch off the screen saver yourself."
             )
 
     # -- the window manager --------------------------------------------------------------------
     def state_changed(self) -> None:
-        """The window's state is another one, whoever wanted it."""
+        """The window's state has changed; called whoever changed it."""
         if self.on:
             self._settled.start()
 
-    def _follow(self) -> None:
-        """Its own key or button has taken full screen away: that was meant to leave the stage."""
+    def _check_full_screen(self) -> None:
+        """Leave stage mode where the window manager has ended full screen."""
         window = self.window
         if self.on and not window.isFullScreen() and not window.isMinimized():
-            window.registry.set("stage", False)
-            window.say("info", "The window is no longer full screen: stage mode is off.")
+            self.registry.set("stage", False)
+            self.message.emit("info", "The window is no longer full screen: stage mode is off.")
 
     def may_close(self) -> bool:
-        """On a stage a key that closes windows is an accident, until somebody says otherwise."""
+        """Whether the window may close now; on stage a banner asks first."""
         if not self.on:
             return True
         if not self._asking:
             self._asking = True
-            self.window.banner.ask(
+            self.widgets.banner.ask(
                 QUESTION,
                 (("Play on", lambda: self._answer(False)), ("Close", lambda: self._answer(True))),
             )
@@ -124,20 +143,20 @@ class StageMode(QObject):
     def _answer(self, close: bool) -> None:
         self._asking = False
         if close:
-            self.window.registry.set("stage", False)
+            self.registry.set("stage", False)
             self.window.close()
 
     # -- the pointer ---------------------------------------------------------------------------
     def frame(self) -> None:
-        """Sixty times a second: put a resting pointer out of sight, and show one that moves."""
+        """Hide a resting pointer, show a moving one. Called for every frame drawn."""
         self._frames += 1
-        if not self.on or self._frames % LOOK_EVERY:
+        if not self.on or self._frames % POINTER_FRAMES:
             return
         place, now = self.pointer(), time.monotonic()
         if place != self._place or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             self._place, self._moved_at = place, now
             self._show_pointer()
-        elif not self._hidden and now - self._moved_at > POINTER_RESTS:
+        elif not self._hidden and now - self._moved_at > POINTER_SECONDS:
             self._hidden = True
             QApplication.setOverrideCursor(Qt.CursorShape.BlankCursor)
 

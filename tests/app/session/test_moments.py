@@ -318,7 +318,7 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     assert files.open_path(path)
     rig.qtbot.waitUntil(lambda: "missing" in rig.window.status.message)
     said: list[str] = []
-    rig.window.conductor.said.connect(lambda level, words: said.append(words))
+    rig.window.live.message.connect(lambda level, words: said.append(words))
     rig.registry.trigger("scene.2.recall")
     assert "without its place" in said[-1] and rig.worker.calls[-1][1] is brought
 

@@ -212,7 +212,7 @@ def test_the_incident_log_is_shown_and_exported(
     assert "stalled" in shown and "disk is full" in shown and "worry" not in shown
     path = tmp_path / "log.txt"
     monkeypatch.setattr(
-        "app.window.dialogs.keyboard_sheet.QFileDialog.getSaveFileName",
+        "app.window.dialogs.incident_log.QFileDialog.getSaveFileName",
         lambda *a, **k: (str(path), ""),
     )
     dialog._choose()

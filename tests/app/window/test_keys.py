@@ -32,7 +32,7 @@ def play(rig: ControllersRig, *notes: int, on: bool = True) -> None:
 
 
 def held(rig: ControllersRig, *notes: int) -> None:
-    rig.qtbot.waitUntil(lambda: rig.window.conductor.notes == notes, timeout=3000)
+    rig.qtbot.waitUntil(lambda: rig.window.live.notes == notes, timeout=3000)
 
 
 def test_an_octave_up_by_its_arrow(rig: ControllersRig) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from app.window.prompts.map_labels import overlap, place
-from app.window.proportions import LARGEST, opening, scale_of
+from app.window.proportions import MAX_SCALE, opening, scale_of
 from app.window.style import colours
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.parameter_widget import ParameterWidget
@@ -71,7 +71,7 @@ def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int
             QApplication.processEvents()
         assert (window.width(), window.height()) == (width, height)
         for parent in (window.centre, window.scenes, window.scenes.grid, window.controls,
-                       window.transport, window.panels.bottom, window.mixer):  # fmt: skip
+                       window.transport, window.widgets.lower, window.mixer):  # fmt: skip
             shown = [w for w in parent.children() if isinstance(w, QWidget) and w.isVisible()]
             for widget in shown:
                 assert parent.rect().contains(widget.geometry()), widget
@@ -89,7 +89,7 @@ def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int
         (1440, 900, True, 1.15),
         (2560, 1440, False, 1.6),
         (2560, 720, False, 1.0),  # wide alone is not large
-        (7680, 4320, True, LARGEST),
+        (7680, 4320, True, MAX_SCALE),
     ],
 )
 def test_scale_follows_the_window(width: int, height: int, stage: bool, scale: float) -> None:
@@ -157,11 +157,11 @@ def test_on_a_small_screen_it_opens_maximised(rig: Rig) -> None:
 
 def test_on_a_large_screen_the_writing_is_large(rig: Rig) -> None:
     rig.window.resize(1440, 900)
-    usual = (rig.window.status.height(), rig.window.panels.right.width())
+    usual = (rig.window.status.height(), rig.window.widgets.right.width())
     rig.window.resize(2560, 1440)
     QApplication.processEvents()
     assert rig.window.status.height() > 1.5 * usual[0]
-    assert rig.window.panels.right.width() > 1.5 * usual[1]
+    assert rig.window.widgets.right.width() > 1.5 * usual[1]
 
 
 @pytest.mark.parametrize("words", [LONG, "Donaudampfschifffahrtsgesellschaftskapitän", "Flute", ""])
@@ -201,7 +201,7 @@ def covered(boxes: list[tuple[float, float, float, float]]) -> float:
 
 
 def test_everything_that_can_be_touched_says_what_it_does(rig: Rig) -> None:
-    rig.window.desk.edit(1)
+    rig.window.prompt_actions.edit(1)
     touched = [*rig.window.findChildren(ParameterWidget), *rig.window.findChildren(QAbstractButton)]
     assert len(touched) > 100
     bare = [

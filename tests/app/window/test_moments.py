@@ -64,7 +64,7 @@ def went(rig: Rig) -> list[Moment]:
 
 def said(rig: Rig) -> list[str]:
     sentences: list[str] = []
-    rig.window.conductor.said.connect(lambda level, words: sentences.append(words))
+    rig.window.live.message.connect(lambda level, words: sentences.append(words))
     return sentences
 
 
@@ -213,10 +213,10 @@ def test_a_scene_on_its_way_does_not_come_into_another_session(rig: Rig, tmp_pat
     rig.session.set_prompt(1, text="before")
     rig.registry.set("scene.mode", "morph")
     rig.registry.trigger("scene.4.recall")
-    conductor = rig.window.conductor
-    assert conductor.morph is not None
+    live = rig.window.live
+    assert live.scenes.morph is not None
     assert rig.window.files.open_path(path)
-    assert conductor.morph is None and conductor.active_scene is None
+    assert live.scenes.morph is None and conductor.scenes.active is None
     prompts = rig.session.prompts
     rig.qtbot.wait(120)
     assert rig.session.prompts == prompts and prompts[0].text == "one 2"

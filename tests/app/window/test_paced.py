@@ -80,7 +80,7 @@ def test_a_swept_fader_leaves_the_picture_that_painting_all_anew_would(
         for step in range(1, 9):
             unit = start + (target - start) * step / 8
             rig.registry.set_unit("prompt.1.weight", unit, "midi")
-            rig.window.conductor.flush()
+            rig.window.live.flush()
             qtbot.wait(10)
     qtbot.waitUntil(lambda: not paced._waiting, timeout=3000)
     qtbot.wait(30)

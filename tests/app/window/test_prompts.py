@@ -108,7 +108,7 @@ def test_a_click_on_the_words_edits_and_escape_leaves_them(rig: Rig) -> None:
 
 
 def test_suggestions_are_chips_in_three_groups(rig: Rig) -> None:
-    rig.window.desk.edit(1)
+    rig.window.prompt_actions.edit(1)
     editor = rig.window.editor
     assert [tab.words for tab in editor.tabs] == ["Instruments", "Genres", "Moods"]
     rig.qtbot.mouseClick(editor.tabs[1], LEFT)
@@ -144,7 +144,7 @@ def test_an_unreadable_sound_says_so_and_can_be_taken_back(
     rig.qtbot.waitUntil(lambda: strip.state == "failed", timeout=5000)
     assert "broken.wav" in strip.toolTip() and "broken.wav" in rig.window.incidents.text()
     # The others play on.
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     assert rig.worker.submitted[-1][0].style is not None
     rig.window.jobs.wait()
     rig.registry.trigger("edit.undo")
@@ -164,11 +164,11 @@ def test_a_strip_waits_for_its_style_and_marks_when_it_comes(rig: Rig) -> None:
     rig.session.set_prompt(1, text="waterphone")
     strip = rig.window.mixer.strips[0]
     assert strip.state == "waiting"
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     assert rig.worker.submitted[-1][2] == "", "nothing has changed yet"
     rig.worker.answer_styles = True
     rig.worker.embed_text("text:waterphone", "waterphone")
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     assert strip.state == "ready" and rig.worker.submitted[-1][2] == "waterphone"
 
 
@@ -178,6 +178,6 @@ def test_mute_and_solo(rig: Rig) -> None:
     assert rig.session.shares()[0] == 0.0 and rig.session.shares()[1] > 0.5
     rig.qtbot.mouseClick(strips[2].solo, LEFT)
     assert rig.session.shares() == [0.0, 0.0, 1.0, 0.0]
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     assert strips[2].share == 1.0 and strips[1].share == 0.0
     QApplication.processEvents()

@@ -53,7 +53,7 @@ def test_on_the_next_bar_comes_to_the_sample_and_is_marked(rig: Rig) -> None:
     rig.registry.set("density", 0.2)
     rig.session.save_scene(1, "Quiet")
     rig.registry.set("density", 0.8)
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     rig.qtbot.mouseClick(rig.window.scenes.mode, LEFT, pos=_segment(rig, 1))
     assert rig.registry.get("scene.mode") == "bar"
     rig.worker.bar = 96_000
@@ -94,9 +94,9 @@ def test_a_morph_moves_and_a_hand_ends_it(rig: Rig) -> None:
 
     rig.qtbot.waitUntil(moved, timeout=3000)
     assert seen[-1] > 0.0, "on its way, not there"
-    assert rig.window.conductor.morph is not None
+    assert rig.window.live.scenes.morph is not None
     rig.registry.set("brightness", 0.5)
-    assert rig.window.conductor.morph is None
+    assert rig.window.live.scenes.morph is None
     stays = rig.registry.number("density")
     rig.qtbot.wait(150)
     assert rig.registry.number("density") == stays
@@ -121,7 +121,7 @@ def test_tap_tempo(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         rig.key(Qt.Key.Key_T)
         now[0] += 0.48
     assert rig.registry.number("tempo") == pytest.approx(125.0, abs=0.2)
-    rig.window.conductor.flush()
+    rig.window.live.flush()
     controls, _, mark, _ = rig.worker.submitted[-1]
     assert controls.bpm == pytest.approx(125.0, abs=0.2) and "bpm" in mark
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from app.window.dialogs.keyboard_sheet import sheet_rows
 from app.window.shortcuts import SHORTCUTS
 from app.window.stage import stage_mode as stage_module
-from app.window.stage.stage_mode import SETTLES_MS
+from app.window.stage.stage_mode import SETTLE_MS
 from app.window.style import theme
 from tests.support.rig import CTRL, LEFT, SHIFT, Rig
 
@@ -40,7 +40,7 @@ def test_stage_mode_is_full_larger_locked_and_awake(rig: Rig, tmp_path: Path) ->
     awake = window.stage._awake = FakeAwake()  # type: ignore[assignment]
     window.resize(1440, 900)
     heights = (window.mixer.height(), window.transport.height())
-    window.desk.edit(1)
+    window.prompt_actions.edit(1)
     rig.registry.set("stage", True)
     window.resize(1440, 900)  # the offscreen screen is another size
     assert window.isFullScreen() and window.top.isHidden() and window.editor.isHidden()
@@ -241,10 +241,10 @@ def test_leaving_full_screen_by_the_desktops_own_key_leaves_stage_mode(rig: Rig)
     window = rig.window
     rig.registry.set("stage", True)
     window.setWindowState(Qt.WindowState.WindowMinimized)
-    rig.qtbot.wait(SETTLES_MS + 150)
+    rig.qtbot.wait(SETTLE_MS + 150)
     assert window.stage.on, "out of sight is not off stage"
     window.setWindowState(Qt.WindowState.WindowFullScreen)
-    rig.qtbot.wait(SETTLES_MS + 150)
+    rig.qtbot.wait(SETTLE_MS + 150)
     assert window.stage.on
     window.setWindowState(Qt.WindowState.WindowMaximized)
     assert window.stage.on, "it may be on its way to another state"
@@ -262,7 +262,7 @@ def test_a_resting_pointer_is_out_of_sight_on_stage(
     monkeypatch.setattr(stage_module.time, "monotonic", lambda: now[0])
 
     def look() -> bool:
-        for _ in range(stage_module.LOOK_EVERY):
+        for _ in range(stage_module.POINTER_FRAMES):
             stage.frame()
         return QApplication.overrideCursor() is not None
 
@@ -270,13 +270,13 @@ def test_a_resting_pointer_is_out_of_sight_on_stage(
     assert not look(), "off stage it stays"
     rig.registry.set("stage", True)
     assert not look()
-    now[0] += stage_module.POINTER_RESTS + 0.1
+    now[0] += stage_module.POINTER_SECONDS + 0.1
     assert look()
     cursor = QApplication.overrideCursor()
     assert cursor is not None and cursor.shape() == Qt.CursorShape.BlankCursor
     place[0] = QPoint(6, 5)
     assert not look(), "it is there again as soon as it moves"
-    now[0] += stage_module.POINTER_RESTS + 0.1
+    now[0] += stage_module.POINTER_SECONDS + 0.1
     assert look()
     rig.registry.set("stage", False)
     assert QApplication.overrideCursor() is None

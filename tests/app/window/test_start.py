@@ -36,7 +36,7 @@ def test_three_things_to_try_are_ticked_off_and_do_not_come_back(
     rig.heard(12.0)
     rig.qtbot.mouseClick(rig.window.spectrogram.viewport(), LEFT, pos=rig.at(-5.0))
     assert all(step.done for step in welcome.steps.values()) and welcome.isVisible()
-    monkeypatch.setattr("app.window.dialogs.welcome.STAYS", 0.0)
+    monkeypatch.setattr("app.window.dialogs.welcome.LINGER_SECONDS", 0.0)
     welcome._leaves_at = 0.0
     for _ in range(12):
         rig.window.frame()
@@ -59,7 +59,7 @@ def test_the_window_says_that_the_engine_loads(early: Rig) -> None:
     assert early.window.status.fields[0][1] == "engine is loading …"
     assert not early.worker.submitted
     early.worker.ready()
-    early.window.conductor.flush()
+    early.window.live.flush()
     assert early.worker.submitted and "ready" in early.window.status.message
 
 

@@ -37,7 +37,7 @@ def test_shortcuts(rig: Rig) -> None:
     rig.qtbot.keyClick(rig.window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     assert ("panic",) in rig.worker.calls and rig.registry.get("transport.play") is False
     rig.qtbot.keyClick(rig.window, Qt.Key.Key_M)
-    assert rig.window.views.currentWidget() is rig.window.map_panel
+    assert rig.window.widgets.views.currentWidget() is rig.window.map_panel
 
 
 def test_only_what_the_engine_has_is_shown(rig: Rig) -> None:
@@ -59,7 +59,7 @@ def test_scenes_now_on_the_bar_and_as_a_morph(rig: Rig) -> None:
     rig.registry.trigger("scene.1.recall")
     assert rig.worker.submitted[-1][3] == 96_000 and rig.registry.get("density") == 0.8
     rig.output.read = 96_001.0
-    rig.window.conductor.frame()
+    rig.window.live.frame()
     assert rig.registry.get("density") == 0.2
     rig.registry.set("density", 0.8)
     rig.registry.set("scene.mode", "morph")
@@ -69,7 +69,7 @@ def test_scenes_now_on_the_bar_and_as_a_morph(rig: Rig) -> None:
 
 
 def test_writing_a_prompt(rig: Rig) -> None:
-    rig.window.desk.edit(1)
+    rig.window.prompt_actions.edit(1)
     assert rig.window.editor.isVisible()
     rig.window.editor.line.setText("  tape   loops ")
     rig.qtbot.keyClick(rig.window.editor.line, Qt.Key.Key_Return)

@@ -1,7 +1,8 @@
 """Instrument played by a script that turns a knob every two seconds.
 
-Started by `tests.benchmarks.stage` as a process: `app.window.run` unchanged, with a measuring
-`Performer` in its GUI thread. Prints JSON lines: when it sounds, and at the end the report.
+Started by `tests.benchmarks.stage` as a process: `app.window.application.run` unchanged, with a
+measuring `Performer` in its GUI thread. Prints JSON lines: when it sounds, and at the end the
+report.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Performer:
         self.follower: Any = None
         self.profile = cProfile.Profile(time.thread_time)  # this thread's processor time
         self.incidents: list[str] = []
-        self.output, self.worker = window.player.output, window.player.worker
+        self.output, self.worker = window.playback.output, window.playback.worker
         direct = Qt.ConnectionType.DirectConnection
         self.worker.plan_rewritten.connect(self.delays.rewritten, direct)
         self.worker.block_ready.connect(self._in_inference, direct)
@@ -120,7 +121,7 @@ class Performer:
             return
         if not self.report:
             self.start_measuring(status)
-        self.delays.heard(status.read, status.read_at, status.latency_seconds)
+        self.delays.heard(status.read, status.heard_at, status.latency_seconds)
         if status.xruns > self.xruns:
             self.xrun_times.append((round(passed, 2), status.xruns - self.xruns))
         self.xruns = status.xruns
@@ -139,12 +140,12 @@ class Performer:
     def sounding(self, status: Any) -> None:
         from app.audio import shared_memory as shared
 
-        late = (status.read / 48_000) - (time.monotonic() - status.read_at)
+        late = (status.read / 48_000) - (time.monotonic() - status.heard_at)
         self.first_sound = process_age() - max(0.0, late)
         emit("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
         assert shared.SAMPLE_RATE == 48_000
         self.record_from = self.output.tap.end
-        self.window.player.capture_thread.record(
+        self.window.playback.capture.record(
             Path(self.options.folder) / "heard.wav", subtype="FLOAT"
         )
         self._follow()
@@ -154,7 +155,7 @@ class Performer:
     def _read_clock(self, status: Any) -> None:
         """Note the recording's position and the time at which it sounds."""
         recorded = (status.read - self.record_from) / 48_000
-        self.clock.append((round(recorded, 4), round(status.read_at - self.began, 4)))
+        self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
 
     def _follow(self) -> None:
         import multiprocessing
@@ -225,7 +226,7 @@ class Performer:
         QTimer.singleShot(600, self.leave)
 
     def leave(self) -> None:
-        result = self.window.player.capture_thread.stop_recording()
+        result = self.window.playback.capture.stop_recording()
         self.report["recorded_seconds"] = round(result.seconds, 2) if result else 0.0
         self.report["peak_rss_mb"] = round(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1
@@ -257,7 +258,7 @@ def main(arguments: list[str]) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
-    import app.window
+    import app.window.application
     from app.recording.capture_thread import CaptureThread
     from app.window.spectrogram.view import SpectrogramView
     from tests.benchmarks.stage.loop import Heartbeat, PaintCounter
@@ -281,7 +282,7 @@ def main(arguments: list[str]) -> int:
         held.append(Performer(found[0], heartbeat, painted, options))
 
     QTimer.singleShot(0, wait_for_window)
-    return app.window.run(engine=options.engine)
+    return app.window.application.run(engine=options.engine)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def test_every_page_opens(rig: ControllersRig) -> None:
     QTest.keyClick(rig.window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
     assert rig.coordinator.controllers is not None and rig.coordinator.controllers.isVisible()
     for name in PAGES:
-        rig.window.controllers_wanted.emit(name)
+        rig.window.controllers_requested.emit(name)
         assert rig.coordinator.controllers.rail.currentItem().text() == name
         assert not rig.coordinator.controllers.grab().isNull()
     QTest.keyClick(rig.coordinator.controllers, Qt.Key.Key_Escape)
@@ -172,7 +172,7 @@ def test_a_device_that_was_unplugged_is_still_listed(rig: ControllersRig) -> Non
 def test_learning_shows_in_the_list(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Maps").maps
-    page.learn_wanted.emit()
+    page.learn_requested.emit()
     assert not rig.controllers_shown(), "it must not hide what is lit"
     rig.click("density")
     rig.turn(33)
