@@ -121,7 +121,7 @@ class Performer:
             return
         if not self.report:
             self.start_measuring(status)
-        self.delays.heard(status.read, status.heard_at, status.latency_seconds)
+        self.delays.heard(status.read, status.read_at, status.latency_seconds)
         if status.xruns > self.xruns:
             self.xrun_times.append((round(passed, 2), status.xruns - self.xruns))
         self.xruns = status.xruns
@@ -140,7 +140,7 @@ class Performer:
     def sounding(self, status: Any) -> None:
         from app.audio import shared_memory as shared
 
-        late = (status.read / 48_000) - (time.monotonic() - status.heard_at)
+        late = (status.read / 48_000) - (time.monotonic() - status.read_at)
         self.first_sound = process_age() - max(0.0, late)
         emit("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
         assert shared.SAMPLE_RATE == 48_000
@@ -155,7 +155,7 @@ class Performer:
     def _read_clock(self, status: Any) -> None:
         """Note the recording's position and the time at which it sounds."""
         recorded = (status.read - self.record_from) / 48_000
-        self.clock.append((round(recorded, 4), round(status.heard_at - self.began, 4)))
+        self.clock.append((round(recorded, 4), round(status.read_at - self.began, 4)))
 
     def _follow(self) -> None:
         import multiprocessing
