@@ -216,7 +216,7 @@ def test_a_scene_on_its_way_does_not_come_into_another_session(rig: Rig, tmp_pat
     live = rig.window.live
     assert live.scenes.morph is not None
     assert rig.window.files.open_path(path)
-    assert live.scenes.morph is None and conductor.scenes.active is None
+    assert live.scenes.morph is None and live.scenes.active is None
     prompts = rig.session.prompts
     rig.qtbot.wait(120)
     assert rig.session.prompts == prompts and prompts[0].text == "one 2"
