@@ -38,7 +38,7 @@ class ContinueFromAudio(QObject):
     def set_available(self, available: bool) -> None:
         """Whether the engine continues audio."""
         self.available = available
-        self._spectrogram.set_takes_sound(available)
+        self._spectrogram.set_accepts_sound(available)
 
     def menu_entries(self) -> tuple[tuple[str, Callable[[], object]], ...]:
         """Entries of the session menu."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
-PEAKS = 160
+DEFAULT_PEAKS = 160
 
 
 class _Signals(QObject):
@@ -50,12 +50,12 @@ class Jobs(QObject):
         signals = _Signals()
         self._alive.add(signals)
 
-        def finish(tell: Callable[[Any], None], value: Any) -> None:
+        def deliver(callback: Callable[[Any], None], value: Any) -> None:
             self._alive.discard(signals)
-            tell(value)
+            callback(value)
 
-        signals.done.connect(lambda value: finish(done, value))
-        signals.failed.connect(lambda sentence: finish(failed, sentence))
+        signals.done.connect(lambda value: deliver(done, value))
+        signals.failed.connect(lambda sentence: deliver(failed, sentence))
         self._pool.start(_Job(work, signals))
 
     def wait(self, milliseconds: int = 10_000) -> bool:
@@ -63,7 +63,7 @@ class Jobs(QObject):
         return self._pool.waitForDone(milliseconds)
 
 
-def sound_outline(path: str, count: int = PEAKS) -> list[float]:
+def sound_outline(path: str, count: int = DEFAULT_PEAKS) -> list[float]:
     """The outline of what a sound prompt hears, `count` peaks 0..1, for a little waveform.
 
     Raises SegueError where the file is no such sound. Read in one piece: libsndfile's MP3 decoder
@@ -72,7 +72,7 @@ def sound_outline(path: str, count: int = PEAKS) -> list[float]:
     from models.engine.prompts import load_audio
 
     samples, _ = load_audio(Path(path))
-    loud = np.abs(samples).max(axis=1)
-    peaks = [float(part.max(initial=0.0)) for part in np.array_split(loud, count)]
-    top = max(peaks)
-    return [peak / top for peak in peaks] if top > 0.0 else peaks
+    envelope = np.abs(samples).max(axis=1)
+    peaks = [float(part.max(initial=0.0)) for part in np.array_split(envelope, count)]
+    maximum = max(peaks)
+    return [peak / maximum for peak in peaks] if maximum > 0.0 else peaks

@@ -147,7 +147,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         worker, live, top = self.playback.worker, self.live, self.top
         worker.block_ready.connect(self._block)
-        worker.plan_rewritten.connect(self.spectrogram.rewritten)
+        worker.plan_rewritten.connect(self.spectrogram.show_rewrite)
         worker.marked.connect(self._mark)
         worker.status_changed.connect(self._status)
         worker.incident.connect(lambda incident: self.say(incident.level, incident.sentence))
@@ -159,19 +159,19 @@ class MainWindow(QMainWindow):
         live.notes_changed.connect(self.controls.show_notes)
         for source in (live, self.prompt_actions, self.continuation, self.stage, self.welcome):
             source.message.connect(self.say)
-        self.files.said.connect(self.say)
-        self.files.asked.connect(self.banner.ask)
+        self.files.message.connect(self.say)
+        self.files.question.connect(self.banner.ask)
         self.files.renamed.connect(self._show_session)
-        self.recordings.said.connect(self.say)
+        self.recordings.message.connect(self.say)
         self.reported.connect(self.say)
         self.playback.output.on_event = lambda event: self.reported.emit(
             event.level, event.sentence
         )
         self.prompt_actions.outlines_changed.connect(self._show_styles)
-        self.mixer.trouble.connect(lambda sentence: self.say("info", sentence))
+        self.mixer.error.connect(lambda sentence: self.say("info", sentence))
         self.editor.confirmed.connect(lambda n, text: self.welcome.done("prompt"))
-        self.spectrogram.go_to.connect(self._go_to)
-        self.spectrogram.selected.connect(self._select)
+        self.spectrogram.seek_requested.connect(self._go_to)
+        self.spectrogram.selection_changed.connect(self._select)
         self.spectrogram.panned.connect(self.widgets.back_to_now.setVisible)
         self.widgets.back_to_now.clicked.connect(self.spectrogram.show_now)
         self.welcome.dismissed.connect(self._welcomed)
@@ -208,7 +208,7 @@ class MainWindow(QMainWindow):
         if self._frames % 12 == 0:
             self.recording.show_recording(self.recordings.recorded_seconds())
             self.recording.show_capture(
-                self.recordings.kept_seconds(), self.recordings.selected_seconds()
+                self.recordings.captured_seconds(), self.recordings.selected_seconds()
             )
             self.status.tick()
             self.welcome.tick()
@@ -216,7 +216,7 @@ class MainWindow(QMainWindow):
 
     # -- from the worker -------------------------------------------------------------------------
     def _block(self, report: BlockReport) -> None:
-        self.spectrogram.block(report.position, report.samples, report.score)
+        self.spectrogram.add_block(report.position, report.samples, report.score)
         if report.score is not None:
             tempo, key = report.score.tempo, report.score.key
             if tempo is not None:
@@ -225,7 +225,7 @@ class MainWindow(QMainWindow):
                 self.controls.set_model_choice("key", key)
 
     def _mark(self, mark: TimelineMark) -> None:
-        self.spectrogram.mark(mark.position, mark.kind, mark.text or mark.kind)
+        self.spectrogram.add_mark(mark.position, mark.kind, mark.text or mark.kind)
 
     def _status(self, status: WorkerStatus) -> None:
         self.status.show_status(status)
@@ -254,7 +254,7 @@ class MainWindow(QMainWindow):
 
     def say(self, level: str, sentence: str) -> None:
         """Show a sentence in the status bar; warnings and errors go to the incident log too."""
-        self.status.say(level, sentence)
+        self.status.show_message(level, sentence)
         if level != "info":
             self.incidents.add(time.time(), level, sentence)
 
@@ -348,13 +348,13 @@ class MainWindow(QMainWindow):
         dialog = SettingsDialog(self.preferences, output.devices(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.applied.connect(self.apply_preferences)
-        dialog.controllers_wanted.connect(lambda: self.controllers_requested.emit("Ports"))
+        dialog.controllers_requested.connect(lambda: self.controllers_requested.emit("Ports"))
 
         def show(devices: list[AudioDevice]) -> None:
             if shiboken6.isValid(dialog):
                 dialog.show_devices(devices)
 
-        dialog.rescan_wanted.connect(
+        dialog.rescan_requested.connect(
             lambda: self.jobs.start(
                 lambda: output.devices(True), show, lambda sentence: self.say("warning", sentence)
             )
@@ -420,7 +420,7 @@ class MainWindow(QMainWindow):
         self._closed = True
         self._frame_timer.stop()
         self.map_panel.map.stop()
-        self.mixer.paced.stop()
+        self.mixer.throttle.stop()
         self.stage.end()
         self.live.close()
         self.recordings.close()
@@ -429,4 +429,4 @@ class MainWindow(QMainWindow):
         self.jobs.wait()
         self.playback.output.on_event = None
         self.playback.stop()
-        self.files.close(asked=confirmed)
+        self.files.close(discard_unsaved=confirmed)

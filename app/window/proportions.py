@@ -83,7 +83,7 @@ class Proportions:
         widgets.top.view.setFixedWidth(round(196 * panel_scale))
         widgets.map_panel.set_scale(panel_scale)
         widgets.scenes.set_scale(panel_scale)
-        widgets.scenes.set_tight(tight)
+        widgets.scenes.set_compact(tight)
         widgets.controls.set_scale(panel_scale)
         widgets.spectrogram.set_scale(text_scale)
         heights = CROWDED if crowded and not on_stage else STRETCH[on_stage]

@@ -25,7 +25,7 @@ def music_folder() -> Path:
 class Recordings(QObject):
     """Works on "record" and "capture.save"."""
 
-    said = Signal(str, str)
+    message = Signal(str, str)
 
     def __init__(
         self,
@@ -66,56 +66,56 @@ class Recordings(QObject):
             return
         if change.name == "record":
             if self.registry.get("record"):
-                self._begin()
+                self._start()
             elif self.capture.recording is not None:
-                self._end()
+                self._stop()
         elif change.name == "capture.save":
-            self._save()
+            self._save_capture()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         try:
             path = self.path_for("", datetime.now())
             self.capture.record(path)
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             self.registry.set("record", False, "recorder")
             return
-        self.said.emit("info", f"Recording to {path}.")
+        self.message.emit("info", f"Recording to {path}.")
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         # In the pool: the end of a recording waits for the disk.
         self.jobs.start(
             self.capture.stop_recording,
-            self._ended,
-            lambda sentence: self.said.emit("error", sentence),
+            self._on_stopped,
+            lambda sentence: self.message.emit("error", sentence),
         )
 
-    def _ended(self, result: RecordingResult | None) -> None:
+    def _on_stopped(self, result: RecordingResult | None) -> None:
         if result is None:
             return
         if result.stopped_because:
-            self.said.emit("error", f"The recording ended: {result.stopped_because}")
-        self.said.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
+            self.message.emit("error", f"The recording ended: {result.stopped_because}")
+        self.message.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
 
-    def _save(self) -> None:
+    def _save_capture(self) -> None:
         start, stop = self.selection or self.capture.capture_range()
         if stop - start < SAMPLE_RATE // 10:
-            self.said.emit("info", "There is nothing to save yet; play first.")
+            self.message.emit("info", "There is nothing to save yet; play first.")
             return
         try:
             path = self.path_for("capture", datetime.now())
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return
         seconds = (stop - start) / SAMPLE_RATE
-        self.said.emit("info", f"Saving {seconds:.0f} s …")
+        self.message.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
             lambda: self.capture.save_capture(path, start, stop),
-            lambda result: self.said.emit("info", f"Saved {seconds:.0f} s to {path}."),
-            lambda sentence: self.said.emit("error", sentence),
+            lambda result: self.message.emit("info", f"Saved {seconds:.0f} s to {path}."),
+            lambda sentence: self.message.emit("error", sentence),
         )
 
-    def kept_seconds(self) -> float:
+    def captured_seconds(self) -> float:
         start, stop = self.capture.capture_range()
         return max(stop - start, 0) / SAMPLE_RATE
 

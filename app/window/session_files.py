@@ -24,6 +24,9 @@ from app.window.jobs import Jobs
 from models.errors import SegueError
 
 AUTOSAVE_MS: Final = 5000
+Commands = tuple[tuple[str, Callable[[], object]], ...]
+"""Menu entries: text and callback."""
+
 FILTER: Final = f"Segue sessions (*{SUFFIX});;All files (*)"
 
 
@@ -31,9 +34,9 @@ class SessionFiles(QObject):
     """The file that the session belongs to. `folder` holds autosaves and the recent list."""
 
     renamed = Signal()
-    said = Signal(str, str)
-    asked = Signal(str, object)  # a question and its answers, as `Banner.ask` takes them
-    settled = Signal()  # nothing is being saved any more
+    message = Signal(str, str)
+    question = Signal(str, object)  # a question and its answers, as `Banner.ask` takes them
+    saves_finished = Signal()  # nothing is being saved any more
 
     def __init__(self, session: Session, folder: Path, window: QWidget) -> None:
         super().__init__(window)
@@ -45,13 +48,13 @@ class SessionFiles(QObject):
         self._autosave_failed = False
         self._timer = QTimer(self)
         self._timer.setInterval(AUTOSAVE_MS)
-        self._timer.timeout.connect(self._tick_beside)
+        self._timer.timeout.connect(self._tick_in_background)
         self._jobs = Jobs(self)
-        self._saving = 0  # how many savings are under way or wait for the reading
-        self._saved = True  # whether the last one went well
-        self._reading: list[Callable[[], None]] | None = None
+        self._pending_saves = 0  # how many savings are under way or wait for the reading
+        self._last_save_succeeded = True  # whether the last one went well
+        self._awaiting_moments: list[Callable[[], None]] | None = None
         """What waits for the places in the music to be read; None while none are."""
-        self._opened = 0  # counts sessions, so that what came of an earlier one is known
+        self._generation = 0  # counts sessions, so that what came of an earlier one is known
         self._timer.start()
 
     @property
@@ -64,16 +67,16 @@ class SessionFiles(QObject):
         if self.session.edits == self._autosaved_edits:
             return
         try:
-            self._writing()()
+            self._writer()()
         except SegueError as error:
-            self._failed(str(error))
+            self._autosave_error(str(error))
             return
         self._autosave_failed = False
         self._autosaved_edits = self.session.edits
 
-    def _tick_beside(self) -> None:
+    def _tick_in_background(self) -> None:
         """`tick`, without waiting for the disk: a sync held the window up for 120 ms."""
-        if self.session.edits != self._autosaved_edits and self._reading is None:
+        if self.session.edits != self._autosaved_edits and self._awaiting_moments is None:
             self._autosave(lambda: None)
 
     def _autosave(self, then: Callable[[], None]) -> None:
@@ -84,29 +87,29 @@ class SessionFiles(QObject):
             self._autosaved_edits = edits
             then()
 
-        self._jobs.start(self._writing(), done, self._failed)
+        self._jobs.start(self._writer(), done, self._autosave_error)
 
-    def _writing(self) -> Callable[[], None]:
+    def _writer(self) -> Callable[[], None]:
         session = self.session
         return self.autosave.writing(session.document(), self.path, session.moments)
 
-    def _failed(self, sentence: str) -> None:
+    def _autosave_error(self, sentence: str) -> None:
         if not self._autosave_failed:
-            self.said.emit("warning", f"No autosave: {sentence}")
+            self.message.emit("warning", f"No autosave: {sentence}")
         self._autosave_failed = True
 
-    def left_over(self) -> list[Recovered]:
+    def recoverable(self) -> list[Recovered]:
         """What a crash left."""
         return self.autosave.left_over(self.session.registry)
 
     def offer_recovery(self) -> None:
         """Ask whether to take up what a crash left; nothing waits for the answer."""
-        for item in self.left_over():
+        for item in self.recoverable():
             self._offer(item)
 
     def _offer(self, item: Recovered) -> None:
         name = "an unsaved session" if item.original is None else f"“{item.original.name}”"
-        self.asked.emit(
+        self.question.emit(
             f"Segue ended unexpectedly while {name} was open.",
             (
                 ("Take it up", lambda: self.recover(item)),
@@ -121,18 +124,18 @@ class SessionFiles(QObject):
         self._load(item.path, item.document)
         self.session.edits += 1
         self.path = item.original
-        self._when_read(lambda: self._autosave(lambda: Autosave.discard(item)))
+        self._when_moments_read(lambda: self._autosave(lambda: Autosave.discard(item)))
         self.renamed.emit()
 
-    def close(self, *, asked: bool) -> None:
+    def close(self, *, discard_unsaved: bool) -> None:
         """The end. Where nobody was asked (the computer shuts down, Ctrl+C in a terminal), unsaved
         work is left as a crash would leave it, and offered at the next start."""
         self._timer.stop()
-        self._opened += 1  # what is still being read is not waited for
+        self._generation += 1  # what is still being read is not waited for
         self._jobs.wait()
-        if self.session.unsaved and not asked:
+        if self.session.unsaved and not discard_unsaved:
             with contextlib.suppress(SegueError):
-                self._writing()()
+                self._writer()()
         else:
             self.autosave.remove()
 
@@ -142,7 +145,7 @@ class SessionFiles(QObject):
         try:
             document = storage.load(path, self.session.registry)
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return False
         self._load(path, document)
         self.path = path
@@ -152,90 +155,90 @@ class SessionFiles(QObject):
 
     def _load(self, path: Path, document: Document) -> None:
         """Become the document; its places in the music follow when they have been read."""
-        self.settle()
-        self._opened += 1
-        opened, wanted = self._opened, document.moments
+        self.wait_for_saves()
+        self._generation += 1
+        generation, wanted = self._generation, document.moments
         self.session.load(document, wanted)
-        self._reading = [] if wanted else None
+        self._awaiting_moments = [] if wanted else None
         if not wanted:
             return
 
-        def gone() -> bool:
-            return opened != self._opened
+        def is_stale() -> bool:
+            return generation != self._generation
 
         def read(result: tuple[dict[str, Moment], str]) -> None:
-            if gone():
+            if is_stale():
                 return  # another session is open by now
-            found, lost = result
+            found, warning = result
             self.session.add_loaded_moments(found)
-            if lost:
-                self.said.emit("warning", lost)
-            waiting, self._reading = self._reading or [], None
+            if warning:
+                self.message.emit("warning", warning)
+            waiting, self._awaiting_moments = self._awaiting_moments or [], None
             for each in waiting:
                 each()
 
         def failed(sentence: str) -> None:
             read(({}, f"The scenes have lost their places in the music: {sentence}"))
 
-        self._jobs.start(lambda: storage.load_moments(path, document, gone), read, failed)
+        self._jobs.start(lambda: storage.load_moments(path, document, is_stale), read, failed)
 
-    def _when_read(self, act: Callable[[], None]) -> None:
+    def _when_moments_read(self, act: Callable[[], None]) -> None:
         """At once, or when the session's places in the music are all there."""
-        if self._reading is None:
+        if self._awaiting_moments is None:
             act()
         else:
-            self._reading.append(act)
+            self._awaiting_moments.append(act)
 
     def save_path(self, path: Path) -> bool:
         """Save, and wait until it is done; whether it was. The music plays on meanwhile, and the
         window is drawn."""
-        self.save_beside(path)
-        return self.settle()
+        self.save_in_background(path)
+        return self.wait_for_saves()
 
-    def save_beside(self, path: Path) -> None:
-        """Save without waiting; `said` tells how it went."""
-        self._saving += 1
-        self._when_read(lambda: self._save(path))
+    def save_in_background(self, path: Path) -> None:
+        """Save without waiting; `message` tells how it went."""
+        self._pending_saves += 1
+        self._when_moments_read(lambda: self._save(path))
 
     def _save(self, path: Path) -> None:
-        session, edits, opened = self.session, self.session.edits, self._opened
-        document, kept = session.document(), dict(session.moments)
+        session, edits, generation = self.session, self.session.edits, self._generation
+        document, moments = session.document(), dict(session.moments)
 
         def done(left_out: str) -> None:
-            if opened == self._opened:
+            if generation == self._generation:
                 self.path = path
                 session.mark_saved(edits)
             self.renamed.emit()
             if left_out:
-                self.said.emit("warning", left_out)
+                self.message.emit("warning", left_out)
             else:
-                self.said.emit("info", f"Saved as {path.name}.")
-            self._one_saved(True)
+                self.message.emit("info", f"Saved as {path.name}.")
+            self._save_finished(True)
 
         def failed(sentence: str) -> None:
-            self.said.emit("error", sentence)
-            self._one_saved(False)
+            self.message.emit("error", sentence)
+            self._save_finished(False)
 
         def work() -> str:
-            left_out = storage.save(path, document, kept)
+            left_out = storage.save(path, document, moments)
             self._remember(path)
             return left_out
 
         self._jobs.start(work, done, failed)
 
-    def _one_saved(self, well: bool) -> None:
-        self._saving, self._saved = self._saving - 1, well
-        if not self._saving:
-            self.settled.emit()
+    def _save_finished(self, succeeded: bool) -> None:
+        self._pending_saves, self._last_save_succeeded = self._pending_saves - 1, succeeded
+        if not self._pending_saves:
+            self.saves_finished.emit()
 
-    def settle(self) -> bool:
+    def wait_for_saves(self) -> bool:
         """Wait until nothing is being saved; whether the last saving went well."""
-        if self._saving:
+        if self._pending_saves:
             loop = QEventLoop()
-            self.settled.connect(loop.quit)
+            self.saves_finished.connect(loop.quit)
             # Drawn, but not touched: an edit now would be of a session that is about to be left.
             loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-        return self._saved
+        return self._last_save_succeeded
 
     def _remember(self, path: Path) -> None:
         """Among the recent files. Lane: that of the jobs, as it waits for the disk."""
@@ -245,8 +248,8 @@ class SessionFiles(QObject):
     # -- commands ------------------------------------------------------------------------------
     def new(self) -> None:
         if self.may_leave():
-            self._opened += 1
-            self._reading = None
+            self._generation += 1
+            self._awaiting_moments = None
             self.session.new()
             self.path = None
             self.renamed.emit()
@@ -262,13 +265,13 @@ class SessionFiles(QObject):
         """Under its name, or one that is asked for."""
         path = self.path or self._ask_for_name()
         if path is not None:
-            self.save_beside(path)
+            self.save_in_background(path)
 
     def save_dialog(self) -> None:
         """Under a name that is asked for."""
         path = self._ask_for_name()
         if path is not None:
-            self.save_beside(path)
+            self.save_in_background(path)
 
     def _ask_for_name(self) -> Path | None:
         start = self.name + SUFFIX
@@ -279,7 +282,7 @@ class SessionFiles(QObject):
 
     def may_leave(self) -> bool:
         """Whether the present session may be left: saved, or the performer says so."""
-        self.settle()
+        self.wait_for_saves()
         if not self.session.unsaved:
             return True
         answer = QMessageBox.question(
@@ -295,12 +298,12 @@ class SessionFiles(QObject):
             return path is not None and self.save_path(path)
         return answer == QMessageBox.StandardButton.Discard
 
-    def popup(self, at: QPoint, more: tuple[tuple[str, Callable[[], object]], ...] = ()) -> None:
-        """The session menu; `more`: what else to offer in it."""
+    def popup(self, position: QPoint, extra_commands: Commands = ()) -> None:
+        """Open the session menu; `extra_commands` are appended to it."""
         menu = QMenu(self.window_)
         menu.setToolTipsVisible(True)
         menu.aboutToHide.connect(menu.deleteLater)
-        commands: tuple[tuple[str, Callable[[], object]], ...] = (
+        commands: Commands = (
             ("New\tCtrl+N", self.new),
             ("Open …\tCtrl+O", self.open_dialog),
             ("Save\tCtrl+S", self.save),
@@ -316,12 +319,12 @@ class SessionFiles(QObject):
                 action.setToolTip(str(path))
                 action.triggered.connect(lambda _=False, path=path: self._open_recent(path))
         menu.addSeparator()
-        for words, command in more:
+        for words, command in extra_commands:
             menu.addAction(words).triggered.connect(lambda _=False, command=command: command())
-        if more:
+        if extra_commands:
             menu.addSeparator()
         menu.addAction("About, licences …").triggered.connect(lambda: open_about(self.window_))
-        menu.popup(at)
+        menu.popup(position)
 
     def _open_recent(self, path: Path) -> None:
         if self.may_leave():

@@ -15,7 +15,7 @@ class Shortcut:
 
     keys: str
     action: str
-    words: str
+    description: str
     group: str
     stage: bool = True  # also in stage mode
 
@@ -63,7 +63,7 @@ def _table() -> tuple[Shortcut, ...]:
 
 SHORTCUTS: Final = _table()
 BY_KEYS: Final = {shortcut.keys: shortcut for shortcut in SHORTCUTS}
-FAMILIES: Final = (
+KEY_GROUPS: Final = (
     ("1 … 9, 0", "recall scene 1 to 10", "Scenes"),
     ("Ctrl+1 … 0", "keep what is now on a pad", "Scenes"),
     ("Alt+1 … 0", "knob of prompt 1 to 10", "Mix"),

@@ -97,7 +97,7 @@ class Rig:
         noise = np.random.default_rng(0).standard_normal((frames, 2)).astype(np.float32) * 0.1
         self.worker.plan(0, noise, ScoreInfo(tempo=120.0))
         self.output.read = seconds * RATE
-        while self.window.spectrogram._waiting:
+        while self.window.spectrogram._pending_blocks:
             self.window.frame()
         self.window.frame()
 

@@ -35,7 +35,7 @@ from app.window.controllers import controller_layout as plan
 from app.window.controllers import map_edits as edits
 from app.window.style import colours, theme
 from app.window.widgets.buttons import paint_key
-from app.window.widgets.knob import START, SWEEP, paint_cap
+from app.window.widgets.knob import START_DEGREES, SWEEP_DEGREES, paint_cap
 
 LOOK_MS: Final = 50
 GLOW: Final = 0.7
@@ -313,17 +313,19 @@ class ControllerView(QWidget):
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawArc(ring, round(START * 16), round(-SWEEP * 16))
+        painter.drawArc(ring, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16))
         if mapped and shown.position is not None and shown.position > 0.004:
             pen.setColor(QColor(colours.ACCENT))
             painter.setPen(pen)
-            painter.drawArc(ring, round(START * 16), round(-SWEEP * 16 * shown.position))
+            painter.drawArc(
+                ring, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16 * shown.position)
+            )
         paint_cap(painter, centre, radius * 0.72)
         if shown.hand is not None:
             # Where the hand has put it: away from the ring's end it waits to be picked up.
             painter.save()
             painter.translate(centre)
-            painter.rotate(-(START - SWEEP * shown.hand) + 90.0)
+            painter.rotate(-(START_DEGREES - SWEEP_DEGREES * shown.hand) + 90.0)
             painter.setPen(QPen(QColor(colours.TEXT), max(radius * 0.1, 1.6)))
             painter.drawLine(QPointF(0, -radius * 0.40), QPointF(0, -radius * 0.66))
             painter.restore()
@@ -362,7 +364,7 @@ class ControllerView(QWidget):
         self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
     ) -> None:
         lit = max(shown.on, 0.09 * shown.glow)
-        paint_key(painter, box, hexa=colours.ACCENT, lit=lit, radius=5)
+        paint_key(painter, box, hex_color=colours.ACCENT, glow=lit, radius=5)
         if not mapped:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("#111418", 0.55))

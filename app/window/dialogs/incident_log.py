@@ -25,7 +25,7 @@ class LogDialog(QDialog):
     def __init__(
         self,
         log: IncidentLog,
-        say: Callable[[str, str], None],
+        show_message: Callable[[str, str], None],
         parent: QWidget | None = None,
         *,
         head: str = "",
@@ -33,12 +33,12 @@ class LogDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Incidents")
         self.resize(760, 420)
-        self._log, self._say, self._head = log, say, head
+        self._log, self._show_message, self._head = log, show_message, head
         self.text = QPlainTextEdit(log.text() or "Nothing went wrong so far.", self)
         self.text.setReadOnly(True)
         export = QPushButton("Export …", self)
         export.setToolTip("Write the log to a text file, to be sent along with a report")
-        export.clicked.connect(self._choose)
+        export.clicked.connect(self._choose_path)
         close = QPushButton("Close", self)
         close.setToolTip("The log stays until Segue ends")
         close.setDefault(True)
@@ -51,7 +51,7 @@ class LogDialog(QDialog):
         column.addWidget(self.text)
         column.addLayout(row)
 
-    def _choose(self) -> None:
+    def _choose_path(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self, "Export incidents", "segue-incidents.txt", "Text (*.txt)"
         )
@@ -62,6 +62,6 @@ class LogDialog(QDialog):
         try:
             self._log.export(path, self._head)
         except SegueError as error:
-            self._say("error", str(error))
+            self._show_message("error", str(error))
         else:
-            self._say("info", f"The incident log was written to {path.name}.")
+            self._show_message("info", f"The incident log was written to {path.name}.")

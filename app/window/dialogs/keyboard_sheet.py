@@ -8,11 +8,11 @@ from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.window.shortcuts import FAMILIES, SHORTCUTS
+from app.window.shortcuts import KEY_GROUPS, SHORTCUTS
 from app.window.style import colours, theme
 
-WIDE: Final = 1120.0
-HIGH: Final = 620.0
+MAX_WIDTH: Final = 1120.0
+MAX_HEIGHT: Final = 620.0
 GROUPS: Final = ("Play", "Mix", "Scenes", "Edit", "Window")
 COLUMNS: Final = (("Play", "Edit"), ("Mix",), ("Scenes", "Window"))
 
@@ -21,9 +21,9 @@ def sheet_rows() -> dict[str, list[tuple[str, str]]]:
     """Group -> (keys, words)."""
     rows: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
     for shortcut in SHORTCUTS:
-        if shortcut.words:
-            rows[shortcut.group].append((shortcut.keys, shortcut.words))
-    for keys, words, group in FAMILIES:
+        if shortcut.description:
+            rows[shortcut.group].append((shortcut.keys, shortcut.description))
+    for keys, words, group in KEY_GROUPS:
         rows[group].append((keys, words))
     return rows
 
@@ -33,12 +33,12 @@ class KeyboardSheet(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._below = parent
+        self._host = parent
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.hide()
 
     def open_sheet(self) -> None:
-        self.setGeometry(self._below.rect())
+        self.setGeometry(self._host.rect())
         self.show()
         self.raise_()
         self.setFocus()
@@ -55,10 +55,12 @@ class KeyboardSheet(QWidget):
         painter.fillRect(self.rect(), theme.colour(colours.BACKGROUND, 0.86))
         # As large as the writing in the window, where there is room: it is read from afar too.
         room = QSizeF(self.width() - 60.0, self.height() - 60.0)
-        scale = min(theme.scaled(1.0), max(1.0, min(room.width() / WIDE, room.height() / HIGH)))
+        scale = min(
+            theme.scaled(1.0), max(1.0, min(room.width() / MAX_WIDTH, room.height() / MAX_HEIGHT))
+        )
         painter.scale(scale, scale)
         across, down = self.width() / scale, self.height() / scale
-        width, height = min(WIDE, room.width() / scale), min(HIGH, room.height() / scale)
+        width, height = min(MAX_WIDTH, room.width() / scale), min(MAX_HEIGHT, room.height() / scale)
         box = QRectF((across - width) / 2, (down - height) / 2, width, height)
         painter.setBrush(QColor(colours.PANEL))
         painter.setPen(QPen(QColor(colours.EDGE), 1))

@@ -36,8 +36,8 @@ class SettingsDialog(QDialog):
     """Changes take effect while the music goes on; `applied` tells the new preferences."""
 
     applied = Signal(object)
-    rescan_wanted = Signal()
-    controllers_wanted = Signal()
+    rescan_requested = Signal()
+    controllers_requested = Signal()
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setMinimumWidth(480)
-        self._start = preferences
+        self._initial = preferences
         self.device = QComboBox(self)
         self.device.setToolTip("Where the sound goes. A device that vanishes is waited for.")
         self.show_devices(devices)
@@ -72,11 +72,11 @@ class SettingsDialog(QDialog):
         form.setHorizontalSpacing(18)
         rescan = QPushButton("Look again", self)
         rescan.setToolTip("Ask the system for its devices again")
-        rescan.clicked.connect(self.rescan_wanted)
-        line = QHBoxLayout()
-        line.addWidget(self.device, 1)
-        line.addWidget(rescan)
-        form.addRow(QLabel("Sound device", self), line)
+        rescan.clicked.connect(self.rescan_requested)
+        device_row = QHBoxLayout()
+        device_row.addWidget(self.device, 1)
+        device_row.addWidget(rescan)
+        form.addRow(QLabel("Sound device", self), device_row)
         form.addRow(QLabel("Sample rate", self), self.rate)
         form.addRow(QLabel("Buffer", self), self.buffer)
         form.addRow(QLabel("Recordings", self), self.format)
@@ -86,24 +86,24 @@ class SettingsDialog(QDialog):
         choose = QPushButton("Choose …", self)
         choose.setToolTip("Choose the folder for recordings")
         choose.clicked.connect(self._choose_folder)
-        place = QHBoxLayout()
-        place.addWidget(self.folder, 1)
-        place.addWidget(choose)
-        form.addRow(QLabel("Folder", self), place)
+        folder_row = QHBoxLayout()
+        folder_row.addWidget(self.folder, 1)
+        folder_row.addWidget(choose)
+        form.addRow(QLabel("Folder", self), folder_row)
         controllers = QPushButton("MIDI ports, clock and OSC …", self)
         controllers.setToolTip("The controllers' window; what is set there acts at once (Ctrl+L)")
-        controllers.clicked.connect(self.controllers_wanted)
+        controllers.clicked.connect(self.controllers_requested)
         controllers.clicked.connect(self.reject)
         form.addRow(QLabel("Controllers", self), controllers)
         cancel = QPushButton("Cancel", self)
         cancel.clicked.connect(self.reject)
-        good = QPushButton("Apply", self)
-        good.setDefault(True)
-        good.clicked.connect(self._apply)
+        apply = QPushButton("Apply", self)
+        apply.setDefault(True)
+        apply.clicked.connect(self._apply)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(cancel)
-        row.addWidget(good)
+        row.addWidget(apply)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 20, 20, 16)
         column.setSpacing(18)
@@ -112,7 +112,7 @@ class SettingsDialog(QDialog):
 
     def show_devices(self, devices: Sequence[DeviceProtocol]) -> None:
         """Fill the list, and keep what was chosen, also when it is not plugged in now."""
-        chosen = self.device.currentData() if self.device.count() else self._start.device
+        chosen = self.device.currentData() if self.device.count() else self._initial.device
         self.device.clear()
         self.device.addItem("the system's default", None)
         for device in devices:
@@ -128,7 +128,7 @@ class SettingsDialog(QDialog):
 
     def chosen(self) -> Preferences:
         return replace(
-            self._start,
+            self._initial,
             device=self.device.currentData(),
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),

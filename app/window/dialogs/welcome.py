@@ -66,12 +66,12 @@ class WelcomeStep(QWidget):
         left = box.right() + 10
         room = self.width() - left - 4
         painter.setPen(QColor(colours.DIM if self.done else colours.TEXT))
-        theme.fit(painter, self.title, theme.bold(theme.scaled(15)), room)
+        theme.fit_font(painter, self.title, theme.bold(theme.scaled(15)), room)
         half = self.height() / 2
         upper = QRectF(left, 2, room, half)
         painter.drawText(upper, Qt.AlignmentFlag.AlignVCenter, self.title)
         painter.setPen(QColor(colours.FAINT if self.done else colours.DIM))
-        theme.fit(painter, self.text, theme.font(theme.scaled(12.5)), room)
+        theme.fit_font(painter, self.text, theme.font(theme.scaled(12.5)), room)
         lower = QRectF(left, half - 2, room, half)
         painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, self.text)
 
@@ -94,7 +94,7 @@ class Welcome(QWidget):
             for number, (key, title, text) in enumerate(STEPS, 1)
         }
         self.close_button = PlainButton(
-            icon="close", tip="Put this away for good", on_click=self.dismiss, parent=self
+            icon="close", tooltip="Put this away for good", on_click=self.dismiss, parent=self
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 4, 0, 4)

@@ -17,17 +17,17 @@ class ControlsPanel(Panel):
     """Tempo with tap, key, and the model's other controls; only those that the engine has."""
 
     KNOBS = ("density", "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums")
-    SELDOM = ("guidance_notes", "guidance_drums")
+    OPTIONAL = ("guidance_notes", "guidance_drums")
     """Not shown before it is known that the engine has them."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.registry = registry
         self.tempo = Knob(registry, "tempo", self, caption="Tempo")
-        self.tap = KeyButton(registry, "tempo.tap", self, icon="tap", words="Tap")
+        self.tap = KeyButton(registry, "tempo.tap", self, icon="tap", label="Tap")
         self.strength = Knob(registry, "strength", self, caption="Strength")
         self.key = KeySelector(registry, self)
-        self.played = PlayedKeys(registry, self)
+        self.played_keys = PlayedKeys(registry, self)
         self.knobs = {
             name: Knob(registry, name, self, caption=registry[name].label) for name in self.KNOBS
         }
@@ -37,9 +37,9 @@ class ControlsPanel(Panel):
                 f"stem.{stem}",
                 self,
                 icon=stem,
-                words=stem.capitalize(),
-                beside=True,
-                lamp=True,
+                label=stem.capitalize(),
+                horizontal=True,
+                indicator=True,
             )
             for stem in STEMS
         }
@@ -48,31 +48,31 @@ class ControlsPanel(Panel):
         row.setSpacing(6)
         row.addWidget(self.tempo, 10)
         # Strength stands between the two that it bends most.
-        beside = Group((self.tap, self.strength), self, shares=(4, 7))
-        row.addWidget(beside, 6)
+        tap_and_strength = Group((self.tap, self.strength), self, stretches=(4, 7))
+        row.addWidget(tap_and_strength, 6)
         row.addWidget(self.key, 21)
-        row.addWidget(self.played, 12)
+        row.addWidget(self.played_keys, 12)
         self.tempo.setMinimumWidth(46)
         for name, knob in self.knobs.items():
             knob.setMinimumWidth(46)
-            if name not in self.SELDOM:
+            if name not in self.OPTIONAL:
                 row.addWidget(knob, 10)
-        seldom = [self.knobs[name] for name in self.SELDOM]
-        for knob in seldom:
+        optional = [self.knobs[name] for name in self.OPTIONAL]
+        for knob in optional:
             knob.setMinimumSize(50, 50)
-        self.seldom = Group(seldom, self)
-        row.addWidget(self.seldom, 7)
+        self.optional = Group(optional, self)
+        row.addWidget(self.optional, 7)
         for key in self.stems.values():
             key.setMinimumWidth(62)
         stems = Group(tuple(self.stems.values()), self)
         row.addWidget(stems, 11)
-        self._row, self._groups = row, (beside, self.seldom, stems)
+        self._row, self._groups = row, (tap_and_strength, self.optional, stems)
         self.set_scale(1.0)
-        self._all: dict[str, list[QWidget]] = {
+        self._widgets: dict[str, list[QWidget]] = {
             "tempo": [self.tempo, self.tap],
             "strength": [self.strength],
             "key": [self.key],
-            "keys.off": [self.played],
+            "keys.off": [self.played_keys],
             **{name: [knob] for name, knob in self.knobs.items()},
             **{f"stem.{stem}": [key] for stem, key in self.stems.items()},
         }
@@ -80,38 +80,38 @@ class ControlsPanel(Panel):
 
     def set_scale(self, scale: float) -> None:
         """How large at most is what needs less room than it could have."""
-        beside, _, stems = self._groups
-        beside.setMaximumWidth(round(64 * scale))
-        for widget in (self.played, stems):
+        tap_and_strength, _, stems = self._groups
+        tap_and_strength.setMaximumWidth(round(64 * scale))
+        for widget in (self.played_keys, stems):
             widget.setMaximumWidth(round(230 * scale))
         for key in self.stems.values():
             key.setMaximumHeight(round(90 * scale))
 
     def show_available(self, engine_known: bool = True) -> None:
-        """A control that the engine does not have is not there: a dead knob is a lie."""
-        for name, widgets in self._all.items():
-            awaited = not engine_known and name not in self.SELDOM
-            there = awaited or self.registry.available(name)
+        """A control that the engine does not have is not shown: a dead knob is a lie."""
+        for name, widgets in self._widgets.items():
+            pending = not engine_known and name not in self.OPTIONAL
+            shown = pending or self.registry.available(name)
             for widget in widgets:
-                widget.setVisible(there)
+                widget.setVisible(shown)
         # Above one another only where the knobs of another kind of engine take the room.
         wide = not self.registry.available("tempo") and engine_known
-        self.seldom.set_direction(across=wide)
-        self._row.setStretchFactor(self.seldom, 20 if wide else 7)
-        for name in self.SELDOM:
+        self.optional.set_direction(horizontal=wide)
+        self._row.setStretchFactor(self.optional, 20 if wide else 7)
+        for name in self.OPTIONAL:
             label = self.registry[name].label
             self.knobs[name].caption = label if wide else label.partition(" ")[0]
         for group in self._groups:
-            group.setVisible(group.holds_any)
+            group.setVisible(group.has_visible_member)
 
     def show_notes(self, notes: tuple[int, ...]) -> None:
         """The notes that keyboards hold now, as MIDI numbers."""
-        self.key.show_held(notes)
-        self.played.show_notes(notes)
+        self.key.show_held_notes(notes)
+        self.played_keys.show_notes(notes)
 
-    def set_model_choice(self, name: str, words: str) -> None:
+    def set_model_choice(self, name: str, text: str) -> None:
         """What the model plays while a control is at auto."""
         control = {"tempo": self.tempo, "key": self.key, **self.knobs}.get(name)
-        if control is not None and control.model_choice != words:
-            control.model_choice = words
+        if control is not None and control.model_choice != text:
+            control.model_choice = text
             control.update()

@@ -17,18 +17,18 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._kept = PixmapCache()
+        self._pixmaps = PixmapCache()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         # Painted wherever a control on it is, and meters are 30 times a second.
-        self._kept.draw(QPainter(self), QSizeF(self.size()), None, self._paint_plate)
+        self._pixmaps.draw(QPainter(self), QSizeF(self.size()), None, self._paint_background)
 
-    def _paint_plate(self, painter: QPainter) -> None:
+    def _paint_background(self, painter: QPainter) -> None:
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        plate = QLinearGradient(box.topLeft(), box.bottomLeft())
-        plate.setColorAt(0.0, QColor("#191d23"))
-        plate.setColorAt(1.0, QColor("#131619"))
-        painter.setBrush(plate)
+        gradient = QLinearGradient(box.topLeft(), box.bottomLeft())
+        gradient.setColorAt(0.0, QColor("#191d23"))
+        gradient.setColorAt(1.0, QColor("#131619"))
+        painter.setBrush(gradient)
         painter.setPen(QPen(QColor(colours.EDGE), 1))
         painter.drawRoundedRect(box, 10, 10)
         painter.setPen(theme.colour("#ffffff", 0.05))
@@ -39,22 +39,22 @@ class Group(QWidget):
     """ControlsPanel that stand together and take no room where none of them is shown."""
 
     def __init__(
-        self, members: Sequence[QWidget], parent: QWidget, *, shares: Sequence[int] = ()
+        self, members: Sequence[QWidget], parent: QWidget, *, stretches: Sequence[int] = ()
     ) -> None:
         super().__init__(parent)
         self.members = tuple(members)
         self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(5)
-        for widget, share in zip(self.members, shares or [1] * len(self.members), strict=True):
-            self._box.addWidget(widget, share)
+        for widget, stretch in zip(self.members, stretches or [1] * len(self.members), strict=True):
+            self._box.addWidget(widget, stretch)
 
-    def set_direction(self, *, across: bool) -> None:
+    def set_direction(self, *, horizontal: bool) -> None:
         """Side by side, or one above the other."""
-        ways = QBoxLayout.Direction
-        self._box.setDirection(ways.LeftToRight if across else ways.TopToBottom)
+        directions = QBoxLayout.Direction
+        self._box.setDirection(directions.LeftToRight if horizontal else directions.TopToBottom)
 
     @property
-    def holds_any(self) -> bool:
+    def has_visible_member(self) -> bool:
         """Whether any of them is to be seen."""
         return any(not widget.isHidden() for widget in self.members)

@@ -16,61 +16,61 @@ from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, paint_key
 from app.window.widgets.parameter_widget import ParameterWidget
 
-ARROW: Final = 0.24
+ARROW_SHARE: Final = 0.24
 """Share of a stepper's width that its arrows take on either side."""
 
 
 class Stepper(ParameterWidget):
     """A value of a few whole steps: the left end goes down, the right end up, a double click in
-    the middle goes back. `words` stand before the value."""
+    the middle goes back. `prefix` stand before the value."""
 
     def __init__(
-        self, registry: Registry, name: str, words: str, parent: QWidget | None = None
+        self, registry: Registry, name: str, prefix: str, parent: QWidget | None = None
     ) -> None:
         super().__init__(registry, name, parent)
-        self.words = words
-        self._side = 0  # the arrow that is pressed
+        self.prefix = prefix
+        self._pressed_arrow = 0  # the arrow that is pressed
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setMinimumSize(56, 26)
 
     def sizeHint(self) -> QSize:
         return QSize(110, 34)
 
-    def tip(self) -> str:
+    def tooltip_text(self) -> str:
         return (
             f"<b>{self.parameter.label}</b><br>{self.parameter.help}<br>"
             "<span style='color:#9aa3af'>Click the arrows, wheel or arrow keys; double-click the "
             "middle for none.</span>"
         )
 
-    def side_at(self, x: float) -> int:
+    def arrow_at(self, x: float) -> int:
         """-1, 0 or 1: which part of the stepper is at x."""
-        edge = self.width() * ARROW
+        edge = self.width() * ARROW_SHARE
         return -1 if x < edge else 1 if x > self.width() - edge else 0
 
     @property
-    def face(self) -> str:
+    def label(self) -> str:
         """As it is written: 'Octave +1'."""
-        return f"{self.words} {self.figure}"
+        return f"{self.prefix} {self.value_text}"
 
     @property
-    def figure(self) -> str:
+    def value_text(self) -> str:
         value = round(self.registry.number(self.parameter_name))
         return f"{value:+d}" if value else "0"
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._side = self.side_at(event.position().x())
-            if self._side:
-                self.registry.nudge(self.parameter_name, self._side)
+            self._pressed_arrow = self.arrow_at(event.position().x())
+            if self._pressed_arrow:
+                self.registry.nudge(self.parameter_name, self._pressed_arrow)
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._side = 0
+        self._pressed_arrow = 0
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if self.side_at(event.position().x()):
+        if self.arrow_at(event.position().x()):
             self.mousePressEvent(event)
         else:
             super().mouseDoubleClickEvent(event)
@@ -83,48 +83,48 @@ class Stepper(ParameterWidget):
         paint_key(
             painter,
             box,
-            hexa=colours.ACCENT,
-            lit=0.35 if moved else 0.0,
+            hex_color=colours.ACCENT,
+            glow=0.35 if moved else 0.0,
             hovered=self.hovered and self.isEnabled(),
             focused=self.hasFocus(),
         )
         ink = colours.ACCENT if moved else colours.DIM
-        for side in (-1, 1):
-            centre = box.center().x() + side * (box.width() / 2 - 12.0)
-            self._paint_arrow(painter, QPointF(centre, box.center().y()), side)
+        for direction in (-1, 1):
+            centre = box.center().x() + direction * (box.width() / 2 - 12.0)
+            self._paint_arrow(painter, QPointF(centre, box.center().y()), direction)
         middle = box.adjusted(20, 0, -20, 0)
         size = min(max(box.height() * 0.38, 11), theme.scaled(18))
         painter.setFont(theme.font(10.5))
-        narrow = painter.fontMetrics().horizontalAdvance(self.face) > middle.width()
-        words = self.figure if narrow else self.face
-        theme.fit(painter, words, theme.font(size), middle.width())
+        narrow = painter.fontMetrics().horizontalAdvance(self.label) > middle.width()
+        text = self.value_text if narrow else self.label
+        theme.fit_font(painter, text, theme.font(size), middle.width())
         painter.setPen(QColor(ink if self.isEnabled() else colours.LINE))
-        painter.drawText(middle, Qt.AlignmentFlag.AlignCenter, words)
+        painter.drawText(middle, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_arrow(self, painter: QPainter, tip: QPointF, side: int) -> None:
-        hot = self.hovered or self._side == side
-        pen = QPen(QColor(colours.ACCENT if self._side == side else
-                          colours.TEXT if hot else colours.FAINT), 1.8)  # fmt: skip
+    def _paint_arrow(self, painter: QPainter, tip: QPointF, direction: int) -> None:
+        highlighted = self.hovered or self._pressed_arrow == direction
+        pen = QPen(QColor(colours.ACCENT if self._pressed_arrow == direction else
+                          colours.TEXT if highlighted else colours.FAINT), 1.8)  # fmt: skip
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
-        back = QPointF(-3.5 * side, 0.0)
-        point = tip + QPointF(2.0 * side, 0.0)
-        painter.drawPolyline([point + back + QPointF(0, -4), point, point + back + QPointF(0, 4)])
+        base = QPointF(-3.5 * direction, 0.0)
+        point = tip + QPointF(2.0 * direction, 0.0)
+        painter.drawPolyline([point + base + QPointF(0, -4), point, point + base + QPointF(0, 4)])
 
 
-class OffKey(KeyButton):
+class NotesOffButton(KeyButton):
     """All notes off; lit as long as any note is held."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(
-            registry, "keys.off", parent, icon="notes_off", words="Notes off", beside=True
+            registry, "keys.off", parent, icon="notes_off", label="Notes off", horizontal=True
         )
-        self.held = False
+        self.notes_held = False
 
     @property
     def on(self) -> bool:
-        return self.held
+        return self.notes_held
 
 
 class PlayedKeys(QWidget):
@@ -134,9 +134,9 @@ class PlayedKeys(QWidget):
         super().__init__(parent)
         self.octave = Stepper(registry, "keys.octave", "Octave", self)
         self.latch = KeyButton(
-            registry, "keys.latch", self, icon="latch", words="Latch", beside=True
+            registry, "keys.latch", self, icon="latch", label="Latch", horizontal=True
         )
-        self.off = OffKey(registry, self)
+        self.off = NotesOffButton(registry, self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
@@ -146,6 +146,6 @@ class PlayedKeys(QWidget):
 
     def show_notes(self, notes: tuple[int, ...]) -> None:
         """The notes that are held now, as MIDI numbers."""
-        if self.off.held != bool(notes):
-            self.off.held = bool(notes)
+        if self.off.notes_held != bool(notes):
+            self.off.notes_held = bool(notes)
             self.off.update()

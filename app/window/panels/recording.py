@@ -17,11 +17,16 @@ class RecordingPanel(Panel):
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.record = KeyButton(
-            registry, "record", self, icon="record", words="Record", hexa=colours.DANGER,
-            beside=True,
+            registry, "record", self, icon="record", label="Record", hex_color=colours.DANGER,
+            horizontal=True,
         )  # fmt: skip
         self.capture = KeyButton(
-            registry, "capture.save", self, icon="capture", words="Save last 30 min", beside=True
+            registry,
+            "capture.save",
+            self,
+            icon="capture",
+            label="Save last 30 min",
+            horizontal=True,
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 8, 10, 8)
@@ -32,17 +37,19 @@ class RecordingPanel(Panel):
 
     def show_recording(self, seconds: float | None) -> None:
         """Seconds on the file, or None while not recording."""
-        words = "Record" if seconds is None else duration_text(seconds)
-        if words != self.record.words:
-            self.record.words = words
+        label = "Record" if seconds is None else duration_text(seconds)
+        if label != self.record.label:
+            self.record.label = label
             self.record.update()
 
-    def show_capture(self, kept: float, selected: float | None) -> None:
+    def show_capture(self, captured: float, selected: float | None) -> None:
         """What a press on Save would save, in seconds."""
         if selected is not None:
-            words = f"Save {duration_text(selected)}"
+            label = f"Save {duration_text(selected)}"
         else:
-            words = f"Save last {duration_text(kept)}" if kept >= 1.0 else "Nothing to save yet"
-        if words != self.capture.words:
-            self.capture.words = words
+            label = (
+                f"Save last {duration_text(captured)}" if captured >= 1.0 else "Nothing to save yet"
+            )
+        if label != self.capture.label:
+            self.capture.label = label
             self.capture.update()

@@ -27,7 +27,7 @@ from app.window.style import colours, theme
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.parameter_widget import ParameterWidget
 
-ACROSS: Final = 4
+COLUMNS: Final = 4
 
 
 def scene_colours(scene: Scene) -> list[tuple[str, float]]:
@@ -48,7 +48,7 @@ def scene_colours(scene: Scene) -> list[tuple[str, float]]:
 class ScenePad(ParameterWidget):
     """One pad: click to recall, shift-click (or Save lit) to keep what is now."""
 
-    swap_wanted = Signal(int, QPointF)
+    swap_requested = Signal(int, QPointF)
 
     def __init__(self, session: Session, n: int, parent: QWidget | None = None) -> None:
         self.n = n
@@ -59,8 +59,8 @@ class ScenePad(ParameterWidget):
         self.waiting = False
         self.progress: float | None = None
         self.locked = False
-        self._down = False
-        self._from: QPointF | None = None
+        self._pressed = False
+        self._drag_start: QPointF | None = None
         self.setMinimumSize(48, 24)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -80,20 +80,20 @@ class ScenePad(ParameterWidget):
     # -- hand ----------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._down = True
-            self._from = event.globalPosition()
+            self._pressed = True
+            self._drag_start = event.globalPosition()
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if not self._down or self._from is None:
+        if not self._pressed or self._drag_start is None:
             return
-        self._down = False
+        self._pressed = False
         self.update()
         if self.rect().contains(event.position().toPoint()):
             # On the release: a pad can be dragged to another place, and must not fire then.
             self.fire(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif not self.locked:
-            self.swap_wanted.emit(self.n, event.globalPosition())
+            self.swap_requested.emit(self.n, event.globalPosition())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mousePressEvent(event)
@@ -123,12 +123,12 @@ class ScenePad(ParameterWidget):
         scene = self.scene
         if scene is None:
             return
-        name, good = QInputDialog.getText(self, "Rename scene", "Name", text=scene.name)
-        if good:
+        name, accepted = QInputDialog.getText(self, "Rename scene", "Name", text=scene.name)
+        if accepted:
             self.session.rename_scene(self.n, name)
 
     # -- looks ---------------------------------------------------------------------------------
-    def tip(self) -> str:
+    def tooltip_text(self) -> str:
         return (
             f"<b>Scene {self.n}</b><br>Click to bring it back, shift-click to keep what is now. "
             "Right-click to rename or empty, drag to move."
@@ -162,10 +162,10 @@ class ScenePad(ParameterWidget):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(self.n))
 
     def _paint_scene(self, painter: QPainter, box: QRectF, scene: Scene) -> None:
-        tones = scene_colours(scene) or [(colours.LINE, 1.0)]
-        first = tones[0][0]
-        second = tones[1][0] if len(tones) > 1 else first
-        strength = 0.85 if self.active else (0.55 if self._down or self.hovered else 0.34)
+        colour_shares = scene_colours(scene) or [(colours.LINE, 1.0)]
+        first = colour_shares[0][0]
+        second = colour_shares[1][0] if len(colour_shares) > 1 else first
+        strength = 0.85 if self.active else (0.55 if self._pressed or self.hovered else 0.34)
         slab = QLinearGradient(box.topLeft(), box.bottomRight())
         slab.setColorAt(0.0, QColor(colours.mix_hex("#1b1f25", first, strength * 0.62)))
         slab.setColorAt(1.0, QColor(colours.mix_hex("#15181d", second, strength * 0.40)))
@@ -181,10 +181,10 @@ class ScenePad(ParameterWidget):
         painter.setBrush(gloss)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(box, 8, 8)
-        self._paint_shares(painter, box, tones)
+        self._paint_shares(painter, box, colour_shares)
         painter.restore()
-        low = box.height() < 44.0  # no room for number over name
-        if not low:
+        single_line = box.height() < 44.0  # no room for number over name
+        if not single_line:
             painter.setFont(theme.bold(min(max(box.height() * 0.18, 9.5), theme.scaled(14))))
             painter.setPen(theme.colour(colours.TEXT, 0.6))
             corner = box.adjusted(7, 4, -7, 0)
@@ -193,22 +193,28 @@ class ScenePad(ParameterWidget):
             )
         if scene.moment is not None:
             side = min(max(box.height() * 0.24, 11), 18)
-            spot = QRectF(box.right() - side - 4, box.top() + (2 if low else 4), side, side)
+            icon_box = QRectF(
+                box.right() - side - 4, box.top() + (2 if single_line else 4), side, side
+            )
             # Faint while it is being read from its file, and where it is lost.
-            there = scene.moment in self.session.moments
-            theme.draw_icon(painter, "moment", colours.TEXT if there else colours.FAINT, spot)
+            available = scene.moment in self.session.moments
+            theme.draw_icon(
+                painter, "moment", colours.TEXT if available else colours.FAINT, icon_box
+            )
         painter.setPen(QColor(colours.TEXT))
-        above = box.height() * (0.04 if low else 0.26)
-        beside = box.height() * 0.24 + 3 if low and scene.moment is not None else 0.0
-        words = box.adjusted(6, above, -6 - beside, -8.0)
+        above = box.height() * (0.04 if single_line else 0.26)
+        icon_width = box.height() * 0.24 + 3 if single_line and scene.moment is not None else 0.0
+        text_box = box.adjusted(6, above, -6 - icon_width, -8.0)
         largest = min(max(box.height() * 0.26, 11), theme.scaled(20))
-        paint_fit_text(painter, words, scene.name, largest=largest, smallest=10.0)
+        paint_fit_text(painter, text_box, scene.name, largest=largest, smallest=10.0)
         if self.waiting:
             painter.setPen(QPen(QColor(colours.ACCENT), 2.4, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box, 8, 8)
 
-    def _paint_shares(self, painter: QPainter, box: QRectF, tones: list[tuple[str, float]]) -> None:
+    def _paint_shares(
+        self, painter: QPainter, box: QRectF, colour_shares: list[tuple[str, float]]
+    ) -> None:
         """A thin line at the bottom: the scene's mix, or how far a morph has come."""
         left = box.left() + 8
         width = box.width() - 16
@@ -220,8 +226,8 @@ class ScenePad(ParameterWidget):
             painter.setBrush(QColor(colours.ACCENT))
             painter.drawRoundedRect(QRectF(left, y - 1, width * self.progress, 4), 2, 2)
             return
-        for hexa, share in tones:
-            painter.setBrush(QColor(hexa))
+        for hex_color, share in colour_shares:
+            painter.setBrush(QColor(hex_color))
             painter.drawRect(QRectF(left, y, width * share, 2))
             left += width * share
 
@@ -237,8 +243,8 @@ class ScenePadGrid(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(6)
         for index, pad in enumerate(self.pads):
-            grid.addWidget(pad, index // ACROSS, index % ACROSS)
-            pad.swap_wanted.connect(self._swap)
+            grid.addWidget(pad, index // COLUMNS, index % COLUMNS)
+            pad.swap_requested.connect(self._swap)
 
     def refresh(self) -> None:
         for pad in self.pads:

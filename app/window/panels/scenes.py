@@ -21,40 +21,39 @@ class ScenesPanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         registry = session.registry
-        self._locked = self._tight = False
+        self._locked = self._compact = False
         self.mode = Segments(
             registry, "scene.mode", [("", "Now"), ("", "Next bar"), ("", "Morph")], self
         )
         self.time = Knob(registry, "scene.morph_time", self, caption=None)
-        self.time_words = Readout(registry, "scene.morph_time", self)
+        self.time_readout = Readout(registry, "scene.morph_time", self)
         self.grid = ScenePadGrid(session, self)
         self.save = PlainButton(
             icon="save",
-            words="Save",
-            tip="Save: then touch the pad that shall keep what is now (or shift-click a pad)",
+            label="Save",
+            tooltip="Save: then touch the pad that shall keep what is now (or shift-click a pad)",
             parent=self,
         )
         self.save.setCheckable(True)
         self.save.toggled.connect(self.grid.set_saving)
         self.moment = KeyButton(registry, "scene.with_moment", self, icon="moment")
-        top = QHBoxLayout()
-        top.setSpacing(6)
-        top.addWidget(self.mode, 1)
-        top.addWidget(self.time)
-        top.addWidget(self.time_words)
-        bottom = QHBoxLayout()
-        bottom.setSpacing(6)
-        bottom.addWidget(self.save)
-        bottom.addStretch(1)
-        bottom.addWidget(self.moment)
-        self.bottom = bottom
+        top_row = QHBoxLayout()
+        top_row.setSpacing(6)
+        top_row.addWidget(self.mode, 1)
+        top_row.addWidget(self.time)
+        top_row.addWidget(self.time_readout)
+        bottom_row = QHBoxLayout()
+        bottom_row.setSpacing(6)
+        bottom_row.addWidget(self.save)
+        bottom_row.addStretch(1)
+        bottom_row.addWidget(self.moment)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 10, 10, 8)
         column.setSpacing(8)
-        column.addLayout(top)
+        column.addLayout(top_row)
         column.addWidget(self.grid, 1)
-        column.addLayout(bottom)
-        registry.subscribe(lambda change: self._saved(change.name))
+        column.addLayout(bottom_row)
+        registry.subscribe(lambda change: self._on_saved(change.name))
         self.set_scale(1.0)
 
     def set_scale(self, scale: float) -> None:
@@ -64,25 +63,25 @@ class ScenesPanel(Panel):
         self.time.setFixedSize(side, side)
         self.moment.setFixedSize(side, side - 2)
         self.mode.setFixedHeight(round(32 * scale))
-        self.time_words.setFixedWidth(round(46 * scale))
+        self.time_readout.setFixedWidth(round(46 * scale))
 
-    def _saved(self, name: str) -> None:
+    def _on_saved(self, name: str) -> None:
         if name.startswith("scene.") and name.endswith(".save"):
             self.save.setChecked(False)
 
     def set_locked(self, locked: bool) -> None:
         self._locked = locked
         self.grid.set_locked(locked)
-        self._show_saving()
+        self._update_save_buttons()
 
-    def set_tight(self, tight: bool) -> None:
+    def set_compact(self, compact: bool) -> None:
         """Whether the pads need all the room: they are saved by Shift and a click then."""
-        self._tight = tight
-        self._show_saving()
+        self._compact = compact
+        self._update_save_buttons()
 
-    def _show_saving(self) -> None:
+    def _update_save_buttons(self) -> None:
         for widget in (self.save, self.moment):
-            widget.setVisible(not self._locked and not self._tight)
+            widget.setVisible(not self._locked and not self._compact)
 
 
 class Readout(QWidget):
@@ -99,5 +98,5 @@ class Readout(QWidget):
         painter = QPainter(self)
         painter.setFont(theme.font(theme.scaled(12.5)))
         painter.setPen(QColor(colours.TEXT))
-        words = self.registry[self.name].text(self.registry.get(self.name))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
+        text = self.registry[self.name].text(self.registry.get(self.name))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)

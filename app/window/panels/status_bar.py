@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from app.window.style import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
-LEFT: Final = 30.0
+TEXT_LEFT: Final = 30.0
 """Where a sentence begins."""
 
 
@@ -27,7 +27,7 @@ class StatusBar(QWidget):
         # name, value, alarming
         self.fields: list[tuple[str, str, bool]] = [("", "engine is loading …", False)]
         self._message: tuple[str, str, float] | None = None
-        self._waiting: deque[tuple[str, str]] = deque(maxlen=5)
+        self._queue: deque[tuple[str, str]] = deque(maxlen=5)
         self.setToolTip(
             "<b>Status</b><br>Engine and where it runs; how many seconds of music it makes in one "
             "second; the measured delay from a turned knob to the changed sound; how much music is "
@@ -38,19 +38,19 @@ class StatusBar(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(600, 28)
 
-    def say(self, level: str, sentence: str) -> None:
+    def show_message(self, level: str, sentence: str) -> None:
         """Show a sentence for a while. A lesser one waits until a graver one was read."""
         text = sentence[:1].upper() + sentence[1:]
-        if self._message is not None and _rank(level) < _rank(self._message[0]):
-            self._waiting.append((level, text))
+        if self._message is not None and _severity(level) < _severity(self._message[0]):
+            self._queue.append((level, text))
             return
         self._message = (level, text, time.monotonic() + MESSAGE_SECONDS.get(level, 10.0))
         self.update()
 
     def _next(self) -> None:
         self._message = None
-        if self._waiting:
-            self.say(*self._waiting.popleft())
+        if self._queue:
+            self.show_message(*self._queue.popleft())
         self.update()
 
     @property
@@ -63,13 +63,13 @@ class StatusBar(QWidget):
         delay = status.knob_to_sound_ms
         slow = 0.0 < status.real_time_factor < 1.2
         fields = [
-            ("", _engine_words(status), status.state in ("failed", "stopped")),
+            ("", _engine_text(status), status.state in ("failed", "stopped")),
             ("speed", f"{status.real_time_factor:.1f}×" if status.real_time_factor else "–", slow),
             ("knob to sound", f"{delay:.0f} ms" if delay is not None else "–", False),
             ("plan", f"{status.plan_seconds:.1f} s", status.state == "playing"
              and status.plan_seconds < 0.3),
             ("underruns", str(audio.underruns), audio.underruns > 0),
-            ("", _device_words(audio), not audio.running or audio.is_null),
+            ("", _device_text(audio), not audio.running or audio.is_null),
         ]  # fmt: skip
         if fields != self.fields:
             self.fields = fields
@@ -90,80 +90,80 @@ class StatusBar(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._next()
 
-    def arranged(self) -> tuple[list[tuple[float, str, str, bool]], str]:
+    def layout_fields(self) -> tuple[list[tuple[float, str, str, bool]], str]:
         """The figures, each with its left edge, and the sentence as far as there is room for it.
 
         A warning is read to its end: the figures give way, unless one of them is itself alarming.
         """
-        values, names = QFontMetricsF(_value_face()), QFontMetricsF(_name_face())
-        sentences = QFontMetricsF(_sentence_face())
+        values, names = QFontMetricsF(_value_font()), QFontMetricsF(_name_font())
+        sentences = QFontMetricsF(_sentence_font())
         widths = {
             field: values.horizontalAdvance(field[1])
             + (names.horizontalAdvance(field[0]) + 6.0 if field[0] else 0.0)
             for field in self.fields
         }
-        kept = list(self.fields)
+        visible = list(self.fields)
         if self._message is not None and self._message[0] != "info":
-            room = self.width() - LEFT - sentences.horizontalAdvance(self._message[1]) - 28.0
-            kept = [field for field in kept if field[2]]
+            room = self.width() - TEXT_LEFT - sentences.horizontalAdvance(self._message[1]) - 28.0
+            visible = [field for field in visible if field[2]]
             for field in reversed(self.fields):
-                if sum(widths[each] + 22.0 for each in [*kept, field]) <= room and not field[2]:
-                    kept.append(field)
+                if sum(widths[each] + 22.0 for each in [*visible, field]) <= room and not field[2]:
+                    visible.append(field)
         right, shown = self.width() - 12.0, []
         for field in reversed(self.fields):
-            if field in kept:
+            if field in visible:
                 shown.append((right - widths[field], *field))
                 right -= widths[field] + 22.0
         if self._message is None:
             return shown, ""
-        room = max(right + 12.0 - LEFT, 120.0)
-        how = Qt.TextElideMode.ElideRight
-        return shown, sentences.elidedText(self._message[1], how, room)
+        room = max(right + 12.0 - TEXT_LEFT, 120.0)
+        mode = Qt.TextElideMode.ElideRight
+        return shown, sentences.elidedText(self._message[1], mode, room)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = Qt.AlignmentFlag.AlignVCenter
-        shown, words = self.arranged()
-        for left, name, value, alarming in shown:
+        shown, text = self.layout_fields()
+        for left, name, value, alarm in shown:
             if name:
-                painter.setFont(_name_face())
+                painter.setFont(_name_font())
                 width = painter.fontMetrics().horizontalAdvance(name)
                 painter.setPen(QColor(colours.FAINT))
                 painter.drawText(QRectF(left, 0, width + 2, self.height()), middle, name)
                 left += width + 6
-            painter.setFont(_value_face())
-            painter.setPen(QColor(colours.DANGER if alarming else colours.TEXT))
+            painter.setFont(_value_font())
+            painter.setPen(QColor(colours.DANGER if alarm else colours.TEXT))
             painter.drawText(QRectF(left, 0, self.width(), self.height()), middle, value)
         if self._message is None:
             return
         level, _, _ = self._message
-        hexa = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
+        hex_color = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(hexa))
+        painter.setBrush(QColor(hex_color))
         painter.drawEllipse(QRectF(14, self.height() / 2 - 3.5, 7, 7))
-        painter.setFont(_sentence_face())
+        painter.setFont(_sentence_font())
         painter.setPen(QColor(colours.TEXT if level != "info" else colours.DIM))
-        painter.drawText(QRectF(LEFT, 0, self.width(), self.height()), middle, words)
+        painter.drawText(QRectF(TEXT_LEFT, 0, self.width(), self.height()), middle, text)
 
 
-def _value_face() -> QFont:
+def _value_font() -> QFont:
     return theme.font(theme.scaled(12.5))
 
 
-def _name_face() -> QFont:
+def _name_font() -> QFont:
     return theme.font(theme.scaled(12))
 
 
-def _sentence_face() -> QFont:
+def _sentence_font() -> QFont:
     return theme.font(theme.scaled(13))
 
 
-def _rank(level: str) -> int:
+def _severity(level: str) -> int:
     return {"info": 0, "warning": 1}.get(level, 2)
 
 
-def _engine_words(status: Any) -> str:
+def _engine_text(status: Any) -> str:
     if status.state == "loading":
         return "engine is loading …"
     if status.state == "failed":
@@ -171,7 +171,7 @@ def _engine_words(status: Any) -> str:
     return f"{status.engine} on {status.device}" if status.device else status.engine
 
 
-def _device_words(audio: Any) -> str:
+def _device_text(audio: Any) -> str:
     if not audio.running:
         return "no sound device"
     if audio.is_null:

@@ -21,8 +21,8 @@ class Wordmark(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme.draw_icon(painter, "segue", colours.ACCENT, QRectF(4, 5, 26, 26))
-        face = theme.bold(20)
-        painter.setFont(face)
+        font = theme.bold(20)
+        painter.setFont(font)
         painter.setPen(QColor(colours.TEXT))
         painter.drawText(QRectF(38, 0, 80, 35), Qt.AlignmentFlag.AlignVCenter, "segue")
 
@@ -33,27 +33,30 @@ class TopBar(QWidget):
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(44)
-        self.session = PlainButton(icon="session", words="Untitled", tip="Open, save, recent files")
-        self.undo = PlainButton(icon="undo", tip="Undo (Ctrl+Z)")
-        self.redo = PlainButton(icon="redo", tip="Redo (Ctrl+Shift+Z)")
+        self.session = PlainButton(
+            icon="session", label="Untitled", tooltip="Open, save, recent files"
+        )
+        self.undo = PlainButton(icon="undo", tooltip="Undo (Ctrl+Z)")
+        self.redo = PlainButton(icon="redo", tooltip="Redo (Ctrl+Shift+Z)")
         self.view = Segments(registry, "view", [("mixer", "Mixer"), ("map", "Map")], self)
         self.view.setFixedWidth(196)
         self.learn = PlainButton(
             icon="learn",
-            words="Learn",
-            tip="Learn: click what you want to play, then move a knob of your controller (L)",
+            label="Learn",
+            tooltip="Learn: click what you want to play, then move a knob of your controller (L)",
         )
         self.learn.setCheckable(True)
         self.controllers = PlainButton(
-            icon="controllers", tip="Controllers: maps, MIDI ports, clock, OSC, monitor (Ctrl+L)"
+            icon="controllers",
+            tooltip="Controllers: maps, MIDI ports, clock, OSC, monitor (Ctrl+L)",
         )
-        self.log = PlainButton(icon="log", tip="Incident log: what went wrong, and when")
-        self.settings = PlainButton(icon="settings", tip="Sound device and settings (Ctrl+,)")
-        self.keys = PlainButton(icon="keyboard", tip="Everything by keyboard (?)")
+        self.log = PlainButton(icon="log", tooltip="Incident log: what went wrong, and when")
+        self.settings = PlainButton(icon="settings", tooltip="Sound device and settings (Ctrl+,)")
+        self.keys = PlainButton(icon="keyboard", tooltip="Everything by keyboard (?)")
         self.stage = PlainButton(
             icon="stage",
-            words="Stage",
-            tip="Stage mode: full screen, larger, locked against accidents (F11)",
+            label="Stage",
+            tooltip="Stage mode: full screen, larger, locked against accidents (F11)",
         )
         left = QHBoxLayout()
         left.setSpacing(4)
@@ -74,7 +77,7 @@ class TopBar(QWidget):
 
     def show_session(self, name: str, unsaved: bool) -> None:
         words = f"{name}{' •' if unsaved else ''}"
-        if words != self.session.words:
-            self.session.words = words
+        if words != self.session.label:
+            self.session.label = words
             self.session.updateGeometry()
             self.session.update()

@@ -17,12 +17,12 @@ class TransportPanel(Panel):
         super().__init__(parent)
         self.play = KeyButton(
             registry, "transport.play", self,
-            icon="play", icon_on="pause", words="Play", words_on="Pause",
+            icon="play", icon_on="pause", label="Play", label_on="Pause",
         )  # fmt: skip
-        self.hold = KeyButton(registry, "transport.hold", self, icon="hold", words="Hold")
-        self.clear = KeyButton(registry, "transport.clear", self, icon="clear", words="Clear")
+        self.hold = KeyButton(registry, "transport.hold", self, icon="hold", label="Hold")
+        self.clear = KeyButton(registry, "transport.clear", self, icon="clear", label="Clear")
         self.panic = KeyButton(
-            registry, "transport.panic", self, icon="panic", words="Panic", hexa=colours.DANGER
+            registry, "transport.panic", self, icon="panic", label="Panic", hex_color=colours.DANGER
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 10, 10, 10)
@@ -35,4 +35,4 @@ class TransportPanel(Panel):
         row.addLayout(column, 14)
         row.addWidget(self.panic, 9)
         for button in (self.hold, self.clear):
-            button.beside = True
+            button.horizontal = True

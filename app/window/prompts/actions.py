@@ -54,9 +54,9 @@ class PromptActions(QObject):
         self.outlines: dict[str, list[float]] = {}
         """Peaks of the sounds that are prompts, by path."""
         for source in (mixer, plane):
-            source.edit_wanted.connect(self.edit)
-        mixer.add_wanted.connect(self.add)
-        mixer.menu_wanted.connect(self.open_menu)
+            source.edit_requested.connect(self.edit)
+        mixer.add_requested.connect(self.add)
+        mixer.menu_requested.connect(self.open_menu)
         mixer.sound_dropped.connect(self.use_sound)
         editor.confirmed.connect(self.confirm)
         editor.sound_chosen.connect(self.use_sound)

@@ -55,7 +55,7 @@ class PromptEditor(QWidget):
 
     def __init__(self, parent: QWidget, suggestions: dict[str, list[str]]) -> None:
         super().__init__(parent)
-        self._below = parent
+        self._host = parent
         self.n = 0
         self._suggestions = suggestions
         self.line = QLineEdit(self)
@@ -66,8 +66,8 @@ class PromptEditor(QWidget):
         self.line.returnPressed.connect(self._confirm)
         self.tabs = [
             PlainButton(
-                words=TITLES.get(group, group.capitalize()),
-                tip=f"Suggestions: {group}",
+                label=TITLES.get(group, group.capitalize()),
+                tooltip=f"Suggestions: {group}",
                 on_click=partial(self.show_group, group),
                 parent=self,
             )
@@ -77,8 +77,8 @@ class PromptEditor(QWidget):
             tab.setCheckable(True)
         sound = PlainButton(
             icon="sound",
-            words="Sound file …",
-            tip="Prompt with a sound instead of words: WAV, FLAC, OGG or MP3",
+            label="Sound file …",
+            tooltip="Prompt with a sound instead of words: WAV, FLAC, OGG or MP3",
             on_click=lambda: self.choose_sound(self.n),
             parent=self,
         )
@@ -103,12 +103,12 @@ class PromptEditor(QWidget):
     def open_at(self, n: int, text: str, anchor: QPoint) -> None:
         """Edit prompt n; `anchor` is the middle of its strip's words in the parent."""
         self.n = n
-        width = min(WIDTH, self._below.width() - 24)
-        height = min(HEIGHT, self._below.height() - 24)
-        left = min(max(anchor.x() - width // 2, 12), self._below.width() - width - 12)
+        width = min(WIDTH, self._host.width() - 24)
+        height = min(HEIGHT, self._host.height() - 24)
+        left = min(max(anchor.x() - width // 2, 12), self._host.width() - width - 12)
         top = anchor.y() - height - 34
         if top < 12:
-            top = min(anchor.y() + 26, self._below.height() - height - 12)
+            top = min(anchor.y() + 26, self._host.height() - height - 12)
         self.setGeometry(left, max(top, 12), width, height)
         self.line.setText(text)
         self.line.selectAll()

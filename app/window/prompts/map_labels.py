@@ -16,7 +16,7 @@ Point = tuple[float, float]
 GAP: Final = 4.0
 
 
-def place(
+def place_labels(
     points: Sequence[Point],
     sizes: Sequence[tuple[float, float]],
     radius: float,
@@ -28,36 +28,36 @@ def place(
     and of the labels that were placed before. Earlier points have the first choice.
     """
     dots = [(x - radius, y - radius, 2 * radius, 2 * radius) for x, y in points]
-    placed: list[Box] = []
+    boxes: list[Box] = []
     for index, ((x, y), (w, h)) in enumerate(zip(points, sizes, strict=True)):
-        beside = radius + GAP
+        offset = radius + GAP
         candidates = (
             (x - w / 2, y + radius, w, h),
             (x - w / 2, y - radius - h, w, h),
-            (x + beside, y - h / 2, w, h),
-            (x - beside - w, y - h / 2, w, h),
+            (x + offset, y - h / 2, w, h),
+            (x - offset - w, y - h / 2, w, h),
         )
-        others = [dot for n, dot in enumerate(dots) if n != index] + placed
+        others = [dot for n, dot in enumerate(dots) if n != index] + boxes
         own = dots[index]
 
         def cost(box: Box, others: list[Box] = others, own: Box = own) -> tuple[float, float]:
-            inside = _within(box, field)
+            inside = _clamp(box, field)
             return (
-                sum(overlap(inside, other) for other in others) + overlap(inside, own),
+                sum(overlap_area(inside, other) for other in others) + overlap_area(inside, own),
                 abs(inside[0] - box[0]) + abs(inside[1] - box[1]),
             )
 
-        placed.append(_within(min(candidates, key=cost), field))
-    return placed
+        boxes.append(_clamp(min(candidates, key=cost), field))
+    return boxes
 
 
-def overlap(a: Box, b: Box) -> float:
+def overlap_area(a: Box, b: Box) -> float:
     """Area that two boxes share."""
-    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return wide * high if wide > 0.0 and high > 0.0 else 0.0
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return width * height if width > 0.0 and height > 0.0 else 0.0
 
 
-def _within(box: Box, field: tuple[float, float]) -> Box:
+def _clamp(box: Box, field: tuple[float, float]) -> Box:
     x, y, w, h = box
     return (min(max(x, GAP), field[0] - w - GAP), min(max(y, GAP), field[1] - h - GAP), w, h)

@@ -21,13 +21,13 @@ class MapPanel(QWidget):
         registry = session.registry
         self.map = PromptMapView(session, self)
         side = Panel(self)
-        self.orbit = KeyButton(registry, "map.orbit", side, icon="orbit", words="Orbit")
+        self.orbit = KeyButton(registry, "map.orbit", side, icon="orbit", label="Orbit")
         self.speed = Knob(registry, "map.speed", side, caption="Speed")
         self.reach = Knob(registry, "map.reach", side, caption="Reach")
         self.spread = PlainButton(
             icon="spread",
-            words="Spread",
-            tip="Set the prompts on a circle",
+            label="Spread",
+            tooltip="Set the prompts on a circle",
             on_click=self._spread,
             parent=side,
         )

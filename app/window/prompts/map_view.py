@@ -29,11 +29,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.parameters.registry import Change
 from app.session.prompt_plane import MapCursor, Point
 from app.session.session import Session
-from app.window.prompts import map_labels as labels
+from app.window.prompts.map_labels import place_labels
 from app.window.style import colours, theme
 
 FRAME_MS: Final = 16
-THROW_SPEED: Final = 0.35  # plane units a second under which letting go is just letting go
+MIN_THROW_SPEED: Final = 0.35  # plane units a second under which letting go is just letting go
 MARGIN: Final = 46.0
 LABEL_RADIUS: Final = 19.0
 """A name keeps as far from its prompt's place as if the prompt had half of the mix."""
@@ -42,7 +42,7 @@ LABEL_RADIUS: Final = 19.0
 class PromptMapView(QWidget):
     """Works on "map.x", "map.y", "map.orbit", "map.speed", "map.reach", "prompt.N.x/y"."""
 
-    edit_wanted = Signal(int)
+    edit_requested = Signal(int)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,12 +51,12 @@ class PromptMapView(QWidget):
         self.shares: list[float] = []
         self.locked = False
         self.cursor_state = MapCursor()
-        self._held: int | None = None  # 0 the cursor, n a prompt
-        self._path: deque[tuple[float, Point]] = deque(maxlen=6)
+        self._dragged: int | None = None  # 0 the cursor, n a prompt
+        self._drag_path: deque[tuple[float, Point]] = deque(maxlen=6)
         self._trail: deque[Point] = deque(maxlen=70)
-        self._ground: QPixmap | None = None
-        self._labels_of: object = None
-        self._placed: list[tuple[str, QRectF]] = []
+        self._background: QPixmap | None = None
+        self._labels_key: object = None
+        self._label_boxes: list[tuple[str, QRectF]] = []
         self._writing = False
         self._last_step = 0.0
         self._timer = QTimer(self)
@@ -79,7 +79,7 @@ class PromptMapView(QWidget):
 
     # -- from outside --------------------------------------------------------------------------
     def refresh(self) -> None:
-        self._ground = None
+        self._background = None
         self.update()
 
     def set_shares(self, shares: list[float]) -> None:
@@ -99,12 +99,12 @@ class PromptMapView(QWidget):
                 self.cursor_state = self.cursor_state.moved_to(self._position())
             self.update()
         elif name == "map.reach":
-            self._ground = None
+            self._background = None
             if change.source not in ("undo", "load", "scene", "morph"):
                 self.session.apply_map_weights("map")
             self.update()
         elif name.startswith("prompt.") and name[-1] in "xy":
-            self._ground = None
+            self._background = None
             self.update()
 
     def _position(self) -> Point:
@@ -112,13 +112,13 @@ class PromptMapView(QWidget):
 
     def _set_orbit(self, on: bool) -> None:
         if on and self.cursor_state.centre is None:
-            self.cursor_state = self.cursor_state.orbiting(self._heart())
+            self.cursor_state = self.cursor_state.orbiting(self._centroid())
         elif not on and self.cursor_state.centre is not None:
             self.cursor_state = self.cursor_state.stopped()
-        self._run()
+        self._start_motion()
         self.update()
 
-    def _heart(self) -> Point:
+    def _centroid(self) -> Point:
         """The middle of the prompts: what the cursor circles."""
         points = self.session.points()
         if not points:
@@ -129,7 +129,7 @@ class PromptMapView(QWidget):
         )
 
     # -- motion --------------------------------------------------------------------------------
-    def _run(self) -> None:
+    def _start_motion(self) -> None:
         if self.cursor_state.moving and not self._timer.isActive():
             self._last_step = time.monotonic()
             self._timer.start()
@@ -145,9 +145,9 @@ class PromptMapView(QWidget):
     def advance(self, seconds: float) -> None:
         """Let the cursor move on by itself."""
         self.cursor_state = self.cursor_state.advanced(seconds, self.registry.number("map.speed"))
-        self._write(self.cursor_state.position, "orbit")
+        self._set_cursor(self.cursor_state.position, "orbit")
 
-    def _write(self, position: Point, source: str) -> None:
+    def _set_cursor(self, position: Point, source: str) -> None:
         self._writing = True
         try:
             with self.registry.batch():
@@ -183,8 +183,8 @@ class PromptMapView(QWidget):
 
     def _prompt_at(self, position: QPointF) -> int | None:
         for n, point in enumerate(self.session.points(), 1):
-            way = self.to_screen(point) - position
-            if math.hypot(way.x(), way.y()) < 20:
+            distance = self.to_screen(point) - position
+            if math.hypot(distance.x(), distance.y()) < 20:
                 return n
         return None
 
@@ -193,61 +193,61 @@ class PromptMapView(QWidget):
         if event.button() != Qt.MouseButton.LeftButton:
             return
         position = event.position()
-        near = self.to_screen(self._position()) - position
-        on_cursor = math.hypot(near.x(), near.y()) < 26
+        distance = self.to_screen(self._position()) - position
+        on_cursor = math.hypot(distance.x(), distance.y()) < 26
         found = None if on_cursor or self.locked else self._prompt_at(position)
-        self._held = found if found is not None else 0
-        self._path.clear()
-        if self._held == 0:
+        self._dragged = found if found is not None else 0
+        self._drag_path.clear()
+        if self._dragged == 0:
             self.registry.set("map.orbit", False)
-            self._hold_cursor(position)
+            self._drag_cursor(position)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._held is None:
+        if self._dragged is None:
             over = self._prompt_at(event.position()) is not None and not self.locked
             self.setCursor(Qt.CursorShape.OpenHandCursor if over else Qt.CursorShape.CrossCursor)
-        elif self._held == 0:
-            self._hold_cursor(event.position())
+        elif self._dragged == 0:
+            self._drag_cursor(event.position())
         else:
             x, y = self.to_plane(event.position())
-            self.registry.set(f"prompt.{self._held}.x", x)
-            self.registry.set(f"prompt.{self._held}.y", y)
+            self.registry.set(f"prompt.{self._dragged}.x", x)
+            self.registry.set(f"prompt.{self._dragged}.y", y)
 
-    def _hold_cursor(self, position: QPointF) -> None:
+    def _drag_cursor(self, position: QPointF) -> None:
         point = self.to_plane(position)
-        self._path.append((time.monotonic(), point))
+        self._drag_path.append((time.monotonic(), point))
         self.cursor_state = self.cursor_state.moved_to(point)
-        self._write(point, "window")
+        self._set_cursor(point, "window")
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._held == 0 and len(self._path) >= 2:
-            (t0, a), (t1, b) = self._path[0], self._path[-1]
+        if self._dragged == 0 and len(self._drag_path) >= 2:
+            (t0, a), (t1, b) = self._drag_path[0], self._drag_path[-1]
             still = time.monotonic() - t1 > 0.08
             if t1 - t0 > 1e-3 and not still:
                 velocity = ((b[0] - a[0]) / (t1 - t0), (b[1] - a[1]) / (t1 - t0))
-                if math.hypot(*velocity) > THROW_SPEED:
+                if math.hypot(*velocity) > MIN_THROW_SPEED:
                     self.cursor_state = self.cursor_state.thrown(velocity)
-                    self._run()
-        self._held = None
+                    self._start_motion()
+        self._dragged = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         n = self._prompt_at(event.position())
         if n is not None and not self.locked:
-            self._held = None
-            self.edit_wanted.emit(n)
+            self._dragged = None
+            self.edit_requested.emit(n)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        ways = {
+        nudges = {
             Qt.Key.Key_Left: ("map.x", -1),
             Qt.Key.Key_Right: ("map.x", 1),
             Qt.Key.Key_Up: ("map.y", 1),
             Qt.Key.Key_Down: ("map.y", -1),
         }
-        way = ways.get(Qt.Key(event.key()))
-        if way is not None:
+        distance = nudges.get(Qt.Key(event.key()))
+        if distance is not None:
             fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             self.registry.set("map.orbit", False)
-            self.registry.nudge(way[0], way[1], fine=fine)
+            self.registry.nudge(distance[0], distance[1], fine=fine)
         elif event.key() == Qt.Key.Key_O and not event.modifiers():
             self.registry.toggle("map.orbit")
         else:
@@ -257,23 +257,23 @@ class PromptMapView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.drawPixmap(0, 0, self._ground_pixmap())
-        here = self.to_screen(self._position())
-        self._paint_threads(painter, here)
+        painter.drawPixmap(0, 0, self._background_pixmap())
+        cursor = self.to_screen(self._position())
+        self._paint_links(painter, cursor)
         for n, point in enumerate(self.session.points(), 1):
             self._paint_prompt(painter, n, self.to_screen(point))
-        self._paint_cursor(painter, here)
+        self._paint_cursor(painter, cursor)
 
-    def _ground_pixmap(self) -> QPixmap:
+    def _background_pixmap(self) -> QPixmap:
         """The panel with each prompt's field of influence; painted anew only when one moves."""
         ratio = self.devicePixelRatioF()
         size = self.size() * ratio
-        if self._ground is not None and self._ground.size() == size:
-            return self._ground
-        ground = QPixmap(size)
-        ground.setDevicePixelRatio(ratio)
-        ground.fill(QColor(colours.BACKGROUND))
-        painter = QPainter(ground)
+        if self._background is not None and self._background.size() == size:
+            return self._background
+        background = QPixmap(size)
+        background.setDevicePixelRatio(ratio)
+        background.fill(QColor(colours.BACKGROUND))
+        painter = QPainter(background)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setBrush(QColor("#111419"))
@@ -284,7 +284,7 @@ class PromptMapView(QWidget):
         field = self._field()
         painter.setPen(Qt.PenStyle.NoPen)
         for prompt, point in zip(self.session.prompts, self.session.points(), strict=False):
-            hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+            hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
             centre = self.to_screen(point)
             rx, ry = reach * 1.7 * field.width() / 2, reach * 1.7 * field.height() / 2
             painter.save()
@@ -293,7 +293,7 @@ class PromptMapView(QWidget):
             glow = QRadialGradient(QPointF(0, 0), 1.0)
             for step in range(6):
                 r = step / 5
-                glow.setColorAt(r, theme.colour(hexa, 0.30 * math.exp(-3.4 * r * r) * (1 - r)))
+                glow.setColorAt(r, theme.colour(hex_color, 0.30 * math.exp(-3.4 * r * r) * (1 - r)))
             painter.setBrush(glow)
             painter.drawEllipse(QPointF(0, 0), 1.0, 1.0)
             painter.restore()
@@ -304,13 +304,13 @@ class PromptMapView(QWidget):
                 y = box.top() + box.height() * other / 6
                 painter.drawPoint(QPointF(x, y))
         painter.end()
-        self._ground = ground
-        return ground
+        self._background = background
+        return background
 
     def _share(self, n: int) -> float:
         return self.shares[n - 1] if n <= len(self.shares) else 0.0
 
-    def _paint_threads(self, painter: QPainter, here: QPointF) -> None:
+    def _paint_links(self, painter: QPainter, cursor: QPointF) -> None:
         """A thread from the cursor to each prompt that is heard, as strong as its share."""
         for n, (prompt, point) in enumerate(
             zip(self.session.prompts, self.session.points(), strict=False), 1
@@ -318,31 +318,31 @@ class PromptMapView(QWidget):
             share = self._share(n)
             if share < 0.01:
                 continue
-            hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
-            pen = QPen(theme.colour(hexa, 0.15 + 0.6 * share), 1.0 + 4.0 * share)
+            hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+            pen = QPen(theme.colour(hex_color, 0.15 + 0.6 * share), 1.0 + 4.0 * share)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
-            painter.drawLine(here, self.to_screen(point))
+            painter.drawLine(cursor, self.to_screen(point))
 
-    def _paint_prompt(self, painter: QPainter, n: int, at: QPointF) -> None:
+    def _paint_prompt(self, painter: QPainter, n: int, centre: QPointF) -> None:
         prompt = self.session.prompts[n - 1]
-        hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+        hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
         share = self._share(n)
         radius = 9.0 + 15.0 * math.sqrt(share)
         if share > 0.0:
-            light = QRadialGradient(at, radius * 2.1)
-            light.setColorAt(0.3, theme.colour(hexa, 0.20 + 0.3 * share))
-            light.setColorAt(1.0, theme.colour(hexa, 0.0))
+            light = QRadialGradient(centre, radius * 2.1)
+            light.setColorAt(0.3, theme.colour(hex_color, 0.20 + 0.3 * share))
+            light.setColorAt(1.0, theme.colour(hex_color, 0.0))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(light)
-            painter.drawEllipse(at, radius * 2.1, radius * 2.1)
-        painter.setPen(QPen(QColor(hexa), 2.0))
-        painter.setBrush(QColor(colours.mix_hex("#15181d", hexa, 0.16 + 0.5 * share)))
-        painter.drawEllipse(at, radius, radius)
+            painter.drawEllipse(centre, radius * 2.1, radius * 2.1)
+        painter.setPen(QPen(QColor(hex_color), 2.0))
+        painter.setBrush(QColor(colours.mix_hex("#15181d", hex_color, 0.16 + 0.5 * share)))
+        painter.drawEllipse(centre, radius, radius)
         if radius > 14:
             painter.setFont(theme.bold(radius * 0.72))
             painter.setPen(QColor(colours.TEXT))
-            box = QRectF(at.x() - radius, at.y() - radius, radius * 2, radius * 2)
+            box = QRectF(centre.x() - radius, centre.y() - radius, radius * 2, radius * 2)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{share * 100:.0f}")
         painter.setFont(self._label_font())
         painter.setPen(QColor(colours.TEXT if share > 0.02 else colours.DIM))
@@ -360,24 +360,24 @@ class PromptMapView(QWidget):
             tuple(self.session.points()),
             self.size().toTuple(),
         )
-        if key != self._labels_of:
+        if key != self._labels_key:
             metrics = QFontMetricsF(self._label_font())
             room = 260.0 if len(key[0]) <= 8 else 170.0
-            cut = Qt.TextElideMode.ElideRight
-            names = [metrics.elidedText(t or "empty", cut, theme.scaled(room)) for t in key[0]]
+            mode = Qt.TextElideMode.ElideRight
+            names = [metrics.elidedText(t or "empty", mode, theme.scaled(room)) for t in key[0]]
             sizes = [(metrics.horizontalAdvance(name) + 2, metrics.height()) for name in names]
-            spots = [self.to_screen(point) for point in key[1]]
-            boxes = labels.place(
-                [(spot.x(), spot.y()) for spot in spots],
+            centres = [self.to_screen(point) for point in key[1]]
+            boxes = place_labels(
+                [(spot.x(), spot.y()) for spot in centres],
                 sizes,
                 LABEL_RADIUS,
                 (self.width(), self.height()),
             )
-            self._labels_of = key
-            self._placed = [(n, QRectF(*box)) for n, box in zip(names, boxes, strict=True)]
-        return self._placed
+            self._labels_key = key
+            self._label_boxes = [(n, QRectF(*box)) for n, box in zip(names, boxes, strict=True)]
+        return self._label_boxes
 
-    def _paint_cursor(self, painter: QPainter, here: QPointF) -> None:
+    def _paint_cursor(self, painter: QPainter, cursor: QPointF) -> None:
         if self.cursor_state.moving:
             for age, point in enumerate(self._trail):
                 strength = age / len(self._trail)
@@ -386,11 +386,11 @@ class PromptMapView(QWidget):
                 painter.drawEllipse(self.to_screen(point), 3.2 * strength, 3.2 * strength)
         painter.setBrush(theme.colour(colours.BACKGROUND, 0.45))
         painter.setPen(QPen(QColor(colours.TEXT), 2.2))
-        painter.drawEllipse(here, 13, 13)
+        painter.drawEllipse(cursor, 13, 13)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.ACCENT))
-        painter.drawEllipse(here, 4.5, 4.5)
+        painter.drawEllipse(cursor, 4.5, 4.5)
         if self.hasFocus():
             painter.setPen(QPen(theme.colour(colours.TEXT, 0.4), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawEllipse(here, 18, 18)
+            painter.drawEllipse(cursor, 18, 18)

@@ -15,40 +15,41 @@ from app.window.widgets.repaint_throttle import RepaintThrottle
 
 GAP = 8
 ADD_WIDTH = 40
-IN_A_ROW = 8
-WIDEST = 262
+MAX_IN_ROW = 8
+MAX_STRIP_WIDTH = 262
 
 
 class PromptMixer(QWidget):
     """Shows the session's prompts; edits of words and sounds are asked for by signal."""
 
-    edit_wanted = Signal(int)
-    add_wanted = Signal()
-    menu_wanted = Signal(int, QPoint)
+    edit_requested = Signal(int)
+    add_requested = Signal()
+    menu_requested = Signal(int, QPoint)
     sound_dropped = Signal(int, str)
-    trouble = Signal(str)
+    error = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.paced = RepaintThrottle(self)
+        self.throttle = RepaintThrottle(self)
         self.strips = [
-            PromptStrip(session.registry, n, self, paced=self.paced) for n in range(1, PROMPTS + 1)
+            PromptStrip(session.registry, n, self, throttle=self.throttle)
+            for n in range(1, PROMPTS + 1)
         ]
         self._insert_at: int | None = None
         self._locked = False
         for strip in self.strips:
-            strip.edit_wanted.connect(self.edit_wanted)
-            strip.remove_wanted.connect(self._remove)
-            strip.moving.connect(self._moving)
-            strip.moved.connect(self._moved)
-            strip.shift_wanted.connect(self._shift)
-            strip.menu_wanted.connect(self.menu_wanted)
+            strip.edit_requested.connect(self.edit_requested)
+            strip.remove_requested.connect(self._remove)
+            strip.drag_moved.connect(self._on_drag_moved)
+            strip.drag_ended.connect(self._on_drag_ended)
+            strip.shift_requested.connect(self._shift_prompt)
+            strip.menu_requested.connect(self.menu_requested)
             strip.sound_dropped.connect(self.sound_dropped)
         self.add_button = PlainButton(
             icon="add",
-            tip="Add a prompt: up to sixteen can be mixed (Ctrl+Return)",
-            on_click=self.add_wanted.emit,
+            tooltip="Add a prompt: up to sixteen can be mixed (Ctrl+Return)",
+            on_click=self.add_requested.emit,
             parent=self,
         )
         self.refresh()
@@ -89,18 +90,21 @@ class PromptMixer(QWidget):
     @property
     def rows(self) -> int:
         """How many rows of prompts there are."""
-        return 1 if self.count <= IN_A_ROW else 2
+        return 1 if self.count <= MAX_IN_ROW else 2
 
     def _boxes(self) -> list[QRect]:
         rows = self.rows
-        across = -(-self.count // rows)
+        columns = -(-self.count // rows)
         extra = ADD_WIDTH if self.count < PROMPTS and not self._locked else 0
-        w = min((self.width() - extra - GAP * (across - 1)) / max(across, 1), theme.scaled(WIDEST))
+        w = min(
+            (self.width() - extra - GAP * (columns - 1)) / max(columns, 1),
+            theme.scaled(MAX_STRIP_WIDTH),
+        )
         h = (self.height() - GAP * (rows - 1)) / rows
         return [
             QRect(
-                int((index % across) * (w + GAP)),
-                int((index // across) * (h + GAP)),
+                int((index % columns) * (w + GAP)),
+                int((index // columns) * (h + GAP)),
                 int(w),
                 int(h),
             )
@@ -111,40 +115,40 @@ class PromptMixer(QWidget):
         self._arrange()
 
     # -- reorder -------------------------------------------------------------------------------
-    def place_at(self, point: QPoint) -> int:
+    def number_at(self, point: QPoint) -> int:
         """The number that a strip dropped at a point of this widget would get."""
         boxes = self._boxes()
         best = min(range(len(boxes)), key=lambda i: (boxes[i].center() - point).manhattanLength())
         return best + 1
 
-    def _moving(self, n: int, position: QPointF) -> None:
-        self._insert_at = self.place_at(self.mapFromGlobal(position.toPoint()))
+    def _on_drag_moved(self, n: int, position: QPointF) -> None:
+        self._insert_at = self.number_at(self.mapFromGlobal(position.toPoint()))
         self.update()
 
-    def _moved(self, n: int, position: QPointF) -> None:
+    def _on_drag_ended(self, n: int, position: QPointF) -> None:
         self._insert_at = None
         self.update()
-        self.session.move_prompt(n, self.place_at(self.mapFromGlobal(position.toPoint())))
+        self.session.move_prompt(n, self.number_at(self.mapFromGlobal(position.toPoint())))
 
-    def _shift(self, n: int, by: int) -> None:
+    def _shift_prompt(self, n: int, offset: int) -> None:
         """By keyboard; the focus goes along."""
-        to = n + by
-        if 1 <= to <= self.count:
-            self.session.move_prompt(n, to)
-            self.strips[to - 1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+        target = n + offset
+        if 1 <= target <= self.count:
+            self.session.move_prompt(n, target)
+            self.strips[target - 1].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _remove(self, n: int) -> None:
         try:
             self.session.remove_prompt(n)
         except ValueError as error:
-            self.trouble.emit(str(error))
+            self.error.emit(str(error))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.add_button.isVisible():
-            ghost = QPen(QColor(colours.EDGE), 1.2, Qt.PenStyle.DashLine)
-            painter.setPen(ghost)
+            pen = QPen(QColor(colours.EDGE), 1.2, Qt.PenStyle.DashLine)
+            painter.setPen(pen)
             painter.drawRoundedRect(self.add_button.geometry().adjusted(1, 1, -1, -1), 10, 10)
         if self._insert_at is None:
             return

@@ -30,7 +30,7 @@ from app.session.document import SessionPrompt
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton
 from app.window.widgets.fit_text import paint_fit_text
-from app.window.widgets.knob import Knob, halo_reach, paint_halo
+from app.window.widgets.knob import Knob, halo_radius, paint_halo
 from app.window.widgets.repaint_throttle import RepaintThrottle
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
@@ -40,12 +40,12 @@ STATES: Final = ("ready", "waiting", "failed", "empty")
 class PromptStrip(QWidget):
     """Strip number `n` (from 1). It shows what it is given and says what the hand wants."""
 
-    edit_wanted = Signal(int)
-    remove_wanted = Signal(int)
-    moving = Signal(int, QPointF)  # the strip is being dragged; global position
-    moved = Signal(int, QPointF)  # and let go
-    shift_wanted = Signal(int, int)  # by how many places
-    menu_wanted = Signal(int, QPoint)  # global position
+    edit_requested = Signal(int)
+    remove_requested = Signal(int)
+    drag_moved = Signal(int, QPointF)  # the strip is being dragged; global position
+    drag_ended = Signal(int, QPointF)  # and let go
+    shift_requested = Signal(int, int)  # by how many places
+    menu_requested = Signal(int, QPoint)  # global position
     sound_dropped = Signal(int, str)
 
     def __init__(
@@ -54,7 +54,7 @@ class PromptStrip(QWidget):
         n: int,
         parent: QWidget | None = None,
         *,
-        paced: RepaintThrottle | None = None,
+        throttle: RepaintThrottle | None = None,
     ) -> None:
         """paced: when it is painted while others move it; None for at once."""
         super().__init__(parent)
@@ -67,13 +67,17 @@ class PromptStrip(QWidget):
         self.locked = False
         self._drag_from: QPointF | None = None
         self._dragging = False
-        self._drop_here = False
+        self._drop_target = False
         self.knob = Knob(registry, f"prompt.{n}.weight", self)
         self.knob.setMinimumSize(30, 30)  # else it would lie over the words of a low strip
-        self.mute = KeyButton(registry, f"prompt.{n}.mute", self, words="M", hexa=colours.DANGER)
-        self.solo = KeyButton(registry, f"prompt.{n}.solo", self, words="S", hexa=colours.ACCENT)
+        self.mute = KeyButton(
+            registry, f"prompt.{n}.mute", self, label="M", hex_color=colours.DANGER
+        )
+        self.solo = KeyButton(
+            registry, f"prompt.{n}.solo", self, label="S", hex_color=colours.ACCENT
+        )
         self.close_button = PlainButton(
-            icon="close", tip="Remove this prompt", on_click=self._remove, parent=self
+            icon="close", tooltip="Remove this prompt", on_click=self._remove, parent=self
         )
         self.close_button.hide()
         self.setAcceptDrops(True)
@@ -81,9 +85,9 @@ class PromptStrip(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setMouseTracking(True)
         self.setMinimumSize(64, 118)
-        self._paced = paced
-        self._shown = (0.0, "", "", "")  # share, tints and ink that it was last painted with
-        self.knob.moved_by = self._moved_by
+        self._throttle = throttle
+        self._painted_with = (0.0, "", "", "")  # share, tints and ink that it was last painted with
+        self.knob.change_handler = self._on_weight_change
         for part in ("mute", "solo"):
             registry.subscribe(lambda _: self.update(), f"prompt.{n}.{part}")
         self._registry = registry
@@ -91,53 +95,53 @@ class PromptStrip(QWidget):
     # -- what it shows -------------------------------------------------------------------------
     def set_prompt(self, prompt: SessionPrompt) -> None:
         self.prompt = prompt
-        hexa = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
-        self.knob.set_colour(hexa)
+        hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
+        self.knob.set_colour(hex_color)
         self.setAccessibleName(f"Prompt {self.n}: {prompt.text or 'empty'}")
-        self._retip()
+        self._update_tooltip()
         self.update()
 
     def set_state(self, state: str, problem: str = "") -> None:
         """`state` of STATES: whether the engine has this prompt's style."""
         if (state, problem) != (self.state, self.problem):
             self.state, self.problem = state, problem
-            self._retip()
+            self._update_tooltip()
             self.update()
 
     def set_share(self, share: float) -> None:
         text, self.share = self.knob.centre_text, share
         self.knob.set_halo(share, f"{share * 100:.0f}" if share >= 0.005 else "")
         # By what is seen, not by the last step: a slow fader's steps are all too small.
-        if abs(share - self._shown[0]) > 1e-3 or text != self.knob.centre_text:
-            self._soon()
+        if abs(share - self._painted_with[0]) > 1e-3 or text != self.knob.centre_text:
+            self._request_repaint()
 
-    def _moved_by(self, source: str) -> None:
+    def _on_weight_change(self, source: str) -> None:
         """A hand has moved the weight; the mouse's own move is seen at once."""
         if source == "window":
             self.refresh()
         else:
-            self._soon()
+            self._request_repaint()
 
-    def _soon(self) -> None:
-        if self._paced is None:
+    def _request_repaint(self) -> None:
+        if self._throttle is None:
             self.refresh()
         elif self.isVisible():
-            self._paced.want(self)
+            self._throttle.request(self)
 
     def refresh(self) -> None:
         """Paint what follows weight and share: all of it only where tint or ink are others."""
-        share, *_ = self._shown
-        if self._looks()[1:] != self._shown[1:]:
+        share, *_ = self._painted_with
+        if self._appearance()[1:] != self._painted_with[1:]:
             self.update()
             return
         centre, radius = self.knob.ring()
-        down = self.knob.y() + centre.y() + halo_reach(radius, max(share, self.share)) + 2.0
+        down = self.knob.y() + centre.y() + halo_radius(radius, max(share, self.share)) + 2.0
         self.update(0, 0, self.width(), max(math.ceil(down), self.knob.geometry().bottom() + 1))
 
-    def _looks(self) -> tuple[float, str, str, str]:
+    def _appearance(self) -> tuple[float, str, str, str]:
         """Share, the panel's tint above and below, and the ink of the words."""
         # In steps that no eye tells apart, so that a moved fader does not repaint everything.
-        heard = 0.02 + 0.05 * round(self.share * 16.0) / 16.0
+        tint = 0.02 + 0.05 * round(self.share * 16.0) / 16.0
         muted = bool(self._registry.get(f"prompt.{self.n}.mute"))
         ink = colours.TEXT if self.share > 0.0 else (colours.FAINT if muted else colours.DIM)
         if self.state == "failed":
@@ -146,8 +150,8 @@ class PromptStrip(QWidget):
             ink = colours.FAINT
         return (
             self.share,
-            colours.mix_hex("#1a1e24", self.hexa, heard),
-            colours.mix_hex("#121519", self.hexa, heard * 0.5),
+            colours.mix_hex("#1a1e24", self.hex_color, tint),
+            colours.mix_hex("#121519", self.hex_color, tint * 0.5),
             ink,
         )
 
@@ -159,12 +163,12 @@ class PromptStrip(QWidget):
     def set_locked(self, locked: bool) -> None:
         """Stage mode: only the knob and its keys can be touched."""
         self.locked = locked
-        self._drag_from, self._dragging, self._drop_here = None, False, False
+        self._drag_from, self._dragging, self._drop_target = None, False, False
         if locked:
             self.close_button.hide()
         self.update()
 
-    def _retip(self) -> None:
+    def _update_tooltip(self) -> None:
         lines = {
             "ready": "",
             "waiting": "<br><i>The engine is still listening to this prompt.</i>",
@@ -181,18 +185,18 @@ class PromptStrip(QWidget):
         )
 
     @property
-    def hexa(self) -> str:
+    def hex_color(self) -> str:
         return colours.STRIPS[self.prompt.colour % len(colours.STRIPS)]
 
     # -- layout --------------------------------------------------------------------------------
     def resizeEvent(self, event: QResizeEvent) -> None:
         w, h = self.width(), self.height()
-        keys = round(min(max(h * 0.115, 24), theme.scaled(46)))
+        button_height = round(min(max(h * 0.115, 24), theme.scaled(46)))
         pad = 9 if w > 90 else 6
-        y = h - keys - pad
+        y = h - button_height - pad
         half = (w - 2 * pad - 6) // 2
-        self.mute.setGeometry(pad, y, half, keys)
-        self.solo.setGeometry(w - pad - half, y, half, keys)
+        self.mute.setGeometry(pad, y, half, button_height)
+        self.solo.setGeometry(w - pad - half, y, half, button_height)
         top = self._header_height()
         self.knob.setGeometry(3, top, w - 6, round(self._words_box().top()) - top)
         self.close_button.setGeometry(w - 28, 6, 22, 22)
@@ -202,13 +206,15 @@ class PromptStrip(QWidget):
 
     def _words_box(self) -> QRectF:
         h = float(self.height())
-        keys = min(max(h * 0.115, 24), theme.scaled(46)) + 9
+        button_height = min(max(h * 0.115, 24), theme.scaled(46)) + 9
         top = self._header_height()
         # The knob takes a square of the width where there is room; the words have the rest.
         knob = min(self.width() * 1.0, h * 0.50)
-        free = h - keys - top - knob - 8
+        free = h - button_height - top - knob - 8
         tall = min(max(free, 38.0), theme.scaled(132.0))
-        return QRectF(8, h - keys - 6 - max(free, tall) / 2 - tall / 2, self.width() - 16, tall)
+        return QRectF(
+            8, h - button_height - 6 - max(free, tall) / 2 - tall / 2, self.width() - 16, tall
+        )
 
     # -- looks ---------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -216,12 +222,12 @@ class PromptStrip(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         panel = QLinearGradient(box.topLeft(), box.bottomLeft())
-        self._shown = _, top, bottom, ink = self._looks()
+        self._painted_with = _, top, bottom, ink = self._appearance()
         panel.setColorAt(0.0, QColor(top))
         panel.setColorAt(1.0, QColor(bottom))
         painter.setBrush(panel)
         edge = colours.EDGE
-        if self._drop_here or self._dragging:
+        if self._drop_target or self._dragging:
             edge = colours.ACCENT
         elif self.hasFocus():
             edge = colours.TEXT
@@ -230,7 +236,7 @@ class PromptStrip(QWidget):
         self._paint_halo(painter, box)
         # The strip's colour along its top, as bright as the prompt is loud.
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour(self.hexa, 0.35 + 0.65 * min(1.0, self.share * 2.0)))
+        painter.setBrush(theme.colour(self.hex_color, 0.35 + 0.65 * min(1.0, self.share * 2.0)))
         painter.drawRoundedRect(QRectF(10, 1, self.width() - 20, 2.6), 1.3, 1.3)
         if event.rect().top() < self._header_height():
             self._paint_header(painter)
@@ -247,19 +253,19 @@ class PromptStrip(QWidget):
         painter.save()
         painter.setClipPath(clip)
         centre, radius = self.knob.ring()
-        paint_halo(painter, QPointF(self.knob.pos()) + centre, radius, self.hexa, self.share)
+        paint_halo(painter, QPointF(self.knob.pos()) + centre, radius, self.hex_color, self.share)
         painter.restore()
 
     def _paint_header(self, painter: QPainter) -> None:
         top = self._header_height()
         painter.setFont(theme.bold(theme.scaled(13) if self.height() > 220 else 11.5))
-        painter.setPen(QColor(self.hexa))
+        painter.setPen(QColor(self.hex_color))
         painter.drawText(QRectF(11, 6, 30, top - 6), Qt.AlignmentFlag.AlignVCenter, str(self.n))
         words, ink = {
             "waiting": ("listening …", colours.DIM),
             "failed": ("not usable", colours.DANGER),
         }.get(self.state, ("", colours.DIM))
-        number = self.parameter_text()
+        number = self.weight_text()
         painter.setFont(theme.font(theme.scaled(12) if self.height() > 220 else 11))
         painter.setPen(QColor(ink if words else colours.DIM))
         right = 30 if self.close_button.isVisible() else 11
@@ -270,7 +276,7 @@ class PromptStrip(QWidget):
             words if words and self.width() > 88 else number,
         )
 
-    def parameter_text(self) -> str:
+    def weight_text(self) -> str:
         """The weight as the header writes it."""
         name = f"prompt.{self.n}.weight"
         return self._registry[name].text(self._registry.get(name))
@@ -287,9 +293,9 @@ class PromptStrip(QWidget):
 
     def _paint_wave(self, painter: QPainter, box: QRectF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour(self.hexa, 0.85))
+        painter.setBrush(theme.colour(self.hex_color, 0.85))
         if not self.peaks:
-            theme.draw_icon(painter, "sound", self.hexa, box)
+            theme.draw_icon(painter, "sound", self.hex_color, box)
             return
         count = max(int(box.width() // 3), 1)
         for index in range(count):
@@ -302,23 +308,23 @@ class PromptStrip(QWidget):
 
     # -- hand ----------------------------------------------------------------------------------
     def _remove(self) -> None:
-        self.remove_wanted.emit(self.n)
+        self.remove_requested.emit(self.n)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        ways = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
-        way = ways.get(Qt.Key(event.key()))
-        if way is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        offsets = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        offset = offsets.get(Qt.Key(event.key()))
+        if offset is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             if not self.locked:
-                self.shift_wanted.emit(self.n, way)
+                self.shift_requested.emit(self.n, offset)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2):
-            self.edit_wanted.emit(self.n)
+            self.edit_requested.emit(self.n)
         elif event.key() == Qt.Key.Key_Delete and not self.locked:
             self._remove()
         else:
             event.ignore()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.menu_wanted.emit(self.n, event.globalPos())
+        self.menu_requested.emit(self.n, event.globalPos())
 
     def enterEvent(self, event: object) -> None:
         self.close_button.setVisible(not self.locked)
@@ -334,19 +340,19 @@ class PromptStrip(QWidget):
         if event.position().y() <= self._header_height():
             self._drag_from = event.globalPosition()
         elif self._words_box().contains(event.position()):
-            self.edit_wanted.emit(self.n)
+            self.edit_requested.emit(self.n)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag_from is None:
-            self._show_hand(event.position())
+            self._update_cursor(event.position())
             return
-        way = event.globalPosition() - self._drag_from
-        if self._dragging or way.manhattanLength() > 8:
+        offset = event.globalPosition() - self._drag_from
+        if self._dragging or offset.manhattanLength() > 8:
             self._dragging = True
-            self.moving.emit(self.n, event.globalPosition())
+            self.drag_moved.emit(self.n, event.globalPosition())
             self.update()
 
-    def _show_hand(self, position: QPointF) -> None:
+    def _update_cursor(self, position: QPointF) -> None:
         """The cursor says what a press would do."""
         shape = Qt.CursorShape.ArrowCursor
         if not self.locked and position.y() <= self._header_height():
@@ -357,22 +363,22 @@ class PromptStrip(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._dragging:
-            self.moved.emit(self.n, event.globalPosition())
+            self.drag_ended.emit(self.n, event.globalPosition())
         self._drag_from, self._dragging = None, False
         self.update()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if not self.locked and dropped_sound(event) is not None:
-            self._drop_here = True
+            self._drop_target = True
             event.acceptProposedAction()
             self.update()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_here = False
+        self._drop_target = False
         self.update()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_here = False
+        self._drop_target = False
         path = dropped_sound(event)
         if path is not None:
             event.acceptProposedAction()

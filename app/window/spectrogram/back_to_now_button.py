@@ -14,7 +14,7 @@ class BackToNowButton(QPushButton):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("Back to now", parent)
-        self._below = parent
+        self._host = parent
         self.setIcon(theme.icon("play"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         # The keys stay the instrument's.
@@ -34,4 +34,4 @@ class BackToNowButton(QPushButton):
 
     def _place(self) -> None:
         self.adjustSize()
-        self.move(self._below.width() - self.width() - 16, 10)
+        self.move(self._host.width() - self.width() - 16, 10)

@@ -11,27 +11,27 @@ from typing import Final
 from app.window.style.time_text import duration_text
 from models.music.score import SAMPLE_RATE
 
-STEPS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+TICK_SECONDS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between ticks."""
-TICKS: Final = 10
+MAX_TICKS: Final = 10
 """Ticks at most."""
-SHARE: Final = 0.25
+PAN_FRACTION: Final = 0.25
 """Part of the visible past that one step moves."""
 
 
 class Panning:
-    """`at` is the plan position (frames) that stands at the axis' zero; None: the playhead."""
+    """`pinned` is the plan position (frames) that stands at the axis' zero; None: the playhead."""
 
     def __init__(self) -> None:
-        self.at: float | None = None
+        self.pinned: float | None = None
 
     @property
-    def away(self) -> bool:
-        return self.at is not None
+    def is_panned(self) -> bool:
+        return self.pinned is not None
 
     def origin(self, playhead: float) -> float:
         """Plan position at the axis' zero."""
-        return playhead if self.at is None else min(self.at, playhead)
+        return playhead if self.pinned is None else min(self.pinned, playhead)
 
     def pan(self, seconds: float, playhead: float, first: float, past: float) -> None:
         """Move by seconds (negative: further back) as far as there is anything to see.
@@ -39,12 +39,12 @@ class Panning:
         `first` is the oldest position that is kept, `past` the seconds left of the zero.
         """
         lowest = min(first + past * SAMPLE_RATE, playhead)
-        at = max(self.origin(playhead) + seconds * SAMPLE_RATE, lowest)
-        self.at = None if at >= playhead else at
+        pinned = max(self.origin(playhead) + seconds * SAMPLE_RATE, lowest)
+        self.pinned = None if pinned >= playhead else pinned
 
-    def home(self) -> None:
+    def reset(self) -> None:
         """Go with the playhead again."""
-        self.at = None
+        self.pinned = None
 
     def ticks(self, past: float, future: float) -> list[tuple[float, str]]:
         """(seconds from the zero, words), from -past to +future.
@@ -52,9 +52,9 @@ class Panning:
         With the playhead: how long ago. Away from it: the time since the performance began, which
         stands still as the picture does.
         """
-        step = next((s for s in STEPS if (past + future) / s <= TICKS), STEPS[-1])
-        if self.at is not None:
-            zero = self.at / SAMPLE_RATE
+        step = next((s for s in TICK_SECONDS if (past + future) / s <= MAX_TICKS), TICK_SECONDS[-1])
+        if self.pinned is not None:
+            zero = self.pinned / SAMPLE_RATE
             first = int((zero - past) // step) + 1
             last = int((zero + future) // step)
             return [
@@ -63,10 +63,10 @@ class Panning:
         ticks = [(0.0, "now")]
         t = float(step)
         while t <= max(past, future):
-            words = f"{t:.0f} s" if step < 60 else f"{t / 60:.0f} min"
+            text = f"{t:.0f} s" if step < 60 else f"{t / 60:.0f} min"
             if t < past:
-                ticks.append((-t, f"−{words}"))
+                ticks.append((-t, f"−{text}"))
             if t < future:
-                ticks.append((t, f"+{words}"))
+                ticks.append((t, f"+{text}"))
             t += step
         return ticks

@@ -28,7 +28,7 @@ WAVE_ROWS: Final = 48
 SPECTRUM: Final = (0.0, 1.0)
 """Vertical place of the spectrum in the plot, and below it of the waveform."""
 WAVE: Final = (-0.27, -0.03)
-FLASH: Final = 0.45
+FLASH_SECONDS: Final = 0.45
 """Seconds that a rewritten future shows that it was rewritten."""
 
 
@@ -56,8 +56,8 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self.marks: deque[PlotMark] = deque(maxlen=500)
         self.beats: list[int] = []
         self.bars: list[int] = []
-        self.beats_known = 0  # counts what was told of them
-        self.marked = 0  # counts marks
+        self.beats_version = 0  # counts what was told of them
+        self.marks_version = 0  # counts marks
         self._lines: list[list[QLineF]] = []
         self._lines_key: tuple[object, ...] = ()
         self._lines_from = 0.0
@@ -65,18 +65,18 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self.flash_from = 0
         self.clock = 0.0
         self.level = 0
-        self._picture = QImage(COLUMNS, BANDS, QImage.Format.Format_RGB32)
-        self._wave = QImage(COLUMNS, WAVE_ROWS, QImage.Format.Format_RGB32)
-        self._picture.fill(QColor(colours.BACKGROUND))
-        self._wave.fill(QColor(colours.BACKGROUND))
-        self._pixels = _view(self._picture)
-        self._wave_pixels = _view(self._wave)
+        self._spectrum_image = QImage(COLUMNS, BANDS, QImage.Format.Format_RGB32)
+        self._wave_image = QImage(COLUMNS, WAVE_ROWS, QImage.Format.Format_RGB32)
+        self._spectrum_image.fill(QColor(colours.BACKGROUND))
+        self._wave_image.fill(QColor(colours.BACKGROUND))
+        self._spectrum_pixels = _pixel_view(self._spectrum_image)
+        self._wave_pixels = _pixel_view(self._wave_image)
         table = colours.spectrum_table().astype(np.uint32)
-        self._table = 0xFF000000 | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2]
-        self._ground = np.uint32(QColor(colours.BACKGROUND).rgba())
-        self._ink = np.uint32(QColor("#7d8795").rgba())
-        self._shown = (0, 0)  # columns (of this level) that the ring holds
-        self._flags: dict[tuple[str, float], tuple[QStaticText, int, float]] = {}
+        self._colour_table = 0xFF000000 | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2]
+        self._background = np.uint32(QColor(colours.BACKGROUND).rgba())
+        self._wave_colour = np.uint32(QColor("#7d8795").rgba())
+        self._rendered = (0, 0)  # columns (of this level) that the ring holds
+        self._flag_texts: dict[tuple[str, float], tuple[QStaticText, int, float]] = {}
 
     def boundingRect(self) -> QRectF:
         return QRectF(-self.past, WAVE[0] - 0.02, self.past + self.future, 1.0 - WAVE[0] + 0.02)
@@ -84,14 +84,14 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
     @property
     def flashing(self) -> bool:
         """Whether a rewritten future still shows that it was."""
-        return self.clock - self.flash_at < 2.0 * FLASH  # and the frame in which it is over
+        return self.clock - self.flash_at < 2.0 * FLASH_SECONDS  # and the frame in which it is over
 
-    def beats_from(self, position: int, beats: list[int], bars: list[int]) -> None:
+    def set_beats(self, position: int, beats: list[int], bars: list[int]) -> None:
         """From a plan position on these are the beats and bars, and no others."""
-        self.beats_known += 1
-        for places, found in ((self.beats, beats), (self.bars, bars)):
+        self.beats_version += 1
+        for places, cached in ((self.beats, beats), (self.bars, bars)):
             del places[bisect.bisect_left(places, position) :]
-            places.extend(found)
+            places.extend(cached)
             del places[:-4000]
 
     # -- columns to colours --------------------------------------------------------------------
@@ -108,40 +108,41 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
             level -= 1
         if level != self.level:
             self.level = level
-            self._shown = (0, 0)
+            self._rendered = (0, 0)
         self.update()
 
-    def written(self, first: int, last: int) -> None:
+    def update_columns(self, first: int, last: int) -> None:
         """Columns (finest) first..last are new; the future after `last` is gone."""
-        g = GROUP**self.level
-        low, high = self._shown
-        if first // g > high:
+        group = GROUP**self.level
+        low, high = self._rendered
+        if first // group > high:
             return  # far from what is looked at (panned): coloured when it comes into sight
-        self._colour(first // g, -(-last // g))
-        end = -(-self.spectra.end // g)
-        self._shown = (max(low, end - COLUMNS), max(min(high, end), -(-last // g)))
+        self._render_columns(first // group, -(-last // group))
+        end = -(-self.spectra.end // group)
+        self._rendered = (max(low, end - COLUMNS), max(min(high, end), -(-last // group)))
 
-    def _colour(self, first: int, last: int) -> None:
+    def _render_columns(self, first: int, last: int) -> None:
         first = max(first, last - COLUMNS)
         if last <= first:
             return
         numbers = np.arange(first, last)
         sources = numbers % self.spectra.sizes[self.level]
         places = numbers % COLUMNS
-        self._pixels[:, places] = self._table[self.spectra.images[self.level][:, sources]]
+        levels = self.spectra.images[self.level][:, sources]
+        self._spectrum_pixels[:, places] = self._colour_table[levels]
         half = self.spectra.waves[self.level][sources].astype(np.float32) / 255.0
         # Bytes hold the square root of the peak, which is also a good loudness curve to draw.
         rows = np.abs(np.arange(WAVE_ROWS) - (WAVE_ROWS - 1) / 2.0) / (WAVE_ROWS / 2.0)
         lit = rows[:, None] <= np.maximum(half, 0.02)[None, :]
-        self._wave_pixels[:, places] = np.where(lit, self._ink, self._ground)
+        self._wave_pixels[:, places] = np.where(lit, self._wave_colour, self._background)
 
-    def _fill(self, first: int, last: int) -> None:
+    def _ensure_columns(self, first: int, last: int) -> None:
         """Make sure that the ring holds columns first..last of this level."""
-        low, high = self._shown
+        low, high = self._rendered
         if low <= first and last <= high:
             return
-        self._colour(first, last)
-        self._shown = (first, last)
+        self._render_columns(first, last)
+        self._rendered = (first, last)
 
     # -- painting ------------------------------------------------------------------------------
     def paint(
@@ -170,27 +171,27 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         return box.left() + (seconds + self.past) / (self.past + self.future) * box.width()
 
     def _paint_columns(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
-        wide = HOP * GROUP**self.level
+        frames_per_column = HOP * GROUP**self.level
         left = self.origin - self.past * SAMPLE_RATE
-        first = max(int(left // wide), self.spectra.start // GROUP**self.level, 0)
+        first = max(int(left // frames_per_column), self.spectra.start // GROUP**self.level, 0)
         last = min(
-            int((self.origin + self.future * SAMPLE_RATE) // wide) + 2,
+            int((self.origin + self.future * SAMPLE_RATE) // frames_per_column) + 2,
             -(-self.spectra.end // GROUP**self.level),
         )
         first = max(first, last - COLUMNS)
         if last <= first:
             return
-        self._fill(first, last)
+        self._ensure_columns(first, last)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setClipRect(box.united(wave))
-        for image, area in ((self._picture, box), (self._wave, wave)):
+        for image, area in ((self._spectrum_image, box), (self._wave_image, wave)):
             begin = first
             while begin < last:
                 at = begin % COLUMNS
                 count = min(last - begin, COLUMNS - at)
                 # A column is centred on its number: it covers half a column to either side.
-                x0 = self._x((begin - 0.5) * wide, box)
-                x1 = self._x((begin + count - 0.5) * wide, box)
+                x0 = self._x((begin - 0.5) * frames_per_column, box)
+                x1 = self._x((begin + count - 0.5) * frames_per_column, box)
                 painter.drawImage(
                     QRectF(x0, area.top(), x1 - x0, area.height()),
                     image,
@@ -206,9 +207,9 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         area = QRectF(now, box.top(), box.right() - now, wave.bottom() - box.top())
         painter.fillRect(area, theme.colour(colours.BACKGROUND, 0.60))
         age = self.clock - self.flash_at
-        if 0.0 <= age < FLASH:
+        if 0.0 <= age < FLASH_SECONDS:
             x = max(self._x(self.flash_from, box), now)
-            strength = (1.0 - age / FLASH) ** 2
+            strength = (1.0 - age / FLASH_SECONDS) ** 2
             painter.fillRect(
                 QRectF(x, area.top(), box.right() - x, area.height()),
                 theme.colour(colours.ACCENT, 0.20 * strength),
@@ -224,11 +225,11 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         # The lines are made where beats come or go, and only moved in between: a quarter of a
         # frame's time went into making them.
         scale, bottom = box.width() / (high - low), box.bottom()
-        seen = [
+        visible = [
             (bisect.bisect_left(places, low), bisect.bisect_right(places, high))
             for places in (self.beats, self.bars)
         ]
-        key = (self.beats_known, *seen, scale, bottom)
+        key = (self.beats_version, *visible, scale, bottom)
         if key != self._lines_key:
             self._lines_key, self._lines_from = key, low
             self._lines = [
@@ -237,8 +238,8 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
                     for x in [(position - low) * scale for position in places[first:last]]
                 ]
                 for places, (first, last), height in (
-                    (self.beats, seen[0], 5.0),
-                    (self.bars, seen[1], 11.0),
+                    (self.beats, visible[0], 5.0),
+                    (self.bars, visible[1], 11.0),
                 )
             ]
         painter.translate(box.left() + (self._lines_from - low) * scale, 0.0)
@@ -250,39 +251,40 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def _paint_marks(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         painter.setFont(theme.font(11 * self.scale))
-        taken = -1e9
+        occupied_until = -1e9
         low, high = self.origin - self.past * SAMPLE_RATE, self.origin + self.future * SAMPLE_RATE
         for mark in [mark for mark in self.marks if low <= mark.position <= high]:
             x = self._x(mark.position, box)
-            strong = mark.kind != "controls"
-            hexa = colours.DANGER if mark.kind in ("panic", "incident") else colours.TEXT
-            painter.setPen(QPen(theme.colour(hexa, 0.55 if strong else 0.28), 1.0))
+            prominent = mark.kind != "controls"
+            hex_color = colours.DANGER if mark.kind in ("panic", "incident") else colours.TEXT
+            painter.setPen(QPen(theme.colour(hex_color, 0.55 if prominent else 0.28), 1.0))
             painter.drawLine(QLineF(x, box.top(), x, wave.bottom()))
-            if not mark.text or x < taken:
+            if not mark.text or x < occupied_until:
                 continue
-            words, width, drop = self._fitted(mark.text, painter)
+            words, width, text_top = self._flag_text(mark.text, painter)
             flag = QRectF(x, box.top(), width, 17 * self.scale)
             painter.fillRect(flag, theme.colour(colours.BACKGROUND, 0.72))
-            painter.setPen(theme.colour(hexa, 0.92 if strong else 0.7))
-            painter.drawStaticText(QPointF(x + 5, box.top() + drop), words)
-            taken = x + width + 4
+            painter.setPen(theme.colour(hex_color, 0.92 if prominent else 0.7))
+            painter.drawStaticText(QPointF(x + 5, box.top() + text_top), words)
+            occupied_until = x + width + 4
 
-    def _fitted(self, text: str, painter: QPainter) -> tuple[QStaticText, int, float]:
+    def _flag_text(self, text: str, painter: QPainter) -> tuple[QStaticText, int, float]:
         """A mark's words as there is room for them, how wide their flag is, and how far below its
         top they begin. Laid out once: a quarter of a frame's time went into doing it anew."""
         key = (text, self.scale)
-        found = self._flags.get(key)
-        if found is None:
-            if len(self._flags) > 200:
-                self._flags.clear()
+        cached = self._flag_texts.get(key)
+        if cached is None:
+            if len(self._flag_texts) > 200:
+                self._flag_texts.clear()
             metrics = painter.fontMetrics()
             words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, 150)
-            laid = QStaticText(words)
-            laid.setTextFormat(Qt.TextFormat.PlainText)
-            laid.prepare(font=painter.font())
-            drop = (17 * self.scale - metrics.height()) / 2
-            self._flags[key] = found = laid, metrics.horizontalAdvance(words) + 10, drop
-        return found
+            static_text = QStaticText(words)
+            static_text.setTextFormat(Qt.TextFormat.PlainText)
+            static_text.prepare(font=painter.font())
+            text_top = (17 * self.scale - metrics.height()) / 2
+            cached = static_text, metrics.horizontalAdvance(words) + 10, text_top
+            self._flag_texts[key] = cached
+        return cached
 
     def _paint_selection(self, painter: QPainter, box: QRectF, wave: QRectF) -> None:
         if self.selection is None:
@@ -333,7 +335,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         return x + (self.origin - self.playhead) / SAMPLE_RATE
 
 
-def _view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
+def _pixel_view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
     """The image's own memory as (rows, columns) of 0xAARRGGBB."""
     flat = np.frombuffer(image.bits(), np.uint32)
     return flat.reshape(image.height(), image.bytesPerLine() // 4)[:, : image.width()]

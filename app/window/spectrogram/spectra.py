@@ -16,10 +16,10 @@ from models.music.score import SAMPLE_RATE
 
 HOP: Final = 960
 """Frames of a column: 50 columns a second."""
-WINDOW: Final = 4096
+WINDOW_FRAMES: Final = 4096
 BANDS: Final = 132
-LOW: Final = 30.0
-HIGH: Final = 16_000.0
+LOWEST_HZ: Final = 30.0
+HIGHEST_HZ: Final = 16_000.0
 FLOOR_DB: Final = -88.0
 TOP_DB: Final = -6.0
 LEVELS: Final = 7
@@ -33,12 +33,12 @@ def band_matrix() -> NDArray[np.float32]:
     Below about 400 Hz, where bands are narrower than bins, neighbouring bins are interpolated;
     above, a band is a triangle over its bins, so that a lone partial keeps its level.
     """
-    edges = np.geomspace(LOW, HIGH, BANDS + 2)
-    bins = np.arange(WINDOW // 2 + 1)
-    at = edges * WINDOW / SAMPLE_RATE
+    edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 2)
+    bins = np.arange(WINDOW_FRAMES // 2 + 1)
+    positions = edges * WINDOW_FRAMES / SAMPLE_RATE
     matrix = np.zeros((BANDS, len(bins)), np.float32)
     for band in range(BANDS):
-        left, centre, right = at[band : band + 3]
+        left, centre, right = positions[band : band + 3]
         left, right = min(left, centre - 1.0), max(right, centre + 1.0)
         rise = (bins - left) / (centre - left)
         fall = (right - bins) / (right - centre)
@@ -48,7 +48,7 @@ def band_matrix() -> NDArray[np.float32]:
 
 def band_of(frequency: float) -> float:
     """Frequency in Hz -> band (fractional)."""
-    return float(np.log(frequency / LOW) / np.log(HIGH / LOW) * (BANDS + 1)) - 1.0
+    return float(np.log(frequency / LOWEST_HZ) / np.log(HIGHEST_HZ / LOWEST_HZ) * (BANDS + 1)) - 1.0
 
 
 class Spectra:
@@ -74,8 +74,8 @@ class Spectra:
         bands, self._bins = np.nonzero(matrix)
         self._weights = matrix[bands, self._bins]
         self._starts = np.searchsorted(bands, np.arange(BANDS))
-        self._taper = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-        self._scale = float(2.0 / self._taper.sum()) ** 2
+        self._window = np.hanning(WINDOW_FRAMES + 1)[:-1].astype(np.float32)
+        self._scale = float(2.0 / self._window.sum()) ** 2
 
     def write(self, position: int, samples: NDArray[np.float32]) -> tuple[int, int]:
         """A block (n, channels) at a plan position; returns the columns that changed.
@@ -88,10 +88,11 @@ class Spectra:
             raise ValueError("a block is longer than the analysis can hold")
         if self._audio_end == 0 and self.end == 0:
             self.floor = self.end = position // HOP
-        self._put(position, mono)
+        self._write_ring(position, mono)
         stop = position + len(mono)
         self._audio_end = stop
-        first = max((position - WINDOW // 2) // HOP + 1, self.floor, (stop - ring) // HOP + 3, 0)
+        first = (position - WINDOW_FRAMES // 2) // HOP + 1
+        first = max(first, self.floor, (stop - ring) // HOP + 3, 0)
         last = stop // HOP + 1
         if last <= first:
             return first, first
@@ -99,30 +100,31 @@ class Spectra:
         self.end = last
         return first, last
 
-    def _put(self, position: int, mono: NDArray[np.float32]) -> None:
+    def _write_ring(self, position: int, mono: NDArray[np.float32]) -> None:
         ring = len(self._audio)
-        at = position % ring
-        head = min(len(mono), ring - at)
-        self._audio[at : at + head] = mono[:head]
+        positions = position % ring
+        head = min(len(mono), ring - positions)
+        self._audio[positions : positions + head] = mono[:head]
         self._audio[: len(mono) - head] = mono[head:]
 
-    def _span(self, begin: int, length: int, stop: int) -> NDArray[np.float32]:
+    def _read_ring(self, begin: int, length: int, stop: int) -> NDArray[np.float32]:
         """Audio (length,) from frame `begin`; silence where none is known."""
         span = np.zeros(length, np.float32)
         ring = len(self._audio)
         left = max(begin, self.floor * HOP, stop - ring)
         right = min(begin + length, stop)
         if right > left:
-            at, into = left % ring, span[left - begin : right - begin]
-            head = min(len(into), ring - at)
-            into[:head] = self._audio[at : at + head]
+            positions, into = left % ring, span[left - begin : right - begin]
+            head = min(len(into), ring - positions)
+            into[:head] = self._audio[positions : positions + head]
             into[head:] = self._audio[: len(into) - head]
         return span
 
     def _columns(self, first: int, last: int, stop: int) -> None:
-        span = self._span(first * HOP - WINDOW // 2, (last - first - 1) * HOP + WINDOW, stop)
-        pieces = np.lib.stride_tricks.sliding_window_view(span, WINDOW)[::HOP]
-        spectrum = np.fft.rfft(pieces * self._taper, axis=1)
+        length = (last - first - 1) * HOP + WINDOW_FRAMES
+        span = self._read_ring(first * HOP - WINDOW_FRAMES // 2, length, stop)
+        pieces = np.lib.stride_tricks.sliding_window_view(span, WINDOW_FRAMES)[::HOP]
+        spectrum = np.fft.rfft(pieces * self._window, axis=1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) * self._scale
         weighted = power[:, self._bins] * self._weights
         level = 10.0 * np.log10(np.add.reduceat(weighted, self._starts, axis=1) + 1e-12)
@@ -130,7 +132,7 @@ class Spectra:
         level += np.linspace(-6.0, 14.0, BANDS, dtype=np.float32)
         scaled = (level - FLOOR_DB) * (255.0 / (TOP_DB - FLOOR_DB))
         image = np.clip(scaled, 0, 255).astype(np.uint8).T[::-1]
-        middle = slice(WINDOW // 2 - HOP // 2, WINDOW // 2 + HOP // 2)
+        middle = slice(WINDOW_FRAMES // 2 - HOP // 2, WINDOW_FRAMES // 2 + HOP // 2)
         peaks = np.clip(np.abs(pieces[:, middle]).max(axis=1), 0.0, 1.0)
         wave = np.round(255.0 * np.sqrt(peaks)).astype(np.uint8)
         places = np.arange(first, last) % self.sizes[0]

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from app.window.prompts.strip import dropped_sound
 from app.window.spectrogram.beats import beat_positions
-from app.window.spectrogram.panning import SHARE, Panning
+from app.window.spectrogram.panning import PAN_FRACTION, Panning
 from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
 from app.window.spectrogram.spectra import BANDS, HOP, Spectra, band_of
 from app.window.style import colours, theme
@@ -33,7 +33,7 @@ from app.window.widgets.drop_hint import DropHint
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
 
-TICKS: Final = (
+FREQUENCY_TICKS: Final = (
     (60, "60"),
     (125, ""),
     (250, "250"),
@@ -44,19 +44,19 @@ TICKS: Final = (
     (8000, ""),
     (14000, "14k"),
 )
-PASTS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
-BUDGET: Final = 0.001
+ZOOM_SECONDS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
+ANALYSIS_BUDGET: Final = 0.001
 """Seconds of a frame after which no further block is analysed; the rest waits for the next."""
-WAITING: Final = 48
+MAX_PENDING_BLOCKS: Final = 48
 """Blocks that wait for the next frame at most: while the window is put away there is none."""
 CLICK_PIXELS: Final = 5
 
 
 class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
-    """Feed `block`, `rewritten`, `mark`; call `frame` with the playhead, sixty times a second."""
+    """Plot widget of the spectrogram; `frame` is called with the playhead 60 times a second."""
 
-    go_to = Signal(object)  # plan position: int
-    selected = Signal(object)  # (start, stop) in plan positions, or None
+    seek_requested = Signal(object)  # plan position: int
+    selection_changed = Signal(object)  # (start, stop) in plan positions, or None
     sound_dropped = Signal(str)
     panned = Signal(bool)  # whether the picture is away from the playhead
 
@@ -65,11 +65,11 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.spectra = Spectra(seconds)
         self.item = SpectrogramPlotItem(self.spectra)
         self.locked = False
-        self._waiting: deque[tuple[int, np.ndarray[Any, Any]]] = deque()
+        self._pending_blocks: deque[tuple[int, np.ndarray[Any, Any]]] = deque()
         self._press: QPointF | None = None
         self._press_position = 0
         self._zoom = 2
-        self._drawn: tuple[object, ...] = ()
+        self._drawn_state: tuple[object, ...] = ()
         self.panning = Panning()
         self._pan_from: float | None = None
         plot = self.getPlotItem()
@@ -88,89 +88,90 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("SpectrogramView")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
-        self.set_takes_sound(False)
+        self.set_accepts_sound(False)
         self._apply_zoom()
 
     # -- what comes ----------------------------------------------------------------------------
-    def block(
+    def add_block(
         self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None
     ) -> None:
         """A planned block (or one that replaces what was planned there)."""
-        self._waiting.append((position, samples))
-        if len(self._waiting) > WAITING:
-            self._analyse()
+        self._pending_blocks.append((position, samples))
+        if len(self._pending_blocks) > MAX_PENDING_BLOCKS:
+            self._analyse_next()
         if score is not None:
             beats, bars = beat_positions(score, position, len(samples), SAMPLE_RATE)
-            self.item.beats_from(position, beats, bars)
+            self.item.set_beats(position, beats, bars)
 
-    def rewritten(self, position: int) -> None:
+    def show_rewrite(self, position: int) -> None:
         """The plan from this position on is being generated again."""
         self.item.flash_from = position
         self.item.flash_at = time.monotonic()
 
-    def mark(self, position: int, kind: str, text: str) -> None:
+    def add_mark(self, position: int, kind: str, text: str) -> None:
         """Something happened at a position."""
         # What was marked in a future that has been rewritten since never happens.
         while self.item.marks and self.item.marks[-1].position > position:
             self.item.marks.pop()
         self.item.marks.append(PlotMark(position, kind, text))
-        self.item.marked += 1
+        self.item.marks_version += 1
 
     def frame(self, playhead: float) -> None:
         """Draw the next frame, if anything in it has changed: while nothing plays, the engine that
         is being loaded or the battery has more use for the time."""
         start = time.perf_counter()
-        waited = bool(self._waiting)
-        while self._waiting and time.perf_counter() - start < BUDGET:
-            self._analyse()
+        had_pending = bool(self._pending_blocks)
+        while self._pending_blocks and time.perf_counter() - start < ANALYSIS_BUDGET:
+            self._analyse_next()
         self.item.playhead = playhead
         self.item.origin = self.panning.origin(playhead)
         self.item.clock = time.monotonic()
         item = self.item
-        drawn = (playhead, item.origin, item.hover, item.selection, item.marked, item.beats_known)
-        if waited or item.flashing or drawn != self._drawn:
-            self._drawn = drawn
+        versions = (item.marks_version, item.beats_version)
+        state = (playhead, item.origin, item.hover, item.selection, versions)
+        if had_pending or item.flashing or state != self._drawn_state:
+            self._drawn_state = state
             item.update()
 
-    def _analyse(self) -> None:
+    def _analyse_next(self) -> None:
         """The block that has waited longest."""
-        position, samples = self._waiting.popleft()
-        self.item.written(*self.spectra.write(position, samples))
+        position, samples = self._pending_blocks.popleft()
+        self.item.update_columns(*self.spectra.write(position, samples))
 
     # -- zoom and pan --------------------------------------------------------------------------
     def wheelEvent(self, event: QWheelEvent) -> None:
-        across, along = event.angleDelta().x(), event.angleDelta().y()
+        horizontal, vertical = event.angleDelta().x(), event.angleDelta().y()
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            across, along = across or along, 0
-        if across:
-            self.pan(-across / 120.0 * SHARE * self.item.past)
-        elif along:
-            self.zoom(-1 if along > 0 else 1)
+            horizontal, vertical = horizontal or vertical, 0
+        if horizontal:
+            self.pan(-horizontal / 120.0 * PAN_FRACTION * self.item.past)
+        elif vertical:
+            self.zoom(-1 if vertical > 0 else 1)
         event.accept()
 
     def zoom(self, steps: int) -> None:
         """Show less (-1) or more (+1) of the past."""
-        self._zoom = min(max(self._zoom + steps, 0), len(PASTS) - 1)
+        self._zoom = min(max(self._zoom + steps, 0), len(ZOOM_SECONDS) - 1)
         self._apply_zoom()
 
     def pan(self, seconds: float) -> None:
         """Look back (negative) or forth; the music goes on."""
         first = float(self.spectra.start * HOP)
         self.panning.pan(seconds, self.item.playhead, first, self.item.past)
-        self._panned()
+        self._on_panned()
 
     def show_now(self) -> None:
         """Go with the playhead again."""
-        self.panning.home()
-        self._panned()
+        self.panning.reset()
+        self._on_panned()
 
-    def _panned(self) -> None:
+    def _on_panned(self) -> None:
         self.item.origin = self.panning.origin(self.item.playhead)
         self._apply_zoom()
-        self.panned.emit(self.panning.away)
+        self.panned.emit(self.panning.is_panned)
 
     def _apply_zoom(self) -> None:
-        past = PASTS[self._zoom]
+        past = ZOOM_SECONDS[self._zoom]
         future = max(past * 0.2, 3.0)
         self.item.set_span(past, future, self.width())
         box = self.getPlotItem().getViewBox()
@@ -193,10 +194,10 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             self._apply_zoom()
 
     # -- files ---------------------------------------------------------------------------------
-    def set_takes_sound(self, takes: bool) -> None:
+    def set_accepts_sound(self, accepts: bool) -> None:
         """Whether an audio file may be dropped here, to be continued."""
-        self.takes_sound = takes
-        drop = "Drop an audio file: the music goes on from its end. " if takes else ""
+        self.accepts_sound = accepts
+        drop = "Drop an audio file: the music goes on from its end. " if accepts else ""
         self.setToolTip(
             "<b>Spectrogram</b><br>Left of the line what was heard, right of it what is planned. "
             "Click in the past: the music goes on from there. Drag to select what to save. "
@@ -204,18 +205,18 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             "wheel, or the right button: look back. Home: now. Esc: no selection.</span>"
         )
 
-    def _sound(self, event: QDropEvent) -> str | None:
-        return dropped_sound(event) if self.takes_sound and not self.locked else None
+    def _accepted_sound(self, event: QDropEvent) -> str | None:
+        return dropped_sound(event) if self.accepts_sound and not self.locked else None
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self._sound(event) is None:
+        if self._accepted_sound(event) is None:
             event.ignore()
         else:
             event.acceptProposedAction()
             self.drop_hint.show_over()
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        if self._sound(event) is None:
+        if self._accepted_sound(event) is None:
             event.ignore()
         else:
             event.acceptProposedAction()
@@ -225,7 +226,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.drop_hint.hide()
-        path = self._sound(event)
+        path = self._accepted_sound(event)
         if path is not None:
             event.acceptProposedAction()
             self.sound_dropped.emit(path)
@@ -269,12 +270,12 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         moved = abs(event.position().x() - self._press.x()) > CLICK_PIXELS
         press, self._press = self._press, None
         if moved:
-            self.selected.emit(self.item.selection)
+            self.selection_changed.emit(self.item.selection)
         elif self.item.selection is not None:
             self.clear_selection()
         elif self._seconds(press) < 0.0:
             self.show_now()
-            self.go_to.emit(self._press_position)
+            self.seek_requested.emit(self._press_position)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         event.accept()
@@ -288,8 +289,8 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Minus):
             self.zoom(-1 if event.key() == Qt.Key.Key_Plus else 1)
         elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            way = -1.0 if event.key() == Qt.Key.Key_Left else 1.0
-            self.pan(way * SHARE * self.item.past)
+            direction = -1.0 if event.key() == Qt.Key.Key_Left else 1.0
+            self.pan(direction * PAN_FRACTION * self.item.past)
         elif event.key() == Qt.Key.Key_Home:
             self.show_now()
         else:
@@ -297,12 +298,12 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     def clear_selection(self) -> None:
         self.item.selection = None
-        self.selected.emit(None)
+        self.selection_changed.emit(None)
 
 
 def _axes() -> dict[str, pg.AxisItem]:
     left = pg.AxisItem("left", maxTickLength=-4)
-    left.setTicks([[((band_of(hz) + 0.5) / BANDS, text) for hz, text in TICKS], []])
+    left.setTicks([[((band_of(hz) + 0.5) / BANDS, text) for hz, text in FREQUENCY_TICKS], []])
     bottom = pg.AxisItem("bottom", maxTickLength=-4)
     for axis in (left, bottom):
         axis.setPen(QPen(QColor(colours.EDGE), 1))

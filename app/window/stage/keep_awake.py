@@ -26,8 +26,8 @@ BUS_NAMES: Final = {"org.freedesktop.PowerManagement.Inhibit": "org.freedesktop.
 """Where a service's name on the bus is not that of its interface."""
 CONNECTION: Final = "segue-stage"
 """A connection of its own, so that its end is the end of the request."""
-PATIENCE_MS: Final = 1000
-IN_A_THREAD: Final = sys.platform.startswith("linux")
+TIMEOUT_MS: Final = 1000
+RUNS_IN_THREAD: Final = sys.platform.startswith("linux")
 """Whether `begin` and `end` may wait for another program, and are better called beside the window.
 (Windows wants both from one thread that lives on.)"""
 
@@ -80,8 +80,10 @@ class KeepAwake:
         bus = _session_bus()
         if bus is None:
             return False
-        calls = [_ask(bus, BUS_NAMES.get(name, name), path, name) for name, path in SERVICES]
-        self._inhibited = _any_agreed(calls)
+        calls = [
+            _request_inhibit(bus, BUS_NAMES.get(name, name), path, name) for name, path in SERVICES
+        ]
+        self._inhibited = _any_granted(calls)
         if not self._inhibited:
             _disconnect()
         return self._inhibited
@@ -103,18 +105,18 @@ def _session_bus() -> Any:
     return bus if bus.isConnected() else None
 
 
-def _ask(bus: Any, name: str, path: str, interface: str) -> Any:
+def _request_inhibit(bus: Any, name: str, path: str, interface: str) -> Any:
     """The call, which is under way."""
     from PySide6.QtDBus import QDBusMessage
 
     message = QDBusMessage.createMethodCall(name, path, interface, "Inhibit")
     message.setArguments(["Segue", "on stage"])
-    return bus.asyncCall(message, PATIENCE_MS)
+    return bus.asyncCall(message, TIMEOUT_MS)
 
 
-def _any_agreed(calls: Sequence[Any]) -> bool:
+def _any_granted(calls: Sequence[Any]) -> bool:
     """Wait for the answers: by looking, as a call that waits itself holds Python's lock."""
-    end = time.monotonic() + 1.5 * PATIENCE_MS / 1000.0
+    end = time.monotonic() + 1.5 * TIMEOUT_MS / 1000.0
     while not all(call.isFinished() for call in calls) and time.monotonic() < end:
         time.sleep(0.01)
     return any(call.isFinished() and not call.isError() for call in calls)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 from app.parameters.registry import Registry
 from app.window.jobs import Jobs
 from app.window.layout import WindowWidgets
-from app.window.stage.keep_awake import IN_A_THREAD, KeepAwake
+from app.window.stage.keep_awake import RUNS_IN_THREAD, KeepAwake
 
 QUESTION: Final = "Segue is on stage. Closing it ends the music."
 POINTER_FRAMES: Final = 8
@@ -104,7 +104,7 @@ class StageMode(QObject):
         self, work: Callable[[], bool | None], done: Callable[[bool | None], None] = lambda _: None
     ) -> None:
         """Run where a desktop service that hangs does not block the window."""
-        if IN_A_THREAD:
+        if RUNS_IN_THREAD:
             self._jobs.start(work, done, lambda _: done(False))
         else:
             done(work())

@@ -23,7 +23,7 @@ FAINT: Final = "#7b8592"
 ACCENT: Final = "#f5ae5b"
 DANGER: Final = "#ee6352"
 
-HUES: Final = 16
+STRIP_HUES: Final = 16
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> str:
@@ -48,15 +48,19 @@ def _gamma(x: float) -> float:
     return 12.92 * x if x <= 0.0031308 else 1.055 * x ** (1 / 2.4) - 0.055
 
 
-def _strips() -> tuple[str, ...]:
+def _strip_colours() -> tuple[str, ...]:
     # The first eight are 45 degrees apart, the second lie between them and are a little darker;
     # a stride of 3 of 8 keeps neighbours far apart.
-    half = HUES // 2
-    hues = [(250.0 + 360.0 / half * (3 * n % half + (n >= half) / 2)) % 360.0 for n in range(HUES)]
-    return tuple(oklch(0.78 if n < HUES // 2 else 0.69, 0.115, hue) for n, hue in enumerate(hues))
+    half = STRIP_HUES // 2
+    hues = [
+        (250.0 + 360.0 / half * (3 * n % half + (n >= half) / 2)) % 360.0 for n in range(STRIP_HUES)
+    ]
+    return tuple(
+        oklch(0.78 if n < STRIP_HUES // 2 else 0.69, 0.115, hue) for n, hue in enumerate(hues)
+    )
 
 
-STRIPS: Final = _strips()
+STRIPS: Final = _strip_colours()
 """Colours of prompts, by `Prompt.colour`."""
 
 
@@ -87,15 +91,15 @@ def spectrum_table(dim: float = 0.0) -> NDArray[np.uint8]:
     Lightness rises all the way, so that it also reads without colour vision.
     """
     positions = np.linspace(0.0, 1.0, 256)
-    places = [stop for stop, _ in _STOPS]
+    stops = [stop for stop, _ in _STOPS]
     table = np.stack(
         [
-            np.interp(positions, places, [int(hexa[i : i + 2], 16) for _, hexa in _STOPS])
+            np.interp(positions, stops, [int(hex_color[i : i + 2], 16) for _, hex_color in _STOPS])
             for i in (1, 3, 5)
         ],
         axis=-1,
     )
-    ground = np.array([int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
+    background = np.array([int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
     grey = table.mean(axis=1, keepdims=True)
-    faded = 0.55 * table + 0.45 * grey
-    return np.round((1 - dim) * table + dim * (0.55 * faded + 0.45 * ground)).astype(np.uint8)
+    muted = 0.55 * table + 0.45 * grey
+    return np.round((1 - dim) * table + dim * (0.55 * muted + 0.45 * background)).astype(np.uint8)

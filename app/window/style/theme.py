@@ -16,7 +16,7 @@ from app.window.style import colours
 RESOURCES: Final = Path(__file__).resolve().parents[3] / "resources"
 FAMILY: Final = "Inter"
 
-_loaded: list[int] = []
+_font_ids: list[int] = []
 _scale = 1.0
 _pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
 
@@ -32,9 +32,9 @@ def scaled(pixels: float) -> float:
     return pixels * _scale
 
 
-def colour(hexa: str, alpha: float = 1.0) -> QColor:
+def colour(hex_color: str, alpha: float = 1.0) -> QColor:
     """A QColor of '#rrggbb' with an opacity."""
-    value = QColor(hexa)
+    value = QColor(hex_color)
     value.setAlphaF(alpha)
     return value
 
@@ -66,21 +66,23 @@ def caption(pixels: float = 11) -> QFont:
     return face
 
 
-def fit(painter: QPainter, words: str, face: QFont, width: float, smallest: float = 9.0) -> None:
-    """Set the painter's font to `face`, smaller where the words would be wider than `width`."""
+def fit_font(
+    painter: QPainter, text: str, face: QFont, width: float, smallest: float = 9.0
+) -> None:
+    """Set the painter's font to `face`, smaller where the text would be wider than `width`."""
     painter.setFont(face)
-    wide = painter.fontMetrics().horizontalAdvance(words)
-    if wide > width > 0.0:
-        face.setPixelSize(max(int(face.pixelSize() * width / wide), round(smallest)))
+    text_width = painter.fontMetrics().horizontalAdvance(text)
+    if text_width > width > 0.0:
+        face.setPixelSize(max(int(face.pixelSize() * width / text_width), round(smallest)))
         painter.setFont(face)
 
 
-def icon_pixmap(name: str, hexa: str, size: int, ratio: float = 2.0) -> QPixmap:
+def icon_pixmap(name: str, hex_color: str, size: int, ratio: float = 2.0) -> QPixmap:
     """resources/icons/NAME.svg in a colour; kept."""
-    key = (name, hexa, size, ratio)
+    key = (name, hex_color, size, ratio)
     if key not in _pixmaps:
         text = (RESOURCES / "icons" / f"{name}.svg").read_text(encoding="utf-8")
-        renderer = QSvgRenderer(QByteArray(text.replace("currentColor", hexa).encode()))
+        renderer = QSvgRenderer(QByteArray(text.replace("currentColor", hex_color).encode()))
         pixmap = QPixmap(round(size * ratio), round(size * ratio))
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
@@ -91,33 +93,33 @@ def icon_pixmap(name: str, hexa: str, size: int, ratio: float = 2.0) -> QPixmap:
     return _pixmaps[key]
 
 
-def icon(name: str, hexa: str = colours.DIM, size: int = 18) -> QIcon:
-    result = QIcon(icon_pixmap(name, hexa, size))
+def icon(name: str, hex_color: str = colours.DIM, size: int = 18) -> QIcon:
+    result = QIcon(icon_pixmap(name, hex_color, size))
     result.addPixmap(icon_pixmap(name, colours.LINE, size), QIcon.Mode.Disabled)
     return result
 
 
-def draw_icon(painter: QPainter, name: str, hexa: str, box: QRectF) -> None:
+def draw_icon(painter: QPainter, name: str, hex_color: str, box: QRectF) -> None:
     """Draw an icon centred in a box, as large as fits."""
     size = round(min(box.width(), box.height()))
     if size <= 0:
         return
-    pixmap = icon_pixmap(name, hexa, size, painter.device().devicePixelRatioF())
+    pixmap = icon_pixmap(name, hex_color, size, painter.device().devicePixelRatioF())
     corner = box.center() - QRectF(0, 0, size, size).center()
     painter.drawPixmap(corner, pixmap)
 
 
 def install(app: QApplication) -> None:
     """Give the application its typeface, palette and style sheet."""
-    if not _loaded:
+    if not _font_ids:
         for path in sorted((RESOURCES / "theme").glob("*.otf")):
-            _loaded.append(QFontDatabase.addApplicationFont(str(path)))
+            _font_ids.append(QFontDatabase.addApplicationFont(str(path)))
         _face.cache_clear()  # what was made before did not know them
     app.setStyle("Fusion")
     app.setFont(font(13))
     palette = QPalette()
     roles = QPalette.ColorRole
-    for role, hexa in (
+    for role, hex_color in (
         (roles.Window, colours.BACKGROUND),
         (roles.Base, colours.PANEL),
         (roles.AlternateBase, colours.RAISED),
@@ -132,7 +134,7 @@ def install(app: QApplication) -> None:
         (roles.HighlightedText, colours.BACKGROUND),
         (roles.Link, colours.ACCENT),
     ):
-        palette.setColor(role, QColor(hexa))
+        palette.setColor(role, QColor(hex_color))
     for role in (roles.WindowText, roles.Text, roles.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours.FAINT))
     app.setPalette(palette)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from app.window.style import colours
 
 Answer = tuple[str, Callable[[], object]]
-TOP: Final = 52
+TOP_MARGIN: Final = 52
 
 
 class Banner(QWidget):
@@ -21,29 +21,29 @@ class Banner(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._below = parent
-        self._waiting: deque[tuple[str, Sequence[Answer]]] = deque()
-        self.words = QLabel(self)
-        self.words.setWordWrap(True)
+        self._host = parent
+        self._queue: deque[tuple[str, Sequence[Answer]]] = deque()
+        self.text = QLabel(self)
+        self.text.setWordWrap(True)
         self.buttons: list[QPushButton] = []
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(18, 10, 12, 10)
         self._row.setSpacing(8)
-        self._row.addWidget(self.words, 1)
+        self._row.addWidget(self.text, 1)
         self.setAccessibleName("Question")
         parent.installEventFilter(self)
         self.hide()
 
     def ask(self, sentence: str, answers: Sequence[Answer]) -> None:
         """The first answer is the one that stands out. Each puts the question away."""
-        self._waiting.append((sentence, answers))
+        self._queue.append((sentence, answers))
         if self.isHidden():
             self._next()
 
     def withdraw(self, sentence: str) -> None:
         """Put a question away that is none any more; one that waits is not asked."""
-        self._waiting = deque(each for each in self._waiting if each[0] != sentence)
-        if self.isVisible() and self.words.text() == sentence:
+        self._queue = deque(each for each in self._queue if each[0] != sentence)
+        if self.isVisible() and self.text.text() == sentence:
             self._next()
 
     def _next(self) -> None:
@@ -51,35 +51,35 @@ class Banner(QWidget):
             self._row.removeWidget(button)
             button.deleteLater()
         self.buttons = []
-        if not self._waiting:
+        if not self._queue:
             self.hide()
             return
-        sentence, answers = self._waiting.popleft()
-        self.words.setText(sentence)
-        for words, act in answers:
-            button = QPushButton(words, self)
+        sentence, answers = self._queue.popleft()
+        self.text.setText(sentence)
+        for label, callback in answers:
+            button = QPushButton(label, self)
             # The keys stay the instrument's: a question takes no focus.
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setDefault(not self.buttons)
-            button.setToolTip(f"{words}: {sentence}")
-            button.clicked.connect(lambda _=False, act=act: self._answered(act))
+            button.setToolTip(f"{label}: {sentence}")
+            button.clicked.connect(lambda _=False, callback=callback: self._run_answer(callback))
             self._row.addWidget(button)
             self.buttons.append(button)
         self.show()
         self.raise_()
         self._place()
 
-    def _answered(self, act: Callable[[], object]) -> None:
+    def _run_answer(self, callback: Callable[[], object]) -> None:
         self._next()
-        act()
+        callback()
 
     def _place(self) -> None:
-        metrics = self.words.fontMetrics()
+        metrics = self.text.fontMetrics()
         answers = sum(button.sizeHint().width() + 8 for button in self.buttons)
-        width = metrics.horizontalAdvance(self.words.text()) + answers + 50
-        width = min(width, self._below.width() - 24)
+        width = metrics.horizontalAdvance(self.text.text()) + answers + 50
+        width = min(width, self._host.width() - 24)
         height = self.heightForWidth(width)
-        self.setGeometry((self._below.width() - width) // 2, TOP, width, height)
+        self.setGeometry((self._host.width() - width) // 2, TOP_MARGIN, width, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():

@@ -25,22 +25,22 @@ def paint_key(
     painter: QPainter,
     box: QRectF,
     *,
-    hexa: str,
-    lit: float,
-    down: bool = False,
+    hex_color: str,
+    glow: float,
+    pressed: bool = False,
     hovered: bool = False,
     focused: bool = False,
     radius: float = 7.0,
 ) -> None:
-    """A hardware key: a soft slab that glows in its colour by `lit` 0..1."""
+    """A hardware key: a soft slab that glows in its colour by `glow` 0..1."""
     slab = QLinearGradient(box.topLeft(), box.bottomLeft())
-    top, bottom = ("#1a1e24", "#1d2127") if down else ("#272d36", "#1c2027")
-    if hovered and not down:
+    top, bottom = ("#1a1e24", "#1d2127") if pressed else ("#272d36", "#1c2027")
+    if hovered and not pressed:
         top, bottom = "#2d343e", "#21262e"
-    slab.setColorAt(0.0, QColor(colours.mix_hex(top, hexa, 0.30 * lit)))
-    slab.setColorAt(1.0, QColor(colours.mix_hex(bottom, hexa, 0.20 * lit)))
+    slab.setColorAt(0.0, QColor(colours.mix_hex(top, hex_color, 0.30 * glow)))
+    slab.setColorAt(1.0, QColor(colours.mix_hex(bottom, hex_color, 0.20 * glow)))
     painter.setBrush(slab)
-    edge = colours.mix_hex("#343b46", hexa, 0.75 * lit)
+    edge = colours.mix_hex("#343b46", hex_color, 0.75 * glow)
     painter.setPen(QPen(QColor(colours.TEXT if focused else edge), 1.0))
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
 
@@ -55,30 +55,30 @@ class KeyButton(ParameterWidget):
         parent: QWidget | None = None,
         *,
         icon: str = "",
-        words: str = "",
-        hexa: str = colours.ACCENT,
-        beside: bool = False,
+        label: str = "",
+        hex_color: str = colours.ACCENT,
+        horizontal: bool = False,
         icon_on: str = "",
-        words_on: str = "",
-        lamp: bool = False,
+        label_on: str = "",
+        indicator: bool = False,
     ) -> None:
         super().__init__(registry, name, parent)
-        self.icon, self.icon_on, self.words, self.hexa, self.beside = (
+        self.icon, self.icon_on, self.label, self.hex_color, self.horizontal = (
             icon,
             icon_on or icon,
-            words,
-            hexa,
-            beside,
+            label,
+            hex_color,
+            horizontal,
         )
-        self.words_on = words_on
-        self.lamp = lamp  # on is the usual state: a small lamp says so, not the whole key
-        self._down = False
+        self.label_on = label_on
+        self.indicator = indicator  # on is the usual state: a small lamp says so, not the whole key
+        self._pressed = False
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setMinimumSize(30, 26)
 
     def sizeHint(self) -> QSize:
-        if self.beside or not self.icon:
-            width = 22 + (24 if self.icon else 0) + 8 * len(self.words)
+        if self.horizontal or not self.icon:
+            width = 22 + (24 if self.icon else 0) + 8 * len(self.label)
             return QSize(width, 34)
         return QSize(58, 58)
 
@@ -94,13 +94,13 @@ class KeyButton(ParameterWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._down = True
+            self._pressed = True
             self.update()
             # On the press, not the release: an instrument answers when it is struck.
             self.fire()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._down = False
+        self._pressed = False
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -118,46 +118,46 @@ class KeyButton(ParameterWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect())
-        lit = 1.0 if self.on or (self._down and self.parameter.kind == "trigger") else 0.0
+        glow = 1.0 if self.on or (self._pressed and self.parameter.kind == "trigger") else 0.0
         paint_key(
             painter,
             box,
-            hexa=self.hexa,
-            lit=0.0 if self.lamp else lit,
-            down=self._down,
+            hex_color=self.hex_color,
+            glow=0.0 if self.indicator else glow,
+            pressed=self._pressed,
             hovered=self.hovered and self.isEnabled(),
             focused=self.hasFocus(),
         )
-        ink = self.hexa if lit else (colours.TEXT if self.hovered else colours.DIM)
-        if self.lamp:
+        ink = self.hex_color if glow else (colours.TEXT if self.hovered else colours.DIM)
+        if self.indicator:
             ink = colours.TEXT if self.on else colours.FAINT
         if not self.isEnabled():
             ink = colours.LINE
-        if self.lamp:
-            paint_indicator(painter, QPointF(13, box.center().y()), self.hexa, self.on)
+        if self.indicator:
+            paint_indicator(painter, QPointF(13, box.center().y()), self.hex_color, self.on)
             box.adjust(14, 0, 0, 0)
         paint_face(
             painter,
             box,
             self.icon_on if self.on else self.icon,
-            self.words_on if self.on and self.words_on else self.words,
+            self.label_on if self.on and self.label_on else self.label,
             ink,
-            self.beside,
+            self.horizontal,
         )
 
 
-def paint_indicator(painter: QPainter, centre: QPointF, hexa: str, on: bool) -> None:
+def paint_indicator(painter: QPainter, centre: QPointF, hex_color: str, on: bool) -> None:
     """A small lamp."""
     painter.setPen(Qt.PenStyle.NoPen)
     if on:
-        painter.setBrush(theme.colour(hexa, 0.25))
+        painter.setBrush(theme.colour(hex_color, 0.25))
         painter.drawEllipse(centre, 6.5, 6.5)
-    painter.setBrush(QColor(hexa if on else "#0c0e11"))
+    painter.setBrush(QColor(hex_color if on else "#0c0e11"))
     painter.drawEllipse(centre, 3.4, 3.4)
 
 
 def paint_face(
-    painter: QPainter, box: QRectF, icon: str, words: str, ink: str, beside: bool
+    painter: QPainter, box: QRectF, icon: str, label: str, ink: str, horizontal: bool
 ) -> None:
     """Icon over words, icon beside words, or either alone, centred in the box. Where both side by
     side have no room the icon gives way."""
@@ -165,35 +165,35 @@ def paint_face(
     middle = Qt.AlignmentFlag.AlignCenter
     if not icon:
         size = min(max(box.height() * 0.46, 11), theme.scaled(18))
-        theme.fit(painter, words, theme.bold(size), box.width() - 6)
-        painter.drawText(box, middle, words)
-    elif not words:
+        theme.fit_font(painter, label, theme.bold(size), box.width() - 6)
+        painter.drawText(box, middle, label)
+    elif not label:
         side = min(box.width(), box.height()) * 0.52
         theme.draw_icon(painter, icon, ink, _centred(box, side))
-    elif beside:
+    elif horizontal:
         size = min(max(box.height() * 0.38, 11), theme.scaled(18))
         while True:
             painter.setFont(theme.font(size))
-            width = painter.fontMetrics().horizontalAdvance(words)
+            width = painter.fontMetrics().horizontalAdvance(label)
             side = size * 1.4
             if size <= 10.5 or width + side + 6 <= box.width() - 10:
                 break
             size -= 0.5
         if width + side + 6 > box.width() - 4:
-            theme.fit(painter, words, theme.font(size), box.width() - 6)
-            painter.drawText(box, middle, words)
+            theme.fit_font(painter, label, theme.font(size), box.width() - 6)
+            painter.drawText(box, middle, label)
             return
         left = box.center().x() - (width + side + 6) / 2
         theme.draw_icon(painter, icon, ink, QRectF(left, box.center().y() - side / 2, side, side))
         area = QRectF(left + side + 6, box.top(), width + 4, box.height())
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, words)
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, label)
     else:
         side = min(box.width() * 0.46, box.height() * 0.42)
         icon_box = QRectF(box.center().x() - side / 2, box.top() + box.height() * 0.16, side, side)
         theme.draw_icon(painter, icon, ink, icon_box)
         painter.setFont(theme.font(min(max(box.height() * 0.19, 10.5), theme.scaled(16))))
         area = QRectF(box.left(), icon_box.bottom(), box.width(), box.bottom() - icon_box.bottom())
-        painter.drawText(area.adjusted(0, 0, 0, -2), middle, words)
+        painter.drawText(area.adjusted(0, 0, 0, -2), middle, label)
 
 
 def _centred(box: QRectF, side: float) -> QRectF:
@@ -216,14 +216,14 @@ class Segments(ParameterWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        width = sum(26 + (22 if icon else 0) + 8 * len(words) for icon, words in self.faces)
+        width = sum(26 + (22 if icon else 0) + 8 * len(label) for icon, label in self.faces)
         return QSize(width, 32)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(sum(14 + 8 * len(words) for _, words in self.faces), 28)
+        return QSize(sum(14 + 8 * len(label) for _, label in self.faces), 28)
 
     def _boxes(self) -> list[QRectF]:
-        hints = [26.0 + (22 if icon else 0) + 8 * len(words) for icon, words in self.faces]
+        hints = [26.0 + (22 if icon else 0) + 8 * len(label) for icon, label in self.faces]
         scale = (self.width() - 6.0) / sum(hints)
         boxes, left = [], 3.0
         for hint in hints:
@@ -245,13 +245,13 @@ class Segments(ParameterWidget):
         painter.setPen(QPen(QColor(edge), 1))
         painter.drawRoundedRect(whole, 8, 8)
         chosen = self.registry.get(self.parameter_name)
-        for choice, (icon, words), box in zip(
+        for choice, (icon, label), box in zip(
             self.parameter.choices, self.faces, self._boxes(), strict=True
         ):
             on = choice == chosen
             if on:
-                paint_key(painter, box, hexa=colours.ACCENT, lit=0.8, radius=6)
-            paint_face(painter, box, icon, words, colours.ACCENT if on else colours.DIM, True)
+                paint_key(painter, box, hex_color=colours.ACCENT, glow=0.8, radius=6)
+            paint_face(painter, box, icon, label, colours.ACCENT if on else colours.DIM, True)
 
 
 class PlainButton(QAbstractButton):
@@ -261,23 +261,23 @@ class PlainButton(QAbstractButton):
         self,
         *,
         icon: str = "",
-        words: str = "",
-        tip: str = "",
+        label: str = "",
+        tooltip: str = "",
         on_click: Callable[[], object] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.icon_name, self.words = icon, words
-        self.setToolTip(tip)
-        self.setAccessibleName(words or tip.split(":")[0])
+        self.icon_name, self.label = icon, label
+        self.setToolTip(tooltip)
+        self.setAccessibleName(label or tooltip.split(":")[0])
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         if on_click is not None:
             self.clicked.connect(lambda: on_click())
 
     def sizeHint(self) -> QSize:
-        words = round(self.fontMetrics().horizontalAdvance(self.words) * 1.04) + 10
-        width = (30 if self.icon_name else 8) + (words if self.words else 0)
+        label = round(self.fontMetrics().horizontalAdvance(self.label) * 1.04) + 10
+        width = (30 if self.icon_name else 8) + (label if self.label else 0)
         return QSize(round(theme.scaled(width)), round(theme.scaled(30)))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -294,7 +294,7 @@ class PlainButton(QAbstractButton):
             ink = colours.ACCENT
         if not self.isEnabled():
             ink = colours.LINE
-        paint_face(painter, box, self.icon_name, self.words, ink, True)
+        paint_face(painter, box, self.icon_name, self.label, ink, True)
 
 
 class Chip(QAbstractButton):
@@ -302,16 +302,16 @@ class Chip(QAbstractButton):
 
     picked = Signal(str)
 
-    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+    def __init__(self, label: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.words = words
+        self.label = label
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(words)
-        self.setToolTip(f"Use “{words}” as the prompt.")
-        self.clicked.connect(lambda: self.picked.emit(words))
+        self.setAccessibleName(label)
+        self.setToolTip(f"Use “{label}” as the prompt.")
+        self.clicked.connect(lambda: self.picked.emit(label))
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self.words) + 24, 28)
+        return QSize(self.fontMetrics().horizontalAdvance(self.label) + 24, 28)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -323,4 +323,4 @@ class Chip(QAbstractButton):
         painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
         painter.setPen(QColor(colours.TEXT if hot else colours.DIM))
         painter.setFont(theme.font(13))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.words)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.label)

@@ -9,34 +9,34 @@ from app.window.style import theme
 
 
 def paint_fit_text(
-    painter: QPainter, box: QRectF, words: str, *, largest: float, smallest: float = 11.0
+    painter: QPainter, box: QRectF, text: str, *, largest: float, smallest: float = 11.0
 ) -> None:
     """Write words centred in a box, as large as fits; what does not fit is cut."""
     size = largest
     while True:
-        face = theme.bold(size)
-        metrics = QFontMetricsF(face)
-        lines = _lines(words, face, box.width(), size <= smallest)
-        fits = len(lines) * metrics.lineSpacing() <= box.height() + 2
-        narrow = all(metrics.horizontalAdvance(line) <= box.width() for line in lines)
+        font = theme.bold(size)
+        metrics = QFontMetricsF(font)
+        lines = _lines(text, font, box.width(), size <= smallest)
+        fits_height = len(lines) * metrics.lineSpacing() <= box.height() + 2
+        fits_width = all(metrics.horizontalAdvance(line) <= box.width() for line in lines)
         # Few large lines, as long as they are large; a long text may have more.
-        if (fits and narrow and (len(lines) <= 3 or size <= 16.0)) or size <= smallest:
+        if (fits_height and fits_width and (len(lines) <= 3 or size <= 16.0)) or size <= smallest:
             break
         size -= 1.0
-    room = max(1, int((box.height() + 2) // metrics.lineSpacing()))
-    if len(lines) > room:
-        lines = [*lines[: room - 1], " ".join(lines[room - 1 :])]
-    painter.setFont(face)
+    max_lines = max(1, int((box.height() + 2) // metrics.lineSpacing()))
+    if len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], " ".join(lines[max_lines - 1 :])]
+    painter.setFont(font)
     y = box.center().y() - len(lines) * metrics.lineSpacing() / 2 + metrics.ascent()
     for line in lines:
-        cut = metrics.elidedText(line, Qt.TextElideMode.ElideRight, box.width())
-        x = box.center().x() - metrics.horizontalAdvance(cut) / 2
-        painter.drawText(QPointF(x, y), cut)
+        elided = metrics.elidedText(line, Qt.TextElideMode.ElideRight, box.width())
+        x = box.center().x() - metrics.horizontalAdvance(elided) / 2
+        painter.drawText(QPointF(x, y), elided)
         y += metrics.lineSpacing()
 
 
-def _lines(words: str, face: object, width: float, anywhere: bool) -> list[str]:
-    layout = QTextLayout(words, face)  # type: ignore[call-overload]
+def _lines(text: str, font: object, width: float, anywhere: bool) -> list[str]:
+    layout = QTextLayout(text, font)  # type: ignore[call-overload]
     option = QTextOption()
     mode = QTextOption.WrapMode
     # At the smallest size a word that is still too long is broken rather than lost.
@@ -49,6 +49,6 @@ def _lines(words: str, face: object, width: float, anywhere: bool) -> list[str]:
         if not line.isValid():
             break
         line.setLineWidth(max(width, 1.0))
-        lines.append(words[line.textStart() : line.textStart() + line.textLength()].strip())
+        lines.append(text[line.textStart() : line.textStart() + line.textLength()].strip())
     layout.endLayout()
-    return lines or [words]
+    return lines or [text]

@@ -22,11 +22,11 @@ from app.parameters.registry import Registry
 from app.window.style import colours, theme
 from app.window.widgets.parameter_widget import Drag, ParameterWidget
 
-SWEEP: Final = 280.0
-START: Final = 90.0 + SWEEP / 2.0
+SWEEP_DEGREES: Final = 280.0
+START_DEGREES: Final = 90.0 + SWEEP_DEGREES / 2.0
 """Degrees anticlockwise from three o'clock where a knob's way begins (lower left)."""
 
-_caps: dict[tuple[int, float], QPixmap] = {}
+_cap_pixmaps: dict[tuple[int, float], QPixmap] = {}
 
 
 class Knob(ParameterWidget):
@@ -39,11 +39,11 @@ class Knob(ParameterWidget):
         parent: QWidget | None = None,
         *,
         caption: str | None = None,
-        hexa: str = colours.ACCENT,
+        hex_color: str = colours.ACCENT,
     ) -> None:
         super().__init__(registry, name, parent)
         self.caption = caption
-        self.hexa = hexa
+        self.hex_color = hex_color
         self.halo: float | None = None
         self.centre_text = ""
         self._drag: Drag | None = None
@@ -56,11 +56,11 @@ class Knob(ParameterWidget):
     def set_halo(self, share: float, centre_text: str) -> None:
         if self.halo is None or abs(share - self.halo) > 1e-3 or centre_text != self.centre_text:
             self.halo, self.centre_text = share, centre_text
-            if self.moved_by is None:
+            if self.change_handler is None:
                 self.update()  # else whoever paints the halo paints the knob with it
 
-    def set_colour(self, hexa: str) -> None:
-        self.hexa = hexa
+    def set_colour(self, hex_color: str) -> None:
+        self.hex_color = hex_color
         self.update()
 
     # -- hand ----------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ class Knob(ParameterWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag is not None:
             fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            value = self._drag.moved(event.globalPosition(), fine)
+            value = self._drag.move(event.globalPosition(), fine)
             self.registry.set_unit(self.parameter_name, value)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -80,39 +80,41 @@ class Knob(ParameterWidget):
         self.update()
 
     # -- looks ---------------------------------------------------------------------------------
-    def _circle(self) -> tuple[QPointF, float, float]:
+    def _geometry(self) -> tuple[QPointF, float, float]:
         """Centre and radius of the ring, and the size of the writing."""
-        words = min(max(self.height() * 0.115, 10.5), theme.scaled(17.0))
-        top = words * 1.45 if self.caption is not None else 0.0
-        bottom = words * 1.5 if self.caption is not None else 0.0
+        text_size = min(max(self.height() * 0.115, 10.5), theme.scaled(17.0))
+        top = text_size * 1.45 if self.caption is not None else 0.0
+        bottom = text_size * 1.5 if self.caption is not None else 0.0
         room_x = self.width() / 2.0
         room_y = (self.height() - top - bottom) / 2.0
         margin = 0.80 if self.halo is not None else 0.88
         radius = max(min(room_x, room_y) * margin, 8.0)
-        return QPointF(self.width() / 2.0, top + room_y), radius, words
+        return QPointF(self.width() / 2.0, top + room_y), radius, text_size
 
     def ring(self) -> tuple[QPointF, float]:
         """Centre and radius of the ring, for what lights up round it."""
-        centre, radius, _ = self._circle()
+        centre, radius, _ = self._geometry()
         return centre, radius
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        centre, radius, words = self._circle()
+        centre, radius, text_size = self._geometry()
         enabled = self.isEnabled()
-        hexa = self.hexa if enabled else colours.LINE
-        self._paint_ring(painter, centre, radius, hexa)
+        hex_color = self.hex_color if enabled else colours.LINE
+        self._paint_ring(painter, centre, radius, hex_color)
         paint_cap(painter, centre, radius * 0.74)
         if not self.is_auto:
-            self._paint_pointer(painter, centre, radius * 0.74, hexa)
-        self._paint_words(painter, centre, radius, words, enabled)
+            self._paint_pointer(painter, centre, radius * 0.74, hex_color)
+        self._paint_text(painter, centre, radius, text_size, enabled)
         if self.hasFocus():
             painter.setPen(QPen(theme.colour(colours.TEXT, 0.55), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawEllipse(centre, radius * 1.13, radius * 1.13)
 
-    def _paint_ring(self, painter: QPainter, centre: QPointF, radius: float, hexa: str) -> None:
+    def _paint_ring(
+        self, painter: QPainter, centre: QPointF, radius: float, hex_color: str
+    ) -> None:
         box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
         width = max(radius * 0.105, 3.0)
         inset = width / 2.0
@@ -120,35 +122,39 @@ class Knob(ParameterWidget):
         track = QPen(QColor(colours.EDGE), width)
         track.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(track)
-        painter.drawArc(box, round(START * 16), round(-SWEEP * 16))
+        painter.drawArc(box, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16))
         if self.is_auto:
-            dots = QPen(theme.colour(hexa, 0.75), width * 0.62)
+            dots = QPen(theme.colour(hex_color, 0.75), width * 0.62)
             dots.setCapStyle(Qt.PenCapStyle.RoundCap)
             dots.setDashPattern([0.01, 3.2])
             painter.setPen(dots)
-            painter.drawArc(box, round(START * 16), round(-SWEEP * 16))
+            painter.drawArc(box, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16))
             return
         position = self.unit_position
         if position > 0.001:
-            glow = QPen(theme.colour(hexa, 0.22), width * 2.0)
+            glow = QPen(theme.colour(hex_color, 0.22), width * 2.0)
             glow.setCapStyle(Qt.PenCapStyle.RoundCap)
-            lit = QPen(QColor(hexa), width)
+            lit = QPen(QColor(hex_color), width)
             lit.setCapStyle(Qt.PenCapStyle.RoundCap)
             for pen in (glow, lit):
                 painter.setPen(pen)
-                painter.drawArc(box, round(START * 16), round(-SWEEP * position * 16))
+                painter.drawArc(
+                    box, round(START_DEGREES * 16), round(-SWEEP_DEGREES * position * 16)
+                )
 
-    def _paint_pointer(self, painter: QPainter, centre: QPointF, radius: float, hexa: str) -> None:
-        angle = math.radians(START - SWEEP * self.unit_position)
-        way = QPointF(math.cos(angle), -math.sin(angle))
+    def _paint_pointer(
+        self, painter: QPainter, centre: QPointF, radius: float, hex_color: str
+    ) -> None:
+        angle = math.radians(START_DEGREES - SWEEP_DEGREES * self.unit_position)
+        direction = QPointF(math.cos(angle), -math.sin(angle))
         pen = QPen(theme.colour(colours.TEXT if self.isEnabled() else colours.FAINT), 0)
         pen.setWidthF(max(radius * 0.1, 2.2))
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
-        painter.drawLine(centre + way * (radius * 0.6), centre + way * (radius * 0.86))
+        painter.drawLine(centre + direction * (radius * 0.6), centre + direction * (radius * 0.86))
 
-    def _paint_words(
-        self, painter: QPainter, centre: QPointF, radius: float, words: float, enabled: bool
+    def _paint_text(
+        self, painter: QPainter, centre: QPointF, radius: float, text_size: float, enabled: bool
     ) -> None:
         if self.centre_text:
             painter.setFont(theme.bold(radius * 0.32))
@@ -158,42 +164,42 @@ class Knob(ParameterWidget):
         if self.caption is None:
             return
         middle = Qt.AlignmentFlag.AlignHCenter
-        theme.fit(painter, self.caption, theme.caption(words), self.width() - 2.0)
+        theme.fit_font(painter, self.caption, theme.caption(text_size), self.width() - 2.0)
         painter.setPen(QColor(colours.DIM if enabled else colours.FAINT))
         painter.drawText(
-            QRectF(0, 0, self.width(), words * 1.4),
+            QRectF(0, 0, self.width(), text_size * 1.4),
             middle | Qt.AlignmentFlag.AlignTop,
             self.caption,
         )
-        theme.fit(painter, self.text, theme.bold(words * 1.12), self.width() - 2.0)
+        theme.fit_font(painter, self.text, theme.bold(text_size * 1.12), self.width() - 2.0)
         bright = colours.DIM if self.is_auto else colours.TEXT
         painter.setPen(QColor(bright if enabled else colours.FAINT))
         painter.drawText(
-            QRectF(0, self.height() - words * 1.55, self.width(), words * 1.5),
+            QRectF(0, self.height() - text_size * 1.55, self.width(), text_size * 1.5),
             middle | Qt.AlignmentFlag.AlignVCenter,
             self.text,
         )
 
 
-def halo_reach(radius: float, strength: float) -> float:
+def halo_radius(radius: float, strength: float) -> float:
     """How far from the knob's centre its halo is seen."""
     return radius * (1.25 + 1.1 * math.sqrt(strength)) if strength > 0.0 else 0.0
 
 
 def paint_halo(
-    painter: QPainter, centre: QPointF, radius: float, hexa: str, strength: float
+    painter: QPainter, centre: QPointF, radius: float, hex_color: str, strength: float
 ) -> None:
     """A soft light behind a knob; it grows and brightens with the strength 0..1."""
-    reach = halo_reach(radius, strength)
-    light = QRadialGradient(centre, reach)
-    inner = radius / reach * 0.86
-    light.setColorAt(0.0, theme.colour(hexa, 0.0))
-    light.setColorAt(inner, theme.colour(hexa, 0.16 + 0.44 * strength))
-    light.setColorAt((1.0 + inner) / 2.0, theme.colour(hexa, 0.05 + 0.14 * strength))
-    light.setColorAt(1.0, theme.colour(hexa, 0.0))
+    halo = halo_radius(radius, strength)
+    light = QRadialGradient(centre, halo)
+    inner = radius / halo * 0.86
+    light.setColorAt(0.0, theme.colour(hex_color, 0.0))
+    light.setColorAt(inner, theme.colour(hex_color, 0.16 + 0.44 * strength))
+    light.setColorAt((1.0 + inner) / 2.0, theme.colour(hex_color, 0.05 + 0.14 * strength))
+    light.setColorAt(1.0, theme.colour(hex_color, 0.0))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(light)
-    painter.drawEllipse(centre, reach, reach)
+    painter.drawEllipse(centre, halo, halo)
 
 
 def paint_cap(painter: QPainter, centre: QPointF, radius: float) -> None:
@@ -201,13 +207,13 @@ def paint_cap(painter: QPainter, centre: QPointF, radius: float) -> None:
     ratio = painter.device().devicePixelRatioF()
     side = math.ceil(radius * 2.3)
     key = (side, ratio)
-    if key not in _caps:
-        _caps[key] = _cap(side, radius, ratio)
+    if key not in _cap_pixmaps:
+        _cap_pixmaps[key] = _make_cap_pixmap(side, radius, ratio)
     corner = centre - QPointF(side / 2.0, side / 2.0)
-    painter.drawPixmap(corner, _caps[key])
+    painter.drawPixmap(corner, _cap_pixmaps[key])
 
 
-def _cap(side: int, radius: float, ratio: float) -> QPixmap:
+def _make_cap_pixmap(side: int, radius: float, ratio: float) -> QPixmap:
     pixmap = QPixmap(round(side * ratio), round(side * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)

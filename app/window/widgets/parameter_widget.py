@@ -29,17 +29,19 @@ class ParameterWidget(QWidget):
         self.parameter = registry[name]
         self.hovered = False
         self.model_choice = ""  # what the model plays while this is at auto
-        self.moved_by: Callable[[str], None] | None = None  # who paints it when a hand moves it
+        self.change_handler: Callable[[str], None] | None = (
+            None  # who paints it when a hand moves it
+        )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.parameter.label)
         self.setAccessibleDescription(self.parameter.help)
         self._unsubscribe = registry.subscribe(self._on_change, name)
         self.destroyed.connect(self._unsubscribe)
-        self.setToolTip(self.tip())
+        self.setToolTip(self.tooltip_text())
         self._sync_available()
 
-    def tip(self) -> str:
+    def tooltip_text(self) -> str:
         """What it does, and how to reach it by hand and key."""
         hint = {
             "continuous": "Drag, wheel or arrows; shift for fine steps; double-click to reset.",
@@ -59,17 +61,13 @@ class ParameterWidget(QWidget):
     def _on_change(self, change: Change) -> None:
         # Not only on "availability": within a batch a later change may stand for that one.
         self._sync_available()
-        if self.moved_by is None:
-            self.changed()
+        if self.change_handler is None:
+            self.update()
         else:
-            self.moved_by(change.source)
+            self.change_handler(change.source)
 
     def _sync_available(self) -> None:
         self.setEnabled(self.registry.available(self.parameter_name))
-
-    def changed(self) -> None:
-        """The value is another one now."""
-        self.update()
 
     @property
     def unit_position(self) -> float:
@@ -153,9 +151,9 @@ class Drag:
         self._last = position
         self.value = start
 
-    def moved(self, position: QPointF, fine: bool, along: float = DRAG_PIXELS) -> float:
+    def move(self, position: QPointF, fine: bool, length: float = DRAG_PIXELS) -> float:
         """Up and right are more. Shift may come and go during the drag."""
-        way = (self._last.y() - position.y()) + (position.x() - self._last.x())
+        distance = (self._last.y() - position.y()) + (position.x() - self._last.x())
         self._last = position
-        self.value = min(max(self.value + way / along * (FINE if fine else 1.0), 0.0), 1.0)
+        self.value = min(max(self.value + distance / length * (FINE if fine else 1.0), 0.0), 1.0)
         return self.value

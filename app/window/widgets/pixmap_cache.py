@@ -12,16 +12,16 @@ from typing import Final
 from PySide6.QtCore import QPointF, QSizeF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
-MOST: Final = 32
+MAX_PIXMAPS: Final = 32
 
 
 class PixmapCache:
     """The pictures of one widget."""
 
     def __init__(self) -> None:
-        self._pictures: dict[Hashable, QPixmap] = {}
+        self._pixmaps: dict[Hashable, QPixmap] = {}
 
-    def picture(
+    def pixmap(
         self, painter: QPainter, size: QSizeF, key: Hashable, paint: Callable[[QPainter], None]
     ) -> QPixmap:
         """What `paint` paints into an area of this size (from 0, 0 on), for this painter's screen.
@@ -29,23 +29,23 @@ class PixmapCache:
         key: all that the picture depends on besides.
         """
         ratio = painter.device().devicePixelRatioF()
-        whole = (key, size.width(), size.height(), ratio)
-        found = self._pictures.get(whole)
-        if found is None:
-            if len(self._pictures) >= MOST:
-                self._pictures.clear()
-            found = QPixmap((size * ratio).toSize().expandedTo(QPixmap(1, 1).size()))
-            found.setDevicePixelRatio(ratio)
-            found.fill(Qt.GlobalColor.transparent)
-            once = QPainter(found)
-            once.setRenderHint(QPainter.RenderHint.Antialiasing)
-            paint(once)
-            once.end()
-            self._pictures[whole] = found
-        return found
+        full_key = (key, size.width(), size.height(), ratio)
+        pixmap = self._pixmaps.get(full_key)
+        if pixmap is None:
+            if len(self._pixmaps) >= MAX_PIXMAPS:
+                self._pixmaps.clear()
+            pixmap = QPixmap((size * ratio).toSize().expandedTo(QPixmap(1, 1).size()))
+            pixmap.setDevicePixelRatio(ratio)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter_ = QPainter(pixmap)
+            painter_.setRenderHint(QPainter.RenderHint.Antialiasing)
+            paint(painter_)
+            painter_.end()
+            self._pixmaps[full_key] = pixmap
+        return pixmap
 
     def draw(
         self, painter: QPainter, size: QSizeF, key: Hashable, paint: Callable[[QPainter], None]
     ) -> None:
         """Draw it at the painter's origin."""
-        painter.drawPixmap(QPointF(0.0, 0.0), self.picture(painter, size, key, paint))
+        painter.drawPixmap(QPointF(0.0, 0.0), self.pixmap(painter, size, key, paint))

@@ -13,10 +13,10 @@ from typing import Final, Protocol
 
 from PySide6.QtCore import QObject, QTimer
 
-TURN_MS: Final = 6
-AT_ONCE: Final = 1
+INTERVAL_MS: Final = 6
+WIDGETS_PER_TICK: Final = 1
 """Widgets that are painted in one turn."""
-REST: Final = 1.0 / 30.0 - TURN_MS / 2000.0
+MIN_REPAINT_SECONDS: Final = 1.0 / 30.0 - INTERVAL_MS / 2000.0
 """Seconds between two paintings of the same widget, less half a turn: turns are no finer."""
 
 
@@ -27,41 +27,43 @@ class ThrottledWidget(Protocol):
 
 
 class RepaintThrottle(QObject):
-    """Call `want` for whatever should be painted soon. clock: seconds, for tests."""
+    """Call `request` for whatever should be painted soon. clock: seconds, for tests."""
 
     def __init__(
         self, parent: QObject | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(parent)
         self._clock = clock
-        self._waiting: dict[ThrottledWidget, None] = {}  # in the order of their asking
-        self._painted: dict[ThrottledWidget, float] = {}
+        self._pending: dict[ThrottledWidget, None] = {}  # in the order of their asking
+        self._painted_at: dict[ThrottledWidget, float] = {}
         self._closed = False
         self._timer = QTimer(self)
-        self._timer.setInterval(TURN_MS)
-        self._timer.timeout.connect(self.turn)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self.tick)
 
-    def want(self, widget: ThrottledWidget) -> None:
+    def request(self, widget: ThrottledWidget) -> None:
         """Paint it in one of the next turns; asking again before that changes nothing."""
         if self._closed:
             return
-        self._waiting.setdefault(widget)
+        self._pending.setdefault(widget)
         if not self._timer.isActive():
             self._timer.start()
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Paint those that have waited longest, of those that had their rest."""
         now = self._clock()
-        due = [w for w in self._waiting if now - self._painted.get(w, -1.0) >= REST][:AT_ONCE]
+        due = [
+            w for w in self._pending if now - self._painted_at.get(w, -1.0) >= MIN_REPAINT_SECONDS
+        ][:WIDGETS_PER_TICK]
         for widget in due:
-            del self._waiting[widget]
-            self._painted[widget] = now
+            del self._pending[widget]
+            self._painted_at[widget] = now
             widget.refresh()
-        if not self._waiting:
+        if not self._pending:
             self._timer.stop()
 
     def stop(self) -> None:
         """The window closes: no more turns."""
         self._closed = True
-        self._waiting.clear()
+        self._pending.clear()
         self._timer.stop()

@@ -14,19 +14,19 @@ from app.window.style import colours, theme
 from app.window.widgets.parameter_widget import Drag, ParameterWidget
 from app.window.widgets.pixmap_cache import PixmapCache
 
-FLOOR: Final = -54.0
+METER_FLOOR_DB: Final = -54.0
 """dB at the bottom of a meter."""
-MARKS: Final = (0, -12, -24, -40)
-METER: Final = 9.0
+METER_MARKS_DB: Final = (0, -12, -24, -40)
+METER_WIDTH: Final = 9.0
 """Width of a meter, in pixels."""
-GROUND: Final = "#08090b"
+TRACK_COLOUR: Final = "#08090b"
 
 
 def meter_position(linear: float) -> float:
     """Level (linear, 0..1) -> 0..1 of the meter's height, even in dB."""
     if linear <= 0.0:
         return 0.0
-    return min(max(1.0 - 20.0 * math.log10(linear) / FLOOR, 0.0), 1.0)
+    return min(max(1.0 - 20.0 * math.log10(linear) / METER_FLOOR_DB, 0.0), 1.0)
 
 
 class VolumeFader(ParameterWidget):
@@ -38,7 +38,7 @@ class VolumeFader(ParameterWidget):
         self.hold = (0.0, 0.0)
         self.rms = (0.0, 0.0)
         self.limiting = False
-        self._kept = PixmapCache()
+        self._pixmaps = PixmapCache()
         self._drag: Drag | None = None
         self.setMinimumSize(84, 90)
         self.setCursor(Qt.CursorShape.SizeVerCursor)
@@ -68,7 +68,7 @@ class VolumeFader(ParameterWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag is not None:
             fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            position = self._drag.moved(event.globalPosition(), fine, self._track().height())
+            position = self._drag.move(event.globalPosition(), fine, self._track().height())
             self.registry.set_unit(self.parameter_name, position)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -80,13 +80,16 @@ class VolumeFader(ParameterWidget):
         track = self._track()
         middle = self.width() * 0.34
         size, scale = QSizeF(self.size()), theme.scaled(1.0)
-        self._kept.draw(painter, size, ("still", scale), self._paint_still)
+        self._pixmaps.draw(painter, size, ("still", scale), self._paint_background)
         self._paint_cap(painter, track, middle)
-        light = self._kept.picture(
-            painter, QSizeF(METER, track.height()), "light", lambda p: _paint_light(p, track)
+        gradient = self._pixmaps.pixmap(
+            painter,
+            QSizeF(METER_WIDTH, track.height()),
+            "light",
+            lambda p: _paint_meter_gradient(p, track),
         )
         for channel in (0, 1):
-            self._paint_meter(painter, self._meter(channel), channel, light)
+            self._paint_meter(painter, self._meter_box(channel), channel, gradient)
         left = self.width() * 0.60
         painter.setFont(theme.bold(theme.scaled(12)))
         painter.setPen(QColor(colours.TEXT))
@@ -98,33 +101,33 @@ class VolumeFader(ParameterWidget):
             painter.setFont(theme.font(theme.scaled(10.5)))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "limiting")
 
-    def _meter(self, channel: int) -> QRectF:
+    def _meter_box(self, channel: int) -> QRectF:
         track = self._track()
-        left = self.width() * 0.60 + channel * (METER + 3)
-        return QRectF(left, track.top(), METER, track.height())
+        left = self.width() * 0.60 + channel * (METER_WIDTH + 3)
+        return QRectF(left, track.top(), METER_WIDTH, track.height())
 
-    def _paint_still(self, painter: QPainter) -> None:
+    def _paint_background(self, painter: QPainter) -> None:
         """What neither music nor hand moves: grooves, scales."""
         track, x = self._track(), self.width() * 0.34
         groove = QRectF(x - 2.5, track.top(), 5, track.height())
         painter.setPen(QPen(QColor(colours.EDGE), 1))
-        painter.setBrush(QColor(GROUND))
+        painter.setBrush(QColor(TRACK_COLOUR))
         painter.drawRoundedRect(groove, 2.5, 2.5)
         painter.setPen(QPen(QColor(colours.LINE), 1))
-        for mark in (0, -6, -12, -24, -40):
-            y = track.bottom() - track.height() * self.parameter.to_unit(float(mark))
+        for decibels in (0, -6, -12, -24, -40):
+            y = track.bottom() - track.height() * self.parameter.to_unit(float(decibels))
             painter.drawLine(round(x - 13), round(y), round(x - 7), round(y))
             painter.drawLine(round(x + 7), round(y), round(x + 13), round(y))
         painter.setPen(Qt.PenStyle.NoPen)
         for channel in (0, 1):
-            painter.drawRoundedRect(self._meter(channel), 2, 2)
+            painter.drawRoundedRect(self._meter_box(channel), 2, 2)
         painter.setFont(theme.font(theme.scaled(9.5)))
         painter.setPen(QColor(colours.FAINT))
-        right = self._meter(1).right()
-        for mark in MARKS:
-            y = track.bottom() - track.height() * meter_position(10 ** (mark / 20))
+        right = self._meter_box(1).right()
+        for decibels in METER_MARKS_DB:
+            y = track.bottom() - track.height() * meter_position(10 ** (decibels / 20))
             area = QRectF(right + 4, y - 7, 26, 14)
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, str(-mark))
+            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, str(-decibels))
 
     def _paint_cap(self, painter: QPainter, track: QRectF, x: float) -> None:
         y = track.bottom() - track.height() * self.unit_position
@@ -141,28 +144,28 @@ class VolumeFader(ParameterWidget):
         painter.setPen(QPen(QColor(colours.ACCENT), 2))
         painter.drawLine(QLineF(cap.left() + 4, y, cap.right() - 4, y))
 
-    def _paint_meter(self, painter: QPainter, box: QRectF, channel: int, light: QPixmap) -> None:
-        ratio = light.devicePixelRatioF()
+    def _paint_meter(self, painter: QPainter, box: QRectF, channel: int, gradient: QPixmap) -> None:
+        ratio = gradient.devicePixelRatioF()
         for level, alpha in ((self.peak[channel], 0.45), (self.rms[channel], 1.0)):
             height = box.height() * meter_position(level)
             painter.setOpacity(alpha)
             lit = QRectF(box.left(), box.bottom() - height, box.width(), height)
-            part = QRectF(0, (box.height() - height) * ratio, METER * ratio, height * ratio)
-            painter.drawPixmap(lit, light, part)
+            part = QRectF(0, (box.height() - height) * ratio, METER_WIDTH * ratio, height * ratio)
+            painter.drawPixmap(lit, gradient, part)
         painter.setOpacity(1.0)
-        held = meter_position(self.hold[channel])
-        if held > 0.0:
-            y = box.bottom() - box.height() * held
+        peak_hold = meter_position(self.hold[channel])
+        if peak_hold > 0.0:
+            y = box.bottom() - box.height() * peak_hold
             over = self.hold[channel] >= 0.98
             colour = QColor(colours.DANGER if over else colours.TEXT)
             painter.fillRect(QRectF(box.left(), y - 1, box.width(), 2), colour)
 
 
-def _paint_light(painter: QPainter, track: QRectF) -> None:
+def _paint_meter_gradient(painter: QPainter, track: QRectF) -> None:
     """A meter that is lit to its top."""
-    light = QLinearGradient(0.0, track.height(), 0.0, 0.0)
-    light.setColorAt(0.0, QColor("#3c4653"))
-    light.setColorAt(0.62, QColor("#8b95a3"))
-    light.setColorAt(0.86, QColor(colours.ACCENT))
-    light.setColorAt(1.0, QColor(colours.DANGER))
-    painter.fillRect(QRectF(0.0, 0.0, METER, track.height()), light)
+    gradient = QLinearGradient(0.0, track.height(), 0.0, 0.0)
+    gradient.setColorAt(0.0, QColor("#3c4653"))
+    gradient.setColorAt(0.62, QColor("#8b95a3"))
+    gradient.setColorAt(0.86, QColor(colours.ACCENT))
+    gradient.setColorAt(1.0, QColor(colours.DANGER))
+    painter.fillRect(QRectF(0.0, 0.0, METER_WIDTH, track.height()), gradient)

@@ -293,7 +293,7 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     )
     rig.registry.trigger("scene.2.save")
     files = rig.window.files
-    files._tick_beside()
+    files._tick_in_background()
     rig.qtbot.waitUntil(lambda: moments.beside(files.autosave.path).exists())
     dead = files.autosave.folder / f"autosave-{DEAD}.segue.json"
     rig.qtbot.waitUntil(files.autosave.path.exists)

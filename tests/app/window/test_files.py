@@ -38,7 +38,7 @@ def test_a_crash_is_asked_about_without_a_dialog_and_taken_up(rig: Rig, tmp_path
     left = crashed(tmp_path, "before the crash", tmp_path / "gig.segue.json")
     rig.window.files.offer_recovery()
     banner = rig.window.banner
-    assert banner.isVisible() and "gig" in banner.words.text()
+    assert banner.isVisible() and "gig" in banner.text.text()
     assert QApplication.activeModalWidget() is None
     rig.key(Qt.Key.Key_Space)  # it plays while it asks
     assert rig.worker.calls == [("play",)]
@@ -103,14 +103,14 @@ def test_save_as_open_and_recent_files(
     path = tmp_path / "evening"
     monkeypatch.setattr(f"{dialogs}.getSaveFileName", lambda *a, **k: (str(path), ""))
     rig.registry.set("density", 0.3)
-    assert rig.window.top.session.words == "Untitled •"
+    assert rig.window.top.session.label == "Untitled •"
     rig.key(Qt.Key.Key_S, CTRL | SHIFT)
-    assert rig.window.files.settle()
+    assert rig.window.files.wait_for_saves()
     saved = tmp_path / "evening.segue.json"
-    assert saved.is_file() and rig.window.top.session.words == "evening"
+    assert saved.is_file() and rig.window.top.session.label == "evening"
     rig.registry.set("density", 0.7)
     rig.key(Qt.Key.Key_S, CTRL)
-    assert rig.window.files.settle()
+    assert rig.window.files.wait_for_saves()
     assert storage.load(saved, rig.registry).values["density"] == 0.7
     rig.key(Qt.Key.Key_N, CTRL)
     assert rig.registry.get("density") is None and rig.window.files.name == "Untitled"
@@ -165,7 +165,7 @@ def test_settings_apply_while_playing_and_are_kept(
     rig.key(Qt.Key.Key_Comma, CTRL)
     dialog = rig.window.findChild(SettingsDialog)
     assert dialog is not None and dialog.isVisible()
-    dialog.rescan_wanted.emit()
+    dialog.rescan_requested.emit()
     rig.qtbot.waitUntil(lambda: dialog.device.findText("New (JACK)") > 0, timeout=5000)
     dialog.device.setCurrentIndex(dialog.device.findText("New (JACK)"))
     dialog.buffer.setCurrentIndex(dialog.buffer.findData(512))
@@ -215,7 +215,7 @@ def test_the_incident_log_is_shown_and_exported(
         "app.window.dialogs.incident_log.QFileDialog.getSaveFileName",
         lambda *a, **k: (str(path), ""),
     )
-    dialog._choose()
+    dialog._choose_path()
     text = path.read_text()
     assert text.startswith("Segue on ") and "Python" in text and "disk is full" in text
     dialog.export(tmp_path / "none" / "log.txt")

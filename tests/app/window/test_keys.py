@@ -36,31 +36,31 @@ def held(rig: ControllersRig, *notes: int) -> None:
 
 
 def test_an_octave_up_by_its_arrow(rig: ControllersRig) -> None:
-    stepper: Stepper = rig.window.controls.played.octave
+    stepper: Stepper = rig.window.controls.played_keys.octave
     right = QPoint(stepper.width() - 4, stepper.height() // 2)
     QTest.mouseClick(stepper, LEFT, NOTHING, right)
-    assert stepper.face == "Octave +1"
+    assert stepper.label == "Octave +1"
     play(rig, 60)
     held(rig, 72)
     QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
     QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
-    assert stepper.face == "Octave -1"
+    assert stepper.label == "Octave -1"
     play(rig, 60, on=False)  # let go as it was struck, whatever the octave is now
     held(rig)
     QTest.mouseDClick(stepper, LEFT, NOTHING, stepper.rect().center())
-    assert stepper.face == "Octave 0"
+    assert stepper.label == "Octave 0"
 
 
 def test_latch_and_all_notes_off(rig: ControllersRig) -> None:
-    keys, selector = rig.window.controls.played, rig.window.controls.key
+    keys, selector = rig.window.controls.played_keys, rig.window.controls.key
     QTest.mouseClick(keys.latch, LEFT)
     play(rig, 60, 64)
     play(rig, 60, 64, on=False)
     held(rig, 60, 64)
-    assert keys.off.on and selector.held == {0, 4}
+    assert keys.off.on and selector.held_pitch_classes == {0, 4}
     QTest.mouseClick(keys.off, LEFT)
     held(rig)
-    assert not keys.off.on and not selector.held
+    assert not keys.off.on and not selector.held_pitch_classes
 
 
 def test_panic_puts_the_light_out(rig: ControllersRig) -> None:
@@ -68,7 +68,7 @@ def test_panic_puts_the_light_out(rig: ControllersRig) -> None:
     held(rig, 60)
     rig.registry.trigger("transport.panic")
     held(rig)
-    assert not rig.window.controls.played.off.on
+    assert not rig.window.controls.played_keys.off.on
 
 
 def test_they_can_be_learned(rig: ControllersRig) -> None:
@@ -96,15 +96,15 @@ def test_a_lamp_tells_that_notes_are_held(rig: ControllersRig) -> None:
 
 def test_an_engine_without_them_shows_none(rig: ControllersRig) -> None:
     controls = rig.window.controls
-    assert controls.played.isVisible() and controls.strength.isVisible()
+    assert controls.played_keys.isVisible() and controls.strength.isVisible()
     bare = replace(INFO, controls=INFO.controls - {"notes", "strength"})
     rig.worker.engine_ready.emit(bare)
-    assert not controls.played.isVisible() and not controls.strength.isVisible()
+    assert not controls.played_keys.isVisible() and not controls.strength.isVisible()
     assert not rig.registry.set("keys.latch", True) and not rig.registry.set("strength", 0.5)
 
 
 def test_tooltips_say_what_they_do(rig: ControllersRig) -> None:
     controls = rig.window.controls
-    keys = controls.played
+    keys = controls.played_keys
     for widget in (keys.octave, keys.latch, keys.off, controls.strength):
         assert widget.parameter.help in widget.toolTip()

@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from app.window.prompts.map_labels import overlap, place
+from app.window.prompts.map_labels import overlap_area, place_labels
 from app.window.proportions import MAX_SCALE, opening, scale_of
 from app.window.style import colours
 from app.window.widgets.fit_text import paint_fit_text
@@ -26,9 +26,9 @@ LONG = (
 SIZES = [(1080, 640), (1080, 680), (1280, 720), (1440, 900), (1920, 1080), (2560, 1440)]
 
 
-def luminance(hexa: str) -> float:
+def luminance(hex_color: str) -> float:
     """Relative luminance (WCAG 2.2)."""
-    parts = [int(hexa[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [int(hex_color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -49,7 +49,7 @@ def contrast(a: str, b: str) -> float:
         (colours.ACCENT, colours.PANEL, 7.0),
         (colours.DANGER, colours.BACKGROUND, 4.5),
         (colours.BACKGROUND, colours.ACCENT, 7.0),
-        *((hexa, colours.PANEL, 4.5) for hexa in colours.STRIPS),
+        *((hex_color, colours.PANEL, 4.5) for hex_color in colours.STRIPS),
     ],
 )
 def test_what_is_written_can_be_read(ink: str, ground: str, ratio: float) -> None:
@@ -117,11 +117,11 @@ def test_a_warning_is_read_to_its_end_and_the_figures_give_way(rig: Rig) -> None
     rig.worker.status_changed.emit(status(real_time_factor=0.9))
     sentence = "The sound device “Scarlett 18i20” is gone; another one plays until it comes back."
     rig.window.say("info", sentence)
-    figures, words = line.arranged()
+    figures, words = line.layout_fields()
     assert len(figures) == 6 and words.endswith("…")
     assert all(a[0] > b[0] for a, b in itertools.pairwise(figures))
     rig.window.say("warning", sentence)
-    figures, words = line.arranged()
+    figures, words = line.layout_fields()
     assert words == sentence and 1 < len(figures) < 6
     assert any(alarming for *_, alarming in figures), "what is itself alarming stays"
     line.mousePressEvent(None)  # type: ignore[arg-type]
@@ -188,16 +188,17 @@ def test_names_on_the_map_do_not_cover_each_other() -> None:
     for count in (4, 8, 16):
         points = [(float(x), float(y)) for x, y in rng.uniform((60, 40), (900, 360), (count, 2))]
         sizes = [(float(w), 20.0) for w in rng.uniform(40, 150, count)]
-        boxes = place(points, sizes, 14.0, (960.0, 400.0))
+        boxes = place_labels(points, sizes, 14.0, (960.0, 400.0))
         below = [(x - w / 2, y + 14.0, w, h) for (x, y), (w, h) in zip(points, sizes, strict=True)]
         assert covered(boxes) <= 0.25 * covered(below)
         for x, y, w, h in boxes:
             assert x >= 0 and y >= 0 and x + w <= 960 and y + h <= 400
-    assert place([(500.0, 200.0)], [(80.0, 20.0)], 14.0, (960.0, 400.0)) == [(460, 214, 80, 20)]
+    alone = place_labels([(500.0, 200.0)], [(80.0, 20.0)], 14.0, (960.0, 400.0))
+    assert alone == [(460, 214, 80, 20)]
 
 
 def covered(boxes: list[tuple[float, float, float, float]]) -> float:
-    return sum(overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+    return sum(overlap_area(a, b) for a, b in itertools.combinations(boxes, 2))
 
 
 def test_everything_that_can_be_touched_says_what_it_does(rig: Rig) -> None:

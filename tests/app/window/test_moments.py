@@ -107,11 +107,11 @@ def test_who_has_gone_elsewhere_meanwhile_is_not_pulled_back(
         "pad": lambda: rig.registry.trigger("scene.1.recall"),
         "clear": lambda: rig.registry.trigger("transport.clear"),
         "panic": lambda: rig.registry.trigger("transport.panic"),
-        "click": lambda: rig.window.spectrogram.go_to.emit(4800),
+        "click": lambda: rig.window.spectrogram.seek_requested.emit(4800),
         "empty": lambda: rig.session.new(),
     }[elsewhere]()
     gate.open.set()
-    rig.qtbot.waitUntil(lambda: rig.window.files._reading is None)
+    rig.qtbot.waitUntil(lambda: rig.window.files._awaiting_moments is None)
     assert [place.skip for place in went(rig)] == ([1] if elsewhere == "pad" else [])
 
 
@@ -127,7 +127,7 @@ def test_another_session_opened_meanwhile_has_only_its_own(
     rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     assert set(rig.session.moments) == {"moment-two-1", "moment-two-2"}
     assert went(rig) == [], "the pad was one of the session before"
-    files.settle()
+    files.wait_for_saves()
     assert files.name == "two"
 
 
@@ -151,13 +151,13 @@ def test_saving_waits_for_what_is_being_read_and_loses_nothing(
     files = rig.window.files
     assert files.open_path(path)
     rig.registry.set("density", 0.3)
-    files.save_beside(other)
+    files.save_in_background(other)
     rig.registry.set("density", 0.4)  # an edit while it is being saved
-    files._tick_beside()
+    files._tick_in_background()
     rig.qtbot.wait(50)
     assert not other.exists() and not files.autosave.path.exists()
     gate.open.set()
-    assert files.settle()
+    assert files.wait_for_saves()
     assert files.name == "copy" and files.path == other
     document = storage.load(other, rig.registry)
     found, lost = storage.load_moments(other, document)
@@ -172,10 +172,10 @@ def test_an_edit_while_the_file_is_written_is_not_taken_for_saved(
     monkeypatch.setattr(storage, "save", slow)
     path = tmp_path / "one.segue.json"
     rig.registry.set("density", 0.3)
-    rig.window.files.save_beside(path)
+    rig.window.files.save_in_background(path)
     rig.registry.set("density", 0.4)
     slow.open.set()
-    assert rig.window.files.settle()
+    assert rig.window.files.wait_for_saves()
     assert rig.session.unsaved and storage.load(path, rig.registry).values["density"] == 0.3
 
 
@@ -197,7 +197,7 @@ def test_a_crash_is_forgotten_only_when_its_places_are_safe_again(
     document = storage.load(path, rig.registry)
     kept, _ = gate._read(path, document)
     left.write(document, None, kept)
-    [item] = rig.window.files.left_over()
+    [item] = rig.window.files.recoverable()
     rig.window.files.recover(item)
     rig.qtbot.wait(50)
     assert left.path.exists()
@@ -263,7 +263,7 @@ def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     assert rig.window.files.save_path(path)
     assert rig.window.files.open_path(path)
     rig.registry.set("density", 0.3)
-    rig.window.files._tick_beside()
+    rig.window.files._tick_in_background()
     rig.qtbot.waitUntil(lambda: len(lanes) >= 4)
     assert threading.get_ident() not in lanes
     assert rig.window.files.recent.paths() == [path]

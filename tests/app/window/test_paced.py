@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.window.prompts.strip import PromptStrip
-from app.window.widgets.repaint_throttle import REST, TURN_MS, RepaintThrottle
+from app.window.widgets.repaint_throttle import INTERVAL_MS, MIN_REPAINT_SECONDS, RepaintThrottle
 from tests.support.rig import Rig
 
 
@@ -26,33 +26,33 @@ class Painted:
 
 def test_each_has_its_turn_and_its_rest(qtbot: QtBot) -> None:
     now, told = [10.0], list[str]()
-    paced = RepaintThrottle(clock=lambda: now[0])
+    throttle = RepaintThrottle(clock=lambda: now[0])
     a, b = Painted("a", told), Painted("b", told)
     for widget in (a, b, a, a):
-        paced.want(widget)
-    paced.turn()
+        throttle.request(widget)
+    throttle.tick()
     assert told == ["a"]
-    paced.want(a)  # has just been painted: b is before it
+    throttle.request(a)  # has just been painted: b is before it
     for _ in range(3):
-        now[0] += TURN_MS / 1000.0
-        paced.turn()
+        now[0] += INTERVAL_MS / 1000.0
+        throttle.tick()
     assert told == ["a", "b"]
-    now[0] += REST
-    paced.turn()
+    now[0] += MIN_REPAINT_SECONDS
+    throttle.tick()
     assert told == ["a", "b", "a"]
-    paced.stop()
+    throttle.stop()
 
 
 def test_it_rests_when_nothing_waits_and_ends_with_the_window(qtbot: QtBot) -> None:
     told: list[str] = []
-    paced = RepaintThrottle()
-    paced.want(Painted("a", told))
+    throttle = RepaintThrottle()
+    throttle.request(Painted("a", told))
     qtbot.waitUntil(lambda: told == ["a"], timeout=2000)
-    assert not paced._timer.isActive()
-    paced.stop()
-    paced.want(Painted("b", told))
-    paced.turn()
-    assert told == ["a"] and not paced._timer.isActive()
+    assert not throttle._timer.isActive()
+    throttle.stop()
+    throttle.request(Painted("b", told))
+    throttle.tick()
+    assert told == ["a"] and not throttle._timer.isActive()
 
 
 def seen(rig: Rig, strip: PromptStrip) -> NDArray[np.int16]:
@@ -72,7 +72,7 @@ def pixels(image: QImage) -> NDArray[np.int16]:
 def test_a_swept_fader_leaves_the_picture_that_painting_all_anew_would(
     rig: Rig, qtbot: QtBot, way: tuple[float, ...]
 ) -> None:
-    paced = rig.window.mixer.paced
+    throttle = rig.window.mixer.throttle
     for n in (2, 3):
         rig.registry.set(f"prompt.{n}.weight", 0.4)
     for target in way:
@@ -82,7 +82,7 @@ def test_a_swept_fader_leaves_the_picture_that_painting_all_anew_would(
             rig.registry.set_unit("prompt.1.weight", unit, "midi")
             rig.window.live.flush()
             qtbot.wait(10)
-    qtbot.waitUntil(lambda: not paced._waiting, timeout=3000)
+    qtbot.waitUntil(lambda: not throttle._pending, timeout=3000)
     qtbot.wait(30)
     for strip in rig.window.mixer.strips[: len(rig.session.prompts)]:
         painted = seen(rig, strip)

@@ -12,7 +12,7 @@ NOW = 100.0 * SAMPLE_RATE
 
 
 @pytest.mark.parametrize(
-    ("seconds", "first", "past", "at"),
+    ("seconds", "first", "past", "pinned"),
     [
         (-10.0, 0.0, 20.0, 90.0),
         (-90.0, 0.0, 20.0, 20.0),  # no further than there is something to see
@@ -22,12 +22,12 @@ NOW = 100.0 * SAMPLE_RATE
     ],
 )
 def test_pan_stays_where_there_is_something(
-    seconds: float, first: float, past: float, at: float | None
+    seconds: float, first: float, past: float, pinned: float | None
 ) -> None:
     panning = Panning()
     panning.pan(seconds, NOW, first * SAMPLE_RATE, past)
-    assert panning.at == (None if at is None else at * SAMPLE_RATE)
-    assert panning.away is (at is not None)
+    assert panning.pinned == (None if pinned is None else pinned * SAMPLE_RATE)
+    assert panning.is_panned is (pinned is not None)
 
 
 def test_the_picture_stands_still_while_the_music_runs() -> None:
@@ -37,7 +37,7 @@ def test_the_picture_stands_still_while_the_music_runs() -> None:
     assert panning.origin(NOW) == panning.origin(NOW + 5 * SAMPLE_RATE) == 70 * SAMPLE_RATE
     panning.pan(10.0, NOW + 5 * SAMPLE_RATE, 0.0, 20.0)
     assert panning.origin(NOW + 5 * SAMPLE_RATE) == 80 * SAMPLE_RATE
-    panning.home()
+    panning.reset()
     assert panning.origin(NOW + 5 * SAMPLE_RATE) == NOW + 5 * SAMPLE_RATE
 
 
@@ -46,10 +46,10 @@ def test_ticks_are_few_within_and_named_after_their_place(past: float, future: f
     panning = Panning()
     with_playhead = panning.ticks(past, future)
     assert (0.0, "now") in with_playhead and 3 <= len(with_playhead) <= 11
-    panning.at = 65.5 * SAMPLE_RATE
-    away = panning.ticks(past, future)
-    assert 1 <= len(away) <= 11
-    for seconds, words in (*with_playhead, *away):
+    panning.pinned = 65.5 * SAMPLE_RATE
+    is_panned = panning.ticks(past, future)
+    assert 1 <= len(is_panned) <= 11
+    for seconds, words in (*with_playhead, *is_panned):
         assert -past <= seconds <= future and words
-    for seconds, words in away:
+    for seconds, words in is_panned:
         assert words == duration_text(round(65.5 + seconds))

@@ -110,12 +110,12 @@ def test_a_click_on_the_words_edits_and_escape_leaves_them(rig: Rig) -> None:
 def test_suggestions_are_chips_in_three_groups(rig: Rig) -> None:
     rig.window.prompt_actions.edit(1)
     editor = rig.window.editor
-    assert [tab.words for tab in editor.tabs] == ["Instruments", "Genres", "Moods"]
+    assert [tab.label for tab in editor.tabs] == ["Instruments", "Genres", "Moods"]
     rig.qtbot.mouseClick(editor.tabs[1], LEFT)
     chips = editor.area.findChildren(Chip)
     assert len(chips) > 10
     rig.qtbot.mouseClick(chips[3], LEFT)
-    assert words(rig)[0] == chips[3].words and editor.isHidden()
+    assert words(rig)[0] == chips[3].label and editor.isHidden()
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])

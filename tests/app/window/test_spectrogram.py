@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.window.spectrogram.spectra import HOP
-from app.window.spectrogram.view import WAITING, SpectrogramView
+from app.window.spectrogram.view import MAX_PENDING_BLOCKS, SpectrogramView
 from tests.support.fake_player import RATE
 from tests.support.rig import LEFT, SHIFT, Rig
 
@@ -51,7 +51,7 @@ def test_what_is_selected_is_what_is_saved(rig: Rig) -> None:
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     for _ in range(12):
         rig.window.frame()
-    assert rig.window.recording.capture.words.startswith("Save 0:0")
+    assert rig.window.recording.capture.label.startswith("Save 0:0")
     rig.window.apply_preferences(
         type(rig.window.preferences)(record_folder=str(rig.folder / "takes"))
     )
@@ -75,7 +75,7 @@ def test_looking_back_and_coming_home(rig: Rig) -> None:
     assert button.isHidden()
     for _ in range(5):
         rig.wheel(picture.viewport(), 1, SHIFT)
-    assert button.isVisible() and picture.panning.away
+    assert button.isVisible() and picture.panning.is_panned
     origin = picture.item.origin
     assert origin == 35 * RATE
     rig.output.read += 3 * RATE
@@ -89,13 +89,13 @@ def test_looking_back_and_coming_home(rig: Rig) -> None:
     rig.qtbot.mousePress(picture.viewport(), RIGHT, pos=start)
     rig.qtbot.mouseMove(picture.viewport(), start + QPoint(200, 0))
     rig.qtbot.mouseRelease(picture.viewport(), RIGHT, pos=start + QPoint(200, 0))
-    assert picture.panning.away and rig.at(-10.0).x() == pytest.approx(start.x() + 200, abs=2)
+    assert picture.panning.is_panned and rig.at(-10.0).x() == pytest.approx(start.x() + 200, abs=2)
     rig.qtbot.mouseClick(button, LEFT)
-    assert not picture.panning.away
+    assert not picture.panning.is_panned
     rig.qtbot.keyClick(picture, Qt.Key.Key_Left)
-    assert picture.panning.away
+    assert picture.panning.is_panned
     rig.qtbot.keyClick(picture, Qt.Key.Key_Home)
-    assert not picture.panning.away
+    assert not picture.panning.is_panned
 
 
 def test_the_past_that_was_out_of_sight_is_drawn(rig: Rig) -> None:
@@ -184,8 +184,10 @@ def test_what_waits_to_be_drawn_is_little_while_the_window_is_put_away(rig: Rig)
     rig.worker.plan(0, np.full((400 * 11_520, 2), 0.1, np.float32))
     rig.window.frame()
     assert rig.window.isMinimized()
-    assert len(spectrogram._waiting) <= WAITING
-    assert spectrogram.spectra.end * HOP > (400 - WAITING - 2) * 11_520, "it is all there again"
+    assert len(spectrogram._pending_blocks) <= MAX_PENDING_BLOCKS
+    assert spectrogram.spectra.end * HOP > (400 - MAX_PENDING_BLOCKS - 2) * 11_520, (
+        "it is all there again"
+    )
 
 
 def test_nothing_is_painted_while_nothing_changes(qtbot: QtBot, monkeypatch: Any) -> None:
@@ -203,15 +205,15 @@ def test_nothing_is_painted_while_nothing_changes(qtbot: QtBot, monkeypatch: Any
     playhead = 48_000.0
     painted()
     assert not painted()
-    picture.block(96_000, np.zeros((11_520, 2), np.float32))
+    picture.add_block(96_000, np.zeros((11_520, 2), np.float32))
     assert painted() and not painted()
     playhead += 1.0
     assert painted() and not painted()
-    picture.mark(50_000, "controls", "Dub")
+    picture.add_mark(50_000, "controls", "Dub")
     assert painted() and not painted()
     picture.item.hover = -1.0
     assert painted() and not painted()
-    picture.rewritten(60_000)
+    picture.show_rewrite(60_000)
     assert painted() and painted()  # it fades
     monkeypatch.setattr(time, "monotonic", lambda: 1002.0)
     assert not painted()

@@ -221,14 +221,14 @@ def test_a_key_that_closes_windows_does_not_end_the_music_on_stage(rig: Rig) -> 
     rig.registry.set("stage", True)
     for _ in range(3):
         assert not window.close() and not rig.ended
-    assert "ends the music" in window.banner.words.text() and window.stage.on
+    assert "ends the music" in window.banner.text.text() and window.stage.on
     assert [button.text() for button in window.banner.buttons] == ["Play on", "Close"]
     rig.qtbot.mouseClick(window.banner.buttons[0], LEFT)
     assert window.banner.isHidden() and not rig.ended, "it was asked once"
     assert not window.close() and window.banner.isVisible()
     window.banner.ask("Another question?", (("Yes", lambda: None),))
     rig.key(Qt.Key.Key_F11)
-    assert window.banner.words.text() == "Another question?", "off stage it is no question"
+    assert window.banner.text.text() == "Another question?", "off stage it is no question"
     rig.qtbot.mouseClick(window.banner.buttons[0], LEFT)
     assert window.banner.isHidden()
     rig.registry.set("stage", True)
@@ -288,7 +288,7 @@ def test_the_sheet_shows_every_key_and_goes_at_any(rig: Rig) -> None:
     rig.qtbot.keyClick(rig.window, "?")
     assert sheet.isVisible() and sheet.geometry() == rig.window.centre.rect()
     shown = {keys for rows in sheet_rows().values() for keys, _ in rows}
-    assert {s.keys for s in SHORTCUTS if s.words} <= shown
+    assert {s.keys for s in SHORTCUTS if s.description} <= shown
     assert sheet.grab().toImage().width() > 1000  # it can be painted
     rig.qtbot.keyClick(sheet, Qt.Key.Key_Space)
     assert sheet.isHidden() and not rig.worker.calls
@@ -328,7 +328,7 @@ def test_every_edit_can_be_taken_back_and_made_again(rig: Rig) -> None:
         "move": lambda: session.move_prompt(1, 4),
         "remove": lambda: session.remove_prompt(2),
         "place": lambda: registry.set("prompt.1.x", 0.77),
-        "cursor": lambda: rig.window.map_panel.map._write((0.3, -0.2), "window"),
+        "cursor": lambda: rig.window.map_panel.map._set_cursor((0.3, -0.2), "window"),
         "spread": rig.window.map_panel._spread,
         "reach": lambda: registry.set("map.reach", 0.9),
         "tempo": lambda: registry.set("tempo", 91.0),

@@ -69,7 +69,7 @@ def test_without_an_engine_the_reason_stays_in_sight(early: Rig) -> None:
     early.worker.engine_failed.emit(sentence)
     early.window.say("info", "MIDI is ready.")
     banner = early.window.banner
-    assert banner.isVisible() and sentence in banner.words.text()
+    assert banner.isVisible() and sentence in banner.text.text()
     assert early.registry.get("transport.play") is False, "the key does not say that it plays"
     early.key(Qt.Key.Key_Space)
     assert early.registry.get("transport.play") is False

@@ -106,7 +106,7 @@ def test_spectrogram_click_goes_back_and_drag_selects(rig: Rig) -> None:
     picture = rig.window.spectrogram
     assert picture.item.bars and picture.spectra.end > 450
     went: list[int] = []
-    picture.go_to.connect(went.append)
+    picture.seek_requested.connect(went.append)
     x = picture.mapFromScene(picture.item.mapToScene(-4.0, 0.5))
     rig.qtbot.mouseClick(picture.viewport(), LEFT, pos=x)
     assert went and went[0] == pytest.approx(48_000 * 4, abs=4000)
