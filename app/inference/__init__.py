@@ -1,1 +1,1 @@
-"""Inference thread: a QThread that owns the stream and keeps the plan filled."""
+"""Inference thread: a QThread that owns the engine and its stream and fills the plan."""

@@ -1,9 +1,8 @@
-"""Where the plan's blocks come from: the engine's stream, and a way back when it fails. Inference
-lane. No Qt, no torch.
+"""Source of the plan's blocks: the engine's stream, and its recovery when it fails.
 
-A block that cannot be used is never heard: the stream goes back and tries again, more drastically
-with each failure in a row (`plan_watch.Recovery`). What that means for the plan, the planner
-decides.
+A block that is not valid never reaches the plan: the stream goes back and tries again, more
+drastically with each failure in a row (`health.Recovery`). The planner decides what that means for
+the plan.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from models.errors import SegueError
 
 
 class BlockSource:
-    """One stream of an engine. Not safe to call from two threads at once.
+    """Stream of an engine with error recovery. Not safe to call from two threads at once.
 
-    works: the last controls that gave a good block. times: how long blocks took.
+    last_good: the last controls that gave a valid block. times: how long blocks took.
     """
 
     def __init__(
@@ -32,23 +31,27 @@ class BlockSource:
         self.watch = BlockWatch(self.info)
         self.recovery = Recovery()
         self.times = RenderTimes(self.info.block_seconds)
-        self.works = Controls()
+        self.last_good = Controls()
         self.wait_until = 0.0
         self.refused = self.lost = self.silent = False
 
     def restart(self, seed: int) -> None:
-        """A fresh stream."""
+        """Start a fresh stream."""
         self.seed = seed
         self.stream = self.engine.start(seed)
 
-    def block(
-        self, controls: Controls, moment: Snapshot, earlier: Callable[[], Snapshot | None]
+    def render(
+        self, controls: Controls, snapshot: Snapshot, earlier: Callable[[], Snapshot | None]
     ) -> Audio | None:
-        """A good block; or None, and the stream is where the next attempt may succeed.
+        """A valid block; or None, and the stream is where the next attempt may succeed.
 
-        moment: where the stream is now. earlier: a moment of the past to go back to, if any. After
-        None, refused: the controls do not fit this engine (those that `works` holds do); lost: the
-        place in the music was given up; silent: it failed by silence.
+        After None, `refused`: the controls do not fit this engine (`last_good` does); `lost`: the
+        context was given up; `silent`: it failed by silence.
+
+        Args:
+            controls: of the block.
+            snapshot: the stream as it is now.
+            earlier: gives a snapshot of the past to go back to, if there is any.
         """
         self.refused = self.lost = self.silent = False
         fault: str | None
@@ -57,45 +60,45 @@ class BlockSource:
             fault = self.watch.fault(block, controls)
         except SegueError as error:
             fault = str(error)
-            if controls != self.works:
+            if controls != self.last_good:
                 self.listener.incident("error", f"{error} The last controls that worked go on.")
                 self.refused = True
-                self.stream.restore(moment)
+                self.stream.restore(snapshot)
                 return None
         except Exception as error:  # whatever an engine may raise, the music goes on
             fault = f"the engine failed ({type(error).__name__}: {error})"
         if fault is None:
-            self.works = controls
+            self.last_good = controls
             return block
-        self._recover(moment, fault, earlier)
+        self._recover(snapshot, fault, earlier)
         return None
 
-    def worked(self) -> bool:
-        """A block came out well; True where attempts before it had failed."""
-        failed = self.recovery.worked()
-        if failed:
+    def succeeded(self) -> bool:
+        """Note a valid block; True where attempts before it had failed."""
+        recovered = self.recovery.succeeded() > 0
+        if recovered:
             self.listener.incident("info", "the engine is back: the music goes on.")
-        return bool(failed)
+        return recovered
 
     def _recover(
-        self, moment: Snapshot, fault: str, earlier: Callable[[], Snapshot | None]
+        self, snapshot: Snapshot, fault: str, earlier: Callable[[], Snapshot | None]
     ) -> None:
         self.silent = fault.endswith("silent")
-        remedy = self.recovery.failed(silent=self.silent)
+        action = self.recovery.failed(silent=self.silent)
         if self.recovery.failures in (1, 3, 5):
-            level = "error" if remedy is RecoveryAction.WAIT else "warning"
-            self.listener.incident(level, f"{fault.rstrip('.')}: {remedy.value}.")
+            level = "error" if action is RecoveryAction.WAIT else "warning"
+            self.listener.incident(level, f"{fault.rstrip('.')}: {action.value}.")
         try:
-            self.stream.restore(moment)
-            if remedy is RecoveryAction.AGAIN:
+            self.stream.restore(snapshot)
+            if action is RecoveryAction.AGAIN:
                 return
             self.lost = True
-            back = earlier() if remedy is RecoveryAction.BACK else None
+            back = earlier() if action is RecoveryAction.BACK else None
             if back is not None:
                 self.stream.restore(back)
-            elif remedy in (RecoveryAction.BACK, RecoveryAction.CLEAR):
+            elif action in (RecoveryAction.BACK, RecoveryAction.CLEAR):
                 self.stream.clear()
-            elif remedy is RecoveryAction.RESTART:
+            elif action is RecoveryAction.RESTART:
                 self.restart(self.seed + 1)
             else:
                 self.wait_until = self.clock() + self.recovery.wait_seconds()

@@ -1,7 +1,7 @@
-"""An audio file's end made into a moment that the music can go on from. A thread of its own.
+"""Continuation of an audio file: its end encoded into a snapshot, in a thread of its own.
 
-The engine needs seconds for it, in which the inference lane must go on planning: so it is done
-beside it, at a lower priority where the system has one for threads. No Qt, no torch.
+Encoding takes seconds, in which the inference thread must go on planning; so it runs beside it, at
+a lower priority where the system has one for threads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ NICENESS: Final = 5
 
 
 class AudioContinuation:
-    """done is told the path and the moment, failed a sentence, both from that thread."""
+    """Encoder of audio files. The newest request wins.
+
+    done is called with the path and the snapshot, failed with a sentence, both from the thread.
+    """
 
     def __init__(
         self, done: Callable[[str, Snapshot], object], failed: Callable[[str], object]
@@ -31,7 +34,7 @@ class AudioContinuation:
         self._thread: threading.Thread | None = None
 
     def start(self, engine: Engine, path: str, seed: int) -> None:
-        """Returns at once. What was started before and is not done yet is never told."""
+        """Encode a file; returns at once. Results of earlier requests are dropped."""
         self._newest += 1
         number, earlier = self._newest, self._thread
 
@@ -39,23 +42,23 @@ class AudioContinuation:
             if earlier is not None:
                 earlier.join()
             if number == self._newest:
-                self._work(engine, path, seed, number)
+                self._encode(engine, path, seed, number)
 
-        self._thread = threading.Thread(target=work, name="continuing", daemon=True)
+        self._thread = threading.Thread(target=work, name="continuation", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Wait for what is under way; it is not told any more."""
+        """Wait for the thread and drop its result."""
         self._newest += 1
         if self._thread is not None:
             self._thread.join()
 
-    def _work(self, engine: Engine, path: str, seed: int, number: int) -> None:
+    def _encode(self, engine: Engine, path: str, seed: int, number: int) -> None:
         with contextlib.suppress(OSError, AttributeError):  # Linux has it for a single thread
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         sentence = ""
         try:
-            moment = engine.snapshot_after(*load_ending(Path(path)), seed)
+            snapshot = engine.snapshot_after(*load_ending(Path(path)), seed)
         except SegueError as error:
             sentence = str(error)
         except Exception as error:  # an engine may fail in any way
@@ -65,4 +68,4 @@ class AudioContinuation:
         if sentence:
             self._failed(sentence)
         else:
-            self._done(path, moment)
+            self._done(path, snapshot)

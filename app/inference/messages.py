@@ -1,26 +1,25 @@
-"""The words of the planner: settings, tasks, and what it tells. Inference lane. Pure data."""
+"""Messages of the inference thread: settings, requests, reports and rewrite tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, TypeAlias
 
 from models.engine.controls import Controls
-from models.engine.interface import Audio, ScoreInfo
+from models.engine.interface import Audio, ScoreInfo, Snapshot
 from models.engine.prompts import Prompt
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """plan_seconds: how deep the plan is kept; so deep that a knob which turns every two seconds
-    leaves two seconds in hand where the engine makes three in one (simulated: 2.1 s, and 1.9 s of
-    a plan of 3 s). fade_ms: crossfade where the plan is rewritten.
+    """Lengths and limits of the plan.
 
-    clear_fade_ms: where the music starts afresh. slack_ms: reserve before the point where the plan
-    can no longer be rewritten. promised_ms: knob to sound, beyond one block. moments_mb: memory
-    for the moments of the performance. reserve_seconds: below it the plan is made longer before it
-    is rewritten again, so that a knob that never rests does not use up what protects from stalls.
+    plan_seconds: depth of the plan. reserve_seconds: a shorter plan is lengthened before it is
+    rewritten again, so that a knob which never rests does not use up what protects from stalls.
+    fade_ms: crossfade where the plan is rewritten; clear_fade_ms: where the music starts afresh.
+    slack_ms: reserve before the commit point. promised_ms: delay from knob to sound beyond one
+    block. moments_mb: memory for the moments of the performance.
     """
 
     plan_seconds: float = 3.6
@@ -34,9 +33,10 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class BlockReport:
-    """A block that was planned. samples: float32 (n, 2), read-only, before any crossfade.
+    """Block that was planned.
 
-    score: None where the engine has none. rewritten: it took the place of another.
+    position: plan position of its first frame. samples: float32 (n, 2), read-only, before any
+    crossfade. score: None where the engine has none. rewritten: it replaced another block.
     """
 
     position: int
@@ -48,7 +48,7 @@ class BlockReport:
 
 @dataclass(frozen=True)
 class TimelineMark:
-    """Something took effect at a position: kind is controls, clear, moment, hold or panic."""
+    """Event at a plan position. kind: controls, clear, moment, hold, recover or panic."""
 
     position: int
     kind: str
@@ -57,7 +57,7 @@ class TimelineMark:
 
 @dataclass
 class PlannerListener:
-    """Whom the planner tells. All are called from the inference lane."""
+    """Callbacks of the planner, called in the inference thread."""
 
     block: Callable[[BlockReport], None] = lambda report: None
     rewritten: Callable[[int], None] = lambda position: None
@@ -67,7 +67,11 @@ class PlannerListener:
 
 @dataclass(frozen=True)
 class ControlRequest:
-    """What is to be heard from `at` on (None: as soon as possible)."""
+    """Controls that hold from plan position `at` on (None: as soon as possible).
+
+    prompts: those that the style was mixed from. mark: text for the spectrogram.
+    turned_at: time of the change, by the planner's clock.
+    """
 
     controls: Controls
     prompts: tuple[Prompt, ...] = ()
@@ -78,31 +82,70 @@ class ControlRequest:
 
 @dataclass
 class HeldLoop:
-    """A held loop of so many frames, from `skip` frames behind the moment, over and over."""
+    """Loop of `frames` frames that starts `skip` frames after a snapshot; written: of this turn."""
 
     frames: int
-    moment: Any = None
+    snapshot: Snapshot | None = None
     skip: int = 0
     written: int = 0
 
 
 @dataclass(eq=False)
-class RewriteTask:
-    """A way in which the plan is to be changed, before it is filled any further.
+class ControlTask:
+    """Rewrite of the plan under other controls. Each task has the kind and text of its mark.
 
-    kind: controls (the same music under others), clear, moment, hold or recover (other music).
-    moment, skip: where other music starts. origin: the plan position that a moment was heard at.
-    earliest: not before this position. tries: how often the reader was faster. waited: blocks by
-    which the plan was made longer first. continue_from: the audio file whose end is the moment.
+    earliest: first plan position that may change. attempts: how often the
+    reader was faster. lengthened: blocks by which the plan was made longer first.
     """
 
-    kind: str
+    kind: ClassVar[str] = "controls"
     turned_at: float = 0.0
-    moment: Any = None
-    skip: int = 0
-    origin: int | None = None
     earliest: int = 0
     text: str = ""
-    tries: int = 0
-    waited: int = 0
+    attempts: int = 0
+    lengthened: int = 0
+
+
+@dataclass(eq=False)
+class ClearTask:
+    """Rewrite with a fresh context; `snapshot` is taken when it is first tried."""
+
+    kind: ClassVar[str] = "clear"
+    text: ClassVar[str] = ""
+    snapshot: Snapshot | None = None
+
+
+@dataclass(eq=False)
+class MomentTask:
+    """Rewrite that goes on `skip` frames after a snapshot.
+
+    origin: plan position of the moment, None if it is of another performance.
+    continue_from: audio file whose end the snapshot is, '' for none.
+    """
+
+    kind: ClassVar[str] = "moment"
+    snapshot: Snapshot
+    skip: int = 0
+    origin: int | None = None
     continue_from: str = ""
+    text: str = ""
+
+
+@dataclass(eq=False)
+class HoldTask:
+    """Rewrite that repeats the last bars."""
+
+    kind: ClassVar[str] = "hold"
+    text: ClassVar[str] = ""
+
+
+@dataclass(eq=False)
+class RecoverTask:
+    """Rewrite after a fault of the engine, from a snapshot of the repaired stream."""
+
+    kind: ClassVar[str] = "recover"
+    text: ClassVar[str] = ""
+    snapshot: Snapshot
+
+
+RewriteTask: TypeAlias = ControlTask | ClearTask | MomentTask | HoldTask | RecoverTask

@@ -1,9 +1,8 @@
-"""Memory for the moments: arrays cut into units of one size, in one piece of memory. Inference
-lane. Pure: torch is not imported, though tensors may come.
+"""Memory pool for the arrays of snapshots, in units of one size.
 
-Moments are thinned out for hours. Where each array of theirs lies in the heap by itself, what is
-taken out leaves holes that nothing else fits into: measured with 48 MB of moments, eight minutes
-of playing left 46 MB of holes, and more each minute. Here every hole fits whatever comes.
+Moments are thinned out for hours. With each of their arrays in the heap by itself, the freed ones
+would leave holes that nothing else fits into, and more each minute; here every hole fits whatever
+comes. Tensors are handled without importing torch.
 """
 
 from __future__ import annotations
@@ -11,161 +10,184 @@ from __future__ import annotations
 import copy
 import ctypes
 import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 UNIT: Final = 512
-"""Bytes. Of the embedded engine's arrays 3% is lost in units that are not full."""
-LARGEST: Final = 65_536
-"""Bytes of an array that is kept here. The heap gives larger ones back to the system well enough,
-and they are better shared with the stream that plays than copied."""
+"""Bytes of a unit."""
+MAX_ARRAY_BYTES: Final = 65_536
+"""Larger arrays stay in the heap, which returns them to the system, shared with the stream."""
 SPARE: Final = 4_000_000
-"""Bytes beyond the budget, for what comes before something else is taken out."""
+"""Bytes beyond the budget, for what is added before something else is removed."""
 DEPTH: Final = 8
 SIMPLE: Final = (str, bytes, int, float)
-_FIELDS: Final[dict[type, tuple[str, ...] | None]] = {}
 NOTHING: Final = np.zeros(0, np.int32)
+_FIELDS: Final[dict[type, tuple[str, ...] | None]] = {}
+
+
+class Tensor(Protocol):
+    """What the pool uses of `torch.Tensor`."""
+
+    dtype: Any
+    device: Any
+    shape: Sequence[int]
+    nbytes: int
+
+    def is_contiguous(self) -> bool: ...
+    def data_ptr(self) -> int: ...
+    def untyped_storage(self) -> Any: ...
+    def new_empty(self, shape: Sequence[int] | int) -> Tensor: ...
+
+
+Array: TypeAlias = NDArray[Any] | Tensor
+
+
+def is_tensor(value: object) -> TypeGuard[Tensor]:
+    """Whether a value is a tensor of torch."""
+    return hasattr(value, "untyped_storage")
 
 
 class MomentBlock:
-    """An array or tensor in the pool. uses: how many moments reach it."""
+    """Array or tensor in the pool. uses: number of moments that hold it."""
 
-    __slots__ = ("kind", "shape", "size", "units", "uses")
+    __slots__ = ("dtype", "shape", "size", "units", "uses")
 
     def __init__(
-        self, units: NDArray[np.int32], shape: tuple[int, ...], kind: Any, size: int
+        self, units: NDArray[np.int32], shape: tuple[int, ...], dtype: Any, size: int
     ) -> None:
-        self.units, self.shape, self.kind, self.size = units, shape, kind, size
+        self.units, self.shape, self.dtype, self.size = units, shape, dtype, size
         self.uses = 0
 
     @property
-    def cost(self) -> int:
-        """Bytes that it takes in the pool."""
+    def nbytes_used(self) -> int:
+        """Bytes of its units."""
         return len(self.units) * UNIT
 
 
+class PooledTree(NamedTuple):
+    """A tree in the pool: with blocks for arrays, its blocks, and what stayed outside the pool."""
+
+    tree: object
+    blocks: list[MomentBlock]
+    outside: list[object]
+
+
 class MomentPool:
-    """Keeps values' arrays. Values are trees of frozen dataclasses, tuples, lists and dictionaries;
-    what else they hold, and what is too large or not in the processor's memory, stays as it is."""
+    """Pool of arrays in trees of frozen dataclasses, tuples, lists and dictionaries.
+
+    Other objects, large arrays and those that are not in main memory stay outside.
+    """
 
     def __init__(self, budget: int) -> None:
-        """budget: bytes. Memory is taken as it is filled, and stays."""
-        self._most = -(-(budget + SPARE) // UNIT)
+        """budget: bytes. Memory is taken as it is filled, and not returned."""
+        self._units = -(-(budget + SPARE) // UNIT)
         self._memory: NDArray[np.void] | None = None
         self._free: NDArray[np.int32] = np.zeros(0, np.int32)
-        self._left = 0
-        self._empty: dict[Any, Any] = {}  # a tensor of each type, to make others of
-        self._known: dict[int, tuple[weakref.ref[Any], MomentBlock]] = {}
+        self._free_count = 0
+        self._templates: dict[object, Tensor] = {}  # an empty tensor of each dtype
+        self._known: dict[int, tuple[weakref.ref[Array], MomentBlock]] = {}
 
-    # A value into the pool.
-
-    def put(self, value: Any, depth: int = DEPTH) -> tuple[Any, list[MomentBlock], list[Any]]:
-        """The value with pieces instead of arrays; these pieces, each once; and what of it was left
-        as it is, but for numbers and words.
-
-        What was put before and still lives outside is not put again.
-        """
+    def put(self, value: object, depth: int = DEPTH) -> PooledTree:
+        """Copy a tree's arrays into the pool; those put before and still alive are shared."""
         found: dict[int, MomentBlock] = {}
-        left: list[Any] = []
-        kept = self._put(value, found, left, depth)
-        return kept, list(found.values()), left
+        outside: list[object] = []
 
-    def _put(self, value: Any, found: dict[int, MomentBlock], left: list[Any], depth: int) -> Any:
-        if value is None or isinstance(value, SIMPLE):
-            return value
-        if isinstance(value, np.ndarray) or hasattr(value, "untyped_storage"):
-            piece = self._piece(value)
-            if piece is not None:
-                found[id(piece)] = piece
-                return piece
-        elif depth:
-            parts = parts_of(value)
-            if parts is not None:
-                others = [self._put(part, found, left, depth - 1) for part in parts]
-                return rebuilt(value, parts, others)
-        left.append(value)
-        return value
+        def put(part: object, depth: int) -> object:
+            if part is None or isinstance(part, SIMPLE):
+                return part
+            if isinstance(part, np.ndarray) or is_tensor(part):
+                block = self._block(part)
+                if block is not None:
+                    found[id(block)] = block
+                    return block
+            elif depth and (parts := parts_of(part)) is not None:
+                return rebuilt(part, parts, [put(each, depth - 1) for each in parts])
+            outside.append(part)
+            return part
 
-    def _piece(self, array: Any) -> MomentBlock | None:
-        """None where it had better stay where it is."""
+        return PooledTree(put(value, depth), list(found.values()), outside)
+
+    def _block(self, array: Array) -> MomentBlock | None:
+        """The array's block; None where it stays outside."""
         known = self._known.get(id(array))
         if known is not None and known[0]() is array and len(known[1].units):
             return known[1]
         content = _content(array)
         if content is None or not len(content):
             return None
-        units = self._take(-(-len(content) // UNIT))
+        units = self._allocate(-(-len(content) // UNIT))
         if units is None:
             return None
         padded = np.zeros(len(units) * UNIT, np.uint8)
         padded[: len(content)] = content
         assert self._memory is not None
         self._memory[units] = padded.view(self._memory.dtype)
-        kind = array.dtype
-        if not isinstance(array, np.ndarray) and kind not in self._empty:
-            self._empty[kind] = array.new_empty(0)
-        piece = MomentBlock(units, tuple(array.shape), kind, len(content))
-        self._remember(array, piece)
-        return piece
+        if not isinstance(array, np.ndarray) and array.dtype not in self._templates:
+            self._templates[array.dtype] = array.new_empty(0)
+        block = MomentBlock(units, tuple(array.shape), array.dtype, len(content))
+        self._remember(array, block)
+        return block
 
-    def _remember(self, array: Any, piece: MomentBlock) -> None:
+    def _remember(self, array: Array, block: MomentBlock) -> None:
         key, known = id(array), self._known
-        known[key] = weakref.ref(array, lambda _: known.pop(key, None)), piece
+        known[key] = weakref.ref(array, lambda _: known.pop(key, None)), block
 
-    def _take(self, count: int) -> NDArray[np.int32] | None:
+    def _allocate(self, count: int) -> NDArray[np.int32] | None:
         if self._memory is None:
             # The system gives pages when they are first written to.
-            self._memory = np.empty(self._most, np.dtype((np.void, UNIT)))
-            self._free = np.arange(self._most, dtype=np.int32)[::-1].copy()
-            self._left = self._most
-        if count > self._left:
+            self._memory = np.empty(self._units, np.dtype((np.void, UNIT)))
+            self._free = np.arange(self._units, dtype=np.int32)[::-1].copy()
+            self._free_count = self._units
+        if count > self._free_count:
             return None
-        self._left -= count
-        return self._free[self._left : self._left + count].copy()
+        self._free_count -= count
+        return self._free[self._free_count : self._free_count + count].copy()
 
-    def free(self, piece: MomentBlock) -> None:
-        """No moment reaches it any more."""
-        count = len(piece.units)
-        self._free[self._left : self._left + count] = piece.units
-        self._left += count
-        piece.units = NOTHING
+    def free(self, block: MomentBlock) -> None:
+        """Return the units of a block that no moment holds any more."""
+        count = len(block.units)
+        self._free[self._free_count : self._free_count + count] = block.units
+        self._free_count += count
+        block.units = NOTHING
 
-    # And out of it.
+    def get(self, tree: object, depth: int = DEPTH) -> object:
+        """Copy of the value that was put, valid when its blocks are freed."""
+        made: dict[int, Array] = {}
 
-    def get(self, kept: Any, depth: int = DEPTH) -> Any:
-        """The value that was put: a copy, which stays what it is when the pieces are freed."""
-        return self._get(kept, {}, depth)
+        def get(part: object, depth: int) -> object:
+            if isinstance(part, MomentBlock):
+                if id(part) not in made:
+                    made[id(part)] = self._array(part)
+                return made[id(part)]
+            parts = parts_of(part) if depth else None
+            if parts is None:
+                return part
+            return rebuilt(part, parts, [get(each, depth - 1) for each in parts])
 
-    def _get(self, kept: Any, made: dict[int, Any], depth: int) -> Any:
-        if isinstance(kept, MomentBlock):
-            if id(kept) not in made:
-                made[id(kept)] = self._array(kept)
-            return made[id(kept)]
-        parts = parts_of(kept) if depth else None
-        if parts is None:
-            return kept
-        return rebuilt(kept, parts, [self._get(part, made, depth - 1) for part in parts])
+        return get(tree, depth)
 
-    def _array(self, piece: MomentBlock) -> Any:
+    def _array(self, block: MomentBlock) -> Array:
         assert self._memory is not None
-        content = self._memory[piece.units].view(np.uint8)[: piece.size]
-        array: Any
-        if piece.kind in self._empty:
-            array = self._empty[piece.kind].new_empty(piece.shape)
-            ctypes.memmove(array.data_ptr(), content.ctypes.data, piece.size)
+        content = self._memory[block.units].view(np.uint8)[: block.size]
+        array: Array
+        template = self._templates.get(block.dtype)
+        if template is not None:
+            array = template.new_empty(block.shape)
+            ctypes.memmove(array.data_ptr(), content.ctypes.data, block.size)
         else:
-            array = np.empty(piece.shape, piece.kind)
+            array = np.empty(block.shape, block.dtype)
             array.reshape(-1).view(np.uint8)[:] = content
-        self._remember(array, piece)
+        self._remember(array, block)
         return array
 
 
-def _content(array: Any) -> NDArray[np.uint8] | None:
-    """An array's bytes, in the order of C; None where it is none for the pool."""
-    if array.nbytes > LARGEST:
+def _content(array: Array) -> NDArray[np.uint8] | None:
+    """Bytes of an array in C order; None where it does not belong into the pool."""
+    if array.nbytes > MAX_ARRAY_BYTES:
         return None
     if isinstance(array, np.ndarray):
         if type(array) is not np.ndarray or array.dtype.hasobject:
@@ -173,39 +195,38 @@ def _content(array: Any) -> NDArray[np.uint8] | None:
         return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     if array.device.type != "cpu" or not array.is_contiguous():
         return None
-    # By its place in memory: numpy does not know all types of numbers that torch has.
+    # By its address: numpy lacks some of torch's dtypes.
     return np.frombuffer(ctypes.string_at(array.data_ptr(), array.nbytes), np.uint8)
 
 
-def parts_of(value: Any) -> list[Any] | None:
-    """The parts of a tree's root; None for what is no tree."""
-    kind = type(value)
-    if kind is tuple or kind is list:
+def parts_of(value: object) -> list[object] | None:
+    """Children of a tree's root; None for a leaf."""
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
         return list(value)
-    if kind is dict:
+    if isinstance(value, dict) and type(value) is dict:
         return list(value.values())
-    names = _names(kind)
+    names = _field_names(type(value))
     return None if names is None else [getattr(value, name) for name in names]
 
 
-def rebuilt(value: Any, parts: list[Any], others: list[Any]) -> Any:
-    """A tree's root with other parts; the very value where they are the same."""
+def rebuilt(value: object, parts: list[object], others: list[object]) -> object:
+    """Root of a tree with other children; the same object where they are the same."""
     if all(a is b for a, b in zip(parts, others, strict=True)):
         return value
-    kind = type(value)
-    if kind is tuple or kind is list:
-        return kind(others)
-    if kind is dict:
+    if isinstance(value, dict):
         return dict(zip(value, others, strict=True))
+    make: Callable[..., object] = type(value)
+    if type(value) in (tuple, list):
+        return make(others)
     if isinstance(value, tuple):
-        return kind(*others)
+        return make(*others)
     clone = copy.copy(value)
-    for name, other in zip(_names(kind) or (), others, strict=True):
+    for name, other in zip(_field_names(type(value)) or (), others, strict=True):
         object.__setattr__(clone, name, other)
     return clone
 
 
-def _names(kind: Any) -> tuple[str, ...] | None:
+def _field_names(kind: type) -> tuple[str, ...] | None:
     """Fields of a frozen dataclass or a named tuple; None for other types."""
     if kind not in _FIELDS:
         names: tuple[str, ...] | None = None

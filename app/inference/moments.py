@@ -1,137 +1,145 @@
-"""MomentStore: what one can go back to, for the whole performance. Inference lane. Pure.
+"""Moments of the performance that the performer can go back to.
 
-A moment is a position and the stream's snapshot there. Snapshots share memory with each other, so
-what they cost is counted by the arrays that they reach, each once. The arrays are copied into a
-pool (`app.inference.moment_pool`), as the heap would be full of holes after an hour of thinning
-out. Where the budget is spent, the past is thinned, so that what lies between two moments grows
-with their age: what was just heard is kept finely, the far past coarsely.
+Snapshots share memory, so their cost is counted by the arrays that they reach, each once. The
+arrays are copied into a pool (`app.inference.moment_pool`). Where the budget is spent, the past is
+thinned so that the distance between two moments grows with their age.
 """
 
 from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Final
 
 import numpy as np
 
-from app.inference.moment_pool import DEPTH, MomentBlock, MomentPool
+from app.inference.moment_pool import DEPTH, SIMPLE, MomentBlock, MomentPool, is_tensor
 from app.performance.moment import Moment
-from models.music.score import SAMPLE_RATE
+from models.engine.interface import Snapshot
 
-RECENT: Final = 30 * SAMPLE_RATE
-"""Frames within which the past is kept as finely as what was just heard."""
+RECENT: Final = 30 * 48_000
+"""Frames within which the past is as dense as the present."""
 
 
-def arrays(value: Any, depth: int = DEPTH) -> Iterator[tuple[int, int]]:
+def arrays(value: object, depth: int = DEPTH) -> Iterator[tuple[int, int]]:
     """(identity, bytes) of the memory of every array or tensor that a snapshot reaches.
 
-    A view keeps the whole of what it looks into, so that is what counts.
+    A view counts as the whole array behind it.
     """
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        if isinstance(value, np.ndarray):
-            while isinstance(value.base, np.ndarray):
-                value = value.base
-            yield id(value), value.nbytes
-        elif hasattr(value, "untyped_storage"):  # a torch tensor; torch is not imported here
-            storage = value.untyped_storage()
-            yield storage.data_ptr(), storage.nbytes()
-        else:
-            yield id(value), size
+    if isinstance(value, np.ndarray):
+        while isinstance(value.base, np.ndarray):
+            value = value.base
+        yield id(value), value.nbytes
         return
-    if depth == 0 or value is None or isinstance(value, str | bytes | int | float):
+    if is_tensor(value):
+        storage = value.untyped_storage()
+        yield storage.data_ptr(), storage.nbytes()
         return
+    if isinstance(size := getattr(value, "nbytes", None), int):
+        yield id(value), size
+        return
+    if depth == 0 or value is None or isinstance(value, SIMPLE):
+        return
+    parts: Iterable[object]
     if isinstance(value, Mapping):
-        parts: list[Any] = list(value.values())
+        parts = value.values()
     elif isinstance(value, list | tuple | set | frozenset):
-        parts = list(value)
-    elif is_dataclass(value) and not isinstance(value, type):
+        parts = value
+    elif is_dataclass(value):
         parts = [getattr(value, f.name) for f in fields(value)]
     else:
-        parts = list(getattr(value, "__dict__", {}).values())
+        parts = getattr(value, "__dict__", {}).values()
     for part in parts:
         yield from arrays(part, depth - 1)
 
 
-class MomentStore:
-    """The moments of a performance, in the order of time, within a budget of memory and number."""
+@dataclass
+class _StoredMoment:
+    """A moment whose snapshot holds pool blocks for arrays, and the memory that it uses."""
 
-    def __init__(self, budget_bytes: int = 256_000_000, most: int = 20_000) -> None:
+    moment: Moment
+    blocks: list[MomentBlock]
+    outside: list[tuple[int, int]]  # (identity, bytes) of arrays outside the pool
+
+
+class MomentStore:
+    """Moments in the order of time, within a budget of bytes and a number."""
+
+    def __init__(self, budget_bytes: int = 256_000_000, max_moments: int = 20_000) -> None:
         self.budget = budget_bytes
-        self.most = most
+        self.max_moments = max_moments
         self.bytes = 0
-        self._moments: list[Moment] = []  # their snapshots with pieces instead of arrays
-        self._held: list[tuple[list[MomentBlock], list[tuple[int, int]]]] = []
-        self._uses: Counter[int] = Counter()
+        self._stored: list[_StoredMoment] = []
+        self._uses: Counter[int] = Counter()  # of arrays outside the pool, by identity
         self._pool = MomentPool(budget_bytes)
 
     def __len__(self) -> int:
-        return len(self._moments)
+        return len(self._stored)
 
     def positions(self) -> list[int]:
-        return [moment.position for moment in self._moments]
+        return [stored.moment.position for stored in self._stored]
 
     def add(self, moment: Moment) -> None:
-        """Keep a moment; positions must not go back. Thins the past where there is no more room."""
-        if self._moments and moment.position < self._moments[-1].position:
+        """Add a moment and thin the past where the budget is spent.
+
+        Raises ValueError for a position before that of the last one.
+        """
+        if self._stored and moment.position < self._stored[-1].moment.position:
             raise ValueError("moments are added in the order of time")
-        snapshot, pieces, left = self._pool.put(moment.snapshot)
-        others = list(dict(arrays(left)).items())
-        self._moments.append(replace(moment, snapshot=snapshot))
-        self._held.append((pieces, others))
-        for piece in pieces:
-            if not piece.uses:
-                self.bytes += piece.cost
-            piece.uses += 1
-        for identity, size in others:
+        pooled = self._pool.put(moment.snapshot)
+        outside = list(dict(arrays(pooled.outside)).items())
+        moment = replace(moment, snapshot=pooled.tree)
+        self._stored.append(_StoredMoment(moment, pooled.blocks, outside))
+        for block in pooled.blocks:
+            if not block.uses:
+                self.bytes += block.nbytes_used
+            block.uses += 1
+        for identity, size in outside:
             if not self._uses[identity]:
                 self.bytes += size
             self._uses[identity] += 1
-        while len(self._moments) > 2 and (
-            self.bytes > self.budget or len(self._moments) > self.most
+        while len(self._stored) > 2 and (
+            self.bytes > self.budget or len(self._stored) > self.max_moments
         ):
             self._thin()
 
     def _thin(self) -> None:
-        """Take out the moment that is missed least: neighbours close to each other for their age.
+        """Remove the moment whose neighbours are closest to each other for their age.
 
-        One at a time, so that the memory in use stays the same once the budget is reached.
+        One at a time, so that the memory in use stays level once the budget is reached.
         """
-        positions = np.array([moment.position for moment in self._moments], np.float64)
+        positions = np.array(self.positions(), np.float64)
         gaps = positions[2:] - positions[:-2]
         ages = positions[-1] - positions[1:-1] + RECENT
-        index = int(np.argmin(gaps / ages)) + 1
-        self._moments.pop(index)
-        pieces, others = self._held.pop(index)
-        for piece in pieces:
-            piece.uses -= 1
-            if not piece.uses:
-                self.bytes -= piece.cost
-                self._pool.free(piece)
-        for identity, size in others:
+        stored = self._stored.pop(int(np.argmin(gaps / ages)) + 1)
+        for block in stored.blocks:
+            block.uses -= 1
+            if not block.uses:
+                self.bytes -= block.nbytes_used
+                self._pool.free(block)
+        for identity, size in stored.outside:
             self._uses[identity] -= 1
             if not self._uses[identity]:
                 del self._uses[identity]
                 self.bytes -= size
 
     def at(self, position: int) -> Moment | None:
-        """The last moment at or before a position; the first there is where all come after."""
-        if not self._moments:
+        """The last moment at or before a position, else the first; None if there is none."""
+        if not self._stored:
             return None
-        index = bisect.bisect_right(self._moments, position, key=lambda m: m.position) - 1
-        moment = self._moments[max(0, index)]
+        index = bisect.bisect_right(self._stored, position, key=lambda s: s.moment.position) - 1
+        moment = self._stored[max(0, index)].moment
         return replace(moment, snapshot=self._pool.get(moment.snapshot))
 
-    def snapshot_at(self, position: int) -> Any:
-        """The snapshot of the moment that `at` gives; None where there is none."""
+    def snapshot_at(self, position: int) -> Snapshot | None:
+        """Snapshot of the moment that `at` gives."""
         moment = self.at(position)
         return None if moment is None else moment.snapshot
 
     def within(self, position: int, block_frames: int) -> Moment | None:
-        """As `at`, skipping to the very position where it lies in the moment's own block."""
+        """As `at`, but with the position itself where it lies in the moment's own block."""
         moment = self.at(position)
         if moment is None:
             return None
@@ -141,8 +149,7 @@ class MomentStore:
         return replace(moment, position=position, skip=ahead)
 
     def clear(self) -> None:
-        self._moments.clear()
-        self._held.clear()
+        self._stored.clear()
         self._uses.clear()
         self._pool = MomentPool(self.budget)
         self.bytes = 0

@@ -1,9 +1,9 @@
-"""What is planned, and where to go back to when a control changes. Inference lane. Pure.
+"""Plan of blocks, and the choice of where to rewrite it when a control changes.
 
-The plan is a row of blocks. Of each the stream's snapshot from before it was rendered is kept, so
-that its boundary is a place to go back to. Up to `head` the blocks are what the newest controls
-ask for; behind it lies what is left of an older plan, the reserve, which plays if the engine
-stalls and whose boundaries are the last resort when everything before has come too close.
+Each block keeps the stream's snapshot from before it was rendered, so that the plan can be rendered
+again from its boundary. Up to `head` the blocks follow the newest controls; behind it lies the rest
+of an older plan, the reserve, which plays if the engine stalls and offers boundaries where all
+others have come too close to the reader.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from app.performance.moment import Moment
-from models.engine.interface import ScoreInfo
+from models.engine.interface import ScoreInfo, Snapshot
 
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """A block of the plan: frames position..stop, and the stream's moment before it.
+    """Block of the plan: frames position..stop, and the stream's snapshot before it.
 
-    skip: frames at the block's front that were cut off (a loop or a moment began within it).
-    looped: frames of a held loop that had been written before this block; None outside a loop.
+    skip: frames cut off at its front, where a loop or a moment began within it.
+    looped: frames of the held loop written before this block; None outside a loop.
     """
 
     position: int
     frames: int
-    moment: Any
+    snapshot: Snapshot
     skip: int = 0
     looped: int | None = None
     score: ScoreInfo | None = None
@@ -39,15 +38,16 @@ class PlannedBlock:
         return self.position + self.frames
 
     def moment_at(self, position: int, engine: str) -> Moment:
-        """The moment of what is heard at a position within the block."""
-        return Moment(position, self.moment, self.skip + position - self.position, engine)
+        """Moment of a position within the block."""
+        return Moment(position, self.snapshot, self.skip + position - self.position, engine)
 
 
 @dataclass(frozen=True)
 class RewriteTarget:
-    """Where the next block goes. join: the first frame of it that is to be heard.
+    """Place of the next block.
 
-    index: of the planned block to go back to, None to go on at the head.
+    position: of its first frame. join: first frame of it that sounds. index: planned block to
+    render again, None to go on at the head.
     """
 
     position: int
@@ -57,7 +57,7 @@ class RewriteTarget:
 
 @dataclass
 class BlockPlan:
-    """The row of blocks. Positions are frames; they only grow."""
+    """Planned blocks in the order of their positions, in frames."""
 
     blocks: list[PlannedBlock] = field(default_factory=list)
     head: int = 0
@@ -66,7 +66,7 @@ class BlockPlan:
         return [block.position for block in self.blocks]
 
     def add(self, block: PlannedBlock) -> None:
-        """A block was written: it replaces what it covers, and the head moves behind it."""
+        """Add a block that was written: it replaces what it covers, and the head follows it."""
         row = [
             b if b.stop <= block.position else replace(b, frames=block.position - b.position)
             for b in self.blocks
@@ -76,42 +76,48 @@ class BlockPlan:
         self.blocks = [*row, block, *rest]
         self.head = block.stop
 
-    def heard(self, read: int) -> list[PlannedBlock]:
-        """Take out and return the blocks that have been heard to their end."""
-        gone = [block for block in self.blocks if block.stop <= read]
-        if gone:
+    def pop_played(self, read: int) -> list[PlannedBlock]:
+        """Remove and return the blocks that the reader has passed."""
+        played = [block for block in self.blocks if block.stop <= read]
+        if played:
             self.blocks = [block for block in self.blocks if block.stop > read]
-        return gone
+        return played
 
     def cut(self, position: int) -> None:
-        """Forget everything from a position on; the head goes there."""
+        """Remove everything from a position on; the head goes there."""
         self.blocks = [block for block in self.blocks if block.position < position]
         self.head = position
 
     def at(self, position: int) -> PlannedBlock | None:
-        """The planned block that covers a position."""
+        """Planned block that covers a position."""
         index = bisect.bisect_right(self.boundaries(), position) - 1
         if index < 0 or self.blocks[index].stop <= position:
             return None
         return self.blocks[index]
 
     def target(self, commit: int, deadline: int, fade: int) -> RewriteTarget | None:
-        """Where to go back to so that new controls are heard soon and nothing clicks.
+        """Where to rewrite the plan so that new controls sound soon and nothing clicks.
 
-        commit: the first position that can still be rewritten when the next block is ready.
-        deadline: the position by which the change should be heard. fade: frames that a crossfade
-        needs. The first boundary from commit on is best, as nothing of the music is lost; where it
-        comes after the deadline, the block in which commit lies is rendered again and joined in
-        its middle. None: nothing planned can be changed any more; go on at the plan's end.
+        The first boundary from `commit` on is best, as it loses nothing of the music; where it
+        comes after the deadline, the block that holds `commit` is rendered again and joined in
+        its middle.
+
+        Args:
+            commit: first position that can still be rewritten when the next block is ready.
+            deadline: position by which the change should sound.
+            fade: frames that a crossfade needs.
+
+        Returns:
+            The target; None where nothing planned can be changed: go on at the plan's end.
         """
-        rows = self.boundaries()
-        index = bisect.bisect_left(rows, commit)
+        boundaries = self.boundaries()
+        index = bisect.bisect_left(boundaries, commit)
         boundary: RewriteTarget | None = None
-        if index < len(rows):
-            if rows[index] >= self.head >= commit:
+        if index < len(boundaries):
+            if boundaries[index] >= self.head >= commit:
                 boundary = RewriteTarget(self.head, self.head)
             else:
-                boundary = RewriteTarget(rows[index], rows[index], index)
+                boundary = RewriteTarget(boundaries[index], boundaries[index], index)
         elif self.head >= commit:
             boundary = RewriteTarget(self.head, self.head)
         if boundary is not None and boundary.join <= deadline:
@@ -125,18 +131,18 @@ class BlockPlan:
 
 
 def commit_point(read: int, margin: int, render_frames: float, slack: int) -> int:
-    """The first position that can still be rewritten by a block that is started now.
+    """First position that a block which is started now can still rewrite, in frames.
 
-    read: the reader's position. margin: frames ahead of it that are not touched. render_frames:
-    how far the reader gets while the block is rendered. slack: for what cannot be foreseen.
+    read: the reader's position. margin: frames ahead of it that are never touched.
+    render_frames: how far the reader gets while the block is rendered. slack: reserve.
     """
     return int(read + margin + render_frames + slack)
 
 
 def deadline(read: int, promised: float, waited: float, latency: float, rate: int) -> int:
-    """The position that is heard when the promised delay from knob to sound is over.
+    """Plan position that sounds when the promised delay from knob to sound is over.
 
-    promised, waited, latency: seconds (the whole delay, what of it has passed, the device's own).
+    promised, waited, latency: seconds: the whole delay, what of it has passed, the device's own.
     """
     return int(read + (promised - waited - latency) * rate)
 
@@ -144,9 +150,9 @@ def deadline(read: int, promised: float, waited: float, latency: float, rate: in
 def loop_length(
     bpm: float | None, beats_per_bar: int, rate: int, shortest: float = 1.5, longest: float = 10.0
 ) -> int:
-    """Frames of a loop to hold: as many whole bars, doubled while short, as lie in the range.
+    """Frames of a held loop: whole bars within `shortest` to `longest` seconds, a power of two.
 
-    Without a tempo, about four seconds.
+    Four seconds without a tempo.
     """
     if not bpm:
         return 4 * rate
@@ -171,17 +177,16 @@ def bar_points(blocks: Sequence[PlannedBlock], block_frames: int) -> list[tuple[
 
 
 def bar_after(points: Sequence[tuple[int, float]], after: int) -> int | None:
-    """The first position at or behind `after` at which a bar begins, by what the engine told.
+    """First plan position from `after` on at which a bar begins; None where none is known.
 
-    points: (position, bars since the start) in the order of positions; between two of them the
-    bars go on evenly. None where they do not reach that far, or go back in between.
+    points: (position, bars since the start) in the order of positions, interpolated linearly.
     """
     for (left, bars), (right, more) in itertools.pairwise(points):
         if right <= after or more <= bars or right <= left:
             continue
-        pace = (more - bars) / (right - left)
-        here = bars + pace * (max(after, left) - left)
+        slope = (more - bars) / (right - left)
+        here = bars + slope * (max(after, left) - left)
         bar = math.ceil(here - 1e-6)
         if bar <= more + 1e-6:
-            return round(left + (bar - bars) / pace)
+            return round(left + (bar - bars) / slope)
     return None

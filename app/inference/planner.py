@@ -1,17 +1,16 @@
-"""Keeps the plan filled, and changes it when the performer changes something. Inference lane.
+"""Planner: fills the plan with blocks, and rewrites it when the performer changes something.
 
-No Qt and no torch: `app.inference.worker` calls `step` from its thread, over and over. Each step
-renders at most one block. A change goes back to a boundary that can still be rewritten
-(`app.inference.plan.BlockPlan`), renders from there, and `splice.PlanWriter` joins it in; what was
-planned behind plays on if the engine stalls. Blocks come from
-`app.inference.block_source.BlockSource`, which also deals with engines that fail.
+`app.inference.worker` calls `Planner.step` from its thread in a loop; each step renders at most one
+block. A change goes back to a boundary that can still be rewritten (`plan.BlockPlan`), renders from
+there, and `app.audio.splice.PlanWriter` joins it in; the old plan behind it plays on if the engine
+stalls. Blocks come from `block_source.BlockSource`, which recovers engines that fail.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +23,14 @@ from app.inference.block_source import BlockSource
 from app.inference.health import LatencyStats, RewritePacing
 from app.inference.messages import (
     BlockReport,
+    ClearTask,
     ControlRequest,
+    ControlTask,
     HeldLoop,
+    HoldTask,
+    MomentTask,
     PlannerListener,
+    RecoverTask,
     RewriteTask,
     TimelineMark,
     WorkerSettings,
@@ -48,10 +52,24 @@ from models.engine.prompts import Prompt
 
 IDLE: Final = 0
 WORKED: Final = 1
+MAX_ATTEMPTS: Final = 3
+"""Rewrites that may come too late before new controls go to the plan's end."""
+MOMENT_FADE: Final = 4
+"""Crossfade to a moment, as a multiple of that to other controls."""
+
+
+@dataclass(frozen=True)
+class _RenderedBlock:
+    """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any."""
+
+    block: PlannedBlock
+    frames: Audio
+    join: int
+    task: RewriteTask | None
 
 
 class Planner:
-    """See the module. One stream, one ring; not safe to call from two threads at once."""
+    """Planner of one stream and one ring. Not safe to call from two threads at once."""
 
     def __init__(
         self,
@@ -77,30 +95,30 @@ class Planner:
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
         self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
-        self.pace = RewritePacing(self.settings, self.source.times, self.rate)
-        self.delays = LatencyStats()
-        self.latency = 0.0
-        self.still = True
-        """The reader stands still and is silent: even its next frame may be rewritten."""
-        self._now = ControlRequest(Controls())
+        self.pacing = RewritePacing(self.settings, self.source.times, self.rate)
+        self.latency_stats = LatencyStats()
+        self.output_latency = 0.0
+        self.reader_stopped = True
+        """The reader stands still and is silent, so even its next frame may be rewritten."""
+        self._current = ControlRequest(Controls())
         self._later: ControlRequest | None = None
         self._task: RewriteTask | None = None
         self._loop: HeldLoop | None = None
-        self._follows = False
-        self._unwritten: tuple[PlannedBlock, Audio, RewriteTask | None, int] | None = None
+        self._follows = False  # the next block continues the one written last
+        self._unwritten: _RenderedBlock | None = None
         self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
 
     @property
     def stream(self) -> Stream:
-        """The newest: the engine's own failure may have made another necessary."""
+        """The current stream; recovery may replace it."""
         return self.source.stream
 
     def _frames(self, milliseconds: float) -> int:
         return round(milliseconds * self.rate / 1000)
 
-    # What the performer asks for.
+    # Requests of the performer.
 
-    def want(
+    def submit(
         self,
         controls: Controls,
         prompts: Sequence[Prompt] = (),
@@ -108,40 +126,43 @@ class Planner:
         at: int | None = None,
         turned_at: float | None = None,
     ) -> None:
-        """These controls from `at` on, or as soon as possible. turned_at: by `clock`."""
+        """Play under these controls from plan position `at` on, or as soon as possible.
+
+        turned_at: time of the change by `clock`, by default now.
+        """
         turned = self.clock() if turned_at is None else turned_at
-        wanted = ControlRequest(controls, tuple(prompts), mark, at, turned)
+        request = ControlRequest(controls, tuple(prompts), mark, at, turned)
         if at is not None and at > self._commit():
-            self._later = wanted
+            self._later = request
             if at < self.plan.head:
-                self._bring_in()
+                self._apply_later()
             return
-        same = controls == self._now.controls
-        self._now = wanted
+        same = controls == self._current.controls
+        self._current = request
         if same or not self.ring.depth:
             if mark:
-                self.listener.mark(TimelineMark(self.plan.head, "controls", mark))
+                self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
             return
         earlier = self._task
         if earlier is None:
-            self._task = RewriteTask("controls", turned, text=mark)
-        elif earlier.kind == "controls":  # newest wins, and the first one's delay is measured
-            self._task = replace(earlier, text=mark or earlier.text, earliest=0, tries=0)
+            self._task = ControlTask(turned, text=mark)
+        elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
+            self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
 
     def clear(self) -> None:
-        """Fade what plays, forget, start afresh."""
+        """Fade out, forget the context, start afresh."""
         self._loop = None
-        self._task = RewriteTask("clear", self.clock())
+        self._task = ClearTask()
 
     def moment_at(self, position: int) -> Moment | None:
-        """The moment of what is heard at a position; the nearest before it that is still known."""
+        """Moment of a plan position; the nearest before it that is still known."""
         planned = self.plan.at(position)
         if planned is not None:
             return planned.moment_at(position, self.info.name)
         return self.moments.within(position, self.info.block_frames)
 
     def go_to(self, position: int) -> bool:
-        """Go on from what was heard at a position; False where nothing is known of it."""
+        """Go on from a plan position of the past; False where nothing is known of it."""
         moment = self.moment_at(position)
         if moment is not None:
             self.go_to_moment(moment)
@@ -151,24 +172,23 @@ class Planner:
         """Go on from a moment of this engine."""
         self._loop = None
         origin = moment.position if moment.position >= 0 else None
-        self._task = RewriteTask("moment", self.clock(), moment.snapshot, moment.skip, origin)
+        self._task = MomentTask(moment.snapshot, moment.skip, origin)
 
     def continue_from(self, path: str, snapshot: Snapshot) -> None:
-        """Go on from the end of an audio file, which is a moment of this engine by now."""
+        """Go on from the end of an audio file, which is a snapshot of this engine by now."""
         self._loop = None
-        self._task = RewriteTask("moment", self.clock(), snapshot, text=Path(path).stem)
-        self._task.continue_from = path
+        self._task = MomentTask(snapshot, continue_from=path, text=Path(path).stem)
 
     def hold(self, on: bool) -> None:
-        """Let the last bars go round, under whatever controls; or go on from there."""
+        """Repeat the last bars, under whatever controls; or go on from there."""
         if not on:
             self._loop = None
             return
         planned = self.plan.at(self.ring.read)
         score = (planned and planned.score) or ScoreInfo()
-        tempo = self._now.controls.bpm or score.tempo
+        tempo = self._current.controls.bpm or score.tempo
         self._loop = HeldLoop(loop_length(tempo, score.beats_per_bar, self.rate))
-        self._task = RewriteTask("hold", self.clock())
+        self._task = HoldTask()
 
     @property
     def holding(self) -> bool:
@@ -181,99 +201,111 @@ class Planner:
 
     @property
     def changing(self) -> bool:
-        """Whether something was asked for that is not planned yet."""
+        """Whether a request is not planned yet."""
         return self._task is not None or self._unwritten is not None
 
     def restart(self, seed: int) -> None:
-        """A fresh stream and an empty plan. Only while the reader stands still."""
+        """Start a fresh stream with an empty plan. Only while the reader stands still."""
         self.source.restart(seed)
-        self._empty()
-        self.delays.forget()
+        self._empty_plan()
+        self.latency_stats.forget()
         self.performance.begin(self.info.name, seed, self.ring.read)
         self._task = self._loop = self._later = self._unwritten = None
         self.listener.rewritten(self.ring.read)
 
-    def _empty(self) -> None:
-        self._keep_heard()
+    def _empty_plan(self) -> None:
+        self._store_played()
         self.ring.truncate(self.ring.read)
         self.plan.cut(self.ring.read)
         self.writer.forget()
         self._follows = False
 
-    # Working.
+    # Steps.
 
     @property
     def depth(self) -> int:
-        """Frames planned under the newest controls and not yet heard."""
+        """Frames planned under the newest controls that the reader has not reached."""
         return max(0, self.plan.head - self.ring.read)
 
     def step(self) -> int:
         """Do what is most urgent: at most one block. IDLE if there was nothing to do."""
-        self._keep_heard()
-        self.writer.margin = 0 if self.still else self.margin
+        self._store_played()
+        self.writer.margin = 0 if self.reader_stopped else self.margin
         if self._unwritten is not None:
-            return self._write(*self._unwritten)
+            return self._write(self._unwritten)
         if self.clock() < self.source.wait_until:
             return IDLE
-        if self._task is not None and not self._must_wait(self._task):
-            return self._change(self._task)
-        elif self.depth >= self.settings.plan_seconds * self.rate:
+        if self._task is not None and not self._must_lengthen(self._task):
+            return self._rewrite(self._task)
+        if self.depth >= self.settings.plan_seconds * self.rate:
             return IDLE
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:
             loop.written, skip = 0, loop.skip
-            self._restore(loop.moment)
+            self._restore(loop.snapshot)
         return self._render(RewriteTarget(self.plan.head, self.plan.head), None, skip)
 
-    def _restore(self, moment: Snapshot) -> None:
-        """Put the stream there; the next block does not follow on the last one."""
-        self.stream.restore(moment)
+    def _restore(self, snapshot: Snapshot) -> None:
+        """Restore the stream; the next block does not continue the last one."""
+        self.stream.restore(snapshot)
         self._follows = False
 
-    def _must_wait(self, task: RewriteTask) -> bool:
-        """Whether the plan is made longer first, under the new controls already."""
-        if task.kind != "controls" or task.earliest or self.still:
+    def _must_lengthen(self, task: RewriteTask) -> bool:
+        """Whether the plan is lengthened first, under the new controls already."""
+        if not isinstance(task, ControlTask) or task.earliest or self.reader_stopped:
             return False
-        return self._commit() <= self.plan.head and self.pace.must_lengthen(task, self.ring.depth)
+        return self._commit() <= self.plan.head and self.pacing.must_lengthen(task, self.ring.depth)
 
-    def _keep_heard(self) -> None:
+    def _store_played(self) -> None:
         read = self.ring.read
-        for block in self.plan.heard(read):
+        for block in self.plan.pop_played(read):
             self.moments.add(block.moment_at(block.position, self.info.name))
-        if self.plan.head < read and self._task is None:  # the reserve is being heard
-            self._task = RewriteTask("controls", self.clock())
+        if self.plan.head < read and self._task is None:  # the reader is in the reserve
+            self._task = ControlTask(self.clock())
 
     def _commit(self) -> int:
-        return self.ring.read if self.still else self.pace.commit(self.ring.read, self.margin)
+        read = self.ring.read
+        return read if self.reader_stopped else self.pacing.commit(read, self.margin)
 
-    def _change(self, task: RewriteTask) -> int:
-        if task.kind == "controls":
-            target, skip = self._aim(task)
+    def _rewrite(self, task: RewriteTask) -> int:
+        if isinstance(task, ControlTask):
+            target, skip = self._target(task)
             return self._render(target, task, skip)
         position = min(self._commit(), self.ring.end)
-        loop = self._loop
-        if task.kind == "hold" and loop is not None:
-            # The loop goes round so that the beat goes on: what is heard here was heard before.
-            moment = self.moment_at(position - loop.frames)
-            if moment is None:
-                self._task = None
-                return WORKED
-            loop.moment, loop.skip, loop.written = moment.snapshot, moment.skip, 0
-            task.moment, task.skip = moment.snapshot, moment.skip
-        elif task.kind == "clear" and task.moment is None:
-            self.stream.clear()
-            task.moment = self.stream.snapshot()
-        self._restore(task.moment)
-        return self._render(RewriteTarget(position, position), task, task.skip)
+        start = self._start_of(task, position)
+        if start is None:
+            self._task = None
+            return WORKED
+        self._restore(start[0])
+        return self._render(RewriteTarget(position, position), task, start[1])
 
-    def _aim(self, task: RewriteTask) -> tuple[RewriteTarget, int]:
-        """Where to go back to for new controls, with the stream put there; what to skip of it."""
+    def _start_of(
+        self, task: ClearTask | MomentTask | HoldTask | RecoverTask, position: int
+    ) -> tuple[Snapshot, int] | None:
+        """Snapshot and frames to skip from which a task goes on at a position; None: it cannot."""
+        if isinstance(task, MomentTask):
+            return task.snapshot, task.skip
+        if isinstance(task, HoldTask):
+            # One loop back, so that the beat goes on.
+            loop = self._loop
+            moment = None if loop is None else self.moment_at(position - loop.frames)
+            if loop is None or moment is None:
+                return None
+            loop.snapshot, loop.skip, loop.written = moment.snapshot, moment.skip, 0
+            return moment.snapshot, moment.skip
+        if task.snapshot is None:
+            self.stream.clear()
+            task.snapshot = self.stream.snapshot()
+        return task.snapshot, 0
+
+    def _target(self, task: ControlTask) -> tuple[RewriteTarget, int]:
+        """Where new controls begin, with the stream restored there; frames to skip."""
         commit = max(self._commit(), task.earliest)
-        due = self.pace.due(self.ring.read, self.clock() - task.turned_at, self.latency)
+        due = self.pacing.due(self.ring.read, self.clock() - task.turned_at, self.output_latency)
         fade = self.writer.fade
         if task.earliest:
-            due, fade = commit, 0  # wanted there and nowhere else
-        target = self.plan.target(commit, due, fade) if task.tries < 3 else None
+            due, fade = commit, 0  # exactly there
+        target = self.plan.target(commit, due, fade) if task.attempts < MAX_ATTEMPTS else None
         if target is None:
             end = self.ring.end
             self._follows = self._follows and self.plan.head == end
@@ -281,134 +313,131 @@ class Planner:
         if target.index is None:
             return target, 0
         block = self.plan.blocks[target.index]
-        self._restore(block.moment)
+        self._restore(block.snapshot)
         if self._loop is not None and block.looped is not None:
             self._loop.written = block.looped
         return target, block.skip
 
-    def _bring_in(self) -> None:
-        """The controls that were asked for a position take over there."""
+    def _apply_later(self) -> None:
+        """Apply the controls that were requested for a position."""
         later, self._later = self._later, None
         assert later is not None and later.at is not None
-        self._now = later
+        self._current = later
         if later.at < self.plan.head:
-            self._task = RewriteTask(
-                "controls", later.turned_at, earliest=later.at, text=later.mark
-            )
+            self._task = ControlTask(later.turned_at, earliest=later.at, text=later.mark)
         elif later.mark:
-            self.listener.mark(TimelineMark(self.plan.head, "controls", later.mark))
+            self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, later.mark))
 
     # Rendering.
 
     def _render(self, target: RewriteTarget, task: RewriteTask | None, skip: int) -> int:
-        moment = self.stream.snapshot()
+        snapshot = self.stream.snapshot()
         started = self.clock()
-        block = self._try(moment, task)
-        if block is None:
+        frames = self._try(snapshot, task)
+        if frames is None:
             return WORKED
-        self.source.times.took(self.clock() - started, changed=task is not None)
-        left = target.position + len(block) - skip - target.join
-        if left < 2 * self.writer.fade:  # of which too little would be heard to fade into it
-            more = self._try(moment, task)
+        self.source.times.add(self.clock() - started, changed=task is not None)
+        left = target.position + len(frames) - skip - target.join
+        if left < 2 * self.writer.fade:  # too little of it sounds to fade into it
+            more = self._try(snapshot, task)
             if more is None:
                 return WORKED
-            block = np.concatenate([block, more])
-        self.recoveries += self.source.worked()
-        frames, looped = block[skip:], None
+            frames = np.concatenate([frames, more])
+        self.recoveries += self.source.succeeded()
+        frames, looped = frames[skip:], None
         if self._loop is not None:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         score = self.stream.score
-        planned = PlannedBlock(target.position, len(frames), moment, skip, looped, score)
-        return self._write(planned, np.ascontiguousarray(frames), task, target.join)
+        block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score)
+        frames = np.ascontiguousarray(frames)
+        return self._write(_RenderedBlock(block, frames, target.join, task))
 
-    def _try(self, moment: Snapshot, task: RewriteTask | None) -> Audio | None:
-        """A good block; or None, and everything is ready for the next attempt."""
-        source = self.source
-        heard = self.ring.read - 2 * self.rate
-        block = source.block(self._now.controls, moment, lambda: self.moments.snapshot_at(heard))
-        if block is not None:
-            return block
+    def _try(self, snapshot: Snapshot, task: RewriteTask | None) -> Audio | None:
+        """A valid block; or None, and everything is ready for the next attempt."""
+        source, back = self.source, self.ring.read - 2 * self.rate
+        frames = source.render(
+            self._current.controls, snapshot, lambda: self.moments.snapshot_at(back)
+        )
+        if frames is not None:
+            return frames
         if source.refused:
-            self._now = replace(self._now, controls=source.works, mark="")
+            self._current = replace(self._current, controls=source.last_good, mark="")
         elif source.recovery.failures > 1:
             self._follows = False
         if source.lost:
             self._loop = None
             if task is not None or source.silent:
-                turned = self.clock() if task is None else task.turned_at
-                self._task = RewriteTask("recover", turned, self.stream.snapshot())
+                self._task = RecoverTask(self.stream.snapshot())
         return None
 
     # Writing.
 
-    def _write(
-        self, planned: PlannedBlock, frames: Audio, task: RewriteTask | None, join: int
-    ) -> int:
-        """Join a block in; where that cannot be, decide what happens to it."""
-        ring, again, self._unwritten = self.ring, self._unwritten is not None, None
-        if self.still and planned.position <= ring.read and ring.depth:
-            self._empty()  # nothing of it has been heard, and nothing will be
-        rewritten = planned.position < ring.end
+    def _write(self, rendered: _RenderedBlock) -> int:
+        """Join a block into the ring; where that is not possible, wait or render it again."""
+        ring, block, task = self.ring, rendered.block, rendered.task
+        waited, self._unwritten = self._unwritten is not None, None
+        if self.reader_stopped and block.position <= ring.read and ring.depth:
+            self._empty_plan()  # nothing of it has sounded, and nothing will
+        rewritten = block.position < ring.end
         fade = self.settings.fade_ms
-        if task is not None:
-            fade = {"clear": self.settings.clear_fade_ms, "moment": 4 * fade}.get(task.kind, fade)
+        if isinstance(task, ClearTask):
+            fade = self.settings.clear_fade_ms
+        elif isinstance(task, MomentTask):
+            fade *= MOMENT_FADE
         result = self.writer.write(
-            planned.position, frames, self._follows, self._frames(fade), join
+            block.position, rendered.frames, self._follows, self._frames(fade), rendered.join
         )
         if result.outcome == splice.WAIT:
-            self._unwritten = (planned, frames, task, join)
-            return IDLE if again else WORKED
+            self._unwritten = rendered
+            return IDLE if waited else WORKED
         if result.outcome == splice.LATE:
-            self._restore(planned.moment)
+            self._restore(block.snapshot)
             if self._task is None or self._task is task:
-                self._task = task or RewriteTask("controls", self.clock())
-                self._task.tries += 1
+                self._task = task or ControlTask(self.clock())
+                if isinstance(self._task, ControlTask):
+                    self._task.attempts += 1
             return WORKED
-        self._tell(planned, frames, task, result, rewritten)
+        self._written(rendered, result, rewritten)
         return WORKED
 
-    def _tell(
-        self,
-        planned: PlannedBlock,
-        frames: Audio,
-        task: RewriteTask | None,
-        result: WriteResult,
-        rewritten: bool,
-    ) -> None:
-        self.plan.add(planned)
+    def _written(self, rendered: _RenderedBlock, result: WriteResult, rewritten: bool) -> None:
+        """Note and report a block that is in the ring."""
+        block, frames, task = rendered.block, rendered.frames, rendered.task
+        moment = task if isinstance(task, MomentTask) else MomentTask(None)
+        self.plan.add(block)
         self._follows = True
         self.blocks += 1
         self.discontinuities += result.jump
         if self._loop is not None:
-            self._loop.written += planned.frames
+            self._loop.written += block.frames
         self.performance.put(
-            planned.position,
-            planned.frames,
-            self._now.controls,
-            self._now.prompts,
-            clear=task is not None and task.kind == "clear",
-            moment=task.origin if task is not None else None,
-            continue_from=task.continue_from if task is not None else "",
+            block.position,
+            block.frames,
+            self._current.controls,
+            self._current.prompts,
+            clear=isinstance(task, ClearTask),
+            moment=moment.origin,
+            continue_from=moment.continue_from,
         )
         if task is not None:
-            self._done(task, result.join)
+            self._finish(task, result.join)
         frames.setflags(write=False)
         self.listener.block(
-            BlockReport(planned.position, frames, planned.score, rewritten, self._now.controls)
+            BlockReport(block.position, frames, block.score, rewritten, self._current.controls)
         )
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:
-            self._bring_in()
+            self._apply_later()
 
-    def _done(self, task: RewriteTask, join: int) -> None:
-        """What was asked for is planned, to be heard from `join` on."""
+    def _finish(self, task: RewriteTask, join: int) -> None:
+        """Note that a task is planned and sounds from `join` on."""
         if self._task is task:
             self._task = None
         self.rewrites += 1
-        self.pace.rewritten_at = self.clock()
-        if task.kind == "controls" and not task.earliest and not self.still:
-            self.delays.planned(task.turned_at, join)
+        self.pacing.rewritten_at = self.clock()
+        if isinstance(task, ControlTask) and not task.earliest and not self.reader_stopped:
+            self.latency_stats.scheduled(task.turned_at, join)
         self.listener.rewritten(join)
-        if task.kind != "controls" or task.text:
+        if task.text or not isinstance(task, ControlTask):
             self.listener.mark(TimelineMark(join, task.kind, task.text))

@@ -1,4 +1,4 @@
-"""How the engine shares Python and memory with the window. Inference lane."""
+"""Python runtime of the inference thread: garbage collection, GIL switching, heap."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from collections.abc import Iterator
 from typing import Final
 
 SWITCH_SECONDS: Final = 0.001
-"""After which a thread that wants Python's lock gets it: the default of 5 ms is a third of a frame
-of the window, and is lost up to twice for each."""
-_owed = False
-"""A thorough look is due, as soon as nothing plays."""
+"""Interval after which a waiting thread gets the GIL; the default is a third of a video frame."""
+_collection_due = False
+"""A full collection runs as soon as nothing plays."""
 
 
 @contextlib.contextmanager
 def gc_paused() -> Iterator[None]:
-    """While the engine is loaded, in the thread that will run it.
+    """Pause garbage collection while the engine loads, in the thread that will run it.
 
-    The collector is off: a library as large as torch makes a great many objects, all of which stay,
-    and the looks through them and through the window's took 0.2 to 0.5 of the 2.5 seconds that
-    loading takes. What was loaded is then put by unseen; the next thorough look goes through it.
+    Importing torch makes many objects that all stay, so collections only slow it down. What was
+    loaded is frozen; the next full collection goes through it.
     """
-    global _owed
+    global _collection_due
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -33,42 +31,37 @@ def gc_paused() -> Iterator[None]:
         gc.freeze()
         if collecting:
             gc.enable()
-        _owed = True
+        _collection_due = True
         sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _put_by() -> None:
-    """What is in use now stays, probably: a full collection that looks through it all takes over
-    50 ms, in whatever thread it happens to start. So the collector is told not to look at it."""
+def _collect_and_freeze() -> None:
+    """Collect everything and freeze what is left, so that later collections are short."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
 
 
 def collect_garbage(playing: bool, thorough: bool = False) -> None:
-    """Once a minute, when the inference lane has nothing else to do.
+    """Keep collections short; called once a minute when the inference thread is idle.
 
-    While music plays, the collector is told to pass over what has been made since, moments above
-    all, which takes no time: measured over ten minutes without it, three full collections stopped
-    the window for 67 to 102 ms and found nothing. thorough: look through everything (a fifth of a
-    second), which is put off until nothing plays.
+    While music plays, new objects (moments above all) are only frozen, which takes no time: a full
+    collection would stop the window. thorough: a full collection, put off until nothing plays.
     """
-    global _owed
-    _owed = _owed or thorough
-    if _owed and not playing:
-        _owed = False
-        _put_by()
+    global _collection_due
+    _collection_due = _collection_due or thorough
+    if _collection_due and not playing:
+        _collection_due = False
+        _collect_and_freeze()
     else:
         gc.freeze()
     trim_heap()
 
 
 def trim_heap() -> bool:
-    """Return memory to the system that lies free between what is in use; False where there is no
-    way to. For a moment when nothing is urgent: it takes some milliseconds.
+    """Return free heap pages to the system (malloc_trim); False where that does not exist.
 
-    What the engine and the window work with leaves holes of a few pages. Measured in the ninth
-    minute of playing: 925 MB resident before and 915 after.
+    Takes some milliseconds.
     """
     if sys.platform != "linux":
         return False

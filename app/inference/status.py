@@ -1,4 +1,4 @@
-"""What the inference lane tells of itself: data for any lane; `status_of` runs in its own."""
+"""Status and incidents of the inference thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.inference.planner import Planner
 
 @dataclass(frozen=True)
 class Incident:
-    """Something happened, in a sentence. when: time.time(). level: info, warning or error."""
+    """Message for the incident log. when: time.time(). level: info, warning or error."""
 
     when: float
     level: str
@@ -20,7 +20,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """state: loading, playing, paused, holding, failed or stopped. Delays in milliseconds."""
+    """Figures of the worker. state: loading, playing, paused, holding, failed or stopped."""
 
     state: str = "loading"
     engine: str = ""
@@ -41,23 +41,23 @@ class WorkerStatus:
 
 
 def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerStatus:
-    """The figures of now. plan_min: the shortest that the plan was, in seconds; inf if unknown."""
+    """Current figures. plan_min: shortest plan so far in seconds, inf if unknown."""
     if planner.source.recovery.failures > 4:
         state = "failed"
     elif not audio.playing:
         state = "paused"
     else:
         state = "holding" if planner.holding else "playing"
-    delays, times = planner.delays, planner.source.times
+    latency, times = planner.latency_stats, planner.source.times
     return WorkerStatus(
         state=state,
         engine=planner.info.name,
         device=planner.info.device,
         real_time_factor=times.real_time_factor,
         render_ms=1e3 * times.median,
-        knob_to_sound_ms=None if delays.last is None else 1e3 * delays.last,
-        knob_to_sound_worst_ms=1e3 * delays.worst,
-        knob_to_sound_count=delays.count,
+        knob_to_sound_ms=None if latency.last is None else 1e3 * latency.last,
+        knob_to_sound_worst_ms=1e3 * latency.worst,
+        knob_to_sound_count=latency.count,
         plan_seconds=audio.plan_seconds,
         plan_seconds_min=0.0 if math.isinf(plan_min) else plan_min,
         blocks=planner.blocks,

@@ -1,6 +1,6 @@
-"""Prompts that wait for their styles, embedded one at a time between two blocks. Inference lane.
+"""Queue of prompts to embed, one at a time between two blocks.
 
-`ask` and `forget` may be called from any thread. No Qt, no torch.
+`add` and `forget` may be called from any thread.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ from models.engine.prompts import load_audio
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
-PATIENCE: Final = 3.0
-"""Seconds after which a prompt is embedded even if there is hardly time for it."""
+MAX_WAIT_SECONDS: Final = 3.0
+"""Wait after which a prompt is embedded even if the plan is short."""
 
 
 @dataclass
 class EmbedRequest:
-    """A prompt: its text, or samples (n,) or (n, channels) at a rate, or an audio file's path."""
+    """Prompt to embed: text, samples (n,) or (n, channels) at a rate in Hz, or an audio file."""
 
     key: str
     text: str | None = None
     source: NDArray[np.floating[Any]] | str | None = None
     sample_rate: int | None = None
-    asked_at: float = 0.0
+    queued_at: float = 0.0
 
 
 class StyleQueue:
-    """ready and failed are called in the inference lane, with the key and the style or sentence."""
+    """Queue of requests, the newest of a key.
+
+    ready and failed are called in the inference thread with the key and the style or a sentence.
+    """
 
     def __init__(
         self, ready: Callable[[str, Style], object], failed: Callable[[str, str], object]
@@ -46,43 +49,45 @@ class StyleQueue:
         self._lock = threading.Lock()
         self._waiting: deque[EmbedRequest] = deque()
 
-    def ask(self, asked: EmbedRequest) -> None:
-        """Newest of a key wins."""
-        asked.asked_at = time.monotonic()
+    def add(self, request: EmbedRequest) -> None:
+        """Queue a request; it replaces an earlier one of its key."""
+        request.queued_at = time.monotonic()
         with self._lock:
-            others = [other for other in self._waiting if other.key != asked.key]
-            self._waiting = deque([*others, asked])
+            waiting = [other for other in self._waiting if other.key != request.key]
+            self._waiting = deque([*waiting, request])
 
     def forget(self, key: str) -> None:
-        """Drop what waits under a key."""
+        """Drop the request of a key."""
         with self._lock:
-            self._waiting = deque(asked for asked in self._waiting if asked.key != key)
+            self._waiting = deque(request for request in self._waiting if request.key != key)
 
     def embed_one(self, engine: Engine, spare: bool) -> bool:
-        """Embed the prompt that has waited longest, if there is time (`spare`) or it has waited
-        long; True if one was done."""
+        """Embed the oldest request if there is time (`spare`) or it has waited long.
+
+        Returns whether one was embedded.
+        """
         with self._lock:
             if not self._waiting:
                 return False
-            if not spare and time.monotonic() - self._waiting[0].asked_at <= PATIENCE:
+            if not spare and time.monotonic() - self._waiting[0].queued_at <= MAX_WAIT_SECONDS:
                 return False
-            asked = self._waiting.popleft()
+            request = self._waiting.popleft()
         try:
-            style = _embed(engine, asked)
+            style = _embed(engine, request)
         except SegueError as error:
-            self._failed(asked.key, str(error))
+            self._failed(request.key, str(error))
         except Exception as error:  # whatever an engine may raise, the music goes on
-            self._failed(asked.key, f"the prompt could not be used ({error}).")
+            self._failed(request.key, f"the prompt could not be used ({error}).")
         else:
-            self._ready(asked.key, style)
+            self._ready(request.key, style)
         return True
 
 
-def _embed(engine: Engine, asked: EmbedRequest) -> Style:
-    if asked.text is not None:
-        return engine.embed_text(asked.text)
-    if isinstance(asked.source, str):
-        return engine.embed_audio(*load_audio(Path(asked.source)))
-    if asked.source is None:
+def _embed(engine: Engine, request: EmbedRequest) -> Style:
+    if request.text is not None:
+        return engine.embed_text(request.text)
+    if isinstance(request.source, str):
+        return engine.embed_audio(*load_audio(Path(request.source)))
+    if request.source is None:
         raise SegueError("the prompt is empty: write what the music should be, or remove it.")
-    return engine.embed_audio(asked.source, asked.sample_rate or SAMPLE_RATE)
+    return engine.embed_audio(request.source, request.sample_rate or SAMPLE_RATE)

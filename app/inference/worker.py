@@ -1,9 +1,8 @@
-"""The inference lane: a QThread that owns the engine and keeps the plan filled.
+"""Worker: the inference thread, a QThread that owns the engine and keeps the plan filled.
 
-The thread opens the engine, then turns over `planner.Planner.step`, and between two steps does what
-the other lanes asked for. Every method here that is not private may be called from any thread and
-returns at once; the answers come as signals, which Qt delivers in the receiver's thread. The
-audio lane plays what is planned and never waits for this one.
+The thread opens the engine, then calls `Planner.step` in a loop and runs the commands that other
+threads queued in between. Every public method may be called from any thread and returns at once;
+answers come as signals, which Qt delivers in the receiver's thread.
 """
 
 from __future__ import annotations
@@ -46,17 +45,18 @@ __all__ = [
 
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
-TIDY_SECONDS: Final = 60.0
-PLAY_PATIENCE: Final = 1.0
+GARBAGE_SECONDS: Final = 60.0
+MAX_PLAY_DELAY: Final = 1.0
+"""Seconds that `play` waits for requests before it to be planned."""
 EMBED_DEPTH: Final = 1.0
-"""Seconds of plan in hand before a prompt is embedded between two blocks."""
+"""Seconds of plan that there must be before a prompt is embedded between two blocks."""
 MARGIN: Final = 1536
-"""Frames ahead of the reader, besides two of its buffers, that are not rewritten: what this thread
-may lose the processor for in the middle of a copy (32 ms) without the reader meeting it."""
+"""Frames ahead of the reader, besides two of its buffers, that are not rewritten: time that this
+thread may lose the processor for in the middle of a copy."""
 
 
 class Worker(QThread):
-    """Runs the engine. Start it, submit the first controls, then `play`; end it with `stop`."""
+    """Inference thread. Start it, submit the first controls, then `play`; end it with `stop`."""
 
     engine_ready = Signal(object)
     engine_failed = Signal(str)
@@ -90,18 +90,20 @@ class Worker(QThread):
         self._wake = threading.Condition()
         self._commands: deque[Callable[[Planner], None]] = deque()
         self._styles = StyleQueue(self.style_ready.emit, self.style_failed.emit)
-        self._continuing = AudioContinuation(self._heard, lambda words: self._say("warning", words))
-        self._leaving = False
-        self._state = "gc_paused"
+        self._continuing = AudioContinuation(
+            self._continue_from, lambda sentence: self._report("warning", sentence)
+        )
+        self._stopping = False
+        self._state = "loading"
         self._planner: Planner | None = None
         self._next_status = 0.0
-        self._next_tidy = time.monotonic() + TIDY_SECONDS
-        self._tidied = 0
+        self._next_collection = time.monotonic() + GARBAGE_SECONDS
+        self._collections = 0
         self._plan_min = math.inf
-        self._sounded = False
-        self._play_by: float | None = None
+        self._full_gain = False
+        self._play_deadline: float | None = None
 
-    # Asked for by other lanes.
+    # Commands of other threads.
 
     def submit(
         self,
@@ -111,54 +113,58 @@ class Worker(QThread):
         mark: str = "",
         at: int | None = None,
     ) -> None:
-        """Play under these controls, as soon as possible or from a plan position on; newest wins.
+        """Play under these controls; the newest submission wins.
 
-        prompts: what the style was mixed from; they are recorded. mark: a text for the spectrogram.
+        Args:
+            controls: of the blocks to come.
+            prompts: those that the style was mixed from, for the recording.
+            mark: text for the spectrogram.
+            at: plan position in frames from which they hold; None: as soon as possible.
         """
-        now, kept = time.monotonic(), tuple(prompts)
-        self._ask(lambda planner: planner.want(controls, kept, mark, at, now))
+        now, recorded = time.monotonic(), tuple(prompts)
+        self._queue(lambda planner: planner.submit(controls, recorded, mark, at, now))
 
     def play(self) -> None:
-        """Let the music be heard."""
-        self._ask(lambda planner: self._wish_to_play())
+        """Play once earlier requests are planned, so that they are what sounds first."""
+        self._queue(lambda planner: self._play_soon())
 
     def pause(self) -> None:
-        """Fade out and hold the place."""
-        self._ask(lambda planner: self._play(False))
+        """Fade out and keep the position."""
+        self._queue(lambda planner: self._play(False))
 
     def hold(self, on: bool) -> None:
-        """Stay with what is sounding: the last bars go round until it is let go."""
-        self._ask(lambda planner: planner.hold(on))
+        """Repeat the last bars until it is turned off."""
+        self._queue(lambda planner: planner.hold(on))
 
     def clear(self) -> None:
-        """Fade, forget, start afresh, without a click."""
-        self._ask(lambda planner: planner.clear())
+        """Fade out, forget the context, start afresh."""
+        self._queue(lambda planner: planner.clear())
 
     def panic(self) -> None:
-        """Silence at once; then a fresh stream, paused. `submit` and `play` go on."""
+        """Silence at once; then a fresh stream, paused. Continue with `submit` and `play`."""
         self.output.set_playing(False)
-        self._ask(self._panic)
+        self._queue(self._panic)
 
     def new_performance(self, seed: int) -> None:
-        """Silence, and a fresh stream with another seed, paused."""
-        self._ask(lambda planner: self._panic(planner, seed))
+        """Silence at once; then a fresh stream with another seed, paused."""
+        self._queue(lambda planner: self._panic(planner, seed))
 
     def go_to(self, position: int) -> None:
-        """Go on from what was heard at a plan position."""
+        """Go on from a plan position of the past, in frames."""
 
         def go(planner: Planner) -> None:
             if not planner.go_to(position):
-                self._say("warning", "nothing is known of that moment: choose a later one.")
+                self._report("warning", "nothing is known of that moment: choose a later one.")
 
-        self._ask(go)
+        self._queue(go)
 
     def request_moment(self, key: str) -> None:
-        """Answered by `moment_ready`: what is now heard, to go back to whenever it is wanted.
+        """Ask for the moment that is sounding; answered by `moment_ready` with the key.
 
-        Packed where the engine can: then it needs no memory of the engine, and fits a file.
+        It is packed where the engine supports that, so that it can be saved.
         """
 
-        def keep(planner: Planner) -> None:
+        def send(planner: Planner) -> None:
             moment = planner.moment_at(int(self.output.position_now()))
             if moment is None:
                 return
@@ -167,14 +173,14 @@ class Worker(QThread):
                 moment = replace(moment, snapshot=None, packed=packed)
             self.moment_ready.emit(key, moment)
 
-        self._ask(keep)
+        self._queue(send)
 
     def go_to_moment(self, moment: Moment) -> None:
-        """Go on from a moment that was kept."""
+        """Go on from a moment of `request_moment` or of a file."""
 
         def go(planner: Planner) -> None:
             if moment.engine not in ("", planner.info.name):
-                self._say(
+                self._report(
                     "warning", f"that moment belongs to {moment.engine}: it needs that engine."
                 )
                 return
@@ -183,76 +189,78 @@ class Worker(QThread):
                 snapshot = planner.source.engine.unpack(moment.packed)
             planner.go_to_moment(replace(moment, snapshot=snapshot))
 
-        self._ask(go)
+        self._queue(go)
 
     def continue_from(self, path: str) -> None:
-        """Go on from the end of an audio file. Answered by `continued` with the path, seconds
-        later, or by an incident. The newest wins."""
+        """Go on from the end of an audio file; the newest request wins.
 
-        def listen(planner: Planner) -> None:
+        Answered seconds later by `continued` with the path, or by an incident.
+        """
+
+        def encode(planner: Planner) -> None:
             if not planner.info.continues_audio:
-                self._say("warning", f"{planner.info.name} cannot go on from audio.")
+                self._report("warning", f"{planner.info.name} cannot go on from audio.")
             else:
                 self._continuing.start(planner.source.engine, path, planner.source.seed)
 
-        self._ask(listen)
+        self._queue(encode)
 
-    def _heard(self, path: str, moment: Snapshot) -> None:
+    def _continue_from(self, path: str, snapshot: Snapshot) -> None:
         def go(planner: Planner) -> None:
-            planner.continue_from(path, moment)
+            planner.continue_from(path, snapshot)
             self.continued.emit(path)
 
-        self._ask(go)
+        self._queue(go)
 
     def embed_text(self, key: str, text: str) -> None:
-        """Answered by `style_ready` or `style_failed` with the key. Newest of a key wins."""
-        self._ask_style(EmbedRequest(key, text=text))
+        """Embed a text; answered by `style_ready` or `style_failed` with the key."""
+        self._embed(EmbedRequest(key, text=text))
 
     def embed_audio(
         self, key: str, source: NDArray[np.floating[Any]] | str, sample_rate: int | None = None
     ) -> None:
-        """As `embed_text`, for samples (n,) or (n, channels), or the path of an audio file."""
-        self._ask_style(EmbedRequest(key, source=source, sample_rate=sample_rate))
+        """As `embed_text`, for samples (n,) or (n, channels) at a rate in Hz, or an audio file."""
+        self._embed(EmbedRequest(key, source=source, sample_rate=sample_rate))
 
     def forget_style(self, key: str) -> None:
-        """Drop what is waiting to be embedded under a key."""
+        """Drop the queued prompt of a key."""
         self._styles.forget(key)
 
     def moments(self) -> list[int]:
-        """Plan positions of the past that one can go back to."""
+        """Plan positions of the stored moments."""
         planner = self._planner
         return [] if planner is None else planner.moments.positions()
 
     def next_bar(self) -> int | None:
-        """The plan position of the next bar that can still be changed, if the engine tells bars."""
+        """Plan position of the next bar that can still be changed; None where none is known."""
         planner = self._planner
         return None if planner is None else planner.next_bar()
 
     def stop(self) -> None:
-        """End the thread after the block that it is at; then call wait()."""
+        """End the thread after the current block; then call wait()."""
         with self._wake:
-            self._leaving = True
+            self._stopping = True
             self._wake.notify()
 
-    def _ask(self, command: Callable[[Planner], None]) -> None:
+    def _queue(self, command: Callable[[Planner], None]) -> None:
         with self._wake:
             self._commands.append(command)
             self._wake.notify()
 
-    def _ask_style(self, asked: EmbedRequest) -> None:
-        self._styles.ask(asked)
+    def _embed(self, request: EmbedRequest) -> None:
+        self._styles.add(request)
         with self._wake:
             self._wake.notify()
 
-    # In the thread.
+    # Inference thread.
 
     def run(self) -> None:
-        """The thread. Called by QThread.start."""
+        """Body of the thread. Called by QThread.start."""
         engine: Engine | None = None
         try:
             engine = self._open()
             if engine is not None:
-                self._turn(engine)
+                self._loop(engine)
         finally:
             self._continuing.end()
             self._planner = None
@@ -270,7 +278,7 @@ class Worker(QThread):
                     f"{engine.info.name} does not play 48 kHz stereo: choose another engine."
                 )
             listener = PlannerListener(
-                self.block_ready.emit, self.plan_rewritten.emit, self.marked.emit, self._say
+                self.block_ready.emit, self.plan_rewritten.emit, self.marked.emit, self._report
             )
             self._planner = Planner(
                 engine,
@@ -291,63 +299,65 @@ class Worker(QThread):
         self.engine_ready.emit(engine.info)
         return engine
 
-    def _turn(self, engine: Engine) -> None:
+    def _loop(self, engine: Engine) -> None:
         planner = self._planner
         assert planner is not None
         self._set_state("paused")
         while True:
             with self._wake:
-                if self._leaving:
+                if self._stopping:
                     return
                 commands, self._commands = self._commands, deque()
             for command in commands:
-                self._do(command, planner)
+                self._execute(command, planner)
             self._play_if_ready(planner)
-            self._look(planner)
+            self._poll_output(planner)
             spare = planner.depth > EMBED_DEPTH * SAMPLE_RATE or not self.output.playing
             if self._styles.embed_one(engine, spare):
                 continue
             try:
-                worked = planner.step()
-            except Exception as error:  # a fault of ours must not stop the music
-                self._say("error", f"the plan could not be filled ({error!r}): starting afresh.")
-                self._do(lambda p: self._panic(p, resume=True), planner)
-                worked = IDLE
-            if worked == IDLE:
-                self._tidy()
+                result = planner.step()
+            except Exception as error:  # a bug must not stop the music
+                self._report("error", f"the plan could not be filled ({error!r}): starting afresh.")
+                self._execute(lambda p: self._panic(p, resume=True), planner)
+                result = IDLE
+            if result == IDLE:
+                self._collect_garbage()
                 with self._wake:
-                    if not self._commands and not self._leaving:
+                    if not self._commands and not self._stopping:
                         self._wake.wait(IDLE_SECONDS)
 
-    def _tidy(self) -> None:
-        """Once in a while, as there is nothing else to do."""
+    def _collect_garbage(self) -> None:
+        """Collect garbage once in a while."""
         now = time.monotonic()
-        if now >= self._next_tidy:
-            self._next_tidy = now + TIDY_SECONDS
-            self._tidied += 1
-            collect_garbage(self.output.playing, thorough=self._tidied % 10 == 0)
+        if now >= self._next_collection:
+            self._next_collection = now + GARBAGE_SECONDS
+            self._collections += 1
+            collect_garbage(self.output.playing, thorough=self._collections % 10 == 0)
 
-    def _do(self, command: Callable[[Planner], None], planner: Planner) -> None:
+    def _execute(self, command: Callable[[Planner], None], planner: Planner) -> None:
         try:
             command(planner)
         except SegueError as error:
-            self._say("warning", str(error))
+            self._report("warning", str(error))
         except Exception as error:
-            self._say("error", f"that could not be done ({error!r}).")
+            self._report("error", f"that could not be done ({error!r}).")
 
-    def _look(self, planner: Planner) -> None:
-        """Take the audio lane's news: where the reader is, and how near it the plan is fixed."""
+    def _poll_output(self, planner: Planner) -> None:
+        """Read the audio process's status: the reader's position and the margin ahead of it."""
         status = self.output.status()
         rate = status.sample_rate or SAMPLE_RATE
         buffer = math.ceil(max(status.buffer_frames, 64) * SAMPLE_RATE / rate)
         planner.margin = MARGIN + 2 * buffer
-        planner.latency = status.latency_seconds + buffer / SAMPLE_RATE
+        planner.output_latency = status.latency_seconds + buffer / SAMPLE_RATE
         silent = status.gain <= 0.0 or not status.running
-        planner.still = not status.playing and silent
+        planner.reader_stopped = not status.playing and silent
         if status.running and status.playing:
-            planner.delays.heard(status.read, status.read_at, planner.latency, SAMPLE_RATE)
-            if status.gain >= 1.0 or self._sounded:
-                self._sounded = True
+            planner.latency_stats.reader_at(
+                status.read, status.read_at, planner.output_latency, SAMPLE_RATE
+            )
+            if status.gain >= 1.0 or self._full_gain:
+                self._full_gain = True
                 self._plan_min = min(self._plan_min, status.plan_seconds)
         now = time.monotonic()
         if now >= self._next_status:
@@ -355,7 +365,7 @@ class Worker(QThread):
             self.status_changed.emit(status_of(planner, status, self._plan_min))
 
     def status(self) -> WorkerStatus:
-        """The newest figures; also sent ten times a second as `status_changed`."""
+        """Current figures; also sent ten times a second as `status_changed`."""
         planner, audio = self._planner, self.output.status()
         if planner is None:
             return WorkerStatus(state=self._state, audio=audio)
@@ -365,29 +375,28 @@ class Worker(QThread):
         self._state = state
         self.status_changed.emit(self.status())
 
-    def _say(self, level: str, sentence: str) -> None:
+    def _report(self, level: str, sentence: str) -> None:
         self.incident.emit(Incident(time.time(), level, sentence))
 
-    def _wish_to_play(self) -> None:
-        """Once what was asked for before is planned, so that it is what is heard first."""
-        self._play_by = time.monotonic() + PLAY_PATIENCE
+    def _play_soon(self) -> None:
+        self._play_deadline = time.monotonic() + MAX_PLAY_DELAY
 
     def _play_if_ready(self, planner: Planner) -> None:
-        if self._play_by is not None:
+        if self._play_deadline is not None:
             ready = not planner.changing and planner.depth > 0
-            if ready or time.monotonic() > self._play_by:
+            if ready or time.monotonic() > self._play_deadline:
                 self._play(True)
 
     def _play(self, playing: bool) -> None:
-        self._play_by = None
+        self._play_deadline = None
         self.output.set_playing(playing)
         if not playing and self._planner is not None:
-            self._planner.delays.forget()
-            self._sounded = False
+            self._planner.latency_stats.forget()
+            self._full_gain = False
 
     def _panic(self, planner: Planner, seed: int | None = None, resume: bool = False) -> None:
         self.output.silence()
-        self._sounded = False
+        self._full_gain = False
         planner.restart(planner.source.seed if seed is None else seed)
         if resume:
             self.output.set_playing(True)

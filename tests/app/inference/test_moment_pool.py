@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.inference.moment_pool import LARGEST, SPARE, UNIT, MomentBlock, MomentPool
+from app.inference.moment_pool import MAX_ARRAY_BYTES, SPARE, UNIT, MomentBlock, MomentPool
 from app.inference.moments import MomentStore
 from app.performance.moment import Moment
 from models import Controls, open_engine
@@ -71,8 +71,8 @@ def alike(a: Any, b: Any) -> bool:
 )
 def test_arrays_come_back_to_the_bit(array: Any) -> None:
     pool = MomentPool(100_000)
-    kept, _, _ = pool.put((array, {"again": array}))
-    first, second = pool.get(kept)
+    back: Any = pool.get(pool.put((array, {"again": array})).tree)
+    first, second = back
     assert alike(array, first) and second["again"] is first
 
 
@@ -80,9 +80,9 @@ def test_a_tree_comes_back_and_the_first_is_as_it_was() -> None:
     voice = Voice(np.arange(4, dtype=np.complex64), "lead")
     state = State(3, (np.ones(5), [torch.zeros(2)]), (), voice, {"level": np.zeros(3)})
     pool = MomentPool(100_000)
-    kept, pieces, left = pool.put(state)
-    back = pool.get(kept)
-    assert len(pieces) == 4 and left == []
+    tree, blocks, outside = pool.put(state)
+    back = pool.get(tree)
+    assert len(blocks) == 4 and outside == []
     assert isinstance(back, State) and back.number == 3
     assert alike(back.own[0], state.own[0]) and alike(back.own[1][0], state.own[1][0])
     assert back.voice is not None and back.voice.name == "lead"
@@ -98,11 +98,11 @@ class Opaque:
 
 
 def test_what_is_large_or_unknown_stays_as_it_is() -> None:
-    large, opaque = np.zeros(LARGEST + 1, np.uint8), Opaque()
+    large, opaque = np.zeros(MAX_ARRAY_BYTES + 1, np.uint8), Opaque()
     pool = MomentPool(10_000_000)
-    kept, pieces, left = pool.put((large, opaque, 5, "word", None))
-    assert kept == (large, opaque, 5, "word", None) and not pieces
-    assert left[0] is large and left[1] is opaque and len(left) == 2
+    tree, blocks, outside = pool.put((large, opaque, 5, "word", None))
+    assert tree == (large, opaque, 5, "word", None) and not blocks
+    assert outside[0] is large and outside[1] is opaque and len(outside) == 2
     moments = MomentStore()
     moments.add(Moment(0, (large, opaque)))
     assert moments.bytes == large.nbytes + opaque.array.nbytes
@@ -110,20 +110,22 @@ def test_what_is_large_or_unknown_stays_as_it_is() -> None:
 
 def test_what_finds_no_room_stays_as_it_is() -> None:
     pool = MomentPool(0)
-    arrays = [np.zeros(LARGEST, np.uint8) for _ in range(SPARE // LARGEST + 3)]
-    _, pieces, left = pool.put(arrays)
-    assert len(pieces) + len(left) == len(arrays) and len(left) == 3
-    for piece in pieces:
-        pool.free(piece)
-    _, pieces, left = pool.put(arrays)
-    assert len(left) == 3, "freed units are there again"
+    arrays = [np.zeros(MAX_ARRAY_BYTES, np.uint8) for _ in range(SPARE // MAX_ARRAY_BYTES + 3)]
+    _, blocks, outside = pool.put(arrays)
+    assert len(blocks) + len(outside) == len(arrays) and len(outside) == 3
+    for block in blocks:
+        pool.free(block)
+    _, blocks, outside = pool.put(arrays)
+    assert len(outside) == 3, "freed units are there again"
 
 
 def test_an_array_is_kept_once_while_it_lives() -> None:
     pool = MomentPool(100_000)
     array = np.ones(1000, np.uint8)
-    (first, second), pieces, _ = pool.put((array, array))
-    assert first is second and len(pieces) == 1
+    pair, blocks, _ = pool.put((array, array))
+    assert isinstance(pair, tuple) and len(blocks) == 1
+    first, second = pair
+    assert first is second and isinstance(first, MomentBlock)
     assert pool.put(array)[0] is first
     back = pool.get(first)
     assert pool.put(back)[0] is first, "nor is what came out of it put again"
@@ -136,8 +138,8 @@ def test_another_array_in_the_place_of_a_dead_one_is_another() -> None:
     pool = MomentPool(1_000_000)
     for number in range(200):
         array = np.full(64, number, np.uint8)  # lies where the last one lay
-        kept, _, _ = pool.put(array)
-        assert pool.get(kept)[0] == number
+        back: Any = pool.get(pool.put(array).tree)
+        assert back[0] == number
         del array
 
 

@@ -13,7 +13,7 @@ from app.audio import shared_memory as s
 from app.audio.callback import CallbackRenderer, CallbackSettings
 from app.audio.ring import PlanRing
 from app.inference.health import RenderTimes, RewritePacing
-from app.inference.messages import PlannerListener, RewriteTask, TimelineMark, WorkerSettings
+from app.inference.messages import ControlTask, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
 from models.engine.interface import Audio
@@ -86,14 +86,14 @@ class Rig:
 
     def play(self) -> None:
         self.words[s.PLAYING] = 1
-        self.planner.still = False
+        self.planner.reader_stopped = False
         self.planner.margin = 1536 + 2 * BUFFER
 
     def work(self, seconds: float) -> None:
         """The worker's loop for so long."""
         until = self.now + seconds
         while self.now < until:
-            self.planner.delays.heard(
+            self.planner.latency_stats.reader_at(
                 self.ring.read, self.now - self.debt / s.SAMPLE_RATE, 0.0, s.SAMPLE_RATE
             )
             if self.planner.step() == IDLE:
@@ -120,7 +120,7 @@ class Rig:
 
 def quiet(**options: Any) -> Rig:
     rig = Rig(**options)
-    rig.planner.want(A.with_(mute=["drums"]))
+    rig.planner.submit(A.with_(mute=["drums"]))
     rig.work(0.3)
     rig.play()
     return rig
@@ -155,11 +155,11 @@ def test_knob_to_sound_within_a_block_and_150_ms(render: float) -> None:
     rig.work(4.0)
     depths = []
     for turn in range(50):
-        rig.planner.want(QUIET_B if turn % 2 == 0 else A.with_(mute=["drums"]))
+        rig.planner.submit(QUIET_B if turn % 2 == 0 else A.with_(mute=["drums"]))
         rig.work(1.0 + 0.0131 * turn if render < 0.1 else 4.0 + 0.0131 * turn)
         depths.append(rig.ring.depth / s.SAMPLE_RATE)
-    assert rig.planner.delays.count == 50
-    assert rig.planner.delays.worst <= 0.24 + 0.150
+    assert rig.planner.latency_stats.count == 50
+    assert rig.planner.latency_stats.worst <= 0.24 + 0.150
     assert min(depths) >= 2.0
     assert rig.words[s.UNDERRUNS] == 0
     assert rig.planner.discontinuities == 0
@@ -169,7 +169,7 @@ def test_the_new_sound_is_really_heard_without_a_click() -> None:
     rig = quiet()
     rig.work(2.0)
     assert rig.frequency() == pytest.approx(220, abs=6)
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(0.6)
     assert rig.frequency() == pytest.approx(440, abs=6)
     assert rig.clicks() == 0
@@ -182,10 +182,10 @@ def test_a_knob_that_never_rests_does_not_use_up_the_plan() -> None:
     while turns < 800:
         turns += 1
         note = 57 + turns % 12
-        rig.planner.want(Controls(notes=(note,), mute=frozenset({"drums"})))
+        rig.planner.submit(Controls(notes=(note,), mute=frozenset({"drums"})))
         rig.work(0.01)
         depths.append(rig.ring.depth / s.SAMPLE_RATE)
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(1.2)
     assert rig.frequency() == pytest.approx(440, abs=6)
     assert min(depths) > 0.5
@@ -212,12 +212,12 @@ def test_when_the_plan_is_made_longer_first(
 ) -> None:
     times = RenderTimes(0.24)
     for _ in range(20):
-        times.took(block_takes)
+        times.add(block_takes)
     pace = RewritePacing(WorkerSettings(), times, s.SAMPLE_RATE)
     pace.rewritten_at = 100.0
-    task = RewriteTask("controls", turned_at=100.0 + rested, waited=waited)
+    task = ControlTask(100.0 + rested, lengthened=waited)
     assert pace.must_lengthen(task, round(depth * s.SAMPLE_RATE)) == longer
-    assert task.waited == waited + longer
+    assert task.lengthened == waited + longer
 
 
 def test_a_turn_does_not_wait_until_an_uneven_engine_has_filled_the_plan() -> None:
@@ -225,10 +225,10 @@ def test_a_turn_does_not_wait_until_an_uneven_engine_has_filled_the_plan() -> No
     rig.stall = lambda call: 0.3 if call % 12 == 0 else 0.0
     rig.work(4.0)
     for turn in range(30):
-        rig.planner.want(QUIET_B if turn % 2 == 0 else A.with_(mute=["drums"]))
+        rig.planner.submit(QUIET_B if turn % 2 == 0 else A.with_(mute=["drums"]))
         rig.work(1.7)
-    assert rig.planner.delays.count >= 28
-    assert rig.planner.delays.worst <= 1.0
+    assert rig.planner.latency_stats.count >= 28
+    assert rig.planner.latency_stats.worst <= 1.0
     assert rig.words[s.UNDERRUNS] == 0
 
 
@@ -237,7 +237,7 @@ def test_a_stall_is_not_heard_and_the_old_plan_plays() -> None:
     rig.work(2.0)
     rig.stall = lambda call: 1.5 if call == rig_calls + 1 else 0.0
     rig_calls = rig.planner.stream.calls  # type: ignore[attr-defined]
-    rig.planner.want(QUIET_B)  # the second block of the rewrite stalls: the reserve plays
+    rig.planner.submit(QUIET_B)  # the second block of the rewrite stalls: the reserve plays
     rig.work(4.0)
     assert rig.words[s.UNDERRUNS] == 0
     assert rig.clicks() == 0
@@ -294,11 +294,11 @@ def test_silence_is_noticed_and_started_afresh() -> None:
 def test_controls_of_another_engine_are_refused_and_the_old_ones_go_on() -> None:
     rig = quiet()
     rig.work(1.0)
-    rig.planner.want(Controls(style=np.ones(7, np.float32)))
+    rig.planner.submit(Controls(style=np.ones(7, np.float32)))
     rig.work(2.0)
     assert any("128" in sentence for sentence in rig.incidents)
     assert rig.frequency() == pytest.approx(220, abs=6)
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(1.0)
     assert rig.frequency() == pytest.approx(440, abs=6)
 
@@ -307,7 +307,7 @@ def test_clear_and_moments() -> None:
     rig = quiet()
     rig.work(2.0)
     there = rig.ring.read
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(2.0)
     rig.planner.clear()
     rig.work(1.0)
@@ -324,7 +324,7 @@ def test_clear_and_moments() -> None:
 
 def test_hold_goes_round_in_whole_bars() -> None:
     rig = Rig()
-    rig.planner.want(Controls(notes=(57,), bpm=120.0))
+    rig.planner.submit(Controls(notes=(57,), bpm=120.0))
     rig.work(0.3)
     rig.play()
     rig.work(9.0)
@@ -344,11 +344,11 @@ def test_a_change_at_a_position_happens_there() -> None:
     rig = quiet()
     rig.work(3.0)
     at = rig.ring.read + 40_001
-    rig.planner.want(QUIET_B, mark="scene", at=at)
+    rig.planner.submit(QUIET_B, mark="scene", at=at)
     rig.work(2.0)
     assert [m for m in rig.marks if m.text] == [TimelineMark(at, "controls", "scene")]
     far = rig.ring.read + 4 * s.SAMPLE_RATE
-    rig.planner.want(A.with_(mute=["drums"]), mark="back", at=far)
+    rig.planner.submit(A.with_(mute=["drums"]), mark="back", at=far)
     rig.work(6.0)
     assert rig.marks[-1] == TimelineMark(far, "controls", "back")
     assert rig.frequency() == pytest.approx(220, abs=6)
@@ -357,14 +357,14 @@ def test_a_change_at_a_position_happens_there() -> None:
 
 def test_controls_before_play_are_heard_from_the_first_frame() -> None:
     rig = Rig()
-    rig.planner.want(A.with_(mute=["drums"]))
+    rig.planner.submit(A.with_(mute=["drums"]))
     rig.work(1.0)
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(1.0)
     rig.play()
     rig.work(0.3)
     assert rig.frequency(0.1) == pytest.approx(440, abs=15)
-    assert rig.planner.delays.count == 0
+    assert rig.planner.latency_stats.count == 0
 
 
 def test_restart_empties_the_plan() -> None:
@@ -373,7 +373,7 @@ def test_restart_empties_the_plan() -> None:
     rig.words[s.PANIC] += 1
     rig.run(0.05)
     assert rig.words[s.PANIC_DONE] == 1 and not rig.words[s.PLAYING]
-    rig.planner.still = True
+    rig.planner.reader_stopped = True
     rig.planner.restart(3)
     assert rig.ring.depth == 0
     rig.work(1.0)
@@ -387,7 +387,7 @@ def test_restart_empties_the_plan() -> None:
 def test_what_is_recorded_is_what_was_heard_block_by_block() -> None:
     rig = quiet()
     rig.work(2.0)
-    rig.planner.want(QUIET_B)
+    rig.planner.submit(QUIET_B)
     rig.work(2.0)
     stream = rig.engine.start(0)
     blocks = rig.planner.performance.between(0, rig.ring.read)
@@ -419,17 +419,17 @@ def test_a_change_is_reckoned_with_what_changes_took() -> None:
     """An engine that works ahead is slower where a control moves, however rarely it does."""
     times = RenderTimes(0.12)
     for _ in range(60):
-        times.took(0.05)
+        times.add(0.05)
     assert times.estimate == pytest.approx(0.05)
-    times.took(0.09, changed=True)
+    times.add(0.09, changed=True)
     for _ in range(60):
-        times.took(0.05)
+        times.add(0.05)
     assert times.estimate == pytest.approx(0.09) and times.median == pytest.approx(0.05)
     for _ in range(3):
-        times.took(0.06, changed=True)
+        times.add(0.06, changed=True)
     assert times.estimate == pytest.approx(0.06)
     stalled = RenderTimes(0.12)
-    stalled.took(3.0, changed=True)
+    stalled.add(3.0, changed=True)
     for _ in range(20):
-        stalled.took(0.05)
+        stalled.add(0.05)
     assert stalled.estimate == pytest.approx(0.10)

@@ -22,7 +22,7 @@ class Cycle:
 @pytest.fixture
 def passed_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.ref[Cycle]]:
     """Garbage that was in use when the collector was told to pass over what there is."""
-    monkeypatch.setattr(processor, "_owed", False)
+    monkeypatch.setattr(processor, "_collection_due", False)
     cycle = Cycle()
     seen = weakref.ref(cycle)
     collect_garbage(playing=True)
@@ -58,7 +58,7 @@ def test_what_was_due_while_music_played_is_done_when_it_rests(
 
 
 def test_nothing_is_collected_while_an_engine_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "_owed", False)
+    monkeypatch.setattr(processor, "_collection_due", False)
     with gc_paused():
         assert not gc.isenabled()
         cycle = Cycle()

@@ -111,9 +111,9 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, count: int =
         listener=PlannerListener(block=block),
         clock=lambda: clock[0],
     )
-    planner.still = False
+    planner.reader_stopped = False
     controls, out = Controls(density=0.5), np.zeros((FRAMES, 2), np.float32)
-    planner.want(controls, turned_at=0.0)
+    planner.submit(controls, turned_at=0.0)
     while planner.step():
         pass
     words[s.PLAYING] = 1
@@ -124,7 +124,7 @@ def play(minutes: float, capture_seconds: float, moments_mb: float, count: int =
         clock[0] += FRAMES / RATE
         if clock[0] >= 2.0 * (turns + 1):
             turns += 1
-            planner.want(controls.with_(density=(0.3, 0.8)[turns % 2]), turned_at=clock[0])
+            planner.submit(controls.with_(density=(0.3, 0.8)[turns % 2]), turned_at=clock[0])
         while planner.step():
             pass
         if step % 10 == 0:
