@@ -1,6 +1,7 @@
-"""The streaming generators and how they are trained; knows nothing of Qt, nothing of `app`.
+"""Generative models of music: engines, their networks and their training.
 
-Runs in every lane: importing it is cheap. torch is imported only when an engine is opened.
+Imports neither Qt nor `app`; importing this package is cheap, since torch is imported only when an
+engine is opened.
 """
 
 from models.engine.interface import STEMS, Controls, Engine, EngineInfo, Snapshot, Stream, blend

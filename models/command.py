@@ -1,4 +1,4 @@
-"""How this program is called on a command line, for sentences that tell what to run. Pure."""
+"""Name of this program on a command line, for messages that tell what to run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final
 
 
 def program_name(frozen: bool, platform: str) -> str:
-    """The words before a sub-command: sources are run by Python, the bundle has a name of its own.
+    """The words before a sub-command, for sources and for the bundle.
 
-    On Windows the program with a window has no console; a second one stands beside it that has.
+    On Windows the windowed executable has no console, so the bundle has a second one with it.
     """
     if not frozen:
         return "python main.py"
@@ -17,9 +17,10 @@ def program_name(frozen: bool, platform: str) -> str:
 
 
 def install_hint(packages: str, frozen: bool, python: str) -> str:
-    """What to do where optional packages (names with spaces between) are missing.
+    """What to do about missing optional packages (names separated by spaces).
 
-    Into a bundle nothing can be installed, and another Python's pip would put them elsewhere.
+    Nothing can be installed into a bundle; `python` is named because another interpreter's pip
+    would install them elsewhere.
     """
     if frozen:
         return "this download leaves them out, so run Segue from its sources, or play without"

@@ -1,9 +1,9 @@
-"""The one exception that a user is meant to read. Runs in every lane; imports nothing."""
+"""The exception whose message is shown to the user."""
 
 
 class SegueError(ValueError):
-    """Something the user can put right, said in one clear sentence that tells what to do.
+    """Error that the user can correct; its message is one sentence with the next step.
 
-    The command line prints the sentence and exits with code 2; the window shows it in its
-    message line. Anything else that is raised is a fault of the program.
+    The command line prints the message and exits with code 2; the window shows it in its message
+    line. Any other exception is a bug.
     """

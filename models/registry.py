@@ -17,7 +17,7 @@ from models.errors import SegueError
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
 EngineFactory: TypeAlias = Callable[[str], Engine]
-"""Takes a device of DEVICES and returns the opened engine; SegueError where that cannot be."""
+"""Opens an engine on a device of DEVICES; raises SegueError if it cannot."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def _lazy(target: str) -> EngineFactory:
 
 
 def _embedded(device: str) -> Engine:
-    """The embedded engine, after its weights were compared with their checksums."""
+    """The embedded engine, after verifying the checksums of its weights."""
     from models.storage.weights import check_files
 
     check_files("segue")
@@ -49,7 +49,7 @@ def _magenta(size: str) -> EngineFactory:
     def make(device: str) -> Engine:
         from models.magenta_rt2.engine import MagentaEngine
 
-        # Which numbers its weights are held in; the engine's own choice for the device if unset.
+        # Precision of the weights; the engine's choice for the device if unset.
         return MagentaEngine(size, device, precision=os.environ.get("SEGUE_MRT2_PRECISION"))
 
     return make
@@ -69,15 +69,18 @@ _REGISTRY: dict[str, _RegisteredEngine] = {
 
 
 def register_engine(name: str, factory: EngineFactory, summary: str = "") -> None:
-    """Offer an engine under a name, or replace the one that has it.
+    """Register an engine, replacing one of the same name.
 
-    The factory is called with a device of DEVICES. Import nothing heavy before it is called.
+    Args:
+        name: for `open_engine` and the command line.
+        factory: called with a device of DEVICES; heavy imports belong inside it.
+        summary: a few words for lists of engines.
     """
     _REGISTRY[name] = _RegisteredEngine(summary, factory)
 
 
 def unregister_engine(name: str) -> None:
-    """Take an engine out again; nothing happens if there is none of that name."""
+    """Remove an engine; no error if there is none of that name."""
     _REGISTRY.pop(name, None)
 
 
@@ -87,7 +90,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def engine_summary(name: str) -> str:
-    """What the engine is, in a few words."""
+    """Description of an engine in a few words. SegueError for an unknown name."""
     return _entry(name).summary
 
 
@@ -100,10 +103,15 @@ def _entry(name: str) -> _RegisteredEngine:
 
 
 def open_engine(name: str = "segue", device: str = "auto") -> Engine:
-    """Open an engine by name on 'auto', 'cpu', 'cuda' or 'mps'. Takes seconds: it loads weights.
+    """Open an engine: load its weights, which takes seconds.
 
-    Raises SegueError for an unknown name or device, a device that this machine lacks, and
-    weights that are missing or damaged.
+    Args:
+        name: one of `engine_names`.
+        device: one of DEVICES.
+
+    Raises:
+        SegueError: unknown name or device, a device that this machine lacks, or weights that are
+            missing or damaged.
     """
     entry = _entry(name)
     if device not in DEVICES:

@@ -1,8 +1,8 @@
-"""Controls: everything that steers one block. Pure numpy; any lane.
+"""Controls of a block, and the blend of prompt styles.
 
-A control left at auto (None) is the model's own choice. A `strength` between 0 and 1 bends the
-model's odds towards what is asked instead of deciding it: the control priors of Lyria RealTime
-(Live Music Models, section 4), p(control | context) mixed with what the performer wants.
+A control left at auto (None) is the model's own choice. With a `strength` between 0 and 1 a control
+is a prior that shifts the model's probabilities instead of deciding: the control priors of Lyria
+RealTime ("Live Music Models", section 4), p(control | context) mixed with the performer's value.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CONTROL_NAMES: Final = (
     "guidance_drums",
     "chaos",
 )
-"""Every control there is; an engine lists in `EngineInfo.controls` those that act."""
+"""All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
 
 class FrozenMapping(Mapping[str, float]):
@@ -79,17 +79,25 @@ class FrozenMapping(Mapping[str, float]):
 
 @dataclass(frozen=True, eq=False)
 class Controls:
-    """What steers one block. Immutable, comparable, hashable; wrong values raise SegueError.
+    """Controls of one block. Immutable, comparable, hashable; None (auto) is the model's choice.
 
-    style: float32 (style_dim,), read-only copy; None lets the engine play what it likes. bpm: beats
-    per minute, 30 to 300. key: 'A minor', 'F# dorian', ... (`models.music.score.parse_key`).
-    density, brightness: 0 to 1, sparse to busy, dark to bright. mute: stems that must not sound.
-    notes: MIDI numbers of the keys held, sorted; empty leaves the harmony to the model. drums:
-    False for none, True for drums; None leaves them to the model. guidance: -1 to 7, how closely
-    the style is followed. guidance_notes, guidance_drums: the same for the notes held and for
-    drums, for engines that tell them apart. chaos: 0 to 1, how far the model departs from what is
-    most likely. strength: per control 0 (advice without weight) to 1 (decided, the default); only
-    for controls that are set.
+    Attributes:
+        style: float32 (style_dim,), a read-only copy.
+        bpm: beats per minute, 30 to 300.
+        key: 'A minor', 'F# dorian', ... (`models.music.score.parse_key`).
+        density: 0 (sparse) to 1 (busy).
+        brightness: 0 (dark) to 1 (bright).
+        mute: stems that must not sound.
+        notes: MIDI numbers of the held keys, sorted; empty leaves the harmony to the model.
+        drums: whether there are drums.
+        guidance: -1 to 7, how closely the style is followed (classifier-free guidance).
+        guidance_notes: the same for `notes`, in engines with separate guidance.
+        guidance_drums: the same for `drums`.
+        chaos: 0 to 1, randomness of sampling.
+        strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
+
+    Raises:
+        SegueError: a value out of range or of the wrong type.
     """
 
     style: Style | None = None
@@ -129,7 +137,7 @@ class Controls:
         return replace(self, **changes)
 
     def strength_of(self, name: str) -> float:
-        """How much a control weighs, 0 to 1; 0 where it is left at auto."""
+        """Strength of a control, 0 to 1; 0 where it is left at auto."""
         value = getattr(self, name)
         if value is None or (name in ("mute", "notes") and not value):
             return 0.0
@@ -149,11 +157,11 @@ class Controls:
 
 
 def check_number(name: str, value: object) -> float | None:
-    """A numeric control as a float within its range; None stays None (auto)."""
+    """A numeric control as a float; None stays None (auto). SegueError outside RANGES."""
     if value is None:
         return None
     low, high = RANGES[name]
-    # bool is a Real to Python, and never what was meant here.
+    # A bool is a Real in Python, but a mistake here.
     if isinstance(value, bool) or not isinstance(value, Real):
         raise SegueError(f"{name} is {value!r}: give a number from {low:g} to {high:g}.")
     number = float(value)
@@ -165,7 +173,7 @@ def check_number(name: str, value: object) -> float | None:
 
 
 def check_mute(value: object) -> frozenset[str]:
-    """Names of stems as a frozenset; None means nothing is muted."""
+    """Muted stems as a frozenset; None for none. SegueError for unknown names."""
     if value is None:
         return frozenset()
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -178,7 +186,7 @@ def check_mute(value: object) -> frozenset[str]:
 
 
 def check_notes(value: object) -> tuple[int, ...]:
-    """MIDI numbers, sorted and each once; None means that no key is held."""
+    """MIDI numbers, sorted and unique; None for none. SegueError outside 0 to 127."""
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -208,7 +216,11 @@ def _check_strength(value: object) -> FrozenMapping:
 
 
 def as_style(vector: ArrayLike) -> Style:
-    """A read-only float32 copy (style_dim,); SegueError where it is no finite vector."""
+    """A style as a read-only float32 copy (style_dim,).
+
+    Raises:
+        SegueError: not a vector, empty, or not finite.
+    """
     style = np.array(vector, dtype=np.float32)
     if style.ndim != 1 or style.size == 0:
         raise SegueError(f"a style is one vector of numbers, not an array of shape {style.shape}.")
@@ -219,10 +231,14 @@ def as_style(vector: ArrayLike) -> Style:
 
 
 def blend(styles: Sequence[ArrayLike], weights: Sequence[float]) -> Style:
-    """The weighted mean sum(w s) / sum(w) of styles (style_dim,), not normalised to any length.
+    """Weighted mean sum(w s) / sum(w) of styles; its length is not normalised.
 
-    Its length therefore tells how mixed it is. Raises SegueError for no styles, different sizes,
-    weights that are negative or not finite, and weights that are all zero.
+    Args:
+        styles: (style_dim,) each.
+        weights: one per style, 0 or more.
+
+    Raises:
+        SegueError: no styles, different sizes, negative weights, not finite, or all zero.
     """
     if len(styles) == 0:
         raise SegueError("there is no prompt to mix: give at least one.")
@@ -238,6 +254,6 @@ def blend(styles: Sequence[ArrayLike], weights: Sequence[float]) -> Style:
         raise SegueError("a prompt's weight is negative: give a number of 0 or more.")
     if not scale.any():
         raise SegueError("all prompt weights are zero: raise at least one.")
-    # Divided by the largest first, so that the sum of very large or tiny weights stays finite.
+    # Scaled by the largest, so that the sum of very large or tiny weights is finite and above 0.
     scale /= scale.max()
     return as_style((scale / scale.sum()) @ np.stack(vectors).astype(np.float64))

@@ -1,7 +1,7 @@
-"""The engine interface: what every generative model looks like to the instrument. Any lane.
+"""Engine interface: abstract base classes of all generative models.
 
-An engine is a model ready to play; a stream is one endless piece that it plays. The inference lane
-owns the stream and calls it from one thread at a time.
+An `Engine` is a model ready to play; a `Stream` is one endless piece that it plays. A stream is
+used by one thread at a time (the inference thread); an engine may be used by several.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "Controls",
     "Engine",
     "EngineInfo",
+    "Samples",
     "ScoreInfo",
     "Snapshot",
     "Stream",
@@ -35,24 +36,36 @@ __all__ = [
 ]
 
 Audio: TypeAlias = NDArray[np.float32]
-"""float32 (samples, channels), full scale at +-1."""
+"""Audio of an engine: float32 (samples, channels), full scale at +-1."""
+
+Samples: TypeAlias = NDArray[np.floating[Any]]
+"""Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
 Snapshot: TypeAlias = object
-"""An opaque, immutable moment of a stream. Cheap: it shares memory with the stream."""
+"""State of a stream, opaque and immutable. Cheap: it shares memory with the stream."""
 
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What an engine is and does.
+    """Properties of an engine.
 
-    sample_rate: Hz. block_frames: stereo samples that one `Stream.render` yields.
-    context_seconds: how far back the music remembers. style_dim: length of a style vector.
-    controls: names from CONTROL_NAMES of those that really act, and "strength" where a control may
-        be advice as well as an order; the window shows only these.
-    device: where it runs ('cpu', 'cuda', 'mps' or a remote's name).
-    ranges: of controls that act in a narrower range than RANGES says; what lies outside is held at
-        the edge. defaults: what auto is, for controls whose auto is a number.
-    continues_audio: whether `Engine.snapshot_after` works.
+    Attributes:
+        name: the name it is registered under.
+        sample_rate: Hz.
+        channels: of the audio, 2 for stereo.
+        block_frames: samples per channel in one block.
+        context_seconds: length of the musical context.
+        style_dim: length of a style vector.
+        controls: names of CONTROL_NAMES that have an effect, and "strength" where controls have a
+            strength; the window shows only these.
+        device: 'cpu', 'cuda', 'mps' or a remote's name.
+        ranges: (lowest, highest) of controls whose range is narrower than in RANGES; values outside
+            are clipped.
+        defaults: value of auto, for controls whose auto is a number.
+        continues_audio: whether `Engine.snapshot_after` is implemented.
+
+    Raises:
+        ValueError: names that are not controls, or ranges of controls without effect.
     """
 
     name: str
@@ -77,6 +90,7 @@ class EngineInfo:
 
     @property
     def block_seconds(self) -> float:
+        """Duration of a block in seconds."""
         return self.block_frames / self.sample_rate
 
 
@@ -101,31 +115,41 @@ class ScoreInfo:
 
 
 class Stream(ABC):
-    """One endless piece. It owns the musical context; not safe to call from two threads at once."""
+    """One endless piece of music with its musical context. Not thread-safe."""
 
     @abstractmethod
     def render(self, controls: Controls) -> Audio:
-        """The next block, float32 (block_frames, channels). The array is the caller's to keep.
+        """Render the next block.
 
-        Controls that the engine does not list are ignored. Raises SegueError for controls that do
-        not fit this engine, such as a style of another engine, and is then as it was before.
+        Args:
+            controls: of this block; those that `EngineInfo.controls` does not list are ignored.
+
+        Returns:
+            float32 (block_frames, channels); the stream keeps no reference to it.
+
+        Raises:
+            SegueError: controls that do not fit this engine, such as a style of another one. The
+                stream is then unchanged.
         """
 
     @abstractmethod
     def snapshot(self) -> Snapshot:
-        """This moment, to come back to with `restore`. Immutable; no copy of the context."""
+        """The stream's state, for `restore`. Immutable; the context is not copied."""
 
     @abstractmethod
-    def restore(self, moment: Snapshot) -> None:
-        """Go back to a moment of this stream or of another stream of the same engine.
+    def restore(self, snapshot: Snapshot) -> None:
+        """Set the stream's state; the same controls then give bit-identical blocks.
 
-        From there the same controls give bit-identical blocks. A moment may be used many times.
-        Raises SegueError if the moment is not one of this engine.
+        Args:
+            snapshot: of this stream or of another one of the same engine; may be restored again.
+
+        Raises:
+            SegueError: a snapshot of another engine.
         """
 
     @abstractmethod
     def clear(self) -> None:
-        """Forget the context and start afresh, without a click at the seam."""
+        """Reset the musical context; the audio goes on without a click."""
 
     @property
     def score(self) -> ScoreInfo | None:
@@ -139,53 +163,68 @@ class Engine(ABC):
     @property
     @abstractmethod
     def info(self) -> EngineInfo:
-        """What this engine is; never changes while it is open."""
+        """Properties of the engine; constant while it is open."""
 
     @abstractmethod
     def embed_text(self, text: str) -> Style:
-        """float32 (style_dim,) of a prompt. SegueError for empty text (see `check_prompt_text`)."""
+        """Style of a text prompt, float32 (style_dim,).
+
+        Raises:
+            SegueError: text that `check_prompt_text` refuses.
+        """
 
     @abstractmethod
-    def embed_audio(self, samples: NDArray[np.floating[Any]], sample_rate: int) -> Style:
-        """float32 (style_dim,) of samples (n,) or (n, channels).
+    def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
+        """Style of an audio prompt, float32 (style_dim,).
 
-        SegueError for samples that `check_prompt_audio` refuses.
+        Args:
+            samples: (n,) or (n, channels), full scale at +-1.
+            sample_rate: Hz.
+
+        Raises:
+            SegueError: samples that `check_prompt_audio` refuses.
         """
 
     @abstractmethod
     def start(self, seed: int = 0) -> Stream:
-        """A stream with a fresh context.
+        """A new stream. The same seed and controls give the same music on the same device."""
 
-        The same seed and controls give the same music on the same device.
-        """
+    def snapshot_after(self, samples: Samples, sample_rate: int, seed: int = 0) -> Snapshot:
+        """Snapshot of a stream whose context is the given audio, to continue it.
 
-    def snapshot_after(
-        self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
-    ) -> Snapshot:
-        """The moment at which audio, samples (n,) or (n, channels), has just been heard.
+        Takes seconds; thread-safe.
 
-        A stream that is restored to it goes on from there, and is then one of this seed. Only where
-        `info.continues_audio`; takes seconds, and may be called beside the inference lane.
-        SegueError for samples that `check_prompt_audio` refuses.
+        Args:
+            samples: (n,) or (n, channels), full scale at +-1.
+            sample_rate: Hz.
+            seed: of the stream from there on.
+
+        Raises:
+            SegueError: samples that `check_prompt_audio` refuses, or an engine without
+                `EngineInfo.continues_audio`.
         """
         raise SegueError(f"{self.info.name} cannot go on from audio: choose an engine that can.")
 
-    def pack(self, moment: Snapshot) -> PackedState | None:
-        """A moment for a file; None where this engine's moments live only as long as the program.
+    def pack(self, snapshot: Snapshot) -> PackedState | None:
+        """A snapshot in a form for files; None where the engine does not support it.
 
-        A packed moment that is unpacked gives bit-identical blocks on the same device.
+        After `unpack` it gives bit-identical blocks on the same device.
+
+        Raises:
+            SegueError: a snapshot of another engine.
         """
         return None
 
     def unpack(self, packed: PackedState) -> Snapshot:
-        """A moment that was packed, by this engine or an earlier one of the same weights.
+        """The snapshot of a `PackedState`.
 
-        SegueError for a moment of another engine, of other weights, or of another version.
+        Raises:
+            SegueError: a snapshot of another engine, of other weights or of another version.
         """
-        raise SegueError(f"{self.info.name} keeps no places in the music in files.")
+        raise SegueError(f"{self.info.name} cannot load places in the music from files.")
 
-    def close(self) -> None:  # noqa: B027 - most engines have nothing to let go of
-        """Let go of memory, devices and connections. The engine is not used afterwards."""
+    def close(self) -> None:  # noqa: B027 - most engines have nothing to release
+        """Release memory, devices and connections. The engine must not be used afterwards."""
 
 
 MAX_PROMPT_CHARACTERS: Final = 1000
@@ -193,7 +232,11 @@ MIN_PROMPT_SECONDS: Final = 0.5
 
 
 def check_prompt_text(text: str) -> str:
-    """The prompt without surrounding space; SegueError where it is empty or absurdly long."""
+    """A text prompt with its white space normalised.
+
+    Raises:
+        SegueError: empty, or longer than MAX_PROMPT_CHARACTERS.
+    """
     stripped = " ".join(text.split())
     if not stripped:
         raise SegueError("the prompt is empty: write what the music should be, or remove it.")
@@ -204,10 +247,15 @@ def check_prompt_text(text: str) -> str:
     return stripped
 
 
-def check_prompt_audio(samples: NDArray[np.floating[Any]], sample_rate: int) -> Audio:
-    """Samples (n,) or (n, channels) as float32 (n, channels).
+def check_prompt_audio(samples: Samples, sample_rate: int) -> Audio:
+    """An audio prompt as float32 (n, channels).
 
-    SegueError where there are under half a second of them, or they are not finite, or silent.
+    Args:
+        samples: (n,) or (n, channels), full scale at +-1.
+        sample_rate: Hz.
+
+    Raises:
+        SegueError: shorter than MIN_PROMPT_SECONDS, not finite, or silent.
     """
     if sample_rate <= 0:
         raise SegueError(f"the audio prompt's sample rate is {sample_rate}: it must be above 0.")
@@ -224,12 +272,17 @@ def check_prompt_audio(samples: NDArray[np.floating[Any]], sample_rate: int) -> 
     if not np.isfinite(audio).all():
         raise SegueError("the audio prompt holds samples that are not finite: export it again.")
     if np.abs(audio).max() < 1e-4:  # -80 dB of full scale
-        raise SegueError("the audio prompt is silent: give one that can be heard.")
+        raise SegueError("the audio prompt is silent: give an audible one.")
     return audio
 
 
 def block_fault(block: object, info: EngineInfo) -> str | None:
-    """What is wrong with a block that an engine gave, in words; None if nothing is."""
+    """Description of what makes a block invalid (type, shape, values that are not finite), or None.
+
+    Args:
+        block: what `Stream.render` returned.
+        info: of the engine.
+    """
     if not isinstance(block, np.ndarray) or block.dtype != np.float32:
         return "the engine gave something that is not float32 samples"
     if block.shape != (info.block_frames, info.channels):

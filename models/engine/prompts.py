@@ -1,6 +1,6 @@
-"""Prompts: text or audio with a weight, and the style they mix to. Inference lane and offline.
+"""Prompts: text or audio with a weight, audio files, and the blended style.
 
-Pure but for `load_audio`, which reads a file; soundfile is imported there only.
+soundfile is imported only where a file is read.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from models.errors import SegueError
 
 AUDIO_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
 PROMPT_SECONDS: Final = 60.0
-"""How much of an audio prompt is heard, from its start."""
+"""Length of an audio prompt; the rest of the file is ignored."""
 ENDING_SECONDS: Final = 12.0
-"""How much of a file's end is read where the music goes on from it."""
+"""Length of a file's end that is read to continue it."""
 MP3_SECONDS: Final = 1800.0
+"""Longest MP3 whose end is read, since all of it must be decoded."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Text, or the path of an audio file, with a weight of 0 or more. Exactly one is given."""
+    """Prompt: text, or the path of an audio file, with a weight of 0 or more.
+
+    Raises:
+        SegueError: both or none given, empty, or a weight that is negative or not finite.
+    """
 
     text: str | None = None
     audio: str | None = None
@@ -51,15 +56,18 @@ class Prompt:
 
     @property
     def name(self) -> str:
-        """What to call it in a sentence: the text, or the file."""
+        """The text, or the path of the file."""
         return str(self.text if self.text is not None else self.audio)
 
 
 def parse_prompt(argument: str) -> Prompt:
-    """'minimal techno', 'flute=0.5' or 'loop.wav=2', as the command line takes them.
+    """Prompt of a command-line argument: 'minimal techno', 'flute=0.5' or 'loop.wav=2'.
 
-    What follows the last '=' is the weight if it reads as a number, else part of the text. A name
-    that ends as an audio file does is an audio prompt.
+    What follows the last '=' is the weight if it is a number, else part of the text. A name with
+    one of AUDIO_SUFFIXES is an audio prompt.
+
+    Raises:
+        SegueError: as `Prompt`.
     """
     text, equals, number = argument.rpartition("=")
     weight = 1.0
@@ -76,21 +84,24 @@ def parse_prompt(argument: str) -> Prompt:
 
 
 def load_audio(path: Path) -> tuple[Audio, int]:
-    """The first minute of a WAV, FLAC, Ogg or MP3 file: float32 (n, channels) and its rate in Hz.
+    """The first PROMPT_SECONDS of a WAV, FLAC, Ogg or MP3 file.
 
-    Raises SegueError where there is no such file, it cannot be read as audio, or it holds nothing
-    that can be a prompt (under half a second, silent, not finite).
+    Returns:
+        float32 (n, channels), and the sample rate in Hz.
+
+    Raises:
+        SegueError: no such file, not readable as audio, or refused by `check_prompt_audio`.
     """
     return _load(path, PROMPT_SECONDS, 0)
 
 
 def load_ending(path: Path) -> tuple[Audio, int]:
-    """As `load_audio`, but the last seconds of the file: what is to be continued."""
+    """The last ENDING_SECONDS of an audio file, to continue it; otherwise as `load_audio`."""
     return _load(path, ENDING_SECONDS, -1)
 
 
 def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
-    """So many seconds of a file, from its start (0) or up to its end (-1)."""
+    """`seconds` of a file from its start (end 0) or up to its end (end -1)."""
     import soundfile
 
     if not path.is_file():
@@ -100,7 +111,7 @@ def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
             rate = int(file.samplerate)
             count = int(seconds * rate)
             if end and file.format == "MP3":
-                # Libsndfile enters MP3 at wrong places, and gives zeros where it is read in parts.
+                # libsndfile seeks in MP3 inexactly, and returns zeros when it is read in parts.
                 if file.frames > MP3_SECONDS * rate:
                     raise SegueError(
                         f"{path} is an MP3 of over half an hour: give a WAV or FLAC file of it."
@@ -121,16 +132,16 @@ def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
 
 
 class PromptEmbedder:
-    """The styles of prompts under one engine; each text or file is embedded once."""
+    """Cached styles of prompts; each text or file is embedded once."""
 
     def __init__(self, engine: Engine, folder: Path | None = None) -> None:
-        """`folder` is where relative audio paths start; the working directory if None."""
+        """Relative audio paths are resolved against `folder`, the working directory if None."""
         self.engine = engine
         self.folder = folder
         self._styles: dict[tuple[str | None, str | None], Style] = {}
 
     def style(self, prompt: Prompt) -> Style:
-        """float32 (style_dim,) of one prompt, its weight aside."""
+        """Style of one prompt, float32 (style_dim,), regardless of its weight."""
         key = (prompt.text, prompt.audio)
         if key not in self._styles:
             if prompt.audio is not None:
@@ -142,17 +153,18 @@ class PromptEmbedder:
         return self._styles[key]
 
     def mix(self, prompts: Iterable[Prompt]) -> Style | None:
-        """The blend of prompts; None for none at all. SegueError where all weights are zero."""
+        """Blend of the styles, float32 (style_dim,); None for no prompts. SegueError if all weights
+        are zero."""
         chosen: Sequence[Prompt] = list(prompts)
         if not chosen:
             return None
         check_weights(chosen)
-        # A prompt that weighs nothing is not embedded, so the mix does not wait for it.
-        heard = [prompt for prompt in chosen if prompt.weight > 0]
-        return blend([self.style(prompt) for prompt in heard], [p.weight for p in heard])
+        # Prompts of weight 0 are not embedded, which takes time.
+        weighted = [prompt for prompt in chosen if prompt.weight > 0]
+        return blend([self.style(prompt) for prompt in weighted], [p.weight for p in weighted])
 
 
 def check_weights(prompts: Sequence[Prompt]) -> None:
-    """SegueError where there are prompts and all of them weigh nothing."""
+    """Raise SegueError where there are prompts and all weights are 0."""
     if prompts and not any(prompt.weight > 0 for prompt in prompts):
         raise SegueError("all prompt weights are zero: raise at least one.")

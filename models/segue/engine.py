@@ -1,9 +1,9 @@
-"""The embedded engine: arranger, renderer, codec and style model as one engine. Inference lane.
+"""Embedded engine: arranger, renderer, codec and style model.
 
 A block of 240 ms: the arranger writes six frames of score under the controls; the renderer turns
-score, style and clean context into six latent frames in four denoising steps; the codec's
-decoder and its phase-reconstructing vocoder make the wave. Everything a stream remembers is in one
-immutable value, so a snapshot is a reference.
+score, style and clean context into six latent frames in a few denoising steps; the codec's decoder
+and its vocoder make the wave. The state of a stream is one immutable value, so a snapshot is a
+reference.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.engine.interface import (
     Audio,
     Controls,
     Engine,
     EngineInfo,
+    Samples,
     ScoreInfo,
     Snapshot,
     Stream,
@@ -49,16 +49,13 @@ from models.storage.weights import identity
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 CONTEXT_WEIGHTS: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
-"""The weights that give what a stream remembers its meaning."""
+"""Weights that a snapshot depends on."""
 LEVELS: Final = (0.0, 0.3, 0.6, 0.85)
 """Noise levels of the denoising steps."""
 STYLE_JUMP: Final = 0.7
-"""Distance of two blocks' styles from which the sound's context is dropped; the score goes on.
+"""Distance of two blocks' styles from which the renderer's context is dropped; the score goes on.
 
-What is remembered holds on to the old sound. Measured on six pairs of prompts, changed at once:
-similarity to the new one over the first and the next three seconds was 0.25 and 0.48 with all of
-the context, 0.26 and 0.50 with 1.4 s of it, 0.29 and 0.51 with one block, 0.37 and 0.54 with none.
-A knob that is turned moves the mix by less, and keeps its context."""
+The context would hold on to the old sound. Turning a weight's knob changes the style by less."""
 CONTROLS: Final = frozenset(
     {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
      "strength"}
@@ -67,7 +64,7 @@ CONTROLS: Final = frozenset(
 
 @dataclass(frozen=True)
 class StreamState:
-    """Everything a stream remembers; immutable."""
+    """State of a stream; immutable. Field names are stored in files and must not change."""
 
     seed: int
     block: int
@@ -82,8 +79,16 @@ class StreamState:
 
 
 class SegueEngine(Engine):
-    """Our own live music diffusion model, after "Live Music Diffusion Models" and, for the score
-    as self-conditioning, "Live Music Models" section 4."""
+    """Live music diffusion model, after "Live Music Diffusion Models"; the score as
+    self-conditioning after "Live Music Models", section 4.
+
+    Args:
+        device: of `models.runtime.device.resolve_device`.
+        weights: folder of the safetensors files.
+
+    Raises:
+        SegueError: weights that are missing, damaged or of different versions; no such device.
+    """
 
     def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:
         self.device = resolve_device(device)
@@ -91,7 +96,7 @@ class SegueEngine(Engine):
         if self.device == "cpu":
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
-        # The network itself is let go: the player holds its weights as it reads them.
+        # The network itself is freed: inference keeps its own packed copy of the weights.
         self.renderer = RendererInference(
             load_renderer(weights / "renderer.safetensors", self.device), LEVELS
         )
@@ -119,7 +124,7 @@ class SegueEngine(Engine):
     def embed_text(self, text: str) -> Style:
         return self.style.embed_text(check_prompt_text(text))
 
-    def embed_audio(self, samples: NDArray[np.floating[Any]], sample_rate: int) -> Style:
+    def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
         return self.style.embed_audio(check_prompt_audio(samples, sample_rate), sample_rate)
 
     def start(self, seed: int = 0) -> Stream:
@@ -127,13 +132,11 @@ class SegueEngine(Engine):
 
     @cached_property
     def checksum(self) -> str:
-        """Of the weights that a moment depends on."""
+        """Checksum of the weights that a snapshot depends on."""
         return identity(CONTEXT_WEIGHTS, self.weights)
 
-    def pack(self, moment: Snapshot) -> PackedState:
-        if not isinstance(moment, StreamState):
-            raise SegueError("this moment belongs to another engine: it cannot be kept here.")
-        return PackedState(self.info.name, self.checksum, *pack(moment))
+    def pack(self, snapshot: Snapshot) -> PackedState:
+        return PackedState(self.info.name, self.checksum, *pack(_checked(snapshot)))
 
     def unpack(self, packed: PackedState) -> Snapshot:
         devices = dict.fromkeys(("cache", "player"), self.device)
@@ -141,7 +144,7 @@ class SegueEngine(Engine):
 
 
 class SegueStream(Stream):
-    """One endless piece of the embedded engine."""
+    """Stream of the embedded engine."""
 
     def __init__(self, engine: SegueEngine, seed: int) -> None:
         self.engine = engine
@@ -154,10 +157,7 @@ class SegueStream(Stream):
 
     @property
     def score(self) -> ScoreInfo | None:
-        """What the arranger wrote for the last block.
-
-        `bars_at` includes the delay of the vocoder's look-ahead.
-        """
+        """Score of the last block; `bars_at` includes the vocoder's delay."""
         info, end = self.state.info, self.state.arranger.frames * FRAME_SECONDS
         if info is None:
             return None
@@ -187,9 +187,9 @@ class SegueStream(Stream):
         score, arranger, info = engine.arranger.block(
             state.arranger, style, controls, FRAMES_PER_BLOCK
         )
-        asked = brightness_target(controls.brightness)
-        if asked is not None:
-            score = score.with_(brightness=np.full(len(score), asked, np.float32))
+        brightness = brightness_target(controls.brightness)
+        if brightness is not None:
+            score = score.with_(brightness=np.full(len(score), brightness, np.float32))
         batch, age = score_batch(score, state.age)
         latents, cache = engine.renderer.block(
             KeyValueCache() if _is_style_jump(state.style, style) else state.cache,
@@ -201,7 +201,7 @@ class SegueStream(Stream):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
         bands, image, network = engine.codec.decode_step(latents, state.player.network)
         bands, tone = control_brightness(
-            bands, asked, state.tone, b"" if style is None else style.tobytes()
+            bands, brightness, state.tone, b"" if style is None else style.tobytes()
         )
         audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
         audio, level = normalise_loudness(
@@ -222,7 +222,7 @@ class SegueStream(Stream):
         return audio
 
     def _noise(self) -> torch.Tensor:
-        """Noise of this block, drawn from its number, so that a restored stream draws it again."""
+        """Noise of this block, (3, 2 D), seeded by its number: the same after `restore`."""
         number = ((self.state.seed << 32) + self.state.block) & (2**63 - 1)
         generator = torch.Generator().manual_seed(number)
         shape = (TOKENS_PER_BLOCK, 2 * self.engine.renderer.config.latent_dim)
@@ -231,13 +231,11 @@ class SegueStream(Stream):
     def snapshot(self) -> Snapshot:
         return self.state
 
-    def restore(self, moment: Snapshot) -> None:
-        if not isinstance(moment, StreamState):
-            raise SegueError("this moment belongs to another engine: it cannot be taken up here.")
-        self.state = moment
+    def restore(self, snapshot: Snapshot) -> None:
+        self.state = _checked(snapshot)
 
     def clear(self) -> None:
-        # The vocoder goes on, so what still sounds rings out instead of being cut.
+        # The vocoder's state stays, so that the sound rings out instead of being cut.
         state = self.state
         self.state = replace(
             state,
@@ -250,8 +248,14 @@ class SegueStream(Stream):
         )
 
 
+def _checked(snapshot: Snapshot) -> StreamState:
+    if not isinstance(snapshot, StreamState):
+        raise SegueError("this moment belongs to another engine: choose that engine first.")
+    return snapshot
+
+
 def _is_style_jump(before: Style | None, now: Style | None) -> bool:
-    """Whether the style has changed at once, and far."""
+    """Whether the style of two consecutive blocks differs by more than STYLE_JUMP."""
     if before is None or now is None or before is now:
         return False
     return float(np.linalg.norm(now - before)) > STYLE_JUMP
