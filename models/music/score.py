@@ -1,11 +1,11 @@
-"""The score: the words that composer, arranger and renderer share. Pure numpy; any lane.
+"""Score: the symbolic representation shared by composer, arranger and renderer.
 
-A score says what sounds when. In the corpus it is known because we composed it; in the engine the
-arranger writes it (Lyria RealTime's self-conditioning made explicit: p(audio, controls) =
-p(audio | controls) p(controls), Live Music Models, section 4).
+In the corpus the score is exact, since the corpus is composed; in the engine the arranger writes it
+(Lyria RealTime's self-conditioning made explicit: p(audio, controls) = p(audio | controls)
+p(controls), "Live Music Models", section 4).
 
 Time is seconds from the start of the stream. A latent frame is 40 ms (1920 samples at 48 kHz); the
-roll keeps the onset's 10 ms slot within its frame, so rhythm is finer than the frame rate.
+piano roll stores an onset's 10 ms slot within its frame, so rhythm is finer than the frame rate.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 
 SAMPLE_RATE: Final = 48_000
+"""Sample rate in Hz of every engine, file and plan of Segue: declared here only."""
 FRAME_SAMPLES: Final = 1920
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
 SLOTS: Final = 4  # 10 ms sub-slots of a frame
@@ -28,7 +29,7 @@ PARTS: Final = ("drums", "bass", "chords", "lead", "extra")
 """Voices of the score. `extra` is a second line: arpeggio, counter-melody, riff or drone."""
 PITCHED: Final = PARTS[1:]
 STEMS: Final = ("drums", "bass", "other")
-"""What the performer can drop: chords, lead and extra together are `other`."""
+"""Groups of parts that the performer can mute: chords, lead and extra are `other`."""
 STEM_OF_PART: Final = {
     "drums": "drums",
     "bass": "bass",
@@ -259,7 +260,11 @@ EVENT: Final = np.dtype(
 
 
 def parse_key(text: str) -> tuple[int, str]:
-    """'A minor', 'Bb', 'f# dorian', 'Am' -> (tonic 0..11, mode name)."""
+    """Tonic 0..11 and mode (a name in MODES) of a key such as 'A minor', 'Bb', 'f# dorian', 'Am'.
+
+    Raises:
+        SegueError: not a key.
+    """
     match = re.fullmatch(r"\s*([A-Ga-g])\s*([#b♯♭]?)\s*[- ]?\s*([A-Za-z_ ]*)\s*", text)
     if not match:
         raise SegueError(f"'{text}' is not a key; write for example 'A minor' or 'F# dorian'.")
@@ -291,14 +296,20 @@ def chord_symbol(root: int, quality: str) -> int:
 
 @dataclass(frozen=True)
 class FrameScore:
-    """The score of T frames of 40 ms, what the renderer hears of it.
+    """Score of T frames of 40 ms as arrays: the renderer's conditioning.
 
-    `drums` (T, 16, 4) velocity 0..1 at the 10 ms slot of each hit; `sustain` (T, 4, 88) velocity
-    0..1 times the share of the frame in which the note sounds, per pitched part; `onset`
-    (T, 4, 88) 0 or slot + 1 (1..4); `instruments` (T, 4) and `kit` (T,) indices; `chroma` (T, 12)
-    of the chord; `beat` (T, 4): sine and cosine of the beat and of the bar phase; `active` (T, 5)
-    which parts may sound; `tempo` (T,) bpm; `density` onsets per second and `brightness` in log2
-    of the spectral centroid over 1 kHz, both smoothed over about 2 s (nan where not known).
+    Attributes:
+        drums: (T, 16, 4) velocity 0..1 at the 10 ms slot of each hit.
+        sustain: (T, 4, 88) velocity 0..1 times the share of the frame in which the note sounds, per
+            pitched part.
+        onset: (T, 4, 88) 0, or slot + 1 (1..4) of the onset.
+        instruments, kit: (T, 4) and (T,) indices into INSTRUMENTS and KITS.
+        chroma: (T, 12) of the chord.
+        beat: (T, 4) sine and cosine of the phase of the beat and of the bar.
+        active: (T, 5) which parts may sound.
+        tempo: (T,) beats per minute.
+        density: (T,) onsets per second, smoothed over about 2 s; nan where unknown.
+        brightness: (T,) log2 of the spectral centroid over 1 kHz, likewise.
     """
 
     drums: NDArray[np.float32]
@@ -320,11 +331,12 @@ class FrameScore:
         return FrameScore(*(getattr(self, f.name)[span] for f in fields(self)))
 
     def with_(self, **changes: NDArray[np.generic]) -> FrameScore:
+        """A copy with some fields replaced."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
     @classmethod
     def silent(cls, frames: int) -> FrameScore:
-        """A rest of `frames` frames: nothing sounds, no instrument, tempo 120."""
+        """Empty score of `frames` frames: no notes, no instruments, tempo 120."""
         zeros = np.zeros
         return cls(
             drums=zeros((frames, len(DRUMS), SLOTS), np.float32),
@@ -342,10 +354,12 @@ class FrameScore:
 
 
 def rasterize(events: NDArray[np.void], start: float, frames: int) -> FrameScore:
-    """Drum hits and notes of `events` (dtype EVENT) in frames start .. start + frames * 40 ms.
+    """Piano roll of events: fills drums, sustain, onset and active of a `FrameScore`.
 
-    Fills drums, sustain, onset and active; the caller adds instruments, chroma, beat, tempo.
-    Notes that began before `start` appear in `sustain` only. Events need not be sorted.
+    Args:
+        events: dtype EVENT, in any order; notes that began before `start` appear in `sustain` only.
+        start: seconds.
+        frames: number of frames of 40 ms.
     """
     score = FrameScore.silent(frames)
     end = start + frames * FRAME_SECONDS
@@ -353,7 +367,7 @@ def rasterize(events: NDArray[np.void], start: float, frames: int) -> FrameScore
     for event in live:
         part = int(event["part"])
         velocity = float(event["velocity"]) / 127.0
-        # A hit a hair before a frame's edge must not fall into the frame before by rounding.
+        # The epsilon keeps an onset at a frame's edge out of the frame before.
         slot = int(np.floor((event["on"] - start) / FRAME_SECONDS * SLOTS + 1e-6))
         frame, sub = divmod(slot, SLOTS)
         if part == 0:
@@ -369,20 +383,17 @@ def rasterize(events: NDArray[np.void], start: float, frames: int) -> FrameScore
         first, last = max(0, int(np.floor(begin))), min(frames, int(np.ceil(finish)))
         steps = np.arange(first, last)
         share = np.minimum(steps + 1, finish) - np.maximum(steps, begin)
-        lane = score.sustain[first:last, part - 1, row]
-        np.maximum(lane, velocity * share.astype(np.float32), out=lane)
+        row_of_note = score.sustain[first:last, part - 1, row]
+        np.maximum(row_of_note, velocity * share.astype(np.float32), out=row_of_note)
         if 0 <= frame < frames:
             score.onset[frame, part - 1, row] = sub + 1
-    for index in range(len(PARTS)):
-        sounding = score.drums.any(axis=(1, 2)) if index == 0 else None
-        if sounding is None:
-            sounding = score.sustain[:, index - 1].any(axis=1)
-        score.active[:, index] = sounding
+    score.active[:, 0] = score.drums.any(axis=(1, 2))
+    score.active[:, 1:] = score.sustain.any(axis=2)
     return score
 
 
 def beat_phase(beats: NDArray[np.float64], bars: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(T,) positions in beats and in bars -> (T, 4) sine and cosine of both phases."""
+    """Sine and cosine of the phase of beat and bar, (T, 4), of positions in beats and bars (T,)."""
     angles = 2 * np.pi * np.stack([beats, beats, bars, bars], axis=-1)
     angles[..., 1::2] += np.pi / 2
     return np.sin(angles).astype(np.float32)

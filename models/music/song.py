@@ -1,15 +1,14 @@
-"""A composed song: notes and drum hits on a grid of steps, and everything the labels need.
+"""Song: symbolic notes and drum hits on a grid of steps.
 
-Lane: offline (corpus and training); inference, where the arranger uses its words. Pure numpy. A
-song is symbolic; `events` turns it into seconds, `models.corpus` renders it into audio, and
-`frame_labels` into what the renderer is conditioned on.
+`Song.events` converts it to seconds, `models.corpus` renders it to audio, and `Song.frame_labels`
+gives the renderer's conditioning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,15 +71,15 @@ STRUMMED: Final = frozenset(
         "tanpura",
     }
 )
-"""Instruments whose chords are struck string by string."""
+"""Instruments whose chords are strummed."""
 
 MACHINES: Final = frozenset({"tr808", "tr909", "linn", "electronic", "chip", "industrial", "trap"})
-"""Kits that play exactly on the grid."""
+"""Drum machines: kits that play exactly on the grid."""
 
 
 @dataclass(frozen=True)
 class Production:
-    """How the mix of a song should sound; amounts are 0..1 unless said otherwise."""
+    """Effects and mix of a song; amounts are 0..1 unless stated otherwise."""
 
     reverb: str = "room"  # one of REVERBS
     reverb_amount: float = 0.2
@@ -108,7 +107,7 @@ class Production:
 
 @dataclass(frozen=True)
 class Song:
-    """A song of `steps` grid steps; see the fields. Arrays are not to be written to."""
+    """Song of `steps` grid steps. Arrays must not be written to."""
 
     seed: int
     terms: tuple[tuple[str, float], ...]  # prompt terms with weights that sum to 1
@@ -126,7 +125,7 @@ class Song:
     chords: NDArray[np.int16]  # (steps,) chord symbol relative to the tonic, -1 none
     sections: NDArray[np.int16]  # (steps,) section index; equal index = the same material again
     section_names: tuple[str, ...] = ()  # by section index: intro, a, b, build, drop, break...
-    intensity: NDArray[np.float32] | None = None  # (steps,) density multiplier 0.3..1.8 asked for
+    intensity: NDArray[np.float32] | None = None  # (steps,) density multiplier 0.3..1.8
     production: Production = field(default_factory=Production)
     looseness: float = 0.0  # standard deviation of the players' timing, seconds
     laid_back: float = 0.0  # how late snare and chords sit behind the beat, seconds
@@ -169,10 +168,9 @@ class Song:
         return position
 
     def events(self, humanise: bool = True) -> NDArray[np.void]:
-        """All hits and notes as an EVENT array, in seconds, sorted by onset.
+        """All hits and notes as an EVENT array, in seconds, sorted by onset; deterministic.
 
-        With `humanise` players are a little early or late (`looseness`, `laid_back`) and chords
-        of plucked instruments are strummed; the same song always gives the same events.
+        `humanise` adds timing deviations (`looseness`, `laid_back`) and strumming.
         """
         rng = np.random.default_rng([self.seed & 0xFFFFFFFF, 0x5E67E])
         blocks = [self._drum_events(rng, humanise)]
@@ -203,7 +201,7 @@ class Song:
         on = self.seconds_at(notes["step"])
         off = self.seconds_at(notes["step"] + notes["length"])
         if humanise:
-            # One deviation per step: a chord is played by one hand.
+            # One deviation per step: the notes of a chord are played together.
             steps, strike = np.unique(notes["step"], return_inverse=True)
             shift = rng.normal(0.0, 1.0, len(steps)).clip(-2, 2) * self.looseness
             if part == "chords":
@@ -225,18 +223,16 @@ class Song:
         spread = min(0.011, 0.25 * self.step_seconds / 5)
         return np.where(up, size - 1 - rank, rank) * spread
 
-    def density_at(
-        self, times: NDArray[np.floating[Any]], window: float = 2.0
-    ) -> NDArray[np.float32]:
-        """Onsets per second around each time, under a Hann window of +-`window` seconds.
+    def density_at(self, times: NDArray[np.float64], window: float = 2.0) -> NDArray[np.float32]:
+        """Onsets per second around each time, in a Hann window of +-`window` seconds.
 
-        Onsets closer than 30 ms count as one, as they do to an ear and to an onset detector.
+        Onsets closer than 30 ms count as one.
         """
         on = self.events(humanise=False)["on"]
         on = np.unique(np.round(on / 0.03).astype(np.int64)) * 0.03
         gap = np.abs(times[:, None] - on[None, :]) / window
         weight = np.where(gap < 1, 0.5 + 0.5 * np.cos(np.pi * gap), 0.0)
-        # Normalised by the part of the window that lies inside the song.
+        # Normalised by the part of the window within the song.
         grid = np.linspace(-1, 1, 41)[None, :]
         inside = (times[:, None] + grid * window >= 0) & (
             times[:, None] + grid * window < self.seconds
@@ -246,7 +242,7 @@ class Song:
         return (weight.sum(1) / np.maximum(area, 0.25 * window)).astype(np.float32)
 
     def frame_labels(self, start: float, frames: int, humanise: bool = True) -> FrameScore:
-        """Labels of `frames` latent frames from `start` seconds; brightness is left nan."""
+        """Score of `frames` latent frames from `start` seconds; brightness is nan."""
         score = rasterize(self.events(humanise), start, frames)
         times = start + (np.arange(frames) + 0.5) * FRAME_SECONDS
         position = self.steps_at(times)

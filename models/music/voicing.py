@@ -1,9 +1,8 @@
-"""Where instruments play: comfortable ranges, and the pitches a chord symbol becomes.
+"""Ranges of instruments and voicing of chords.
 
-Pure logic, any lane: the composer uses it offline, the arranger calls it in the inference lane.
-A chord part is thus described by (symbol, rest | hold | strike, velocity) a step, and `voice` is
-the only place that knows which pitches sound. Voices move as little as they can from chord to
-chord (the law of the shortest way, Schoenberg, Harmonielehre).
+A chord part is (symbol, rest | hold | strike, velocity) a step; `voice` alone determines the
+pitches. Voices move as little as possible from chord to chord (the law of the shortest way,
+Schoenberg, Harmonielehre).
 """
 
 from __future__ import annotations
@@ -164,9 +163,9 @@ BASS_RANGES: Final[dict[str, tuple[int, int]]] = {
     "woodwinds": (38, 60),
     "timpani": (40, 57),
 }
-"""Where instruments that are no basses play when they take the bass part."""
+"""(lowest, highest) note of the bass part on instruments that are not basses."""
 
-# Style of voicing: (kind, lowest, highest note, most notes)
+# Voicing: (kind, lowest, highest note, largest number of notes)
 _CLOSE_MID: Final = ("close", 50, 74, 4)
 _KINDS: Final[dict[str, tuple[str, int, int, int]]] = {
     "piano": ("close", 50, 75, 4),
@@ -251,7 +250,7 @@ _KINDS: Final[dict[str, tuple[str, int, int, int]]] = {
     "glitch_synth": ("close", 57, 81, 3),
 }
 
-# What may be left out first when there are fewer fingers than chord tones.
+# Chord tones in order of priority, where there are fewer voices than tones.
 _TONE_PRIORITY: Final[dict[str, tuple[int, ...]]] = {
     # by position in the chord: root 0, third 1, fifth 2, seventh 3, ninth 4
     "shell": (1, 3, 4, 2, 0),
@@ -285,43 +284,53 @@ def chord_register(instrument: str) -> tuple[int, int]:
 def voice(
     symbol: int, tonic: int, instrument: str, previous: tuple[int, ...] | None = None
 ) -> tuple[int, ...]:
-    """Pitches (ascending MIDI notes) of chord `symbol` (relative to `tonic` 0..11).
+    """Voicing of a chord on an instrument, as close as possible to the previous one; deterministic.
 
-    `previous` is the voicing that sounded before (None or empty at the start); the result moves
-    as little as it can from there while staying in the instrument's register. Deterministic.
-    Empty for symbol -1. SegueError for an unknown instrument.
+    Args:
+        symbol: of the chord, relative to `tonic`; -1 for none.
+        tonic: 0..11.
+        instrument: name in `score.INSTRUMENTS`.
+        previous: the voicing before; None or empty at the start.
+
+    Returns:
+        Ascending MIDI notes; empty for symbol -1.
+
+    Raises:
+        SegueError: an unknown instrument.
     """
     if instrument not in RANGES:
         raise SegueError(f"'{instrument}' is no instrument of the score; see score.INSTRUMENTS.")
     if symbol < 0:
         return ()
-    kind, low, high, most = _KINDS.get(instrument, _CLOSE_MID)
+    kind, low, high, max_notes = _KINDS.get(instrument, _CLOSE_MID)
     root_step, quality = divmod(symbol, len(QUALITIES))
     root = (tonic + root_step) % 12
     steps = QUALITIES[QUALITY_NAMES[quality]]
     if kind == "drone":
-        # Drones stand on the tonic whatever the chord is.
-        return _power(tonic % 12, 7, low, high, most)
+        # Drones stay on the tonic for all chords.
+        return _power(tonic % 12, 7, low, high, max_notes)
     if kind == "power":
-        return _power(root, 6 if steps[2:3] == (6,) else 7, low, high, most)
+        return _power(root, 6 if steps[2:3] == (6,) else 7, low, high, max_notes)
     if kind == "strum":
-        return _strum(root, steps, low, high, most)
+        return _strum(root, steps, low, high, max_notes)
     order = _TONE_PRIORITY[kind]
     if kind == "shell" and len(steps) <= 3:
         order = _TONE_PRIORITY["close"]
-    kept = sorted(i for i in [i for i in order if i < len(steps)][:most])
-    classes = tuple((root + steps[i]) % 12 for i in kept)
-    return _nearest(classes, low, high, most, kind == "open", previous)
+    tones = sorted(i for i in [i for i in order if i < len(steps)][:max_notes])
+    classes = tuple((root + steps[i]) % 12 for i in tones)
+    return _nearest(classes, low, high, max_notes, kind == "open", previous)
 
 
-def _power(root: int, fifth: int, low: int, high: int, most: int) -> tuple[int, ...]:
+def _power(root: int, fifth: int, low: int, high: int, max_notes: int) -> tuple[int, ...]:
     bottom = low + (root - low) % 12
-    pitches = (bottom, bottom + fifth, bottom + 12)[:most]
+    pitches = (bottom, bottom + fifth, bottom + 12)[:max_notes]
     return tuple(p for p in pitches if p <= high)
 
 
-def _strum(root: int, steps: tuple[int, ...], low: int, high: int, most: int) -> tuple[int, ...]:
-    """A guitarist's grip: root at the bottom, the fifth, then the colour on the upper strings."""
+def _strum(
+    root: int, steps: tuple[int, ...], low: int, high: int, max_notes: int
+) -> tuple[int, ...]:
+    """Guitar voicing: root at the bottom, the fifth, then the other tones on the upper strings."""
     bottom = low + (root - low) % 12
     fifth = steps[2] if len(steps) > 2 else 7
     third = steps[1] if len(steps) > 2 else 12
@@ -331,19 +340,19 @@ def _strum(root: int, steps: tuple[int, ...], low: int, high: int, most: int) ->
     else:
         stack = [0, fifth, 12, 12 + third, 12 + fifth, 24]
     pitches = sorted({bottom + step for step in stack})
-    # Strings that would lie above the neck's comfortable part are not struck.
-    return tuple(p for p in pitches if p <= high)[:most]
+    # Notes above the register are left out.
+    return tuple(p for p in pitches if p <= high)[:max_notes]
 
 
 def _nearest(
     classes: tuple[int, ...],
     low: int,
     high: int,
-    most: int,
+    max_notes: int,
     spread: bool,
     previous: tuple[int, ...] | None,
 ) -> tuple[int, ...]:
-    """The inversion that lies nearest to `previous`, or to the middle of the register."""
+    """The inversion nearest to `previous`, or to the middle of the register."""
     centre = (low + high) / 2
     best: tuple[float, tuple[int, ...]] | None = None
     ordered = sorted(set(classes))
@@ -352,11 +361,11 @@ def _nearest(
             continue
         pitches = [bottom]
         turn = ordered.index(bottom % 12)
-        for offset in range(1, max(len(ordered), min(most, 3))):
-            wanted = ordered[(turn + offset) % len(ordered)]
-            pitches.append(pitches[-1] + ((wanted - pitches[-1]) % 12 or 12))
+        for offset in range(1, max(len(ordered), min(max_notes, 3))):
+            target = ordered[(turn + offset) % len(ordered)]
+            pitches.append(pitches[-1] + ((target - pitches[-1]) % 12 or 12))
         if spread and len(pitches) >= 3:
-            # Open position: every other voice an octave up; the bottom stays where it was put.
+            # Open position: the second voice an octave up.
             pitches[1] += 12
             pitches.sort()
         if pitches[-1] > high + (2 if best is None else 0):
@@ -369,5 +378,5 @@ def _nearest(
         if best is None or cost < best[0]:
             best = (cost, tuple(pitches))
     if best is None:  # a register narrower than the chord: the tones alone, from the bottom up
-        return tuple(sorted(low + (c - low) % 12 for c in ordered))[:most]
+        return tuple(sorted(low + (c - low) % 12 for c in ordered))[:max_notes]
     return best[1]

@@ -1,11 +1,11 @@
-"""One style space for text and audio: terms, anchors, text encoder, audio tower.
+"""Style space for text and audio: terms, anchors, text encoder, audio tower.
 
-`StyleModel` is loaded when asked for, so that the pure parts (terms) import no torch.
+`StyleModel` is imported lazily, so that `terms` and `anchors` import no torch.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.segue.style.model import StyleModel
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["StyleModel"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "StyleModel":
         from models.segue.style.model import StyleModel
 

@@ -1,14 +1,12 @@
-"""The 120 anchors: where each style term lies in the 128-dimensional style space.
+"""Anchors: vectors of the 120 style terms in the 128-dimensional style space.
 
-Offline lane (`build`, `python -m models.segue.style.anchors`); any lane may call `load`.
-
-The anchors are frozen: text head, audio tower, arranger and renderer are all trained against them.
-They come from data: sentence embeddings of each term's description and synonyms, its musical
-traits (tempo, electronic or acoustic, percussive, energy, brightness, sustain, era), the tags that
-terms share, and the table of related terms. These give the wanted cosine of every pair; the
-nearest Gram matrix that vectors can have is found by alternating projections (Higham 2002,
-"Computing the nearest correlation matrix", section 3), and its symmetric square root is the
-anchors. So a mixture of anchors can be taken apart again, while kindred terms still lean together.
+`python -m models.segue.style.anchors` builds them. They are frozen: text head, audio tower,
+arranger and renderer are trained against them. The target cosine of every pair comes from sentence
+embeddings of each term's description and synonyms, its musical traits (tempo, electronic or
+acoustic, percussive, energy, brightness, sustain, era), shared tags, and the table of related
+terms. The nearest Gram matrix is found by alternating projections (Higham 2002, "Computing the
+nearest correlation matrix", section 3); its symmetric square root is the anchors. So a mixture of
+anchors can be decomposed, while related terms have similar vectors.
 """
 
 from __future__ import annotations
@@ -28,16 +26,16 @@ from models.segue.style.terms import term as lookup
 
 WEIGHTS = RESOURCES / "weights" / "style.safetensors"
 DIM = 128
-UNRELATED = 0.14  # |cosine| of terms that have nothing to do with each other stays below this
+UNRELATED = 0.14  # largest |cosine| of unrelated terms
 RELATED = (0.2, 0.5)
-_RELATED_SHARE = 0.022  # share of all pairs that count as related by data, beside the table's
+_RELATED_SHARE = 0.022  # share of all pairs that are related by data, beyond the table's
 
 Array = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 def term_texts(term: Term) -> list[str]:
-    """What is said of a term, for the sentence encoder."""
+    """Texts that describe a term, for the sentence encoder."""
     return [
         f"{term.name} music",
         f"{term.name}: {term.description}",
@@ -47,11 +45,11 @@ def term_texts(term: Term) -> list[str]:
 
 
 def trait_features() -> NDArray[np.float64]:
-    """(120, 8) musical traits, each of zero mean and unit variance over the terms."""
+    """Musical traits (120, 8), each of zero mean and unit variance over the terms."""
     rows = []
     for term in TERMS:
         t = term.traits
-        # Tempo is heard in ratios; eras before 1900 differ less and less to the ear.
+        # Tempo is perceived logarithmically; eras differ less the older they are.
         era = np.sign(t["year"] - 1900) * np.sqrt(abs(t["year"] - 1900))
         kinds = [t[k] for k in ("electronic", "percussive", "energy", "bright", "sustain")]
         rows.append([np.log2(t["bpm"]), era, *kinds, float(term.category == "instrument")])
@@ -60,7 +58,7 @@ def trait_features() -> NDArray[np.float64]:
 
 
 def similarity(encode: Encode) -> NDArray[np.float64]:
-    """(120, 120) how alike the terms are by words, traits and tags; only its order is used."""
+    """Similarity (120, 120) of the terms by words, traits and tags; only its ranks are used."""
     words = np.stack([encode(term_texts(term)).mean(0) for term in TERMS]).astype(np.float64)
     words -= words.mean(0)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
@@ -73,7 +71,7 @@ def similarity(encode: Encode) -> NDArray[np.float64]:
 
 
 def target_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The cosine asked of every pair, and which pairs are related."""
+    """Target cosines (120, 120), and which pairs are related."""
     n = len(TERMS)
     table = np.zeros((n, n))
     for i, term in enumerate(TERMS):
@@ -95,7 +93,7 @@ def target_cosines(alike: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
 def nearest_gram(
     cosines: NDArray[np.float64], related: NDArray[np.bool_], iterations: int = 300
 ) -> NDArray[np.float64]:
-    """The nearest matrix to `cosines` that is a Gram matrix of unit vectors within the bounds."""
+    """Nearest Gram matrix of unit vectors to `cosines`, within RELATED and UNRELATED."""
     low = np.where(related, RELATED[0], -UNRELATED)
     high = np.where(related, RELATED[1], UNRELATED)
     gram, correction = cosines.copy(), np.zeros_like(cosines)
@@ -110,18 +108,18 @@ def nearest_gram(
 
 
 def build(encode: Encode) -> Array:
-    """(120, 128) anchors of unit length, the same on every run. `encode` embeds texts (n, m)."""
+    """Anchors (120, 128) of unit length, deterministic. `encode` embeds texts as (n, m)."""
     gram = nearest_gram(*target_cosines(similarity(encode)))
     values, vectors = np.linalg.eigh(gram)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # unique, unlike the vectors
-    # A fixed rotation into 128 dimensions, so that no coordinate belongs to one term.
+    # A fixed rotation into 128 dimensions, so that no coordinate is one term's.
     frame, upper = np.linalg.qr(np.random.default_rng(120).standard_normal((DIM, len(TERMS))))
     anchors = root @ (frame * np.sign(np.diag(upper))).T
     return np.asarray(anchors / np.linalg.norm(anchors, axis=1, keepdims=True), dtype=np.float32)
 
 
 def load(path: Path = WEIGHTS) -> Array:
-    """(120, 128) float32 anchors as shipped, in the order of `terms.NAMES`, unit length."""
+    """The shipped anchors, float32 (120, 128) of unit length, in the order of `terms.NAMES`."""
     try:
         anchors = load_file(path)["anchors"].astype(np.float32)
     except (OSError, SafetensorError, KeyError) as error:
@@ -141,9 +139,10 @@ def _shipped() -> Array:
 
 
 def mixture(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> Array:
-    """(128,) float32: the plain weighted mean of the terms' anchors, not renormalised.
+    """Weighted mean of the terms' anchors, float32 (128,), not renormalised.
 
-    Raises SegueError for a name that is not one of the 120, or when no weight is positive.
+    Raises:
+        SegueError: an unknown name, or no positive weight.
     """
     pairs = dict(weights)
     shares = np.zeros(len(NAMES), dtype=np.float32)
@@ -156,7 +155,7 @@ def mixture(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> Array
 
 
 def main() -> None:
-    """Build the anchors from the shipped sentence encoder and say how they lie."""
+    """Build the anchors with the shipped sentence encoder and print their cosines."""
     from models.segue.style.sentence_encoder import SentenceEncoder
 
     encoder = SentenceEncoder.load()

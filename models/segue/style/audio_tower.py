@@ -1,11 +1,10 @@
-"""The audio tower: from sound to shares of the 120 terms. Inference lane; also offline (training).
+"""Audio tower: network from sound to a distribution over the style terms.
 
-48 kHz stereo is folded to mono and shown as 80 log-mel bands every 10 ms, levelled so that gain
-does not matter. Four strided convolutions and one along time give a frame every 80 ms; attention
-pooling with mean and deviation over time (Okabe et al. 2018, "Attentive statistics pooling",
-section 3) gives one vector, projected to 128 numbers and compared with the frozen anchors: the
-image tower's part in LiT (Zhai et al. 2022, section 3), with locked text. The softmax over anchors
-gives the mixture that is the audio's style.
+Mono sound at 48 kHz is analysed in 80 log-mel bands every 10 ms, normalised in level. Four strided
+convolutions and one along time give a frame every 80 ms; attention pooling with mean and deviation
+over time (Okabe et al. 2018, "Attentive statistics pooling", section 3) gives one vector, projected
+to (128,) and compared with the frozen anchors, as the image tower of LiT (Zhai et al. 2022, section
+3) with locked text. The softmax over anchors is the mixture that is the audio's style.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ BANDS = 80
 LOW, HIGH = 30.0, 16000.0
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP
 FLOOR_DB = -65.0
-"""Nothing quieter than this below the mean level is shown."""
+"""Soft floor of the bands, relative to the mean level."""
 
 
 @functools.cache
 def mel_matrix() -> Tensor:
-    """(1025, 80) triangular mel filters of unit sum, on the HTK scale."""
+    """Triangular mel filters (1025, 80) of unit sum, on the HTK scale."""
 
     def mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(2595.0 * np.log10(1 + hz / 700.0))
@@ -40,7 +39,7 @@ def mel_matrix() -> Tensor:
     edges = np.linspace(mel(np.array(LOW)), mel(np.array(HIGH)), BANDS + 2)
     hz = 700.0 * (10 ** (edges / 2595.0) - 1)
     bins = np.arange(WINDOW // 2 + 1) * SAMPLE_RATE / WINDOW
-    # A low band narrower than a bin still gets the bins around it.
+    # Low bands are widened to at least a bin.
     width = np.maximum(np.diff(hz), 1.2 * SAMPLE_RATE / WINDOW)
     centre = hz[1:-1]
     rising = (bins[:, None] - (centre - width[:-1])) / width[:-1]
@@ -50,7 +49,7 @@ def mel_matrix() -> Tensor:
 
 
 def mel_power(mono: Tensor) -> Tensor:
-    """Samples (..., n) at 48 kHz to mel power (..., frames, 80), a frame every 10 ms."""
+    """Mel power (..., frames, 80), a frame every 10 ms, of samples (..., n) at 48 kHz."""
     flat = mono.reshape(-1, mono.shape[-1])
     if flat.shape[-1] < WINDOW:
         flat = F.pad(flat, (0, WINDOW - flat.shape[-1]))
@@ -62,23 +61,23 @@ def mel_power(mono: Tensor) -> Tensor:
 
 
 def normalise_level(power: Tensor) -> Tensor:
-    """Mel power (batch, frames, 80) as what the network sees: decibels over the clip's mean."""
+    """Log-mel bands, the network's input: mel power (batch, frames, 80) relative to its mean."""
     mean = power.mean((1, 2), keepdim=True).clamp_min(1e-12)
     decibels = 10 * torch.log10(power / mean + 10 ** (FLOOR_DB / 10))
     return decibels / 20 + 1.25
 
 
 class _Block(nn.Sequential):
-    def __init__(self, inside: int, outside: int, size: int, stride: tuple[int, int]) -> None:
+    def __init__(self, inputs: int, outputs: int, size: int, stride: tuple[int, int]) -> None:
         super().__init__(
-            nn.Conv2d(inside, outside, size, stride, padding=size // 2, bias=False),
-            nn.BatchNorm2d(outside),
+            nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
+            nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
         )
 
 
 class AudioTower(nn.Module):
-    """Levelled log-mels (batch, frames, 80) to logits over the terms (batch, 120)."""
+    """Network from log-mel bands (batch, frames, 80) to logits over the terms (batch, 120)."""
 
     def __init__(self, anchors: Tensor, width: int = 256) -> None:
         super().__init__()
@@ -105,15 +104,17 @@ class AudioTower(nn.Module):
         self.scale = nn.Parameter(torch.tensor(12.0).log())
 
     def embed(self, bands: Tensor) -> Tensor:
-        """(batch, 128) unit vectors: the contrastive embedding, before it becomes a mixture."""
+        """Contrastive embedding, unit vectors (batch, 128)."""
         x = bands.unsqueeze(1).contiguous(memory_format=torch.channels_last)
         x = self.convolutions(x)  # (batch, 128, frames / 8, 5)
         x = self.mix(x.permute(0, 1, 3, 2).flatten(1, 2))
         width = x.shape[1] // 4
-        odds = self.attention(x).softmax(-1).repeat_interleave(width, 1)  # a head a quarter
-        chosen = (x * odds).sum(-1)
+        attention_weights = (
+            self.attention(x).softmax(-1).repeat_interleave(width, 1)
+        )  # a head a quarter
+        attended = (x * attention_weights).sum(-1)
         deviation = x.var(-1, correction=0).add(1e-4).sqrt()
-        pooled = torch.cat([chosen, x.mean(-1), deviation], 1)
+        pooled = torch.cat([attended, x.mean(-1), deviation], 1)
         return F.normalize(self.project(pooled), dim=-1)
 
     def forward(self, bands: Tensor) -> Tensor:
@@ -122,12 +123,12 @@ class AudioTower(nn.Module):
 
     @torch.inference_mode()
     def shares(self, power: Tensor) -> Tensor:
-        """Mel power (batch, frames, 80) to shares of the terms (batch, 120) that sum to 1."""
+        """Weights of the terms (batch, 120) that sum to 1, of mel power (batch, frames, 80)."""
         return self(normalise_level(power)).softmax(-1)
 
 
 def split_windows(power: Tensor, seconds: float = 8.0) -> Tensor:
-    """Cut (frames, 80) into windows (n, w, 80) of up to `seconds`, half overlapping."""
+    """Split (frames, 80) into half-overlapping windows (n, w, 80) of up to `seconds`."""
     size = int(seconds * FRAMES_PER_SECOND)
     if len(power) <= size:
         return power[None]

@@ -1,6 +1,6 @@
-"""The style model: text or audio to a point in the style space, and back to terms. Inference lane.
+"""Style model: joint text-audio embedding.
 
-A style is float32 (128,): the weighted mean of the anchors of the terms it is made of.
+A style is float32 (128,): the weighted mean of the anchors of the style terms.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Array = NDArray[np.float32]
 MIN_SECONDS = 0.1
 MAX_SECONDS = 60.0
 SILENCE = 1e-4
-"""A prompt whose loudest sample is below this (-80 dB) holds nothing to hear."""
+"""Peak below which an audio prompt counts as silent (-80 dB)."""
 
 
 def _subset(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with `prefix`, without it, at full precision."""
+    """Tensors whose names begin with `prefix`, without it, as float32."""
     return {
         name.removeprefix(prefix): value.float() if value.is_floating_point() else value
         for name, value in state.items()
@@ -37,7 +37,7 @@ def _subset(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
 
 
 class StyleModel:
-    """Text and audio into one space. Make it with `StyleModel.load`."""
+    """Joint text-audio embedding model; create it with `StyleModel.load`."""
 
     def __init__(
         self, encoder: SentenceEncoder, head: TextHead, tower: AudioTower | None, anchors: Array
@@ -47,7 +47,7 @@ class StyleModel:
 
     @classmethod
     def load(cls, device: str = "cpu", weights: Path = anchor_table.WEIGHTS) -> StyleModel:
-        """Read the shipped weights (about 26 MB). Raises SegueError if they are not whole."""
+        """The model with the shipped weights. SegueError if they are missing or damaged."""
         anchors = anchor_table.load(weights)
         try:
             state = load_file(weights)
@@ -68,30 +68,33 @@ class StyleModel:
         return cls(encoder, head, tower, anchors)
 
     def text_shares(self, text: str) -> NDArray[np.float32]:
-        """(120,) shares of the terms in `text`. Raises SegueError for an empty text."""
+        """Weights of the style terms in a text, (120,) that sum to 1; SegueError for empty text."""
         if not isinstance(text, str) or not text.strip():
             raise SegueError("The prompt is empty; write a few words, such as 'minimal techno'.")
-        known = terms.resolve(text)
+        resolution = terms.resolve(text)
         shares = np.zeros(len(terms.NAMES), dtype=np.float32)
-        for name, weight in known.mixture.items():
+        for name, weight in resolution.mixture.items():
             shares[terms.INDEX[name]] = weight
-        if known.coverage == 1.0:
+        if resolution.coverage == 1.0:
             return shares
-        guess = self.head.mixture(self.encoder.embed([text]))[0].cpu().numpy()
-        # Where the table knows a word, the words it does not know only colour the prompt.
-        trust = 0.5 + 0.5 * known.coverage if known.mixture else 0.0
-        return np.asarray(trust * shares + (1 - trust) * guess, dtype=np.float32)
+        predicted = self.head.mixture(self.encoder.embed([text]))[0].cpu().numpy()
+        # If the table has some of the words, at least half of the mixture is theirs.
+        table_share = 0.5 + 0.5 * resolution.coverage if resolution.mixture else 0.0
+        return np.asarray(table_share * shares + (1 - table_share) * predicted, dtype=np.float32)
 
     def embed_text(self, text: str) -> Array:
-        """float32 (128,): the mixture of anchors that `text` means.
+        """Style of a text, float32 (128,).
 
-        Any words work; synonyms that musicians use are known by name. Raises SegueError for an
-        empty text.
+        Args:
+            text: any words; terms and synonyms of `models.segue.style.terms` are recognised.
+
+        Raises:
+            SegueError: an empty text.
         """
         return np.asarray(self.text_shares(text) @ self.anchors, dtype=np.float32)
 
     def audio_shares(self, samples: ArrayLike, sample_rate: float) -> NDArray[np.float32]:
-        """(120,) shares of the terms heard in `samples`; errors as in `embed_audio`."""
+        """Weights of the style terms in audio, (120,) that sum to 1; errors as `embed_audio`."""
         if self.tower is None:
             raise SegueError(
                 "These style weights hold no audio tower: use text prompts, or train one with "
@@ -99,23 +102,27 @@ class StyleModel:
             )
         power = mel_power(torch.from_numpy(to_mono(samples, sample_rate)))
         device = next(self.tower.parameters()).device
-        cut = split_windows(power)
-        # A window of silence says nothing about the style.
-        level = cut.mean((1, 2))
-        cut = cut[level >= 1e-3 * level.max()]
-        shares = self.tower.shares(cut.to(device)).mean(0).cpu().numpy()
+        audio_windows = split_windows(power)
+        # Silent windows have no style.
+        level = audio_windows.mean((1, 2))
+        audio_windows = audio_windows[level >= 1e-3 * level.max()]
+        shares = self.tower.shares(audio_windows.to(device)).mean(0).cpu().numpy()
         return np.asarray(shares, dtype=np.float32)
 
     def embed_audio(self, samples: ArrayLike, sample_rate: float) -> Array:
-        """float32 (128,): the style of `samples`, float (n,) or (n, channels), any sample rate.
+        """Style of audio, float32 (128,).
 
-        The first minute counts. Raises SegueError for audio under 0.1 s, silence, numbers that are
-        not finite, or a sample rate that cannot be.
+        Args:
+            samples: float (n,) or (n, channels); only the first minute is used.
+            sample_rate: Hz.
+
+        Raises:
+            SegueError: under 0.1 s, silent, not finite, or an invalid sample rate.
         """
         return np.asarray(self.audio_shares(samples, sample_rate) @ self.anchors, dtype=np.float32)
 
     def rank_terms(self, style: ArrayLike) -> list[tuple[str, float]]:
-        """All 120 terms with their cosine to `style` (128,), best first."""
+        """All 120 terms with their cosine to `style` (128,), highest first."""
         vector = np.asarray(style, dtype=np.float32)
         if vector.shape != (anchor_table.DIM,):
             raise SegueError(f"A style has {anchor_table.DIM} numbers, not {vector.shape}.")
@@ -127,8 +134,8 @@ class StyleModel:
 
 
 def to_mono(samples: ArrayLike, sample_rate: float) -> Array:
-    """(n,) float32 mono at 48 kHz with its peak at 1; raises SegueError as `embed_audio` does."""
-    import soxr  # here, so that text prompts start without it
+    """Audio as mono float32 (n,) at 48 kHz with a peak of 1; raises as `embed_audio`."""
+    import soxr  # not needed for text prompts
 
     sound = np.asarray(samples, dtype=np.float32)
     if sound.ndim not in (1, 2) or (sound.ndim == 2 and not 1 <= sound.shape[1] <= 32):
@@ -142,7 +149,7 @@ def to_mono(samples: ArrayLike, sample_rate: float) -> Array:
         raise SegueError("The audio prompt holds numbers that are not finite; export it again.")
     mono = sound if sound.ndim == 1 else sound.mean(1)
     if sound.ndim == 2 and np.abs(mono).max() < 0.05 * np.abs(sound).max():
-        mono = sound[:, 0]  # channels that cancel each other: one of them tells more
+        mono = sound[:, 0]  # the channels cancel each other
     peak = float(np.abs(mono).max())
     if peak < SILENCE:
         raise SegueError("The audio prompt is silent; choose a passage with sound.")

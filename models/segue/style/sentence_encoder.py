@@ -1,10 +1,9 @@
-"""The sentence encoder all-MiniLM-L6-v2 (Apache-2.0), as a small network of our own.
+"""Sentence encoder all-MiniLM-L6-v2 (Apache-2.0) in PyTorch.
 
 Six BERT layers (Devlin et al. 2019, section 3; distilled as in Wang et al. 2020, MiniLM; trained
 on sentence pairs as in Reimers & Gurevych 2019, section 3), mean pooling, unit length. Weights
-are stored as int8 with a scale per output row, which costs a cosine of 0.0004 (at worst 0.002)
-against the original; they are expanded when loaded, but for the word embeddings.
-Inference lane; also offline (training). Not thread safe while loading.
+are stored as int8 with a scale per output row and dequantised when loaded, except for the word
+embeddings. Loading is not thread-safe.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class _Layer(nn.Module):
 
 
 class SentenceEncoder(nn.Module):
-    """Texts to unit vectors of 384 numbers."""
+    """Encoder of texts as unit vectors (384,)."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
         super().__init__()
@@ -66,7 +65,7 @@ class SentenceEncoder(nn.Module):
 
     @classmethod
     def load(cls, weights: Path = WEIGHTS, tokenizer: Path = TOKENIZER) -> SentenceEncoder:
-        """Read the shipped weights. Raises SegueError where a file is missing or damaged."""
+        """The encoder with the shipped weights. SegueError where a file is missing or damaged."""
         try:
             state = load_file(weights)
             text = Tokenizer.from_str(tokenizer.read_text(encoding="utf-8"))
@@ -86,7 +85,10 @@ class SentenceEncoder(nn.Module):
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """(n, 384) float32, unit length, on the encoder's device. Long texts are cut."""
+        """Embeddings of n texts, float32 (n, 384) of unit length, on the encoder's device.
+
+        Texts are truncated to MAX_TOKENS.
+        """
         encoded = self.tokenizer.encode_batch([text.strip() for text in texts])
         device = self.words.device
         ids = torch.tensor([e.ids for e in encoded], device=device)
@@ -100,13 +102,13 @@ class SentenceEncoder(nn.Module):
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of `weight` (n, m) as int8, and the scale (n,) that gives them back."""
+    """Quantise rows of `weight` (n, m) to int8, with a scale (n,) each."""
     scale = weight.abs().amax(1).clamp_min(1e-12) / 127
     return (weight / scale[:, None]).round().to(torch.int8), scale
 
 
 def dequantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The stored weights as the network wants them: float32, but for the word embeddings."""
+    """Stored weights as a state dict in float32, except for the int8 word embeddings."""
     full: dict[str, Tensor] = {}
     for name, value in state.items():
         if name.endswith(".scale"):
@@ -119,10 +121,10 @@ def dequantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convert(original: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Pack the original's weights (its published safetensors) into the stored form."""
+    """Convert the published weights to the stored form."""
     prefix = "embeddings."
     words = original[prefix + "word_embeddings.weight"].float()
-    # No text pair is ever embedded, so the segment embedding is one constant: fold it in.
+    # Text pairs are not embedded, so the segment embedding is a constant: fold it in.
     segment = original[prefix + "token_type_embeddings.weight"][0].float()
     stored: dict[str, Tensor] = {}
     stored["words"], stored["word_scale"] = quantise(words)

@@ -1,9 +1,9 @@
-"""The 120 style terms, their synonyms, and captions made from them. Pure; any lane may call it.
+"""Style terms: the table of 120 terms, their lookup in text, and captions made from them.
 
-The table lives in ``resources/terms.toml``: for each term its category, musical traits, tags,
-other names, related terms and a description. `resolve` finds known names in free text, so that
-words which a general sentence encoder has never met ("DnB", "squeezebox", "8-bit") still mean
-what musicians mean by them. Whatever it does not find is left to the text encoder.
+The table is `resources/terms.toml`: for each term its category, musical traits, tags, synonyms,
+related terms and a description. `resolve` finds synonyms in free text, so that words unknown to a
+general sentence encoder ("DnB", "squeezebox", "8-bit") have their musical meaning; the remaining
+words are left to the encoder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models.errors import SegueError
 RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 CATEGORIES = ("genre", "instrument", "mood")
 
-# Words that carry no style of their own: text made of hits and these is fully understood.
+# Stop words: they do not count in a text's coverage.
 _FILLER_TEXT = """
     a an and the of in on with by for to my some like plus music style song track tune sound sounds
     vibe vibes playing played plays piece recording featuring feat ft meets mixed blended over into
@@ -34,13 +34,13 @@ _FILLER = frozenset(_FILLER_TEXT.split())
 _NEGATIONS = frozenset({"no", "without", "not", "minus", "except", "excluding"})
 _LESS = re.compile(r"(?:a (?:bit|touch|hint|little|dash|pinch|tad)(?: of)?|slightly|some|slight)$")
 _MORE = re.compile(r"(?:mostly|mainly|lots of|heavy on|dominated by|very|pure)$")
-_WEAK = 0.3
-_SMALL, _LARGE = 0.4, 2.0
+_WEAK_FACTOR = 0.3
+_LESS_FACTOR, _MORE_FACTOR = 0.4, 2.0
 
 
 @dataclass(frozen=True)
 class Term:
-    """One row of the table. `traits` are numbers in 0..1, but for bpm and year."""
+    """Row of the table. `traits` are numbers in 0..1, except bpm and year."""
 
     name: str
     category: str
@@ -53,10 +53,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What `resolve` understood of a text.
+    """Terms found in a text.
 
-    mixture: weight of each term found, summing to 1 (empty when nothing was found).
-    coverage: part of the text's meaningful words that the table explains, 0..1.
+    mixture: weight of each term found, summing to 1 (empty if there are none).
+    coverage: share of the text's content words that are in the table, 0..1.
     """
 
     mixture: dict[str, float]
@@ -103,7 +103,8 @@ def tokens(text: str) -> list[str]:
 
 @functools.cache
 def _phrases() -> dict[tuple[str, ...], tuple[dict[str, float], bool]]:
-    """Known word sequences: the mixture each means, and whether it is a weak (colouring) word."""
+    """Known word sequences: the mixture of each, and whether it is weak (an adjective that counts
+    less beside others)."""
     weak = {tuple(tokens(word)) for word in _table()["weak"]["words"]}
     found: dict[tuple[str, ...], tuple[dict[str, float], bool]] = {}
 
@@ -127,26 +128,26 @@ def _single_words() -> list[str]:
     return [key[0] for key in _phrases() if len(key) == 1 and len(key[0]) >= 6]
 
 
-def _misspelt(word: str) -> tuple[str, ...] | None:
-    """The known single word that `word` is a slip of ("accordian"), if there is one."""
+def _spelling_match(word: str) -> tuple[str, ...] | None:
+    """The known single word of which `word` is a misspelling ("accordian"), if any."""
     if len(word) < 6:
         return None
-    near = difflib.get_close_matches(word, _single_words(), n=1, cutoff=0.86)
-    return (near[0],) if near else None
+    matches = difflib.get_close_matches(word, _single_words(), n=1, cutoff=0.86)
+    return (matches[0],) if matches else None
 
 
 def resolve(text: str) -> Resolution:
-    """Find term names and synonyms in `text`, longest first.
+    """Find term names and synonyms in a text, longest match first.
 
-    "minimal techno with a bit of squeezebox" gives Minimal Techno 0.71, Accordion 0.29.
-    Names after "no" or "without" are left out. Never raises; unknown text gives coverage 0.
+    "minimal techno with a bit of squeezebox" gives Minimal Techno 0.71, Accordion 0.29. Names after
+    "no" or "without" are ignored. Never raises; unknown text gives coverage 0.
     """
     words = tokens(text)
     phrases = _phrases()
     longest = max(map(len, phrases))
-    hits: list[tuple[dict[str, float], bool, float]] = []
-    understood = meaningful = i = 0
-    denied = False
+    found_terms: list[tuple[dict[str, float], bool, float]] = []
+    known = content_words = i = 0
+    negated = False
     while i < len(words):
         match: tuple[str, ...] | None = None
         size = min(longest, len(words) - i)
@@ -156,38 +157,44 @@ def resolve(text: str) -> Resolution:
                 break
         word = words[i]
         if match is None and word not in _FILLER and word not in _NEGATIONS:
-            match, size = _misspelt(word), 1
+            match, size = _spelling_match(word), 1
         if match is not None:
-            if not denied:
+            if not negated:
                 before = " ".join(words[max(0, i - 4) : i])
-                scale = _SMALL if _LESS.search(before) else _LARGE if _MORE.search(before) else 1.0
+                scale = (
+                    _LESS_FACTOR
+                    if _LESS.search(before)
+                    else _MORE_FACTOR
+                    if _MORE.search(before)
+                    else 1.0
+                )
                 mixture, weak = phrases[match]
-                hits.append((mixture, weak, scale))
-            denied = False
-            understood += size
-            meaningful += size
+                found_terms.append((mixture, weak, scale))
+            negated = False
+            known += size
+            content_words += size
             i += size
             continue
         if word in _NEGATIONS:
-            denied = True
+            negated = True
         elif word not in _FILLER:
-            meaningful += 1
+            content_words += 1
         i += 1
-    strong = any(not weak for _, weak, _ in hits)
+    strong = any(not weak for _, weak, _ in found_terms)
     total: dict[str, float] = {}
-    for mixture, weak, scale in hits:
+    for mixture, weak, scale in found_terms:
         for name, weight in mixture.items():
-            part = weight * scale * (_WEAK if weak and strong else 1.0)
+            part = weight * scale * (_WEAK_FACTOR if weak and strong else 1.0)
             total[name] = total.get(name, 0.0) + part
-    whole = sum(total.values())
+    sum_of_weights = sum(total.values())
     return Resolution(
-        {name: weight / whole for name, weight in total.items()} if whole else {},
-        understood / meaningful if meaningful and hits else 0.0,
+        {name: weight / sum_of_weights for name, weight in total.items()} if sum_of_weights else {},
+        known / content_words if content_words and found_terms else 0.0,
     )
 
 
 def term(name: str) -> Term:
-    """The row called `name` exactly. Raises SegueError for a name that is not one of the 120."""
+    """The term of exactly this name; SegueError if there is none."""
     if name not in INDEX:
         close = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -195,24 +202,24 @@ def term(name: str) -> Term:
     return TERMS[INDEX[name]]
 
 
-_ONE = (
+_SINGLE_TEMPLATES = (
     "{a}", "{a} music", "{a}, please", "a {a} track", "some {a}", "{a} style", "the sound of {a}",
     "{A}.", "a piece with {a}", "{a}: {d}", "{d}", "music with {d}", "{a} groove", "pure {a}",
     "a recording of {a}", "play me {a}", "{d}, {a}",
 )  # fmt: skip
-_TWO = (
+_PAIR_TEMPLATES = (
     "{a} with {b}", "{a} and {b}", "{a}, {b}", "{b} over {a}", "{a} meets {b}", "{a} + {b}",
     "a blend of {a} and {b}", "{a} featuring {b}", "{b} playing {a}", "{a} mixed with {b}",
     "a {a} track with some {b}", "{a}; {b}", "{a} / {b}", "{a} infused with {b}",
 )  # fmt: skip
-_UNEVEN = (
+_UNEQUAL_TEMPLATES = (
     "{a} with a touch of {b}", "mostly {a} with a bit of {b}", "{a} with a hint of {b}",
     "{a}, slightly {b}", "mainly {a}, some {b}",
 )  # fmt: skip
 
 
-def _spoken(name: str, rng: np.random.Generator) -> str:
-    """The term's own name in a random case, or one of its synonyms."""
+def _surface_form(name: str, rng: np.random.Generator) -> str:
+    """A random form of a term's name: upper or lower case, or a synonym."""
     row = term(name)
     if row.synonyms and rng.random() < 0.45:
         return str(rng.choice(row.synonyms))
@@ -223,10 +230,14 @@ def caption(
     terms_with_weights: Mapping[str, float] | Sequence[tuple[str, float]],
     rng: np.random.Generator,
 ) -> str:
-    """A caption for a weighted set of terms: from a single word to a sentence.
+    """A random caption of weighted terms, from a single word to a sentence.
 
-    Terms under a tenth of the largest weight go unmentioned. Raises SegueError for an unknown
-    name or when no weight is positive.
+    Args:
+        terms_with_weights: terms under a tenth of the largest weight are not mentioned.
+        rng: random generator.
+
+    Raises:
+        SegueError: an unknown name, or no positive weight.
     """
     pairs = sorted(dict(terms_with_weights).items(), key=lambda pair: -pair[1])
     for name, _ in pairs:
@@ -235,17 +246,19 @@ def caption(
     if not pairs:
         raise SegueError("A caption needs at least one term with a positive weight.")
     first = pairs[0][0]
-    spoken = [_spoken(name, rng) for name, _ in pairs]
+    names = [_surface_form(name, rng) for name, _ in pairs]
     about = term(first).description
     if len(pairs) == 1:
-        template = str(rng.choice(_ONE))
-        head = spoken[0][:1].upper() + spoken[0][1:]
-        return template.format(a=spoken[0], A=head, d=about)
-    uneven = pairs[1][1] < 0.6 * pairs[0][1]
-    template = str(rng.choice(_UNEVEN if uneven and rng.random() < 0.7 else _TWO))
-    text = template.format(a=spoken[0], b=spoken[1])
-    if len(spoken) > 2:
-        text += ", " + " and ".join(spoken[2:4])
+        template = str(rng.choice(_SINGLE_TEMPLATES))
+        head = names[0][:1].upper() + names[0][1:]
+        return template.format(a=names[0], A=head, d=about)
+    unequal = pairs[1][1] < 0.6 * pairs[0][1]
+    template = str(
+        rng.choice(_UNEQUAL_TEMPLATES if unequal and rng.random() < 0.7 else _PAIR_TEMPLATES)
+    )
+    text = template.format(a=names[0], b=names[1])
+    if len(names) > 2:
+        text += ", " + " and ".join(names[2:4])
     if rng.random() < 0.12:
         text = f"{text}, {about}"
     return text

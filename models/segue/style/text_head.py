@@ -1,9 +1,8 @@
-"""Text to the style space: the table of synonyms where it knows the words, else a trained head.
+"""Text head: sentence embedding to a distribution over the style terms.
 
-Inference lane; also offline (training). A caption becomes a distribution over the 120 terms and
-then the mixture of their anchors, so that every text lies inside the hull of the anchors: where
-the audio tower puts audio, and where the generator was trained. This is the latent constraint of
-"Live Music Models" (2025, section on audio-text alignment), had by construction.
+The style of a text is the mixture of the terms' anchors, so that it lies inside their convex hull,
+as the styles of audio do, on which the generator was trained. This is the latent constraint of
+"Live Music Models" (2025, section on audio-text alignment), by construction.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from models.segue.style.sentence_encoder import WIDTH
 from models.segue.style.terms import NAMES
 
 HIDDEN = 512
-KEEP = 4
-"""At most so many terms make up an unknown text: a mixture of everything sounds like nothing."""
+MAX_TERMS = 4
+"""Most terms in the mixture of a text."""
 
 
 class TextHead(nn.Module):
-    """Sentence embeddings (n, 384) to logits over the terms (n, 120).
+    """Network from sentence embeddings (n, 384) to logits over the terms (n, 120).
 
-    Two opinions are added: a perceptron, and the likeness to remembered phrases of each term, which
-    generalises better to words that no caption held. `memory` (m, 384) are those phrases'
-    embeddings and `owner` (m,) the term each belongs to.
+    The sum of a perceptron and of the similarity to stored phrases of each term, which generalises
+    better to unseen words. `memory` (m, 384) are the phrases' embeddings, `owner` (m,) their terms.
     """
 
     def __init__(self, phrases: int) -> None:
@@ -36,11 +34,11 @@ class TextHead(nn.Module):
         self.net = nn.Sequential(
             nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Dropout(0.3), nn.Linear(HIDDEN, len(NAMES))
         )
-        self.sharpness = nn.Parameter(torch.tensor(2.5))  # log of the likeness's scale
+        self.sharpness = nn.Parameter(torch.tensor(2.5))  # log of the similarity's scale
         self.share = nn.Parameter(torch.tensor(0.5))
 
-    def likeness(self, x: Tensor) -> Tensor:
-        """(n, 120): soft maximum of the cosines with each term's phrases."""
+    def memory_similarity(self, x: Tensor) -> Tensor:
+        """Soft maximum of the cosines with each term's phrases, (n, 120)."""
         scale = self.sharpness.exp()
         close = (scale * (x @ self.memory.T)).exp()
         sums = close.new_zeros(len(x), len(NAMES)).index_add(1, self.owner, close)
@@ -48,13 +46,13 @@ class TextHead(nn.Module):
         return (sums / count).clamp_min(1e-6).log()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x) + self.share * self.likeness(x)  # type: ignore[no-any-return]
+        return self.net(x) + self.share * self.memory_similarity(x)  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def mixture(self, x: Tensor) -> Tensor:
-        """(n, 120) shares that sum to 1, at most `KEEP` of them above 0."""
-        chances = self(x).softmax(-1)
-        kept, where = chances.topk(KEEP)
-        kept = torch.where(kept >= 0.1 * kept[:, :1], kept, 0.0)
-        shares = torch.zeros_like(chances).scatter(1, where, kept)
+        """Weights of the terms (n, 120) that sum to 1, at most `MAX_TERMS` of them above 0."""
+        probabilities = self(x).softmax(-1)
+        largest, indices = probabilities.topk(MAX_TERMS)
+        largest = torch.indices(largest >= 0.1 * largest[:, :1], largest, 0.0)
+        shares = torch.zeros_like(probabilities).scatter(1, indices, largest)
         return shares / shares.sum(1, keepdim=True)
