@@ -15,10 +15,10 @@ help:
 	@echo "make check   ruff and mypy only"
 	@echo "make clean   remove the environment and the caches"
 
-$(RUN_STAMP): pyproject.toml packaging/setup.sh
+$(RUN_STAMP): pyproject.toml constraints.txt packaging/setup.sh
 	@bash packaging/setup.sh run
 
-$(TEST_STAMP): pyproject.toml packaging/setup.sh
+$(TEST_STAMP): pyproject.toml constraints.txt packaging/setup.sh
 	@bash packaging/setup.sh test
 
 setup: $(TEST_STAMP)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up Segue in .venv from a bare Debian, Ubuntu or macOS. `make run` and `make test` call it;
-# it is skipped while its stamp file is newer than pyproject.toml.
+# it is skipped while its stamp file is newer than pyproject.toml and constraints.txt.
 #   packaging/setup.sh run|test
 # Settings (environment): PYTHON, the interpreter; TORCH=cuda for the CUDA build of torch on Linux;
 # TORCH_INDEX, the address of a package index that offers the CPU build.
@@ -163,6 +163,6 @@ for extra in sys.argv[1:]:
 print("\n".join(wants))
 EOF
 say "installing the Python packages"
-pip install -q -r "$requirements"
+pip install -q -c constraints.txt -r "$requirements"
 touch "$venv/.ready-run" "$venv/.ready-$what" # what tests need includes what running needs
 say "ready"

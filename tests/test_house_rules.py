@@ -32,6 +32,10 @@ TOP_LEVEL = {
     "Makefile",
     "README.md",
     "LICENSE",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "constraints.txt",
 }
 # What must start fast, or run where there is neither a window nor torch.
 NO_TORCH_NO_QT = (
