@@ -121,12 +121,12 @@ class LiveController(QObject):
         self._submit_soon()
 
     def _style_ready(self, key: str, style: Style) -> None:
-        self.style_loader.arrived(key, style)
+        self.styles.add(key, style)
         self.styles_changed.emit()
         self._submit_soon()
 
     def _style_failed(self, key: str, sentence: str) -> None:
-        self.style_loader.failed(key, sentence)
+        self.styles.fail(key, sentence)
         self.styles_changed.emit()
         self.message.emit("warning", sentence)
 
@@ -218,7 +218,7 @@ class LiveController(QObject):
         self.mix_changed.emit()
         if not self.acting:
             return
-        steering = self._steer(self.session.current_scene())
+        steering = self._steer(self.session.scenes.current())
         if steering is None:
             return
         self._last_style = steering.controls.style
@@ -249,7 +249,7 @@ class LiveController(QObject):
         ready = self.style_loader.ready_keys(prompts)
         fresh = [
             prompt.text
-            for prompt, share in zip(prompts, self.session.shares(), strict=True)
+            for prompt, share in zip(prompts, self.session.prompts.shares(), strict=True)
             if share > 0.0 and prompt.style_key in ready - self._mixed_keys
         ]
         if fresh and self._mixed_keys and not self._mark and self.registry.get("transport.play"):

@@ -101,7 +101,7 @@ class SceneLauncher(QObject):
         if self.registry.get("scene.with_moment"):
             moment = new_moment_key()
             self.worker.request_moment(moment)
-        self.session.save_scene(n, moment=moment)
+        self.session.scenes.save(n, moment=moment)
         self.active = n
         self.changed.emit()
 
@@ -115,7 +115,7 @@ class SceneLauncher(QObject):
         self.stay()
         mode = self.registry.get("scene.mode")
         if mode == "morph":
-            morph = self.session.begin_morph(n, self.registry.number("scene.morph_time"))
+            morph = self.session.scenes.begin_morph(n, self.registry.number("scene.morph_time"))
             if morph is not None:
                 self.morph = (n, morph, time.monotonic())
                 self._morph_timer.start()
@@ -139,7 +139,7 @@ class SceneLauncher(QObject):
         self.waiting = (n, at)
 
     def _recall_now(self, n: int, mark: bool = True) -> None:
-        scene = self.session.recall(n)
+        scene = self.session.scenes.recall(n)
         self.waiting = None
         if scene is None:
             return
@@ -162,7 +162,7 @@ class SceneLauncher(QObject):
             self._morph_timer.stop()
             return
         n, morph, began = self.morph
-        if self.session.step_morph(morph, time.monotonic() - began):
+        if self.session.scenes.step_morph(morph, time.monotonic() - began):
             self.active = n
             self.end_morph()
         else:

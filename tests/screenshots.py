@@ -149,15 +149,15 @@ def dress(session: Session) -> None:
     """Prompts and scenes."""
     for n, (text, weight) in enumerate(PROMPTS, 1):
         if n <= len(session.prompts):
-            session.set_prompt(n, text=text)
+            session.prompts.set(n, text=text)
             session.registry.set(f"prompt.{n}.weight", weight)
         else:
-            session.add_prompt(text, weight=weight)
+            session.prompts.add(text, weight=weight)
     for n, name in SCENES.items():
         loud = f"prompt.{n % 8 + 1}.weight"
         before = session.registry.get(loud)
         session.registry.set(loud, 2.0)
-        session.save_scene(n, name)
+        session.scenes.save(n, name)
         session.registry.set(loud, before)
 
 

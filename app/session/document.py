@@ -1,4 +1,4 @@
-"""What a session is made of, and its readable JSON form. GUI lane; pure, immutable.
+"""Document of a session: immutable data, and its JSON form.
 
 Version 2 of the format:
 
@@ -10,7 +10,7 @@ Version 2 of the format:
      "moments": "drop.moments.safetensors"}
 
 A value of null is auto. Names in `values` are those of the parameter registry. `moments` names the
-file beside it with the places in the music of the scenes that have a `moment`; version 1 had none.
+file beside it with the moments of the scenes; version 1 had none.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from app.parameters.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from models.errors import SegueError
 
+Json: TypeAlias = dict[str, Any]
+"""An object of a JSON file."""
 FORMAT: Final = "segue-session"
 VERSION: Final = 2
 MAX_TEXT: Final = 1000
@@ -32,7 +34,7 @@ MAX_TEXT: Final = 1000
 
 @dataclass(frozen=True)
 class SessionPrompt:
-    """A prompt: words, or a sound by its file (`text` is then the name to show)."""
+    """Prompt: a text, or an audio file (`text` is then the name to show)."""
 
     text: str = ""
     audio: str | None = None
@@ -40,16 +42,11 @@ class SessionPrompt:
 
     @property
     def style_key(self) -> str:
-        """What its style depends on, and nothing else; '' for an empty strip."""
+        """Key of its style; '' for an empty prompt."""
         if self.audio is not None:
             return f"audio:{self.audio}"
         words = " ".join(self.text.split())
         return f"text:{words.casefold()}" if words else ""
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """As a performance file writes it, without the weight."""
-        return {"audio": self.audio} if self.audio is not None else {"text": self.text}
 
 
 def _frozen(values: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -58,8 +55,7 @@ def _frozen(values: Mapping[str, Value]) -> Mapping[str, Value]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A saved set of prompts and values. `moment` is the key of a kept place in the music, which
-    is no part of the document: the session has it, and its file has it beside it (`moments`)."""
+    """Saved set of prompts and values. moment: key of its moment in `Session.moments`, if any."""
 
     name: str = ""
     prompts: tuple[SessionPrompt, ...] = ()
@@ -72,7 +68,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole session at one time."""
+    """Whole state of a session."""
 
     prompts: tuple[SessionPrompt, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -84,24 +80,25 @@ class Document:
 
     @property
     def moments(self) -> frozenset[str]:
-        """Keys of the places in the music that its scenes go back to."""
+        """Keys of the moments of its scenes."""
         return frozenset(s.moment for s in self.scenes if s is not None and s.moment is not None)
 
 
-def scene_title(document: Document, shares: Sequence[float]) -> str:
-    """A name for a scene kept now: that of the prompt with the largest share of the mix, with a
-    number where another has that name."""
-    heard = bool(shares) and max(shares) > 0.0
-    title = document.prompts[shares.index(max(shares))].text[:24] if heard else ""
+def scene_title(
+    prompts: Sequence[SessionPrompt], shares: Sequence[float], scenes: Sequence[Scene | None]
+) -> str:
+    """Unique name for a new scene: that of the prompt with the largest share, with a number."""
+    audible = bool(shares) and max(shares) > 0.0
+    title = prompts[shares.index(max(shares))].text[:24] if audible else ""
     title = title or "Scene"
-    names = {scene.name for scene in document.scenes if scene is not None}
-    free = (f"{title} {n}" if n > 1 else title for n in range(1, len(document.scenes) + 2))
+    names = {scene.name for scene in scenes if scene is not None}
+    free = (f"{title} {n}" if n > 1 else title for n in range(1, len(scenes) + 2))
     return next(name for name in free if name not in names)
 
 
 # -- to JSON -----------------------------------------------------------------------------------
-def to_json(document: Document) -> dict[str, Any]:
-    """A session as plain lists and dictionaries."""
+def to_json(document: Document) -> Json:
+    """JSON form of a session."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -113,7 +110,7 @@ def to_json(document: Document) -> dict[str, Any]:
 
 
 def _values_json(values: Mapping[str, Value], count: int) -> dict[str, Value]:
-    """Without the strips that are not there; floats short enough to read."""
+    """Values without those of absent strips; floats short enough to read."""
     return {
         name: round(value, 6) if isinstance(value, float) else value
         for name, value in values.items()
@@ -121,14 +118,14 @@ def _values_json(values: Mapping[str, Value], count: int) -> dict[str, Value]:
     }
 
 
-def _prompt_json(prompt: SessionPrompt) -> dict[str, Any]:
-    data: dict[str, Any] = {"text": prompt.text, "colour": prompt.colour}
+def _prompt_json(prompt: SessionPrompt) -> Json:
+    data: Json = {"text": prompt.text, "colour": prompt.colour}
     if prompt.audio is not None:
         data["audio"] = prompt.audio
     return data
 
 
-def _scene_json(scene: Scene) -> dict[str, Any]:
+def _scene_json(scene: Scene) -> Json:
     return {
         "name": scene.name,
         "prompts": [_prompt_json(prompt) for prompt in scene.prompts],
@@ -138,11 +135,11 @@ def _scene_json(scene: Scene) -> dict[str, Any]:
 
 
 # -- from JSON ---------------------------------------------------------------------------------
-def from_json(data: Any, registry: Registry) -> Document:
-    """A session from its JSON form. SegueError names the place that is damaged.
+def from_json(data: object, registry: Registry) -> Document:
+    """Session from its JSON form. SegueError names the place that is damaged.
 
-    Values are checked against the registry's parameters (and clamped to their ranges); names that
-    this version does not know are left out.
+    Values are checked against the registry's parameters and clamped to their ranges; unknown names
+    are left out.
     """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise SegueError("This is no Segue session; open a file that Segue has saved.")
@@ -164,7 +161,7 @@ def from_json(data: Any, registry: Registry) -> Document:
     )
 
 
-def _list(data: dict[str, Any], name: str, limit: int, where: str = "") -> list[Any]:
+def _list(data: Json, name: str, limit: int, where: str = "") -> list[Any]:
     items = data.get(name, [])
     if not isinstance(items, list):
         raise SegueError(f"In the session, '{where}{name}' is no list; open another copy of it.")
@@ -173,13 +170,13 @@ def _list(data: dict[str, Any], name: str, limit: int, where: str = "") -> list[
     return items
 
 
-def _read_int(value: Any, where: str) -> int:
+def _read_int(value: object, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise SegueError(f"In the session, '{where}' is no whole number; open another copy of it.")
     return value
 
 
-def _read_prompts(data: dict[str, Any], where: str) -> tuple[SessionPrompt, ...]:
+def _read_prompts(data: Json, where: str) -> tuple[SessionPrompt, ...]:
     prompts = []
     for n, item in enumerate(_list(data, "prompts", PROMPTS, where), 1):
         place = f"{where}prompt {n}"
@@ -193,7 +190,7 @@ def _read_prompts(data: dict[str, Any], where: str) -> tuple[SessionPrompt, ...]
     return tuple(prompts)
 
 
-def _read_values(data: dict[str, Any], registry: Registry, where: str) -> dict[str, Value]:
+def _read_values(data: Json, registry: Registry, where: str) -> dict[str, Value]:
     raw = data.get("values", {})
     if not isinstance(raw, dict):
         raise SegueError(f"In the session, '{where}values' is damaged; open another copy of it.")
@@ -210,7 +207,7 @@ def _read_values(data: dict[str, Any], registry: Registry, where: str) -> dict[s
     return values
 
 
-def _read_scene(item: Any, registry: Registry, n: int) -> Scene | None:
+def _read_scene(item: object, registry: Registry, n: int) -> Scene | None:
     if item is None:
         return None
     where = f"scene {n}: "
@@ -224,7 +221,7 @@ def _read_scene(item: Any, registry: Registry, n: int) -> Scene | None:
     )
 
 
-def _read_moment(item: dict[str, Any], where: str) -> str | None:
+def _read_moment(item: Json, where: str) -> str | None:
     key = item.get("moment")
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= 100):
         raise SegueError(f"In the session, '{where}moment' is no name; open another copy of it.")

@@ -1,4 +1,4 @@
-"""What a newcomer finds: a few prompts that sound well together. GUI lane; pure."""
+"""First session of a new user: a few prompts that go well together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FIRST_PROMPTS: Final = (
 
 
 def first_document() -> Document:
-    """The session that a fresh window opens with."""
+    """Document of a new session."""
     values: dict[str, Value] = {}
-    places = plane.spread(len(FIRST_PROMPTS))
-    for n, ((_, weight), (x, y)) in enumerate(zip(FIRST_PROMPTS, places, strict=True), 1):
+    points = plane.spread(len(FIRST_PROMPTS))
+    for n, ((_, weight), (x, y)) in enumerate(zip(FIRST_PROMPTS, points, strict=True), 1):
         values |= {f"prompt.{n}.weight": weight, f"prompt.{n}.x": x, f"prompt.{n}.y": y}
     prompts = tuple(SessionPrompt(text, colour=n) for n, (text, _) in enumerate(FIRST_PROMPTS))
     return Document(prompts, values)

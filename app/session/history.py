@@ -1,9 +1,8 @@
-"""Undo and redo of whole documents. GUI lane; pure, table-tested.
+"""Undo and redo of whole documents.
 
-Documents are immutable and share their parts, so a step costs little. Edits of the same thing in
-quick succession (a knob being turned, or several by both hands) are one step. What is no part of
-the document and yet to be undone in its turn, such as a controller's map, is an `SideEdit` among
-them.
+Documents are immutable and share their parts, so a step costs little. Edits of the same key in
+quick succession (one knob or several at once) are one step. Edits outside the document, such as
+those of a controller map, take their turn as a `SideEdit`.
 """
 
 from __future__ import annotations
@@ -16,22 +15,21 @@ T = TypeVar("T")
 
 LIMIT: Final = 500
 GESTURE: Final = 1.0
-"""Seconds of rest after which the same knob begins a new step."""
+"""Seconds of rest after which an edit of the same key begins a new step."""
 TOGETHER: Final = 0.25
-"""Seconds within which a knob moves again that is turned while another one is."""
+"""Seconds between the edits of one key while another key is edited too."""
 
 
 @dataclass(frozen=True)
 class SideEdit:
-    """A step beside the document: `swap` puts `state` back and returns what was there instead."""
+    """Step outside the document: `swap` restores `state` and returns the state it replaced."""
 
     state: Any
     swap: Callable[[Any], Any]
 
 
 def edit_key(name: str) -> str:
-    """Edits with one key within a gesture are one step: the map moves all weights at once, and a
-    prompt (or all of them, spread) both ways."""
+    """Key of the step that an edit of a parameter belongs to: x and y are one gesture."""
     if name in ("map.x", "map.y"):
         return "map"
     if name.startswith("prompt.") and name.endswith((".x", ".y")):
@@ -40,97 +38,97 @@ def edit_key(name: str) -> str:
 
 
 class EditHistory(Generic[T]):
-    """What was before each edit, and what was undone."""
+    """Undo and redo stacks of documents."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._past: list[tuple[str, T | SideEdit]] = []
-        self._future: list[tuple[str, T | SideEdit]] = []
+        self._undo: list[tuple[str, T | SideEdit]] = []
+        self._redo: list[tuple[str, T | SideEdit]] = []
         self._limit = limit
-        self._moving: dict[str, tuple[float, tuple[str, T | SideEdit]]] = {}
-        """What is being turned: when it was last moved, and the step that it belongs to."""
+        self._active: dict[str, tuple[float, tuple[str, T | SideEdit]]] = {}
+        """Keys being edited: time of the last edit, and the step that it belongs to."""
 
     def continues(self, key: str, now: float) -> bool:
-        """Whether an edit of `key` now belongs to a step already kept; prolongs the gesture.
+        """Whether an edit of `key` now belongs to a recorded step; prolongs the gesture.
 
-        Where it is not the last step, both hands are moving: their steps become one.
+        Steps of keys that are edited at the same time are merged.
         """
-        if key not in self._moving or not self._past:
+        if key not in self._active or not self._undo:
             return False
-        when, step = self._moving[key]
-        newest = self._past[-1] is step
+        when, step = self._active[key]
+        newest = self._undo[-1] is step
         if now - when > (GESTURE if newest else TOGETHER) or not (newest or self._join(step)):
             return False
-        self._moving[key] = (now, step)
+        self._active[key] = (now, step)
         return True
 
     def _join(self, step: tuple[str, T | SideEdit]) -> bool:
-        """Let all steps after this one be part of it, where they are being made still."""
-        at = next((n for n, each in enumerate(self._past) if each is step), None)
+        """Merge all later steps into this one, if they are all still being edited."""
+        at = next((n for n, each in enumerate(self._undo) if each is step), None)
         if at is None:
             return False
-        later = self._past[at + 1 :]
-        live = [own for _, own in self._moving.values()]
+        later = self._undo[at + 1 :]
+        live = [own for _, own in self._active.values()]
         for each in later:
             if isinstance(each[1], SideEdit) or not any(own is each for own in live):
                 return False
-        del self._past[at + 1 :]
-        for key, (when, own) in self._moving.items():
+        del self._undo[at + 1 :]
+        for key, (when, own) in self._active.items():
             if any(own is each for each in later):
-                self._moving[key] = (when, step)
+                self._active[key] = (when, step)
         return True
 
     def record(self, key: str, before: T | SideEdit, now: float) -> None:
-        """An edit begins: keep what was before it. Drops what could be redone."""
+        """Record the document before an edit; clears the redo stack."""
         step = (key, before)
-        self._past.append(step)
-        del self._past[: -self._limit]
-        self._future.clear()
-        self._moving = {k: v for k, v in self._moving.items() if now - v[0] <= TOGETHER}
-        self._moving[key] = (now, step)
+        self._undo.append(step)
+        del self._undo[: -self._limit]
+        self._redo.clear()
+        self._active = {k: v for k, v in self._active.items() if now - v[0] <= TOGETHER}
+        self._active[key] = (now, step)
 
     def interrupt(self) -> None:
-        """The next edit is a step of its own, however soon it comes."""
-        self._moving.clear()
+        """Make the next edit a step of its own."""
+        self._active.clear()
 
-    def undo(self, present: Callable[[], T], put: Callable[[T], None]) -> str:
-        """Go back to before the last edit; its key, '' where there is none.
+    def undo(self, current: Callable[[], T], restore: Callable[[T], None]) -> str:
+        """Undo the last step; its key, '' where there is none.
 
-        present: the document as it is. put: makes it another.
+        current: gives the document. restore: replaces it.
         """
-        return self._step(self._past, self._future, present, put)
+        return self._step(self._undo, self._redo, current, restore)
 
-    def redo(self, present: Callable[[], T], put: Callable[[T], None]) -> str:
-        """Go back to before the last undo; as `undo`."""
-        return self._step(self._future, self._past, present, put)
+    def redo(self, current: Callable[[], T], restore: Callable[[T], None]) -> str:
+        """Redo the last undone step; as `undo`."""
+        return self._step(self._redo, self._undo, current, restore)
 
     def _step(
         self,
         source: list[tuple[str, T | SideEdit]],
         target: list[tuple[str, T | SideEdit]],
-        present: Callable[[], T],
-        put: Callable[[T], None],
+        current: Callable[[], T],
+        restore: Callable[[T], None],
     ) -> str:
         if not source:
             return ""
         key, state = source.pop()
-        self._moving.clear()
+        self._active.clear()
         if isinstance(state, SideEdit):
             target.append((key, SideEdit(state.swap(state.state), state.swap)))
         else:
-            target.append((key, present()))
-            put(state)
+            target.append((key, current()))
+            restore(state)
         return key
 
     @property
     def undo_name(self) -> str:
-        """The key of the edit that undo would take back, '' if there is none."""
-        return self._past[-1][0] if self._past else ""
+        """Key of the step that undo would undo, '' if there is none."""
+        return self._undo[-1][0] if self._undo else ""
 
     @property
     def redo_name(self) -> str:
-        return self._future[-1][0] if self._future else ""
+        return self._redo[-1][0] if self._redo else ""
 
     def clear(self) -> None:
-        self._past.clear()
-        self._future.clear()
-        self._moving.clear()
+        self._undo.clear()
+        self._redo.clear()
+        self._active.clear()

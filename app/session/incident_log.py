@@ -1,4 +1,4 @@
-"""The incident log: what went wrong and when, in sentences. GUI lane; pure."""
+"""Incident log: messages of the program with their times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVELS: Final = ("info", "warning", "error")
 
 @dataclass(frozen=True)
 class LogEntry:
-    """`when` is seconds since the epoch; `count` how often in a row the same was said."""
+    """Message. when: seconds since the epoch. count: repetitions in a row."""
 
     when: float
     level: str
@@ -30,14 +30,14 @@ class LogEntry:
 
 
 class IncidentLog:
-    """The last incidents; the same sentence in a row is counted, not repeated."""
+    """Last incidents; repetitions are counted."""
 
     def __init__(self, limit: int = 1000) -> None:
         self._entries: deque[LogEntry] = deque(maxlen=limit)
         self.on_entry: Callable[[LogEntry], None] | None = None
 
     def add(self, when: float, level: str, sentence: str) -> LogEntry:
-        """Note an incident; an unknown level counts as an error."""
+        """Add an incident; an unknown level counts as an error."""
         entry = LogEntry(when, level if level in LEVELS else "error", sentence)
         if self._entries:
             last = self._entries[-1]
@@ -59,6 +59,5 @@ class IncidentLog:
         return "".join(entry.line() + "\n" for entry in self._entries)
 
     def export(self, path: Path, head: str = "") -> None:
-        """Write the log as text, under a `head` that says on what machine and engine it was.
-        Raises SegueError where the file cannot be written."""
+        """Write the log as text, under a heading. SegueError where it cannot be written."""
         write_text(path, f"{head}\n\n{self.text()}" if head else self.text())

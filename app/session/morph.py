@@ -1,8 +1,8 @@
-"""From what sounds now to a scene, slowly. GUI lane; pure, table-tested.
+"""Morph: gradual change from the current state to a scene.
 
-Continuous values travel along their own curve; switches, choices and auto change half-way.
-Prompts that both sides have (the same words or the same sound) travel in weight; the others fade
-out and in, so during a morph the strips are the union of both.
+Continuous values move along their parameter's curve; switches, choices and auto change half-way.
+Prompts that both sides have move in weight, the others fade out and in; so during a morph the
+strips are the union of both.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from app.parameters.catalogue import PROMPTS
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from app.session.document import Scene, SessionPrompt
-
-PARTS = ("weight", "mute", "solo", "x", "y")
+from app.session.prompt_list import STRIP_PARAMETERS
 
 
 @dataclass(frozen=True)
 class Morph:
-    """A way from `start` to `end` values over the strips `prompts`; `final` is the scene itself."""
+    """Change from `start` to `end` values over the strips `prompts`; final: the scene itself."""
 
     prompts: tuple[SessionPrompt, ...]
     start: Mapping[str, Value]
@@ -29,7 +28,7 @@ class Morph:
     seconds: float
 
     def at(self, elapsed: float, registry: Registry) -> dict[str, Value]:
-        """All values after `elapsed` seconds."""
+        """Values after `elapsed` seconds."""
         position = 1.0 if self.seconds <= 0.0 else min(max(elapsed / self.seconds, 0.0), 1.0)
         return {
             name: between(registry, name, self.start.get(name, value), value, position)
@@ -41,7 +40,7 @@ class Morph:
 
 
 def between(registry: Registry, name: str, a: Value, b: Value, position: float) -> Value:
-    """The value `position` (0..1) of the way from a to b, along the parameter's curve."""
+    """Value at `position` 0 to 1 between a and b, along the parameter's curve."""
     if position <= 0.0:
         return a
     if position >= 1.0:
@@ -53,11 +52,10 @@ def between(registry: Registry, name: str, a: Value, b: Value, position: float) 
     return parameter.from_unit(start + (end - start) * position)
 
 
-def plan(now: Scene, target: Scene, seconds: float) -> Morph:
-    """The way from the present state (as a scene) to the target.
+def plan_morph(now: Scene, target: Scene, seconds: float) -> Morph:
+    """Morph from the current state to a target scene.
 
-    Where the union of prompts is more than the strips there are, the quietest of those that leave
-    go at once.
+    Where the union of prompts exceeds the strips, the quietest of those that leave go at once.
     """
     matched: dict[int, int] = {}  # target index -> index now
     taken: set[int] = set()
@@ -77,7 +75,7 @@ def plan(now: Scene, target: Scene, seconds: float) -> Morph:
     end = {k: v for k, v in target.values.items() if not k.startswith("prompt.")}
     for t in range(len(target.prompts)):
         source = matched.get(t)
-        for part in PARTS:
+        for part in STRIP_PARAMETERS:
             name = f"prompt.{t + 1}.{part}"
             arrived = target.values.get(name)
             if arrived is None:
@@ -88,7 +86,7 @@ def plan(now: Scene, target: Scene, seconds: float) -> Morph:
             else:
                 start[name] = 0.0 if part == "weight" else arrived
     for slot, n in enumerate(leaving, len(target.prompts) + 1):
-        for part in PARTS:
+        for part in STRIP_PARAMETERS:
             value = now.values.get(f"prompt.{n + 1}.{part}")
             if value is None:
                 continue

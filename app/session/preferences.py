@@ -1,4 +1,4 @@
-"""What the program remembers between sessions: device, file formats, folders. GUI lane; pure."""
+"""Preferences that outlast sessions: device, file formats, folders."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ FORMATS: Final = ("wav", "flac")
 
 @dataclass(frozen=True)
 class Preferences:
-    """`device` None is the system's default; `sample_rate` None is the device's own."""
+    """Preferences. device, sample_rate: None for the system's default."""
 
     device: str | None = None
     sample_rate: int | None = None
     buffer_frames: int = 256
     record_format: str = "wav"
     record_folder: str = ""
-    welcomed: bool = False  # the three things to try were tried, or put away
+    welcomed: bool = False  # the welcome was completed or dismissed
 
 
 def load(path: Path) -> Preferences:
-    """What was saved; anything missing or strange is at its default."""
+    """Saved preferences; missing or invalid ones are at their defaults."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return Preferences()
     if not isinstance(data, dict):
         return Preferences()
-    kept = {f.name: data[f.name] for f in fields(Preferences) if f.name in data}
+    found = {f.name: data[f.name] for f in fields(Preferences) if f.name in data}
     checks = {
         "device": lambda v: isinstance(v, str | None),
         "sample_rate": lambda v: v in RATES,
@@ -44,13 +44,13 @@ def load(path: Path) -> Preferences:
         "record_folder": lambda v: isinstance(v, str),
         "welcomed": lambda v: isinstance(v, bool),
     }
-    return Preferences(**{name: v for name, v in kept.items() if checks[name](v)})
+    return Preferences(**{name: v for name, v in found.items() if checks[name](v)})
 
 
 def save(path: Path, preferences: Preferences) -> None:
-    """Raises SegueError where they cannot be written."""
+    """Write the preferences. SegueError where they cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SegueError(f"Settings cannot be kept ({error.strerror}).") from error
+        raise SegueError(f"Settings cannot be saved ({error.strerror}).") from error
     write_text(path, json.dumps(asdict(preferences), indent=1) + "\n")

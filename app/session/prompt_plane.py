@@ -1,6 +1,6 @@
-"""The prompt map: weight by distance, and a cursor that can be thrown and orbits.
+"""Prompt map: weights by distance, and a cursor that glides and orbits.
 
-GUI lane; pure, table-tested. The plane is the square -1..1 on both axes, y upwards.
+The plane is the square -1..1 on both axes, y upwards.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Final
 Point = tuple[float, float]
 
 FRICTION: Final = 0.9
-"""1/s: a thrown cursor keeps exp(-0.9 t) of its speed, so a throw glides for about two seconds."""
-REST: Final = 0.01
-"""Plane widths per second under which a thrown cursor has stopped."""
+"""Decay of the speed of a gliding cursor, in 1/s."""
+REST_SPEED: Final = 0.01
+"""Speed in plane units per second below which a gliding cursor stops."""
 MIN_ORBIT_RADIUS: Final = 0.12
 
 
 def map_weights(cursor: Point, points: Sequence[Point], reach: float) -> list[float]:
-    """Weight 0..1 of each point: a bell over distance, scaled so that the nearest has 1.
+    """Weight 0 to 1 of each point: a Gaussian of its distance, scaled so that the nearest has 1.
 
-    `reach` is the standard deviation of the bell in plane units. Scaling by the nearest keeps the
-    mix defined however far the cursor is from everything, and continuous where two are as near.
+    reach: standard deviation in plane units. The scaling keeps the mix defined however far the
+    cursor is from all points.
     """
     if not points:
         return []
@@ -34,10 +34,10 @@ def map_weights(cursor: Point, points: Sequence[Point], reach: float) -> list[fl
 
 @dataclass(frozen=True)
 class MapCursor:
-    """Where the map's cursor is and how it moves.
+    """Cursor of the map: position and motion.
 
-    `velocity` in plane units a second while it glides. `centre` is what it circles, or None.
-    `radius`, `angle` (radians) belong to the orbit; `direction` is +1 anticlockwise or -1.
+    velocity: plane units per second while it glides. centre: of its orbit, or None. radius, angle
+    (radians): of the orbit. direction: +1 anticlockwise or -1.
     """
 
     position: Point = (0.0, 0.0)
@@ -52,18 +52,18 @@ class MapCursor:
         return self.centre is not None or math.hypot(*self.velocity) > 0.0
 
     def moved_to(self, position: Point) -> MapCursor:
-        """Put there by hand: at rest."""
+        """Cursor at rest at a position."""
         return MapCursor(position=_clamped(position))
 
     def thrown(self, velocity: Point) -> MapCursor:
-        """Let go with a speed: it glides, and bounces off the edges."""
+        """Cursor that glides with a velocity and bounces off the edges."""
         return replace(self, velocity=velocity, centre=None)
 
     def stopped(self) -> MapCursor:
         return MapCursor(position=self.position)
 
     def orbiting(self, centre: Point = (0.0, 0.0)) -> MapCursor:
-        """Circle a centre at the present distance from it, the way the cursor was moving."""
+        """Cursor that orbits a centre at its current distance and in its current direction."""
         dx, dy = self.position[0] - centre[0], self.position[1] - centre[1]
         radius = max(math.hypot(dx, dy), MIN_ORBIT_RADIUS)
         vx, vy = self.velocity
@@ -71,7 +71,7 @@ class MapCursor:
         return MapCursor(self.position, (0.0, 0.0), centre, radius, math.atan2(dy, dx), direction)
 
     def advanced(self, seconds: float, turns_per_second: float) -> MapCursor:
-        """The cursor after `seconds`. Independent of how time is cut, but for bounces."""
+        """Cursor after `seconds`."""
         if self.centre is not None:
             angle = self.angle + self.direction * 2.0 * math.pi * turns_per_second * seconds
             x = self.centre[0] + self.radius * math.cos(angle)
@@ -83,20 +83,20 @@ class MapCursor:
         glide = (1.0 - keep) / FRICTION  # the integral of the decaying speed
         x, vx = _bounced(self.position[0] + self.velocity[0] * glide, self.velocity[0] * keep)
         y, vy = _bounced(self.position[1] + self.velocity[1] * glide, self.velocity[1] * keep)
-        if math.hypot(vx, vy) < REST:
+        if math.hypot(vx, vy) < REST_SPEED:
             vx = vy = 0.0
         return MapCursor((x, y), (vx, vy))
 
 
 def spread(count: int) -> list[Point]:
-    """Places for `count` prompts: on a circle, the first at the top, clockwise."""
+    """Points for `count` prompts: on a circle, clockwise from the top."""
     radius = 0.8
     turn = [math.tau * (0.25 - index / max(count, 1)) for index in range(count)]
     return [(radius * math.cos(angle), radius * math.sin(angle)) for angle in turn]
 
 
-def free_place(points: Sequence[Point]) -> Point:
-    """A place for one more prompt: the candidate on two rings that is farthest from all others."""
+def free_point(points: Sequence[Point]) -> Point:
+    """Point for one more prompt: the candidate on two rings that is farthest from all others."""
     candidates = [
         (radius * math.cos(math.tau * k / 16), radius * math.sin(math.tau * k / 16))
         for radius in (0.8, 0.4)
@@ -112,7 +112,7 @@ def _clamped(point: Point) -> Point:
 
 
 def _bounced(x: float, v: float) -> tuple[float, float]:
-    """Fold a coordinate back into -1..1; an odd number of folds turns the speed round."""
+    """Fold a coordinate back into -1..1; an odd number of folds reverses the speed."""
     if -1.0 <= x <= 1.0:
         return x, v
     # Reflection in both walls is a triangle wave of period 4.

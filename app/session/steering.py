@@ -1,11 +1,8 @@
-"""From a scene to what the engine is told: controls and the prompts that they come from.
-
-GUI lane; pure numpy. Styles come from the inference lane, by `SessionPrompt.style_key`.
-"""
+"""Steering: the engine's controls from a scene and the styles of its prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,65 +14,65 @@ from models.engine.prompts import Prompt as EnginePrompt
 from models.music.score import STEMS
 
 SOFT: Final = ("bpm", "key", "density", "notes")
-"""Controls that may be advice as well as an order, by their strength."""
+"""Controls with a strength."""
 STATES: Final = ("empty", "waiting", "ready", "failed")
 
 
 class StyleBook:
-    """The styles known so far, which are on their way, and which cannot be had."""
+    """Styles by `SessionPrompt.style_key`: known, requested and failed."""
 
     def __init__(self) -> None:
         self._styles: dict[str, Style] = {}
-        self._problems: dict[str, str] = {}
-        self._asked: set[str] = set()
+        self._errors: dict[str, str] = {}
+        self._requested: set[str] = set()
 
-    def wanted(self, prompts: tuple[SessionPrompt, ...]) -> list[SessionPrompt]:
-        """Prompts whose style must now be asked for; each is told once."""
-        fresh = []
+    def take_missing(self, prompts: Sequence[SessionPrompt]) -> list[SessionPrompt]:
+        """Prompts whose style must be requested now; each is returned once."""
+        missing = []
         for prompt in prompts:
             key = prompt.style_key
-            if key and key not in self._styles and key not in self._asked:
-                self._asked.add(key)
-                self._problems.pop(key, None)
-                fresh.append(prompt)
-        return fresh
+            if key and key not in self._styles and key not in self._requested:
+                self._requested.add(key)
+                self._errors.pop(key, None)
+                missing.append(prompt)
+        return missing
 
-    def arrived(self, key: str, style: Style) -> None:
+    def add(self, key: str, style: Style) -> None:
         self._styles[key] = style
-        self._problems.pop(key, None)
+        self._errors.pop(key, None)
 
-    def failed(self, key: str, problem: str) -> None:
-        self._problems[key] = problem
+    def fail(self, key: str, sentence: str) -> None:
+        self._errors[key] = sentence
 
     def retry(self, key: str) -> None:
-        """Ask again for what failed."""
-        if key in self._problems:
-            self._asked.discard(key)
+        """Allow another request after a failure."""
+        if key in self._errors:
+            self._requested.discard(key)
 
     def forget(self) -> None:
-        """Another engine: other styles."""
+        """Forget everything, for another engine."""
         self._styles.clear()
-        self._problems.clear()
-        self._asked.clear()
+        self._errors.clear()
+        self._requested.clear()
 
     def get(self, key: str) -> Style | None:
         return self._styles.get(key)
 
     def state(self, prompt: SessionPrompt) -> tuple[str, str]:
-        """One of STATES, and for "failed" the sentence."""
+        """State of a prompt's style, one of STATES, and for "failed" the sentence."""
         key = prompt.style_key
         if not key:
             return "empty", ""
         if key in self._styles:
             return "ready", ""
-        if key in self._problems:
-            return "failed", self._problems[key]
+        if key in self._errors:
+            return "failed", self._errors[key]
         return "waiting", ""
 
 
 @dataclass(frozen=True)
 class Steering:
-    """What one submission holds. `mixed` is False while no prompt that counts has a style yet."""
+    """Controls and prompts of one submission. mixed: whether any audible prompt has a style."""
 
     controls: Controls
     prompts: tuple[EnginePrompt, ...]
@@ -98,7 +95,7 @@ def scene_weights(scene: Scene) -> list[float]:
 
 
 def _strength(scene: Scene, settings: Mapping[str, object]) -> dict[str, float]:
-    """The strength of the soft controls that are set; nothing where they decide, as by default."""
+    """Strength of the soft controls that are set; empty at full strength."""
     amount = scene.values.get("strength", 1.0)
     if not isinstance(amount, int | float) or amount >= 1.0:
         return {}
@@ -112,19 +109,23 @@ def steer(
     last_style: Style | None = None,
     notes: tuple[int, ...] = (),
 ) -> Steering:
-    """Controls of a scene. `acting` are the controls that the engine has; others stay at auto.
+    """Controls of a scene.
 
-    Where no prompt counts (all down, or none ready) the style stays what it was: the music must
-    not jump to nowhere because the last fader was closed.
+    Args:
+        scene: its prompts and values.
+        styles: known styles.
+        acting: controls that the engine has; others stay at auto.
+        last_style: used where no prompt is audible: closing the last fader changes nothing.
+        notes: MIDI numbers of the keys held.
     """
-    ready, weights, heard = [], [], []
+    ready, weights, used = [], [], []
     for prompt, weight in zip(scene.prompts, scene_weights(scene), strict=True):
         style = styles.get(prompt.style_key)
         if style is None or weight <= 0.0:
             continue
         ready.append(style)
         weights.append(weight)
-        heard.append(
+        used.append(
             EnginePrompt(audio=prompt.audio, weight=weight)
             if prompt.audio is not None
             else EnginePrompt(text=prompt.text, weight=weight)
@@ -140,8 +141,8 @@ def steer(
         mute=muted if "mute" in acting else frozenset(),
         notes=notes,
         strength=_strength(scene, {**settings, "notes": notes}) if "strength" in acting else {},
-        # The same key for an engine that knows drums but no stems; on, they are its own choice.
+        # An engine with drums but no stems: off, or its own choice.
         drums=False if "drums" in muted and "mute" not in acting and "drums" in acting else None,
         **settings,  # type: ignore[arg-type]
     )
-    return Steering(controls, tuple(heard), bool(ready))
+    return Steering(controls, tuple(used), bool(ready))

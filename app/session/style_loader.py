@@ -1,19 +1,18 @@
-"""Style loader: asks the worker for the styles of prompts, and keeps the answers."""
+"""Style loader: requests the styles of prompts from the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.session.document import SessionPrompt
 from app.session.steering import StyleBook
-from models.engine.controls import Style
 
 
 class StyleLoader:
-    """Style book that is filled by requests to an engine.
+    """Style book with the requests that fill it.
 
-    embed_text and embed_audio take a key and a text or a path; whoever answers calls `arrived` or
-    `failed` with that key. Nothing is requested before `engine_ready`.
+    embed_text and embed_audio take a key and a text or a path; the answer goes into `book` under
+    that key. Nothing is requested before `engine_ready`.
     """
 
     def __init__(
@@ -23,35 +22,27 @@ class StyleLoader:
         self._embed_text, self._embed_audio = embed_text, embed_audio
         self._engine_ready = False
 
-    def engine_ready(self, prompts: tuple[SessionPrompt, ...]) -> None:
-        """Start over with a new engine, whose styles are others."""
+    def engine_ready(self, prompts: Sequence[SessionPrompt]) -> None:
+        """Start over with a new engine, whose styles differ."""
         self._engine_ready = True
         self.book.forget()
         self.request(prompts)
 
-    def request(self, prompts: tuple[SessionPrompt, ...]) -> None:
-        """Ask for the styles of these prompts that are neither known nor on their way."""
+    def request(self, prompts: Sequence[SessionPrompt]) -> None:
+        """Request the styles of prompts that are neither known nor requested."""
         if not self._engine_ready:
             return
-        for prompt in self.book.wanted(prompts):
+        for prompt in self.book.take_missing(prompts):
             if prompt.audio is not None:
                 self._embed_audio(prompt.style_key, prompt.audio)
             else:
                 self._embed_text(prompt.style_key, prompt.text)
 
     def retry(self, prompt: SessionPrompt) -> None:
-        """Ask again for a style that failed."""
+        """Request a style again that failed."""
         self.book.retry(prompt.style_key)
         self.request((prompt,))
 
-    def ready_keys(self, prompts: tuple[SessionPrompt, ...]) -> frozenset[str]:
+    def ready_keys(self, prompts: Sequence[SessionPrompt]) -> frozenset[str]:
         """Keys of the prompts whose style is known."""
         return frozenset(p.style_key for p in prompts if self.book.state(p)[0] == "ready")
-
-    def arrived(self, key: str, style: Style) -> None:
-        """Keep a style that the engine made."""
-        self.book.arrived(key, style)
-
-    def failed(self, key: str, sentence: str) -> None:
-        """Keep why there is no style."""
-        self.book.failed(key, sentence)

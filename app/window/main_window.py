@@ -292,7 +292,7 @@ class MainWindow(QMainWindow):
         self.prompt_actions.load_outlines()
 
     def _show_mix(self) -> None:
-        shares = self.session.shares()
+        shares = self.session.prompts.shares()
         self.mixer.set_shares(shares)
         self.map_panel.map.set_shares(shares)
 

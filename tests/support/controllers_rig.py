@@ -34,7 +34,7 @@ class ControllersRig:
         self.window.show()
         self.worker.ready()
         while len(self.session.prompts) < 8:
-            self.session.add_prompt(f"prompt {len(self.session.prompts) + 1}")
+            self.session.prompts.add(f"prompt {len(self.session.prompts) + 1}")
         self.backend = MemoryBackend()
         self.bridge = open_bridge(
             self.window,

@@ -31,7 +31,7 @@ def main(recording: str) -> int:
             windows.extend(w for w in application.topLevelWidgets() if isinstance(w, MainWindow))
             if windows:
                 windows[0].registry.set("transport.play", True)
-                windows[0].session.add_prompt("Kora")
+                windows[0].session.prompts.add("Kora")
                 windows[0].files.tick()
             return
         output: Any = windows[0].playback.output

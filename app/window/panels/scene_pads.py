@@ -102,7 +102,7 @@ class ScenePad(ParameterWidget):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.fire(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif event.key() == Qt.Key.Key_Delete and not self.locked:
-            self.session.clear_scene(self.n)
+            self.session.scenes.clear(self.n)
         else:
             super().keyPressEvent(event)
 
@@ -116,7 +116,7 @@ class ScenePad(ParameterWidget):
         menu.addAction(save)
         if self.scene is not None:
             menu.addAction("Rename …", self._rename)
-            menu.addAction("Empty this pad", lambda: self.session.clear_scene(self.n))
+            menu.addAction("Empty this pad", lambda: self.session.scenes.clear(self.n))
         menu.popup(event.globalPos())
 
     def _rename(self) -> None:
@@ -125,7 +125,7 @@ class ScenePad(ParameterWidget):
             return
         name, accepted = QInputDialog.getText(self, "Rename scene", "Name", text=scene.name)
         if accepted:
-            self.session.rename_scene(self.n, name)
+            self.session.scenes.rename(self.n, name)
 
     # -- looks ---------------------------------------------------------------------------------
     def tooltip_text(self) -> str:
@@ -277,4 +277,4 @@ class ScenePadGrid(QWidget):
     def _swap(self, n: int, position: QPointF) -> None:
         target = self.childAt(self.mapFromGlobal(position.toPoint()))
         if isinstance(target, ScenePad):
-            self.session.swap_scenes(n, target.n)
+            self.session.scenes.swap(n, target.n)

@@ -74,13 +74,13 @@ class PromptActions(QObject):
             anchor = strip.mapTo(centre, strip.rect().center())
             return QPoint(anchor.x(), anchor.y() + strip.height() // 4)
         return self.plane.mapTo(
-            centre, self.plane.to_screen(self.session.points()[n - 1]).toPoint()
+            centre, self.plane.to_screen(self.session.prompts.points()[n - 1]).toPoint()
         )
 
     def add(self) -> None:
         """Add a strip, and open its editor."""
         try:
-            n = self.session.add_prompt(weight=1.0)
+            n = self.session.prompts.add(weight=1.0)
         except SegueError as error:
             self.message.emit("info", str(error))
             return
@@ -94,12 +94,12 @@ class PromptActions(QObject):
         if (prompt.text, prompt.audio) == (text, None):
             self._retry_style(prompt)
         else:
-            self.session.set_prompt(n, text=text)
+            self.session.prompts.set(n, text=text)
 
     def use_sound(self, n: int, path: str) -> None:
         """Make prompt n a sound."""
         if n <= len(self.session.prompts):
-            self.session.set_prompt(n, text=Path(path).stem, audio=path)
+            self.session.prompts.set(n, text=Path(path).stem, audio=path)
 
     def open_menu(self, n: int, position: QPoint) -> None:
         """Show the context menu of strip n, unless prompts are locked."""

@@ -94,14 +94,14 @@ class PromptMapView(QWidget):
             if not self._writing and change.source not in ("undo", "load", "scene", "morph"):
                 # Another hand (MIDI, OSC) moves the cursor: it is as good as the mouse.
                 self.cursor_state = self.cursor_state.moved_to(self._position())
-                self.session.apply_map_weights("map")
+                self.session.prompts.apply_map_weights("map")
             elif not self._writing:
                 self.cursor_state = self.cursor_state.moved_to(self._position())
             self.update()
         elif name == "map.reach":
             self._background = None
             if change.source not in ("undo", "load", "scene", "morph"):
-                self.session.apply_map_weights("map")
+                self.session.prompts.apply_map_weights("map")
             self.update()
         elif name.startswith("prompt.") and name[-1] in "xy":
             self._background = None
@@ -120,7 +120,7 @@ class PromptMapView(QWidget):
 
     def _centroid(self) -> Point:
         """The middle of the prompts: what the cursor circles."""
-        points = self.session.points()
+        points = self.session.prompts.points()
         if not points:
             return (0.0, 0.0)
         return (
@@ -153,7 +153,7 @@ class PromptMapView(QWidget):
             with self.registry.batch():
                 self.registry.set("map.x", position[0], source)
                 self.registry.set("map.y", position[1], source)
-            self.session.apply_map_weights("orbit" if source == "orbit" else "map")
+            self.session.prompts.apply_map_weights("orbit" if source == "orbit" else "map")
         finally:
             self._writing = False
         self._trail.append(position)
@@ -182,7 +182,7 @@ class PromptMapView(QWidget):
         return (min(max(x, -1.0), 1.0), min(max(y, -1.0), 1.0))
 
     def _prompt_at(self, position: QPointF) -> int | None:
-        for n, point in enumerate(self.session.points(), 1):
+        for n, point in enumerate(self.session.prompts.points(), 1):
             distance = self.to_screen(point) - position
             if math.hypot(distance.x(), distance.y()) < 20:
                 return n
@@ -260,7 +260,7 @@ class PromptMapView(QWidget):
         painter.drawPixmap(0, 0, self._background_pixmap())
         cursor = self.to_screen(self._position())
         self._paint_links(painter, cursor)
-        for n, point in enumerate(self.session.points(), 1):
+        for n, point in enumerate(self.session.prompts.points(), 1):
             self._paint_prompt(painter, n, self.to_screen(point))
         self._paint_cursor(painter, cursor)
 
@@ -283,7 +283,7 @@ class PromptMapView(QWidget):
         reach = self.registry.number("map.reach")
         field = self._field()
         painter.setPen(Qt.PenStyle.NoPen)
-        for prompt, point in zip(self.session.prompts, self.session.points(), strict=False):
+        for prompt, point in zip(self.session.prompts, self.session.prompts.points(), strict=False):
             hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
             centre = self.to_screen(point)
             rx, ry = reach * 1.7 * field.width() / 2, reach * 1.7 * field.height() / 2
@@ -313,7 +313,7 @@ class PromptMapView(QWidget):
     def _paint_links(self, painter: QPainter, cursor: QPointF) -> None:
         """A thread from the cursor to each prompt that is heard, as strong as its share."""
         for n, (prompt, point) in enumerate(
-            zip(self.session.prompts, self.session.points(), strict=False), 1
+            zip(self.session.prompts, self.session.prompts.points(), strict=False), 1
         ):
             share = self._share(n)
             if share < 0.01:
@@ -357,7 +357,7 @@ class PromptMapView(QWidget):
         moves, so that names stand still while the cursor moves."""
         key = (
             tuple(prompt.text for prompt in self.session.prompts),
-            tuple(self.session.points()),
+            tuple(self.session.prompts.points()),
             self.size().toTuple(),
         )
         if key != self._labels_key:

@@ -128,18 +128,18 @@ class PromptMixer(QWidget):
     def _on_drag_ended(self, n: int, position: QPointF) -> None:
         self._insert_at = None
         self.update()
-        self.session.move_prompt(n, self.number_at(self.mapFromGlobal(position.toPoint())))
+        self.session.prompts.move(n, self.number_at(self.mapFromGlobal(position.toPoint())))
 
     def _shift_prompt(self, n: int, offset: int) -> None:
         """By keyboard; the focus goes along."""
         target = n + offset
         if 1 <= target <= self.count:
-            self.session.move_prompt(n, target)
+            self.session.prompts.move(n, target)
             self.strips[target - 1].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _remove(self, n: int) -> None:
         try:
-            self.session.remove_prompt(n)
+            self.session.prompts.remove(n)
         except ValueError as error:
             self.error.emit(str(error))
 

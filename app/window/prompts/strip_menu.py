@@ -71,7 +71,7 @@ def strip_menu(
     )
     menu.addSeparator()
     palette = Palette(session.prompts[n - 1].colour, menu)
-    palette.picked.connect(partial(session.set_colour, n))
+    palette.picked.connect(partial(session.prompts.set_colour, n))
     palette.picked.connect(menu.close)
     holder = QWidgetAction(menu)
     holder.setDefaultWidget(palette)
@@ -80,10 +80,10 @@ def strip_menu(
     for words, to in (("Move to the left\tCtrl+←", n - 1), ("Move to the right\tCtrl+→", n + 1)):
         action = menu.addAction(words)
         action.setEnabled(1 <= to <= count)
-        action.triggered.connect(partial(_without_checked, session.move_prompt, n, to))
+        action.triggered.connect(partial(_without_checked, session.prompts.move, n, to))
     remove = menu.addAction("Remove\tDel")
     remove.setEnabled(count > 1)
-    remove.triggered.connect(partial(_without_checked, session.remove_prompt, n))
+    remove.triggered.connect(partial(_without_checked, session.prompts.remove, n))
     return menu
 
 

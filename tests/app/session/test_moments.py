@@ -41,7 +41,7 @@ def session() -> Session:
     """Scenes 1 and 5 with moments, scene 2 without."""
     made = Session(build_registry())
     for pad, key in ((1, "moment-a"), (2, None), (5, "moment-b")):
-        made.save_scene(pad, f"Scene {pad}", key)
+        made.scenes.save(pad, f"Scene {pad}", key)
         if key is not None:
             made.add_moment(key, moment(pad))
     return made
@@ -90,14 +90,14 @@ def test_moments_last_in_a_file_beside_the_session(session: Session, tmp_path: P
 
 def test_only_what_scenes_still_need_is_written(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "gig.segue.json"
-    session.clear_scene(1)
+    session.scenes.clear(1)
     storage.save(path, session.document(), session.moments)
     assert set(reopened(path)[0].moments) == {"moment-b"}
     session.undo()
     storage.save(path, session.document(), session.moments)
     assert set(reopened(path)[0].moments) == {"moment-a", "moment-b"}, "undone, it is there again"
-    session.clear_scene(1)
-    session.clear_scene(5)
+    session.scenes.clear(1)
+    session.scenes.clear(5)
     storage.save(path, session.document(), session.moments)
     assert list(tmp_path.iterdir()) == [path], "a file that nothing needs is taken away"
     assert reopened(path)[1] == ""
@@ -255,7 +255,7 @@ def test_a_full_disk_loses_the_places_and_not_the_session(
 
     monkeypatch.setattr(moments, "_bytes", full)
     monkeypatch.setattr(moments, "_checksum", str)
-    session.rename_scene(2, "Renamed")
+    session.scenes.rename(2, "Renamed")
     said = storage.save(path, session.document(), session.moments)
     assert "not the places in the music" in said and "No space left" in said
     assert moments.beside(path).read_bytes() == before
@@ -270,7 +270,7 @@ def test_a_crash_leaves_the_moments_too(session: Session, tmp_path: Path) -> Non
     written = side.stat().st_mtime_ns
     dead.write(session.document(), None, session.moments)
     assert side.stat().st_mtime_ns == written, "it is written again only for new moments"
-    session.save_scene(3, "more", "moment-c")
+    session.scenes.save(3, "more", "moment-c")
     session.add_moment("moment-c", moment(3))
     dead.write(session.document(), None, session.moments)
     mine = Autosave(tmp_path / "auto")
@@ -352,7 +352,7 @@ def test_the_embedded_engine_goes_on_to_the_bit_in_another_process(tmp_path: Pat
     assert packed is not None
     blocks = b"".join(stream.render(controls).tobytes() for _ in range(3))
     session = Session(build_registry())
-    session.save_scene(1, "Real", "moment-real")
+    session.scenes.save(1, "Real", "moment-real")
     session.add_moment("moment-real", Moment(0, None, 0, "segue", packed))
     path = tmp_path / "real.segue.json"
     assert storage.save(path, session.document(), session.moments) == ""

@@ -14,7 +14,7 @@ from app.session import prompt_plane as plane
 from app.session.document import Scene, SessionPrompt
 from app.session.history import EditHistory, SideEdit
 from app.session.incident_log import IncidentLog
-from app.session.morph import between, plan
+from app.session.morph import between, plan_morph
 from app.session.tap_tempo import TapTempo
 
 
@@ -82,7 +82,7 @@ def test_an_orbit_comes_round_and_keeps_its_direction() -> None:
 @given(st.integers(1, 15))
 def test_a_new_prompt_gets_a_place_of_its_own(count: int) -> None:
     points = plane.spread(count)
-    assert min(math.dist(plane.free_place(points), point) for point in points) > 0.1
+    assert min(math.dist(plane.free_point(points), point) for point in points) > 0.1
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_morph_keeps_common_prompts_and_fades_the_others() -> None:
     set_prompt_count(registry, 3)
     now = scene(["flute", "drone"], prompt_1_weight=1.0, prompt_2_weight=0.8, tempo=100.0)
     target = scene(["Drone", "piano"], prompt_1_weight=0.2, prompt_2_weight=1.6, tempo=120.0)
-    way = plan(now, target, 10.0)
+    way = plan_morph(now, target, 10.0)
     assert [p.text for p in way.prompts] == ["Drone", "piano", "flute"]
     start, half, end = (way.at(t, registry) for t in (0.0, 5.0, 10.0))
     weights = [[v[f"prompt.{n}.weight"] for n in (1, 2, 3)] for v in (start, half, end)]
@@ -222,7 +222,7 @@ def test_a_morph_keeps_common_prompts_and_fades_the_others() -> None:
 def test_a_morph_between_full_sets_stays_within_the_strips() -> None:
     now = scene([f"a{n}" for n in range(16)])
     target = scene([f"b{n}" for n in range(14)])
-    assert len(plan(now, target, 1.0).prompts) == 16
+    assert len(plan_morph(now, target, 1.0).prompts) == 16
 
 
 def test_incidents_count_what_repeats() -> None:

@@ -55,14 +55,14 @@ def test_a_turned_knob_is_one_step(session: Session, clock: Clock) -> None:
 
 def test_every_edit_of_strips_can_be_undone(session: Session) -> None:
     before = session.document()
-    n = session.add_prompt("Hang Drum", weight=0.5)
-    session.set_prompt(n, text="Harp")
-    session.move_prompt(n, 1)
+    n = session.prompts.add("Hang Drum", weight=0.5)
+    session.prompts.set(n, text="Harp")
+    session.prompts.move(n, 1)
     session.registry.set("prompt.1.solo", True)
     assert words(session)[0] == "Harp" and session.registry.get("prompt.1.weight") == 0.5
-    assert session.shares()[0] == 1.0
-    session.remove_prompt(3)
-    session.set_prompt(1, text="loop", audio="/x/loop.wav")
+    assert session.prompts.shares()[0] == 1.0
+    session.prompts.remove(3)
+    session.prompts.set(1, text="loop", audio="/x/loop.wav")
     after = session.document()
     for _ in range(6):
         assert session.undo()
@@ -74,24 +74,24 @@ def test_every_edit_of_strips_can_be_undone(session: Session) -> None:
 
 def test_limits_of_strips(session: Session) -> None:
     while len(session.prompts) < 16:
-        session.add_prompt("more")
+        session.prompts.add("more")
     with pytest.raises(SegueError, match="most"):
-        session.add_prompt("too many")
+        session.prompts.add("too many")
     assert len({prompt.colour for prompt in session.prompts}) == 16
     while len(session.prompts) > 1:
-        session.remove_prompt(1)
+        session.prompts.remove(1)
     with pytest.raises(SegueError, match="must stay"):
-        session.remove_prompt(1)
+        session.prompts.remove(1)
     with pytest.raises(SegueError, match="no prompt 2"):
-        session.set_prompt(2, text="x")
+        session.prompts.set(2, text="x")
 
 
 def test_the_map_moves_the_weights_in_one_step(session: Session) -> None:
     before = session.document()
-    x, y = session.points()[2]
+    x, y = session.prompts.points()[2]
     session.registry.set("map.x", x)
     session.registry.set("map.y", y)
-    session.apply_map_weights("map")
+    session.prompts.apply_map_weights("map")
     weights = [session.registry.number(f"prompt.{n}.weight") for n in range(1, 5)]
     assert weights[2] == 1.0 and max(w for n, w in enumerate(weights) if n != 2) < 0.2
     session.undo()
@@ -100,47 +100,47 @@ def test_the_map_moves_the_weights_in_one_step(session: Session) -> None:
 
 def test_scenes_bring_back_prompts_and_controls(session: Session, clock: Clock) -> None:
     session.registry.set("tempo", 140.0)
-    session.save_scene(3)
+    session.scenes.save(3)
     assert session.scenes[2] is not None and session.scenes[2].name == "Minimal Techno"
-    session.remove_prompt(1)
+    session.prompts.remove(1)
     session.registry.set("tempo", None)
     session.registry.set("mixer.master", -20.0)
-    assert session.recall(5) is None
-    session.recall(3)
+    assert session.scenes.recall(5) is None
+    session.scenes.recall(3)
     assert words(session)[0] == "Minimal Techno" and session.registry.get("tempo") == 140.0
     assert session.registry.get("mixer.master") == -20.0, "a scene leaves the volume alone"
     session.undo()
     assert len(session.prompts) == 3 and session.registry.get("tempo") is None
-    session.swap_scenes(3, 4)
-    session.rename_scene(4, " Drop ")
+    session.scenes.swap(3, 4)
+    session.scenes.rename(4, " Drop ")
     assert session.scenes[2] is None and session.scenes[3].name == "Drop"  # type: ignore[union-attr]
-    session.clear_scene(4)
+    session.scenes.clear(4)
     assert session.scenes[3] is None
 
 
 def test_a_morph_ends_exactly_at_the_scene(session: Session) -> None:
     session.registry.set("density", 0.25)
-    session.save_scene(1)
-    wanted = session.current_scene()
-    session.add_prompt("Choir", weight=2.0)
-    session.remove_prompt(2)
+    session.scenes.save(1)
+    wanted = session.scenes.current()
+    session.prompts.add("Choir", weight=2.0)
+    session.prompts.remove(2)
     session.registry.set("density", 0.75)
     before = session.document()
-    way = session.begin_morph(1, 4.0)
+    way = session.scenes.begin_morph(1, 4.0)
     assert way is not None and len(session.prompts) == 5
-    assert session.shares()[4] > 0, "what leaves still sounds at first"
-    assert not session.step_morph(way, 2.0)
+    assert session.prompts.shares()[4] > 0, "what leaves still sounds at first"
+    assert not session.scenes.step_morph(way, 2.0)
     assert session.registry.get("density") == pytest.approx(0.5)
-    assert session.step_morph(way, 4.1)
-    assert session.current_scene() == wanted
+    assert session.scenes.step_morph(way, 4.1)
+    assert session.scenes.current() == wanted
     session.undo()
     assert session.document() == before
 
 
 def test_files_keep_everything(session: Session, tmp_path: Path) -> None:
-    session.set_prompt(2, text="lööp", audio="/sounds/loop.flac")
+    session.prompts.set(2, text="lööp", audio="/sounds/loop.flac")
     session.registry.set("key", "F# dorian")
-    session.save_scene(7, "A")
+    session.scenes.save(7, "A")
     session.seed = 99
     path = tmp_path / "x.segue.json"
     assert session.unsaved
@@ -215,7 +215,7 @@ def test_a_failed_save_leaves_the_old_file(session: Session, tmp_path: Path) -> 
 
 def test_a_crash_is_offered_once(session: Session, tmp_path: Path) -> None:
     dead = Autosave(tmp_path / "auto", pid=2**22 + 7)  # above the kernel's largest process number
-    session.add_prompt("Kora")
+    session.prompts.add("Kora")
     dead.write(session.document(), tmp_path / "song.segue.json")
     (tmp_path / "auto" / "autosave-4194999.segue.json").write_text("{broken")
     mine = Autosave(tmp_path / "auto")

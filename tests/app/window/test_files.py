@@ -23,7 +23,7 @@ def crashed(folder: Path, words: str, original: Path | None = None) -> Path:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     session = Session()
-    session.set_prompt(1, text=words)
+    session.prompts.set(1, text=words)
     autosave = storage.Autosave(folder / "autosave", pid=gone.pid)
     autosave.write(session.document(), original)
     return autosave.path

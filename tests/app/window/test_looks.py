@@ -59,8 +59,8 @@ def test_what_is_written_can_be_read(ink: str, ground: str, ratio: float) -> Non
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int) -> None:
     while len(rig.session.prompts) < 16:
-        rig.session.add_prompt("more of this", weight=0.3)
-    rig.session.set_prompt(1, text=LONG)
+        rig.session.prompts.add("more of this", weight=0.3)
+    rig.session.prompts.set(1, text=LONG)
     window = rig.window
     for view, stage in (("mixer", False), ("map", False), ("mixer", True)):
         rig.registry.set("view", view)
@@ -100,7 +100,7 @@ def test_scale_follows_the_window(width: int, height: int, stage: bool, scale: f
 def test_a_strips_knob_leaves_its_words_alone(rig: Rig, height: int, count: int) -> None:
     """On a small laptop two rows of prompts had their knobs on their names."""
     while len(rig.session.prompts) < count:
-        rig.session.add_prompt("more of this", weight=0.3)
+        rig.session.prompts.add("more of this", weight=0.3)
     rig.window.resize(1280, height)
     QApplication.processEvents()
     for strip in rig.window.mixer.strips[:count]:

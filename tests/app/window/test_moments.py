@@ -28,8 +28,8 @@ def gig(folder: Path, name: str, size: int = 1000) -> Path:
     for pad in (1, 2):
         content = np.full(size, pad, np.uint8)
         packed = PackedState("tone", "w1", json.dumps({"array": 0}), (content,))
-        session.set_prompt(1, text=f"{name} {pad}")
-        session.save_scene(pad, f"{name} {pad}", f"moment-{name}-{pad}")
+        session.prompts.set(1, text=f"{name} {pad}")
+        session.scenes.save(pad, f"{name} {pad}", f"moment-{name}-{pad}")
         session.add_moment(f"moment-{name}-{pad}", Moment(0, None, pad, "tone", packed))
     path = folder / f"{name}.segue.json"
     assert storage.save(path, session.document(), session.moments) == ""
@@ -99,7 +99,7 @@ def test_a_pad_pressed_too_early_brings_its_scene_at_once_and_its_place_when_it_
 def test_who_has_gone_elsewhere_meanwhile_is_not_pulled_back(
     rig: Rig, tmp_path: Path, gate: Gate, elsewhere: str
 ) -> None:
-    rig.session.save_scene(3, "plain")
+    rig.session.scenes.save(3, "plain")
     path = gig(tmp_path, "one")
     assert rig.window.files.open_path(path)
     rig.registry.trigger("scene.2.recall")
@@ -181,8 +181,8 @@ def test_an_edit_while_the_file_is_written_is_not_taken_for_saved(
 
 def test_a_place_kept_while_others_are_read_stays(rig: Rig, tmp_path: Path, gate: Gate) -> None:
     assert rig.window.files.open_path(gig(tmp_path, "one"))
-    rig.session.save_scene(5, "new", "moment-new")
-    rig.session.add_moment("moment-new", "kept now")
+    rig.session.scenes.save(5, "new", "moment-new")
+    rig.session.add_moment("moment-new", Moment(0, None))
     gate.open.set()
     rig.qtbot.waitUntil(lambda: not rig.session.pending_moments)
     order = list(rig.session.moments)
@@ -209,8 +209,8 @@ def test_a_crash_is_forgotten_only_when_its_places_are_safe_again(
 
 def test_a_scene_on_its_way_does_not_come_into_another_session(rig: Rig, tmp_path: Path) -> None:
     path = gig(tmp_path, "one")
-    rig.session.save_scene(4, "old")
-    rig.session.set_prompt(1, text="before")
+    rig.session.scenes.save(4, "old")
+    rig.session.prompts.set(1, text="before")
     rig.registry.set("scene.mode", "morph")
     rig.registry.trigger("scene.4.recall")
     live = rig.window.live

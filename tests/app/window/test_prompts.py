@@ -161,7 +161,7 @@ def test_what_is_no_sound_is_not_taken(rig: Rig, tmp_path: Path) -> None:
 def test_a_strip_waits_for_its_style_and_marks_when_it_comes(rig: Rig) -> None:
     rig.registry.set("transport.play", True)
     rig.worker.answer_styles = False
-    rig.session.set_prompt(1, text="waterphone")
+    rig.session.prompts.set(1, text="waterphone")
     strip = rig.window.mixer.strips[0]
     assert strip.state == "waiting"
     rig.window.live.flush()
@@ -175,9 +175,9 @@ def test_a_strip_waits_for_its_style_and_marks_when_it_comes(rig: Rig) -> None:
 def test_mute_and_solo(rig: Rig) -> None:
     strips = rig.window.mixer.strips
     rig.qtbot.mouseClick(strips[0].mute, LEFT)
-    assert rig.session.shares()[0] == 0.0 and rig.session.shares()[1] > 0.5
+    assert rig.session.prompts.shares()[0] == 0.0 and rig.session.prompts.shares()[1] > 0.5
     rig.qtbot.mouseClick(strips[2].solo, LEFT)
-    assert rig.session.shares() == [0.0, 0.0, 1.0, 0.0]
+    assert rig.session.prompts.shares() == [0.0, 0.0, 1.0, 0.0]
     rig.window.live.flush()
     assert strips[2].share == 1.0 and strips[1].share == 0.0
     QApplication.processEvents()

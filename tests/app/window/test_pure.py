@@ -153,7 +153,7 @@ def scene(weights: list[float], **values: object) -> Scene:
 def book(*names: str) -> StyleBook:
     styles = StyleBook()
     for name in names:
-        styles.arrived(f"text:{name}", style_of(name))
+        styles.add(f"text:{name}", style_of(name))
     return styles
 
 
@@ -218,11 +218,11 @@ def test_styles_are_asked_for_once_and_again_after_a_failure() -> None:
         SessionPrompt(""),
         SessionPrompt("x", audio="/a.wav"),
     )
-    assert [p.style_key for p in styles.wanted(prompts)] == ["text:flute", "audio:/a.wav"]
-    assert styles.wanted(prompts) == []
+    assert [p.style_key for p in styles.take_missing(prompts)] == ["text:flute", "audio:/a.wav"]
+    assert styles.take_missing(prompts) == []
     states = [styles.state(p)[0] for p in prompts]
     assert states == ["waiting", "waiting", "empty", "waiting"]
-    styles.failed("audio:/a.wav", "no such file.")
+    styles.fail("audio:/a.wav", "no such file.")
     assert styles.state(prompts[3]) == ("failed", "no such file.")
     styles.retry("audio:/a.wav")
-    assert styles.wanted(prompts) == [prompts[3]]
+    assert styles.take_missing(prompts) == [prompts[3]]

@@ -51,7 +51,7 @@ def test_pads_are_moved_and_emptied(rig: Rig) -> None:
 
 def test_on_the_next_bar_comes_to_the_sample_and_is_marked(rig: Rig) -> None:
     rig.registry.set("density", 0.2)
-    rig.session.save_scene(1, "Quiet")
+    rig.session.scenes.save(1, "Quiet")
     rig.registry.set("density", 0.8)
     rig.window.live.flush()
     rig.qtbot.mouseClick(rig.window.scenes.mode, LEFT, pos=_segment(rig, 1))
@@ -72,7 +72,7 @@ def test_on_the_next_bar_comes_to_the_sample_and_is_marked(rig: Rig) -> None:
 
 def test_where_no_bar_is_known_a_scene_comes_at_once(rig: Rig) -> None:
     rig.registry.set("density", 0.2)
-    rig.session.save_scene(1)
+    rig.session.scenes.save(1)
     rig.registry.set("density", 0.8)
     rig.registry.set("scene.mode", "bar")
     rig.registry.trigger("scene.1.recall")
@@ -81,7 +81,7 @@ def test_where_no_bar_is_known_a_scene_comes_at_once(rig: Rig) -> None:
 
 def test_a_morph_moves_and_a_hand_ends_it(rig: Rig) -> None:
     rig.registry.set("density", 0.0)
-    rig.session.save_scene(1)
+    rig.session.scenes.save(1)
     rig.registry.set("density", 1.0)
     rig.registry.set("scene.mode", "morph")
     rig.registry.set("scene.morph_time", 3.0)
@@ -150,10 +150,10 @@ def test_the_cursor_is_thrown_glides_and_rests(rig: Rig, monkeypatch: pytest.Mon
     assert plane.cursor_state.moving and plane._timer.isActive()
     plane.advance(0.1)
     assert rig.registry.number("map.x") > let_go + 0.05
-    before = rig.session.shares()
+    before = rig.session.prompts.shares()
     for _ in range(400):
         plane.advance(0.05)
-    assert not plane.cursor_state.moving and rig.session.shares() != before
+    assert not plane.cursor_state.moving and rig.session.prompts.shares() != before
     rig.registry.trigger("edit.undo")
     assert rig.registry.get("map.x") == 0.0, "the throw is one step"
 
@@ -181,9 +181,9 @@ def test_the_cursor_orbits_at_its_speed_until_it_is_touched(rig: Rig) -> None:
 def test_a_prompt_is_moved_on_the_map_and_the_arrows_move_the_cursor(rig: Rig) -> None:
     rig.registry.set("view", "map")
     plane = rig.window.map_panel.map
-    spot = plane.to_screen(rig.session.points()[1]).toPoint()
+    spot = plane.to_screen(rig.session.prompts.points()[1]).toPoint()
     rig.drag(plane, spot, spot + QPoint(-60, -30))
-    assert rig.session.points()[1] == pytest.approx(
+    assert rig.session.prompts.points()[1] == pytest.approx(
         plane.to_plane((spot + QPoint(-60, -30)).toPointF()), abs=0.02
     )
     x = rig.registry.number("map.x")

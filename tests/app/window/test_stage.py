@@ -321,12 +321,12 @@ def test_every_edit_can_be_taken_back_and_made_again(rig: Rig) -> None:
         "weight": lambda: registry.set("prompt.1.weight", 0.31),
         "mute": lambda: registry.toggle("prompt.2.mute"),
         "solo": lambda: registry.toggle("prompt.2.solo"),
-        "words": lambda: session.set_prompt(3, text="koto"),
-        "sound": lambda: session.set_prompt(3, text="x", audio="/x.wav"),
-        "colour": lambda: session.set_colour(1, 12),
-        "add": lambda: session.add_prompt("new", weight=1.0),
-        "move": lambda: session.move_prompt(1, 4),
-        "remove": lambda: session.remove_prompt(2),
+        "words": lambda: session.prompts.set(3, text="koto"),
+        "sound": lambda: session.prompts.set(3, text="x", audio="/x.wav"),
+        "colour": lambda: session.prompts.set_colour(1, 12),
+        "add": lambda: session.prompts.add("new", weight=1.0),
+        "move": lambda: session.prompts.move(1, 4),
+        "remove": lambda: session.prompts.remove(2),
         "place": lambda: registry.set("prompt.1.x", 0.77),
         "cursor": lambda: rig.window.map_panel.map._set_cursor((0.3, -0.2), "window"),
         "spread": rig.window.map_panel._spread,
@@ -340,9 +340,9 @@ def test_every_edit_can_be_taken_back_and_made_again(rig: Rig) -> None:
         "auto": lambda: registry.toggle("density.auto"),
         "stem": lambda: registry.toggle("stem.bass"),
         "scene": lambda: registry.trigger("scene.1.save"),
-        "rename": lambda: session.rename_scene(1, "Other"),
-        "swap": lambda: session.swap_scenes(1, 2),
-        "empty": lambda: session.clear_scene(2),
+        "rename": lambda: session.scenes.rename(1, "Other"),
+        "swap": lambda: session.scenes.swap(1, 2),
+        "empty": lambda: session.scenes.clear(2),
         "recall": lambda: registry.trigger("scene.8.recall"),
         "scene mode": lambda: registry.set("scene.mode", "morph"),
         "morph time": lambda: registry.set("scene.morph_time", 20.0),
@@ -353,7 +353,7 @@ def test_every_edit_can_be_taken_back_and_made_again(rig: Rig) -> None:
         edit()
         states.append(session.document())
         assert states[-1] != states[-2], f"{name} changed nothing"
-        session._history_breaks()
+        session._history.interrupt()
     for name, before in zip(reversed(edits), reversed(states[:-1]), strict=True):
         rig.key(Qt.Key.Key_Z, CTRL)
         assert session.document() == before, f"undo of {name}"

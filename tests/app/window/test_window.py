@@ -81,7 +81,7 @@ def test_writing_a_prompt(rig: Rig) -> None:
 
 def test_a_failed_style_is_said(rig: Rig) -> None:
     rig.worker.answer_styles = False
-    rig.session.set_prompt(1, text="x")
+    rig.session.prompts.set(1, text="x")
     assert rig.window.mixer.strips[0].state == "waiting"
     rig.worker.style_failed.emit("text:x", "that cannot be heard.")
     assert rig.window.mixer.strips[0].state == "failed"
@@ -91,10 +91,10 @@ def test_a_failed_style_is_said(rig: Rig) -> None:
 def test_the_map_moves_the_mix(rig: Rig) -> None:
     rig.registry.set("view", "map")
     plane = rig.window.map_panel.map
-    spot = plane.to_screen(rig.session.points()[2]).toPoint() + QPoint(0, 1)
+    spot = plane.to_screen(rig.session.prompts.points()[2]).toPoint() + QPoint(0, 1)
     plane.locked = True  # so that the press takes the cursor, not the prompt
     rig.qtbot.mouseClick(plane, LEFT, pos=spot)
-    shares = rig.session.shares()
+    shares = rig.session.prompts.shares()
     assert shares.index(max(shares)) == 2
 
 
