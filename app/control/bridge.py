@@ -21,20 +21,20 @@ from app.control.settings import ControlSettings
 from app.parameters.registry import Registry
 from models.errors import SegueError
 
-GAP: Final = 0.004
+MIN_DRAIN_SECONDS: Final = 0.004
 """Seconds from one taking in to the next in a flood."""
 TICK_MS: Final = 20
-TURN: Final = 0.001
+SWITCH_SECONDS: Final = 0.001
 """Seconds for which a thread may keep the interpreter while others wait. Python's own 5 ms are too
 many: a message needs the interpreter twice, in its port's thread and in the GUI lane, and each time
 the inference lane may have just got it."""
 
 
 class ControlBridge(QObject):
-    """Runs hub and OSC. `notes_changed` tells the held notes, `said` incidents."""
+    """Runs hub and OSC. `notes_changed` tells the held notes, `message` incidents."""
 
     notes_changed = Signal(object)
-    said = Signal(str, str)
+    message = Signal(str, str)
     ports_changed = Signal()
     offers_changed = Signal()  # look at hub.offers
     map_changed = Signal(str)  # of this port
@@ -47,15 +47,15 @@ class ControlBridge(QObject):
         folder: Path,
         parent: QObject | None = None,
         *,
-        lamp: Callable[[str], float] = lambda name: 0.0,
+        led: Callable[[str], float] = lambda name: 0.0,
         **options: Unpack[HubOptions],
     ) -> None:
         """folder keeps settings and maps. lamp: 0, 0.5 or 1 for a trigger's light."""
         super().__init__(parent)
-        self._pending = False
-        self._last = 0.0
+        self._wake_pending = False
+        self._last_drain = 0.0
         self.hub = ControlHub(
-            registry, folder, wake=self.wake, lamp=lamp, incident=self.said.emit, **options
+            registry, folder, wake=self.wake, led=led, incident=self.message.emit, **options
         )
         self.hub.notes.on_change = self.notes_changed.emit
         self.hub.on_ports = self.ports_changed.emit
@@ -63,25 +63,25 @@ class ControlBridge(QObject):
         self.hub.on_learned = self.learned.emit
         self.hub.on_map = self.map_changed.emit
         self.osc: OscServer | None = None
-        self._woken.connect(self._soon, Qt.ConnectionType.QueuedConnection)
-        self._gap = QTimer(self)
-        self._gap.setSingleShot(True)
-        self._gap.setTimerType(Qt.TimerType.PreciseTimer)
-        self._gap.timeout.connect(self._drain)
-        self._ticks = QTimer(self)
-        self._ticks.setInterval(TICK_MS)
-        self._ticks.timeout.connect(self._tick)
+        self._woken.connect(self._schedule_drain, Qt.ConnectionType.QueuedConnection)
+        self._drain_timer = QTimer(self)
+        self._drain_timer.setSingleShot(True)
+        self._drain_timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._drain_timer.timeout.connect(self._drain)
+        self._tick_timer = QTimer(self)
+        self._tick_timer.setInterval(TICK_MS)
+        self._tick_timer.timeout.connect(self._tick)
 
     def start(self) -> None:
         """Open ports, and listen where the settings say so."""
-        sys.setswitchinterval(min(sys.getswitchinterval(), TURN))
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self.hub.start()
         self._open_osc()
-        self._ticks.start()
+        self._tick_timer.start()
 
     def stop(self) -> None:
-        self._ticks.stop()
-        self._gap.stop()
+        self._tick_timer.stop()
+        self._drain_timer.stop()
         if self.osc is not None:
             self.osc.stop()
             self.osc = None
@@ -110,16 +110,16 @@ class ControlBridge(QObject):
             settings.osc_host,
             settings.osc_port,
             wake=self.wake,
-            incident=self.said.emit,
+            incident=self.message.emit,
         )
         try:
             server.start()
         except SegueError as error:
-            self.said.emit("warning", str(error))
+            self.message.emit("warning", str(error))
             return
         self.osc = server
         if not settings.osc_is_local:
-            self.said.emit(
+            self.message.emit(
                 "warning",
                 f"OSC listens on {settings.osc_host}, port {server.port}: "
                 "whoever reaches it can play.",
@@ -128,25 +128,25 @@ class ControlBridge(QObject):
     # -- from any thread -------------------------------------------------------------------------
     def wake(self) -> None:
         """Something has come in. Any thread; returns at once."""
-        if not self._pending:
-            self._pending = True
+        if not self._wake_pending:
+            self._wake_pending = True
             self._woken.emit()
 
     # -- GUI lane --------------------------------------------------------------------------------
-    def _soon(self) -> None:
-        late = GAP - (time.monotonic() - self._last)
+    def _schedule_drain(self) -> None:
+        late = MIN_DRAIN_SECONDS - (time.monotonic() - self._last_drain)
         if late <= 0:
             self._drain()
-        elif not self._gap.isActive():
-            self._gap.start(max(round(late * 1000), 1))
+        elif not self._drain_timer.isActive():
+            self._drain_timer.start(max(round(late * 1000), 1))
 
     def _drain(self) -> None:
         # Before it is taken in: what comes meanwhile wakes again.
-        self._pending = False
+        self._wake_pending = False
         self.hub.drain()
         if self.osc is not None:
             self.osc.drain()
-        self._last = time.monotonic()
+        self._last_drain = time.monotonic()
 
     def _tick(self) -> None:
         self.hub.tick()

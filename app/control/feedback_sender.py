@@ -14,7 +14,7 @@ from app.control.midi.message import Message, encode
 from app.control.midi.surface import Surface
 from app.control.settings import ControlSettings
 
-GREETINGS: Final = (0.0, 0.25, 1.0)
+RESYNC_DELAYS: Final = (0.0, 0.25, 1.0)
 """Seconds after an output was opened at which its controller is told everything. Once is not
 enough: what is sent in the first cycles after a connection is lost in JACK (of 26 lamps the first
 ten or so stayed dark in one of eight connections), and a device that has just been given power may
@@ -28,28 +28,28 @@ class FeedbackSender:
         self,
         surfaces: Mapping[str, Surface],
         connections: Connections,
-        told: Callable[[str, Message, float], None],
+        on_sent: Callable[[str, Message, float], None],
     ) -> None:
-        self.surfaces, self.connections, self._told = surfaces, connections, told
+        self.surfaces, self.connections, self._on_sent = surfaces, connections, on_sent
         self._changed: set[str] = set()
-        self._greetings: list[tuple[float, str]] = []
+        self._resyncs: list[tuple[float, str]] = []
 
     def changed(self, *targets: str) -> None:
         """The lamps of these targets may be others now."""
         self._changed.update(targets)
 
-    def output_moved(self, key: str, open_: bool, now: float) -> None:
+    def output_changed(self, key: str, open_: bool, now: float) -> None:
         """An output was opened or has gone."""
-        self._greetings = [each for each in self._greetings if each[1] != key]
+        self._resyncs = [each for each in self._resyncs if each[1] != key]
         if open_:
-            self._greetings += [(now + later, key) for later in GREETINGS]
+            self._resyncs += [(now + later, key) for later in RESYNC_DELAYS]
 
     def tick(self, now: float) -> None:
         """Greetings that are due, and what has changed since the last time."""
-        if self._greetings:
-            for out in {out for due, out in self._greetings if due <= now}:
-                self._greet(out)
-            self._greetings = [each for each in self._greetings if each[0] > now]
+        if self._resyncs:
+            for out in {out for due, out in self._resyncs if due <= now}:
+                self._resync_output(out)
+            self._resyncs = [each for each in self._resyncs if each[0] > now]
         self.send(now)
 
     def send(self, now: float) -> None:
@@ -57,13 +57,13 @@ class FeedbackSender:
         changed, self._changed = self._changed, set()
         for key, surface in self.surfaces.items():
             out = self.output_of(key)
-            if out is None or out not in self.connections.wanted:
+            if out is None or out not in self.connections.required_outputs:
                 continue
             for message in surface.feedback(changed, now):
                 self.connections.sender.put(out, encode(message))
-                self._told(key, message, now)
+                self._on_sent(key, message, now)
 
-    def _greet(self, out: str) -> None:
+    def _resync_output(self, out: str) -> None:
         for key, surface in self.surfaces.items():
             if self.output_of(key) == out:
                 for data in surface.controller.on_open:
@@ -72,26 +72,26 @@ class FeedbackSender:
 
     def resync(self) -> None:
         """Send all lamps and faders of all controllers again."""
-        for out in self.connections.wanted:
-            self._greet(out)
+        for out in self.connections.required_outputs:
+            self._resync_output(out)
 
     def output_of(self, key: str) -> str | None:
         """The output that belongs to an input: of the same name, or one that the map knows."""
         if key in self.connections.outputs:
             return key
         controller = self.surfaces[key].controller
-        return next((out for out in self.connections.outputs if controller.fits(out)), None)
+        return next((out for out in self.connections.outputs if controller.matches_port(out)), None)
 
-    def want_outputs(self, connected: AbstractSet[str], settings: ControlSettings) -> None:
+    def update_outputs(self, connected: AbstractSet[str], settings: ControlSettings) -> None:
         """Have those outputs opened that controllers or the clock need."""
-        wanted = {settings.clock_port} if settings.clock == "send" else set()
+        required = {settings.clock_port} if settings.clock == "send" else set()
         for key in connected:
             controller = self.surfaces[key].controller
             speaks = any(control.feedback.message != "none" for control in controller.controls)
             out = self.output_of(key) if speaks or controller.on_open else None
             if out is not None:
-                wanted.add(out)
-        wanted -= set(settings.silent)
-        if wanted != self.connections.wanted:
-            self.connections.wanted = frozenset(wanted)
-            self.connections.look_now()
+                required.add(out)
+        required -= set(settings.silent)
+        if required != self.connections.required_outputs:
+            self.connections.required_outputs = frozenset(required)
+            self.connections.poll_now()

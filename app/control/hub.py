@@ -18,9 +18,9 @@ from app.control.clock_sync import ClockSync
 from app.control.feedback_sender import FeedbackSender
 from app.control.map_store import MapStore
 from app.control.midi.connections import Connections, PortEvent
-from app.control.midi.learn_mode import LearnMode, Lesson
-from app.control.midi.library import blank
-from app.control.midi.mapping import ControllerMap, Mapping, control_of
+from app.control.midi.learn_mode import LearnMode, LearnResult
+from app.control.midi.library import default_map
+from app.control.midi.mapping import ControllerMap, Mapping, control_from_detection
 from app.control.midi.message import REALTIME, Message, parse
 from app.control.midi.notes import HeldNotes
 from app.control.midi.ports import Backend
@@ -32,8 +32,8 @@ from models.errors import SegueError
 
 Maps = dict[str, ControllerMap]
 """By plain name of the port."""
-MONITOR: Final = 1000
-RAW: Final = 64
+MAX_LOG_ENTRIES: Final = 1000
+MAX_RAW_BYTES: Final = 64
 """Bytes that are kept of what is no MIDI."""
 
 
@@ -72,22 +72,22 @@ class ControlHub:
         make: Callable[[str], Backend] = RtMidiBackend,
         known: Callable[[], list[str]] = available,
         wake: Callable[[], None] = lambda: None,
-        lamp: Callable[[str], float] = lambda name: 0.0,
+        led: Callable[[str], float] = lambda name: 0.0,
         incident: Callable[[str, str], None] = lambda level, sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.registry = registry
         self.folder = folder
-        self._incident, self._lamp, self._now = incident, lamp, clock
+        self._incident, self._led, self._now = incident, led, clock
         self.settings = self._load_settings() if settings is None else settings
-        self.desk = MapStore(registry, folder, incident)
-        self.library = self.desk.library
+        self.map_store = MapStore(registry, folder, incident)
+        self.library = self.map_store.library
         self.surfaces: dict[str, Surface] = {}
         """By plain name of the port. A controller that is unplugged keeps its surface."""
         self.connected: set[str] = set()
         self.notes = HeldNotes()
-        self.learn = LearnMode()
-        self.on_learned: Callable[[Lesson, Mapping], None] | None = None
+        self.learn_mode = LearnMode()
+        self.on_learned: Callable[[LearnResult, Mapping], None] | None = None
         self.on_ports: Callable[[], None] | None = None
         self.on_offers: Callable[[], None] | None = None
         """Told when `offers` are others than before."""
@@ -95,12 +95,12 @@ class ControlHub:
         """Told the port whose map is another now."""
         self.on_edit: Callable[[Maps, str], None] | None = None
         """Told the maps before an edit, and the gesture that it belongs to ('': none)."""
-        self.monitor: deque[MidiLogEntry] = deque(maxlen=MONITOR)
+        self.monitor: deque[MidiLogEntry] = deque(maxlen=MAX_LOG_ENTRIES)
         self.malformed = 0
         self.connections = Connections(make, known, wake, self.settings.api)
         self.connections.ignored = frozenset(self.settings.ignored)
         self.clock = ClockSync(registry, self.settings, self.connections.sender.send_now)
-        self.lamps = FeedbackSender(self.surfaces, self.connections, self._told)
+        self.feedback = FeedbackSender(self.surfaces, self.connections, self._log_sent)
         self._unsubscribe = registry.subscribe(self._on_change)
 
     def _load_settings(self) -> ControlSettings:
@@ -122,7 +122,7 @@ class ControlHub:
         self.notes.panic()
         for surface in self.surfaces.values():
             surface.release()
-        self.desk.save(self._now(), everything=True)
+        self.map_store.save(self._now(), everything=True)
         self.connections.stop()
 
     def apply(self, settings: ControlSettings) -> None:
@@ -132,8 +132,8 @@ class ControlHub:
         if settings.api != before.api:
             self.connections.use_api(settings.api)
         self.clock.apply(settings)
-        self._want_outputs()
-        self.connections.look_now()
+        self._update_outputs()
+        self.connections.poll_now()
         remembered.save(self.folder, settings)
 
     # -- what came in ----------------------------------------------------------------------------
@@ -155,22 +155,22 @@ class ControlHub:
                 self._release(key)
                 self._incident("warning", f"'{key}' sent more than can be taken in.")
         if count:
-            self.lamps.send(self._now())
+            self.feedback.send(self._now())
         return count
 
     def _receive(self, key: str, surface: Surface | None, data: Sequence[int], when: float) -> None:
         message = parse(data)
         if message is None:
             self.malformed += 1
-            self.monitor.append(MidiLogEntry(when, key, False, None, bytes(data[:RAW])))
+            self.monitor.append(MidiLogEntry(when, key, False, None, bytes(data[:MAX_RAW_BYTES])))
             return
         if message.kind != "clock":
             self.monitor.append(MidiLogEntry(when, key, False, message))
         if message.kind in REALTIME or message.kind == "position":
             self.clock.receive(key, message, when)
             return
-        if self.learn.on:
-            self.learn.receive(key, message, when)
+        if self.learn_mode.on:
+            self.learn_mode.receive(key, message, when)
             # What is let go must be let go, whatever is being learned.
             if message.kind != "note_off":
                 return
@@ -190,35 +190,35 @@ class ControlHub:
             if event.kind == "error":
                 self._incident("warning", event.sentence)
             elif event.kind == "input":
-                self._plugged(event)
+                self._input_changed(event)
             elif event.kind == "output":
-                self.lamps.output_moved(event.key, event.on, self._now())
+                self.feedback.output_changed(event.key, event.on, self._now())
             elif event.kind == "ports":
-                self._want_outputs()
+                self._update_outputs()
             if self.on_ports is not None:
                 self.on_ports()
 
-    def _plugged(self, event: PortEvent) -> None:
+    def _input_changed(self, event: PortEvent) -> None:
         key = event.key
         if not event.on:
             self.connected.discard(key)
             self._release(key)
             self._incident("info", f"'{key}' was unplugged.")
-            self._tell_offers()
+            self._notify_offers()
             return
         self.connected.add(key)
         if key not in self.surfaces:
-            controller = self.desk.map_for(key, self.settings)
-            self.surfaces[key] = Surface(key, controller, self.registry, self._lamp)
-            if key in self.desk.offers:
+            controller = self.map_store.map_for(key, self.settings)
+            self.surfaces[key] = Surface(key, controller, self.registry, self._led)
+            if key in self.map_store.offers:
                 self._incident("info", f"'{key}' is connected; there is a map for it.")
             else:
                 self._incident("info", f"'{key}' is connected, with the map '{controller.name}'.")
         else:
             self._incident("info", f"'{key}' is back.")
         self.surfaces[key].resync()
-        self._want_outputs()
-        self._tell_offers()
+        self._update_outputs()
+        self._notify_offers()
 
     def _release(self, key: str) -> None:
         self.notes.release_port(key)
@@ -236,43 +236,43 @@ class ControlHub:
     @property
     def offers(self) -> dict[str, str]:
         """Connected port -> name of the ready-made map that fits it and waits for an answer."""
-        return {key: name for key, name in self.desk.offers.items() if key in self.connected}
+        return {key: name for key, name in self.map_store.offers.items() if key in self.connected}
 
     def accept(self, key: str) -> None:
         """The offered map it is, now and whenever this controller is connected.
 
         Raises SegueError where nothing is offered for the port.
         """
-        name = self.desk.offers.get(key)
+        name = self.map_store.offers.get(key)
         if name is None:
             raise SegueError(f"No map is offered for '{key}'; choose one from the list.")
         self.use_ready_made(key, name)
 
     def decline(self, key: str) -> None:
         """No map for this controller; it is not offered again, but may be chosen."""
-        if self.desk.offers.pop(key, None) is not None:
+        if self.map_store.offers.pop(key, None) is not None:
             surface = self.surfaces[key]
-            surface.use(replace(surface.controller, keyboard=blank(key).keyboard))
+            surface.use(replace(surface.controller, keyboard=default_map(key).keyboard))
             self.apply(self.settings.with_map(key, ""))
-            self._tell_offers()
+            self._notify_offers()
 
-    def _tell_offers(self) -> None:
+    def _notify_offers(self) -> None:
         if self.on_offers is not None:
             self.on_offers()
 
     # -- learning and maps -------------------------------------------------------------------------
-    def conclude(self) -> Lesson | None:
+    def finish_learning(self) -> LearnResult | None:
         """Whether something has been learned; it is then mapped and kept."""
-        lesson = self.learn.conclude(self._now())
+        lesson = self.learn_mode.poll(self._now())
         if lesson is None:
             return None
         surface = self.surfaces.get(lesson.port)
         if surface is None:
             return None
         controller = surface.controller
-        control = controller.find(lesson.learned)
+        control = controller.find(lesson.control)
         if control is None:
-            control = control_of(lesson.learned, len(controller.controls))
+            control = control_from_detection(lesson.control, len(controller.controls))
             controller = controller.with_control(control)
         mapping = Mapping(control.id, lesson.target)
         self.change_map(lesson.port, controller.with_mapping(mapping))
@@ -306,17 +306,17 @@ class ControlHub:
         self.notes.release_port(key)
         surface.use(controller)
         surface.resync()
-        self.desk.changed(key, controller, self._now())
-        if self.desk.offers.pop(key, None) is not None:
+        self.map_store.changed(key, controller, self._now())
+        if self.map_store.offers.pop(key, None) is not None:
             # Who has begun a map of his own has answered.
-            self._tell_offers()
-        self._want_outputs()
+            self._notify_offers()
+        self._update_outputs()
         if self.on_map is not None:
             self.on_map(key)
 
     def use_ready_made(self, key: str, name: str) -> None:
         """The ready-made map `name` for a port; '' for an empty one. Own mappings are dropped."""
-        controller = self.library.ready[name] if name else blank(key)
+        controller = self.library.ready_made[name] if name else default_map(key)
         self.change_map(key, controller)
         self.apply(self.settings.with_map(key, name))
 
@@ -326,11 +326,11 @@ class ControlHub:
             {
                 key: surface.controller.without(target=target)
                 for key, surface in self.surfaces.items()
-                if surface.controller.of_target(target)
+                if surface.controller.mappings_of(target)
             }
         )
 
-    def mapped(self) -> set[str]:
+    def mapped_targets(self) -> set[str]:
         """Names of all targets that some control moves."""
         return {
             mapping.target
@@ -340,10 +340,10 @@ class ControlHub:
 
     # -- what goes out -----------------------------------------------------------------------------
     def _on_change(self, change: Change) -> None:
-        self.lamps.changed(change.name)
+        self.feedback.changed(change.name)
         if change.name.endswith((".recall", ".save")):
             # Which scene is the present one shows on all of their lamps.
-            self.relight("scene.*.recall")
+            self.refresh_feedback("scene.*.recall")
         if change.name == "transport.panic":
             self.panic()
         elif change.name == "keys.latch":
@@ -352,30 +352,30 @@ class ControlHub:
             self.notes.panic()
         self.clock.changed(change)
 
-    def relight(self, pattern: str) -> None:
+    def refresh_feedback(self, pattern: str) -> None:
         """Lamps of these targets may be others now though no value changed (scenes were saved)."""
-        self.lamps.changed(*self.registry.names(pattern))
+        self.feedback.changed(*self.registry.names(pattern))
 
     def tick(self) -> None:
         """Some fifty times a second: feedback that is due, learning, saving, a lost clock."""
         self._take_events()
-        self.lamps.tick(self._now())
-        if self.learn.on:
-            self.conclude()
-        self.desk.save(self._now())
+        self.feedback.tick(self._now())
+        if self.learn_mode.on:
+            self.finish_learning()
+        self.map_store.save(self._now())
         lost = self.clock.lost(self._now())
         if lost:
             self._incident("warning", f"The clock of '{lost}' has stopped coming.")
 
     def resync(self) -> None:
         """Send all lamps and faders of all controllers again."""
-        self.lamps.resync()
+        self.feedback.resync()
 
-    def _told(self, key: str, message: Message, now: float) -> None:
+    def _log_sent(self, key: str, message: Message, now: float) -> None:
         self.monitor.append(MidiLogEntry(now, key, True, message))
 
-    def _want_outputs(self) -> None:
-        self.lamps.want_outputs(self.connected, self.settings)
+    def _update_outputs(self) -> None:
+        self.feedback.update_outputs(self.connected, self.settings)
 
     # -- emergencies -------------------------------------------------------------------------------
     def panic(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from app.control.midi.library import Library, blank
+from app.control.midi.library import Library, default_map
 from app.control.midi.mapping import ControllerMap
 from app.control.midi.ports import plain_name
 from app.control.settings import ControlSettings
@@ -43,20 +43,20 @@ class MapStore:
             return own
         chosen = settings.maps.get(port)
         if chosen is not None:
-            return self.library.ready.get(chosen, blank(port))
-        offered = self.library.offer(plain_name(port))
+            return self.library.ready_made.get(chosen, default_map(port))
+        offered = self.library.find_ready_made(plain_name(port))
         if offered is None:
-            return blank(port)
+            return default_map(port)
         self.offers[port] = offered.name
         # Until it is answered the pads of a controller are no keys that play.
-        return replace(blank(port), keyboard=offered.keyboard)
+        return replace(default_map(port), keyboard=offered.keyboard)
 
     def _own(self, port: str) -> ControllerMap | None:
         try:
-            return self.library.own(port)
+            return self.library.user_map(port)
         except SegueError as error:
             self._incident("warning", f"{error} It was put aside.")
-            self.library.put_aside(port)
+            self.library.set_aside(port)
             return None
 
     def changed(self, port: str, controller: ControllerMap, now: float) -> None:
@@ -69,6 +69,6 @@ class MapStore:
             if everything or now - since >= SAVE_AFTER:
                 del self._unsaved[port]
                 try:
-                    self.library.keep(port, controller)
+                    self.library.save(port, controller)
                 except SegueError as error:
                     self._incident("warning", str(error))

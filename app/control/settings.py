@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 from app.files import write_text
 from models.errors import SegueError
 
-FILE: Final = "control.json"
-CLOCKS: Final = ("off", "follow", "send")
-OSC_PORT: Final = 9010
+FILE_NAME: Final = "control.json"
+CLOCK_MODES: Final = ("off", "follow", "send")
+DEFAULT_OSC_PORT: Final = 9010
 """Not 9000 and 9001, which half of all programs use."""
 
 ClockMode = Literal["off", "follow", "send"]
@@ -39,10 +39,10 @@ class ControlSettings:
     clock_port: str = ""
     osc: bool = True
     osc_host: str = "127.0.0.1"
-    osc_port: int = OSC_PORT
+    osc_port: int = DEFAULT_OSC_PORT
 
     def __post_init__(self) -> None:
-        if self.clock not in CLOCKS:
+        if self.clock not in CLOCK_MODES:
             raise SegueError(f"The clock is '{self.clock}'; choose off, follow or send.")
         if not 1 <= self.osc_port <= 65535:
             raise SegueError(f"{self.osc_port} is no port for OSC; give one from 1 to 65535.")
@@ -64,28 +64,28 @@ class ControlSettings:
 
 def load(folder: Path) -> ControlSettings:
     """The settings of a folder; the defaults where there is no file. SegueError for a bad one."""
-    path = folder / FILE
+    path = folder / FILE_NAME
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ControlSettings()
     except (OSError, ValueError, RecursionError) as error:
         raise SegueError(
-            f"The settings of control surfaces ('{FILE}') could not be read ({error}); "
+            f"The settings of control surfaces ('{FILE_NAME}') could not be read ({error}); "
             "the defaults are used."
         ) from error
     return _read(data)
 
 
 def _read(data: Any) -> ControlSettings:
-    damaged = SegueError(f"The settings in '{FILE}' are damaged; the defaults are used.")
+    damaged = SegueError(f"The settings in '{FILE_NAME}' are damaged; the defaults are used.")
     if not isinstance(data, dict):
         raise damaged
     known = {each.name for each in fields(ControlSettings)}
     given = {name: value for name, value in data.items() if name in known}
-    want: dict[str, type] = {"api": str, "clock_port": str, "osc_host": str, "clock": str}
+    types: dict[str, type] = {"api": str, "clock_port": str, "osc_host": str, "clock": str}
     for name, value in given.items():
-        if name in want and not isinstance(value, want[name]):
+        if name in types and not isinstance(value, types[name]):
             raise damaged
         if name == "osc" and not isinstance(value, bool):
             raise damaged
@@ -109,4 +109,4 @@ def save(folder: Path, settings: ControlSettings) -> None:
         raise SegueError(
             f"The folder for settings could not be made ({error.strerror})."
         ) from error
-    write_text(folder / FILE, json.dumps(asdict(settings), indent=1) + "\n")
+    write_text(folder / FILE_NAME, json.dumps(asdict(settings), indent=1) + "\n")

@@ -171,7 +171,7 @@ def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -
     before, took, missed = rig.underruns, [], list[Result]()
     rig.gaps.start()
     for number in range(times):
-        said = len(rig.said)
+        said = len(rig.messages)
         device.ask("unplug")
         rig.until(lambda: not rig.connected())
         device.begin("plug", name=MIX)
@@ -197,7 +197,7 @@ def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -
                     "moved": bool(changed),
                     "connected": rig.connected(),
                     "heard": len(device.ask("heard")),
-                    "said": rig.said[said:],
+                    "said": rig.messages[said:],
                 }
             )
         else:

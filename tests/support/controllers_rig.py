@@ -58,7 +58,7 @@ class ControllersRig:
 
     def plug(self, *names: str) -> None:
         self.backend.names = list(names)
-        self.hub.connections.look_now()
+        self.hub.connections.poll_now()
         self.qtbot.waitUntil(lambda: len(self.hub.connected) == len(names), timeout=5000)
 
     def controllers(self, page: str = "") -> ControllersWindow:
@@ -91,9 +91,9 @@ class ControllersRig:
 
     def mapping_of(self, target: str, port: str = KEYS_PORT) -> tuple[Mapping, ControllerElement]:
         """The one mapping that moves a target, and its control."""
-        found = self.controller(port).of_target(target)
+        found = self.controller(port).mappings_of(target)
         assert len(found) == 1, f"{target}: {found}"
         return found[0], self.controller(port).control(found[0].control)
 
     def until_mapped(self, target: str) -> None:
-        self.qtbot.waitUntil(lambda: target in self.hub.mapped(), timeout=5000)
+        self.qtbot.waitUntil(lambda: target in self.hub.mapped_targets(), timeout=5000)

@@ -80,7 +80,7 @@ class Rig:
         self, *, period: int = 128, engine: str = "tone", buffer_frames: int = 256
     ) -> None:
         self.period, self.engine, self.buffer_frames = period, engine, buffer_frames
-        self.said: list[tuple[str, str]] = []
+        self.messages: list[tuple[str, str]] = []
         self.gaps = Gaps()
 
     def __enter__(self) -> Rig:
@@ -110,11 +110,11 @@ class Rig:
         self.window = MainWindow(Session(), self.player, folder)
         self.window.show()
         self.bridge = open_bridge(self.window, folder)
-        self.bridge.said.connect(self._say)
+        self.bridge.message.connect(self._say)
         self.registry = self.window.registry
 
     def _say(self, level: str, sentence: str) -> None:
-        self.said.append((level, sentence))
+        self.messages.append((level, sentence))
 
     def __exit__(
         self,
@@ -154,11 +154,11 @@ class Rig:
     def play(self) -> None:
         """Until music is heard from a plan that is two seconds deep."""
         if not self.until(lambda: bool(self.window.live.acting), 120.0):
-            raise RuntimeError(f"the engine did not open: {self.said}")
+            raise RuntimeError(f"the engine did not open: {self.messages}")
         self.registry.set("transport.play", True)
         status = self.player.output.status
         if not self.until(lambda: status().read > 0 and status().plan_seconds > 2.0, 60.0):
-            raise RuntimeError(f"nothing is played: {self.said}")
+            raise RuntimeError(f"nothing is played: {self.messages}")
 
     def connected(self) -> bool:
         return MIX_PORT in self.bridge.hub.connected

@@ -42,7 +42,7 @@ KINDS: Final[tuple[ControlKind, ...]] = (
     "program",
     "nrpn",
 )
-WORDS: Final[dict[ControlKind, str]] = {
+KIND_LABELS: Final[dict[ControlKind, str]] = {
     "knob": "knob or fader",
     "knob14": "fader in 14 bits",
     "relative-twos": "endless encoder (two's complement)",
@@ -63,7 +63,7 @@ def is_relative(kind: str) -> bool:
     return kind.startswith("relative-")
 
 
-def is_pressed(kind: str) -> bool:
+def is_button_kind(kind: str) -> bool:
     """Whether a control of the kind is struck rather than moved."""
     return kind in ("button", "toggle", "pad", "program")
 
@@ -73,7 +73,7 @@ def twos_complement(value: int) -> int:
     return value if value < 64 else value - 128
 
 
-def offset_64(value: int) -> int:
+def binary_offset(value: int) -> int:
     """65 is one click up, 63 one down."""
     return value - 64
 
@@ -83,9 +83,9 @@ def sign_magnitude(value: int) -> int:
     return -(value & 0x3F) if value & 0x40 else value
 
 
-RELATIVE: Final[dict[str, Callable[[int], int]]] = {
+RELATIVE_DECODERS: Final[dict[str, Callable[[int], int]]] = {
     "relative-twos": twos_complement,
-    "relative-offset": offset_64,
+    "relative-offset": binary_offset,
     "relative-sign": sign_magnitude,
 }
 
@@ -95,16 +95,16 @@ class Gesture:
     """What a hand did with one control.
 
     "move": position 0..1. "turn": clicks of an encoder, signed. "press": position is the
-    strength 0..1 (for "program" the number is in `clicks`). "release": no more.
+    strength 0..1 (for "program" the number is in `steps`). "release": no more.
     """
 
     kind: Literal["move", "turn", "press", "release"]
     position: float = 0.0
-    clicks: int = 0
+    steps: int = 0
 
 
 @dataclass
-class Pair:
+class Cc14Decoder:
     """Joins the coarse (MSB) and fine (LSB) halves of a 14-bit controller.
 
     The value is told when the fine half comes, so that it never passes through a wrong one. A
@@ -128,7 +128,7 @@ class Pair:
 
 
 @dataclass
-class Parameters:
+class NrpnDecoder:
     """Follows the NRPN dialogue of one channel: 99/98 choose, 6/38 set, 96/97 step by one."""
 
     msb: int | None = None
@@ -161,15 +161,15 @@ class Parameters:
         return None
 
 
-def gesture(kind: ControlKind, message: Message) -> Gesture | None:
+def read_gesture(kind: ControlKind, message: Message) -> Gesture | None:
     """What a message of a control of this kind means; None where it means nothing.
 
-    14-bit pairs and NRPN need memory and are joined before (`Pair`, `Parameters`).
+    14-bit pairs and NRPN need memory and are joined before (`Cc14Decoder`, `NrpnDecoder`).
     """
     value = message.value
     if is_relative(kind):
-        clicks = RELATIVE[kind](value)
-        return Gesture("turn", clicks=clicks) if clicks else None
+        steps = RELATIVE_DECODERS[kind](value)
+        return Gesture("turn", steps=steps) if steps else None
     if kind == "program":
         return Gesture("press", 1.0, value)
     if kind == "bend":

@@ -20,24 +20,24 @@ from app.control.midi.message import Message
 Key = tuple[str, int, int]
 """What tells controls apart: message kind, channel, number."""
 
-ENOUGH: Final = 6
+MIN_MESSAGES: Final = 6
 """Messages after which a moved control is known well enough at the first pause."""
-QUIET: Final = 0.35
+PAUSE_SECONDS: Final = 0.35
 """Seconds of silence that end a movement."""
-HELD: Final = 0.9
+TOGGLE_SECONDS: Final = 0.9
 """Seconds after which a button that has sent no release is one that stays down."""
-SURE: Final = 24
+CERTAIN_MESSAGES: Final = 24
 """Messages after which a control is known without waiting for a pause."""
-PATIENCE: Final = 2.0
+DIRECTION_TIMEOUT: Final = 2.0
 """Seconds that an encoder is waited for to be turned the other way."""
-SPIN: Final = 32
+MAX_ENCODER_STEPS: Final = 32
 """The most clicks that an encoder is thought to send at once."""
-FINE: Final = 32
+LSB_OFFSET: Final = 32
 """The fine half of controller n < 32 is n + 32."""
 
 
 @dataclass(frozen=True)
-class Learned:
+class DetectedControl:
     """A control as it was recognised. number is None for bend, aftertouch and program.
 
     certain: False where only one direction was seen, or a button was not let go.
@@ -62,7 +62,7 @@ def key_of(message: Message) -> Key | None:
 
 
 @dataclass
-class Histogram:
+class ControlDetector:
     """Collects what arrives while learning, and says when it knows."""
 
     arrived: dict[Key, list[tuple[float, Message]]] = field(default_factory=dict)
@@ -79,30 +79,30 @@ class Histogram:
         self.arrived.clear()
         self.last = None
 
-    def conclude(self, now: float) -> Learned | None:
+    def detect(self, now: float) -> DetectedControl | None:
         """The control that was moved, once there is enough to tell; None while there is not."""
         if self.last is None:
             return None
         quiet = now - self.last
-        guess = infer([entry for entries in self.arrived.values() for entry in entries])
+        guess = detect_control([entry for entries in self.arrived.values() for entry in entries])
         if guess is None:
             # One click of an encoder, or one step of a knob: wait for more.
             return None
         if guess.kind == "program":
             return guess
         if guess.kind in ("button", "pad") and guess.certain:
-            return guess if quiet >= QUIET / 2 else None
+            return guess if quiet >= PAUSE_SECONDS / 2 else None
         if guess.kind in ("button", "pad", "toggle"):
-            return guess if quiet >= HELD else None
-        heard = sum(len(entries) for entries in self.arrived.values())
-        if guess.certain and heard >= SURE:
+            return guess if quiet >= TOGGLE_SECONDS else None
+        count = sum(len(entries) for entries in self.arrived.values())
+        if guess.certain and count >= CERTAIN_MESSAGES:
             return guess
-        if heard < ENOUGH:
-            return guess if quiet >= PATIENCE else None
-        return guess if quiet >= (QUIET if guess.certain else PATIENCE) else None
+        if count < MIN_MESSAGES:
+            return guess if quiet >= DIRECTION_TIMEOUT else None
+        return guess if quiet >= (PAUSE_SECONDS if guess.certain else DIRECTION_TIMEOUT) else None
 
 
-def infer(entries: Sequence[tuple[float, Message]]) -> Learned | None:
+def detect_control(entries: Sequence[tuple[float, Message]]) -> DetectedControl | None:
     """The control that sent these messages (time in seconds, message); None if it is unclear.
 
     Messages of several controls may be among them (a fader's touch, a pad's pressure).
@@ -129,52 +129,52 @@ def infer(entries: Sequence[tuple[float, Message]]) -> Learned | None:
     if kind == "note":
         return _note(channel, number, groups[key])
     if kind == "pressure":
-        return Learned("pressure", "pressure", channel, number)
+        return DetectedControl("pressure", "pressure", channel, number)
     if kind == "bend":
-        return Learned("bend", "bend", channel, None, len(groups[key]) > 1)
+        return DetectedControl("bend", "bend", channel, None, len(groups[key]) > 1)
     if kind == "aftertouch":
-        return Learned("aftertouch", "aftertouch", channel, None)
-    return Learned("program", "program", channel, None)
+        return DetectedControl("aftertouch", "aftertouch", channel, None)
+    return DetectedControl("program", "program", channel, None)
 
 
-def _nrpn(groups: dict[Key, list[tuple[float, Message]]]) -> Learned | None:
+def _nrpn(groups: dict[Key, list[tuple[float, Message]]]) -> DetectedControl | None:
     for channel in {key[1] for key in groups if key[0] == "cc"}:
         halves = [groups.get(("cc", channel, half)) for half in (99, 98)]
         data = groups.get(("cc", channel, 6)) or groups.get(("cc", channel, 38))
         if halves[0] and halves[1] and data:
             number = halves[0][-1][1].value << 7 | halves[1][-1][1].value
-            return Learned("nrpn", "nrpn", channel, number)
+            return DetectedControl("nrpn", "nrpn", channel, number)
     return None
 
 
-def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> Learned | None:
+def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> DetectedControl | None:
     """Controllers n and n + 32 that speak in turn are one control."""
     _, channel, number = key
-    if number >= 2 * FINE:
+    if number >= 2 * LSB_OFFSET:
         return None
-    coarse = number if number < FINE else number - FINE
+    coarse = number if number < LSB_OFFSET else number - LSB_OFFSET
     high = groups.get(("cc", channel, coarse))
-    low = groups.get(("cc", channel, coarse + FINE))
+    low = groups.get(("cc", channel, coarse + LSB_OFFSET))
     if not high or not low or len(low) < 2:
         return None
     # Two knobs of a mixer may well have numbers 32 apart; a pair speaks within a few milliseconds.
     near = sum(any(abs(t - s) <= 0.005 for s, _ in high) for t, _ in low)
     if near * 2 < len(low):
         return None
-    return Learned("knob14", "cc", channel, coarse)
+    return DetectedControl("knob14", "cc", channel, coarse)
 
 
-def _note(channel: int, number: int, group: list[tuple[float, Message]]) -> Learned:
+def _note(channel: int, number: int, group: list[tuple[float, Message]]) -> DetectedControl:
     on = [message.value for _, message in group if message.kind == "note_on"]
     off = any(message.kind == "note_off" for _, message in group)
     if any(value not in (64, 100, 127) for value in on):
-        return Learned("pad", "note", channel, number, off)
+        return DetectedControl("pad", "note", channel, number, off)
     return _two_valued("note", channel, number, [(t, m.kind == "note_on") for t, m in group])
 
 
 def _two_valued(
     message: str, channel: int, number: int, states: list[tuple[float, bool]]
-) -> Learned:
+) -> DetectedControl:
     """A button, or one that stays down: its off comes with the next press, not with the release."""
     pressed: float | None = None
     held = []
@@ -186,17 +186,19 @@ def _two_valued(
             pressed = None
     if not held:
         # Down and nothing since, or a lone off: it stays down, unless the hand does.
-        return Learned("toggle", message, channel, number, False)
-    toggles = min(held) > HELD
-    return Learned("toggle" if toggles else "button", message, channel, number)
+        return DetectedControl("toggle", message, channel, number, False)
+    toggles = min(held) > TOGGLE_SECONDS
+    return DetectedControl("toggle" if toggles else "button", message, channel, number)
 
 
-def _controller(channel: int, number: int, group: list[tuple[float, Message]]) -> Learned | None:
+def _controller(
+    channel: int, number: int, group: list[tuple[float, Message]]
+) -> DetectedControl | None:
     values = [message.value for _, message in group]
     known = Counter(values)
 
-    def is_(kind: ControlKind, certain: bool = True) -> Learned:
-        return Learned(kind, "cc", channel, number, certain)
+    def found(kind: ControlKind, certain: bool = True) -> DetectedControl:
+        return DetectedControl(kind, "cc", channel, number, certain)
 
     if set(known) <= {0, 127} or (len(known) == 2 and 0 in known and max(known) >= 64):
         return _two_valued("cc", channel, number, [(t, m.value > 0) for t, m in group])
@@ -207,22 +209,24 @@ def _controller(channel: int, number: int, group: list[tuple[float, Message]]) -
     # An absolute control may stand still at an end, and then repeats nothing but that end.
     if repeats == 0 and leaps == 0:
         # A spun encoder may happen to repeat nothing for a while, but neither long nor far.
-        far = max(values) - min(values) > SPIN
-        return is_("knob", len(values) >= ENOUGH if far else len(values) >= 2 * ENOUGH)
-    if len(known) >= 2 * ENOUGH and leaps == 0 and repeats * 3 < len(values):
-        return is_("knob")
-    up = [v for v in known if 1 <= v <= SPIN]
-    down_twos = [v for v in known if v >= 128 - SPIN]
-    middle = [v for v in known if abs(v - 64) <= SPIN and v not in up]
+        far = max(values) - min(values) > MAX_ENCODER_STEPS
+        return found(
+            "knob", len(values) >= MIN_MESSAGES if far else len(values) >= 2 * MIN_MESSAGES
+        )
+    if len(known) >= 2 * MIN_MESSAGES and leaps == 0 and repeats * 3 < len(values):
+        return found("knob")
+    up = [v for v in known if 1 <= v <= MAX_ENCODER_STEPS]
+    down_twos = [v for v in known if v >= 128 - MAX_ENCODER_STEPS]
+    middle = [v for v in known if abs(v - 64) <= MAX_ENCODER_STEPS and v not in up]
     if 0 in known and known[0] > 1:
-        return is_("knob")
+        return found("knob")
     if up and down_twos and not middle:
-        return is_("relative-twos")
+        return found("relative-twos")
     if up and middle and not down_twos and min(middle) > 64:
-        return is_("relative-sign")
+        return found("relative-sign")
     if middle and not up and not down_twos:
-        return is_("relative-offset", min(middle) < 64 < max(middle))
+        return found("relative-offset", min(middle) < 64 < max(middle))
     if (up and not middle) or (down_twos and not middle):
         # Turned one way only: two's complement is by far the most usual.
-        return is_("relative-twos", not up)
-    return is_("knob")
+        return found("relative-twos", not up)
+    return found("knob")

@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.control.midi.detection import Histogram, Key, Learned, key_of
+from app.control.midi.detection import ControlDetector, DetectedControl, Key, key_of
 from app.control.midi.message import Message
 
-SETTLE: Final = 0.8
+SETTLE_SECONDS: Final = 0.8
 """Seconds without a message after which the control learned last may be learned again."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LearnResult:
     """What was learned: a target, and the port and control that is to move it."""
 
     target: str
     port: str
-    learned: Learned
+    control: DetectedControl
 
 
 class LearnMode:
@@ -34,27 +34,27 @@ class LearnMode:
         self.on = False
         self.target: str | None = None
         self._queue: list[str] = []
-        self._heard: dict[str, Histogram] = {}
-        self._done: dict[tuple[str, Key], float] = {}
+        self._detectors: dict[str, ControlDetector] = {}
+        self._learned_at: dict[tuple[str, Key], float] = {}
 
     def begin(self, targets: Sequence[str] = ()) -> None:
         """Switch on; `targets` are learned one after the other."""
         self.on = True
         self._queue = list(targets)
-        self._done.clear()
+        self._learned_at.clear()
         self._next()
 
     def end(self) -> None:
         self.on = False
         self.target = None
         self._queue = []
-        self._heard.clear()
+        self._detectors.clear()
 
     def choose(self, target: str | None) -> None:
         """This one next; the rest of a list is forgotten."""
         self._queue = []
         self.target = target
-        self._heard.clear()
+        self._detectors.clear()
 
     def skip(self) -> None:
         """On to the next of the list."""
@@ -67,33 +67,33 @@ class LearnMode:
 
     def _next(self) -> None:
         self.target = self._queue.pop(0) if self._queue else None
-        self._heard.clear()
+        self._detectors.clear()
 
     def receive(self, port: str, message: Message, now: float) -> None:
         """Something moved."""
         key = key_of(message)
         if not self.on or key is None:
             return
-        last = self._done.get((port, key))
+        last = self._learned_at.get((port, key))
         if last is not None:
-            if now - last < SETTLE:
-                self._done[port, key] = now
+            if now - last < SETTLE_SECONDS:
+                self._learned_at[port, key] = now
                 return
-            del self._done[port, key]
+            del self._learned_at[port, key]
         if self.target is not None:
-            self._heard.setdefault(port, Histogram()).add(message, now)
+            self._detectors.setdefault(port, ControlDetector()).add(message, now)
 
-    def conclude(self, now: float) -> Lesson | None:
+    def poll(self, now: float) -> LearnResult | None:
         """A lesson once a control is known; to be asked a few times a second."""
         if self.target is None:
             return None
-        for port, heard in self._heard.items():
-            learned = heard.conclude(now)
-            if learned is None:
+        for port, detector in self._detectors.items():
+            control = detector.detect(now)
+            if control is None:
                 continue
-            lesson = Lesson(self.target, port, learned)
-            for key in heard.arrived:
-                self._done[port, key] = now
+            lesson = LearnResult(self.target, port, control)
+            for key in detector.arrived:
+                self._learned_at[port, key] = now
             self._next()
             return lesson
         return None

@@ -21,7 +21,7 @@ READY_MADE: Final = Path(__file__).resolve().parents[3] / "resources" / "control
 FOLDER: Final = "controllers"
 
 
-def blank(port: str) -> ControllerMap:
+def default_map(port: str) -> ControllerMap:
     """For a port that no map fits: keys play, program changes recall scenes; learn the rest."""
     kind: ControlKind = "program"
     program = ControllerElement("program", "Program change", kind, "program", shape="button")
@@ -42,36 +42,36 @@ class Library:
         self.folder = folder / FOLDER
         self._ready_made = ready_made
         self.problems: list[str] = []
-        self.ready: dict[str, ControllerMap] = {}
+        self.ready_made: dict[str, ControllerMap] = {}
         self.reload()
 
     def reload(self) -> None:
         """Read the ready-made maps again; `problems` says what is wrong with which."""
         self.problems = []
-        self.ready = {}
+        self.ready_made = {}
         for path in sorted(self._ready_made.glob(f"*{map_file.SUFFIX}")):
             try:
                 found = map_file.load(path, self._registry)
             except SegueError as error:
                 self.problems.append(str(error))
                 continue
-            self.ready[found.name] = found
+            self.ready_made[found.name] = found
 
-    def offer(self, port: str) -> ControllerMap | None:
+    def find_ready_made(self, port: str) -> ControllerMap | None:
         """The ready-made map that fits a port, if one does."""
-        return next((found for found in self.ready.values() if found.fits(port)), None)
+        return next((found for found in self.ready_made.values() if found.matches_port(port)), None)
 
     def path_of(self, port: str) -> Path:
         """Where the performer's map for a port is kept."""
         slug = re.sub(r"[^a-z0-9]+", "-", port.casefold()).strip("-") or "port"
         return self.folder / f"{slug}{map_file.SUFFIX}"
 
-    def own(self, port: str) -> ControllerMap | None:
+    def user_map(self, port: str) -> ControllerMap | None:
         """The performer's map for a port. Raises SegueError where it is broken."""
         path = self.path_of(port)
         return map_file.load(path, self._registry) if path.exists() else None
 
-    def keep(self, port: str, controller: ControllerMap) -> None:
+    def save(self, port: str, controller: ControllerMap) -> None:
         """Remember a map for a port. Raises SegueError where the folder cannot be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Library:
             ) from error
         write_text(self.path_of(port), map_file.write(controller))
 
-    def put_aside(self, port: str) -> None:
+    def set_aside(self, port: str) -> None:
         """A broken map must not be written over: it may hold an evening's work."""
         path = self.path_of(port)
         try:

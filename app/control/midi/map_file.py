@@ -29,12 +29,12 @@ from app.control.midi.decode import KINDS
 from app.control.midi.json_tree import Node
 from app.control.midi.mapping import (
     ACTIONS,
+    ELEMENT_SHAPES,
     FORMAT,
     LAYERS,
     MESSAGES,
     MESSAGES_OF,
-    NUMBERED,
-    SHAPES,
+    NUMBERED_MESSAGES,
     SHIFT,
     VERSION,
     ControllerElement,
@@ -44,8 +44,8 @@ from app.control.midi.mapping import (
     Mapping,
 )
 from app.control.midi.message import parse, parse_sysex
-from app.control.midi.shaping import SHAPES as CURVES
-from app.control.midi.takeover import MODES
+from app.control.midi.shaping import RESPONSE_CURVES as RESPONSE_CURVES
+from app.control.midi.takeover import TAKEOVER_MODES
 from app.parameters.registry import Registry
 from models.errors import SegueError
 
@@ -74,10 +74,10 @@ def load(path: Path, registry: Registry) -> ControllerMap:
 
 def read(text: str, registry: Registry) -> ControllerMap:
     """A map from its text. SegueError: "line N: what is wrong."."""
-    top = _Object(json_tree.parse(text), "the map")
+    top = _ObjectReader(json_tree.parse(text), "the map")
     if top.text("format", "") != FORMAT:
         raise top.error("format", f"this is no controller map; its format must be '{FORMAT}'.")
-    version = top.whole("version", 1, 10**6)
+    version = top.integer("version", 1, 10**6)
     if version > VERSION:
         raise top.error(
             "version", f"made by a newer Segue (version {version}, this one reads {VERSION})."
@@ -97,11 +97,11 @@ def read(text: str, registry: Registry) -> ControllerMap:
         on_open=_on_open(top),
     )
     _unique(top)
-    top.done()
+    top.check_unused()
     return found
 
 
-class _Object:
+class _ObjectReader:
     """One JSON object that is being read: what was asked for is known, the rest is a mistake."""
 
     def __init__(self, node: Node, what: str) -> None:
@@ -110,20 +110,20 @@ class _Object:
         self.members: dict[str, Node] = node.value
         self.line = node.line
         self.what = what
-        self.seen: set[str] = set()
+        self.used_names: set[str] = set()
 
     def error(self, name: str, sentence: str) -> SegueError:
         line = self.members[name].line if name in self.members else self.line
         return SegueError(f"line {line}: {sentence}")
 
     def get(self, name: str) -> Node | None:
-        self.seen.add(name)
+        self.used_names.add(name)
         return self.members.get(name)
 
-    def done(self) -> None:
+    def check_unused(self) -> None:
         for name in self.members:
-            if name not in self.seen:
-                known = ", ".join(sorted(self.seen))
+            if name not in self.used_names:
+                known = ", ".join(sorted(self.used_names))
                 raise self.error(name, f"{self.what} has no '{name}'; it may have {known}.")
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -143,7 +143,7 @@ class _Object:
     def _bad_text(self, name: str, item: Node) -> str:
         raise SegueError(f"line {item.line}: '{name}' is a list of texts.")
 
-    def one_of(self, name: str, known: Collection[str], default: str | None = None) -> Any:
+    def choice(self, name: str, known: Collection[str], default: str | None = None) -> Any:
         words = self.text(name, default)
         if words not in known:
             raise self.error(name, f"'{words}' is no {name}; known: {', '.join(known)}.")
@@ -159,7 +159,7 @@ class _Object:
             raise self.error(name, f"'{name}' must be from {low:g} to {high:g}.")
         return float(node.value)
 
-    def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
+    def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
         node = self.get(name)
         if node is None and default is not None:
             return default
@@ -169,7 +169,7 @@ class _Object:
             raise self.error(name, f"'{name}' must be from {low} to {high}.")
         return node.value
 
-    def yes(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         node = self.get(name)
         if node is not None and not isinstance(node.value, bool):
             raise self.error(name, f"'{name}' must be true or false.")
@@ -179,7 +179,7 @@ class _Object:
         node = self.get(name)
         if node is None or node.value == "any":
             return None
-        return self.whole(name, 1, 16)
+        return self.integer(name, 1, 16)
 
     def items(self, name: str) -> list[Node]:
         node = self.get(name)
@@ -189,22 +189,22 @@ class _Object:
             raise self.error(name, f"'{name}' must be a list of at most {MAX_ITEMS}.")
         return node.value
 
-    def objects(self, name: str, what: str) -> list[_Object]:
-        return [_Object(item, what) for item in self.items(name)]
+    def objects(self, name: str, what: str) -> list[_ObjectReader]:
+        return [_ObjectReader(item, what) for item in self.items(name)]
 
-    def object(self, name: str, what: str) -> _Object | None:
+    def object(self, name: str, what: str) -> _ObjectReader | None:
         node = self.get(name)
-        return None if node is None else _Object(node, what)
+        return None if node is None else _ObjectReader(node, what)
 
 
-def _control(item: _Object) -> ControllerElement:
-    kind = item.one_of("kind", KINDS)
-    message = item.one_of("message", MESSAGES, MESSAGES_OF[kind][0])
+def _control(item: _ObjectReader) -> ControllerElement:
+    kind = item.choice("kind", KINDS)
+    message = item.choice("message", MESSAGES, MESSAGES_OF[kind][0])
     if message not in MESSAGES_OF[kind]:
         wanted = " or ".join(MESSAGES_OF[kind])
         raise item.error("message", f"a control of kind '{kind}' sends {wanted}, not '{message}'.")
     top = 16383 if message == "nrpn" else 31 if kind == "knob14" else 127
-    number = item.whole("number", 0, top) if message in NUMBERED else None
+    number = item.integer("number", 0, top) if message in NUMBERED_MESSAGES else None
     feedback = item.object("feedback", "feedback")
     name = item.text("id")
     found = ControllerElement(
@@ -215,35 +215,35 @@ def _control(item: _Object) -> ControllerElement:
         channel=item.channel(),
         number=number,
         feedback=Feedback() if feedback is None else _feedback(feedback, number),
-        motor=item.yes("motor"),
-        shape=item.one_of("shape", SHAPES, "knob"),
+        motor=item.boolean("motor"),
+        shape=item.choice("shape", ELEMENT_SHAPES, "knob"),
         x=item.number("x", 0, 100, 0),
         y=item.number("y", 0, 100, 0),
         width=item.number("width", 0.1, 100, 1),
         height=item.number("height", 0.1, 100, 1),
     )
-    item.done()
+    item.check_unused()
     return found
 
 
-def _feedback(item: _Object, number: int | None) -> Feedback:
+def _feedback(item: _ObjectReader, number: int | None) -> Feedback:
     found = Feedback(
-        message=item.one_of("message", ("cc", "note", "bend", "none"), "none"),
-        channel=item.whole("channel", 1, 16, 1),
-        number=item.whole("number", 0, 127, min(number or 0, 127)),
-        style=item.one_of("style", ("value", "state"), "state"),
-        off=item.whole("off", 0, 127, 0),
-        dim=item.whole("dim", 0, 127, 0),
-        on=item.whole("on", 0, 127, 127),
-        low=item.whole("low", 0, 127, 0),
-        high=item.whole("high", 0, 127, 127),
+        message=item.choice("message", ("cc", "note", "bend", "none"), "none"),
+        channel=item.integer("channel", 1, 16, 1),
+        number=item.integer("number", 0, 127, min(number or 0, 127)),
+        style=item.choice("style", ("value", "state"), "state"),
+        off=item.integer("off", 0, 127, 0),
+        dim=item.integer("dim", 0, 127, 0),
+        on=item.integer("on", 0, 127, 127),
+        low=item.integer("low", 0, 127, 0),
+        high=item.integer("high", 0, 127, 127),
     )
-    item.done()
+    item.check_unused()
     return found
 
 
 def _mappings(
-    top: _Object, controls: dict[str, ControllerElement], registry: Registry
+    top: _ObjectReader, controls: dict[str, ControllerElement], registry: Registry
 ) -> tuple[Mapping, ...]:
     found = []
     for item in top.objects("mappings", "a mapping"):
@@ -259,24 +259,24 @@ def _mappings(
             Mapping(
                 control=name,
                 target=target,
-                layer=item.one_of("layer", LAYERS, "base"),
-                takeover=item.one_of("takeover", MODES, "pickup"),
+                layer=item.choice("layer", LAYERS, "base"),
+                takeover=item.choice("takeover", TAKEOVER_MODES, "pickup"),
                 low=item.number("low", 0, 1, 0),
                 high=item.number("high", 0, 1, 1),
-                invert=item.yes("invert"),
-                shape=item.one_of("shape", CURVES, "linear"),
-                action=item.one_of("action", ACTIONS, "auto"),
+                invert=item.boolean("invert"),
+                shape=item.choice("shape", RESPONSE_CURVES, "linear"),
+                action=item.choice("action", ACTIONS, "auto"),
                 value=_value(item, registry, target),
                 step=item.number("step", 1e-5, 1, Mapping.step),
             )
         )
         if found[-1].low >= found[-1].high:
             raise item.error("low", "'low' must be less than 'high'; use 'invert' to turn round.")
-        item.done()
+        item.check_unused()
     return tuple(found)
 
 
-def _value(item: _Object, registry: Registry, target: str) -> float | bool | str | None:
+def _value(item: _ObjectReader, registry: Registry, target: str) -> float | bool | str | None:
     node = item.get("value")
     if node is None or node.value is None:
         return None
@@ -288,20 +288,20 @@ def _value(item: _Object, registry: Registry, target: str) -> float | bool | str
         raise item.error("value", str(error)) from None
 
 
-def _keyboard(item: _Object) -> Keyboard:
+def _keyboard(item: _ObjectReader) -> Keyboard:
     found = Keyboard(
         channel=item.channel(),
-        low=item.whole("low", 0, 127, 0),
-        high=item.whole("high", 0, 127, 127),
-        transpose=item.whole("transpose", -60, 60, 0),
+        low=item.integer("low", 0, 127, 0),
+        high=item.integer("high", 0, 127, 127),
+        transpose=item.integer("transpose", -60, 60, 0),
     )
     if found.low > found.high:
         raise item.error("low", "'low' must not be above 'high'.")
-    item.done()
+    item.check_unused()
     return found
 
 
-def _on_open(top: _Object) -> tuple[bytes, ...]:
+def _on_open(top: _ObjectReader) -> tuple[bytes, ...]:
     found = []
     for item in top.items("on_open"):
         data = None
@@ -321,7 +321,7 @@ def _channel_bytes(text: str) -> bytes | None:
     return data if parse(data) is not None else None
 
 
-def _unique(top: _Object) -> None:
+def _unique(top: _ObjectReader) -> None:
     ids: set[str] = set()
     for item in top.items("controls"):
         node = item.value["id"]

@@ -10,10 +10,10 @@ import fnmatch
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from app.control.midi.decode import ControlKind, is_pressed, is_relative
-from app.control.midi.detection import Learned
-from app.control.midi.shaping import Shape
-from app.control.midi.takeover import Mode
+from app.control.midi.decode import ControlKind, is_button_kind, is_relative
+from app.control.midi.detection import DetectedControl
+from app.control.midi.shaping import ResponseCurve
+from app.control.midi.takeover import TakeoverMode
 from app.parameters.parameter import Parameter
 
 VERSION: Final = 1
@@ -23,8 +23,8 @@ SHIFT: Final = "surface.shift"
 LAYERS: Final = ("base", "shift", "any")
 ACTIONS: Final = ("auto", "set", "toggle", "gate", "trigger", "next", "previous")
 MESSAGES: Final = ("cc", "note", "bend", "aftertouch", "pressure", "program", "nrpn")
-SHAPES: Final = ("knob", "encoder", "fader", "button", "pad", "wheel", "key")
-NUMBERED: Final = ("cc", "note", "pressure", "nrpn")
+ELEMENT_SHAPES: Final = ("knob", "encoder", "fader", "button", "pad", "wheel", "key")
+NUMBERED_MESSAGES: Final = ("cc", "note", "pressure", "nrpn")
 MESSAGES_OF: Final[dict[ControlKind, tuple[str, ...]]] = {
     "knob": ("cc",),
     "knob14": ("cc",),
@@ -98,11 +98,11 @@ class Mapping:
     control: str
     target: str
     layer: Layer = "base"
-    takeover: Mode = "pickup"
+    takeover: TakeoverMode = "pickup"
     low: float = 0.0
     high: float = 1.0
     invert: bool = False
-    shape: Shape = "linear"
+    shape: ResponseCurve = "linear"
     action: Action = "auto"
     value: float | bool | str | None = None
     step: float = 1 / 128
@@ -147,7 +147,7 @@ class ControllerMap:
     def control(self, name: str) -> ControllerElement:
         return self._by_id[name]
 
-    def fits(self, port: str) -> bool:
+    def matches_port(self, port: str) -> bool:
         """Whether a port of this (plain) name belongs to the device; '!' leaves ports out."""
         name = port.casefold()
 
@@ -157,7 +157,7 @@ class ControllerMap:
         left_out = [pattern[1:] for pattern in self.ports if pattern.startswith("!")]
         return one([each for each in self.ports if each[:1] != "!"]) and not one(left_out)
 
-    def of_target(self, target: str) -> tuple[Mapping, ...]:
+    def mappings_of(self, target: str) -> tuple[Mapping, ...]:
         return tuple(mapping for mapping in self.mappings if mapping.target == target)
 
     def without(self, *, target: str | None = None, control: str | None = None) -> ControllerMap:
@@ -185,7 +185,7 @@ class ControllerMap:
         controls = tuple(other for other in self.controls if other.id != control.id)
         return replace(self, controls=(*controls, control), _by_id={})
 
-    def find(self, learned: Learned) -> ControllerElement | None:
+    def find(self, learned: DetectedControl) -> ControllerElement | None:
         """The control that sends what was learned."""
         for control in self.controls:
             if (
@@ -197,14 +197,14 @@ class ControllerMap:
         return None
 
 
-def control_of(learned: Learned, count: int) -> ControllerElement:
+def control_from_detection(learned: DetectedControl, count: int) -> ControllerElement:
     """A control for something learned that no map describes; `count` places it in the drawing."""
     number = "" if learned.number is None else f".{learned.number}"
     words = {"cc": "CC", "note": "Note", "nrpn": "NRPN"}.get(learned.message)
     label = words or learned.message.capitalize()
     if learned.number is not None:
         label = f"{label} {learned.number}"
-    struck = is_pressed(learned.kind)
+    struck = is_button_kind(learned.kind)
     feedback = Feedback()
     if learned.message in ("cc", "note") and not is_relative(learned.kind):
         feedback = Feedback(
@@ -221,13 +221,13 @@ def control_of(learned: Learned, count: int) -> ControllerElement:
         channel=learned.channel,
         number=learned.number,
         feedback=feedback,
-        shape=shape_of(learned.kind),
+        shape=default_shape(learned.kind),
         x=count % 8,
         y=count // 8,
     )
 
 
-def shape_of(kind: ControlKind) -> str:
+def default_shape(kind: ControlKind) -> str:
     """How a control of a kind is drawn when nobody has said."""
     if is_relative(kind):
         return "encoder"
@@ -243,7 +243,7 @@ def shape_of(kind: ControlKind) -> str:
     }.get(kind, "knob")
 
 
-def action_for(mapping: Mapping, kind: ControlKind, parameter: Parameter) -> Action:
+def resolve_action(mapping: Mapping, kind: ControlKind, parameter: Parameter) -> Action:
     """What "auto" comes to: for buttons by what they act on, for the rest to set a position."""
     if mapping.action != "auto":
         return mapping.action
@@ -251,7 +251,7 @@ def action_for(mapping: Mapping, kind: ControlKind, parameter: Parameter) -> Act
         return "trigger"
     if kind == "toggle":
         return "gate"
-    if is_pressed(kind) and kind != "program":
+    if is_button_kind(kind) and kind != "program":
         if parameter.kind == "switch":
             return "toggle"
         return "next" if parameter.kind == "choice" else "gate"

@@ -16,9 +16,9 @@ from app.control.midi.message import (
     Message,
 )
 
-Place = tuple[str, int]
+NoteSource = tuple[str, int]
 """Port and channel."""
-MOST: Final = 16
+MAX_NOTES: Final = 16
 """Notes that are handed to the engine at once: the latest ones."""
 
 
@@ -28,17 +28,17 @@ class HeldNotes:
     def __init__(self) -> None:
         self.on_change: Callable[[tuple[int, ...]], None] | None = None
         # A key (not a note: the octave may be another one when it is let go) and what it plays.
-        self._down: dict[tuple[Place, int], int] = {}  # oldest first
-        self._kept: dict[tuple[Place, int], int] = {}  # let go under a pedal or latch
-        self._pedals: set[Place] = set()
+        self._down: dict[tuple[NoteSource, int], int] = {}  # oldest first
+        self._sustained: dict[tuple[NoteSource, int], int] = {}  # let go under a pedal or latch
+        self._pedals: set[NoteSource] = set()
         self._latch = False
-        self._told: tuple[int, ...] = ()
+        self._reported: tuple[int, ...] = ()
 
     @property
     def held(self) -> tuple[int, ...]:
-        """MIDI numbers that are to sound, sorted, each once; at most the `MOST` latest."""
-        order = [*self._kept.values(), *self._down.values()]
-        latest = list(dict.fromkeys(reversed(order)))[:MOST]
+        """MIDI numbers that are to sound, sorted, each once; at most the `MAX_NOTES` latest."""
+        order = [*self._sustained.values(), *self._down.values()]
+        latest = list(dict.fromkeys(reversed(order)))[:MAX_NOTES]
         return tuple(sorted(latest))
 
     @property
@@ -54,24 +54,24 @@ class HeldNotes:
         """With latch a chord stays until the next one; switching it off lets go of it."""
         self._latch = on
         if not on:
-            for key in [key for key in self._kept if key[0] not in self._pedals]:
-                del self._kept[key]
+            for key in [key for key in self._sustained if key[0] not in self._pedals]:
+                del self._sustained[key]
         self._tell()
 
     def receive(self, port: str, message: Message, transpose: int = 0) -> bool:
         """A message of a keyboard; True when it was about notes. transpose in semitones."""
-        place = (port, message.channel)
+        source = (port, message.channel)
         if message.kind == "note_on":
-            self._press(place, message.number, transpose)
+            self._press(source, message.number, transpose)
         elif message.kind == "note_off":
-            self._release((place, message.number))
+            self._release((source, message.number))
         elif message.kind == "cc" and message.number == SUSTAIN:
-            self._pedal(place, message.value >= 64)
+            self._pedal(source, message.value >= 64)
         elif message.kind == "cc" and message.number >= ALL_SOUND_OFF:
             # 122 is local control, the rest of 120..127 all end notes.
             if message.number == 122:
                 return False
-            self._all_off(place, pedal=message.number != ALL_NOTES_OFF)
+            self._all_off(source, pedal=message.number != ALL_NOTES_OFF)
         elif message.kind == "reset":
             self.release_port(port)
         else:
@@ -79,63 +79,63 @@ class HeldNotes:
         self._tell()
         return True
 
-    def _press(self, place: Place, number: int, transpose: int) -> None:
+    def _press(self, source: NoteSource, number: int, transpose: int) -> None:
         note = number + transpose
         if not 0 <= note <= 127:
             return
         if self._latch and not self._down:
             # A new chord begins: the latched one makes room.
-            for key in [key for key in self._kept if key[0] not in self._pedals]:
-                del self._kept[key]
-        key = (place, number)
-        self._kept.pop(key, None)
+            for key in [key for key in self._sustained if key[0] not in self._pedals]:
+                del self._sustained[key]
+        key = (source, number)
+        self._sustained.pop(key, None)
         self._down.pop(key, None)
         self._down[key] = note
 
-    def _release(self, key: tuple[Place, int]) -> None:
+    def _release(self, key: tuple[NoteSource, int]) -> None:
         note = self._down.pop(key, None)
         if note is not None and (self._latch or key[0] in self._pedals):
-            self._kept[key] = note
+            self._sustained[key] = note
 
-    def _pedal(self, place: Place, down: bool) -> None:
+    def _pedal(self, source: NoteSource, down: bool) -> None:
         if down:
-            self._pedals.add(place)
+            self._pedals.add(source)
             return
-        self._pedals.discard(place)
+        self._pedals.discard(source)
         if not self._latch:
-            for key in [key for key in self._kept if key[0] == place]:
-                del self._kept[key]
+            for key in [key for key in self._sustained if key[0] == source]:
+                del self._sustained[key]
 
-    def _all_off(self, place: Place, *, pedal: bool) -> None:
+    def _all_off(self, source: NoteSource, *, pedal: bool) -> None:
         """All notes off obeys the pedal (as the specification has it); all sound off does not."""
-        under = place in self._pedals and not pedal
-        for key in [key for key in self._down if key[0] == place]:
+        under = source in self._pedals and not pedal
+        for key in [key for key in self._down if key[0] == source]:
             note = self._down.pop(key)
             if under:
-                self._kept[key] = note
+                self._sustained[key] = note
         if not under:
-            self._pedals.discard(place)
-            for key in [key for key in self._kept if key[0] == place]:
-                del self._kept[key]
+            self._pedals.discard(source)
+            for key in [key for key in self._sustained if key[0] == source]:
+                del self._sustained[key]
 
     def release_port(self, port: str) -> None:
         """A keyboard is gone: so are its keys, pedals and what they kept."""
-        for table in (self._down, self._kept):
+        for table in (self._down, self._sustained):
             for key in [key for key in table if key[0][0] == port]:
                 del table[key]
-        self._pedals = {place for place in self._pedals if place[0] != port}
+        self._pedals = {source for source in self._pedals if source[0] != port}
         self._tell()
 
     def panic(self) -> None:
         """Nothing is held any more, whatever keys and pedals say."""
         self._down.clear()
-        self._kept.clear()
+        self._sustained.clear()
         self._pedals.clear()
         self._tell()
 
     def _tell(self) -> None:
         held = self.held
-        if held != self._told:
-            self._told = held
+        if held != self._reported:
+            self._reported = held
             if self.on_change is not None:
                 self.on_change(held)

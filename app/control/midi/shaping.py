@@ -1,6 +1,6 @@
 """From a control's way to a target's: range, direction, curve. GUI lane; pure, table-tested.
 
-`forward` takes a control's position 0..1 to a target's; `backward` is its inverse, for takeover
+`to_target` takes a control's position 0..1 to a target's; `to_control` is its inverse, for takeover
 and for what is shown on the controller. Values out of the range go to its nearer end.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-Shape = Literal["linear", "slow", "fast", "s"]
-SHAPES: Final[tuple[Shape, ...]] = ("linear", "slow", "fast", "s")
+ResponseCurve = Literal["linear", "slow", "fast", "s"]
+RESPONSE_CURVES: Final[tuple[ResponseCurve, ...]] = ("linear", "slow", "fast", "s")
 """slow: fine at the bottom. fast: fine at the top. s: fine at both ends."""
 
 
-def bend(shape: Shape, x: float) -> float:
+def apply_curve(shape: ResponseCurve, x: float) -> float:
     """0..1 -> 0..1, rising."""
     if shape == "slow":
         return x * x
@@ -25,8 +25,8 @@ def bend(shape: Shape, x: float) -> float:
     return x
 
 
-def unbend(shape: Shape, y: float) -> float:
-    """The inverse of `bend`."""
+def invert_curve(shape: ResponseCurve, y: float) -> float:
+    """The inverse of `apply_curve`."""
     if shape == "slow":
         return math.sqrt(y)
     if shape == "fast":
@@ -36,23 +36,27 @@ def unbend(shape: Shape, y: float) -> float:
     return y
 
 
-def forward(
-    x: float, low: float = 0.0, high: float = 1.0, invert: bool = False, shape: Shape = "linear"
+def to_target(
+    x: float,
+    low: float = 0.0,
+    high: float = 1.0,
+    invert: bool = False,
+    shape: ResponseCurve = "linear",
 ) -> float:
     """A control's position -> a target's."""
     x = min(max(x, 0.0), 1.0)
-    y = bend(shape, 1.0 - x if invert else x)
+    y = apply_curve(shape, 1.0 - x if invert else x)
     return low + y * (high - low)
 
 
-def backward(
+def to_control(
     target: float,
     low: float = 0.0,
     high: float = 1.0,
     invert: bool = False,
-    shape: Shape = "linear",
+    shape: ResponseCurve = "linear",
 ) -> float:
     """A target's position -> where the control would stand for it."""
     y = min(max((target - low) / (high - low), 0.0), 1.0)
-    x = min(max(unbend(shape, y), 0.0), 1.0)
+    x = min(max(invert_curve(shape, y), 0.0), 1.0)
     return 1.0 - x if invert else x

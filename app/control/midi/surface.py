@@ -12,27 +12,40 @@ from typing import Final
 
 from app.control.midi import feedback as back
 from app.control.midi import takeover
-from app.control.midi.decode import Gesture, Pair, Parameters, gesture, is_pressed, is_relative
-from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Mapping, action_for
+from app.control.midi.decode import (
+    Cc14Decoder,
+    Gesture,
+    NrpnDecoder,
+    is_button_kind,
+    is_relative,
+    read_gesture,
+)
+from app.control.midi.mapping import (
+    SHIFT,
+    ControllerElement,
+    ControllerMap,
+    Mapping,
+    resolve_action,
+)
 from app.control.midi.message import Message
-from app.control.midi.shaping import backward, forward
-from app.control.midi.takeover import Takeover
+from app.control.midi.shaping import to_control, to_target
+from app.control.midi.takeover import TakeoverState
 from app.parameters.registry import Registry
 
 SOURCE: Final = "midi"
-MOST_PRESSES: Final = 16
+MAX_PRESSES: Final = 16
 """Presses of one control that count within one drain; a flood of more is noise."""
 
 
 @dataclass
-class _Memory:
+class _MappingState:
     """What a mapping remembers. aim: where the hand meant the value to be; seen: what became of it
     (a choice or a limit may have rounded it)."""
 
-    takeover: Takeover = field(default_factory=Takeover)
-    aim: float = 0.0
-    seen: float | None = None
-    side: bool | None = None
+    takeover: TakeoverState = field(default_factory=TakeoverState)
+    requested: float = 0.0
+    stored: float | None = None
+    upper_half: bool | None = None
 
 
 @dataclass
@@ -50,14 +63,14 @@ class Surface:
     key: str
     controller: ControllerMap
     registry: Registry
-    lamp: Callable[[str], float] = lambda name: 0.0
+    led: Callable[[str], float] = lambda name: 0.0
     shifted: bool = False
     activity: dict[str, Activity] = field(default_factory=dict)
-    refused: int = 0
+    dropped_presses: int = 0
 
     def __post_init__(self) -> None:
-        self._memory: dict[tuple[str, str, str], _Memory] = {}
-        self._echo: dict[str, back.Echo] = {}
+        self._states: dict[tuple[str, str, str], _MappingState] = {}
+        self._feedback_states: dict[str, back.FeedbackState] = {}
         self._build()
 
     def use(self, controller: ControllerMap) -> None:
@@ -69,13 +82,13 @@ class Surface:
     def _build(self) -> None:
         self._index: dict[tuple[str, int, int], list[ControllerElement]] = {}
         self._fine: dict[tuple[int, int], list[ControllerElement]] = {}
-        self._pairs: dict[str, Pair] = {}
-        self._parameters: dict[int, Parameters] = {}
+        self._pairs: dict[str, Cc14Decoder] = {}
+        self._parameters: dict[int, NrpnDecoder] = {}
         self._moves: dict[Mapping, list[float]] = {}
         self._turns: dict[Mapping, int] = {}
         self._presses: dict[str, int] = {}
         self._gates: dict[Mapping, None] = {}
-        self._later: set[str] = set()
+        self._pending: set[str] = set()
         self._has_nrpn = False
         for control in self.controller.controls:
             place = (control.message, control.channel or 0, control.number or 0)
@@ -94,10 +107,10 @@ class Surface:
     def receive(self, message: Message, now: float) -> bool:
         """True when a control of the map sent it (mapped or not)."""
         found = False
-        for control, meant in self._gestures(message):
+        for control, performed in self._gestures(message):
             found = True
-            if meant is not None:
-                self._act(control, meant, now)
+            if performed is not None:
+                self._handle(control, performed, now)
         return found
 
     def _gestures(self, message: Message) -> Iterable[tuple[ControllerElement, Gesture | None]]:
@@ -116,7 +129,7 @@ class Surface:
                 joined = self._pair(control, message.channel).msb(message.value)
                 yield control, None if joined is None else Gesture("move", joined / 16383)
             else:
-                yield control, gesture(control.kind, message)
+                yield control, read_gesture(control.kind, message)
 
     def _find(self, kind: str, channel: int, number: int) -> list[ControllerElement]:
         exact = self._index.get((kind, channel, number), [])
@@ -128,41 +141,41 @@ class Surface:
     ) -> list[ControllerElement]:
         return table.get((channel, number)) or table.get((0, number), [])
 
-    def _pair(self, control: ControllerElement, channel: int) -> Pair:
+    def _pair(self, control: ControllerElement, channel: int) -> Cc14Decoder:
         # A control on any channel must not join halves of two channels.
-        return self._pairs.setdefault(f"{control.id}/{channel}", Pair())
+        return self._pairs.setdefault(f"{control.id}/{channel}", Cc14Decoder())
 
     def _nrpn(self, message: Message) -> tuple[int, int] | None:
-        followed = self._parameters.setdefault(message.channel, Parameters())
+        followed = self._parameters.setdefault(message.channel, NrpnDecoder())
         return followed.receive(message.number, message.value)
 
-    def _act(self, control: ControllerElement, meant: Gesture, now: float) -> None:
-        echo = self._echo.setdefault(control.id, back.Echo())
-        if meant.kind == "move" and control.motor and echo.is_motor(meant.position, now):
+    def _handle(self, control: ControllerElement, performed: Gesture, now: float) -> None:
+        sent = self._feedback_states.setdefault(control.id, back.FeedbackState())
+        if performed.kind == "move" and control.motor and sent.is_motor(performed.position, now):
             return
         active = self.activity.setdefault(control.id, Activity())
         active.when = now
-        if meant.kind != "turn":
-            active.position = meant.position
-        if meant.kind == "move":
-            echo.hand(now)
-        if meant.kind == "press":
+        if performed.kind != "turn":
+            active.position = performed.position
+        if performed.kind == "move":
+            sent.touch(now)
+        if performed.kind == "press":
             self._presses[control.id] = self._presses.get(control.id, 0) + 1
-            if self._presses[control.id] > MOST_PRESSES:
-                self.refused += 1
+            if self._presses[control.id] > MAX_PRESSES:
+                self.dropped_presses += 1
                 return
         for mapping in self._active(control.id):
-            if meant.kind == "move":
-                self._moves.setdefault(mapping, []).append(meant.position)
-            elif meant.kind == "turn":
-                self._turns[mapping] = self._turns.get(mapping, 0) + meant.clicks
+            if performed.kind == "move":
+                self._moves.setdefault(mapping, []).append(performed.position)
+            elif performed.kind == "turn":
+                self._turns[mapping] = self._turns.get(mapping, 0) + performed.steps
             else:
                 self._apply_moves()
-                self._strike(mapping, control, meant)
-        if meant.kind == "release":
+                self._press(mapping, control, performed)
+        if performed.kind == "release":
             # Also what was gated on a layer that has been left since.
             for mapping in [gate for gate in self._gates if gate.control == control.id]:
-                self._let_go(mapping)
+                self._release_gate(mapping)
             if control.kind == "toggle":
                 self._switch_off(control)
 
@@ -187,19 +200,21 @@ class Surface:
         with self.registry.batch():
             for mapping, path in moves.items():
                 self._move(mapping, path)
-            for mapping, clicks in turns.items():
-                self._turn(mapping, clicks)
+            for mapping, steps in turns.items():
+                self._turn(mapping, steps)
 
-    def _remember(self, mapping: Mapping) -> _Memory:
-        return self._memory.setdefault((mapping.control, mapping.target, mapping.layer), _Memory())
+    def _state_of(self, mapping: Mapping) -> _MappingState:
+        return self._states.setdefault(
+            (mapping.control, mapping.target, mapping.layer), _MappingState()
+        )
 
-    def _place(self, mapping: Mapping) -> float:
+    def _position_of(self, mapping: Mapping) -> float:
         """Where the control would have to stand for the target's value."""
         unit = self.registry.get_unit(mapping.target)
-        return backward(unit, mapping.low, mapping.high, mapping.invert, mapping.shape)
+        return to_control(unit, mapping.low, mapping.high, mapping.invert, mapping.shape)
 
-    def _put(self, mapping: Mapping, position: float) -> None:
-        unit = forward(position, mapping.low, mapping.high, mapping.invert, mapping.shape)
+    def _set_position(self, mapping: Mapping, position: float) -> None:
+        unit = to_target(position, mapping.low, mapping.high, mapping.invert, mapping.shape)
         self.registry.set_unit(mapping.target, unit, SOURCE)
 
     def _move(self, mapping: Mapping, path: list[float]) -> None:
@@ -207,61 +222,61 @@ class Surface:
         position = path[-1]
         if mapping.target not in self.registry:
             return
-        memory = self._remember(mapping)
+        state = self._state_of(mapping)
         parameter = self.registry[mapping.target]
         if parameter.kind in ("trigger", "switch"):
             # The middle is a fence with some width, so that a trembling hand fires once.
-            before = memory.side
+            before = state.upper_half
             if before is None or abs(position - 0.5) > 0.04:
-                memory.side = position >= 0.5
-            if memory.side == before or (before is None and mapping.takeover != "jump"):
+                state.upper_half = position >= 0.5
+            if state.upper_half == before or (before is None and mapping.takeover != "jump"):
                 return
             if parameter.kind == "switch":
-                self._put(mapping, 1.0 if memory.side else 0.0)
-            elif memory.side != mapping.invert and before is not None:
+                self._set_position(mapping, 1.0 if state.upper_half else 0.0)
+            elif state.upper_half != mapping.invert and before is not None:
                 self.registry.trigger(mapping.target, SOURCE)
             return
-        value = self._place(mapping)
-        if memory.seen is not None and abs(value - memory.seen) <= takeover.SAME:
-            value = memory.aim
+        value = self._position_of(mapping)
+        if state.stored is not None and abs(value - state.stored) <= takeover.VALUE_TOLERANCE:
+            value = state.requested
         new = None
         for knob in path:
-            memory.takeover, moved = takeover.move(mapping.takeover, memory.takeover, knob, value)
+            state.takeover, moved = takeover.move(mapping.takeover, state.takeover, knob, value)
             if moved is not None:
                 value = new = moved
         if new is not None:
-            self._put(mapping, new)
-            memory.aim, memory.seen = new, self._place(mapping)
+            self._set_position(mapping, new)
+            state.requested, state.stored = new, self._position_of(mapping)
 
-    def _turn(self, mapping: Mapping, clicks: int) -> None:
+    def _turn(self, mapping: Mapping, steps: int) -> None:
         if mapping.target not in self.registry:
             return
         parameter = self.registry[mapping.target]
         if parameter.kind != "continuous":
-            signed = -clicks if mapping.invert else clicks
+            signed = -steps if mapping.invert else steps
             if parameter.kind == "choice" or signed > 0 or parameter.kind == "switch":
                 self.registry.nudge(mapping.target, signed, SOURCE)
             return
-        self._put(mapping, self._place(mapping) + clicks * mapping.step)
+        self._set_position(mapping, self._position_of(mapping) + steps * mapping.step)
 
-    def _strike(self, mapping: Mapping, control: ControllerElement, meant: Gesture) -> None:
+    def _press(self, mapping: Mapping, control: ControllerElement, performed: Gesture) -> None:
         if mapping.target == SHIFT:
             if mapping.action == "toggle":
-                self._shift(not self.shifted if meant.kind == "press" else self.shifted)
+                self._shift(not self.shifted if performed.kind == "press" else self.shifted)
             else:
-                self._shift(meant.kind == "press")
+                self._shift(performed.kind == "press")
             return
         name = mapping.target
         if control.kind == "program":
-            name = name.replace("*", str(meant.clicks + 1))
+            name = name.replace("*", str(performed.steps + 1))
         if name not in self.registry:
             return
-        action = action_for(mapping, control.kind, self.registry[name])
-        if meant.kind == "release":
+        action = resolve_action(mapping, control.kind, self.registry[name])
+        if performed.kind == "release":
             return
-        strength = meant.position if control.kind == "pad" else 1.0
+        strength = performed.position if control.kind == "pad" else 1.0
         if action == "gate":
-            self._put(mapping, strength)
+            self._set_position(mapping, strength)
             if control.kind != "toggle":  # which stays as it is when the cable slips
                 self._gates[mapping] = None
         elif self.registry[name].kind == "trigger":
@@ -270,80 +285,80 @@ class Surface:
             if self.registry[name].kind == "switch":
                 self.registry.toggle(name, SOURCE)
             else:
-                self._put(mapping, 0.0 if self._place(mapping) > 0.5 else 1.0)
+                self._set_position(mapping, 0.0 if self._position_of(mapping) > 0.5 else 1.0)
         elif action in ("next", "previous"):
             self.registry.nudge(name, 1.0 if action == "next" else -1.0, SOURCE)
         elif mapping.value is not None:
             self.registry.set(name, mapping.value, SOURCE)
         elif control.kind == "program":
-            self.registry.set_unit(name, meant.clicks / 127, SOURCE)
+            self.registry.set_unit(name, performed.steps / 127, SOURCE)
         else:
-            self._put(mapping, strength)
+            self._set_position(mapping, strength)
 
-    def _let_go(self, mapping: Mapping) -> None:
+    def _release_gate(self, mapping: Mapping) -> None:
         self._gates.pop(mapping, None)
-        self._put(mapping, 0.0)
+        self._set_position(mapping, 0.0)
 
     def _switch_off(self, control: ControllerElement) -> None:
         for mapping in self._active(control.id):
             if mapping.target in self.registry:
-                action = action_for(mapping, control.kind, self.registry[mapping.target])
+                action = resolve_action(mapping, control.kind, self.registry[mapping.target])
                 if action == "gate":
-                    self._put(mapping, 0.0)
+                    self._set_position(mapping, 0.0)
 
     def _shift(self, on: bool) -> None:
         if on == self.shifted:
             return
         self.shifted = on
         # Knobs stand where the other layer left them.
-        for memory in self._memory.values():
-            memory.takeover = memory.takeover.released()
-            memory.side = None
-        self._later.update(control.id for control in self.controller.controls)
+        for state in self._states.values():
+            state.takeover = state.takeover.released()
+            state.upper_half = None
+        self._pending.update(control.id for control in self.controller.controls)
 
     def release(self) -> None:
         """Unplugged or panic: nothing stays pressed, no place of a knob is believed any more."""
         self._apply_moves()
         for mapping in list(self._gates):
-            self._let_go(mapping)
+            self._release_gate(mapping)
         self._shift(False)
-        for memory in self._memory.values():
-            memory.takeover = memory.takeover.released()
-            memory.side = None
+        for state in self._states.values():
+            state.takeover = state.takeover.released()
+            state.upper_half = None
         self._pairs.clear()
         self._parameters.clear()
 
     # -- to the device -------------------------------------------------------------------------
     def resync(self) -> None:
         """The device knows nothing: tell it everything at the next `feedback`."""
-        for echo in self._echo.values():
-            echo.forget()
-        self._later.update(control.id for control in self.controller.controls)
+        for sent in self._feedback_states.values():
+            sent.forget()
+        self._pending.update(control.id for control in self.controller.controls)
 
     def feedback(self, changed: Iterable[str], now: float) -> list[Message]:
         """Messages for what changed since the last call, by names of targets."""
-        due = self._later
+        due = self._pending
         for name in changed:
             due |= self._by_target.get(name, set())
-        self._later = set()
+        self._pending = set()
         found: list[Message] = []
         if not due:
             return found
         for control in self.controller.controls:
             if control.id not in due or control.feedback.message == "none":
                 continue
-            echo = self._echo.setdefault(control.id, back.Echo())
-            absolute = not is_relative(control.kind) and not is_pressed(control.kind)
-            if absolute and not echo.resting(now):
-                self._later.add(control.id)
+            sent = self._feedback_states.setdefault(control.id, back.FeedbackState())
+            absolute = not is_relative(control.kind) and not is_button_kind(control.kind)
+            if absolute and not sent.is_untouched(now):
+                self._pending.add(control.id)
                 continue
-            position, lamp = self._shows(control)
-            message = back.message_for(control.feedback, position, lamp)
-            if message is not None and echo.tell(message, position, now):
+            position, led = self._feedback_values(control)
+            message = back.message_for(control.feedback, position, led)
+            if message is not None and sent.should_send(message, position, now):
                 found.append(message)
         return found
 
-    def _shows(self, control: ControllerElement) -> tuple[float, float]:
+    def _feedback_values(self, control: ControllerElement) -> tuple[float, float]:
         """(position, lamp) that the control should show."""
         for mapping in self._active(control.id):
             if mapping.target == SHIFT:
@@ -352,11 +367,11 @@ class Surface:
                 continue
             parameter = self.registry[mapping.target]
             if parameter.kind == "trigger":
-                lamp = self.lamp(mapping.target)
-                return lamp, lamp
+                led = self.led(mapping.target)
+                return led, led
             if mapping.action == "set" and mapping.value is not None:
                 same = float(self.registry.get(mapping.target) == mapping.value)
                 return same, same
-            position = self._place(mapping)
+            position = self._position_of(mapping)
             return position, 1.0 if position > 0.5 else 0.0
         return 0.0, 0.0

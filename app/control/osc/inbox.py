@@ -1,9 +1,9 @@
-"""What came in over OSC: sorted by the receiving thread, taken by the GUI lane, kept for a look.
+"""Inbox and log of OSC packets: sorted by the receiving thread, taken by the GUI thread.
 
-Of a flood the latest value of each address is kept, of equal questions one, and one packet to an
-address that does not exist; triggers all count, up to `ORDERS`. The rest is counted and dropped.
-What is not overtaken leaves a `Packet` in a ring of the last `HEARD`, with what became of it. It is
-put into words only where somebody looks, so a flood costs no more than without anybody. Pure.
+In a flood the latest value of each address is kept, one of identical queries, and one packet to
+each unknown address; all triggers count, up to `MAX_QUEUED`. The rest is counted and dropped.
+Each `Packet` that is not superseded stays in a ring of `MAX_LOG_ENTRIES` with its outcome; its
+text is formatted only when it is displayed.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from typing import Final, Literal
 from app.control.osc.messages import (
     MAX_BYTES,
     Argument,
-    Malformed,
+    MalformedPacket,
     address_of,
     has_arguments,
     parse,
     split,
 )
 
-ORDERS: Final = 512
+MAX_QUEUED: Final = 512
 """Packets that wait beside the latest values of parameters: triggers, questions, mistakes."""
-HEARD: Final = 1000
-SHOWN_BYTES: Final = 256
+MAX_LOG_ENTRIES: Final = 1000
+MAX_SHOWN_BYTES: Final = 256
 """Of what was too large or is no OSC this much is kept to be shown."""
 
 Peer = tuple[str, int]
-Fate = Literal["waiting", "obeyed", "flooded", "malformed", "oversized", "unknown", "refused"]
-PATTERN: Final = frozenset(b"*?[")
+Outcome = Literal["waiting", "applied", "flooded", "malformed", "oversized", "unknown", "refused"]
+PATTERN_BYTES: Final = frozenset(b"*?[")
 DROPPED: Final = frozenset({"flooded", "malformed", "oversized", "unknown", "refused"})
-_WHY: Final[dict[Fate, str]] = {
+_OUTCOME_TEXT: Final[dict[Outcome, str]] = {
     "waiting": "waits",
-    "obeyed": "",
+    "applied": "",
     "flooded": "dropped: too many at once",
     "malformed": "dropped: no OSC that Segue reads",
     "oversized": f"dropped: larger than {MAX_BYTES} bytes",
@@ -46,27 +46,27 @@ _WHY: Final[dict[Fate, str]] = {
 
 
 class Packet:
-    """One message as it came in. when: time.monotonic(). `why` is a sentence where one was said;
-    `overtook` are the older values of its address that waited still, and were not obeyed."""
+    """One message as it came in. when: time.monotonic(). `reason` is a sentence where one was said;
+    `superseded` are the older values of its address that waited still, and were not obeyed."""
 
-    __slots__ = ("data", "fate", "overtook", "peer", "when", "why")
+    __slots__ = ("data", "outcome", "peer", "reason", "superseded", "when")
 
-    def __init__(self, when: float, peer: Peer, data: bytes, fate: Fate = "waiting") -> None:
+    def __init__(self, when: float, peer: Peer, data: bytes, outcome: Outcome = "waiting") -> None:
         self.when, self.peer, self.data = when, peer, data
-        self.fate: Fate = fate
-        self.why = ""
-        self.overtook = 0
+        self.outcome: Outcome = outcome
+        self.reason = ""
+        self.superseded = 0
 
     @property
     def sender(self) -> str:
         return f"{self.peer[0]}:{self.peer[1]}"
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """Address and arguments; the bytes where they are none."""
         try:
             address, arguments = parse(self.data)
-        except Malformed:
+        except MalformedPacket:
             begin = self.data[:24]
             more = " …" if len(self.data) > len(begin) else ""
             readable = "".join(chr(b) if 32 <= b < 127 else "·" for b in begin)
@@ -74,15 +74,15 @@ class Packet:
         return " ".join([address, *(_written(each) for each in arguments)])
 
     @property
-    def verdict(self) -> str:
+    def status_text(self) -> str:
         """What became of it; '' where it was obeyed and stood for itself alone."""
-        if self.overtook and not self.why and self.fate == "obeyed":
-            return f"the latest of {self.overtook + 1}"
-        return self.why or _WHY[self.fate]
+        if self.superseded and not self.reason and self.outcome == "applied":
+            return f"the latest of {self.superseded + 1}"
+        return self.reason or _OUTCOME_TEXT[self.outcome]
 
     @property
     def dropped(self) -> bool:
-        return self.fate in DROPPED
+        return self.outcome in DROPPED
 
 
 def _written(argument: Argument) -> str:
@@ -98,7 +98,7 @@ class Counts:
     """What came in, and what became of it."""
 
     received: int = 0
-    obeyed: int = 0
+    applied: int = 0
     malformed: int = 0
     oversized: int = 0
     unknown: int = 0
@@ -108,11 +108,11 @@ class Counts:
 
 
 class OscInbox:
-    """`sort` in the receiving thread, `take` in the GUI lane. wake: told when it was empty."""
+    """`receive` in the receiving thread, `take` in the GUI lane. wake: told when it was empty."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.counts = Counts()
-        self.heard: deque[Packet] = deque(maxlen=HEARD)
+        self.log: deque[Packet] = deque(maxlen=MAX_LOG_ENTRIES)
         self.states: frozenset[bytes] = frozenset()
         """Addresses of which only the latest value counts."""
         self.triggers: frozenset[bytes] = frozenset()
@@ -122,22 +122,22 @@ class OscInbox:
         self._wake = wake
         self._lock = threading.Lock()
         self._waiting: dict[object, Packet] = {}
-        self._orders = 0
-        self._order_number = 0
+        self._queued = 0
+        self._sequence = 0
 
-    def sort(self, data: bytes, peer: Peer, when: float) -> None:
+    def receive(self, data: bytes, peer: Peer, when: float) -> None:
         """A datagram has come."""
         self.counts.received += 1
         if len(data) > MAX_BYTES:
             self.counts.oversized += 1
-            self._hear(Packet(when, peer, data[:SHOWN_BYTES], "oversized"))
+            self._record(Packet(when, peer, data[:MAX_SHOWN_BYTES], "oversized"))
             return
         try:
             for message in split(data):
                 self._queue(address_of(message), message, peer, when)
-        except Malformed:
+        except MalformedPacket:
             self.counts.malformed += 1
-            self._hear(Packet(when, peer, data[:SHOWN_BYTES], "malformed"))
+            self._record(Packet(when, peer, data[:MAX_SHOWN_BYTES], "malformed"))
 
     def _queue(self, address: bytes, message: bytes, peer: Peer, when: float) -> None:
         key, value = self._place(address, message, peer)
@@ -147,14 +147,14 @@ class OscInbox:
             packet = self._waiting.pop(key, None)
             if packet is not None:
                 packet.when, packet.peer, packet.data = when, peer, message
-                packet.overtook += 1
+                packet.superseded += 1
                 self.counts.coalesced += 1
-            elif value or self._orders < ORDERS:
-                self._orders += not value
-                packet = self._hear(Packet(when, peer, message))
+            elif value or self._queued < MAX_QUEUED:
+                self._queued += not value
+                packet = self._record(Packet(when, peer, message))
             else:
                 self.counts.flooded += 1
-                self._hear(Packet(when, peer, message[:SHOWN_BYTES], "flooded"))
+                self._record(Packet(when, peer, message[:MAX_SHOWN_BYTES], "flooded"))
                 return
             self._waiting[key] = packet
         if was_empty:
@@ -165,15 +165,15 @@ class OscInbox:
         known = address in self.states
         if known and has_arguments(message):
             return address, True
-        if address in self.triggers or not PATTERN.isdisjoint(address):
-            self._order_number += 1
-            return self._order_number, False
+        if address in self.triggers or not PATTERN_BYTES.isdisjoint(address):
+            self._sequence += 1
+            return self._sequence, False
         if known or address in self.questions:
             return (peer, message), False
         return (peer, address), False
 
-    def _hear(self, packet: Packet) -> Packet:
-        self.heard.append(packet)
+    def _record(self, packet: Packet) -> Packet:
+        self.log.append(packet)
         return packet
 
     @property
@@ -186,5 +186,5 @@ class OscInbox:
         with self._lock:
             waiting = list(self._waiting.values())
             self._waiting.clear()
-            self._orders = 0
+            self._queued = 0
         return waiting

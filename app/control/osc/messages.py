@@ -20,14 +20,14 @@ UNIT: Final = "unit/"
 """/segue/tempo is in bpm, /segue/unit/tempo from 0 to 1."""
 MAX_BYTES: Final = 8192
 MAX_ARGUMENTS: Final = 64
-DEPTH: Final = 4
+MAX_DEPTH: Final = 4
 KNOWN_TYPES: Final = frozenset(b"ifdhsTFNI")
 _BYTES_OF: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
 
 Argument = float | int | str | bool | None
 
 
-class Malformed(Exception):
+class MalformedPacket(Exception):
     """The bytes are no OSC that Segue understands."""
 
 
@@ -38,17 +38,17 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
     """
     if data.startswith(b"/"):
         return [data]
-    if not data.startswith(b"#bundle\0") or len(data) < 16 or depth >= DEPTH:
-        raise Malformed
+    if not data.startswith(b"#bundle\0") or len(data) < 16 or depth >= MAX_DEPTH:
+        raise MalformedPacket
     found: list[bytes] = []
     at = 16
     while at < len(data):
         if at + 4 > len(data):
-            raise Malformed
+            raise MalformedPacket
         size = int.from_bytes(data[at : at + 4], "big", signed=True)
         at += 4
         if size <= 0 or size % 4 or at + size > len(data):
-            raise Malformed
+            raise MalformedPacket
         found += split(data[at : at + size], depth + 1)
         at += size
     return found
@@ -58,7 +58,7 @@ def address_of(data: bytes) -> bytes:
     """The address of a message, without taking it apart any further. Raises Malformed."""
     end = data.find(b"\0")
     if end < 1 or end > 200:
-        raise Malformed
+        raise MalformedPacket
     return data[:end]
 
 
@@ -73,17 +73,17 @@ def parse(data: bytes) -> tuple[str, list[Argument]]:
     """Address and arguments of one message. Raises Malformed for whatever is wrong with it."""
     end = data.find(b"\0")
     if len(data) % 4 or end < 1 or not data.startswith(b"/"):
-        raise Malformed
+        raise MalformedPacket
     tags_at = (end // 4 + 1) * 4
     tags_end = data.find(b"\0", tags_at)
     tags = data[tags_at:tags_end]
     if tags_at < len(data) and (tags_end < 0 or not tags.startswith(b",")):
-        raise Malformed
+        raise MalformedPacket
     # Looked at first: python-osc writes to the log of the program for types it does not know.
     if len(tags) > MAX_ARGUMENTS + 1 or not KNOWN_TYPES.issuperset(tags[1:].replace(b"I", b"T")):
-        raise Malformed
+        raise MalformedPacket
     if not _complete(data, tags_end, tags.decode("ascii")):
-        raise Malformed
+        raise MalformedPacket
     if b"I" in tags:
         # Infinitum, which some surfaces send for a bang, carries no data: read it as true.
         data = data[:tags_at] + tags.replace(b"I", b"T") + data[tags_end:]
@@ -92,9 +92,9 @@ def parse(data: bytes) -> tuple[str, list[Argument]]:
         arguments = list(message)
         address = message.address
     except (osc_message.ParseError, UnicodeDecodeError, ValueError) as error:
-        raise Malformed from error
+        raise MalformedPacket from error
     if any(isinstance(each, float) and not math.isfinite(each) for each in arguments):
-        raise Malformed
+        raise MalformedPacket
     return address, arguments
 
 
@@ -149,9 +149,9 @@ def is_pattern(name: str) -> bool:
 
 def matches(name: str, pattern: str) -> bool:
     """Whether a name fits an OSC pattern; a star does not reach over a dot."""
-    parts, wanted = name.split("."), pattern.split(".")
+    parts, expected = name.split("."), pattern.split(".")
     if pattern in ("*", ""):
         return True
-    return len(parts) == len(wanted) and all(
-        fnmatchcase(part, each) for part, each in zip(parts, wanted, strict=True)
+    return len(parts) == len(expected) and all(
+        fnmatchcase(part, each) for part, each in zip(parts, expected, strict=True)
     )

@@ -25,11 +25,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.control.osc.inbox import ORDERS, Counts, OscInbox, Packet, Peer
+from app.control.osc.inbox import OscInbox, Packet, Peer
 from app.control.osc.messages import (
     ROOT,
     Argument,
-    Malformed,
+    MalformedPacket,
     address_for,
     build,
     is_pattern,
@@ -41,24 +41,22 @@ from app.parameters.parameter import Value
 from app.parameters.registry import Change, Registry
 from models.errors import SegueError
 
-HANDFUL: Final = 64
-FASTEST: Final = 10_000
+BATCH: Final = 64
+MAX_PACKETS_PER_SECOND: Final = 10_000
 """Packets that are taken in a second, counted by handfuls, so that the thread leaves time to
 others."""
-REST: Final = 0.001
+ERROR_PAUSE: Final = 0.001
 """Seconds of rest after an error of the socket."""
-BUDGET: Final = 0.006
+DRAIN_SECONDS: Final = 0.006
 """Seconds of the GUI lane that one `drain` takes, about: the window must be drawn in between."""
-SUBSCRIBERS: Final = 16
-LEASE: Final = 600.0
+MAX_SUBSCRIBERS: Final = 16
+LEASE_SECONDS: Final = 600.0
 """Seconds after which a subscriber who has not been heard of is forgotten."""
-COMPLAINTS: Final = 10.0
+MAX_ERRORS_PER_SECOND: Final = 10.0
 """Errors told a sender in a second; the rest are only counted."""
 
-__all__ = ["ORDERS", "Counts", "OscServer"]
 
-
-class _Unknown(SegueError):
+class _UnknownAddress(SegueError):
     """There is no such address."""
 
 
@@ -90,7 +88,7 @@ class OscServer:
         self.counts = self.inbox.counts
         self._wake, self._incident, self._now = wake, incident, clock
         self._waiting: deque[Packet] = deque()
-        self._words: dict[str, Callable[[list[Argument], Peer], None]] = {
+        self._commands: dict[str, Callable[[list[Argument], Peer], None]] = {
             "get": self._get,
             "list": self._list,
             "subscribe": self._subscribe,
@@ -99,11 +97,11 @@ class OscServer:
         }
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
-        self._leaving = False
+        self._stopping = False
         self._subscribers: dict[Peer, _Subscriber] = {}
         self._changed: dict[str, str] = {}
         self._corrected: set[str] = set()
-        self._complained: dict[Peer, float] = {}
+        self._next_error: dict[Peer, float] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
@@ -131,14 +129,14 @@ class OscServer:
         ]
         self.inbox.states = frozenset(each for each, trigger in addresses if not trigger)
         self.inbox.triggers = frozenset(each for each, trigger in addresses if trigger)
-        self.inbox.questions = frozenset(f"{ROOT}{word}".encode() for word in self._words)
-        self._socket, self._leaving = listener, False
+        self.inbox.questions = frozenset(f"{ROOT}{word}".encode() for word in self._commands)
+        self._socket, self._stopping = listener, False
         self._unsubscribe = self.registry.subscribe(self._on_change)
         self._thread = threading.Thread(target=self._run, name="osc", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        self._leaving = True
+        self._stopping = True
         if self._thread is not None:
             self._thread.join(2.0)
             self._thread = None
@@ -154,25 +152,25 @@ class OscServer:
     def _run(self) -> None:
         listener = self._socket
         assert listener is not None
-        handful, began = 0, time.monotonic()
-        while not self._leaving:
+        batch, began = 0, time.monotonic()
+        while not self._stopping:
             try:
                 data, peer = listener.recvfrom(65536)
             except TimeoutError:
                 continue
             except OSError:
                 # A subscriber that has gone answers with an error on some systems.
-                if self._leaving:
+                if self._stopping:
                     return
-                time.sleep(REST)
+                time.sleep(ERROR_PAUSE)
                 continue
             now = time.monotonic()
-            self.inbox.sort(data, (peer[0], peer[1]), now)
-            handful += 1
-            if handful >= HANDFUL:
+            self.inbox.receive(data, (peer[0], peer[1]), now)
+            batch += 1
+            if batch >= BATCH:
                 # Only a flood is made to wait: what comes too fast is dropped by the system.
-                time.sleep(max(began + HANDFUL / FASTEST - now, 0.0))
-                handful, began = 0, time.monotonic()
+                time.sleep(max(began + BATCH / MAX_PACKETS_PER_SECOND - now, 0.0))
+                batch, began = 0, time.monotonic()
 
     # -- the GUI lane --------------------------------------------------------------------------
     def drain(self) -> int:
@@ -182,42 +180,42 @@ class OscServer:
         """
         if not self._waiting:  # else the inbox is what bounds a flood
             self._waiting.extend(self.inbox.take())
-        count, end = 0, time.monotonic() + BUDGET
+        count, end = 0, time.monotonic() + DRAIN_SECONDS
         with self.registry.batch():
             while self._waiting and (count % 16 or time.monotonic() < end):
-                self._obey(self._waiting.popleft())
+                self._apply(self._waiting.popleft())
                 count += 1
         if self._waiting or not self.inbox.empty:
             self._wake()  # the inbox wakes nobody while something is in it
         return count
 
-    def _obey(self, packet: Packet) -> None:
+    def _apply(self, packet: Packet) -> None:
         peer = packet.peer
         try:
             address, arguments = parse(packet.data)
-        except Malformed:
+        except MalformedPacket:
             self.counts.malformed += 1
-            packet.fate = "malformed"
+            packet.outcome = "malformed"
             return
         self._renew(peer)
         try:
-            order = self._words.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
-            if order is not None:
-                order(arguments, peer)
+            command = self._commands.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
+            if command is not None:
+                command(arguments, peer)
             else:
                 self._parameter(address, arguments, peer)
         except SegueError as error:
-            if isinstance(error, _Unknown):
+            if isinstance(error, _UnknownAddress):
                 self.counts.unknown += 1
-                packet.fate = "unknown"
+                packet.outcome = "unknown"
             else:
                 self.counts.refused += 1
-                packet.fate = "refused"
-            packet.why = str(error)
-            self._complain(peer, str(error))
+                packet.outcome = "refused"
+            packet.reason = str(error)
+            self._send_error(peer, str(error))
             return
-        self.counts.obeyed += 1
-        packet.fate = "obeyed"
+        self.counts.applied += 1
+        packet.outcome = "applied"
 
     def _parameter(self, address: str, arguments: list[Argument], peer: Peer) -> None:
         name, unit = name_from(address)
@@ -226,7 +224,7 @@ class OscServer:
         else:
             names = [name] if name in self.registry else []
         if not names:
-            raise _Unknown(f"There is nothing at '{address[:80]}'; ask /segue/list.")
+            raise _UnknownAddress(f"There is nothing at '{address[:80]}'; ask /segue/list.")
         for each in names:
             kind = self.registry[each].kind
             if not arguments and kind != "trigger":
@@ -249,11 +247,11 @@ class OscServer:
                 raise SegueError(f"'{name}' needs a position from 0 to 1, not '{value[:40]}'.")
             self.registry.set_unit(name, float(value), source)
             return
-        asked: Value = None if value == "auto" else value
-        if isinstance(asked, int) and not isinstance(asked, bool):
-            asked = float(asked)
-        self.registry.set(name, asked, source)
-        if self.registry.get(name) != asked:
+        requested: Value = None if value == "auto" else value
+        if isinstance(requested, int) and not isinstance(requested, bool):
+            requested = float(requested)
+        self.registry.set(name, requested, source)
+        if self.registry.get(name) != requested:
             # It was rounded, clamped or refused: the sender ought to see what became of it.
             self._corrected.add(name)
 
@@ -294,9 +292,9 @@ class OscServer:
     def _subscribe(self, arguments: list[Argument], peer: Peer) -> None:
         target, rest = _port_of(arguments, peer)
         pattern = str(rest[0]).replace("/", ".") if rest else "*"
-        if target not in self._subscribers and len(self._subscribers) >= SUBSCRIBERS:
-            raise SegueError(f"{SUBSCRIBERS} subscribers are the most.")
-        self._subscribers[target] = _Subscriber(pattern, self._now() + LEASE)
+        if target not in self._subscribers and len(self._subscribers) >= MAX_SUBSCRIBERS:
+            raise SegueError(f"{MAX_SUBSCRIBERS} subscribers are the most.")
+        self._subscribers[target] = _Subscriber(pattern, self._now() + LEASE_SECONDS)
         for name in self.registry.names():
             if matches(name, pattern):
                 self._answer(name, target)
@@ -311,14 +309,14 @@ class OscServer:
     def _renew(self, peer: Peer) -> None:
         for (host, _), subscriber in self._subscribers.items():
             if host == peer[0]:
-                subscriber.until = self._now() + LEASE
+                subscriber.until = self._now() + LEASE_SECONDS
 
-    def _complain(self, peer: Peer, sentence: str) -> None:
+    def _send_error(self, peer: Peer, sentence: str) -> None:
         now = self._now()
-        if now >= self._complained.get(peer, 0.0):
-            if len(self._complained) > 256:
-                self._complained.clear()
-            self._complained[peer] = now + 1.0 / COMPLAINTS
+        if now >= self._next_error.get(peer, 0.0):
+            if len(self._next_error) > 256:
+                self._next_error.clear()
+            self._next_error[peer] = now + 1.0 / MAX_ERRORS_PER_SECOND
             self._send(peer, "/segue/error", [sentence])
 
     def _send(self, peer: Peer, address: str, arguments: list[Argument]) -> None:
@@ -346,8 +344,8 @@ class OscServer:
                 del self._subscribers[peer]
                 continue
             for name, source in changed.items():
-                told = source != _source(peer) or name in corrected
-                if told and matches(name, subscriber.pattern):
+                due = source != _source(peer) or name in corrected
+                if due and matches(name, subscriber.pattern):
                     self._answer(name, peer)
 
 

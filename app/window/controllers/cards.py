@@ -13,7 +13,7 @@ from app.window.style import colours, theme
 BEATS: Final = 4
 
 
-def paint_plate(painter: QPainter, box: QRectF, edge: str, lit: float = 0.0) -> None:
+def paint_card(painter: QPainter, box: QRectF, edge: str, lit: float = 0.0) -> None:
     """A raised plate; `lit` 0..1 warms it."""
     plate = QLinearGradient(box.topLeft(), box.bottomLeft())
     plate.setColorAt(0.0, QColor(colours.mix_hex("#1c2127", colours.ACCENT, 0.14 * lit)))
@@ -23,13 +23,13 @@ def paint_plate(painter: QPainter, box: QRectF, edge: str, lit: float = 0.0) -> 
     painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 10, 10)
 
 
-class Plate(QWidget):
+class Card(QWidget):
     """Holds what belongs together."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_plate(painter, QRectF(self.rect()), colours.EDGE)
+        paint_card(painter, QRectF(self.rect()), colours.EDGE)
 
 
 class ChoiceCard(QAbstractButton):
@@ -53,7 +53,7 @@ class ChoiceCard(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         on, hot = self.isChecked(), self.underMouse() or self.hasFocus()
         edge = colours.ACCENT if on else colours.LINE if hot else colours.EDGE
-        paint_plate(painter, QRectF(self.rect()), edge, 1.0 if on else 0.0)
+        paint_card(painter, QRectF(self.rect()), edge, 1.0 if on else 0.0)
         inner = QRectF(self.rect()).adjusted(18, 14, -18, -12)
         painter.setFont(theme.bold(17))
         painter.setPen(QColor(colours.ACCENT if on else colours.TEXT))

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.bridge import ControlBridge
-from app.window.controllers import form_style as look
-from app.window.controllers.cards import BEATS, BeatIndicators, ChoiceCard, Plate
+from app.window.controllers import form_style as forms
+from app.window.controllers.cards import BEATS, BeatIndicators, Card, ChoiceCard
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours, theme
 
@@ -26,9 +26,9 @@ MODES: Final = (
     ("follow", "Follow", "Tempo, start, stop and song position come from another machine."),
     ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
 )
-LOOK_MS: Final = 50
+POLL_MS: Final = 50
 """Often enough for the lamps of the beats; only what has changed is painted."""
-WIDEST: Final = 1080
+MAX_WIDTH: Final = 1080
 
 
 class ClockPage(SettingsPage):
@@ -41,20 +41,20 @@ class ClockPage(SettingsPage):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(look.heading("MIDI clock", self))
+        column.addWidget(forms.heading("MIDI clock", self))
         cards = QHBoxLayout()
         cards.setSpacing(12)
         for mode, words, more in MODES:
             card = ChoiceCard(words, more, self)
             card.clicked.connect(self._set_mode)
-            card.setMaximumWidth(WIDEST // len(MODES))
+            card.setMaximumWidth(MAX_WIDTH // len(MODES))
             self.modes[mode] = card
             self._group.addButton(card)
             cards.addWidget(card, 1)
         cards.addStretch(0)
         column.addLayout(cards)
-        plate = Plate(self)
-        plate.setMaximumWidth(WIDEST + 24)
+        plate = Card(self)
+        plate.setMaximumWidth(MAX_WIDTH + 24)
         self.port = QComboBox(plate)
         self.port.setMinimumWidth(300)
         self.port.activated.connect(self._set_port)
@@ -62,7 +62,7 @@ class ClockPage(SettingsPage):
         self.tempo = QLabel(plate)
         self.tempo.setFont(theme.bold(64))
         self.beats = BeatIndicators(plate)
-        self.state = look.quiet(parent=plate)
+        self.state = forms.quiet(parent=plate)
         self.state.setFont(theme.font(14))
         line = QHBoxLayout()
         line.setSpacing(10)
@@ -82,15 +82,15 @@ class ClockPage(SettingsPage):
         column.addWidget(plate)
         column.addStretch(1)
         column.addWidget(
-            look.quiet(
+            forms.quiet(
                 "Ableton Link is not built in: its library's licence is the GPL, which does not "
                 "go with Segue's. A program that turns Link into MIDI clock works with Follow.",
                 self,
             )
         )
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
         bridge.ports_changed.connect(self.refresh)
         self.refresh()
 
@@ -117,9 +117,9 @@ class ClockPage(SettingsPage):
         self.port.setCurrentIndex(max(self.port.findData(settings.clock_port), 0))
         for widget in (self.port, self.port_label):
             widget.setVisible(settings.clock != "off")
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """The measured tempo, and from where."""
         tempo, words = self.words()
         follower = self.hub.clock.follower

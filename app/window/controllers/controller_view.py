@@ -26,18 +26,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.control.midi.decode import WORDS, is_relative
+from app.control.midi.decode import KIND_LABELS, is_relative
 from app.control.midi.mapping import SHIFT, ControllerElement, Mapping
-from app.control.midi.shaping import backward
+from app.control.midi.shaping import to_control
 from app.control.midi.surface import Surface
 from app.parameters.registry import Registry
-from app.window.controllers import controller_layout as plan
+from app.window.controllers import controller_layout as layout
 from app.window.controllers import map_edits as edits
 from app.window.style import colours, theme
 from app.window.widgets.buttons import paint_key
 from app.window.widgets.knob import START_DEGREES, SWEEP_DEGREES, paint_cap
 
-LOOK_MS: Final = 50
+POLL_MS: Final = 50
 GLOW: Final = 0.7
 """Seconds that a control glows after it was moved."""
 MARGIN: Final = 18.0
@@ -45,19 +45,19 @@ LARGEST: Final = 96.0
 
 
 @dataclass(frozen=True)
-class Shown:
+class ControlState:
     """What a control looks like now. glow is in tenths, so that it ends."""
 
     position: float | None  # of the target, along the control's way; None where nothing is mapped
-    hand: float | None  # where the hand has put it, if that is known
+    physical: float | None  # where the hand has put it, if that is known
     on: float
     glow: int
 
 
 class ControllerView(QWidget):
-    """Shows one surface; `picked` tells the control that was clicked."""
+    """Shows one surface; `clicked` tells the control that was clicked."""
 
-    picked = Signal(str)
+    clicked = Signal(str)
 
     def __init__(
         self,
@@ -71,14 +71,14 @@ class ControllerView(QWidget):
         self.surface: Surface | None = None
         self.live = True
         self.selected: str | None = None
-        self._drawn: object = None
+        self._drawn_map: object = None
         self._boxes: dict[str, QRectF] = {}
-        self._fitted: dict[tuple[str, int, int, float], tuple[QFont, str]] = {}
+        self._fitted_text: dict[tuple[str, int, int, float], tuple[QFont, str]] = {}
         self._mappings: dict[str, list[Mapping]] = {}
-        self.shown: dict[str, Shown] = {}
+        self.states: dict[str, ControlState] = {}
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(360, 220)
         self.setMouseTracking(True)
@@ -96,13 +96,13 @@ class ControllerView(QWidget):
 
     # -- looking ---------------------------------------------------------------------------------
     def _arrange(self) -> None:
-        self._boxes, self._mappings, self.shown = {}, {}, {}
-        self._fitted.clear()
+        self._boxes, self._mappings, self.states = {}, {}, {}
+        self._fitted_text.clear()
         if self.surface is not None:
             controller = self.surface.controller
-            self._drawn = controller
-            placed = plan.boxes(controller.controls)
-            wide, high = plan.extent(placed)
+            self._drawn_map = controller
+            placed = layout.boxes(controller.controls)
+            wide, high = layout.extent(placed)
             room_x, room_y = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN
             unit = max(min(room_x / wide, room_y / high, LARGEST), 4.0)
             left = (self.width() - wide * unit) / 2.0
@@ -113,24 +113,24 @@ class ControllerView(QWidget):
             }
             for mapping in controller.mappings:
                 self._mappings.setdefault(mapping.control, []).append(mapping)
-        self.look()
+        self.poll()
         self.update()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Paint what is another than before."""
         surface = self.surface
         if surface is None:
             return
-        if surface.controller is not self._drawn:
+        if surface.controller is not self._drawn_map:
             self._arrange()
             return
         for control in surface.controller.controls:
-            now = self._look_at(control)
-            if self.shown.get(control.id) != now:
-                self.shown[control.id] = now
+            now = self._state_of(control)
+            if self.states.get(control.id) != now:
+                self.states[control.id] = now
                 self.update(self._boxes[control.id].adjusted(-5, -5, 5, 5).toAlignedRect())
 
-    def _look_at(self, control: ControllerElement) -> Shown:
+    def _state_of(self, control: ControllerElement) -> ControlState:
         assert self.surface is not None
         active = self.surface.activity.get(control.id)
         since = GLOW if active is None else self._now() - active.when
@@ -142,18 +142,18 @@ class ControllerView(QWidget):
         elif mapping is not None and mapping.target in self._registry:
             parameter = self._registry[mapping.target]
             if parameter.kind == "trigger":
-                on = self.surface.lamp(mapping.target)
+                on = self.surface.led(mapping.target)
             else:
                 unit = self._registry.get_unit(mapping.target)
                 position = round(
-                    backward(unit, mapping.low, mapping.high, mapping.invert, mapping.shape), 3
+                    to_control(unit, mapping.low, mapping.high, mapping.invert, mapping.shape), 3
                 )
                 on = 1.0 if position > 0.5 else 0.0
                 if mapping.action == "set" and mapping.value is not None:
                     on = float(self._registry.get(mapping.target) == mapping.value)
         absolute = not is_relative(control.kind)
-        hand = round(active.position, 3) if active is not None and absolute else None
-        return Shown(position, hand, on, glow)
+        physical = round(active.position, 3) if active is not None and absolute else None
+        return ControlState(position, physical, on, glow)
 
     def mapping_of(self, control: str) -> Mapping | None:
         """The first mapping that acts on the present layer, else any."""
@@ -181,7 +181,7 @@ class ControllerView(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         name = self.control_at(event.position())
         if name is not None:
-            self.picked.emit(name)
+            self.clicked.emit(name)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
@@ -198,12 +198,12 @@ class ControllerView(QWidget):
         control = self.surface.controller.control(name)
         lines = [
             f"<b>{control.label}</b>",
-            f"<span style='color:#9aa3af'>{edits.control_words(control)}, "
-            f"{WORDS[control.kind]}</span>",
+            f"<span style='color:#9aa3af'>{edits.control_description(control)}, "
+            f"{KIND_LABELS[control.kind]}</span>",
         ]
         for mapping in self._mappings.get(name, []):
             more = edits.details(mapping)
-            words = edits.target_words(mapping.target, self._registry)
+            words = edits.target_label(mapping.target, self._registry)
             lines.append(f"{words}{f' ({more})' if more else ''}")
         return "<br>".join(lines if len(lines) > 2 else [*lines, "moves nothing yet"])
 
@@ -246,21 +246,21 @@ class ControllerView(QWidget):
             painter.fillRect(self.rect(), theme.colour(colours.PANEL, 0.55))
 
     def _paint_control(self, painter: QPainter, control: ControllerElement, box: QRectF) -> None:
-        shown = self.shown.get(control.id) or self._look_at(control)
+        state = self.states.get(control.id) or self._state_of(control)
         mapping = self.mapping_of(control.id)
         pad = min(box.width(), box.height()) * 0.06
         inner = box.adjusted(pad, pad, -pad, -pad)
-        if shown.glow:
+        if state.glow:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour(colours.ACCENT, 0.04 * shown.glow))
+            painter.setBrush(theme.colour(colours.ACCENT, 0.04 * state.glow))
             painter.drawRoundedRect(box.adjusted(-2, -2, 2, 2), 8, 8)
-        words = "" if mapping is None else edits.brief(mapping.target, self._registry)
+        words = "" if mapping is None else edits.short_label(mapping.target, self._registry)
         if control.shape in ("button", "pad", "key"):
-            self._paint_button(painter, inner, shown, words, mapping is not None)
+            self._paint_button(painter, inner, state, words, mapping is not None)
         elif control.shape in ("fader", "wheel"):
-            self._paint_fader(painter, inner, shown, words, mapping is not None)
+            self._paint_fader(painter, inner, state, words, mapping is not None)
         else:
-            self._paint_knob(painter, inner, shown, words, mapping is not None)
+            self._paint_knob(painter, inner, state, words, mapping is not None)
         if control.id == self.selected:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(colours.TEXT), 1.6))
@@ -269,9 +269,9 @@ class ControllerView(QWidget):
     def _words(self, painter: QPainter, box: QRectF, words: str, size: float, ink: str) -> None:
         """As large as fits, in two lines where one is too long, and else shortened."""
         key = (words, int(box.width()), int(box.height()), size)
-        if key not in self._fitted:
-            self._fitted[key] = self._fit(painter, *key)
-        face, text = self._fitted[key]
+        if key not in self._fitted_text:
+            self._fitted_text[key] = self._fit(painter, *key)
+        face, text = self._fitted_text[key]
         painter.setFont(face)
         painter.setPen(QColor(ink))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
@@ -291,16 +291,16 @@ class ControllerView(QWidget):
             size -= 0.5
         painter.setFont(theme.bold(size))
         metrics = painter.fontMetrics()
-        shown = [
+        state = [
             line
             if metrics.horizontalAdvance(line) <= room
             else metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
             for line in lines
         ]
-        return theme.bold(size), "\n".join(shown)
+        return theme.bold(size), "\n".join(state)
 
     def _paint_knob(
-        self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
+        self, painter: QPainter, box: QRectF, state: ControlState, words: str, mapped: bool
     ) -> None:
         label = min(max(box.height() * 0.24, 9.0), 17.0) if words else 0.0
         centre = QPointF(box.center().x(), box.top() + (box.height() - label) / 2.0)
@@ -314,18 +314,18 @@ class ControllerView(QWidget):
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawArc(ring, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16))
-        if mapped and shown.position is not None and shown.position > 0.004:
+        if mapped and state.position is not None and state.position > 0.004:
             pen.setColor(QColor(colours.ACCENT))
             painter.setPen(pen)
             painter.drawArc(
-                ring, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16 * shown.position)
+                ring, round(START_DEGREES * 16), round(-SWEEP_DEGREES * 16 * state.position)
             )
         paint_cap(painter, centre, radius * 0.72)
-        if shown.hand is not None:
+        if state.physical is not None:
             # Where the hand has put it: away from the ring's end it waits to be picked up.
             painter.save()
             painter.translate(centre)
-            painter.rotate(-(START_DEGREES - SWEEP_DEGREES * shown.hand) + 90.0)
+            painter.rotate(-(START_DEGREES - SWEEP_DEGREES * state.physical) + 90.0)
             painter.setPen(QPen(QColor(colours.TEXT), max(radius * 0.1, 1.6)))
             painter.drawLine(QPointF(0, -radius * 0.40), QPointF(0, -radius * 0.66))
             painter.restore()
@@ -334,21 +334,21 @@ class ControllerView(QWidget):
             self._words(painter, foot, words, label * 0.92, colours.TEXT)
 
     def _paint_fader(
-        self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
+        self, painter: QPainter, box: QRectF, state: ControlState, words: str, mapped: bool
     ) -> None:
         label = min(max(box.width() * 0.26, 9.0), 17.0) if words else 0.0
         slot = QRectF(box.center().x() - 2.5, box.top() + 6, 5, box.height() - label - 12)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor("#07080a"))
         painter.drawRoundedRect(slot, 2.5, 2.5)
-        place = shown.position if shown.position is not None else shown.hand
-        if mapped and shown.position is not None:
+        place = state.position if state.position is not None else state.physical
+        if mapped and state.position is not None:
             lit = QRectF(slot)
-            lit.setTop(slot.bottom() - slot.height() * shown.position)
+            lit.setTop(slot.bottom() - slot.height() * state.position)
             painter.setBrush(QColor(colours.ACCENT))
             painter.drawRoundedRect(lit, 2.5, 2.5)
-        if shown.hand is not None:
-            place = shown.hand
+        if state.physical is not None:
+            place = state.physical
         y = slot.bottom() - slot.height() * (place if place is not None else 0.0)
         cap = QRectF(box.center().x() - box.width() * 0.26, y - 5.5, box.width() * 0.52, 11)
         painter.setBrush(QColor("#3a424f" if place is not None else "#272c34"))
@@ -361,15 +361,15 @@ class ControllerView(QWidget):
             self._words(painter, foot, words, label * 0.92, colours.TEXT)
 
     def _paint_button(
-        self, painter: QPainter, box: QRectF, shown: Shown, words: str, mapped: bool
+        self, painter: QPainter, box: QRectF, state: ControlState, words: str, mapped: bool
     ) -> None:
-        lit = max(shown.on, 0.09 * shown.glow)
+        lit = max(state.on, 0.09 * state.glow)
         paint_key(painter, box, hex_color=colours.ACCENT, glow=lit, radius=5)
         if not mapped:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("#111418", 0.55))
             painter.drawRoundedRect(box, 5, 5)
         if words:
-            ink = colours.ACCENT if shown.on >= 1.0 else colours.TEXT
+            ink = colours.ACCENT if state.on >= 1.0 else colours.TEXT
             size = min(max(box.height() * 0.44, 9.0), 17.0)
             self._words(painter, box.adjusted(3, 0, -3, 0), words, size, ink)

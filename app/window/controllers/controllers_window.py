@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.bridge import ControlBridge
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from app.window.controllers.clock_page import ClockPage
 from app.window.controllers.maps_page import MapsPage
 from app.window.controllers.monitor_page import MonitorPage
@@ -33,9 +33,9 @@ PAGES: Final = ("Maps", "Ports", "Clock", "OSC", "Monitor")
 
 
 class ControllersWindow(QWidget):
-    """`said` tells level and sentence, which are shown here too."""
+    """`message` tells level and sentence, which are shown here too."""
 
-    said = Signal(str, str)
+    message = Signal(str, str)
     learn_requested = Signal()
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
@@ -43,7 +43,7 @@ class ControllersWindow(QWidget):
         self._registry = bridge.hub.registry
         self.setWindowTitle("Controllers")
         self.setObjectName("controllers")
-        self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{look.sheet()}")
+        self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{forms.sheet()}")
         self.resize(1220, 800)
         self.setMinimumSize(1100, 640)
         self.maps = MapsPage(bridge, self)
@@ -58,7 +58,7 @@ class ControllersWindow(QWidget):
         self.rail.setFont(theme.font(15))
         for page in (self.maps, self.ports, self.clock, self.osc, self.monitor):
             self.pages.addWidget(page)
-        for said in (self.maps.said, self.ports.said, self.clock.said, self.osc.said):
+        for said in (self.maps.message, self.ports.message, self.clock.message, self.osc.message):
             said.connect(self.tell)
         for name in PAGES:
             self.rail.addItem(QListWidgetItem(name))
@@ -95,7 +95,7 @@ class ControllersWindow(QWidget):
         self.sentence.setStyleSheet(f"color: {ink}")
         self.sentence.setText(sentence)
         self.sentence.show()
-        self.said.emit(level, sentence)
+        self.message.emit(level, sentence)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         shortcut = shortcut_of(event)

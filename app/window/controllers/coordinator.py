@@ -10,17 +10,17 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from app.control.bridge import ControlBridge
-from app.control.midi.learn_mode import Lesson
+from app.control.midi.learn_mode import LearnResult
 from app.control.midi.mapping import ControllerMap, Mapping
 from app.window.controllers import map_edits as edits
 from app.window.controllers.controllers_window import ControllersWindow
 from app.window.controllers.learn_overlay import LearnOverlay
-from app.window.controllers.learn_panel import HEIGHT, LOW, LearnPanel
+from app.window.controllers.learn_panel import COMPACT_HEIGHT, HEIGHT, LearnPanel
 from app.window.controllers.learn_zones import LearnTargets, box_in, control_at
 from app.window.controllers.offer_bar import OfferBar
 from models.errors import SegueError
 
-HEARD_MS: Final = 50
+INPUT_POLL_MS: Final = 50
 
 
 class ControllerCoordinator(QObject):
@@ -40,25 +40,25 @@ class ControllerCoordinator(QObject):
         self._window, self._centre, self._spectrogram = window, targets.centre, spectrogram
         self.registry = bridge.hub.registry
         self.overlay = LearnOverlay(
-            self._centre, lambda: list(targets.zones(self.registry)), self._tags
+            self._centre, lambda: list(targets.zones(self.registry)), self._mapped_labels
         )
         self.panel = LearnPanel(self.registry, self.overlay)
         self.offer = OfferBar(self._centre)
-        self.last: tuple[str, Mapping] | None = None
+        self.last_result: tuple[str, Mapping] | None = None
         """Port and mapping of the last lesson."""
         self.controllers: ControllersWindow | None = None
-        self._come_back = False
-        self._swept: tuple[str, ...] = ()
-        self._heard_timer = QTimer(self)
-        self._heard_timer.setInterval(HEARD_MS)
-        self._heard_timer.timeout.connect(self._show_heard)
+        self._reopen_window = False
+        self._selection: tuple[str, ...] = ()
+        self._input_timer = QTimer(self)
+        self._input_timer.setInterval(INPUT_POLL_MS)
+        self._input_timer.timeout.connect(self._show_input)
         self.overlay.chosen.connect(self.choose)
         self.overlay.swept.connect(self._sweep)
-        self.overlay.unmap_wanted.connect(self.unmap)
-        self.overlay.leave_wanted.connect(self.leave)
-        self.panel.done_wanted.connect(self.leave)
-        self.panel.skip_wanted.connect(self._skip)
-        self.panel.forget_wanted.connect(self.forget)
+        self.overlay.unmap_requested.connect(self.unmap)
+        self.overlay.leave_requested.connect(self.stop_learning)
+        self.panel.done_requested.connect(self.stop_learning)
+        self.panel.skip_requested.connect(self._skip)
+        self.panel.forget_requested.connect(self.forget)
         self.panel.edited.connect(self._edited)
         self.offer.answered.connect(self._answer)
         bridge.learned.connect(self._learned)
@@ -69,8 +69,8 @@ class ControllerCoordinator(QObject):
 
     def stop(self) -> None:
         """No timer outlives the window."""
-        self._come_back = False
-        self.leave()
+        self._reopen_window = False
+        self.stop_learning()
         if self.controllers is not None:
             self.controllers.close()
         self._centre.removeEventFilter(self)
@@ -79,7 +79,7 @@ class ControllerCoordinator(QObject):
         """The window of maps, ports, clock, OSC and monitor; made when it is first wanted."""
         if self.controllers is None:
             self.controllers = ControllersWindow(self.bridge, self._window)
-            self.controllers.said.connect(self.message)
+            self.controllers.message.connect(self.message)
             self.controllers.learn_requested.connect(self._learn_from_maps)
         self.controllers.open_page(page)
 
@@ -87,154 +87,154 @@ class ControllerCoordinator(QObject):
         """Their window makes room for what is lit, and comes back afterwards."""
         if self.controllers is not None:
             self.controllers.hide()
-            self._come_back = True
+            self._reopen_window = True
         self._window.activateWindow()
         if not self.learning:
-            self.learn()
+            self.start_learning()
 
     # -- learn mode ------------------------------------------------------------------------------
     @property
     def learning(self) -> bool:
-        return self.hub.learn.on
+        return self.hub.learn_mode.on
 
-    def key(self, held: bool = False) -> None:
+    def toggle_learning(self, held: bool = False) -> None:
         """The button or the key. A held key over a control waits for that one at once."""
         if self.learning:
-            self.leave()
+            self.stop_learning()
             return
         control = control_at(QCursor.pos()) if held else None
-        self.learn(held=control is not None)
+        self.start_learning(held=control is not None)
         if control is not None:
             self.choose(control.parameter_name)
 
-    def learn(self, *, held: bool = False) -> None:
+    def start_learning(self, *, held: bool = False) -> None:
         """Begin: everything that can be mapped is lit, nothing that is moved is played."""
-        self.last = None
-        self.hub.learn.begin()
+        self.last_result = None
+        self.hub.learn_mode.begin()
         self.learning_changed.emit(True)
-        self.panel.show_lesson("", None, None)
+        self.panel.show_result("", None, None)
         self.overlay.open_overlay(key_held=held)
-        self._place()
-        self._heard_timer.start()
+        self._place_panels()
+        self._input_timer.start()
         self._show_target()
-        self._show_heard()
+        self._show_input()
 
-    def leave(self) -> None:
+    def stop_learning(self) -> None:
         """What is moved is played again."""
         if self.learning:
-            self.hub.learn.end()
-            self._heard_timer.stop()
+            self.hub.learn_mode.end()
+            self._input_timer.stop()
             self.overlay.close_overlay()
             self.learning_changed.emit(False)
             self._window.setFocus()
-            if self._come_back and self.controllers is not None:
-                self._come_back = False
+            if self._reopen_window and self.controllers is not None:
+                self._reopen_window = False
                 self.controllers.open_page()
 
     def choose(self, target: str) -> None:
         """This one waits for a control."""
-        self._swept = ()
-        self.hub.learn.choose(target)
+        self._selection = ()
+        self.hub.learn_mode.choose(target)
         self._show_target()
 
     def _sweep(self, targets: tuple[str, ...]) -> None:
-        self._swept = targets
-        self.hub.learn.begin(targets)
+        self._selection = targets
+        self.hub.learn_mode.begin(targets)
         self._show_target()
 
     def _skip(self) -> None:
-        learn = self.hub.learn
+        learn = self.hub.learn_mode
         target = learn.target
         learn.skip()
         if learn.target is None and target is not None:
-            self._go_on(target)
+            self._choose_next(target)
         self._show_target()
 
-    def _go_on(self, target: str) -> None:
+    def _choose_next(self, target: str) -> None:
         """Along the row, where no list was made: prompt 2 after prompt 1."""
-        following = edits.next_in_row(target, self.registry, self.hub.mapped())
+        following = edits.next_in_row(target, self.registry, self.hub.mapped_targets())
         if following is not None and self.overlay.zone_of(following) is not None:
-            self.hub.learn.choose(following)
+            self.hub.learn_mode.choose(following)
 
-    def _learned(self, lesson: Lesson, mapping: Mapping) -> None:
-        self.last = (lesson.port, mapping)
+    def _learned(self, result: LearnResult, mapping: Mapping) -> None:
+        self.last_result = (result.port, mapping)
         if self.learning:
-            if self.hub.learn.target is None:
-                self._go_on(lesson.target)
-            self.overlay.flash(lesson.target)
+            if self.hub.learn_mode.target is None:
+                self._choose_next(result.target)
+            self.overlay.flash(result.target)
             self._show_target()
-        self._show_lesson()
+        self._show_result()
 
-    def _show_lesson(self) -> None:
-        if self.last is None:
-            self.panel.show_lesson("", None, None)
-            self._place()
+    def _show_result(self) -> None:
+        if self.last_result is None:
+            self.panel.show_result("", None, None)
+            self._place_panels()
             return
-        port, mapping = self.last
-        self.panel.show_lesson(port, self.hub.surfaces[port].controller, mapping)
-        self._place()
+        port, mapping = self.last_result
+        self.panel.show_result(port, self.hub.surfaces[port].controller, mapping)
+        self._place_panels()
 
     def _edited(self, controller: ControllerMap, mapping: Mapping) -> None:
-        if self.last is not None:
-            port, before = self.last
-            self.last = (port, mapping)
-            self.hub.change_map(port, controller, edits.gesture_of(before, mapping))
-            self._show_lesson()
-            self.overlay.look()
+        if self.last_result is not None:
+            port, before = self.last_result
+            self.last_result = (port, mapping)
+            self.hub.change_map(port, controller, edits.edit_gesture(before, mapping))
+            self._show_result()
+            self.overlay.poll()
 
     def _map_changed(self, port: str) -> None:
         """Undo may have taken the last lesson back."""
         if not self.learning:
             return
-        if self.last is not None and self.last[0] == port:
-            still = edits.same_place(self.hub.surfaces[port].controller, self.last[1])
-            self.last = None if still is None else (port, still)
-            self._show_lesson()
-        self.overlay.look()
+        if self.last_result is not None and self.last_result[0] == port:
+            still = edits.find_mapping(self.hub.surfaces[port].controller, self.last_result[1])
+            self.last_result = None if still is None else (port, still)
+            self._show_result()
+        self.overlay.poll()
 
     def forget(self) -> None:
         """Take the last lesson back; its target waits again."""
-        if self.last is None:
+        if self.last_result is None:
             return
-        port, mapping = self.last
-        controller = edits.drop_mapping(self.hub.surfaces[port].controller, mapping)
+        port, mapping = self.last_result
+        controller = edits.remove_mapping(self.hub.surfaces[port].controller, mapping)
         self.hub.change_map(port, controller)
-        self.last = None
-        self._show_lesson()
+        self.last_result = None
+        self._show_result()
         self.choose(mapping.target)
-        self.overlay.look()
+        self.overlay.poll()
 
     def unmap(self, target: str) -> None:
         """Nothing moves this target any more."""
         self.hub.unmap(target)
-        if self.last is not None and self.last[1].target == target:
-            self.last = None
-            self._show_lesson()
-        self.overlay.look()
+        if self.last_result is not None and self.last_result[1].target == target:
+            self.last_result = None
+            self._show_result()
+        self.overlay.poll()
 
     def _show_target(self) -> None:
-        learn = self.hub.learn
+        learn = self.hub.learn_mode
         self.panel.show_target(learn.target, learn.left)
-        waiting = self._swept[len(self._swept) - learn.left :] if learn.left else ()
+        waiting = self._selection[len(self._selection) - learn.left :] if learn.left else ()
         self.overlay.set_target(learn.target, waiting)
 
-    def _show_heard(self) -> None:
+    def _show_input(self) -> None:
         ports = sorted(self.hub.connected)
         if not ports:
-            self.panel.show_heard(
+            self.panel.show_input(
                 "No MIDI input is connected. Plug a controller in: it is found by itself."
             )
             return
         heard = next((each for each in reversed(self.hub.monitor) if not each.out), None)
         fresh = heard is not None and time.monotonic() - heard.when < 2.0
         if heard is not None and heard.message is not None and fresh:
-            self.panel.show_heard(f"{heard.port}: {heard.message.text}")
+            self.panel.show_input(f"{heard.port}: {heard.message.text}")
         else:
             listening = ", ".join(ports[:3]) + (" …" if len(ports) > 3 else "")
-            self.panel.show_heard(f"Listening to {listening}")
+            self.panel.show_input(f"Listening to {listening}")
 
     # -- where things are ------------------------------------------------------------------------
-    def _tags(self) -> dict[str, str]:
+    def _mapped_labels(self) -> dict[str, str]:
         tags: dict[str, list[str]] = {}
         for surface in self.hub.surfaces.values():
             for mapping in surface.controller.mappings:
@@ -247,7 +247,7 @@ class ControllerCoordinator(QObject):
                     tags.pop(mapping.target, None)
         return {target: ", ".join(labels) for target, labels in tags.items()}
 
-    def _place(self) -> None:
+    def _place_panels(self) -> None:
         """Panel and offer over the spectrogram, where nothing can be mapped."""
         box = box_in(self._spectrogram, self._centre)
         self.offer.place(box.top() + 10)
@@ -255,7 +255,7 @@ class ControllerCoordinator(QObject):
         if not self.learning:
             return
         width = min(980, box.width() - 40)
-        height = HEIGHT if self.last is not None else LOW
+        height = HEIGHT if self.last_result is not None else COMPACT_HEIGHT
         self.panel.setGeometry(
             # In a small window rather over the top than over what is to be clicked.
             box.center().x() - width // 2,
@@ -268,19 +268,19 @@ class ControllerCoordinator(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
-            QTimer.singleShot(0, self._place)
+            QTimer.singleShot(0, self._place_panels)
         return False
 
     # -- the offer of a map ------------------------------------------------------------------------
     def _show_offers(self) -> None:
-        ready = self.hub.library.ready
+        ready = self.hub.library.ready_made
         self.offer.show_offers(
             {
                 port: f"{ready[name].maker} {name}".strip() if name in ready else name
                 for port, name in self.hub.offers.items()
             }
         )
-        self._place()
+        self._place_panels()
 
     def _answer(self, port: str, yes: bool) -> None:
         try:

@@ -29,7 +29,7 @@ from app.window.controllers import map_edits as edits
 from app.window.controllers.learn_zones import Zone
 from app.window.style import colours, theme
 
-LOOK_MS: Final = 200
+POLL_MS: Final = 200
 PULSE_MS: Final = 40
 FLASH: Final = 1.6
 """Seconds that a control glows after it was learned."""
@@ -46,8 +46,8 @@ class LearnOverlay(QWidget):
 
     chosen = Signal(str)
     swept = Signal(object)  # targets in the order of the mouse's way
-    unmap_wanted = Signal(str)
-    leave_wanted = Signal()
+    unmap_requested = Signal(str)
+    leave_requested = Signal()
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class LearnOverlay(QWidget):
         self._up_timer.setSingleShot(True)
         self._up_timer.setInterval(REPEAT_MS)
         self._up_timer.timeout.connect(self._key_up)
-        self._look_timer = QTimer(self)
-        self._look_timer.setInterval(LOOK_MS)
-        self._look_timer.timeout.connect(self.look)
+        self._poll_timer = QTimer(self)
+        self._poll_timer.setInterval(POLL_MS)
+        self._poll_timer.timeout.connect(self.poll)
         self._pulse_timer = QTimer(self)
         self._pulse_timer.setInterval(PULSE_MS)
         self._pulse_timer.timeout.connect(self._pulse)
@@ -87,15 +87,15 @@ class LearnOverlay(QWidget):
         """key_held: it was opened by a key that is still down; a long hold ends with it."""
         self._key_down = time.monotonic() if key_held else None
         self.setGeometry(self._below.rect())
-        self.look()
+        self.poll()
         self.show()
         self.raise_()
         self.setFocus()
-        self._look_timer.start()
+        self._poll_timer.start()
         self._pulse_timer.start()
 
     def close_overlay(self) -> None:
-        self._look_timer.stop()
+        self._poll_timer.stop()
         self._pulse_timer.stop()
         self._up_timer.stop()
         self._flashes.clear()
@@ -103,7 +103,7 @@ class LearnOverlay(QWidget):
         self._key_down = None
         self.hide()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """What can be mapped, and what is, may be others now."""
         if self.geometry() != self._below.rect():
             self.setGeometry(self._below.rect())
@@ -122,7 +122,7 @@ class LearnOverlay(QWidget):
     def flash(self, target: str) -> None:
         """This one has just been learned."""
         self._flashes[target] = time.monotonic()
-        self.look()
+        self.poll()
 
     def zone_of(self, target: str) -> Zone | None:
         return next((zone for zone in self.zones if zone.target == target), None)
@@ -138,7 +138,7 @@ class LearnOverlay(QWidget):
         if zone is None:
             return
         if event.button() == Qt.MouseButton.RightButton:
-            self.unmap_wanted.emit(zone.target)
+            self.unmap_requested.emit(zone.target)
         elif event.button() == Qt.MouseButton.LeftButton:
             self._pressed = [zone.target]
             self._at = event.position()
@@ -183,7 +183,7 @@ class LearnOverlay(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         if key == Qt.Key.Key_Escape:
-            self.leave_wanted.emit()
+            self.leave_requested.emit()
         elif key == Qt.Key.Key_L and not event.modifiers():
             if event.isAutoRepeat() or self._up_timer.isActive():
                 self._up_timer.stop()
@@ -193,10 +193,10 @@ class LearnOverlay(QWidget):
                 self.chosen.emit(self._hovered)
                 self._key_down = None
             else:
-                self.leave_wanted.emit()
+                self.leave_requested.emit()
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             if self._hovered or self.target:
-                self.unmap_wanted.emit(self._hovered or self.target)
+                self.unmap_requested.emit(self._hovered or self.target)
         elif key in (Qt.Key.Key_Right, Qt.Key.Key_Down):
             self._step(1)
         elif key in (Qt.Key.Key_Left, Qt.Key.Key_Up):
@@ -219,7 +219,7 @@ class LearnOverlay(QWidget):
         """The key is really up again."""
         held, self._key_down = self._key_down, None
         if held is not None and time.monotonic() - held >= HOLD:
-            self.leave_wanted.emit()
+            self.leave_requested.emit()
 
     def _step(self, by: int) -> None:
         names = [zone.target for zone in self.zones]

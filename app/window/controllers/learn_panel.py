@@ -6,36 +6,36 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.control.midi.decode import WORDS
+from app.control.midi.decode import KIND_LABELS
 from app.control.midi.mapping import ControllerMap, Mapping
 from app.parameters.registry import Registry
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from app.window.controllers import map_edits as edits
 from app.window.controllers.mapping_form import MappingForm
 from app.window.style import colours, theme
 
 HEIGHT = 196
-LOW = 104
+COMPACT_HEIGHT = 104
 """Without a lesson to be corrected."""
 
 
 class LearnPanel(QWidget):
     """Says what to do; the last lesson can be corrected or forgotten here."""
 
-    done_wanted = Signal()
-    forget_wanted = Signal()
-    skip_wanted = Signal()
+    done_requested = Signal()
+    forget_requested = Signal()
+    skip_requested = Signal()
     edited = Signal(object, object)
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setStyleSheet(look.sheet())
+        self.setStyleSheet(forms.sheet())
         self._registry = registry
-        self.ask = QLabel(self)
-        self.ask.setFont(theme.bold(23))
-        self.hears = QLabel(self)
-        self.hears.setFont(theme.font(14))
-        self.hears.setStyleSheet(f"color: {colours.DIM}")
+        self.instruction = QLabel(self)
+        self.instruction.setFont(theme.bold(23))
+        self.input_text = QLabel(self)
+        self.input_text.setFont(theme.font(14))
+        self.input_text.setStyleSheet(f"color: {colours.DIM}")
         self.learned = QLabel(self)
         self.learned.setFont(theme.bold(15))
         self.learned.setStyleSheet(f"color: {colours.ACCENT}")
@@ -43,27 +43,27 @@ class LearnPanel(QWidget):
         self.form.edited.connect(self.edited)
         self.skip = QPushButton("Skip", self)
         self.skip.setToolTip("Leave this one, and on to the next")
-        self.skip.clicked.connect(self.skip_wanted)
+        self.skip.clicked.connect(self.skip_requested)
         self.forget = QPushButton("Forget", self)
         self.forget.setToolTip("Take the last lesson back")
-        self.forget.clicked.connect(self.forget_wanted)
+        self.forget.clicked.connect(self.forget_requested)
         done = QPushButton("Done", self)
         done.setDefault(True)
         done.setToolTip("Leave learn mode (Esc or L)")
-        done.clicked.connect(self.done_wanted)
+        done.clicked.connect(self.done_requested)
         for button in (self.skip, self.forget, done):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(self.ask)
-        words.addWidget(self.hears)
+        words.addWidget(self.instruction)
+        words.addWidget(self.input_text)
         top = QHBoxLayout()
         top.addLayout(words, 1)
         top.addWidget(self.skip, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(done, 0, Qt.AlignmentFlag.AlignTop)
-        self.lesson = QWidget(self)
-        inner = QVBoxLayout(self.lesson)
+        self.result = QWidget(self)
+        inner = QVBoxLayout(self.result)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
         line = QHBoxLayout()
@@ -84,39 +84,39 @@ class LearnPanel(QWidget):
         column.addLayout(top)
         column.addWidget(self.hint)
         column.addStretch(1)
-        column.addWidget(self.lesson)
+        column.addWidget(self.result)
         self.show_target(None, 0)
-        self.show_lesson("", None, None)
+        self.show_result("", None, None)
 
     def show_target(self, target: str | None, left: int) -> None:
         """left: how many wait after it."""
         if target is None:
-            self.ask.setText("Click what you want to play")
+            self.instruction.setText("Click what you want to play")
         else:
-            name = edits.target_words(target, self._registry)
-            self.ask.setText(f"{name}: now move a knob or press a key")
+            name = edits.target_label(target, self._registry)
+            self.instruction.setText(f"{name}: now move a knob or press a key")
         self.skip.setVisible(target is not None)
         self.skip.setText(f"Skip  ({left} more)" if left else "Skip")
 
-    def show_heard(self, words: str) -> None:
-        if words != self.hears.text():
-            self.hears.setText(words)
+    def show_input(self, words: str) -> None:
+        if words != self.input_text.text():
+            self.input_text.setText(words)
 
-    def show_lesson(
+    def show_result(
         self, port: str, controller: ControllerMap | None, mapping: Mapping | None
     ) -> None:
         """The mapping that was learned last, or None."""
         there = controller is not None and mapping is not None
-        self.lesson.setVisible(there)
+        self.result.setVisible(there)
         self.hint.setVisible(not there)
         self.form.show_mapping(controller, mapping)
         if controller is None or mapping is None:
             return
         control = controller.control(mapping.control)
-        target = edits.target_words(mapping.target, self._registry)
-        sends = edits.control_words(control)
+        target = edits.target_label(mapping.target, self._registry)
+        sends = edits.control_description(control)
         name = sends if control.label in sends else f"{control.label} ({sends})"
-        self.learned.setText(f"✓  {target}  ←  {port}: {name}, {WORDS[control.kind]}")
+        self.learned.setText(f"✓  {target}  ←  {port}: {name}, {KIND_LABELS[control.kind]}")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()  # a click beside a button is no click on what lies beneath

@@ -9,14 +9,14 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from app.control.midi.decode import ControlKind, is_pressed, is_relative
+from app.control.midi.decode import ControlKind, is_button_kind, is_relative
 from app.control.midi.mapping import (
     MESSAGES_OF,
     SHIFT,
     ControllerElement,
     ControllerMap,
     Mapping,
-    shape_of,
+    default_shape,
 )
 from app.parameters.registry import Registry
 
@@ -48,7 +48,7 @@ _BRIEF: Final = {
 }
 
 
-def target_words(target: str, registry: Registry) -> str:
+def target_label(target: str, registry: Registry) -> str:
     """A target as lists write it."""
     if target == SHIFT:
         return "Second layer while held"
@@ -57,7 +57,7 @@ def target_words(target: str, registry: Registry) -> str:
     return registry[target].label if target in registry else target
 
 
-def brief(target: str, registry: Registry) -> str:
+def short_label(target: str, registry: Registry) -> str:
     """A target in a few letters, for the drawing of a controller."""
     if target in _BRIEF:
         return _BRIEF[target]
@@ -68,7 +68,7 @@ def brief(target: str, registry: Registry) -> str:
     return registry[target].label if target in registry else target
 
 
-def control_words(control: ControllerElement) -> str:
+def control_description(control: ControllerElement) -> str:
     """What a control sends: 'CC 16, channel 1'."""
     words = _ALONE.get(control.message) or f"{_WORDS.get(control.message, '')} {control.number}"
     where = "any channel" if control.channel is None else f"channel {control.channel}"
@@ -111,9 +111,9 @@ def with_kind(control: ControllerElement, kind: ControlKind) -> ControllerElemen
     if is_relative(kind) or feedback.message == "none":
         style = feedback.style
     else:
-        style = "state" if is_pressed(kind) else "value"
+        style = "state" if is_button_kind(kind) else "value"
     return replace(
-        control, kind=kind, shape=shape_of(kind), feedback=replace(feedback, style=style)
+        control, kind=kind, shape=default_shape(kind), feedback=replace(feedback, style=style)
     )
 
 
@@ -122,13 +122,13 @@ def with_channel(control: ControllerElement, channel: int | None) -> ControllerE
     return replace(control, channel=channel)
 
 
-def put_control(controller: ControllerMap, control: ControllerElement) -> ControllerMap:
+def replace_control(controller: ControllerMap, control: ControllerElement) -> ControllerMap:
     """Another control in the place of the one of that name."""
     controls = tuple(control if each.id == control.id else each for each in controller.controls)
     return replace(controller, controls=controls, _by_id={})
 
 
-def put_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> ControllerMap:
+def replace_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> ControllerMap:
     """`new` in the place of `old`; another one of the same control, target and layer goes."""
     same = (new.control, new.target, new.layer)
     kept = tuple(
@@ -139,20 +139,20 @@ def put_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> Contro
     return replace(controller, mappings=kept, _by_id={})
 
 
-def drop_mapping(controller: ControllerMap, mapping: Mapping) -> ControllerMap:
+def remove_mapping(controller: ControllerMap, mapping: Mapping) -> ControllerMap:
     """Without one mapping."""
     kept = tuple(each for each in controller.mappings if each != mapping)
     return replace(controller, mappings=kept, _by_id={})
 
 
-def drop_control(controller: ControllerMap, name: str) -> ControllerMap:
+def remove_control(controller: ControllerMap, name: str) -> ControllerMap:
     """Without a control and all that it moves."""
     controls = tuple(each for each in controller.controls if each.id != name)
     kept = tuple(each for each in controller.mappings if each.control != name)
     return replace(controller, controls=controls, mappings=kept, _by_id={})
 
 
-def gesture_of(before: Mapping | None, after: Mapping) -> str:
+def edit_gesture(before: Mapping | None, after: Mapping) -> str:
     """What is pulled where only figures differ; '' for an edit that stands for itself."""
     if before is None or before == after:
         return ""
@@ -160,14 +160,14 @@ def gesture_of(before: Mapping | None, after: Mapping) -> str:
     return f"{after.control} {after.target} {after.layer}" if same else ""
 
 
-def same_place(controller: ControllerMap, mapping: Mapping) -> Mapping | None:
+def find_mapping(controller: ControllerMap, mapping: Mapping) -> Mapping | None:
     """The mapping of the same control, target and layer, whatever else became of it."""
     place = (mapping.control, mapping.target, mapping.layer)
     found = (m for m in controller.mappings if (m.control, m.target, m.layer) == place)
     return next(found, None)
 
 
-def range_words(mapping: Mapping, registry: Registry) -> str:
+def range_text(mapping: Mapping, registry: Registry) -> str:
     """The part of the way that a mapping covers, in the target's own unit; '' where it has none."""
     if mapping.target not in registry or registry[mapping.target].kind != "continuous":
         return ""

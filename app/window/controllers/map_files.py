@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.control.hub import ControlHub
 from app.control.midi import map_file
 from app.files import write_text
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from models.errors import SegueError
 
 FILTER: Final = "Controller maps (*.json)"
@@ -20,7 +20,7 @@ FILTER: Final = "Controller maps (*.json)"
 class MapFiles(QObject):
     """Reads and writes the maps of the hub's surfaces."""
 
-    said = Signal(str, str)
+    message = Signal(str, str)
     changed = Signal()
 
     def __init__(self, hub: ControlHub, parent: QWidget) -> None:
@@ -32,11 +32,11 @@ class MapFiles(QObject):
         try:
             controller = map_file.load(path, self.hub.registry)
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return False
         self.hub.change_map(port, controller)
-        self.said.emit(
-            "info", f"{port} plays with the map {controller.name}. {look.UNDO} takes it back."
+        self.message.emit(
+            "info", f"{port} plays with the map {controller.name}. {forms.UNDO} takes it back."
         )
         self.changed.emit()
         return True
@@ -48,9 +48,9 @@ class MapFiles(QObject):
         try:
             write_text(path, map_file.write(self.hub.surfaces[port].controller))
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return False
-        self.said.emit("info", f"The map was written to {path.name}.")
+        self.message.emit("info", f"The map was written to {path.name}.")
         return True
 
     def load_dialog(self, port: str) -> None:

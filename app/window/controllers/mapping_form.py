@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.control.midi.decode import WORDS, is_pressed, is_relative
+from app.control.midi.decode import KIND_LABELS, is_button_kind, is_relative
 from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Mapping
 from app.parameters.registry import Registry
 from app.window.controllers import map_edits as edits
@@ -57,7 +57,7 @@ class MappingForm(QWidget):
     """
 
     edited = Signal(object, object)
-    said = Signal(str)
+    message = Signal(str)
 
     def __init__(
         self, registry: Registry, parent: QWidget | None = None, *, compact: bool = False
@@ -199,14 +199,14 @@ class MappingForm(QWidget):
         blockers = [QSignalBlocker(field) for field in fields]
         self.kind.clear()
         for kind in edits.kinds_for(control):
-            self.kind.addItem(WORDS[kind], kind)
+            self.kind.addItem(KIND_LABELS[kind], kind)
         self.kind.setCurrentIndex(self.kind.findData(control.kind))
         self.channel.setCurrentIndex(0 if control.channel is None else control.channel)
         self.layer.setCurrentIndex(self.layer.findData(mapping.layer))
         self.low.setValue(mapping.low * 100.0)
         self.high.setValue(mapping.high * 100.0)
         self.invert.setChecked(mapping.invert)
-        self.units.setText(edits.range_words(mapping, self._registry))
+        self.units.setText(edits.range_text(mapping, self._registry))
         self.curve.setCurrentIndex(self.curve.findData(mapping.shape))
         self.takeover.setCurrentIndex(self.takeover.findData(mapping.takeover))
         self.action.setCurrentIndex(self.action.findData(mapping.action))
@@ -220,7 +220,7 @@ class MappingForm(QWidget):
         known = mapping.target in self._registry
         parameter = self._registry[mapping.target] if known else None
         way = parameter is not None and parameter.kind in ("continuous", "choice")
-        pressed, relative = is_pressed(control.kind), is_relative(control.kind)
+        pressed, relative = is_button_kind(control.kind), is_relative(control.kind)
         for words, applies in {
             "Range": way or (parameter is not None and parameter.kind == "switch" and not pressed),
             "Curve": way and not relative and not (pressed and control.kind != "pad"),
@@ -240,7 +240,7 @@ class MappingForm(QWidget):
             return
         new = replace(self.mapping, **changes)
         if new != self.mapping:
-            self._tell(edits.put_mapping(self._controller, self.mapping, new), new)
+            self._tell(edits.replace_mapping(self._controller, self.mapping, new), new)
 
     def _tell(self, controller: ControllerMap, mapping: Mapping) -> None:
         self.show_mapping(controller, mapping)
@@ -251,14 +251,14 @@ class MappingForm(QWidget):
         if control is not None and self._controller is not None and self.mapping is not None:
             new = edits.with_kind(control, self.kind.currentData())
             if new != control:
-                self._tell(edits.put_control(self._controller, new), self.mapping)
+                self._tell(edits.replace_control(self._controller, new), self.mapping)
 
     def _set_channel(self) -> None:
         control = self.control
         if control is not None and self._controller is not None and self.mapping is not None:
             new = edits.with_channel(control, self.channel.currentData())
             if new != control:
-                self._tell(edits.put_control(self._controller, new), self.mapping)
+                self._tell(edits.replace_control(self._controller, new), self.mapping)
 
     def _set_range(self, moved: QDoubleSpinBox) -> None:
         low, high = self.low.value(), self.high.value()
@@ -287,7 +287,7 @@ class MappingForm(QWidget):
         try:
             self._set(value=read_value(text, mapping.target, self._registry))
         except SegueError as error:
-            self.said.emit(str(error))
+            self.message.emit(str(error))
             self.value.setText("" if mapping.value is None else str(mapping.value))
 
 

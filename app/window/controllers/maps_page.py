@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.control.midi.mapping import SHIFT, ControllerMap, Mapping
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from app.window.controllers import map_edits as edits
 from app.window.controllers.controller_view import ControllerView
 from app.window.controllers.map_files import MapFiles
@@ -38,9 +38,9 @@ SHARES: Final = (0.34, 0.40)
 
 
 class MapsPage(QWidget):
-    """Works on the hub's surfaces. `said` tells level and sentence."""
+    """Works on the hub's surfaces. `message` tells level and sentence."""
 
-    said = Signal(str, str)
+    message = Signal(str, str)
     learn_requested = Signal()
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
@@ -51,7 +51,7 @@ class MapsPage(QWidget):
         self.mapping: Mapping | None = None
         self._drawn: object = None
         self.files = MapFiles(self.hub, self)
-        self.files.said.connect(self.said)
+        self.files.message.connect(self.message)
         self.files.changed.connect(self.refresh)
         self.tree = QTreeWidget(self)
         self.tree.setHeaderLabels(["Control", "Moves", "Details"])
@@ -66,16 +66,16 @@ class MapsPage(QWidget):
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.currentItemChanged.connect(self._picked_row)
         self.view = ControllerView(self.registry, self)
-        self.view.picked.connect(self._picked_control)
-        self.name = look.Elided(self)
+        self.view.clicked.connect(self._picked_control)
+        self.name = forms.Elided(self)
         self.name.setFont(theme.bold(18))
-        self.about = look.Elided(self)
+        self.about = forms.Elided(self)
         self.about.setFont(theme.font(13))
         self.about.setStyleSheet(f"color: {colours.DIM}")
         self.form = MappingForm(self.registry, self)
         self.form.edited.connect(self._edited)
-        self.form.said.connect(lambda sentence: self.said.emit("warning", sentence))
-        self.title = look.Elided(self)
+        self.form.message.connect(lambda sentence: self.message.emit("warning", sentence))
+        self.title = forms.Elided(self)
         self.title.setFont(theme.bold(15))
         self.target = QComboBox(self)
         self.target.setToolTip("One more thing for this control to move")
@@ -185,7 +185,7 @@ class MapsPage(QWidget):
                 row = QTreeWidgetItem(
                     [
                         surface.controller.control(mapping.control).label,
-                        edits.target_words(mapping.target, self.registry),
+                        edits.target_label(mapping.target, self.registry),
                         edits.details(mapping),
                     ]
                 )
@@ -222,15 +222,15 @@ class MapsPage(QWidget):
         controller = self.controller
         if self.mapping is not None:
             # Undo may have given it other figures.
-            still = None if controller is None else edits.same_place(controller, self.mapping)
+            still = None if controller is None else edits.find_mapping(controller, self.mapping)
             self.mapping = still
         self.form.show_mapping(controller, self.mapping)
         picked = self.view.selected
         if self.mapping is not None and controller is not None:
             picked = self.mapping.control
             label = controller.control(picked).label
-            reach = edits.range_words(self.mapping, self.registry)
-            target = edits.target_words(self.mapping.target, self.registry)
+            reach = edits.range_text(self.mapping, self.registry)
+            target = edits.target_label(self.mapping.target, self.registry)
             self.title.setText(f"{label}  →  {target}{f'  ({reach})' if reach else ''}")
         elif controller is not None and picked in {each.id for each in controller.controls}:
             label = controller.control(str(picked)).label
@@ -250,7 +250,7 @@ class MapsPage(QWidget):
         self.target.clear()
         self.target.addItem("Add a target …", None)
         for name in (*self.registry.names(available_only=True), SHIFT):
-            self.target.addItem(edits.target_words(name, self.registry), name)
+            self.target.addItem(edits.target_label(name, self.registry), name)
 
     def _select_row(self) -> None:
         self.tree.blockSignals(True)
@@ -295,7 +295,7 @@ class MapsPage(QWidget):
         self.refresh()
 
     def _edited(self, controller: ControllerMap, mapping: Mapping) -> None:
-        gesture = edits.gesture_of(self.mapping, mapping)
+        gesture = edits.edit_gesture(self.mapping, mapping)
         self.mapping = mapping
         self.hub.change_map(self.port, controller, gesture)
         self.refresh()
@@ -316,24 +316,26 @@ class MapsPage(QWidget):
             return
         if self.mapping is not None:
             gone, self.mapping = self.mapping, None
-            self.hub.change_map(self.port, edits.drop_mapping(controller, gone))
+            self.hub.change_map(self.port, edits.remove_mapping(controller, gone))
             self.view.select(gone.control)
             label = controller.control(gone.control).label
-            target = edits.target_words(gone.target, self.registry)
-            self.said.emit("info", f"{label} moves {target} no more. {look.UNDO} takes it back.")
+            target = edits.target_label(gone.target, self.registry)
+            self.message.emit(
+                "info", f"{label} moves {target} no more. {forms.UNDO} takes it back."
+            )
         elif picked is not None:
             label = controller.control(picked).label
-            self.hub.change_map(self.port, edits.drop_control(controller, picked))
+            self.hub.change_map(self.port, edits.remove_control(controller, picked))
             self.view.select(None)
-            self.said.emit("info", f"{label} is forgotten. {look.UNDO} takes it back.")
+            self.message.emit("info", f"{label} is forgotten. {forms.UNDO} takes it back.")
         self.refresh()
 
     def _fill_menu(self, menu: QMenu) -> None:
         menu.clear()
-        for name, found in sorted(self.hub.library.ready.items()):
+        for name, found in sorted(self.hub.library.ready_made.items()):
             words = f"{found.maker} {name}".strip()
-            fits = "   fits" if found.fits(self.port) else ""
-            menu.addAction(f"{words}{fits}", partial(self.use_ready_made, name))
+            matches_port = "   fits" if found.matches_port(self.port) else ""
+            menu.addAction(f"{words}{matches_port}", partial(self.use_ready_made, name))
         menu.addSeparator()
         menu.addAction("Empty", partial(self.use_ready_made, ""))
         menu.addSeparator()
@@ -347,8 +349,10 @@ class MapsPage(QWidget):
             self.hub.use_ready_made(self.port, name)
             if before is not None and before.mappings:
                 words = f"the map {name}" if name else "an empty map"
-                self.said.emit("info", f"{self.port} has {words} now. {look.UNDO} takes it back.")
+                self.message.emit(
+                    "info", f"{self.port} has {words} now. {forms.UNDO} takes it back."
+                )
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
         self.mapping = None
         self.refresh()

@@ -16,10 +16,10 @@ from app.control.hub import MidiLogEntry
 from app.control.midi.message import encode
 from app.control.osc.inbox import Packet
 
-KEPT: Final = 2000
-AT_ONCE: Final = 400
+MAX_ENTRIES: Final = 2000
+MAX_PER_POLL: Final = 400
 """Entries that one look copies at most, the newest: more than a second's worth of reading."""
-SYSEX: Final = 24
+MAX_SYSEX_BYTES: Final = 24
 """Bytes of a long message that are shown."""
 TYPES: Final = ("notes", "controllers", "bend and pressure", "programs", "system", "OSC")
 _TYPE_OF: Final = {
@@ -46,9 +46,9 @@ class Line:
     port: str
     out: bool
     type: str
-    words: str
-    more: str = ""
-    bad: bool = False
+    text: str
+    detail: str = ""
+    dropped: bool = False
 
 
 def port_of(entry: Entry) -> str:
@@ -67,21 +67,21 @@ def line_of(entry: Entry) -> Line:
     """In words."""
     head = (entry.when, port_of(entry))
     if isinstance(entry, Packet):
-        return Line(*head, False, "OSC", entry.words, entry.verdict, entry.dropped)
+        return Line(*head, False, "OSC", entry.text, entry.status_text, entry.dropped)
     if entry.message is None:
         return Line(*head, entry.out, "system", "no MIDI", _hex(entry.raw), True)
     raw = _hex(encode(entry.message))
-    words = "sysex" if entry.message.kind == "sysex" else entry.message.text
-    return Line(*head, entry.out, type_of(entry), words, raw)
+    text = "sysex" if entry.message.kind == "sysex" else entry.message.text
+    return Line(*head, entry.out, type_of(entry), text, raw)
 
 
 def _hex(data: Iterable[int]) -> str:
     octets = bytes(data)
-    more = f" … {len(octets)} bytes" if len(octets) > SYSEX else ""
-    return f"{octets[:SYSEX].hex(' ').upper()}{more}"
+    detail = f" … {len(octets)} bytes" if len(octets) > MAX_SYSEX_BYTES else ""
+    return f"{octets[:MAX_SYSEX_BYTES].hex(' ').upper()}{detail}"
 
 
-class _Tail:
+class _RingReader:
     """What is new in a ring since the last look at it."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class _Tail:
         for entry in reversed(ring):
             if entry is self._last:
                 break
-            if len(fresh) == AT_ONCE:
+            if len(fresh) == MAX_PER_POLL:
                 self._last = ring[-1]
                 return fresh[::-1], True
             fresh.append(entry)
@@ -108,17 +108,19 @@ class _Tail:
 
 
 class MonitorLog:
-    """Entries, the newest last, at most `KEPT`; filters apply to what is shown, not to what is
-    kept. port "" and type "" let everything through."""
+    """Log entries, the newest last, at most `MAX_ENTRIES`, and the filters of what is displayed.
+
+    port "" and type "" let everything through.
+    """
 
     def __init__(self) -> None:
-        self.lines: deque[Entry] = deque(maxlen=KEPT)
+        self.lines: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         self.paused = False
         self.port = ""
         self.type = ""
         self.missed = 0
-        self._midi, self._osc = _Tail(), _Tail()
-        self._seen: list[Entry] | None = None
+        self._midi, self._osc = _RingReader(), _RingReader()
+        self._visible: list[Entry] | None = None
 
     def take(self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = ()) -> int:
         """Copy what is new; how many that were. While paused nothing is kept."""
@@ -129,28 +131,28 @@ class MonitorLog:
             return 0
         fresh = sorted([*midi, *osc], key=lambda each: each.when) if osc else midi
         self.lines.extend(fresh)
-        self._seen = None
+        self._visible = None
         return len(fresh)
 
     def set_filter(self, port: str, kind: str) -> None:
         if (port, kind) != (self.port, self.type):
             self.port, self.type = port, kind
-            self._seen = None
+            self._visible = None
 
     def clear(self) -> None:
         self.lines.clear()
         self.missed = 0
-        self._seen = None
+        self._visible = None
 
-    def seen(self) -> list[Entry]:
+    def visible_entries(self) -> list[Entry]:
         """The entries that pass the filters."""
-        if self._seen is None:
-            self._seen = [
+        if self._visible is None:
+            self._visible = [
                 each
                 for each in self.lines
                 if self.port in ("", port_of(each)) and self.type in ("", type_of(each))
             ] if self.port or self.type else list(self.lines)  # fmt: skip
-        return self._seen
+        return self._visible
 
     def ports(self) -> list[str]:
         """All ports that were heard of."""

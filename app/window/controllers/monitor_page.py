@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.bridge import ControlBridge
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from app.window.controllers.monitor_log import TYPES, Line, MonitorLog, line_of
 from app.window.style import colours, theme
 
-LOOK_MS: Final = 100
+POLL_MS: Final = 100
 ROW: Final = 22
 COLOURS: Final = dict(
     zip(TYPES, (colours.STRIPS[2], colours.STRIPS[0], colours.STRIPS[3], colours.STRIPS[6],
@@ -53,7 +53,7 @@ class MonitorLines(QWidget):
     def refresh(self) -> None:
         """There are other lines now."""
         at_end = self.bar.value() >= self.bar.maximum()
-        last = max(len(self._log.seen()) - self.rows, 0)
+        last = max(len(self._log.visible_entries()) - self.rows, 0)
         self.bar.setPageStep(self.rows)
         self.bar.setRange(0, last)
         if at_end:
@@ -73,7 +73,7 @@ class MonitorLines(QWidget):
         painter.setBrush(QColor(colours.BACKGROUND))
         painter.setPen(QPen(QColor(colours.EDGE), 1))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
-        lines = self._log.seen()
+        lines = self._log.visible_entries()
         if not lines:
             painter.setPen(QColor(colours.FAINT))
             painter.setFont(theme.font(15))
@@ -104,15 +104,15 @@ class MonitorLines(QWidget):
         left, right = 126.0 + room, self.width() - 24.0
         painter.setFont(self._bold)
         metrics, elide = painter.fontMetrics(), Qt.TextElideMode.ElideRight
-        words = metrics.elidedText(line.words, elide, int((right - left) * 0.52))
-        painter.setPen(QColor(colours.FAINT if line.bad else COLOURS[line.type]))
+        words = metrics.elidedText(line.text, elide, int((right - left) * 0.52))
+        painter.setPen(QColor(colours.FAINT if line.dropped else COLOURS[line.type]))
         painter.drawText(QRectF(left, y, right - left, ROW), middle, words)
-        if not line.more:
+        if not line.detail:
             return
         left += max(metrics.horizontalAdvance(words) + 20.0, (right - left) * 0.36)
         painter.setFont(self._face)
-        more = painter.fontMetrics().elidedText(line.more, elide, int(right - left))
-        painter.setPen(QColor(colours.DANGER if line.bad else colours.FAINT))
+        more = painter.fontMetrics().elidedText(line.detail, elide, int(right - left))
+        painter.setPen(QColor(colours.DANGER if line.dropped else colours.FAINT))
         painter.drawText(QRectF(left, y, right - left, ROW), middle, more)
 
 
@@ -138,7 +138,7 @@ class MonitorPage(QWidget):
         self.pause.toggled.connect(self._pause)
         clear = QPushButton("Clear", self)
         clear.clicked.connect(self._clear)
-        self.count = look.quiet(parent=self)
+        self.count = forms.quiet(parent=self)
         tools = QHBoxLayout()
         for widget in (self.port, self.type):
             tools.addWidget(widget)
@@ -148,14 +148,14 @@ class MonitorPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(look.heading("Monitor", self))
+        column.addWidget(forms.heading("Monitor", self))
         column.addLayout(tools)
         column.addWidget(self.lines, 1)
         self._rates: list[tuple[float, int]] = []
         self._ports: list[str] = []
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
 
     def showEvent(self, event: QShowEvent) -> None:
         self._timer.start()
@@ -163,10 +163,10 @@ class MonitorPage(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """What has come since the last look."""
         server = self.bridge.osc
-        new = self.log.take(self.hub.monitor, () if server is None else server.inbox.heard)
+        new = self.log.take(self.hub.monitor, () if server is None else server.inbox.log)
         if new:
             self.lines.refresh()
             ports = self.log.ports()

@@ -32,17 +32,17 @@ from app.control.osc.messages import address_for
 from app.files import write_text
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
-from app.window.controllers import form_style as look
+from app.window.controllers import form_style as forms
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours
 from models.errors import SegueError
 
-LOOK_MS: Final = 500
-HEADS: Final = ("Address", "Takes", "Now", "What it is")
-NOW: Final = HEADS.index("Now")
+POLL_MS: Final = 500
+COLUMNS: Final = ("Address", "Takes", "Now", "What it is")
+VALUE_COLUMN: Final = COLUMNS.index("Now")
 
 
-def takes(parameter: Parameter) -> str:
+def accepted_values(parameter: Parameter) -> str:
     """What an address wants to be sent, in words."""
     auto = ", or auto" if parameter.auto else ""
     if parameter.kind == "trigger":
@@ -59,7 +59,7 @@ def takes(parameter: Parameter) -> str:
 
 def rows(registry: Registry) -> list[tuple[str, str, str]]:
     """(address, what it takes, what it is) of all parameters."""
-    return [(address_for(each.name), takes(each), each.label) for each in registry]
+    return [(address_for(each.name), accepted_values(each), each.label) for each in registry]
 
 
 def listing(registry: Registry) -> str:
@@ -67,11 +67,11 @@ def listing(registry: Registry) -> str:
     lines = ["\t".join(("address", "from 0 to 1", "takes", "what it is"))]
     for each in registry:
         unit = "" if each.kind == "trigger" else address_for(each.name, unit=True)
-        lines.append("\t".join((address_for(each.name), unit, takes(each), each.label)))
+        lines.append("\t".join((address_for(each.name), unit, accepted_values(each), each.label)))
     return "\n".join(lines) + "\n"
 
 
-def places() -> list[tuple[str, str]]:
+def network_addresses() -> list[tuple[str, str]]:
     """(address, words) of this machine's interfaces, this machine itself first."""
     found = [("127.0.0.1", "this machine only")]
     ours = QAbstractSocket.NetworkLayerProtocol.IPv4Protocol
@@ -95,7 +95,7 @@ class OscPage(SettingsPage):
         self.host.setEditable(True)
         self.host.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.host.setMinimumWidth(300)
-        for address, words in places():
+        for address, words in network_addresses():
             self.host.addItem(f"{address}  ({words})", address)
         at = self.host.findData(settings.osc_host)
         if at >= 0:
@@ -122,7 +122,7 @@ class OscPage(SettingsPage):
         self.warning = QLabel(self)
         self.warning.setWordWrap(True)
         self.warning.setStyleSheet(f"color: {colours.DANGER}; font-weight: 600;")
-        self.state = look.quiet(parent=self)
+        self.state = forms.quiet(parent=self)
         self.search = QLineEdit(self)
         self.search.setPlaceholderText("Search addresses")
         self.search.setClearButtonEnabled(True)
@@ -132,8 +132,8 @@ class OscPage(SettingsPage):
         tools = QHBoxLayout()
         tools.addWidget(self.search, 1)
         tools.addWidget(export)
-        self.table = QTableWidget(0, len(HEADS), self)
-        self.table.setHorizontalHeaderLabels(list(HEADS))
+        self.table = QTableWidget(0, len(COLUMNS), self)
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(27)
         self.table.setShowGrid(False)
@@ -145,14 +145,14 @@ class OscPage(SettingsPage):
         head.setStretchLastSection(True)
         self.table.setColumnWidth(0, 280)
         self.table.setColumnWidth(1, 220)
-        self.table.setColumnWidth(NOW, 120)
+        self.table.setColumnWidth(VALUE_COLUMN, 120)
         self.table.setToolTip("Double-click an address to copy it")
         self.table.cellDoubleClicked.connect(self._copy)
         self.table.verticalScrollBar().valueChanged.connect(lambda _: self._show_values())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(look.heading("OSC", self))
+        column.addWidget(forms.heading("OSC", self))
         column.addLayout(line)
         column.addWidget(self.warning)
         column.addWidget(self.state)
@@ -161,15 +161,15 @@ class OscPage(SettingsPage):
         self.host.editTextChanged.connect(self._warn)
         self.on.toggled.connect(self._warn)
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
         self._fill()
         self._warn()
-        self.look()
+        self.poll()
 
     def showEvent(self, event: QShowEvent) -> None:
         self._timer.start()
-        self.look()
+        self.poll()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
@@ -179,11 +179,13 @@ class OscPage(SettingsPage):
         found = rows(self.hub.registry)
         self.table.setRowCount(len(found))
         for n, cells in enumerate(found):
-            address, takes_, label = cells
-            for column, words in enumerate((address, takes_, "", label)):
+            address, values, label = cells
+            for column, words in enumerate((address, values, "", label)):
                 item = QTableWidgetItem(words)
                 if column:
-                    item.setForeground(QColor(colours.TEXT if column == NOW else colours.DIM))
+                    item.setForeground(
+                        QColor(colours.TEXT if column == VALUE_COLUMN else colours.DIM)
+                    )
                 self.table.setItem(n, column, item)
         self._names = list(self.hub.registry.names())
 
@@ -192,7 +194,7 @@ class OscPage(SettingsPage):
         first, last = self.table.rowAt(0), self.table.rowAt(self.table.viewport().height() - 1)
         registry = self.hub.registry
         for n in range(max(first, 0), (last if last >= 0 else self.table.rowCount() - 1) + 1):
-            item, name = self.table.item(n, NOW), self._names[n]
+            item, name = self.table.item(n, VALUE_COLUMN), self._names[n]
             words = registry[name].text(registry.get(name))
             if item is not None and not self.table.isRowHidden(n) and item.text() != words:
                 item.setText(words)
@@ -201,14 +203,14 @@ class OscPage(SettingsPage):
         item = self.table.item(row, 0)
         if item is not None:
             QApplication.clipboard().setText(item.text())
-            self.said.emit("info", f"{item.text()} is on the clipboard.")
+            self.message.emit("info", f"{item.text()} is on the clipboard.")
 
     def _filter(self, text: str) -> None:
-        wanted = text.casefold().split()
+        terms = text.casefold().split()
         for n in range(self.table.rowCount()):
-            items = [self.table.item(n, column) for column in range(len(HEADS))]
+            items = [self.table.item(n, column) for column in range(len(COLUMNS))]
             words = " ".join(item.text().casefold() for item in items if item is not None)
-            self.table.setRowHidden(n, not all(word in words for word in wanted))
+            self.table.setRowHidden(n, not all(word in words for word in terms))
         self._show_values()
 
     def host_chosen(self) -> str:
@@ -232,9 +234,9 @@ class OscPage(SettingsPage):
 
     def refresh(self) -> None:
         """Settings are others now; what is typed and not applied stays."""
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Whether it listens, what came in, and what is where."""
         self._show_values()
         server = self.bridge.osc
@@ -245,7 +247,8 @@ class OscPage(SettingsPage):
         dropped = counts.malformed + counts.oversized + counts.flooded
         self.state.setText(
             f"Listening on {server.host}, port {server.port}. {counts.received} packets, "
-            f"{counts.obeyed} obeyed, {dropped} dropped, {counts.refused + counts.unknown} refused."
+            f"{counts.applied} applied, {dropped} dropped, "
+            f"{counts.refused + counts.unknown} refused."
         )
 
     # -- hand --------------------------------------------------------------------------------------
@@ -260,9 +263,9 @@ class OscPage(SettingsPage):
         try:
             write_text(path, listing(self.hub.registry))
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return False
-        self.said.emit("info", f"The addresses were written to {path.name}.")
+        self.message.emit("info", f"The addresses were written to {path.name}.")
         return True
 
     def _export_dialog(self) -> None:

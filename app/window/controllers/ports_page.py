@@ -20,15 +20,15 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.control.midi.rtmidi_ports import LABELS, available
-from app.window.controllers import form_style as look
-from app.window.controllers.cards import ActivityIndicator, Plate
+from app.window.controllers import form_style as forms
+from app.window.controllers.cards import ActivityIndicator, Card
 from app.window.controllers.settings_page import SettingsPage
 from app.window.style import colours, theme
 
-LOOK_MS: Final = 60
+POLL_MS: Final = 60
 GLOW: Final = 0.15
 """Seconds that a lamp stays lit after a message."""
-WIDEST: Final = 1080
+MAX_WIDTH: Final = 1080
 
 
 class PortsPage(SettingsPage):
@@ -37,7 +37,7 @@ class PortsPage(SettingsPage):
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self.boxes: dict[tuple[str, str], QCheckBox] = {}
-        self.lamps: dict[str, ActivityIndicator] = {}
+        self.indicators: dict[str, ActivityIndicator] = {}
         self._drawn: object = None
         self.api = QComboBox(self)
         self.api.addItem("the system's own", "auto")
@@ -45,7 +45,7 @@ class PortsPage(SettingsPage):
             self.api.addItem(LABELS[api], api)
         self.api.setCurrentIndex(max(self.api.findData(self.hub.settings.api), 0))
         self.api.activated.connect(self._set_api)
-        self.now = look.quiet(parent=self)
+        self.now = forms.quiet(parent=self)
         line = QHBoxLayout()
         line.addWidget(QLabel("MIDI through", self))
         line.addWidget(self.api)
@@ -62,9 +62,9 @@ class PortsPage(SettingsPage):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
-        column.addWidget(look.heading("MIDI ports", self))
+        column.addWidget(forms.heading("MIDI ports", self))
         column.addWidget(
-            look.quiet(
+            forms.quiet(
                 "All inputs play at once. A controller that is unplugged comes back by itself "
                 "with its map and its lamps. Outputs are opened where there are lamps to light.",
                 self,
@@ -73,8 +73,8 @@ class PortsPage(SettingsPage):
         column.addLayout(line)
         column.addWidget(area, 1)
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self.poll)
         bridge.ports_changed.connect(self.refresh)
         bridge.offers_changed.connect(self.refresh)
         bridge.map_changed.connect(lambda _: self.refresh())
@@ -98,20 +98,20 @@ class PortsPage(SettingsPage):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self.boxes, self.lamps = {}, {}
+        self.boxes, self.indicators = {}, {}
         for key in sorted(known):
             self.rows.addWidget(self._row(key))
         if not known:
             self.rows.addWidget(
-                look.quiet("No port yet. Plug a controller in: it is found by itself.", self.list)
+                forms.quiet("No port yet. Plug a controller in: it is found by itself.", self.list)
             )
         self.rows.addStretch(1)
-        self.look()
+        self.poll()
 
     def _row(self, key: str) -> QWidget:
         connections, settings = self.hub.connections, self.hub.settings
-        plate = Plate(self.list)
-        plate.setMaximumWidth(WIDEST)
+        plate = Card(self.list)
+        plate.setMaximumWidth(MAX_WIDTH)
         there_in, there_out = key in connections.inputs, key in connections.outputs
         name = QLabel(key, plate)
         name.setFont(theme.bold(16))
@@ -120,25 +120,25 @@ class PortsPage(SettingsPage):
         listen = QCheckBox("Play from it", plate)
         listen.setChecked(key not in settings.ignored)
         listen.setEnabled(there_in or key in settings.ignored or key in self.hub.surfaces)
-        listen.toggled.connect(partial(self._listen, key))
-        tell = QCheckBox("Light its lamps", plate)
-        tell.setChecked(key not in settings.silent)
-        tell.setEnabled(there_out or key in settings.silent)
-        tell.toggled.connect(partial(self._tell, key))
-        self.boxes["in", key], self.boxes["out", key] = listen, tell
-        self.lamps[key] = ActivityIndicator(plate)
+        listen.toggled.connect(partial(self._set_listening, key))
+        feedback = QCheckBox("Light its lamps", plate)
+        feedback.setChecked(key not in settings.silent)
+        feedback.setEnabled(there_out or key in settings.silent)
+        feedback.toggled.connect(partial(self._set_feedback, key))
+        self.boxes["in", key], self.boxes["out", key] = listen, feedback
+        self.indicators[key] = ActivityIndicator(plate)
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(name)
-        words.addWidget(look.quiet(self.state_of(key), plate))
+        words.addWidget(forms.quiet(self.state_of(key), plate))
         row = QHBoxLayout(plate)
         row.setContentsMargins(18, 12, 18, 12)
         row.setSpacing(14)
-        row.addWidget(self.lamps[key])
+        row.addWidget(self.indicators[key])
         row.addLayout(words, 1)
         row.addWidget(listen)
         row.addSpacing(10)
-        row.addWidget(tell)
+        row.addWidget(feedback)
         return plate
 
     def state_of(self, key: str) -> str:
@@ -161,16 +161,16 @@ class PortsPage(SettingsPage):
         title = "a map of its own" if name == key else f"the map {name}"
         return f"{words}, with {title}: {many} mapping{'' if many == 1 else 's'}."
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Which ports have just been heard."""
-        now, heard = time.monotonic(), set[str]()
+        now, active = time.monotonic(), set[str]()
         for each in reversed(self.hub.monitor):
             if now - each.when > GLOW:
                 break
             if not each.out:
-                heard.add(each.port)
-        for key, lamp in self.lamps.items():
-            lamp.show_state(key in heard, key in self.hub.connected)
+                active.add(each.port)
+        for key, indicator in self.indicators.items():
+            indicator.show_state(key in active, key in self.hub.connected)
 
     def showEvent(self, event: QShowEvent) -> None:
         self._timer.start()
@@ -180,12 +180,12 @@ class PortsPage(SettingsPage):
         self._timer.stop()
 
     # -- hand --------------------------------------------------------------------------------------
-    def _listen(self, key: str, on: bool) -> None:
+    def _set_listening(self, key: str, on: bool) -> None:
         ignored = set(self.hub.settings.ignored)
         (ignored.discard if on else ignored.add)(key)
         self.change(ignored=tuple(sorted(ignored)))
 
-    def _tell(self, key: str, on: bool) -> None:
+    def _set_feedback(self, key: str, on: bool) -> None:
         silent = set(self.hub.settings.silent)
         (silent.discard if on else silent.add)(key)
         self.change(silent=tuple(sorted(silent)))

@@ -13,9 +13,9 @@ from models.errors import SegueError
 
 
 class SettingsPage(QWidget):
-    """What is set acts at once. `said` tells level and sentence of what could not be."""
+    """What is set acts at once. `message` tells level and sentence of what could not be."""
 
-    said = Signal(str, str)
+    message = Signal(str, str)
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +30,7 @@ class SettingsPage(QWidget):
         try:
             self.bridge.apply(replace(self.hub.settings, **settings))
         except SegueError as error:
-            self.said.emit("error", str(error))
+            self.message.emit("error", str(error))
             return False
         finally:
             self.refresh()

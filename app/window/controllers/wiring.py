@@ -29,7 +29,7 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
     def led(name: str) -> float:
         return trigger_led(name, live, session)
 
-    bridge = ControlBridge(window.registry, folder, window, lamp=led, **options)
+    bridge = ControlBridge(window.registry, folder, window, led=led, **options)
 
     def record_edit(before: Maps, gesture: str) -> None:
         key = f"map of {', '.join(before)} {gesture}"
@@ -37,9 +37,9 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
 
     bridge.hub.on_edit = record_edit
     bridge.notes_changed.connect(live.set_notes)
-    bridge.said.connect(window.say)
-    live.scenes.changed.connect(lambda: bridge.hub.relight("scene.*.recall"))
-    live.notes_changed.connect(lambda _: bridge.hub.relight("keys.off"))
+    bridge.message.connect(window.say)
+    live.scenes.changed.connect(lambda: bridge.hub.refresh_feedback("scene.*.recall"))
+    live.notes_changed.connect(lambda _: bridge.hub.refresh_feedback("keys.off"))
     bridge.start()
     return bridge
 
@@ -70,7 +70,7 @@ def open_coordinator(window: MainWindow, bridge: ControlBridge) -> ControllerCoo
     coordinator.message.connect(window.say)
     coordinator.learning_changed.connect(top.learn.setChecked)
     coordinator.learning_changed.connect(lambda on: window.editor.close_editor() if on else None)
-    window.learn_requested.connect(coordinator.key)
+    window.learn_requested.connect(coordinator.toggle_learning)
     window.controllers_requested.connect(coordinator.open_controllers)
     return coordinator
 

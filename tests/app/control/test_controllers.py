@@ -96,7 +96,7 @@ def test_a_controller_that_comes_back(registry: Registry, tmp_path: Path) -> Non
     hub.start()
 
     def work() -> None:
-        hub.connections.look_now()
+        hub.connections.poll_now()
         hub.drain()
         hub.tick()
         for port in hub.offers:
@@ -137,7 +137,7 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
         return hub
 
     def look() -> None:
-        hub.connections.look_now()
+        hub.connections.poll_now()
         hub.drain()
 
     hub = open_hub()
@@ -155,7 +155,9 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
         backend.names = [name]
         until(lambda: bool(hub.offers), look)
         hub.decline("MIDI Mix MIDI 1")
-        assert told[-1] == {} and not hub.surfaces["MIDI Mix MIDI 1"].controller.of_target("tempo")
+        assert told[-1] == {} and not hub.surfaces["MIDI Mix MIDI 1"].controller.mappings_of(
+            "tempo"
+        )
     finally:
         hub.stop()
     hub = open_hub()
@@ -253,7 +255,7 @@ def test_the_numbers_are_the_makers(name: str, registry: Registry) -> None:
 def test_the_map_that_fits_is_offered(
     port: str, name: str | None, registry: Registry, tmp_path: Path
 ) -> None:
-    found = Library(registry, tmp_path).offer(plain_name(port))
+    found = Library(registry, tmp_path).find_ready_made(plain_name(port))
     assert (None if found is None else found.name) == name
 
 
@@ -269,7 +271,7 @@ def test_broken_maps_do_no_harm_to_the_others(registry: Registry, tmp_path: Path
     (ready / "empty.json").write_bytes(b"")
     (ready / "folder.json").mkdir()
     library = Library(registry, tmp_path, ready)
-    assert list(library.ready) == ["MIDImix"]
+    assert list(library.ready_made) == ["MIDImix"]
     assert len(library.problems) == len(DAMAGE) + 4 >= 20
     for problem in library.problems:
         assert problem.startswith("The map '") and problem.endswith(".")

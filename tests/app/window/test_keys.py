@@ -72,7 +72,7 @@ def test_panic_puts_the_light_out(rig: ControllersRig) -> None:
 
 
 def test_they_can_be_learned(rig: ControllersRig) -> None:
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     for number, target in ((20, "keys.latch"), (21, "keys.off"), (22, "keys.octave")):
         rig.click(target)
         rig.turn(number)
@@ -80,14 +80,14 @@ def test_they_can_be_learned(rig: ControllersRig) -> None:
     rig.click("strength")
     rig.turn(23)
     rig.until_mapped("strength")
-    rig.coordinator.leave()
+    rig.coordinator.stop_learning()
     rig.backend.play(KEYS, 0xB0, 23, 67)  # from where the lesson left the knob
     strength = rig.registry["strength"]
     assert strength.default == 1.0 and rig.mapping_of("strength", KEYS_PORT)[1].kind == "knob"
 
 
 def test_a_lamp_tells_that_notes_are_held(rig: ControllersRig) -> None:
-    lamp = rig.hub._lamp
+    lamp = rig.hub._led
     assert lamp("keys.off") == 0.0
     play(rig, 60)
     held(rig, 60)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.control.hub import ControlHub
-from app.control.midi.clock import PER_BEAT, ClockFollower, ClockSender
+from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower, ClockSender
 from app.control.midi.message import Message
 from app.control.settings import ControlSettings
 from app.session.session import Session
@@ -29,16 +29,16 @@ OTHER = "Other:Other MIDI 1 24:0"
 def test_tempo_is_steady_under_jitter(bpm: float, seed: int) -> None:
     """From the third beat on, at every clock, under 2 ms of jitter."""
     follower, rng, tempo = ClockFollower(), random.Random(seed), 0.0
-    for n in range(64 * PER_BEAT):
-        when = 10.0 + n * 60 / bpm / PER_BEAT + rng.uniform(-0.002, 0.002)
+    for n in range(64 * CLOCKS_PER_BEAT):
+        when = 10.0 + n * 60 / bpm / CLOCKS_PER_BEAT + rng.uniform(-0.002, 0.002)
         tempo = follower.receive(CLOCK, when) or tempo
-        if n > 3 * PER_BEAT:
+        if n > 3 * CLOCKS_PER_BEAT:
             assert tempo == pytest.approx(bpm, abs=0.3)
 
 
 def test_a_perfect_clock_is_told_once() -> None:
     follower = ClockFollower()
-    told = [follower.receive(CLOCK, n * 0.5 / PER_BEAT) for n in range(20 * PER_BEAT)]
+    told = [follower.receive(CLOCK, n * 0.5 / CLOCKS_PER_BEAT) for n in range(20 * CLOCKS_PER_BEAT)]
     assert [tempo for tempo in told if tempo is not None] == [pytest.approx(120.0, abs=0.01)]
 
 
@@ -46,8 +46,8 @@ def test_a_perfect_clock_is_told_once() -> None:
 def test_a_new_tempo_is_followed(before: float, after: float) -> None:
     follower, rng, when, last = ClockFollower(), random.Random(3), 5.0, None
     for bpm in (before, after):
-        for _ in range(16 * PER_BEAT):
-            when += 60 / bpm / PER_BEAT
+        for _ in range(16 * CLOCKS_PER_BEAT):
+            when += 60 / bpm / CLOCKS_PER_BEAT
             last = follower.receive(CLOCK, when + rng.uniform(-0.001, 0.001)) or last
         assert last == pytest.approx(bpm, abs=0.3)
 
@@ -55,8 +55,8 @@ def test_a_new_tempo_is_followed(before: float, after: float) -> None:
 def test_lost_clocks_are_no_slower_tempo() -> None:
     follower, rng = ClockFollower(), random.Random(1)
     told = [
-        follower.receive(CLOCK, n * 0.5 / PER_BEAT)
-        for n in range(32 * PER_BEAT)
+        follower.receive(CLOCK, n * 0.5 / CLOCKS_PER_BEAT)
+        for n in range(32 * CLOCKS_PER_BEAT)
         if rng.random() > 0.02
     ]
     assert all(tempo is None or abs(tempo - 120.0) < 0.3 for tempo in told)
@@ -68,7 +68,7 @@ def test_start_stop_continue_and_song_position() -> None:
     def ticks(count: int) -> None:
         nonlocal when
         for _ in range(count):
-            when += 0.5 / PER_BEAT
+            when += 0.5 / CLOCKS_PER_BEAT
             follower.receive(CLOCK, when)
 
     ticks(5)
@@ -76,13 +76,13 @@ def test_start_stop_continue_and_song_position() -> None:
     follower.receive(Message("start"), when)
     ticks(1)
     assert follower.running and follower.position == 0.0  # the first clock is the downbeat
-    ticks(PER_BEAT)
+    ticks(CLOCKS_PER_BEAT)
     assert follower.position == pytest.approx(1.0)
     follower.receive(Message("stop"), when)
-    ticks(PER_BEAT)
+    ticks(CLOCKS_PER_BEAT)
     assert not follower.running and follower.position == pytest.approx(1.0)
     follower.receive(Message("continue"), when)
-    ticks(1 + PER_BEAT)
+    ticks(1 + CLOCKS_PER_BEAT)
     assert follower.running and follower.position == pytest.approx(2.0)
     follower.receive(Message("stop"), when)
     follower.receive(Message("position", value=64), when)
@@ -96,12 +96,12 @@ def test_start_stop_continue_and_song_position() -> None:
 # -- the hub as a follower and as a sender ----------------------------------------------------
 
 
-class Desk:
+class ClockRig:
     def __init__(self, folder: Path, settings: ControlSettings) -> None:
         self.session = Session()
         self.registry = self.session.registry
         self.registry.set_available("tempo", True)
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.backend = MemoryBackend()
         self.backend.names = [DRUMS, OTHER]
         self.hub = ControlHub(
@@ -110,7 +110,7 @@ class Desk:
             settings=settings,
             make=lambda api: self.backend,
             known=lambda: ["MEMORY"],
-            incident=lambda level, sentence: self.said.append(sentence),
+            incident=lambda level, sentence: self.messages.append(sentence),
         )
         self.hub.start()
         deadline = time.monotonic() + 5.0
@@ -125,42 +125,42 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    one = Desk(tmp_path, ControlSettings(clock="follow"))
+def rig(tmp_path: Path) -> Iterator[ClockRig]:
+    one = ClockRig(tmp_path, ControlSettings(clock="follow"))
     yield one
     one.hub.stop()
 
 
-def test_a_followed_clock_moves_tempo_and_play_but_is_no_edit(desk: Desk) -> None:
-    assert not desk.session.can_undo
+def test_a_followed_clock_moves_tempo_and_play_but_is_no_edit(rig: ClockRig) -> None:
+    assert not rig.session.can_undo
     when = 100.0
-    desk.play(DRUMS, 0xFA, when=when)
-    assert desk.registry.get("transport.play") is True
-    for n in range(8 * PER_BEAT):
-        desk.play(DRUMS, 0xF8, when=when + n * 60 / 133 / PER_BEAT)
+    rig.play(DRUMS, 0xFA, when=when)
+    assert rig.registry.get("transport.play") is True
+    for n in range(8 * CLOCKS_PER_BEAT):
+        rig.play(DRUMS, 0xF8, when=when + n * 60 / 133 / CLOCKS_PER_BEAT)
         # Another's clock at the same time is nobody's tempo.
-        desk.play(OTHER, 0xF8, when=when + n * 60 / 99 / PER_BEAT)
-    assert desk.registry.get("tempo") == pytest.approx(133.0, abs=0.1)
-    desk.play(DRUMS, 0xFC, when=when + 5)
-    assert desk.registry.get("transport.play") is False
-    assert not desk.session.can_undo and not desk.session.unsaved
-    desk.registry.set("tempo", 90.0, "window")
-    assert desk.session.can_undo
+        rig.play(OTHER, 0xF8, when=when + n * 60 / 99 / CLOCKS_PER_BEAT)
+    assert rig.registry.get("tempo") == pytest.approx(133.0, abs=0.1)
+    rig.play(DRUMS, 0xFC, when=when + 5)
+    assert rig.registry.get("transport.play") is False
+    assert not rig.session.can_undo and not rig.session.unsaved
+    rig.registry.set("tempo", 90.0, "window")
+    assert rig.session.can_undo
 
 
-def test_a_clock_that_ceases_is_told_and_the_next_one_followed(desk: Desk) -> None:
+def test_a_clock_that_ceases_is_told_and_the_next_one_followed(rig: ClockRig) -> None:
     now = time.monotonic() - 3.0
-    desk.play(DRUMS, 0xF8, 0xF8, when=now)
-    desk.hub.tick()
-    assert any("has stopped coming" in sentence for sentence in desk.said)
-    for n in range(4 * PER_BEAT):
-        desk.play(OTHER, 0xF8, when=now + n * 0.5 / PER_BEAT)
-    assert desk.hub.clock.followed == "Other MIDI 1"
-    assert desk.registry.get("tempo") == pytest.approx(120.0, abs=0.1)
+    rig.play(DRUMS, 0xF8, 0xF8, when=now)
+    rig.hub.tick()
+    assert any("has stopped coming" in sentence for sentence in rig.messages)
+    for n in range(4 * CLOCKS_PER_BEAT):
+        rig.play(OTHER, 0xF8, when=now + n * 0.5 / CLOCKS_PER_BEAT)
+    assert rig.hub.clock.followed == "Other MIDI 1"
+    assert rig.registry.get("tempo") == pytest.approx(120.0, abs=0.1)
 
 
 def test_a_clock_is_sent_with_start_and_stop(tmp_path: Path) -> None:
-    one = Desk(tmp_path, ControlSettings(clock="send", clock_port="Drums MIDI 1"))
+    one = ClockRig(tmp_path, ControlSettings(clock="send", clock_port="Drums MIDI 1"))
     try:
         one.registry.set("tempo", 180.0)
         deadline = time.monotonic() + 5.0
@@ -197,7 +197,7 @@ def test_what_is_sent_does_not_drift() -> None:
         assert done.wait(10.0)
     finally:
         sender.close()
-    ideal = 60 / 240 / PER_BEAT
+    ideal = 60 / 240 / CLOCKS_PER_BEAT
     late = [t - times[0] - n * ideal for n, t in enumerate(times[:97])]
     assert abs(statistics.median(late[-24:]) - statistics.median(late[:24])) < 0.02
 
@@ -206,7 +206,7 @@ def test_the_sent_clock_slides_onto_the_beat() -> None:
     times: list[float] = []
     sender = ClockSender(lambda message: times.append(time.monotonic()), 120.0)
     sender.open()
-    period = 0.5 / PER_BEAT
+    period = 0.5 / CLOCKS_PER_BEAT
     try:
         time.sleep(0.1)
         beat = time.monotonic() + 0.3 * period

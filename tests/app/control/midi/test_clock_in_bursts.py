@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from app.control.midi.clock import PER_BEAT, ClockFollower
+from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower
 from app.control.midi.message import Message
 
 
@@ -16,10 +16,10 @@ from app.control.midi.message import Message
 def test_tempo_of_clocks_that_come_in_bursts(bpm: float, frames: int) -> None:
     follower, told = ClockFollower(), []
     period = frames / 48_000
-    for n in range(48 * PER_BEAT):
-        when = math.ceil(n * 60 / bpm / PER_BEAT / period) * period
+    for n in range(48 * CLOCKS_PER_BEAT):
+        when = math.ceil(n * 60 / bpm / CLOCKS_PER_BEAT / period) * period
         tempo = follower.receive(Message("clock"), 10.0 + when)
-        if n > 16 * PER_BEAT and tempo is not None:
+        if n > 16 * CLOCKS_PER_BEAT and tempo is not None:
             told.append(tempo)
     assert follower.tempo == pytest.approx(bpm, abs=0.3)
     assert all(tempo == pytest.approx(bpm, abs=0.5) for tempo in told)
@@ -29,9 +29,9 @@ def test_tempo_of_clocks_that_come_in_bursts(bpm: float, frames: int) -> None:
 def test_a_fast_clock_under_normal_jitter(seed: int) -> None:
     """2 ms is a seventh of a clock at 174 bpm: a late one must not pass for one that was lost."""
     follower, rng, when = ClockFollower(), random.Random(seed), 0.0
-    for n in range(64 * PER_BEAT):
-        when = max(when, n * 60 / 174 / PER_BEAT + rng.gauss(0.0, 0.002))
+    for n in range(64 * CLOCKS_PER_BEAT):
+        when = max(when, n * 60 / 174 / CLOCKS_PER_BEAT + rng.gauss(0.0, 0.002))
         tempo = follower.receive(Message("clock"), 10.0 + when)
-        if n > 16 * PER_BEAT and tempo is not None:
+        if n > 16 * CLOCKS_PER_BEAT and tempo is not None:
             assert tempo == pytest.approx(174.0, abs=0.5)
     assert follower.tempo == pytest.approx(174.0, abs=0.3)

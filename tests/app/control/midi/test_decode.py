@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.control.midi import decode
-from app.control.midi.decode import Gesture, Pair, Parameters, gesture
+from app.control.midi.decode import Cc14Decoder, Gesture, NrpnDecoder, read_gesture
 from app.control.midi.message import Message, encode, parse, parse_sysex
-from app.control.midi.shaping import SHAPES, Shape, backward, forward
+from app.control.midi.shaping import RESPONSE_CURVES, ResponseCurve, to_control, to_target
 
 seven = st.integers(0, 127)
 channels = st.integers(1, 16)
@@ -71,7 +71,7 @@ def test_what_is_no_system_exclusive(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "clicks"),
+    ("kind", "value", "steps"),
     [
         ("relative-twos", 1, 1),
         ("relative-twos", 63, 63),
@@ -88,46 +88,46 @@ def test_what_is_no_system_exclusive(text: str) -> None:
         ("relative-sign", 127, -63),
     ],
 )
-def test_encoders(kind: decode.ControlKind, value: int, clicks: int) -> None:
-    assert gesture(kind, Message("cc", 1, 1, value)) == Gesture("turn", clicks=clicks)
+def test_encoders(kind: decode.ControlKind, value: int, steps: int) -> None:
+    assert read_gesture(kind, Message("cc", 1, 1, value)) == Gesture("turn", steps=steps)
 
 
 @pytest.mark.parametrize(
     ("kind", "rest"), [("relative-twos", 0), ("relative-offset", 64), ("relative-sign", 0)]
 )
 def test_an_encoder_at_rest_does_nothing(kind: decode.ControlKind, rest: int) -> None:
-    assert gesture(kind, Message("cc", 1, 1, rest)) is None
+    assert read_gesture(kind, Message("cc", 1, 1, rest)) is None
 
 
 @given(st.integers(-31, 31).filter(bool))
-def test_encoders_give_back_the_clicks_they_were_turned(clicks: int) -> None:
+def test_encoders_give_back_the_steps_they_were_turned(steps: int) -> None:
     sent = {
-        "relative-twos": clicks % 128,
-        "relative-offset": 64 + clicks,
-        "relative-sign": clicks if clicks > 0 else 64 - clicks,
+        "relative-twos": steps % 128,
+        "relative-offset": 64 + steps,
+        "relative-sign": steps if steps > 0 else 64 - steps,
     }
     for kind, value in sent.items():
-        turned = gesture(kind, Message("cc", 1, 1, value))  # type: ignore[arg-type]
-        assert turned is not None and turned.clicks == clicks
+        turned = read_gesture(kind, Message("cc", 1, 1, value))  # type: ignore[arg-type]
+        assert turned is not None and turned.steps == steps
 
 
 @given(st.lists(st.integers(0, 16383), min_size=1, max_size=30))
 def test_a_14_bit_pair_never_passes_through_a_wrong_value(values: list[int]) -> None:
-    pair, seen = Pair(), []
+    pair, seen = Cc14Decoder(), []
     for value in values:
         seen += [pair.msb(value >> 7), pair.lsb(value & 0x7F)]
     assert [value for value in seen if value is not None] == values
 
 
 def test_a_pair_whose_fine_half_never_comes_still_moves() -> None:
-    pair = Pair()
+    pair = Cc14Decoder()
     assert [pair.msb(value) for value in (0, 64, 127)] == [None, 64 << 7 | 64, 16383]
-    assert Pair().lsb(5) is None
+    assert Cc14Decoder().lsb(5) is None
 
 
 @given(st.integers(0, 16383).filter(lambda n: n != 16383), st.integers(0, 16383))
 def test_parameter_numbers(number: int, value: int) -> None:
-    followed = Parameters()
+    followed = NrpnDecoder()
     assert followed.receive(6, 3) is None
     followed.receive(99, number >> 7)
     followed.receive(98, number & 0x7F)
@@ -150,15 +150,15 @@ def test_parameter_numbers(number: int, value: int) -> None:
     ],
 )
 def test_positions(kind: decode.ControlKind, message: Message, expected: float) -> None:
-    assert gesture(kind, message) == Gesture("move", expected)
+    assert read_gesture(kind, message) == Gesture("move", expected)
 
 
 def test_buttons_and_pads() -> None:
     on = Message("note_on", 1, 36, 64)
-    assert gesture("pad", on) == Gesture("press", 64 / 127)
-    assert gesture("pad", Message("note_off", 1, 36, 64)) == Gesture("release")
-    assert gesture("button", Message("cc", 1, 20, 0)) == Gesture("release")
-    assert gesture("program", Message("program", 1, 0, 5)) == Gesture("press", 1.0, 5)
+    assert read_gesture("pad", on) == Gesture("press", 64 / 127)
+    assert read_gesture("pad", Message("note_off", 1, 36, 64)) == Gesture("release")
+    assert read_gesture("button", Message("cc", 1, 20, 0)) == Gesture("release")
+    assert read_gesture("program", Message("program", 1, 0, 5)) == Gesture("press", 1.0, 5)
 
 
 @given(
@@ -166,19 +166,19 @@ def test_buttons_and_pads() -> None:
     st.floats(0, 0.9),
     st.floats(0.05, 1),
     st.booleans(),
-    st.sampled_from(SHAPES),
+    st.sampled_from(RESPONSE_CURVES),
 )
 def test_shaping_can_be_undone(
-    x: float, low: float, width: float, invert: bool, shape: Shape
+    x: float, low: float, width: float, invert: bool, shape: ResponseCurve
 ) -> None:
     high = min(low + width, 1.0)
-    target = forward(x, low, high, invert, shape)
+    target = to_target(x, low, high, invert, shape)
     assert low - 1e-9 <= target <= high + 1e-9
     # Where the curve is flat one place cannot be told from its neighbours.
-    assert backward(target, low, high, invert, shape) == pytest.approx(x, abs=1e-6)
+    assert to_control(target, low, high, invert, shape) == pytest.approx(x, abs=1e-6)
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.booleans(), st.sampled_from(SHAPES))
-def test_shaping_keeps_order(a: float, b: float, invert: bool, shape: Shape) -> None:
-    one, other = forward(a, invert=invert, shape=shape), forward(b, invert=invert, shape=shape)
+@given(st.floats(0, 1), st.floats(0, 1), st.booleans(), st.sampled_from(RESPONSE_CURVES))
+def test_shaping_keeps_order(a: float, b: float, invert: bool, shape: ResponseCurve) -> None:
+    one, other = to_target(a, invert=invert, shape=shape), to_target(b, invert=invert, shape=shape)
     assert (one - other) * (a - b) * (-1 if invert else 1) >= 0

@@ -8,7 +8,7 @@ import pytest
 
 from app.control.midi.clock import ClockFollower
 from app.control.midi.decode import KINDS
-from app.control.midi.detection import Histogram
+from app.control.midi.detection import ControlDetector
 from app.control.midi.message import Message
 from app.control.midi.notes import HeldNotes
 
@@ -61,11 +61,11 @@ def sweep(kind: str, rng: random.Random) -> list[tuple[float, Message]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_kind_is_inferred(kind: str) -> None:
     for seed in range(10):
-        heard = Histogram()
+        heard = ControlDetector()
         entries = sweep(kind, random.Random(seed))
         for when, message in entries:
             heard.add(message, when)
-        learned = heard.conclude(entries[-1][0] + 2.5)
+        learned = heard.detect(entries[-1][0] + 2.5)
         assert learned is not None and learned.kind == kind
 
 
@@ -78,7 +78,7 @@ def test_clock_is_steady_under_jitter(bpm: float) -> None:
         if tempo is not None and n > 200:
             told.append(tempo)
     assert all(abs(tempo - bpm) < 0.3 for tempo in told)
-    assert follower._told == pytest.approx(bpm, abs=0.3)
+    assert follower._tempo == pytest.approx(bpm, abs=0.3)
 
 
 def test_no_note_hangs() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.control.midi.message import Message
-from app.control.midi.notes import MOST, HeldNotes
+from app.control.midi.notes import MAX_NOTES, HeldNotes
 
 
 def on(note: int, channel: int = 1) -> Message:
@@ -89,7 +89,7 @@ def test_latch_switched_off_keeps_what_is_down() -> None:
 
 
 def test_a_hand_on_all_keys() -> None:
-    assert play(*(on(note) for note in range(30, 90))).held == tuple(range(90 - MOST, 90))
+    assert play(*(on(note) for note in range(30, 90))).held == tuple(range(90 - MAX_NOTES, 90))
 
 
 def test_listeners_are_told_each_change_once() -> None:

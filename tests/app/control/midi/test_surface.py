@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.control.midi.feedback import HAND, MOTOR
+from app.control.midi.feedback import MOTOR_SECONDS, TOUCH_SECONDS
 from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Feedback, Mapping
 from app.control.midi.message import Message
-from app.control.midi.surface import MOST_PRESSES, Surface
+from app.control.midi.surface import MAX_PRESSES, Surface
 from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
 from app.parameters.registry import Change, Registry
 
@@ -79,14 +79,14 @@ def test_a_hand_is_not_talked_back_to(registry: Registry) -> None:
     cc(one, 7, 10, now=1.0)
     cc(one, 7, 90, now=1.1)
     assert one.feedback({"density"}, 1.15) == []
-    assert one.feedback((), 1.1 + HAND - 0.01) == []
-    assert one.feedback((), 1.1 + HAND + 0.01) == [Message("cc", 1, 7, 90)]
+    assert one.feedback((), 1.1 + TOUCH_SECONDS - 0.01) == []
+    assert one.feedback((), 1.1 + TOUCH_SECONDS + 0.01) == [Message("cc", 1, 7, 90)]
 
 
 def test_lamps_of_scenes(registry: Registry) -> None:
     one = surface(registry, Mapping("pad", "scene.1.recall"))
-    for lamp, velocity in ((0.0, 0), (0.5, 5), (1.0, 127)):
-        one.lamp = lambda name, lamp=lamp: lamp  # type: ignore[misc]
+    for led, velocity in ((0.0, 0), (0.5, 5), (1.0, 127)):
+        one.led = lambda name, led=led: led  # type: ignore[misc]
         one.resync()
         assert Message("note_on", 10, 36, velocity) in one.feedback((), 1.0)
 
@@ -121,7 +121,7 @@ class Motor:
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=4),
-    st.floats(0.01, MOTOR * 0.9),
+    st.floats(0.01, MOTOR_SECONDS * 0.9),
     st.sampled_from(["jump", "pickup", "scale"]),
 )
 def test_a_motor_fader_that_reports_its_way_is_no_hand(
@@ -318,4 +318,4 @@ def test_a_press_is_not_drowned_and_a_flood_of_presses_is_noise(registry: Regist
         one.receive(Message("note_on", 10, 36, 127), 1.0)
     one.flush()
     assert registry.get("prompt.1.mute") is True
-    assert len(taps) == MOST_PRESSES and one.refused == 500 - MOST_PRESSES
+    assert len(taps) == MAX_PRESSES and one.dropped_presses == 500 - MAX_PRESSES

@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.control.midi.takeover import MODES, NEAR, SAME, Mode, Takeover, holds, move
+from app.control.midi.takeover import (
+    PICKUP_TOLERANCE,
+    TAKEOVER_MODES,
+    VALUE_TOLERANCE,
+    TakeoverMode,
+    TakeoverState,
+    is_engaged,
+    move,
+)
 
 # Mode, where the knob was, what it last set, where it is now, the value -> the new value.
 # "held": it set the value itself. "moved": somebody else has moved it since. "new": never seen.
 NEW, OFF = None, None
-TABLE: list[tuple[Mode, float | None, float | None, float, float, float | None]] = [
+TABLE: list[tuple[TakeoverMode, float | None, float | None, float, float, float | None]] = [
     # jump: the knob is always right
     ("jump", NEW, OFF, 0.2, 0.8, 0.2),
     ("jump", NEW, OFF, 0.8, 0.8, 0.8),
@@ -68,32 +76,32 @@ TABLE: list[tuple[Mode, float | None, float | None, float, float, float | None]]
 
 def test_the_table_is_as_long_as_it_has_to_be() -> None:
     assert len(TABLE) >= 32 and len(set(TABLE)) == len(TABLE)
-    assert {row[0] for row in TABLE} == set(MODES)
+    assert {row[0] for row in TABLE} == set(TAKEOVER_MODES)
 
 
 @pytest.mark.parametrize(("mode", "before", "sent", "knob", "value", "expected"), TABLE)
 def test_truth_table(
-    mode: Mode,
+    mode: TakeoverMode,
     before: float | None,
     sent: float | None,
     knob: float,
     value: float,
     expected: float | None,
 ) -> None:
-    state, new = move(mode, Takeover(before, sent), knob, value)
+    state, new = move(mode, TakeoverState(before, sent), knob, value)
     assert new == (None if expected is None else pytest.approx(expected))
     assert state.knob == knob
     if new is not None:
-        assert holds(state, new)
+        assert is_engaged(state, new)
 
 
 paths = st.lists(st.floats(0, 1), min_size=1, max_size=40)
-modes = st.sampled_from(MODES)
+modes = st.sampled_from(TAKEOVER_MODES)
 
 
 @given(modes, paths, st.floats(0, 1))
-def test_the_value_stays_in_range(mode: Mode, path: list[float], value: float) -> None:
-    state = Takeover()
+def test_the_value_stays_in_range(mode: TakeoverMode, path: list[float], value: float) -> None:
+    state = TakeoverState()
     for knob in path:
         state, new = move(mode, state, knob, value)
         value = value if new is None else new
@@ -101,25 +109,27 @@ def test_the_value_stays_in_range(mode: Mode, path: list[float], value: float) -
 
 
 @given(st.sampled_from(["pickup", "scale"]), paths, st.floats(0, 1))
-def test_it_never_jumps_against_the_hand(mode: Mode, path: list[float], value: float) -> None:
+def test_it_never_jumps_against_the_hand(
+    mode: TakeoverMode, path: list[float], value: float
+) -> None:
     """The value goes only the way the knob goes, and nothing is moved by the first touch."""
-    state = Takeover()
+    state = TakeoverState()
     for knob in path:
         before = state.knob
         state, new = move(mode, state, knob, value)
         if new is None:
             continue
         if before is None:
-            assert abs(new - value) <= NEAR
+            assert abs(new - value) <= PICKUP_TOLERANCE
         else:
-            slack = NEAR if mode == "pickup" else 1e-9
+            slack = PICKUP_TOLERANCE if mode == "pickup" else 1e-9
             assert (new - value) * (knob - before) >= -slack * abs(knob - before)
         value = new
 
 
 @given(paths, st.floats(0, 1))
 def test_scaling_meets_at_the_ends(path: list[float], value: float) -> None:
-    state = Takeover()
+    state = TakeoverState()
     for knob in (0.5, *path):
         state, new = move("scale", state, knob, value)
         value = value if new is None else new
@@ -131,7 +141,7 @@ def test_scaling_meets_at_the_ends(path: list[float], value: float) -> None:
 
 @given(paths, st.floats(0, 1))
 def test_a_knob_swept_from_end_to_end_picks_up(path: list[float], value: float) -> None:
-    state = Takeover()
+    state = TakeoverState()
     for knob in (*path, 0.0, 1.0):
         state, new = move("pickup", state, knob, value)
         value = value if new is None else new
@@ -139,8 +149,8 @@ def test_a_knob_swept_from_end_to_end_picks_up(path: list[float], value: float) 
 
 
 @given(modes, st.floats(0, 1), st.floats(0, 1))
-def test_what_another_hand_does_lets_go(mode: Mode, knob: float, other: float) -> None:
-    state, _ = move("jump", Takeover(), knob, 0.5)
-    assert holds(state, knob)
-    assert holds(state, other) == (abs(knob - other) <= SAME)
-    assert state.released() == Takeover()
+def test_what_another_hand_does_lets_go(mode: TakeoverMode, knob: float, other: float) -> None:
+    state, _ = move("jump", TakeoverState(), knob, 0.5)
+    assert is_engaged(state, knob)
+    assert is_engaged(state, other) == (abs(knob - other) <= VALUE_TOLERANCE)
+    assert state.released() == TakeoverState()

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from app.control.osc import touchosc
 from app.control.osc.messages import address_for
 from app.control.osc.server import OscServer
-from app.control.settings import OSC_PORT
+from app.control.settings import DEFAULT_OSC_PORT
 from app.parameters.catalogue import build_registry
 from tests.app.control.osc.test_server import LOCAL, Client, make_registry, message
 
@@ -85,9 +85,9 @@ def test_what_the_layout_sends_is_obeyed() -> None:
     try:
         for kind in ("FADER", "BUTTON", "XY"):
             for address, _, _ in messages(kind):
-                before = server.counts.obeyed
+                before = server.counts.applied
                 client.raw(message(address, client.port if "subscribe" in address else 1.0))
-                client.until(lambda before=before: server.counts.obeyed > before)  # type: ignore[misc]
+                client.until(lambda before=before: server.counts.applied > before)  # type: ignore[misc]
         assert registry.get("prompt.16.weight") == 2.0 and registry.get("map.y") == 1.0
         assert registry.get("prompt.16.mute") is True and registry.get("mixer.master") == 0.0
         assert server.counts.unknown == server.counts.refused == 0
@@ -104,7 +104,7 @@ def test_every_address_of_the_patch_exists() -> None:
     assert len(found) >= 3
     for words in found:
         assert "/" + "/".join(words.split()) in ADDRESSES
-    assert f"connect {LOCAL} {OSC_PORT};" in text
+    assert f"connect {LOCAL} {DEFAULT_OSC_PORT};" in text
 
 
 def test_the_connections_of_the_patch_join_objects_that_exist() -> None:

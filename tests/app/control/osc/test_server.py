@@ -17,8 +17,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from app.control import settings as remembered
 from app.control.osc import server as osc
-from app.control.osc.messages import Malformed, address_for, name_from, parse, split
-from app.control.osc.server import ORDERS, SUBSCRIBERS, OscServer
+from app.control.osc.inbox import MAX_QUEUED
+from app.control.osc.messages import MalformedPacket, address_for, name_from, parse, split
+from app.control.osc.server import MAX_SUBSCRIBERS, OscServer
 from app.control.settings import ControlSettings
 from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
 from app.parameters.registry import Change, Registry
@@ -68,9 +69,9 @@ class Client:
     def said(self, address: str, *arguments: Any) -> None:
         """Send, and wait until it has been obeyed or refused."""
         counts = self.server.counts
-        before = counts.obeyed + counts.refused + counts.unknown
+        before = counts.applied + counts.refused + counts.unknown
         self.send(address, *arguments)
-        self.until(lambda: counts.obeyed + counts.refused + counts.unknown > before)
+        self.until(lambda: counts.applied + counts.refused + counts.unknown > before)
 
     def hear(self) -> tuple[str, list[Any]]:
         """The next answer."""
@@ -79,10 +80,10 @@ class Client:
             self.server.drain()
             self.server.tick()
             try:
-                heard = OscMessage(self.socket.recv(65536))
+                log = OscMessage(self.socket.recv(65536))
             except TimeoutError:
                 continue
-            return heard.address, list(heard)
+            return log.address, list(log)
         raise AssertionError("no answer")
 
     def nothing(self) -> bool:
@@ -236,33 +237,33 @@ def test_questions_are_answered(client: Client, registry: Registry) -> None:
     assert client.hear()[0] == "/segue/unit/density"
     assert client.hear() == ("/segue/prompt/2/mute", [0])
     client.send("/segue/ping")
-    while (heard := client.hear())[0] != "/segue/pong":
+    while (log := client.hear())[0] != "/segue/pong":
         pass
-    assert heard == ("/segue/pong", [])
+    assert log == ("/segue/pong", [])
 
 
 def test_get_without_names_answers_everything(client: Client) -> None:
     client.send("/segue/get")
-    heard = {client.hear()[0] for _ in range(2 * len(NAMES))}
-    assert heard == {address_for(name, unit=unit) for name in NAMES for unit in (False, True)}
+    log = {client.hear()[0] for _ in range(2 * len(NAMES))}
+    assert log == {address_for(name, unit=unit) for name in NAMES for unit in (False, True)}
     assert client.nothing()
 
 
 def test_the_listing_names_every_address(client: Client, registry: Registry) -> None:
     client.send("/segue/list")
     listed = {}
-    while (heard := client.hear())[0] == "/segue/parameter":
-        listed[heard[1][0]] = heard[1]
-    assert heard == ("/segue/list/done", [len(registry)]) and len(listed) == len(registry)
+    while (log := client.hear())[0] == "/segue/parameter":
+        listed[log[1][0]] = log[1]
+    assert log == ("/segue/list/done", [len(registry)]) and len(listed) == len(registry)
     name, kind, address, low, high, unit, value, label = listed["prompt.3.weight"]
     assert (name, kind, address) == ("prompt.3.weight", "continuous", "/segue/prompt/3/weight")
     assert (low, high, unit, value, label) == (0.0, 2.0, "", "1.00", "Prompt 3 weight")
     for name, row in listed.items():
         assert name_from(row[2]) == (name, False)
     client.send("/segue/list", "scene/*/recall")
-    while (heard := client.hear())[0] == "/segue/parameter":
+    while (log := client.hear())[0] == "/segue/parameter":
         pass
-    assert heard == ("/segue/list/done", [16])
+    assert log == ("/segue/list/done", [16])
 
 
 # -- subscriptions ----------------------------------------------------------------------------
@@ -319,11 +320,11 @@ def test_many_changes_within_a_tick_are_one_push(client: Client, registry: Regis
 
 
 def test_no_more_subscribers_than_can_be_served(client: Client) -> None:
-    for port in range(20001, 20001 + SUBSCRIBERS):
+    for port in range(20001, 20001 + MAX_SUBSCRIBERS):
         client.said("/segue/subscribe", port, "tempo")
     assert client.server.counts.refused == 0
     client.send("/segue/subscribe", 30000)
-    assert client.hear()[1] == [f"{SUBSCRIBERS} subscribers are the most."]
+    assert client.hear()[1] == [f"{MAX_SUBSCRIBERS} subscribers are the most."]
 
 
 # -- harm -------------------------------------------------------------------------------------
@@ -387,8 +388,8 @@ def test_a_flood_is_coalesced_and_the_last_value_wins(client: Client, registry: 
                 time.sleep(0.001)
     client.server.drain()
     assert counts.coalesced == 1999 and len(told) == 1
-    (packet,) = client.server.inbox.heard  # a flood leaves one line in the monitor
-    assert packet.overtook == 1999 and packet.fate == "obeyed"
+    (packet,) = client.server.inbox.log  # a flood leaves one line in the monitor
+    assert packet.superseded == 1999 and packet.outcome == "applied"
     assert registry.get("density") == pytest.approx(values[-1])
 
 
@@ -402,13 +403,13 @@ def test_the_monitor_is_told_what_became_of_a_packet(client: Client) -> None:
     client.until(lambda: client.server.counts.malformed == 1)
     client.raw(message("/segue/key", "A" * 9000))
     client.until(lambda: client.server.counts.oversized == 1)
-    heard = list(client.server.inbox.heard)
-    fates = ["obeyed", "unknown", "refused", "malformed", "oversized"]
-    assert [packet.fate for packet in heard] == fates
-    assert [packet.dropped for packet in heard] == [False, True, True, True, True]
-    assert "/segue/tempi" in heard[1].verdict and "'fast'" in heard[2].verdict
-    assert "8192 bytes" in heard[4].verdict and len(heard[4].data) <= 256
-    assert client.server.counts.obeyed == 1
+    log = list(client.server.inbox.log)
+    fates = ["applied", "unknown", "refused", "malformed", "oversized"]
+    assert [packet.outcome for packet in log] == fates
+    assert [packet.dropped for packet in log] == [False, True, True, True, True]
+    assert "/segue/tempi" in log[1].status_text and "'fast'" in log[2].status_text
+    assert "8192 bytes" in log[4].status_text and len(log[4].data) <= 256
+    assert client.server.counts.applied == 1
 
 
 def test_a_flood_of_questions_and_mistakes_is_coalesced(client: Client) -> None:
@@ -459,7 +460,7 @@ def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> N
     told: list[Change] = []
     registry.subscribe(told.append, "tempo.tap")
     counts = client.server.counts
-    for n in range(ORDERS + 200):
+    for n in range(MAX_QUEUED + 200):
         client.send("/segue/tempo/tap")
         if n % 50 == 49:
             deadline = time.monotonic() + 5.0
@@ -470,9 +471,9 @@ def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> N
         time.sleep(0.002)
     while client.server.drain():
         pass
-    assert counts.flooded == 200 and len(told) == ORDERS
-    fates = [packet.fate for packet in client.server.inbox.heard]
-    assert fates == ["obeyed"] * ORDERS + ["flooded"] * 200
+    assert counts.flooded == 200 and len(told) == MAX_QUEUED
+    fates = [packet.outcome for packet in client.server.inbox.log]
+    assert fates == ["applied"] * MAX_QUEUED + ["flooded"] * 200
     client.said("/segue/density", 0.5)
     assert registry.get("density") == 0.5
 
@@ -482,7 +483,7 @@ def test_no_bytes_do_harm(data: bytes) -> None:
     try:
         for each in split(data):
             parse(each)
-    except Malformed:
+    except MalformedPacket:
         pass
 
 

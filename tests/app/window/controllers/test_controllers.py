@@ -62,17 +62,17 @@ def test_every_page_opens(rig: ControllersRig) -> None:
 def test_the_drawing_shows_what_moves_and_where_the_hand_is(rig: ControllersRig) -> None:
     page = midimix(rig)
     view = page.view
-    rig.qtbot.waitUntil(lambda: view.shown.get("fader1") is not None, timeout=2000)
-    assert view.shown["fader1"].glow == 0 and view.shown["fader1"].hand is None
+    rig.qtbot.waitUntil(lambda: view.states.get("fader1") is not None, timeout=2000)
+    assert view.states["fader1"].glow == 0 and view.states["fader1"].physical is None
     rig.registry.set("prompt.1.weight", 1.5)
     rig.backend.play(MIX, 0xB0, 19, 32)
-    rig.qtbot.waitUntil(lambda: view.shown["fader1"].glow > 0, timeout=2000)
-    assert view.shown["fader1"].hand == pytest.approx(32 / 127, abs=1e-3)
-    assert view.shown["fader1"].position == pytest.approx(0.75), "it waits to be picked up"
-    assert view.shown["fader2"].glow == 0
-    rig.qtbot.waitUntil(lambda: view.shown["fader1"].glow == 0, timeout=3000)
+    rig.qtbot.waitUntil(lambda: view.states["fader1"].glow > 0, timeout=2000)
+    assert view.states["fader1"].physical == pytest.approx(32 / 127, abs=1e-3)
+    assert view.states["fader1"].position == pytest.approx(0.75), "it waits to be picked up"
+    assert view.states["fader2"].glow == 0
+    rig.qtbot.waitUntil(lambda: view.states["fader1"].glow == 0, timeout=3000)
     rig.backend.play(MIX, 0x90, 1, 127)
-    rig.qtbot.waitUntil(lambda: view.shown["mute1"].on == 1.0, timeout=2000)
+    rig.qtbot.waitUntil(lambda: view.states["mute1"].on == 1.0, timeout=2000)
     assert "Prompt 1 mute" in view.tip("mute1") and "Note 1" in view.tip("mute1")
 
 
@@ -148,9 +148,9 @@ def test_maps_are_saved_loaded_and_broken_ones_refused(rig: ControllersRig, tmp_
     path = tmp_path / "mine.json"
     assert read(path.read_text(), rig.registry) == rig.controller(MIX_PORT)
     page.use_ready_made("")
-    assert not rig.controller(MIX_PORT).of_target("prompt.1.weight")
+    assert not rig.controller(MIX_PORT).mappings_of("prompt.1.weight")
     assert page.files.load(MIX_PORT, path)
-    assert rig.controller(MIX_PORT).of_target("prompt.1.weight")
+    assert rig.controller(MIX_PORT).mappings_of("prompt.1.weight")
     kept = rig.controller(MIX_PORT)
     path.write_text(path.read_text().replace('"kind": "knob"', '"kind": "knoob"', 1))
     assert not page.files.load(MIX_PORT, path)
@@ -179,7 +179,7 @@ def test_learning_shows_in_the_list(rig: ControllersRig) -> None:
     rig.until_mapped("density")
     assert page.mapping is not None and page.mapping.target == "density"
     assert page.view.selected == page.mapping.control
-    rig.coordinator.leave()
+    rig.coordinator.stop_learning()
     assert rig.controllers_shown()
     page.remove.click()
     assert page.remove.text() == "Remove control"
@@ -196,12 +196,12 @@ def test_ports_are_switched_off_and_on(rig: ControllersRig) -> None:
     page.boxes["in", KEYS_PORT].click()
     rig.qtbot.waitUntil(lambda: len(rig.hub.connected) == 2, timeout=5000)
     rig.hub.use_ready_made(MIX_PORT, "MIDImix")
-    rig.qtbot.waitUntil(lambda: MIX_PORT in rig.hub.connections.wanted, timeout=5000)
+    rig.qtbot.waitUntil(lambda: MIX_PORT in rig.hub.connections.required_outputs, timeout=5000)
     page.refresh()
     page.boxes["out", MIX_PORT].click()
-    assert MIX_PORT not in rig.hub.connections.wanted
+    assert MIX_PORT not in rig.hub.connections.required_outputs
     page.boxes["out", MIX_PORT].click()
-    assert MIX_PORT in rig.hub.connections.wanted
+    assert MIX_PORT in rig.hub.connections.required_outputs
 
 
 def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: ControllersRig) -> None:
@@ -211,11 +211,11 @@ def test_a_port_shows_when_it_is_heard_and_what_it_plays(rig: ControllersRig) ->
     rig.hub.accept(MIX_PORT)
     assert page.state_of(MIX_PORT) == "Plays, with the map MIDImix: 68 mappings."
     rig.turn(20)
-    rig.qtbot.waitUntil(lambda: page.lamps[KEYS_PORT].lit, timeout=2000)
-    assert not page.lamps[MIX_PORT].lit
-    rig.qtbot.waitUntil(lambda: not page.lamps[KEYS_PORT].lit, timeout=2000)
+    rig.qtbot.waitUntil(lambda: page.indicators[KEYS_PORT].lit, timeout=2000)
+    assert not page.indicators[MIX_PORT].lit
+    rig.qtbot.waitUntil(lambda: not page.indicators[KEYS_PORT].lit, timeout=2000)
     rig.plug(MIX)
-    rig.qtbot.waitUntil(lambda: not page.lamps[KEYS_PORT].live, timeout=2000)
+    rig.qtbot.waitUntil(lambda: not page.indicators[KEYS_PORT].live, timeout=2000)
     assert page.state_of(KEYS_PORT).startswith("Not connected")
 
 
@@ -294,11 +294,11 @@ def test_osc_listens_where_it_is_told(rig: ControllersRig, tmp_path: Path) -> No
     client.send_message("/segue/density", 0.25)
     rig.qtbot.waitUntil(lambda: rig.registry.get("density") == 0.25, timeout=3000)
     client._sock.close()
-    rig.qtbot.waitUntil(lambda: bool(window.monitor.log.seen()), timeout=2000)
-    line = line_of(window.monitor.log.seen()[0])
-    assert line.words == "/segue/density 0.25" and not line.more and not line.bad
-    page.look()
-    assert "1 obeyed" in page.state.text()
+    rig.qtbot.waitUntil(lambda: bool(window.monitor.log.visible_entries()), timeout=2000)
+    line = line_of(window.monitor.log.visible_entries()[0])
+    assert line.text == "/segue/density 0.25" and not line.detail and not line.dropped
+    page.poll()
+    assert "1 applied" in page.state.text()
     page.host.setEditText("192.168.7.7")
     assert "192.168.7.7" in page.warning.text() and "no passwords" in page.warning.text()
     page.host.setEditText("here")
@@ -335,7 +335,7 @@ def test_the_monitor_under_a_flood(rig: ControllersRig) -> None:
     rig.qtbot.wait(150)
     assert len(page.log.lines) == kept
     page._clear()
-    assert not page.log.seen()
+    assert not page.log.visible_entries()
 
 
 def took(page: Any, name: str, spent: list[float]) -> None:

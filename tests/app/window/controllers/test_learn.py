@@ -62,15 +62,15 @@ def test_a_row_is_learned_with_one_click(rig: ControllersRig) -> None:
     rig.window.top.learn.click()
     rig.click("prompt.1.weight")
     for n in range(1, 9):
-        assert rig.hub.learn.target == f"prompt.{n}.weight"
+        assert rig.hub.learn_mode.target == f"prompt.{n}.weight"
         rig.turn(20 + n)
         rig.until_mapped(f"prompt.{n}.weight")
-    assert rig.hub.learn.target is None
+    assert rig.hub.learn_mode.target is None
 
 
 def test_a_sweep_of_the_mouse_is_a_list(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     names = ("density", "brightness", "chaos")
     places = []
     for name in names:
@@ -83,7 +83,7 @@ def test_a_sweep_of_the_mouse_is_a_list(rig: ControllersRig) -> None:
         # The offscreen platform's own move event holds no button: hand it over as it would be.
         rig.overlay.mouseMoveEvent(_move(place))
     QTest.mouseRelease(rig.overlay, LEFT, NOTHING, places[-1])
-    assert rig.hub.learn.target == "density" and rig.hub.learn.left == 2
+    assert rig.hub.learn_mode.target == "density" and rig.hub.learn_mode.left == 2
     for number, name in enumerate(names):
         rig.turn(30 + number)
         rig.until_mapped(name)
@@ -101,7 +101,7 @@ def _move(place: QPoint) -> QMouseEvent:
 
 
 def test_everything_that_can_be_mapped_is_lit(rig: ControllersRig) -> None:
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     lit = {zone.target for zone in rig.overlay.zones}
     wanted = {
         "transport.play", "transport.panic", "tempo", "tempo.tap", "key", "density", "mixer.master",
@@ -112,10 +112,10 @@ def test_everything_that_can_be_mapped_is_lit(rig: ControllersRig) -> None:
     assert all(target in rig.registry for target in lit)
     assert "prompt.9.weight" not in lit  # there is no such strip
     rig.registry.set("view", "map")
-    rig.overlay.look()
+    rig.overlay.poll()
     assert {"map.x", "map.y", "map.orbit"} <= {zone.target for zone in rig.overlay.zones}
     rig.worker.ready(frozenset({"style", "bpm"}))
-    rig.overlay.look()
+    rig.overlay.poll()
     assert rig.overlay.zone_of("density") is None, "the engine has no such control"
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
 ) -> None:
     rig.plug(KEYS)
     before = rig.registry.get("density")
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     rig.click("density")
     rig.turn(40)
     rig.until_mapped("density")
@@ -135,7 +135,7 @@ def test_nothing_is_played_while_learning_and_what_was_learned_last_is_shown(
 
 def test_a_lesson_is_corrected_and_forgotten(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     rig.click("density")
     rig.turn(40)
     rig.until_mapped("density")
@@ -150,13 +150,13 @@ def test_a_lesson_is_corrected_and_forgotten(rig: ControllersRig) -> None:
     assert (control.kind, control.channel, control.shape) == ("relative-twos", None, "encoder")
     assert (mapping.low, mapping.high) == (0.25, 0.75)
     rig.panel.forget.click()
-    assert not rig.controller().of_target("density")
-    assert rig.hub.learn.target == "density", "it waits again"
+    assert not rig.controller().mappings_of("density")
+    assert rig.hub.learn_mode.target == "density", "it waits again"
 
 
 def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: ControllersRig) -> None:
     rig.plug(KEYS)
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     for target in ("density", "brightness"):
         rig.click(target)
         # The same knob again: after a rest it is no longer taken for the last one's tail.
@@ -165,7 +165,7 @@ def test_one_control_may_move_two_targets_and_a_right_click_frees(rig: Controlle
         rig.until_mapped(target)
     assert len(rig.controller().controls) == 2  # the knob, and program change
     rig.click("density", Qt.MouseButton.RightButton)
-    assert rig.hub.mapped() & {"density", "brightness"} == {"brightness"}
+    assert rig.hub.mapped_targets() & {"density", "brightness"} == {"brightness"}
 
 
 def test_the_key_held_over_a_control(rig: ControllersRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_the_key_held_over_a_control(rig: ControllersRig, monkeypatch: pytest.Mo
     knob = rig.window.controls.knobs["chaos"]
     monkeypatch.setattr("app.window.controllers.coordinator.control_at", lambda place: knob)
     QTest.keyPress(rig.window, Qt.Key.Key_L)
-    assert rig.hub.learn.target == "chaos"
+    assert rig.hub.learn_mode.target == "chaos"
     rig.turn(50)
     rig.until_mapped("chaos")
     rig.qtbot.wait(450)
@@ -191,20 +191,20 @@ def test_the_key_held_over_a_control(rig: ControllersRig, monkeypatch: pytest.Mo
 
 
 def test_keys_of_the_instrument_still_work_while_learning(rig: ControllersRig) -> None:
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     QTest.keyClick(rig.overlay, Qt.Key.Key_Space)
     assert rig.registry.get("transport.play") is True
     QTest.keyClick(rig.overlay, Qt.Key.Key_Tab)
-    first = rig.hub.learn.target
+    first = rig.hub.learn_mode.target
     QTest.keyClick(rig.overlay, Qt.Key.Key_Right)
-    assert first is not None and rig.hub.learn.target not in (None, first)
+    assert first is not None and rig.hub.learn_mode.target not in (None, first)
 
 
 def test_without_a_controller_it_says_so(rig: ControllersRig) -> None:
-    rig.coordinator.learn()
-    assert "No MIDI input" in rig.panel.hears.text()
+    rig.coordinator.start_learning()
+    assert "No MIDI input" in rig.panel.input_text.text()
     rig.plug(KEYS)
-    rig.qtbot.waitUntil(lambda: KEYS_PORT in rig.panel.hears.text(), timeout=2000)
+    rig.qtbot.waitUntil(lambda: KEYS_PORT in rig.panel.input_text.text(), timeout=2000)
 
 
 def test_a_map_is_offered_once(rig: ControllersRig) -> None:
@@ -214,7 +214,7 @@ def test_a_map_is_offered_once(rig: ControllersRig) -> None:
         "Akai" in rig.coordinator.offer.words.text()
         and "Use its map?" in rig.coordinator.offer.words.text()
     )
-    assert not rig.controller(MIX_PORT).of_target("prompt.1.weight")
+    assert not rig.controller(MIX_PORT).mappings_of("prompt.1.weight")
     rig.coordinator.offer.later.click()
     assert not rig.coordinator.offer.isVisible()
     assert rig.hub.settings.maps == {MIX_PORT: ""}

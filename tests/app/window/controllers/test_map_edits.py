@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from app.control.hub import MidiLogEntry
-from app.control.midi.detection import Learned
-from app.control.midi.library import READY_MADE, blank
+from app.control.midi.detection import DetectedControl
+from app.control.midi.library import READY_MADE, default_map
 from app.control.midi.map_file import load, read, write
-from app.control.midi.mapping import SHIFT, ControllerElement, Mapping, control_of
+from app.control.midi.mapping import SHIFT, ControllerElement, Mapping, control_from_detection
 from app.control.midi.message import Message
 from app.control.osc.inbox import Packet
 from app.control.osc.messages import build
@@ -21,7 +21,7 @@ from app.window.controllers import controller_layout as plan
 from app.window.controllers import map_edits as edits
 from app.window.controllers import osc_page
 from app.window.controllers.mapping_form import read_value
-from app.window.controllers.monitor_log import AT_ONCE, KEPT, MonitorLog, line_of
+from app.window.controllers.monitor_log import MAX_ENTRIES, MAX_PER_POLL, MonitorLog, line_of
 from app.window.dialogs.keyboard_sheet import COLUMNS, GROUPS, sheet_rows
 from models.errors import SegueError
 
@@ -49,8 +49,8 @@ def registry() -> Registry:
     ],
 )
 def test_words_of_targets(target: str, words: str, short: str, registry: Registry) -> None:
-    assert edits.target_words(target, registry) == words
-    assert edits.brief(target, registry) == short
+    assert edits.target_label(target, registry) == words
+    assert edits.short_label(target, registry) == short
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_sweep_keeps_to_its_row(first: str, other: str, same: bool) -> None:
 
 
 def test_a_kind_is_corrected_only_to_what_sends_such_messages() -> None:
-    knob = control_of(Learned("knob", "cc", 3, 40), 1)
+    knob = control_from_detection(DetectedControl("knob", "cc", 3, 40), 1)
     assert set(edits.kinds_for(knob)) == {
         "knob", "relative-twos", "relative-offset", "relative-sign", "button", "toggle",
     }  # fmt: skip
@@ -93,33 +93,35 @@ def test_a_kind_is_corrected_only_to_what_sends_such_messages() -> None:
     button = edits.with_kind(knob, "button")
     assert (button.shape, button.feedback.style) == ("button", "state")
     assert edits.with_kind(button, "knob") == knob
-    assert edits.control_words(edits.with_channel(knob, None)) == "CC 40, any channel"
+    assert edits.control_description(edits.with_channel(knob, None)) == "CC 40, any channel"
 
 
 def test_edits_keep_everything_else_in_its_order(registry: Registry) -> None:
     whole = load(READY_MADE / "akai-midimix.json", registry)
     old = whole.mappings[5]
     new = replace(old, low=0.2, high=0.6, invert=True, layer="shift")
-    changed = edits.put_mapping(whole, old, new)
+    changed = edits.replace_mapping(whole, old, new)
     assert [m for m in changed.mappings if m != new] == [m for m in whole.mappings if m != old]
     assert changed.mappings.index(new) == 5 or new in whole.mappings
-    assert edits.put_mapping(changed, new, old).mappings == whole.mappings
-    assert old not in edits.drop_mapping(whole, old).mappings
+    assert edits.replace_mapping(changed, new, old).mappings == whole.mappings
+    assert old not in edits.remove_mapping(whole, old).mappings
     control = replace(whole.controls[3], channel=7)
-    moved = edits.put_control(whole, control)
+    moved = edits.replace_control(whole, control)
     assert moved.control(control.id).channel == 7
     assert [c.id for c in moved.controls] == [c.id for c in whole.controls]
-    gone = edits.drop_control(whole, control.id)
+    gone = edits.remove_control(whole, control.id)
     assert all(m.control != control.id for m in gone.mappings)
     for each in (changed, moved, gone):
         assert read(write(each), registry) == each, "what was edited can be shared"
 
 
 def test_a_mapping_that_comes_to_equal_another_takes_its_place() -> None:
-    controller = blank("x").with_control(control_of(Learned("knob", "cc", 1, 1), 1))
+    controller = default_map("x").with_control(
+        control_from_detection(DetectedControl("knob", "cc", 1, 1), 1)
+    )
     a, b = (Mapping("cc.1.ch1", "density", layer=layer) for layer in ("base", "shift"))
     controller = controller.with_mapping(a).with_mapping(b)
-    changed = edits.put_mapping(controller, b, replace(b, layer="base", invert=True))
+    changed = edits.replace_mapping(controller, b, replace(b, layer="base", invert=True))
     assert [m for m in changed.mappings if m.target == "density"] == [
         replace(b, layer="base", invert=True)
     ]
@@ -141,8 +143,10 @@ def test_what_was_learned_since_is_drawn_below(registry: Registry) -> None:
     controller = load(READY_MADE / "akai-midimix.json", registry)
     before = plan.extent(plan.boxes(controller.controls))[1]
     for number in range(20):
-        learned = Learned("knob", "cc", 5, number)
-        controller = controller.with_control(control_of(learned, len(controller.controls)))
+        learned = DetectedControl("knob", "cc", 5, number)
+        controller = controller.with_control(
+            control_from_detection(learned, len(controller.controls))
+        )
     placed = plan.boxes(controller.controls)
     boxes = list(placed.values())
     assert len(boxes) == len(controller.controls)
@@ -182,11 +186,11 @@ def test_the_log_copies_only_what_is_new() -> None:
     assert log.take(monitor) == 2
     assert [line.when for line in log.lines] == [float(n) for n in range(12)]
     log.set_filter("b", "")
-    assert [line_of(each).type for each in log.seen()] == ["notes"]
+    assert [line_of(each).type for each in log.visible_entries()] == ["notes"]
     log.set_filter("", "controllers")
-    assert len(log.seen()) == 11
+    assert len(log.visible_entries()) == 11
     log.set_filter("b", "controllers")
-    assert not log.seen()
+    assert not log.visible_entries()
     assert log.ports() == ["a", "b"]
 
 
@@ -196,11 +200,11 @@ def test_the_log_is_bounded_pauses_and_says_what_it_missed() -> None:
     for round_ in range(60):
         monitor.extend(heard(n) for n in range(round_ * 150, round_ * 150 + 150))
         log.take(monitor)
-    assert len(log.lines) == KEPT and log.missed == 60
+    assert len(log.lines) == MAX_ENTRIES and log.missed == 60
     log.clear()
     log.paused = True
     monitor.append(heard(1))
-    assert log.take(monitor) == 0 and not log.seen()
+    assert log.take(monitor) == 0 and not log.visible_entries()
     log.paused = False
     assert log.take(monitor) == 0, "what came in the pause is not shown afterwards"
     monitor.append(heard(2))
@@ -209,17 +213,17 @@ def test_the_log_is_bounded_pauses_and_says_what_it_missed() -> None:
 
 def test_the_log_tells_bytes_and_what_became_of_packets() -> None:
     peer = ("127.0.0.1", 5000)
-    good = Packet(3.0, peer, build("/segue/key", ["A minor"]), "obeyed")
-    stale = Packet(1.0, peer, build("/segue/tempo", [124.0]), "obeyed")
-    stale.overtook = 6
+    good = Packet(3.0, peer, build("/segue/key", ["A minor"]), "applied")
+    stale = Packet(1.0, peer, build("/segue/tempo", [124.0]), "applied")
+    stale.superseded = 6
     wrong = Packet(2.0, peer, build("/segue/tempi", [1, True, "x"]), "unknown")
-    wrong.why = "There is nothing at '/segue/tempi'."
+    wrong.reason = "There is nothing at '/segue/tempi'."
     rubbish = Packet(5.0, peer, b"hello\0\x01", "malformed")
     broken = MidiLogEntry(4.0, "a", False, None, b"\x01\x02")
     log = MonitorLog()
     assert log.take([heard(0), broken], [stale, wrong, good, rubbish]) == 6
-    lines = [line_of(each) for each in log.seen()]
-    assert [line.words for line in lines] == [
+    lines = [line_of(each) for each in log.visible_entries()]
+    assert [line.text for line in lines] == [
         "ch 1 cc 7 = 0",
         "/segue/tempo 124",
         '/segue/tempi 1 1 "x"',
@@ -227,24 +231,24 @@ def test_the_log_tells_bytes_and_what_became_of_packets() -> None:
         "no MIDI",
         "hello··  (68 65 6c 6c 6f 00 01)",
     ]
-    assert [line.more for line in lines] == [
+    assert [line.detail for line in lines] == [
         "B0 07 00",
         "the latest of 7",
-        wrong.why,
+        wrong.reason,
         "",
         "01 02",
         "dropped: no OSC that Segue reads",
     ]
-    assert [line.bad for line in lines] == [False, False, True, False, True, True]
+    assert [line.dropped for line in lines] == [False, False, True, False, True, True]
     assert log.ports() == ["127.0.0.1:5000", "a"]
     log.set_filter("127.0.0.1:5000", "OSC")
-    assert len(log.seen()) == 4
+    assert len(log.visible_entries()) == 4
 
 
 def test_a_look_at_a_flood_copies_the_newest() -> None:
     log, monitor = MonitorLog(), deque((heard(n) for n in range(1000)), maxlen=1000)
-    assert log.take(monitor) == AT_ONCE and log.missed == 1
-    assert log.seen()[-1].when == 999.0
+    assert log.take(monitor) == MAX_PER_POLL and log.missed == 1
+    assert log.visible_entries()[-1].when == 999.0
     assert log.take(monitor) == 0
 
 
@@ -253,14 +257,14 @@ def test_the_listing_of_addresses_is_whole(registry: Registry) -> None:
     assert len(lines) == len(registry) + 1
     assert "/segue/tempo\t/segue/unit/tempo\t60 to 190 bpm, or auto\tTempo" in lines
     assert "/segue/scene/3/recall\t\tnothing, or 0 to 1\tRecall scene 3" in lines
-    assert osc_page.takes(registry["scene.mode"]) == "now, bar, morph"
+    assert osc_page.accepted_values(registry["scene.mode"]) == "now, bar, morph"
 
 
 def test_a_program_change_has_words(registry: Registry) -> None:
-    control: ControllerElement = blank("x").controls[0]
-    assert edits.control_words(control) == "Program change, any channel"
-    assert edits.range_words(Mapping("program", "scene.*.recall"), registry) == ""
-    words = edits.range_words(Mapping("k", "tempo", low=0.0, high=0.5, invert=True), registry)
+    control: ControllerElement = default_map("x").controls[0]
+    assert edits.control_description(control) == "Program change, any channel"
+    assert edits.range_text(Mapping("program", "scene.*.recall"), registry) == ""
+    words = edits.range_text(Mapping("k", "tempo", low=0.0, high=0.5, invert=True), registry)
     assert words == "125.0 bpm … 60.0 bpm"
 
 

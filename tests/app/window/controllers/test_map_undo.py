@@ -36,13 +36,13 @@ def mix(rig: ControllersRig) -> ControllerMap:
 def shown(rig: ControllersRig, target: str = "prompt.1.weight") -> MapsPage:
     """The page of maps at the mapping of a target."""
     page = rig.controllers("Maps").maps
-    page.port, page.mapping = MIX_PORT, mix(rig).of_target(target)[0]
+    page.port, page.mapping = MIX_PORT, mix(rig).mappings_of(target)[0]
     page.refresh()
     return page
 
 
 def until_learned(rig: ControllersRig, target: str) -> None:
-    rig.qtbot.waitUntil(lambda: bool(rig.controller(KEYS_PORT).of_target(target)), timeout=5000)
+    rig.qtbot.waitUntil(lambda: bool(rig.controller(KEYS_PORT).mappings_of(target)), timeout=5000)
 
 
 def there_and_back(rig: ControllersRig, before: ControllerMap, after: ControllerMap) -> None:
@@ -61,7 +61,7 @@ def test_a_deleted_mapping_comes_back_by_the_keys_of_the_page(rig: ControllersRi
     before, page = mix(rig), shown(rig)
     page.delete()
     after = mix(rig)
-    assert not after.of_target("prompt.1.weight")
+    assert not after.mappings_of("prompt.1.weight")
     window = rig.controllers()
     assert "takes it back" in window.sentence.text()
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
@@ -119,34 +119,37 @@ def test_another_map_or_a_file(rig: ControllersRig, tmp_path: Path) -> None:
 
 def test_a_lesson_is_taken_back_while_learning_goes_on(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     before = rig.controller(KEYS_PORT)
     for number, target in ((20, "density"), (21, "brightness")):
         rig.click(target)
         rig.turn(number)
         until_learned(rig, target)
-    assert rig.coordinator.last is not None and rig.coordinator.last[1].target == "brightness"
+    assert (
+        rig.coordinator.last_result is not None
+        and rig.coordinator.last_result[1].target == "brightness"
+    )
     QTest.keyClick(rig.overlay, Qt.Key.Key_Z, CTRL)
-    assert not rig.controller(KEYS_PORT).of_target("brightness")
-    assert rig.coordinator.last is None and "CC 21" not in rig.overlay.tags["brightness"]
-    assert rig.controller(KEYS_PORT).of_target("density")
+    assert not rig.controller(KEYS_PORT).mappings_of("brightness")
+    assert rig.coordinator.last_result is None and "CC 21" not in rig.overlay.tags["brightness"]
+    assert rig.controller(KEYS_PORT).mappings_of("density")
     QTest.keyClick(rig.overlay, Qt.Key.Key_Z, CTRL)
     assert rig.controller(KEYS_PORT) == before
     rig.registry.trigger("edit.redo")
     rig.registry.trigger("edit.redo")
-    assert rig.controller(KEYS_PORT).of_target("brightness")
+    assert rig.controller(KEYS_PORT).mappings_of("brightness")
 
 
 def test_a_control_freed_on_all_controllers_is_one_step(rig: ControllersRig) -> None:
     rig.plug(MIX, KEYS)
-    rig.coordinator.learn()
+    rig.coordinator.start_learning()
     rig.click("prompt.1.weight")
     rig.turn(20)
     until_learned(rig, "prompt.1.weight")
     rig.session.clear_history()
     before = mix(rig), rig.controller(KEYS_PORT)
     rig.click("prompt.1.weight", Qt.MouseButton.RightButton)
-    assert "prompt.1.weight" not in rig.hub.mapped()
+    assert "prompt.1.weight" not in rig.hub.mapped_targets()
     rig.registry.trigger("edit.undo")
     assert (mix(rig), rig.controller(KEYS_PORT)) == before and not rig.session.can_undo
 
@@ -172,9 +175,9 @@ def test_what_came_back_works_and_is_kept(rig: ControllersRig) -> None:
     for value in (0, 60, 127):
         rig.backend.play(MIX, 0xB0, 19, value)
     rig.qtbot.waitUntil(lambda: rig.registry.get("prompt.1.weight") == 2.0, timeout=3000)
-    rig.hub.desk.save(0.0, everything=True)
-    own = rig.hub.library.own(MIX_PORT)
-    assert own is not None and own.of_target("prompt.1.weight")
+    rig.hub.map_store.save(0.0, everything=True)
+    own = rig.hub.library.user_map(MIX_PORT)
+    assert own is not None and own.mappings_of("prompt.1.weight")
 
 
 def test_undo_while_it_is_unplugged(rig: ControllersRig) -> None:
