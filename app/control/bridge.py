@@ -1,7 +1,7 @@
-"""Control surfaces and OSC in the program's event loop: the Qt end of the hub. GUI lane.
+"""Bridge between the control hub and Qt's event loop: MIDI controllers and OSC.
 
-The threads of ports and sockets call `wake`; the GUI lane then takes in what has come, at once the
-first time and at most every few milliseconds in a flood, so that the window keeps being drawn.
+Threads of ports and sockets call `wake`; the GUI thread then drains the inboxes, at most every few
+milliseconds, so that the window is still painted in a flood of messages.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from app.parameters.registry import Registry
 from models.errors import SegueError
 
 MIN_DRAIN_SECONDS: Final = 0.004
-"""Seconds from one taking in to the next in a flood."""
+"""Shortest time from one drain to the next, in seconds."""
 TICK_MS: Final = 20
 SWITCH_SECONDS: Final = 0.001
-"""Seconds for which a thread may keep the interpreter while others wait. Python's own 5 ms are too
-many: a message needs the interpreter twice, in its port's thread and in the GUI lane, and each time
-the inference lane may have just got it."""
+"""Interpreter switch interval in seconds. Python's default of 5 ms is too long: a message takes the
+GIL twice, in the port's thread and in the GUI thread, while the inference thread holds it.
+"""
 
 
 class ControlBridge(QObject):
-    """Runs hub and OSC. `notes_changed` tells the held notes, `message` incidents."""
+    """Runs the hub and the OSC server.
+
+    Signals: `notes_changed` with the held notes, `message` with level and sentence.
+    """
 
     notes_changed = Signal(object)
     message = Signal(str, str)
     ports_changed = Signal()
-    offers_changed = Signal()  # look at hub.offers
-    map_changed = Signal(str)  # of this port
+    offers_changed = Signal()  # see hub.offers
+    map_changed = Signal(str)  # port
     learned = Signal(object, object)  # Lesson, Mapping
     _woken = Signal()
 
@@ -50,7 +53,7 @@ class ControlBridge(QObject):
         led: Callable[[str], float] = lambda name: 0.0,
         **options: Unpack[HubOptions],
     ) -> None:
-        """folder keeps settings and maps. lamp: 0, 0.5 or 1 for a trigger's light."""
+        """folder: of settings and maps. led: 0, 0.5 (dim) or 1 for the LED of a trigger."""
         super().__init__(parent)
         self._wake_pending = False
         self._last_drain = 0.0
@@ -73,7 +76,7 @@ class ControlBridge(QObject):
         self._tick_timer.timeout.connect(self._tick)
 
     def start(self) -> None:
-        """Open ports, and listen where the settings say so."""
+        """Open MIDI ports, and listen for OSC where the settings say so."""
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self.hub.start()
         self._open_osc()
@@ -88,7 +91,7 @@ class ControlBridge(QObject):
         self.hub.stop()
 
     def apply(self, settings: ControlSettings) -> None:
-        """New settings, kept for the next time. Raises SegueError where they cannot be written."""
+        """Apply new settings and save them. Raises SegueError where they cannot be written."""
         before = self.hub.settings
         where = ("osc", "osc_host", "osc_port")
         if any(getattr(before, name) != getattr(settings, name) for name in where):
@@ -127,12 +130,12 @@ class ControlBridge(QObject):
 
     # -- from any thread -------------------------------------------------------------------------
     def wake(self) -> None:
-        """Something has come in. Any thread; returns at once."""
+        """A message has arrived. Called from any thread; returns at once."""
         if not self._wake_pending:
             self._wake_pending = True
             self._woken.emit()
 
-    # -- GUI lane --------------------------------------------------------------------------------
+    # -- GUI thread --------------------------------------------------------------------------------
     def _schedule_drain(self) -> None:
         late = MIN_DRAIN_SECONDS - (time.monotonic() - self._last_drain)
         if late <= 0:
@@ -141,7 +144,7 @@ class ControlBridge(QObject):
             self._drain_timer.start(max(round(late * 1000), 1))
 
     def _drain(self) -> None:
-        # Before it is taken in: what comes meanwhile wakes again.
+        # Cleared first: a message that arrives during the drain wakes again.
         self._wake_pending = False
         self.hub.drain()
         if self.osc is not None:

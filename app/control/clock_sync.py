@@ -1,7 +1,4 @@
-"""The clock as a hand on tempo and play, and as something that is sent. GUI lane; pure of Qt.
-
-Joins `ClockFollower` and `ClockSender` to the registry after what the settings say.
-"""
+"""MIDI clock synchronisation: tempo and play follow a clock, or are sent as one."""
 
 from __future__ import annotations
 
@@ -16,7 +13,10 @@ SOURCE = "clock"
 
 
 class ClockSync:
-    """send: told port and bytes, from the sender's thread; must not wait for a queue."""
+    """Connects `ClockFollower` and `ClockSender` to the registry as the settings say.
+
+    send: receives port and bytes in the sender's thread; must not block.
+    """
 
     def __init__(
         self, registry: Registry, settings: ControlSettings, send: Callable[[str, bytes], None]
@@ -25,7 +25,7 @@ class ClockSync:
         self.follower = ClockFollower()
         self.sender = ClockSender(self._send_clock)
         self.followed = ""
-        """The port whose clock is followed now, '' for none."""
+        """Port whose clock is followed now, '' for none."""
 
     def start(self) -> None:
         if self._settings.clock == "send":
@@ -38,27 +38,27 @@ class ClockSync:
         self.sender.close()
 
     def apply(self, settings: ControlSettings) -> None:
-        """New settings: what they do not touch goes on."""
+        """Apply new settings; restarts only what they change."""
         before = self._settings
         if (settings.clock, settings.clock_port) == (before.clock, before.clock_port):
             self._settings = settings
             return
-        self.sender.close()  # its stop still goes to the port that it was sent to
+        self.sender.close()  # its stop message still goes to the old port
         self._settings = settings
         self.forget()
         self.start()
 
     def forget(self) -> None:
-        """The clock that was followed is no more."""
+        """Stop following the present clock."""
         self.follower.reset()
         self.followed = ""
 
     def receive(self, port: str, message: Message, when: float) -> None:
-        """A real-time message or song position that came from a port at `when` (seconds)."""
+        """Handle a real-time message or song position that arrived at `when` (seconds)."""
         if self._settings.clock != "follow" or self._settings.clock_port not in ("", port):
             return
         if self.followed != port:
-            # Two clocks at once would be nobody's tempo: the first that speaks is followed.
+            # With two clocks at once, the one that came first is followed.
             if self.followed:
                 return
             self.forget()
@@ -70,7 +70,7 @@ class ClockSync:
             self._registry.set("transport.play", message.kind != "stop", SOURCE)
 
     def lost(self, now: float) -> str:
-        """The port whose clock has ceased to come, once; '' while all is well."""
+        """Port whose clock has timed out, reported once; '' while it runs."""
         if not self.followed or not self.follower.lost(now):
             return ""
         port = self.followed
@@ -78,7 +78,7 @@ class ClockSync:
         return port
 
     def changed(self, change: Change) -> None:
-        """A parameter has changed: those who follow our clock must hear of it."""
+        """Send a change of tempo or play to those who follow this clock."""
         if self._settings.clock != "send":
             return
         if change.name == "tempo":
@@ -90,7 +90,7 @@ class ClockSync:
                 self.sender.stop()
 
     def set_sent_tempo(self, model: float | None = None) -> None:
-        """The tempo that is set, or where that is auto the one that the model plays."""
+        """Send the tempo that is set, or the model's tempo where it is on auto."""
         if self._registry.get("tempo") is not None:
             self.sender.set_tempo(self._registry.number("tempo"))
         elif model is not None:

@@ -1,7 +1,4 @@
-"""What is told to controllers: lamps, rings and motor faders, and which outputs that needs.
-
-GUI lane; pure. An output is opened only where there is something to light on it.
-"""
+"""Feedback sent to controllers (LEDs, encoder rings, motor faders), and the outputs it needs."""
 
 from __future__ import annotations
 
@@ -15,14 +12,13 @@ from app.control.midi.surface import Surface
 from app.control.settings import ControlSettings
 
 RESYNC_DELAYS: Final = (0.0, 0.25, 1.0)
-"""Seconds after an output was opened at which its controller is told everything. Once is not
-enough: what is sent in the first cycles after a connection is lost in JACK (of 26 lamps the first
-ten or so stayed dark in one of eight connections), and a device that has just been given power may
-still be showing its own lights."""
+"""Seconds after an output was opened at which all feedback is sent. Several times: JACK drops the
+messages of the first cycles, and a device that was just powered may be busy.
+"""
 
 
 class FeedbackSender:
-    """surfaces: by plain name of the input. told: is told output's surface, message and time."""
+    """Sends feedback of surfaces (by plain port name). on_sent: gets port, message, time."""
 
     def __init__(
         self,
@@ -35,17 +31,17 @@ class FeedbackSender:
         self._resyncs: list[tuple[float, str]] = []
 
     def changed(self, *targets: str) -> None:
-        """The lamps of these targets may be others now."""
+        """Send feedback of these targets at the next `send`."""
         self._changed.update(targets)
 
     def output_changed(self, key: str, open_: bool, now: float) -> None:
-        """An output was opened or has gone."""
+        """An output was opened or closed."""
         self._resyncs = [each for each in self._resyncs if each[1] != key]
         if open_:
             self._resyncs += [(now + later, key) for later in RESYNC_DELAYS]
 
     def tick(self, now: float) -> None:
-        """Greetings that are due, and what has changed since the last time."""
+        """Send feedback that is due: after an output was opened, and what has changed."""
         if self._resyncs:
             for out in {out for due, out in self._resyncs if due <= now}:
                 self._resync_output(out)
@@ -53,7 +49,7 @@ class FeedbackSender:
         self.send(now)
 
     def send(self, now: float) -> None:
-        """Tell what has changed."""
+        """Send feedback of the targets that have changed."""
         changed, self._changed = self._changed, set()
         for key, surface in self.surfaces.items():
             out = self.output_of(key)
@@ -71,19 +67,19 @@ class FeedbackSender:
                 surface.resync()
 
     def resync(self) -> None:
-        """Send all lamps and faders of all controllers again."""
+        """Send all feedback of all controllers again."""
         for out in self.connections.required_outputs:
             self._resync_output(out)
 
     def output_of(self, key: str) -> str | None:
-        """The output that belongs to an input: of the same name, or one that the map knows."""
+        """Output port of an input port: of the same name, or one that the map matches."""
         if key in self.connections.outputs:
             return key
         controller = self.surfaces[key].controller
         return next((out for out in self.connections.outputs if controller.matches_port(out)), None)
 
     def update_outputs(self, connected: AbstractSet[str], settings: ControlSettings) -> None:
-        """Have those outputs opened that controllers or the clock need."""
+        """Have the outputs opened that controllers or the clock need."""
         required = {settings.clock_port} if settings.clock == "send" else set()
         for key in connected:
             controller = self.surfaces[key].controller

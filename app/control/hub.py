@@ -1,7 +1,7 @@
-"""Control surfaces and keyboards, joined to the registry: one hand among others. GUI lane.
+"""Hub of MIDI controllers and keyboards: from ports to the registry and back. No Qt.
 
-No Qt: whoever owns the hub calls `drain` soon after `wake` was called (from any thread) and `tick`
-some fifty times a second. Sound never waits for it, and it never waits for a port.
+Its owner calls `drain` soon after `wake` was called (from any thread), and `tick` some fifty times
+a second. It never blocks on a port.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypedDict
 
-from app.control import settings as remembered
+from app.control import settings as settings_file
 from app.control.clock_sync import ClockSync
 from app.control.feedback_sender import FeedbackSender
 from app.control.map_store import MapStore
@@ -31,15 +31,15 @@ from app.parameters.registry import Change, Registry
 from models.errors import SegueError
 
 Maps = dict[str, ControllerMap]
-"""By plain name of the port."""
+"""Controller maps by plain port name."""
 MAX_LOG_ENTRIES: Final = 1000
 MAX_RAW_BYTES: Final = 64
-"""Bytes that are kept of what is no MIDI."""
+"""Longest part of an invalid message that is logged."""
 
 
 @dataclass(frozen=True)
 class MidiLogEntry:
-    """A line of the MIDI monitor. message None: bytes that are no MIDI, which `raw` holds."""
+    """Entry of the MIDI monitor. message None: invalid bytes, which `raw` holds."""
 
     when: float
     port: str
@@ -52,15 +52,16 @@ class HubOptions(TypedDict, total=False):
     """Optional arguments of `ControlHub` that a bridge passes on."""
 
     settings: ControlSettings
-    make: Callable[[str], Backend]
-    known: Callable[[], list[str]]
+    open_backend: Callable[[str], Backend]
+    list_apis: Callable[[], list[str]]
 
 
 class ControlHub:
-    """Owns ports, surfaces, held notes, clock and learn mode. Start it, and stop it at the end.
+    """Owns ports, surfaces, held notes, clock and learn mode; `stop` it at the end.
 
-    lamp: 0, 0.5 or 1 for the light of a trigger ("scene.3.recall"). incident: told level and
-    sentence. folder keeps settings and the performer's maps.
+    folder: of settings and the performer's maps. open_backend: opens a MIDI API. list_apis: APIs
+    that there are. wake: called from any thread. led: 0, 0.5 (dim) or 1 for the LED of a trigger
+    ("scene.3.recall"). incident: gets level and sentence. clock: seconds, monotonic.
     """
 
     def __init__(
@@ -69,8 +70,8 @@ class ControlHub:
         folder: Path,
         *,
         settings: ControlSettings | None = None,
-        make: Callable[[str], Backend] = RtMidiBackend,
-        known: Callable[[], list[str]] = available,
+        open_backend: Callable[[str], Backend] = RtMidiBackend,
+        list_apis: Callable[[], list[str]] = available,
         wake: Callable[[], None] = lambda: None,
         led: Callable[[str], float] = lambda name: 0.0,
         incident: Callable[[str, str], None] = lambda level, sentence: None,
@@ -83,21 +84,20 @@ class ControlHub:
         self.map_store = MapStore(registry, folder, incident)
         self.library = self.map_store.library
         self.surfaces: dict[str, Surface] = {}
-        """By plain name of the port. A controller that is unplugged keeps its surface."""
+        """Surfaces by plain port name. An unplugged controller keeps its surface."""
         self.connected: set[str] = set()
         self.notes = HeldNotes()
         self.learn_mode = LearnMode()
         self.on_learned: Callable[[LearnResult, Mapping], None] | None = None
         self.on_ports: Callable[[], None] | None = None
         self.on_offers: Callable[[], None] | None = None
-        """Told when `offers` are others than before."""
+        """Called when `offers` have changed."""
         self.on_map: Callable[[str], None] | None = None
-        """Told the port whose map is another now."""
+        """Called with the port whose map has changed."""
         self.on_edit: Callable[[Maps, str], None] | None = None
-        """Told the maps before an edit, and the gesture that it belongs to ('': none)."""
+        """Called with the maps before an edit and the gesture it belongs to ('': none)."""
         self.monitor: deque[MidiLogEntry] = deque(maxlen=MAX_LOG_ENTRIES)
-        self.malformed = 0
-        self.connections = Connections(make, known, wake, self.settings.api)
+        self.connections = Connections(open_backend, list_apis, wake, self.settings.api)
         self.connections.ignored = frozenset(self.settings.ignored)
         self.clock = ClockSync(registry, self.settings, self.connections.sender.send_now)
         self.feedback = FeedbackSender(self.surfaces, self.connections, self._log_sent)
@@ -105,18 +105,18 @@ class ControlHub:
 
     def _load_settings(self) -> ControlSettings:
         try:
-            return remembered.load(self.folder)
+            return settings_file.load(self.folder)
         except SegueError as error:
             self._incident("warning", str(error))
             return ControlSettings()
 
-    # -- life ----------------------------------------------------------------------------------
+    # -- start and stop --------------------------------------------------------------------------
     def start(self) -> None:
         self.connections.start()
         self.clock.start()
 
     def stop(self) -> None:
-        """Release everything, write what has not been written, close the ports."""
+        """Release all notes and buttons, save unsaved maps, close the ports."""
         self._unsubscribe()
         self.clock.stop()
         self.notes.panic()
@@ -126,7 +126,7 @@ class ControlHub:
         self.connections.stop()
 
     def apply(self, settings: ControlSettings) -> None:
-        """New settings, kept for the next time. Raises SegueError where they cannot be written."""
+        """Apply new settings and save them. Raises SegueError where they cannot be written."""
         before, self.settings = self.settings, settings
         self.connections.ignored = frozenset(settings.ignored)
         if settings.api != before.api:
@@ -134,11 +134,11 @@ class ControlHub:
         self.clock.apply(settings)
         self._update_outputs()
         self.connections.poll_now()
-        remembered.save(self.folder, settings)
+        settings_file.save(self.folder, settings)
 
-    # -- what came in ----------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------
     def drain(self) -> int:
-        """Take in everything that has arrived; how many messages there were."""
+        """Process all messages that have arrived; returns their number."""
         self._take_events()
         count = 0
         for key, inbox in list(self.connections.inboxes.items()):
@@ -150,7 +150,7 @@ class ControlHub:
             if surface is not None:
                 surface.flush()
             if inbox.lost:
-                # Some release may have been among what was lost: let go of everything.
+                # A note off may be among the lost messages.
                 inbox.lost = False
                 self._release(key)
                 self._incident("warning", f"'{key}' sent more than can be taken in.")
@@ -161,7 +161,6 @@ class ControlHub:
     def _receive(self, key: str, surface: Surface | None, data: Sequence[int], when: float) -> None:
         message = parse(data)
         if message is None:
-            self.malformed += 1
             self.monitor.append(MidiLogEntry(when, key, False, None, bytes(data[:MAX_RAW_BYTES])))
             return
         if message.kind != "clock":
@@ -171,7 +170,7 @@ class ControlHub:
             return
         if self.learn_mode.on:
             self.learn_mode.receive(key, message, when)
-            # What is let go must be let go, whatever is being learned.
+            # Note offs are played even in learn mode, or notes would hang.
             if message.kind != "note_off":
                 return
         handled = surface is not None and surface.receive(message, self._now())
@@ -228,18 +227,18 @@ class ControlHub:
             self.clock.forget()
 
     def beat(self, when: float, bpm: float) -> None:
-        """A beat is heard at `when` (time.monotonic): the clock that is sent keeps to it."""
+        """Align the sent clock: a beat is audible at `when` (time.monotonic)."""
         self.clock.set_sent_tempo(bpm)
         self.clock.sender.align(when)
 
     # -- offers ----------------------------------------------------------------------------------
     @property
     def offers(self) -> dict[str, str]:
-        """Connected port -> name of the ready-made map that fits it and waits for an answer."""
+        """Connected port -> name of the ready-made map that is offered for it."""
         return {key: name for key, name in self.map_store.offers.items() if key in self.connected}
 
     def accept(self, key: str) -> None:
-        """The offered map it is, now and whenever this controller is connected.
+        """Use the offered map, now and whenever this controller is connected.
 
         Raises SegueError where nothing is offered for the port.
         """
@@ -249,7 +248,7 @@ class ControlHub:
         self.use_ready_made(key, name)
 
     def decline(self, key: str) -> None:
-        """No map for this controller; it is not offered again, but may be chosen."""
+        """Reject the offered map; it is not offered again, but can be chosen."""
         if self.map_store.offers.pop(key, None) is not None:
             surface = self.surfaces[key]
             surface.use(replace(surface.controller, keyboard=default_map(key).keyboard))
@@ -262,7 +261,7 @@ class ControlHub:
 
     # -- learning and maps -------------------------------------------------------------------------
     def finish_learning(self) -> LearnResult | None:
-        """Whether something has been learned; it is then mapped and kept."""
+        """Map the control that learn mode has detected, if any."""
         lesson = self.learn_mode.poll(self._now())
         if lesson is None:
             return None
@@ -281,9 +280,9 @@ class ControlHub:
         return lesson
 
     def change_map(self, key: str, controller: ControllerMap, gesture: str = "") -> None:
-        """A surface gets another map, or the same with other mappings; it is kept for good.
+        """Replace the map of a surface, undoably, and save it later.
 
-        gesture: what is being edited, where one change follows another (a range that is pulled).
+        gesture: names a continuous edit (a range that is dragged), so that it is one undo step.
         """
         self._change_maps({key: controller}, gesture)
 
@@ -293,7 +292,7 @@ class ControlHub:
             self.on_edit(before, gesture)
 
     def put_maps(self, maps: Maps) -> dict[str, ControllerMap]:
-        """Change maps, of surfaces that there are, unnoted: what there was before, for undo."""
+        """Replace maps of surfaces without an undo step; returns the old ones."""
         before = {key: self.surfaces[key].controller for key in maps if key in self.surfaces}
         for key, old in before.items():
             if maps[key] != old:
@@ -302,26 +301,26 @@ class ControlHub:
 
     def _put_map(self, key: str, controller: ControllerMap) -> None:
         surface = self.surfaces[key]
-        # What is a key now may be a button in a moment, and its end would not be heard.
+        # A key may become a button, and then its note off would not be recognised.
         self.notes.release_port(key)
         surface.use(controller)
         surface.resync()
         self.map_store.changed(key, controller, self._now())
         if self.map_store.offers.pop(key, None) is not None:
-            # Who has begun a map of his own has answered.
+            # Whoever edits a map has answered the offer.
             self._notify_offers()
         self._update_outputs()
         if self.on_map is not None:
             self.on_map(key)
 
     def use_ready_made(self, key: str, name: str) -> None:
-        """The ready-made map `name` for a port; '' for an empty one. Own mappings are dropped."""
+        """Use the ready-made map `name` for a port ('': the default), without own mappings."""
         controller = self.library.ready_made[name] if name else default_map(key)
         self.change_map(key, controller)
         self.apply(self.settings.with_map(key, name))
 
     def unmap(self, target: str) -> None:
-        """No control moves this target any more."""
+        """Remove all mappings of a target."""
         self._change_maps(
             {
                 key: surface.controller.without(target=target)
@@ -331,18 +330,18 @@ class ControlHub:
         )
 
     def mapped_targets(self) -> set[str]:
-        """Names of all targets that some control moves."""
+        """Names of all mapped targets."""
         return {
             mapping.target
             for surface in self.surfaces.values()
             for mapping in surface.controller.mappings
         }
 
-    # -- what goes out -----------------------------------------------------------------------------
+    # -- feedback -----------------------------------------------------------------------------
     def _on_change(self, change: Change) -> None:
         self.feedback.changed(change.name)
         if change.name.endswith((".recall", ".save")):
-            # Which scene is the present one shows on all of their lamps.
+            # The LEDs of all scenes show which one is active.
             self.refresh_feedback("scene.*.recall")
         if change.name == "transport.panic":
             self.panic()
@@ -353,11 +352,11 @@ class ControlHub:
         self.clock.changed(change)
 
     def refresh_feedback(self, pattern: str) -> None:
-        """Lamps of these targets may be others now though no value changed (scenes were saved)."""
+        """Send feedback of the targets that match, though no value changed."""
         self.feedback.changed(*self.registry.names(pattern))
 
     def tick(self) -> None:
-        """Some fifty times a second: feedback that is due, learning, saving, a lost clock."""
+        """Send due feedback, learn, save maps, detect a lost clock. Fifty times a second."""
         self._take_events()
         self.feedback.tick(self._now())
         if self.learn_mode.on:
@@ -368,7 +367,7 @@ class ControlHub:
             self._incident("warning", f"The clock of '{lost}' has stopped coming.")
 
     def resync(self) -> None:
-        """Send all lamps and faders of all controllers again."""
+        """Send all feedback of all controllers again."""
         self.feedback.resync()
 
     def _log_sent(self, key: str, message: Message, now: float) -> None:
@@ -379,14 +378,8 @@ class ControlHub:
 
     # -- emergencies -------------------------------------------------------------------------------
     def panic(self) -> None:
-        """Nothing is held, nothing stays pressed."""
+        """Release all notes and buttons."""
         self.notes.panic()
         for surface in self.surfaces.values():
             surface.release()
             surface.resync()
-
-    def ignore(self, key: str, yes: bool) -> None:
-        """Leave an input alone, or take it in again."""
-        ignored = set(self.settings.ignored)
-        (ignored.add if yes else ignored.discard)(key)
-        self.apply(replace(self.settings, ignored=tuple(sorted(ignored))))

@@ -1,8 +1,7 @@
-"""Which map a controller uses: its own, the one that was chosen, or one that is offered. GUI lane.
+"""Choice and storage of controller maps: the performer's, the chosen, or one that is offered.
 
-A ready-made map is never put on a controller unasked: it is offered, and the answer is remembered
-in the settings (the map's name, or '' for "no, thank you"). Maps that were changed are written
-some seconds later, and at the end.
+A ready-made map is never used unasked: it is offered, and the answer is stored in the settings
+(the map's name, or '' where it was rejected). Changed maps are saved after some seconds.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from app.parameters.registry import Registry
 from models.errors import SegueError
 
 SAVE_AFTER: Final = 2.0
-"""Seconds after the last change of a map until it is written."""
+"""Seconds from the last change of a map until it is saved."""
 
 
 class MapStore:
-    """incident: told level and sentence. `offers`: port -> name of the map that waits for yes."""
+    """Maps of all ports. incident: gets level and sentence. offers: port -> name of offered map."""
 
     def __init__(
         self, registry: Registry, folder: Path, incident: Callable[[str, str], None]
@@ -37,7 +36,7 @@ class MapStore:
             incident("warning", problem)
 
     def map_for(self, port: str, settings: ControlSettings) -> ControllerMap:
-        """The map to use for a port from now on; notes an offer where one is to be made."""
+        """The map to use for a port; adds an offer where a ready-made map matches."""
         own = self._own(port)
         if own is not None:
             return own
@@ -48,7 +47,7 @@ class MapStore:
         if offered is None:
             return default_map(port)
         self.offers[port] = offered.name
-        # Until it is answered the pads of a controller are no keys that play.
+        # Until the offer is answered, the pads of a controller must not play notes.
         return replace(default_map(port), keyboard=offered.keyboard)
 
     def _own(self, port: str) -> ControllerMap | None:
@@ -60,11 +59,11 @@ class MapStore:
             return None
 
     def changed(self, port: str, controller: ControllerMap, now: float) -> None:
-        """To be written in a while (now: seconds)."""
+        """Save a changed map later. now: seconds."""
         self._unsaved[port] = (now, controller)
 
     def save(self, now: float, *, everything: bool = False) -> None:
-        """Write what has waited long enough."""
+        """Save changed maps that are old enough, or all."""
         for port, (since, controller) in list(self._unsaved.items()):
             if everything or now - since >= SAVE_AFTER:
                 del self._unsaved[port]

@@ -1,6 +1,6 @@
-"""What is remembered about control surfaces: ports, maps, clock, OSC. GUI lane; pure.
+"""Settings of controllers: MIDI ports, maps, clock and OSC.
 
-Nothing here listens to a network: OSC is on the loopback interface unless a host is named.
+OSC listens on the loopback interface unless another address is set.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from models.errors import SegueError
 FILE_NAME: Final = "control.json"
 CLOCK_MODES: Final = ("off", "follow", "send")
 DEFAULT_OSC_PORT: Final = 9010
-"""Not 9000 and 9001, which half of all programs use."""
+"""Not 9000 or 9001, which many programs use."""
 
 ClockMode = Literal["off", "follow", "send"]
 
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """api: "auto" or one of `rtmidi_ports.APIS`. ignored: inputs that are left alone (plain names).
-    silent: outputs that nothing is sent to, no lamps and no clock.
+    """Settings of controllers and OSC, as stored in `control.json`.
 
-    maps: port -> name of the map it uses ("" for none of the ready-made ones). clock: "follow" the
-    clock of `clock_port` ("" is any), or "send" to it. osc_host: the interface to listen on.
+    api: "auto" or one of `rtmidi_ports.APIS`. ignored: inputs that are not opened (plain names).
+    silent: outputs that get neither feedback nor clock. maps: port -> name of its map ("" for
+    none of the ready-made ones). clock: "follow" the clock of `clock_port` ("" is any), or "send"
+    to it. osc_host: address of the interface to listen on.
     """
 
     api: str = "auto"
@@ -63,7 +64,7 @@ class ControlSettings:
 
 
 def load(folder: Path) -> ControlSettings:
-    """The settings of a folder; the defaults where there is no file. SegueError for a bad one."""
+    """Load the settings; defaults where there is no file. Raises SegueError for a damaged one."""
     path = folder / FILE_NAME
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -102,7 +103,7 @@ def _read(data: Any) -> ControlSettings:
 
 
 def save(folder: Path, settings: ControlSettings) -> None:
-    """Raises SegueError where the folder cannot be written."""
+    """Save the settings. Raises SegueError where the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

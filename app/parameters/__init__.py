@@ -1,1 +1,1 @@
-"""Parameters: everything that can be moved or triggered, by name."""
+"""Parameters of the instrument: definition, registry and catalogue."""

@@ -1,4 +1,4 @@
-"""The parameters of the instrument, by name. GUI lane; pure logic, no Qt, no torch.
+"""Catalogue of all parameters of the instrument.
 
 Names are a contract with controller maps, OSC addresses and performance files: never rename one.
 """
@@ -17,7 +17,7 @@ from models.engine.controls import RANGES
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
 PROMPTS: Final = 16
-"""Prompt strips at most; `prompt.1` is the leftmost."""
+"""Maximum number of prompt strips; `prompt.1` is the leftmost."""
 SCENES: Final = 16
 KEYS: Final = tuple(
     f"{note} {mode.replace('_', ' ')}" for mode in MODE_NAMES for note in NOTE_NAMES
@@ -36,9 +36,9 @@ CONTROL_OF: Final = {
     "guidance_notes": "guidance_notes",
     "guidance_drums": "guidance_drums",
 }
-"""Parameter -> field of `models.engine.interface.controls.Controls`; each has an auto position."""
+"""Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
 KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
-"""There for an engine that plays held notes."""
+"""Parameters of an engine that plays held notes."""
 
 SCENE_PATTERNS: Final = (
     "prompt.*.weight",
@@ -52,7 +52,7 @@ SCENE_PATTERNS: Final = (
     "strength",
     *CONTROL_OF,
 )
-"""What a scene keeps."""
+"""Parameters that a scene stores."""
 SESSION_PATTERNS: Final = (
     *SCENE_PATTERNS,
     "map.reach",
@@ -61,22 +61,22 @@ SESSION_PATTERNS: Final = (
     "scene.mode",
     "scene.morph_time",
 )
-"""What a session keeps, and what undo goes back over."""
+"""Parameters that a session stores and undo restores."""
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a name fits one of the shell patterns."""
+    """Whether a name matches one of the shell patterns."""
     return _matches(name, tuple(patterns))
 
 
 @lru_cache(maxsize=4096)
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    # Asked for every parameter at every move of a knob: 3 ms of the GUI lane each time.
+    # Cached, because it is called for every parameter at every change.
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def build_registry() -> Registry:
-    """Every parameter of the instrument. Strips and engine controls start as not available."""
+    """Registry with every parameter. Strips and engine controls are not available at first."""
     registry = Registry()
     parts = (_prompts, _map, _controls, _transport, _keys, _scenes, _window)
     for parameter in (parameter for part in parts for parameter in part()):
@@ -89,7 +89,7 @@ def build_registry() -> Registry:
 
 
 def set_prompt_count(registry: Registry, count: int) -> None:
-    """Strips 1..count are there, the rest are not."""
+    """Make the parameters of strips 1..count available, and those of the others not."""
     for index in range(1, PROMPTS + 1):
         for part in ("weight", "mute", "solo", "x", "y"):
             registry.set_available(f"prompt.{index}.{part}", index <= count)
@@ -101,9 +101,13 @@ def set_engine_controls(
     ranges: Mapping[str, tuple[float, float]] = NOTHING,
     defaults: Mapping[str, float] = NOTHING,
 ) -> None:
-    """Only what the engine really has can be moved, as far as it acts: a dead knob is a lie.
+    """Make those parameters available that the engine has.
 
-    ranges, defaults: as in `EngineInfo`, by control.
+    Args:
+        registry: the parameters.
+        controls: names of fields of `Controls` that act, as in `EngineInfo.controls`.
+        ranges: control -> (low, high) where the engine has a narrower range.
+        defaults: control -> value from which a knob starts that was on auto.
     """
     for name, control in CONTROL_OF.items():
         registry.set_available(name, control in controls)
@@ -114,7 +118,7 @@ def set_engine_controls(
     for name in KEYS_PARAMETERS:
         registry.set_available(name, "notes" in controls)
     for stem in STEMS:
-        # An engine without stems may still be told to play without drums.
+        # An engine without stems can still play without drums.
         drums = stem == "drums" and "drums" in controls
         registry.set_available(f"stem.{stem}", "mute" in controls or drums)
 

@@ -1,6 +1,6 @@
-"""What can be moved or triggered: a parameter's range, curve, unit and words. GUI lane; pure logic.
+"""Definition of a parameter: kind, range, curve, unit and text.
 
-The values live in `app.parameters.registry.Registry`.
+Values are in `app.parameters.registry.Registry`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,25 @@ Kind = Literal["continuous", "switch", "trigger", "choice"]
 Curve = Literal["linear", "logarithmic", "taper"]
 
 TAPER_EXPONENT: Final = 0.5
-"""A fader in dB spends half of its way on the loudest three tenths of the range, as mixers do."""
+"""A fader in dB has its upper half for the loudest three tenths of the range, as mixers do."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter is; its current value lives in the registry.
+    """Definition of a parameter.
 
-    `low`, `high`, `default` in `unit`; `step` and `fine` are one arrow key without and with shift.
-    `default` None means auto. `choices` only for kind "choice". `group` is a heading for listings.
+    Args:
+        name: as in maps, OSC and files, such as "prompt.1.weight".
+        label: for the window and lists.
+        kind: continuous, switch, trigger or choice.
+        low, high: range in `unit`.
+        default: value in `unit`; None is auto.
+        curve: response of a knob; "taper" is that of a mixer's fader in dB.
+        step, fine: in `unit`, by one arrow key without and with shift.
+        choices: values of kind "choice".
+        auto: whether the model may choose (value None).
+        group: heading in lists.
+        help: tooltip.
     """
 
     name: str
@@ -52,7 +62,7 @@ class Parameter:
             raise SegueError(f"Parameter '{self.name}' needs choices.")
 
     def to_unit(self, value: Value) -> float:
-        """Value -> position 0..1 along the curve; auto reads as the middle of the way."""
+        """Position 0..1 along the curve for a value; auto is the middle."""
         if self.kind == "trigger":
             return 0.0
         if self.kind == "switch":
@@ -70,7 +80,11 @@ class Parameter:
         return float(u ** (1.0 / TAPER_EXPONENT)) if self.curve == "taper" else u
 
     def from_unit(self, position: float) -> Value:
-        """Position 0..1 -> value, the inverse of `to_unit`; clamps."""
+        """Value for a position 0..1, clamped; the inverse of `to_unit`.
+
+        Raises:
+            SegueError: the position is not finite.
+        """
         if not math.isfinite(position):
             raise SegueError(f"'{self.name}' needs a finite position between 0 and 1.")
         u = min(max(position, 0.0), 1.0)
@@ -87,7 +101,11 @@ class Parameter:
         return self.low + u * (self.high - self.low)
 
     def accept(self, value: Value) -> Value:
-        """The value as it would be stored: right type, inside the range. Raises SegueError."""
+        """The value converted to the parameter's type and range.
+
+        Raises:
+            SegueError: the value is of a wrong type, not finite, or no choice.
+        """
         if value is None:
             if not self.auto:
                 raise SegueError(f"'{self.name}' has no auto position; give it a value.")
@@ -105,7 +123,7 @@ class Parameter:
         return min(max(number_of(self.name, value), self.low), self.high)
 
     def text(self, value: Value) -> str:
-        """The value as the window writes it."""
+        """The value as displayed."""
         if value is None:
             return "auto"
         if self.kind == "switch":
@@ -124,7 +142,7 @@ class Parameter:
 
 
 def number_of(name: str, value: Value) -> float:
-    """The value as a finite number; SegueError, naming the parameter, where it is none."""
+    """The value as a finite float. Raises SegueError, which names the parameter."""
     if isinstance(value, str) or value is None:
         raise SegueError(f"'{name}' needs a number, not '{value}'.")
     number = float(value)

@@ -1,11 +1,11 @@
-"""The parameter registry: one name for everything that can be moved or triggered.
+"""Registry of parameters: values by name, changes with their source, listeners.
 
-Window, MIDI, OSC, keyboard, performance files and undo are equal hands on the values kept here.
-GUI lane only (a MIDI or OSC thread hands its changes over first); pure logic, no Qt, no torch.
+Window, MIDI, OSC, keyboard, performance files and undo are sources of equal rank. Used in the GUI
+thread only; other threads pass their changes to it first.
 
 A value is a float (continuous), a bool (switch), a str (choice) or None: *auto*, the model's own
-choice, where the parameter allows it. Every parameter `x` that has an auto position comes with a
-switch `x.auto`, so that a button can hold it. Triggers carry no value, only a strength 0..1.
+choice, where the parameter allows it. Every parameter `x` with an auto position has a switch
+`x.auto`, so that a button can control it. Triggers have no value, only a strength 0..1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Listener = Callable[["Change"], None]
 
 @dataclass(frozen=True)
 class Change:
-    """What listeners are told. `value` is a strength 0..1 for a trigger. `source` is the hand."""
+    """A change. value: strength 0..1 for a trigger. source: what made it, such as "midi"."""
 
     name: str
     value: Value
@@ -34,24 +34,24 @@ class Change:
 class _RegisteredParameter:
     parameter: Parameter
     value: Value
-    manual: Value  # where the parameter was before it went to auto
-    whole: Parameter  # with the range that it has for engines that do not narrow it
+    manual: Value  # value before it went to auto
+    whole: Parameter  # with the whole range, before an engine narrowed it
     available: bool = True
 
 
 class Registry:
-    """Parameters by name, their values, and who listens. Not thread-safe: GUI lane only."""
+    """Parameters by name, their values and listeners. Not thread-safe."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _RegisteredParameter] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
         self._batch: dict[str, Change] | None = None
         self.error: Callable[[str, Exception], None] | None = None
-        """Told when a listener raises, so that one broken hand does not stop the others."""
+        """Called with name and error when a listener raises; the others are still called."""
 
     # -- what there is -------------------------------------------------------------------------
     def add(self, parameter: Parameter) -> None:
-        """Register a parameter (and its `.auto` switch). Raises where the name is taken."""
+        """Register a parameter and its `.auto` switch. Raises SegueError where the name exists."""
         if parameter.name in self._entries:
             raise SegueError(f"Parameter '{parameter.name}' is registered twice.")
         manual = parameter.default
@@ -94,11 +94,11 @@ class Registry:
         ]
 
     def available(self, name: str) -> bool:
-        """Whether the parameter acts now: the engine has it, the prompt strip is there."""
+        """Whether the parameter acts now: the engine has it, the prompt strip exists."""
         return self._entry(name).available
 
     def set_available(self, name: str, available: bool) -> None:
-        """A parameter that is not available keeps its name and mappings but ignores hands."""
+        """A parameter that is not available keeps value and mappings but ignores changes."""
         entry = self._entry(name)
         twin = self._entries.get(f"{name}.auto")
         if entry.available == available:
@@ -111,10 +111,14 @@ class Registry:
     def set_range(
         self, name: str, span: tuple[float, float] | None = None, start: float | None = None
     ) -> None:
-        """Narrow what hands can reach of a continuous parameter; None: all of it.
+        """Narrow the range of a continuous parameter.
 
-        start: where a hand takes it up that was left at auto. A value that lies outside stays, as
-        sessions keep what the present engine cannot do.
+        Args:
+            name: of the parameter.
+            span: (low, high) in its unit; None for the whole range.
+            start: value from which a knob starts that was on auto.
+
+        A value outside the range stays, as sessions keep what the present engine cannot do.
         """
         entry = self._entry(name)
         low, high = span if span is not None else (entry.whole.low, entry.whole.high)
@@ -135,23 +139,35 @@ class Registry:
 
     # -- values --------------------------------------------------------------------------------
     def get(self, name: str) -> Value:
-        """The value in the parameter's own unit; None is auto."""
+        """The value in its unit; None is auto. Raises SegueError for an unknown name."""
         return self._entry(name).value
 
     def number(self, name: str) -> float:
-        """A continuous value that is never auto, for arithmetic (the manual value when auto)."""
+        """A continuous value for arithmetic; at auto, the last manual value."""
         entry = self._entry(name)
         value = entry.manual if entry.value is None else entry.value
         return number_of(name, value)
 
     def get_unit(self, name: str) -> float:
-        """Position 0..1; at auto, where the hand left it."""
+        """Position 0..1 of the value; at auto, of the last manual value."""
         entry = self._entry(name)
         value = entry.manual if entry.value is None else entry.value
         return entry.parameter.to_unit(value)
 
     def set(self, name: str, value: Value, source: str = "window") -> bool:
-        """Set a value; True when it changed. Raises SegueError for what cannot be a value."""
+        """Set a value.
+
+        Args:
+            name: of the parameter, or of its `.auto` switch.
+            value: in the parameter's unit; None for auto.
+            source: what changes it, such as "window", "midi" or "osc:host:port".
+
+        Returns:
+            Whether the value changed.
+
+        Raises:
+            SegueError: unknown name, or no value of this parameter.
+        """
         entry = self._entry(name)
         parameter = entry.parameter
         if parameter.kind == "trigger":
@@ -177,14 +193,14 @@ class Registry:
         return True
 
     def set_unit(self, name: str, position: float, source: str = "window") -> bool:
-        """Set by position 0..1 along the curve; a trigger fires when the position is not 0."""
+        """Set by position 0..1 along the curve; a trigger fires where the position is not 0."""
         entry = self._entry(name)
         if entry.parameter.kind == "trigger":
             return position > 0 and self.trigger(name, source, min(position, 1.0))
         return self.set(name, entry.parameter.from_unit(position), source)
 
     def nudge(self, name: str, steps: float, source: str = "window", *, fine: bool = False) -> bool:
-        """Move by a number of steps: arrow keys, wheel, relative encoders. Leaves auto."""
+        """Move by a number of steps (arrow keys, wheel, relative encoders). Leaves auto."""
         entry = self._entry(name)
         parameter = entry.parameter
         if parameter.kind == "choice":
@@ -202,15 +218,15 @@ class Registry:
         return self.set_unit(name, self.get_unit(name) + by / span, source)
 
     def toggle(self, name: str, source: str = "window") -> bool:
-        """Flip a switch."""
+        """Invert a switch."""
         return self.set(name, not self._entry(name).value, source)
 
     def reset(self, name: str, source: str = "window") -> bool:
-        """Back to the default."""
+        """Set to the default."""
         return self.set(name, self._entry(name).parameter.default, source)
 
     def trigger(self, name: str, source: str = "window", strength: float = 1.0) -> bool:
-        """Fire a trigger; True when it is available and somebody was told."""
+        """Fire a trigger with a strength 0..1; True when it is available."""
         entry = self._entry(name)
         if entry.parameter.kind != "trigger":
             raise SegueError(f"'{name}' is no trigger; set its value.")
@@ -220,7 +236,7 @@ class Registry:
         return True
 
     def values(self, pattern: str = "*") -> dict[str, Value]:
-        """All values (no triggers, no `.auto` twins) whose names match."""
+        """Values whose names match, without triggers and `.auto` switches."""
         return {
             name: entry.value
             for name, entry in self._entries.items()
@@ -230,7 +246,7 @@ class Registry:
         }
 
     def restore(self, name: str, value: Value, source: str) -> None:
-        """Set even where not available: sessions keep what the present engine cannot do."""
+        """Set a value though it is not available or out of range for the present engine."""
         entry = self._entry(name)
         available, entry.available = entry.available, True
         narrowed, entry.parameter = entry.parameter, entry.whole
@@ -247,7 +263,7 @@ class Registry:
 
     # -- listeners -----------------------------------------------------------------------------
     def subscribe(self, listener: Listener, name: str | None = None) -> Callable[[], None]:
-        """Tell `listener` of every change (or of one name's); returns what unsubscribes it."""
+        """Call `listener` at every change, or those of one name; returns what ends it."""
         bucket = self._listeners.setdefault(name, [])
         bucket.append(listener)
 
@@ -259,7 +275,7 @@ class Registry:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Within it listeners are not told; at its end each changed name is told once."""
+        """Context in which changes are collected; at its end each changed name is sent once."""
         if self._batch is not None:
             yield
             return

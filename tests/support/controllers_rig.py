@@ -40,8 +40,8 @@ class ControllersRig:
             self.window,
             folder,
             settings=ControlSettings(osc=False),
-            make=lambda api: self.backend,
-            known=lambda: ["MEMORY"],
+            open_backend=lambda api: self.backend,
+            list_apis=lambda: ["MEMORY"],
         )
         self.hub = self.bridge.hub
         self.coordinator = open_coordinator(self.window, self.bridge)

@@ -1,16 +1,4 @@
-"""MIDI clock: following another's, and sending one. GUI lane; `ClockFollower` is pure.
-
-24 clocks a quarter note, song position in sixteenths (MIDI 1.0 Detailed Specification, "System
-Real Time" and "Song Position Pointer"). The tempo is the slope of a least-squares line through
-the times of the last clocks: with N clocks whose times are off by s, the slope is off by about
-s * sqrt(12 / N^3), so 192 clocks smooth 2 ms of jitter to 0.04 bpm at 120 bpm. A tempo that
-really changes leaves the line at its young end, and the old clocks are then forgotten.
-
-Ableton Link is not built in. Its C++ library is licensed under GPL-2.0-or-later or by agreement
-with Ableton, and aalink, the Python binding, is GPL-3.0: either would put the whole of Segue, which
-is under the Apache licence 2.0, under the GPL. A bridge such as a DAW or Carabiner that turns Link
-into MIDI clock works with `follow`.
-"""
+"""MIDI clock: a follower that measures tempo, and a sender."""
 
 from __future__ import annotations
 
@@ -28,45 +16,48 @@ from app.control.midi.message import Message
 CLOCKS_PER_BEAT: Final = 24
 MIN_BPM: Final = 30.0
 MAX_BPM: Final = 300.0
-"""Beats per minute that are believed."""
+"""Range of tempo that is accepted, in beats per minute."""
 SHORT_WINDOW: Final = 24
 LONG_WINDOW: Final = 192
 UPDATE_CLOCKS: Final = 6
-"""Clocks from one look at the tempo to the next: a sixteenth."""
+"""Clocks between two measurements: a sixteenth."""
 MAX_REGULAR_SCATTER: Final = 0.1
-"""Scatter, in clocks, from which on a late clock says nothing of one that was lost."""
+"""Scatter, in clocks, above which a late clock does not mean that one was lost."""
 MAX_LOST_SHARE: Final = 0.1
-"""The greatest share of clocks that is believed to be lost."""
+"""Largest plausible share of lost clocks."""
 TIMEOUT: Final = 1.0
-"""Seconds without a clock after which it is gone."""
+"""Seconds without a clock after which it counts as lost."""
 MIN_TEMPO_STEP: Final = 0.05
-"""The smallest change of tempo that is told, in bpm."""
+"""Smallest change of tempo that is reported, in bpm."""
 
 
 class ClockFollower:
-    """Tempo, running state and song position from the messages of one port."""
+    """Tempo, running state and song position from the clock messages of one port."""
 
     def __init__(self) -> None:
         self.running = False
         self.position = 0.0
         """Quarter notes since the start of the song."""
-        self._times: deque[tuple[float, float]] = deque(maxlen=LONG_WINDOW)  # clock's number, time
+        self._times: deque[tuple[float, float]] = deque(
+            maxlen=LONG_WINDOW
+        )  # number of the clock, time
         self._count = 0.0
         self._received = 0
-        self._period: float | None = None  # seconds from one clock to the next, about
+        self._period: float | None = None  # approximate seconds between clocks
         self._tempo: float | None = None
         self._start_pending = False
         self._regular = True
-        """False where clocks come in bursts, as through a JACK period longer than a clock: a gap
-        is then no clock that was lost, since the next one comes the sooner."""
+        """False where clocks arrive in bursts, as through a JACK period longer than a clock: then a
+        gap does not mean a lost clock.
+        """
 
     @property
     def tempo(self) -> float | None:
-        """Beats per minute as last measured; None before enough clocks were heard."""
+        """Measured tempo in beats per minute; None before there were enough clocks."""
         return self._tempo
 
     def receive(self, message: Message, when: float) -> float | None:
-        """A message that arrived at `when` (seconds); the tempo in bpm when it is a new one."""
+        """Handle a message that arrived at `when` (seconds); returns a new tempo in bpm."""
         if message.kind == "clock":
             return self._tick(when)
         if message.kind == "start":
@@ -88,7 +79,7 @@ class ClockFollower:
             self._forget()
         steps = 1.0
         if self._period is not None and self._times and self._regular:
-            # A clock that was lost on the way must not look like a slower tempo.
+            # A lost clock must not look like a slower tempo.
             steps = max(1.0, float(round((when - self._times[-1][1]) / self._period)))
             if steps > 3:
                 self._forget()
@@ -101,7 +92,7 @@ class ClockFollower:
         return self._measure() if self._received % UPDATE_CLOCKS == 0 else None
 
     def _guess_period(self) -> None:
-        """From the first few clocks, so that one that was lost among them is counted too."""
+        """Estimate the period from the first clocks, counting lost ones among them."""
         when = [t for _, t in self._times]
         period = median(b - a for a, b in pairwise(when))
         if period <= 0.0:
@@ -121,7 +112,7 @@ class ClockFollower:
         times = list(self._times)
         lost = times[-1][0] - times[0][0] + 1 - len(times)
         if lost > MAX_LOST_SHARE * len(times):
-            # No cable loses so many: these are whole clocks in the grid of a slow port.
+            # Not losses: these are all clocks, quantised by a slow port.
             times = [(float(n), when) for n, (_, when) in enumerate(times)]
             self._times, self._count = deque(times, maxlen=LONG_WINDOW), times[-1][0]
         short = self._fit(times[-SHORT_WINDOW:])
@@ -141,7 +132,7 @@ class ClockFollower:
         return tempo
 
     def _changed(self, times: list[tuple[float, float]]) -> bool:
-        """Whether the youngest clocks leave the line through the older ones for good.
+        """Whether the newest clocks have left the line through the older ones for good.
 
         Compares the mean of the last `SHORT_WINDOW` residuals with the scatter of the older clocks
         and the uncertainty of the extrapolated line.
@@ -167,7 +158,7 @@ class ClockFollower:
         self._regular = True
 
     def lost(self, now: float) -> bool:
-        """Whether a clock that was there has ceased."""
+        """Whether a clock has stopped arriving."""
         return bool(self._times) and now - self._times[-1][1] > TIMEOUT
 
     def reset(self) -> None:
@@ -189,17 +180,17 @@ def _line(times: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _scatter(times: list[tuple[float, float]]) -> float:
-    """How far the times lie from their line, in seconds (standard deviation)."""
+    """Standard deviation of the times from their line, in seconds."""
     slope, start = _line(times)
     errors = [t - (start + slope * n) for n, t in times]
     return math.sqrt(sum(e * e for e in errors) / max(len(errors) - 2, 1))
 
 
 class ClockSender:
-    """Sends 24 clocks a beat from a thread of its own, by deadlines, so that it does not drift.
+    """Sender of 24 clocks a beat, in its own thread, by deadlines, so that it does not drift.
 
-    send: told one message, must not block. Where the thread was kept waiting for more than a beat
-    it goes on from now instead of catching up in a burst.
+    send: gets a message; must not block. After a delay of more than a beat the clock continues
+    from now instead of catching up in a burst.
     """
 
     def __init__(self, send: Callable[[Message], None], bpm: float = 120.0) -> None:
@@ -217,12 +208,12 @@ class ClockSender:
         return self._bpm
 
     def set_tempo(self, bpm: float) -> None:
-        """Takes effect from the next clock on."""
+        """Set the tempo from the next clock on."""
         if math.isfinite(bpm):
             self._bpm = min(max(bpm, MIN_BPM), MAX_BPM)
 
     def align(self, beat: float) -> None:
-        """A beat falls at `beat` (time.monotonic seconds); the clock slides onto it at once."""
+        """Shift the clock so that a beat falls at `beat` (time.monotonic seconds)."""
         with self._lock:
             if self._next is not None:
                 period = 60.0 / (self._bpm * CLOCKS_PER_BEAT)
@@ -230,14 +221,14 @@ class ClockSender:
                 self._next += (off - round(off)) * period
 
     def open(self) -> None:
-        """Begin to send clocks."""
+        """Start sending clocks."""
         if self._thread is None:
             self._stopping = False
             self._thread = threading.Thread(target=self._run, name="midi clock", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Stop sending; a song that runs is stopped."""
+        """Stop sending clocks; sends a stop where the song runs."""
         if self._thread is None:
             return
         self._stopping = True

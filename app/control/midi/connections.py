@@ -1,8 +1,8 @@
-"""Ports that come and go: a watcher that keeps what is there connected, and a sender.
+"""MIDI connections: a watcher that opens and closes ports as they come and go, and a sender.
 
-Both run in threads of their own and touch nothing but ports; what happened is put into queues
-that the GUI lane empties. A port is known by its name without numbers (`ports.plain_name`), so that
-a controller that is plugged again is the same controller.
+Both have their own threads and touch only ports; what happened is put into queues for the GUI
+thread. Ports are identified by plain names (`ports.plain_name`), so that a controller that is
+plugged in again is recognised.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from app.control.midi.ports import Backend, Inbox, InputPort, OutputPort, is_our
 from models.errors import SegueError
 
 POLL_SECONDS: Final = 0.08
-"""Seconds between two looks at the list of ports (0.1 ms of work each). A controller that was away
-and came back under the same name between two looks would be taken for one that never left; a hub
-waits at least 0.1 s before it reports a device (USB 2.0 specification, 7.1.7.3, debounce)."""
+"""Seconds between two polls of the list of ports. A controller that goes and comes back between two
+polls would be missed; a USB hub debounces for at least 0.1 s before it reports a device (USB 2.0
+specification, 7.1.7.3).
+"""
 RETRY_SECONDS: Final = 2.0
-"""Seconds until a server or port that did not answer is asked again."""
+"""Seconds until a server that did not respond is tried again."""
 MIN_INTERVAL: Final = 0.001
-"""Seconds between two messages that are sent: cables to old gear carry no more."""
+"""Shortest time between two messages in seconds, for devices on slow cables."""
 
 
 @dataclass(frozen=True)
 class PortEvent:
-    """kind "input", "output": port `key` was opened (`on`) or is gone. "error": a sentence.
+    """An event of the watcher.
 
-    "ports": the lists of ports are others now.
+    kind "input", "output": port `key` was opened (`on`) or closed. "error": a sentence. "ports":
+    the lists of ports have changed.
     """
 
     kind: Literal["input", "output", "ports", "error"]
@@ -43,11 +45,11 @@ class PortEvent:
     sentence: str = ""
 
 
-def choose_api(required: str, known: list[str]) -> str:
-    """The API to use: the one asked for, or the first that seems to be alive. '' for none."""
-    if required != "auto":
-        return required
-    for api in known:
+def choose_api(choice: str, available: list[str]) -> str:
+    """The MIDI API to use: the chosen one, or the first that seems to run; '' for none."""
+    if choice != "auto":
+        return choice
+    for api in available:
         if api == "LINUX_ALSA" and not os.path.exists("/dev/snd/seq"):
             continue
         if api == "UNIX_JACK" and not _jack_runs():
@@ -57,14 +59,14 @@ def choose_api(required: str, known: list[str]) -> str:
 
 
 def _jack_runs() -> bool:
-    # Asking the server itself would print its complaints where there is none.
+    # Connecting to the server would print its errors where there is none.
     if sys.platform != "linux":
         return False
     return bool(glob.glob("/dev/shm/jack_*_0"))
 
 
 class MidiSender:
-    """Sends from a thread of its own: latest state of each light, everything else in order."""
+    """Sender thread: the latest state of each LED, everything else in order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -95,14 +97,14 @@ class MidiSender:
             self._ports[key] = port
 
     def detach(self, key: str) -> OutputPort | None:
-        """The port is gone: what waits for it is forgotten."""
+        """Remove a port and drop its messages."""
         with self._sending, self._lock:
             self._latest = {k: v for k, v in self._latest.items() if k[0] != key}
             self._queue = deque(item for item in self._queue if item[0] != key)
             return self._ports.pop(key, None)
 
     def put(self, key: str, data: bytes) -> None:
-        """A message for a port. Of notes and controllers only the last state is kept."""
+        """Queue a message for a port. Of notes and controllers only the last state is kept."""
         with self._lock:
             if key not in self._ports:
                 return
@@ -115,7 +117,7 @@ class MidiSender:
         self._wake.set()
 
     def send_now(self, key: str, data: bytes) -> None:
-        """Past the queue: clocks cannot wait."""
+        """Send at once, past the queue. For clocks."""
         with self._lock:
             port = self._ports.get(key)
         if port is not None:
@@ -144,7 +146,7 @@ class MidiSender:
             time.sleep(MIN_INTERVAL)
 
     def _send(self, key: str, port: OutputPort, data: bytes) -> None:
-        # One lock for all: rtmidi's ports are not made for two threads at once.
+        # One lock for all: rtmidi's ports are not safe for two threads at once.
         with self._sending:
             if self._ports.get(key) is not port:
                 return
@@ -156,16 +158,16 @@ class MidiSender:
 
 
 class Connections:
-    """Keeps inputs (and the outputs that are wanted) open. Use from the GUI lane.
+    """Keeps MIDI inputs and the required outputs open. Used from the GUI thread.
 
-    make: opens the backend of an API; may raise OSError or SegueError. wake: called in any thread
-    when there is something to `drain`.
+    open_backend: opens the backend of an API; may raise OSError or SegueError. list_apis: the APIs
+    that there are. wake: called in any thread when there are events or messages.
     """
 
     def __init__(
         self,
-        make: Callable[[str], Backend],
-        known: Callable[[], list[str]],
+        open_backend: Callable[[str], Backend],
+        list_apis: Callable[[], list[str]],
         wake: Callable[[], None],
         api: str = "auto",
     ) -> None:
@@ -175,10 +177,10 @@ class Connections:
         self.inputs: tuple[str, ...] = ()
         self.outputs: tuple[str, ...] = ()
         self.ignored: frozenset[str] = frozenset()
-        """Inputs that are not to be opened."""
+        """Inputs that are not opened."""
         self.required_outputs: frozenset[str] = frozenset()
-        """Outputs that are to be opened."""
-        self._backend_for, self._list_apis, self._wake, self._api = make, known, wake, api
+        """Outputs that are opened."""
+        self._open_api, self._list_apis, self._wake, self._api = open_backend, list_apis, wake, api
         self._open_in: dict[str, tuple[str, InputPort]] = {}
         self._open_out: dict[str, str] = {}
         self._retry_after: dict[tuple[str, str], float] = {}
@@ -212,11 +214,11 @@ class Connections:
         self.sender.stop()
 
     def poll_now(self) -> None:
-        """Do not wait for the next poll."""
+        """Poll the ports without delay."""
         self._poll_event.set()
 
     def use_api(self, api: str) -> None:
-        """Change over to another API; ports are closed and found again."""
+        """Use another API; ports are closed and opened again."""
         self._api = api
         self._reported = ""
         self._retry_at = 0.0
@@ -233,12 +235,12 @@ class Connections:
             self._close_all()
 
     def _poll_safely(self) -> None:
-        """Whatever a driver does, the watcher goes on: without it no controller comes back."""
+        """Poll, and survive any error of a driver: without the watcher no controller reconnects."""
         try:
             self._poll()
         except Exception as error:
-            known = isinstance(error, OSError)
-            self._report_error(str(error) if known else f"{type(error).__name__}: {error}")
+            list_apis = isinstance(error, OSError)
+            self._report_error(str(error) if list_apis else f"{type(error).__name__}: {error}")
             self._close_all()
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
@@ -264,7 +266,7 @@ class Connections:
         if not api or now < self._retry_at:
             return False
         try:
-            self._backend = self._backend_for(api)
+            self._backend = self._open_api(api)
         except (OSError, SegueError) as error:
             self._report_error(str(error))
             self._retry_at = now + RETRY_SECONDS
@@ -281,7 +283,7 @@ class Connections:
         for key, name in present.items():
             if key in self._open_in or key in self.ignored or self._must_wait("input", key):
                 continue
-            # The inbox outlives the port: what came just before the unplugging is still read.
+            # The inbox outlives the port: the last messages before unplugging are still read.
             inbox = self.inboxes.setdefault(key, Inbox())
             try:
                 port = self._backend.open_input(name, self._receiver(inbox))

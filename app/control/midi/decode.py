@@ -1,7 +1,7 @@
-"""From messages to what a hand did: relative encoders, 14-bit pairs, NRPN. GUI lane; pure.
+"""Decoding of control messages: relative encoders, 14-bit controllers, NRPN, buttons and pads.
 
-14-bit pairs and non-registered parameters after the MIDI 1.0 Detailed Specification, "Control
-Change"; the relative formats as makers document them.
+14-bit controllers and non-registered parameters after the MIDI 1.0 Detailed Specification, "Control
+Change"; the relative formats as manufacturers document them.
 """
 
 from __future__ import annotations
@@ -64,22 +64,22 @@ def is_relative(kind: str) -> bool:
 
 
 def is_button_kind(kind: str) -> bool:
-    """Whether a control of the kind is struck rather than moved."""
+    """Whether a control of the kind is pressed rather than moved."""
     return kind in ("button", "toggle", "pad", "program")
 
 
 def twos_complement(value: int) -> int:
-    """1 is one click up, 127 one down."""
+    """Steps of a relative encoder: 1 is one up, 127 one down."""
     return value if value < 64 else value - 128
 
 
 def binary_offset(value: int) -> int:
-    """65 is one click up, 63 one down."""
+    """Steps of a relative encoder: 65 is one up, 63 one down."""
     return value - 64
 
 
 def sign_magnitude(value: int) -> int:
-    """1 is one click up, 65 one down: bit 6 is the sign."""
+    """Steps of a relative encoder: 1 is one up, 65 one down (bit 6 is the sign)."""
     return -(value & 0x3F) if value & 0x40 else value
 
 
@@ -92,10 +92,10 @@ RELATIVE_DECODERS: Final[dict[str, Callable[[int], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """What a hand did with one control.
+    """A gesture of the performer on one control.
 
-    "move": position 0..1. "turn": clicks of an encoder, signed. "press": position is the
-    strength 0..1 (for "program" the number is in `steps`). "release": no more.
+    "move": position 0..1. "turn": signed steps of an encoder. "press": position is the velocity
+    0..1 (for "program" the number is in `steps`). "release": end of a press.
     """
 
     kind: Literal["move", "turn", "press", "release"]
@@ -105,10 +105,10 @@ class Gesture:
 
 @dataclass
 class Cc14Decoder:
-    """Joins the coarse (MSB) and fine (LSB) halves of a 14-bit controller.
+    """Decoder of a 14-bit controller, which joins coarse (MSB) and fine (LSB) messages.
 
-    The value is told when the fine half comes, so that it never passes through a wrong one. A
-    controller that sends the coarse half alone is believed too, from its second message on.
+    The value is complete with the LSB, so that it never passes through a wrong one. A controller
+    that sends only MSBs is recognised at its second message.
     """
 
     coarse: int | None = None
@@ -117,7 +117,7 @@ class Cc14Decoder:
     def msb(self, value: int) -> int | None:
         alone = self.waiting
         self.coarse, self.waiting = value, True
-        # 7 bits stretched to 14, so that 127 is the very top.
+        # 7 bits stretched to 14, so that 127 is the maximum.
         return (value << 7 | value) if alone else None
 
     def lsb(self, value: int) -> int | None:
@@ -129,7 +129,7 @@ class Cc14Decoder:
 
 @dataclass
 class NrpnDecoder:
-    """Follows the NRPN dialogue of one channel: 99/98 choose, 6/38 set, 96/97 step by one."""
+    """Decoder of the NRPN messages of one channel: 99/98 select, 6/38 set, 96/97 step by one."""
 
     msb: int | None = None
     lsb: int | None = None
@@ -141,7 +141,7 @@ class NrpnDecoder:
             self.msb = value
         elif controller == 98:
             self.lsb = value
-        elif controller in (100, 101):  # a registered parameter: not ours
+        elif controller in (100, 101):  # a registered parameter
             self.msb = self.lsb = None
         elif self.msb is not None and self.lsb is not None and (self.msb, self.lsb) != (127, 127):
             number = self.msb << 7 | self.lsb
@@ -162,9 +162,9 @@ class NrpnDecoder:
 
 
 def read_gesture(kind: ControlKind, message: Message) -> Gesture | None:
-    """What a message of a control of this kind means; None where it means nothing.
+    """The gesture that a message of a control of this kind means; None where it means none.
 
-    14-bit pairs and NRPN need memory and are joined before (`Cc14Decoder`, `NrpnDecoder`).
+    14-bit controllers and NRPN are decoded before, by `Cc14Decoder` and `NrpnDecoder`.
     """
     value = message.value
     if is_relative(kind):

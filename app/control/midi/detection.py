@@ -1,9 +1,9 @@
-"""Learning a control: which one moves, and of what kind it is. GUI lane; pure.
+"""Detection of a control from its messages: which one was moved, and of what kind it is.
 
-The kind is read off a histogram of what a control sends. Absolute controls never send one value
-twice running and pass their neighbours; encoders repeat small numbers about 0, 64 or 127; buttons
-know two values; pads know many. What one direction cannot tell (is 65 one up about 64, or one
-down in sign and magnitude?) the other direction does, so an encoder is best turned both ways.
+The kind is read from a histogram of values. Absolute controls never repeat a value and pass its
+neighbours; encoders repeat small numbers near 0, 64 or 127; buttons know two values; pads many.
+What one direction leaves open (is 65 one step up in binary offset, or one down in sign magnitude?)
+the other direction decides, so an encoder is best turned both ways.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from app.control.midi.decode import ControlKind
 from app.control.midi.message import Message
 
 Key = tuple[str, int, int]
-"""What tells controls apart: message kind, channel, number."""
+"""Identity of a control: message kind, channel, number."""
 
 MIN_MESSAGES: Final = 6
-"""Messages after which a moved control is known well enough at the first pause."""
+"""Messages after which a control is detected at the first pause."""
 PAUSE_SECONDS: Final = 0.35
 """Seconds of silence that end a movement."""
 TOGGLE_SECONDS: Final = 0.9
-"""Seconds after which a button that has sent no release is one that stays down."""
+"""Seconds after which a button that has sent no release counts as a toggle."""
 CERTAIN_MESSAGES: Final = 24
-"""Messages after which a control is known without waiting for a pause."""
+"""Messages after which a control is detected without waiting for a pause."""
 DIRECTION_TIMEOUT: Final = 2.0
-"""Seconds that an encoder is waited for to be turned the other way."""
+"""Seconds to wait for an encoder to be turned the other way."""
 MAX_ENCODER_STEPS: Final = 32
-"""The most clicks that an encoder is thought to send at once."""
+"""Largest number of steps that an encoder sends at once."""
 LSB_OFFSET: Final = 32
-"""The fine half of controller n < 32 is n + 32."""
+"""The LSB of controller n < 32 is controller n + 32."""
 
 
 @dataclass(frozen=True)
 class DetectedControl:
-    """A control as it was recognised. number is None for bend, aftertouch and program.
+    """A control as detected. number is None for bend, aftertouch and program.
 
-    certain: False where only one direction was seen, or a button was not let go.
+    certain: False where only one direction was seen, or a button was not released.
     """
 
     kind: ControlKind
@@ -63,13 +63,13 @@ def key_of(message: Message) -> Key | None:
 
 @dataclass
 class ControlDetector:
-    """Collects what arrives while learning, and says when it knows."""
+    """Collects messages in learn mode until a control can be detected."""
 
     arrived: dict[Key, list[tuple[float, Message]]] = field(default_factory=dict)
     last: float | None = None
 
     def add(self, message: Message, when: float) -> None:
-        """when: seconds on any clock that goes on evenly."""
+        """Add a message. when: seconds on a monotonic clock."""
         key = key_of(message)
         if key is not None:
             self.arrived.setdefault(key, []).append((when, message))
@@ -80,13 +80,13 @@ class ControlDetector:
         self.last = None
 
     def detect(self, now: float) -> DetectedControl | None:
-        """The control that was moved, once there is enough to tell; None while there is not."""
+        """The control that was moved; None while there is too little to decide."""
         if self.last is None:
             return None
         quiet = now - self.last
         guess = detect_control([entry for entries in self.arrived.values() for entry in entries])
         if guess is None:
-            # One click of an encoder, or one step of a knob: wait for more.
+            # One step of an encoder or knob: wait for more.
             return None
         if guess.kind == "program":
             return guess
@@ -148,7 +148,7 @@ def _nrpn(groups: dict[Key, list[tuple[float, Message]]]) -> DetectedControl | N
 
 
 def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> DetectedControl | None:
-    """Controllers n and n + 32 that speak in turn are one control."""
+    """A 14-bit controller, where n and n + 32 arrive together."""
     _, channel, number = key
     if number >= 2 * LSB_OFFSET:
         return None
@@ -157,7 +157,7 @@ def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> DetectedC
     low = groups.get(("cc", channel, coarse + LSB_OFFSET))
     if not high or not low or len(low) < 2:
         return None
-    # Two knobs of a mixer may well have numbers 32 apart; a pair speaks within a few milliseconds.
+    # Numbers of two knobs may differ by 32; a pair arrives within a few milliseconds.
     near = sum(any(abs(t - s) <= 0.005 for s, _ in high) for t, _ in low)
     if near * 2 < len(low):
         return None
@@ -175,7 +175,7 @@ def _note(channel: int, number: int, group: list[tuple[float, Message]]) -> Dete
 def _two_valued(
     message: str, channel: int, number: int, states: list[tuple[float, bool]]
 ) -> DetectedControl:
-    """A button, or one that stays down: its off comes with the next press, not with the release."""
+    """A button or a toggle, whose off comes with the next press instead of the release."""
     pressed: float | None = None
     held = []
     for when, down in states:
@@ -185,7 +185,7 @@ def _two_valued(
             held.append(when - pressed)
             pressed = None
     if not held:
-        # Down and nothing since, or a lone off: it stays down, unless the hand does.
+        # No release, or a lone one: a toggle, unless it is still held.
         return DetectedControl("toggle", message, channel, number, False)
     toggles = min(held) > TOGGLE_SECONDS
     return DetectedControl("toggle" if toggles else "button", message, channel, number)
@@ -206,9 +206,9 @@ def _controller(
         return None
     repeats = sum(a == b for a, b in pairwise(values))
     leaps = sum(abs(a - b) > 48 for a, b in pairwise(values))
-    # An absolute control may stand still at an end, and then repeats nothing but that end.
+    # An absolute control may rest at an end, and repeats only that value.
     if repeats == 0 and leaps == 0:
-        # A spun encoder may happen to repeat nothing for a while, but neither long nor far.
+        # An encoder may repeat nothing for a while, but not over a long or wide movement.
         far = max(values) - min(values) > MAX_ENCODER_STEPS
         return found(
             "knob", len(values) >= MIN_MESSAGES if far else len(values) >= 2 * MIN_MESSAGES
@@ -227,6 +227,6 @@ def _controller(
     if middle and not up and not down_twos:
         return found("relative-offset", min(middle) < 64 < max(middle))
     if (up and not middle) or (down_twos and not middle):
-        # Turned one way only: two's complement is by far the most usual.
+        # Turned one way only: two's complement is the most common.
         return found("relative-twos", not up)
     return found("knob")

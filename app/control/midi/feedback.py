@@ -14,13 +14,13 @@ from app.control.midi.mapping import Feedback
 from app.control.midi.message import Message
 
 TOUCH_SECONDS: Final = 0.3
-"""Seconds after the last move of a hand before its control is told anything."""
+"""Seconds after the last move before its control gets feedback again."""
 MOTOR_SECONDS: Final = 0.5
-"""Seconds that a motor fader may take to get where it was sent."""
+"""Longest time in seconds that a motor fader takes to reach its target."""
 
 
 def message_for(feedback: Feedback, position: float, led: float) -> Message | None:
-    """What shows a value: `position` 0..1 on the control's own way, `led` 0, 0.5 (dim) or 1."""
+    """Message that shows a value: `position` 0..1 of the control, `led` 0, 0.5 (dim) or 1."""
     if feedback.message == "none":
         return None
     if feedback.style == "state":
@@ -28,7 +28,7 @@ def message_for(feedback: Feedback, position: float, led: float) -> Message | No
     else:
         value = feedback.low + round(position * (feedback.high - feedback.low))
     if feedback.message == "bend":
-        # The whole of the way, in the 14 bits that a motor fader has.
+        # The full range, in the 14 bits of a motor fader.
         return Message("bend", feedback.channel, 0, round(position * 16383))
     kind = feedback.message
     if kind == "note":
@@ -38,7 +38,7 @@ def message_for(feedback: Feedback, position: float, led: float) -> Message | No
 
 @dataclass
 class FeedbackState:
-    """What one control was told and what it said, to tell a hand from a motor."""
+    """Feedback last sent to one control, and its last moves, to tell moves from motor positions."""
 
     sent: Message | None = None
     sent_at: float = -1e9
@@ -47,27 +47,27 @@ class FeedbackState:
     motor_position: float | None = None
 
     def is_untouched(self, now: float) -> bool:
-        """Whether no hand is on the control."""
+        """Whether the control has not been moved for a while."""
         return now - self.touched_at >= TOUCH_SECONDS
 
     def should_send(
         self, message: Message, position: float, now: float, *, again: bool = False
     ) -> bool:
-        """Whether the message is to be sent; it then counts as sent."""
+        """Whether a message is to be sent; it then counts as sent."""
         if message == self.sent and not again:
             return False
         self.sent, self.sent_at, self.position, self.motor_position = message, now, position, None
         return True
 
     def forget(self) -> None:
-        """The controller has lost what it was told (unplugged)."""
+        """The controller has lost its state (unplugged)."""
         self.sent = None
         self.sent_at = -1e9
 
     def is_motor(self, position: float, now: float) -> bool:
-        """Whether a move to `position` is the motor on its way to where it was sent.
+        """Whether a move to `position` is a motor fader on its way to its target.
 
-        A motor only comes nearer; a hand that pulls it away from its goal is heard at once.
+        A motor only comes nearer to its target; a move away from it is the performer's.
         """
         if now - self.sent_at > MOTOR_SECONDS:
             return False
@@ -79,6 +79,6 @@ class FeedbackState:
         return True
 
     def touch(self, now: float) -> None:
-        """A hand has moved the control: what it shows is where it is, not what was sent."""
+        """The performer has moved the control, which no longer shows what was sent."""
         self.touched_at = now
         self.sent = None

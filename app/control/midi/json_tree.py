@@ -1,7 +1,7 @@
-"""JSON that knows the line of everything, so that a broken file can be mended. Pure.
+"""JSON parser that keeps the line of every value, for error messages.
 
-The grammar is that of RFC 8259; names given twice, numbers that are not finite and nesting deeper
-than 32 are refused.
+The grammar is that of RFC 8259; duplicate names, infinite numbers and nesting deeper than 32 are
+errors.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": N
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its line (from 1). value: dict[str, Node], list[Node] or a plain value."""
+    """A JSON value and its line, from 1."""
 
     value: Any
     line: int
 
     @property
     def plain(self) -> Any:
-        """The value as json.loads would give it."""
+        """The value as json.loads would return it."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -39,7 +39,7 @@ class Node:
 
 
 def parse(text: str) -> Node:
-    """The tree of a JSON text. Raises SegueError: "line N: what is wrong"."""
+    """Parse a JSON text. Raises SegueError: "line N: what is wrong."."""
     reader = _Reader(text)
     node, at = reader.value(0, 0)
     at = reader.skip(at)

@@ -1,8 +1,7 @@
-"""Learn mode: choose a target, move a control, and on to the next. GUI lane; pure.
+"""Learn mode: choose a target, move a control, and on to the next.
 
-While it is on nothing that is moved reaches the music, so that learning can be done on stage. With
-a list of targets the next one waits as soon as one has been learned; the control that has just
-been learned may go on moving for a while without being taken for the next.
+While it is on, nothing that is moved is played. With a list of targets, the next one waits as soon
+as one was learned; the control learned last may go on moving for a while.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ SETTLE_SECONDS: Final = 0.8
 
 @dataclass(frozen=True)
 class LearnResult:
-    """What was learned: a target, and the port and control that is to move it."""
+    """What was learned: a target, and the port and control that are to move it."""
 
     target: str
     port: str
@@ -28,7 +27,7 @@ class LearnResult:
 
 
 class LearnMode:
-    """Off until `begin`. `target` is what waits for a control."""
+    """Learn mode; off until `begin`. `target` is the one that waits for a control."""
 
     def __init__(self) -> None:
         self.on = False
@@ -51,18 +50,18 @@ class LearnMode:
         self._detectors.clear()
 
     def choose(self, target: str | None) -> None:
-        """This one next; the rest of a list is forgotten."""
+        """Learn this target next, and drop the rest of a list."""
         self._queue = []
         self.target = target
         self._detectors.clear()
 
     def skip(self) -> None:
-        """On to the next of the list."""
+        """Go on to the next of the list."""
         self._next()
 
     @property
     def left(self) -> int:
-        """Targets that still wait after the present one."""
+        """Number of targets that wait after the present one."""
         return len(self._queue)
 
     def _next(self) -> None:
@@ -70,7 +69,7 @@ class LearnMode:
         self._detectors.clear()
 
     def receive(self, port: str, message: Message, now: float) -> None:
-        """Something moved."""
+        """Collect a message of a control."""
         key = key_of(message)
         if not self.on or key is None:
             return
@@ -84,7 +83,7 @@ class LearnMode:
             self._detectors.setdefault(port, ControlDetector()).add(message, now)
 
     def poll(self, now: float) -> LearnResult | None:
-        """A lesson once a control is known; to be asked a few times a second."""
+        """The result once a control is detected; call it several times a second."""
         if self.target is None:
             return None
         for port, detector in self._detectors.items():

@@ -1,7 +1,7 @@
-"""The controller maps there are: ready-made ones, and those that the performer made. GUI lane.
+"""Library of controller maps: ready-made ones, and the performer's own.
 
-A performer's map is kept under the name of its port and goes before a ready-made one. A map that
-is broken is left where it is, named in a sentence, and does no harm to the others.
+A performer's map is stored under the name of its port and has priority over a ready-made one. A
+damaged map is reported and does not affect the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDER: Final = "controllers"
 
 
 def default_map(port: str) -> ControllerMap:
-    """For a port that no map fits: keys play, program changes recall scenes; learn the rest."""
+    """Map of a port that no map fits: keys play notes, program changes recall scenes."""
     kind: ControlKind = "program"
     program = ControllerElement("program", "Program change", kind, "program", shape="button")
     return ControllerMap(
@@ -35,7 +35,7 @@ def default_map(port: str) -> ControllerMap:
 
 
 class Library:
-    """Maps by name. folder: the performer's; nothing is written before something is kept."""
+    """Controller maps. folder: of the performer's maps, made when the first one is saved."""
 
     def __init__(self, registry: Registry, folder: Path, ready_made: Path = READY_MADE) -> None:
         self._registry = registry
@@ -46,7 +46,7 @@ class Library:
         self.reload()
 
     def reload(self) -> None:
-        """Read the ready-made maps again; `problems` says what is wrong with which."""
+        """Read the ready-made maps again; `problems` gets a sentence for each damaged one."""
         self.problems = []
         self.ready_made = {}
         for path in sorted(self._ready_made.glob(f"*{map_file.SUFFIX}")):
@@ -58,21 +58,21 @@ class Library:
             self.ready_made[found.name] = found
 
     def find_ready_made(self, port: str) -> ControllerMap | None:
-        """The ready-made map that fits a port, if one does."""
+        """The ready-made map that fits a port, if any."""
         return next((found for found in self.ready_made.values() if found.matches_port(port)), None)
 
     def path_of(self, port: str) -> Path:
-        """Where the performer's map for a port is kept."""
+        """File of the performer's map for a port."""
         slug = re.sub(r"[^a-z0-9]+", "-", port.casefold()).strip("-") or "port"
         return self.folder / f"{slug}{map_file.SUFFIX}"
 
     def user_map(self, port: str) -> ControllerMap | None:
-        """The performer's map for a port. Raises SegueError where it is broken."""
+        """The performer's map for a port, if there is one. Raises SegueError for a damaged map."""
         path = self.path_of(port)
         return map_file.load(path, self._registry) if path.exists() else None
 
     def save(self, port: str, controller: ControllerMap) -> None:
-        """Remember a map for a port. Raises SegueError where the folder cannot be written."""
+        """Save a map for a port. Raises SegueError where the folder cannot be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -82,7 +82,7 @@ class Library:
         write_text(self.path_of(port), map_file.write(controller))
 
     def set_aside(self, port: str) -> None:
-        """A broken map must not be written over: it may hold an evening's work."""
+        """Rename a damaged map, so that it is not overwritten."""
         path = self.path_of(port)
         try:
             path.replace(path.with_suffix(".damaged"))

@@ -1,4 +1,4 @@
-"""Controller maps on disk: read with every mistake named by its line, written readable. GUI lane.
+"""Controller map files: JSON, with errors reported by line.
 
 Version 1 of the format, a JSON object:
 
@@ -13,7 +13,7 @@ Version 1 of the format, a JSON object:
                    "takeover": "pickup", "low": 0, "high": 1, "invert": false,
                    "shape": "linear", "action": "auto"}]}
 
-A channel is 1 to 16 or "any". What has a default may be left out.
+A channel is 1 to 16 or "any". Members with a default may be omitted.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ MAX_ITEMS: Final = 2000
 
 
 def load(path: Path, registry: Registry) -> ControllerMap:
-    """A map from a file. SegueError says in which line of it what is wrong."""
+    """Load a map. Raises SegueError, which names the line of a mistake."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SegueError(f"The map '{path.name}', line 1: the file is too large for a map.")
@@ -73,7 +73,7 @@ def load(path: Path, registry: Registry) -> ControllerMap:
 
 
 def read(text: str, registry: Registry) -> ControllerMap:
-    """A map from its text. SegueError: "line N: what is wrong."."""
+    """Parse a map. Raises SegueError: "line N: what is wrong."."""
     top = _ObjectReader(json_tree.parse(text), "the map")
     if top.text("format", "") != FORMAT:
         raise top.error("format", f"this is no controller map; its format must be '{FORMAT}'.")
@@ -102,7 +102,7 @@ def read(text: str, registry: Registry) -> ControllerMap:
 
 
 class _ObjectReader:
-    """One JSON object that is being read: what was asked for is known, the rest is a mistake."""
+    """Reader of one JSON object that checks types and reports members that nobody has read."""
 
     def __init__(self, node: Node, what: str) -> None:
         if not isinstance(node.value, dict):
@@ -331,7 +331,7 @@ def _unique(top: _ObjectReader) -> None:
 
 
 def to_json(controller: ControllerMap) -> dict[str, Any]:
-    """A map as plain lists and dictionaries, defaults left out."""
+    """A map as plain lists and dictionaries, without defaults."""
     data: dict[str, Any] = {"format": FORMAT, "version": VERSION, "name": controller.name}
     for name in ("maker", "source", "notes"):
         if getattr(controller, name):
@@ -353,7 +353,7 @@ def _plain(item: Any) -> dict[str, Any]:
         default = each.default if each.default is not MISSING else None
         if isinstance(value, Feedback):
             if value != Feedback():
-                # The number is written even when 0: left out, it is the control's own.
+                # The number is written even when 0: its default is the control's own.
                 data[each.name] = _plain(value) | {"number": value.number}
         elif (value != default or each.default is MISSING) and value is not None:
             data[each.name] = value
@@ -361,7 +361,7 @@ def _plain(item: Any) -> dict[str, Any]:
 
 
 def write(controller: ControllerMap) -> str:
-    """A map as text, one control or mapping a line."""
+    """A map as text, with one line for each control and mapping."""
     lines = []
     for name, value in to_json(controller).items():
         if name in ("controls", "mappings") and value:

@@ -1,7 +1,7 @@
-"""Controller maps: the controls of a device and what each one moves. GUI lane; pure, immutable.
+"""Controller maps: the controls of a device and the targets that each one moves. Immutable.
 
-A map is a file (`map_file`). Its controls describe the device and never change with use; its
-mappings join controls to parameters of the registry, or to the surface itself (`SHIFT`).
+A map is a file (`map_file`). Its controls describe the device and do not change with use; its
+mappings connect controls to parameters of the registry, or to the surface itself (`SHIFT`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.parameters.parameter import Parameter
 VERSION: Final = 1
 FORMAT: Final = "segue-controller-map"
 SHIFT: Final = "surface.shift"
-"""The target of a button that reaches the second layer while it is held."""
+"""Target of a button that selects the second layer while it is held."""
 LAYERS: Final = ("base", "shift", "any")
 ACTIONS: Final = ("auto", "set", "toggle", "gate", "trigger", "next", "previous")
 MESSAGES: Final = ("cc", "note", "bend", "aftertouch", "pressure", "program", "nrpn")
@@ -47,10 +47,10 @@ Action = Literal["auto", "set", "toggle", "gate", "trigger", "next", "previous"]
 
 @dataclass(frozen=True)
 class Feedback:
-    """What is sent back to show a value.
+    """Feedback of a control: the message that shows a value.
 
-    message: "cc", "note", "bend" or "none". style "value" sends low..high along the value's way;
-    "state" sends off, dim (there, but not on: a scene that is saved) or on.
+    message: "cc", "note", "bend" or "none". style "value" sends low..high in proportion to the
+    value; "state" sends off, dim (a saved scene that is not active) or on.
     """
 
     message: str = "none"
@@ -66,10 +66,10 @@ class Feedback:
 
 @dataclass(frozen=True)
 class ControllerElement:
-    """One thing on the device that a hand can move.
+    """A control on the device: knob, fader, encoder, button, pad, wheel or key.
 
     channel: 1..16, None for any. number: of note, controller or NRPN; None where there is none.
-    motor: it moves by itself when told to. x, y, width, height: on a drawing, in units of one key.
+    motor: a motor fader. x, y, width, height: in the drawing, in units of one key.
     """
 
     id: str
@@ -89,10 +89,11 @@ class ControllerElement:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A control moves a target.
+    """A mapping from a control to a target.
 
-    low, high: the part of the target's way (0..1) that the control covers. step: how far one
-    click of an encoder goes, as a share of that way. value: for action "set", in the target's unit.
+    low, high: the part of the target's range (0..1) that the control covers. step: how far one
+    step of an encoder moves, as a share of that range. value: for action "set", in the target's
+    unit.
     """
 
     control: str
@@ -110,7 +111,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Keyboard:
-    """Keys that play: channel 1..16 or None for any; notes low..high, moved by `transpose`."""
+    """Keys that play notes: channel 1..16 or None for any; notes low..high, plus `transpose`."""
 
     channel: int | None = None
     low: int = 0
@@ -123,11 +124,11 @@ class Keyboard:
 
 @dataclass(frozen=True)
 class ControllerMap:
-    """A device and its mappings. ports: shell patterns for names of ports, numbers left out; one
-    that begins with "!" leaves out what else would fit.
+    """A device and its mappings.
 
-    source: the maker's document the numbers are from. on_open: system exclusive or channel
-    messages (bytes) sent when the device is connected.
+    ports: shell patterns for plain port names; one that begins with "!" excludes. source: the
+    manufacturer's document of the numbers. on_open: system exclusive or channel messages (bytes)
+    sent when the device is connected.
     """
 
     name: str
@@ -148,7 +149,7 @@ class ControllerMap:
         return self._by_id[name]
 
     def matches_port(self, port: str) -> bool:
-        """Whether a port of this (plain) name belongs to the device; '!' leaves ports out."""
+        """Whether a plain port name belongs to the device."""
         name = port.casefold()
 
         def one(patterns: list[str]) -> bool:
@@ -161,7 +162,7 @@ class ControllerMap:
         return tuple(mapping for mapping in self.mappings if mapping.target == target)
 
     def without(self, *, target: str | None = None, control: str | None = None) -> ControllerMap:
-        """Without the mappings of a target, of a control, or of both together."""
+        """A copy without the mappings of a target, of a control, or of both together."""
         kept = tuple(
             mapping
             for mapping in self.mappings
@@ -171,7 +172,7 @@ class ControllerMap:
         return replace(self, mappings=kept, _by_id={})
 
     def with_mapping(self, mapping: Mapping) -> ControllerMap:
-        """With one mapping more; the same control and target in the same layer is replaced."""
+        """A copy with a mapping, which replaces one of the same control, target and layer."""
         kept = tuple(
             other
             for other in self.mappings
@@ -181,12 +182,12 @@ class ControllerMap:
         return replace(self, mappings=(*kept, mapping), _by_id={})
 
     def with_control(self, control: ControllerElement) -> ControllerMap:
-        """With a control more, or another in the place of the one of that name."""
+        """A copy with a control, which replaces one of the same name."""
         controls = tuple(other for other in self.controls if other.id != control.id)
         return replace(self, controls=(*controls, control), _by_id={})
 
     def find(self, learned: DetectedControl) -> ControllerElement | None:
-        """The control that sends what was learned."""
+        """The control that sends what was detected."""
         for control in self.controls:
             if (
                 control.message == learned.message
@@ -198,7 +199,7 @@ class ControllerMap:
 
 
 def control_from_detection(learned: DetectedControl, count: int) -> ControllerElement:
-    """A control for something learned that no map describes; `count` places it in the drawing."""
+    """A control for a detected one that the map lacks; `count` places it in the drawing."""
     number = "" if learned.number is None else f".{learned.number}"
     words = {"cc": "CC", "note": "Note", "nrpn": "NRPN"}.get(learned.message)
     label = words or learned.message.capitalize()
@@ -228,7 +229,7 @@ def control_from_detection(learned: DetectedControl, count: int) -> ControllerEl
 
 
 def default_shape(kind: ControlKind) -> str:
-    """How a control of a kind is drawn when nobody has said."""
+    """Shape in which a kind of control is drawn by default."""
     if is_relative(kind):
         return "encoder"
     return {
@@ -244,7 +245,7 @@ def default_shape(kind: ControlKind) -> str:
 
 
 def resolve_action(mapping: Mapping, kind: ControlKind, parameter: Parameter) -> Action:
-    """What "auto" comes to: for buttons by what they act on, for the rest to set a position."""
+    """The action that "auto" stands for: by what a button acts on, else to set a position."""
     if mapping.action != "auto":
         return mapping.action
     if parameter.kind == "trigger":

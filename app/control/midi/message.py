@@ -1,4 +1,4 @@
-"""MIDI messages: bytes to fields and back. Pure; any thread.
+"""MIDI messages, parsed and encoded.
 
 After the MIDI 1.0 Detailed Specification (MIDI Association, 96-1-4), tables 1 to 6.
 """
@@ -63,11 +63,11 @@ ALL_NOTES_OFF: Final = 123
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message.
+    """A MIDI message.
 
     channel: 1..16, 0 where the message has none. number: note or controller 0..127, else 0.
     value: 0..127; 0..16383 for "bend" (8192 is the middle) and "position" (in sixteenths).
-    A note on with velocity 0 reads as a note off. data: the bytes of a "sysex", F0 and F7 included.
+    data: the bytes of a "sysex", F0 and F7 included. A note on with velocity 0 is a note off.
     """
 
     kind: Kind
@@ -78,7 +78,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """As the monitor writes it."""
+        """The message as the monitor displays it."""
         if self.kind == "sysex":
             return "sysex " + self.data.hex(" ")
         where = f"ch {self.channel} " if self.channel else ""
@@ -90,10 +90,7 @@ class Message:
 
 
 def parse(data: Sequence[int]) -> Message | None:
-    """A whole message as rtmidi hands it over; None where the bytes are none.
-
-    Never raises for bytes 0..255: what comes in from a cable is not to be trusted.
-    """
+    """Parse one whole message; None where the bytes are invalid. Never raises for bytes 0..255."""
     if not data:
         return None
     status = data[0]
@@ -115,7 +112,7 @@ def parse(data: Sequence[int]) -> Message | None:
 
 
 def encode(message: Message) -> bytes:
-    """The bytes of a message; the inverse of `parse`."""
+    """Encode a message as bytes; the inverse of `parse`."""
     kind = message.kind
     if kind == "sysex":
         return message.data
@@ -133,7 +130,7 @@ def encode(message: Message) -> bytes:
 
 
 def parse_sysex(text: str) -> bytes | None:
-    """'F0 00 20 29 F7' as bytes; None where it is no whole system exclusive message."""
+    """Parse 'F0 00 20 29 F7'; None where it is no whole system exclusive message."""
     try:
         data = bytes.fromhex(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Keys that are held: several keyboards, sustain pedal, latch, panic. GUI lane; pure.
+"""Held notes of several keyboards: keys, sustain pedal, latch, panic.
 
-A note sounds while its key is down, the pedal of its channel is, or latch keeps it. Every note
-belongs to a port and a channel, so that unplugging a keyboard lets go of its notes and no other's.
+A note sounds while its key is down, the pedal of its channel is down, or latch holds it. Each note
+belongs to a port and channel, so that unplugging a keyboard releases only its own.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from app.control.midi.message import (
 NoteSource = tuple[str, int]
 """Port and channel."""
 MAX_NOTES: Final = 16
-"""Notes that are handed to the engine at once: the latest ones."""
+"""The latest notes that are sent to the engine."""
 
 
 class HeldNotes:
-    """Which notes are held. `on_change` is told the sorted notes whenever they change."""
+    """Held notes. `on_change` gets the sorted notes whenever they change."""
 
     def __init__(self) -> None:
         self.on_change: Callable[[tuple[int, ...]], None] | None = None
-        # A key (not a note: the octave may be another one when it is let go) and what it plays.
+        # By key, not by note: the octave may have changed before the release.
         self._down: dict[tuple[NoteSource, int], int] = {}  # oldest first
-        self._sustained: dict[tuple[NoteSource, int], int] = {}  # let go under a pedal or latch
+        self._sustained: dict[tuple[NoteSource, int], int] = {}  # held by pedal or latch
         self._pedals: set[NoteSource] = set()
         self._latch = False
         self._reported: tuple[int, ...] = ()
 
     @property
     def held(self) -> tuple[int, ...]:
-        """MIDI numbers that are to sound, sorted, each once; at most the `MAX_NOTES` latest."""
+        """MIDI numbers that sound, sorted, without duplicates; at most the `MAX_NOTES` latest."""
         order = [*self._sustained.values(), *self._down.values()]
         latest = list(dict.fromkeys(reversed(order)))[:MAX_NOTES]
         return tuple(sorted(latest))
@@ -51,7 +51,7 @@ class HeldNotes:
 
     @latch.setter
     def latch(self, on: bool) -> None:
-        """With latch a chord stays until the next one; switching it off lets go of it."""
+        """Hold each chord until the next one; switching it off releases the chord."""
         self._latch = on
         if not on:
             for key in [key for key in self._sustained if key[0] not in self._pedals]:
@@ -59,7 +59,7 @@ class HeldNotes:
         self._tell()
 
     def receive(self, port: str, message: Message, transpose: int = 0) -> bool:
-        """A message of a keyboard; True when it was about notes. transpose in semitones."""
+        """Handle a message of a keyboard; True when it concerned notes. transpose: semitones."""
         source = (port, message.channel)
         if message.kind == "note_on":
             self._press(source, message.number, transpose)
@@ -84,7 +84,7 @@ class HeldNotes:
         if not 0 <= note <= 127:
             return
         if self._latch and not self._down:
-            # A new chord begins: the latched one makes room.
+            # A new chord begins and replaces the latched one.
             for key in [key for key in self._sustained if key[0] not in self._pedals]:
                 del self._sustained[key]
         key = (source, number)
@@ -107,7 +107,7 @@ class HeldNotes:
                 del self._sustained[key]
 
     def _all_off(self, source: NoteSource, *, pedal: bool) -> None:
-        """All notes off obeys the pedal (as the specification has it); all sound off does not."""
+        """All notes off respects the pedal (MIDI 1.0 specification); all sound off does not."""
         under = source in self._pedals and not pedal
         for key in [key for key in self._down if key[0] == source]:
             note = self._down.pop(key)
@@ -119,7 +119,7 @@ class HeldNotes:
                 del self._sustained[key]
 
     def release_port(self, port: str) -> None:
-        """A keyboard is gone: so are its keys, pedals and what they kept."""
+        """Release keys, pedals and held notes of a port that was unplugged."""
         for table in (self._down, self._sustained):
             for key in [key for key in table if key[0][0] == port]:
                 del table[key]
@@ -127,7 +127,7 @@ class HeldNotes:
         self._tell()
 
     def panic(self) -> None:
-        """Nothing is held any more, whatever keys and pedals say."""
+        """Release everything, whatever keys and pedals do."""
         self._down.clear()
         self._sustained.clear()
         self._pedals.clear()

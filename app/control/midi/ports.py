@@ -1,7 +1,7 @@
-"""The port interface: what the rest needs of a MIDI backend, and names without numbers. Pure.
+"""Interface of MIDI backends, plain port names, and the inbox of a port.
 
-A backend may be exchanged (`rtmidi_ports` is the one there is; tests bring one of their own).
-Callbacks come from the backend's threads and only put bytes into an `Inbox`.
+`rtmidi_ports` is the backend; tests have their own. Callbacks run in the backend's threads and only
+put bytes into an `Inbox`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 Receive = Callable[[Sequence[int], float], None]
-"""Told the bytes of one message and when it came (time.monotonic seconds). Any thread."""
+"""Gets the bytes of one message and its time of arrival (time.monotonic seconds), in any thread."""
 
 OURS: Final = "Segue"
-"""Our own clients' name: their ports are never connected to."""
+"""Name of our own clients, whose ports are never connected."""
 ROOM: Final = 4096
 HARD: Final = 65536
 
@@ -27,13 +27,13 @@ class InputPort(Protocol):
 
 class OutputPort(Protocol):
     def send(self, data: bytes) -> None:
-        """May raise OSError when the port is gone."""
+        """Send a message. Raises OSError when the port is gone."""
 
     def close(self) -> None: ...
 
 
 class Backend(Protocol):
-    """Lists and opens ports. All methods may raise OSError; they are called in one thread."""
+    """Lists and opens ports of one MIDI API. Called in one thread; may raise OSError."""
 
     api: str
 
@@ -56,11 +56,11 @@ _WINDOWS_INDEX: Final = re.compile(r"\s+\d+$")
 
 
 def plain_name(name: str, api: str = "") -> str:
-    """A port's name without the numbers that change when a cable is plugged again.
+    """A port's name without the numbers that change when it is plugged in again.
 
     ALSA adds client and port numbers, JACK a copy's number, the ALSA bridge of JACK brackets,
-    Windows an index. Numbers that belong to a product ("nanoKONTROL2") stay. ALSA and the bridge
-    say the client's name twice; it is kept once.
+    Windows an index. Numbers of a product ("nanoKONTROL2") stay. A client's name that ALSA or the
+    bridge repeat is dropped.
     """
     text = _ALSA_NUMBERS.sub("", name.strip())
     text = _BRACKETS.sub("", _A2J.sub("", text))
@@ -75,7 +75,7 @@ def plain_name(name: str, api: str = "") -> str:
 
 
 def keys_of(names: Sequence[str], api: str = "") -> dict[str, str]:
-    """Plain key -> full name for a list of ports; the second of two twins gets " #2"."""
+    """Plain key -> full name for a list of ports; duplicates get " #2", " #3" ..."""
     found: dict[str, str] = {}
     for name in names:
         plain = plain_name(name, api)
@@ -88,17 +88,16 @@ def keys_of(names: Sequence[str], api: str = "") -> dict[str, str]:
 
 
 def is_ours(name: str) -> bool:
-    """Our own ports, and those that only lead back: nobody plays on them."""
+    """Whether a port is our own, or a loopback."""
     low = name.casefold()
     return low.startswith((OURS.casefold(), f"a2j:{OURS.casefold()}")) or "midi through" in low
 
 
 class Inbox:
-    """Messages on their way from a port's thread to the GUI lane. Thread-safe, bounded.
+    """Bounded, thread-safe queue from a port's thread to the GUI thread.
 
-    In a flood the last value of each controller is kept and the rest forgotten; notes and real
-    time messages are never dropped before `HARD` of them wait, and then `lost` says so, so that
-    everything can be released.
+    In a flood only the last value of each controller is kept; notes and real-time messages are not
+    dropped before `HARD` of them wait. `lost` is then set, so that all notes can be released.
     """
 
     def __init__(self) -> None:
@@ -109,11 +108,11 @@ class Inbox:
         self.lost = False
 
     def put(self, data: Sequence[int], when: float) -> bool:
-        """True when the inbox was empty, so that somebody should be woken."""
+        """Add a message; True when the inbox was empty, so that the reader must be woken."""
         with self._lock:
             empty = not self._queue and not self._latest
             status = data[0] if len(data) else 0
-            # Controllers, pressure and bend are states: the last one says it all.
+            # Controllers, pressure and bend are states: only the last value matters.
             state = status & 0xF0 in (0xA0, 0xB0, 0xD0, 0xE0) and status < 0xF0
             if len(self._queue) < ROOM or (not state and len(self._queue) < HARD):
                 self._queue.append((data, when))
@@ -126,7 +125,7 @@ class Inbox:
             return empty
 
     def take(self) -> list[tuple[Sequence[int], float]]:
-        """All that waits, in order; what was coalesced comes last."""
+        """Remove and return all messages in order, coalesced ones last."""
         with self._lock:
             waiting = [*self._queue, *self._latest.values()]
             self._queue.clear()

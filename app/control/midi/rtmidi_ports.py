@@ -1,7 +1,7 @@
-"""MIDI ports through python-rtmidi. Opened and closed by the port watcher's thread.
+"""MIDI backend with python-rtmidi, used by the thread of the port watcher.
 
-python-rtmidi rather than mido's wrapper of it: rtmidi stamps a message when it arrives, in its own
-thread, and mido drops the stamp; a clock that is followed needs it.
+Not through mido: rtmidi stamps messages when they arrive, which following a clock needs, and mido
+drops the stamps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABELS: Final = {
 }
 
 LAST_WORDS: Final = 0.05
-"""Seconds for a message that was on its way when its port was closed."""
+"""Seconds to wait for a message in flight when its port is closed."""
 
 
 def available() -> list[str]:
@@ -36,7 +36,7 @@ def available() -> list[str]:
 
 
 class RtMidiBackend:
-    """The ports of one API. Raises OSError where there is no such server or port."""
+    """Ports of one API. Raises OSError where there is no such server or port."""
 
     def __init__(self, api: str) -> None:
         """api: one of `available()`. Raises SegueError for another, OSError without a server."""
@@ -62,7 +62,7 @@ class RtMidiBackend:
         if not self._look:
             self._look = [self._make("MidiIn"), self._make("MidiOut")]
         try:
-            # A port that goes while the list is being read has no name any more.
+            # A port that disappears while the list is read has an empty name.
             return [name for name in self._look[index].get_ports() if name]
         except self._errors as error:
             self.close()
@@ -77,7 +77,7 @@ class RtMidiBackend:
     def open_input(self, name: str, receive: Receive) -> InputPort:
         port = self._make("MidiIn")
         port.ignore_types(sysex=False, timing=False, active_sense=True)
-        # Before it is opened: a message that comes in between is not to be lost.
+        # Before it is opened, so that no message is lost in between.
         port.set_callback(_Stamp(receive))
         self._open(port, name)
         return _Input(port)
@@ -94,8 +94,8 @@ class RtMidiBackend:
                 raise OSError(f"'{name}' is gone")
             number = names.index(name)
             port.open_port(number, name=f"{OURS} {name.partition(':')[0]}"[:48])
-            # rtmidi counts again to find the number: where ports came or went in between it has
-            # opened another one, or none, and does not say so.
+            # rtmidi looks the number up again: where ports came or went meanwhile it silently
+            # opens another one, or none.
             if port.get_port_name(number) != name:
                 raise OSError(f"'{name}' moved while it was opened")
         except self._errors as error:
@@ -113,10 +113,10 @@ class RtMidiBackend:
 
 
 class _Stamp:
-    """Turns rtmidi's time since the message before into a time on the clock of this program.
+    """Converts rtmidi's delta times to time.monotonic seconds.
 
-    The clock of arrival and Python's own part slowly, and Python's callback may be late but never
-    early: the sum of rtmidi's steps is pulled down to the earliest call that was seen.
+    The two clocks drift apart, and a callback may be late but never early: the sum of the deltas
+    is limited to the time of the call.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -127,7 +127,7 @@ class _Stamp:
         now = time.monotonic()
         message, delta = event
         when = now if self._when is None else self._when + delta
-        # Ahead of now is impossible; far behind is a sum that has drifted or a queue that waited.
+        # Later than now is impossible; far earlier means drift or a queue that waited.
         if when > now or now - when > 0.05:
             when = now
         self._when = when
@@ -143,12 +143,11 @@ class _Input:
 
 
 def close_input(port: Any) -> None:
-    """Close an rtmidi.MidiIn that has a callback, though its controller may be playing.
+    """Close an rtmidi.MidiIn that has a callback, even while messages arrive.
 
-    python-rtmidi 1.5.8 is in no way made for it. It frees what the callback is called with while a
-    message may be on its way into it (crash), so that is held on to until the message has arrived;
-    and while it deletes a port it keeps the interpreter and waits for its thread, which may be
-    waiting for the interpreter (standstill), hence the pause.
+    python-rtmidi 1.5.8 frees the callback's data while a message may be in flight (crash), so a
+    reference is held until it has arrived; and delete() holds the GIL while it joins a thread that
+    may wait for the GIL (deadlock), hence the pause.
     """
     called_with = gc.get_referents(port)
     port.cancel_callback()

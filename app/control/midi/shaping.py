@@ -1,7 +1,7 @@
-"""From a control's way to a target's: range, direction, curve. GUI lane; pure, table-tested.
+"""Range, direction and response curve between a control's position and a target's.
 
-`to_target` takes a control's position 0..1 to a target's; `to_control` is its inverse, for takeover
-and for what is shown on the controller. Values out of the range go to its nearer end.
+`to_target` maps a control's position 0..1 to a target's; `to_control` is its inverse, for takeover
+and feedback. Values outside the range are clamped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RESPONSE_CURVES: Final[tuple[ResponseCurve, ...]] = ("linear", "slow", "fast", "
 
 
 def apply_curve(shape: ResponseCurve, x: float) -> float:
-    """0..1 -> 0..1, rising."""
+    """Response curve, 0..1 -> 0..1, rising."""
     if shape == "slow":
         return x * x
     if shape == "fast":
@@ -43,7 +43,7 @@ def to_target(
     invert: bool = False,
     shape: ResponseCurve = "linear",
 ) -> float:
-    """A control's position -> a target's."""
+    """Position of the target for a control's position."""
     x = min(max(x, 0.0), 1.0)
     y = apply_curve(shape, 1.0 - x if invert else x)
     return low + y * (high - low)
@@ -56,7 +56,7 @@ def to_control(
     invert: bool = False,
     shape: ResponseCurve = "linear",
 ) -> float:
-    """A target's position -> where the control would stand for it."""
+    """Position of the control for a target's position."""
     y = min(max((target - low) / (high - low), 0.0), 1.0)
     x = min(max(invert_curve(shape, y), 0.0), 1.0)
     return 1.0 - x if invert else x

@@ -1,7 +1,7 @@
-"""One connected controller: its messages move parameters, their values light its lamps.
+"""Control surface: messages of one connected controller move parameters; values become feedback.
 
-GUI lane; pure but for the registry. Moves are collected and applied together (`flush`), so that in
-a flood each target is set once; presses act at once and in order.
+Moves are collected and applied together (`flush`), so that in a flood each target is set once;
+presses act at once and in order.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ from app.parameters.registry import Registry
 
 SOURCE: Final = "midi"
 MAX_PRESSES: Final = 16
-"""Presses of one control that count within one drain; a flood of more is noise."""
+"""Presses of one control that count within one drain; the rest of a flood is dropped."""
 
 
 @dataclass
 class _MappingState:
-    """What a mapping remembers. aim: where the hand meant the value to be; seen: what became of it
-    (a choice or a limit may have rounded it)."""
+    """State of a mapping.
+
+    requested: the position last set. stored: what the parameter made of it (a choice or limit may
+    round it). upper_half: last side of the middle, where a knob works a switch or trigger.
+    """
 
     takeover: TakeoverState = field(default_factory=TakeoverState)
     requested: float = 0.0
@@ -50,7 +53,7 @@ class _MappingState:
 
 @dataclass
 class Activity:
-    """For the drawing: when a control was last moved, and to where (0..1)."""
+    """When a control was last moved (seconds), and its position 0..1. For the drawing."""
 
     when: float = -1e9
     position: float = 0.0
@@ -58,7 +61,7 @@ class Activity:
 
 @dataclass
 class Surface:
-    """key: the port's plain name. lamp: tells 0, 0.5 or 1 for a trigger's light."""
+    """A connected controller. key: the plain port name. led: 0, 0.5 or 1 for a trigger's LED."""
 
     key: str
     controller: ControllerMap
@@ -74,7 +77,7 @@ class Surface:
         self._build()
 
     def use(self, controller: ControllerMap) -> None:
-        """Another map, or the same with other mappings; what stays keeps its memory."""
+        """Use another map; mappings that stay keep their state."""
         self.release()
         self.controller = controller
         self._build()
@@ -103,9 +106,9 @@ class Surface:
             self._by_control.setdefault(mapping.control, []).append(mapping)
             self._by_target.setdefault(mapping.target, set()).add(mapping.control)
 
-    # -- from the hand -------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def receive(self, message: Message, now: float) -> bool:
-        """True when a control of the map sent it (mapped or not)."""
+        """Handle a message; True when it came from a control of the map, mapped or not."""
         found = False
         for control, performed in self._gestures(message):
             found = True
@@ -173,7 +176,7 @@ class Surface:
                 self._apply_moves()
                 self._press(mapping, control, performed)
         if performed.kind == "release":
-            # Also what was gated on a layer that has been left since.
+            # A gate may belong to a layer that has been left since.
             for mapping in [gate for gate in self._gates if gate.control == control.id]:
                 self._release_gate(mapping)
             if control.kind == "toggle":
@@ -188,7 +191,7 @@ class Surface:
         ]
 
     def flush(self) -> None:
-        """Apply what has been collected; the end of a drain."""
+        """Apply collected moves at the end of a drain."""
         self._apply_moves()
         self._presses.clear()
 
@@ -209,7 +212,7 @@ class Surface:
         )
 
     def _position_of(self, mapping: Mapping) -> float:
-        """Where the control would have to stand for the target's value."""
+        """Position of the control that corresponds to the target's value."""
         unit = self.registry.get_unit(mapping.target)
         return to_control(unit, mapping.low, mapping.high, mapping.invert, mapping.shape)
 
@@ -218,14 +221,14 @@ class Surface:
         self.registry.set_unit(mapping.target, unit, SOURCE)
 
     def _move(self, mapping: Mapping, path: list[float]) -> None:
-        """The value is set once, but the whole path counts: it may have passed the value."""
+        """Set the value once; the whole path counts, because it may have passed the value."""
         position = path[-1]
         if mapping.target not in self.registry:
             return
         state = self._state_of(mapping)
         parameter = self.registry[mapping.target]
         if parameter.kind in ("trigger", "switch"):
-            # The middle is a fence with some width, so that a trembling hand fires once.
+            # A dead zone around the middle, so that jitter triggers once.
             before = state.upper_half
             if before is None or abs(position - 0.5) > 0.04:
                 state.upper_half = position >= 0.5
@@ -277,7 +280,7 @@ class Surface:
         strength = performed.position if control.kind == "pad" else 1.0
         if action == "gate":
             self._set_position(mapping, strength)
-            if control.kind != "toggle":  # which stays as it is when the cable slips
+            if control.kind != "toggle":  # a toggle keeps its state when the cable is pulled
                 self._gates[mapping] = None
         elif self.registry[name].kind == "trigger":
             self.registry.trigger(name, SOURCE, strength)
@@ -317,7 +320,7 @@ class Surface:
         self._pending.update(control.id for control in self.controller.controls)
 
     def release(self) -> None:
-        """Unplugged or panic: nothing stays pressed, no place of a knob is believed any more."""
+        """Release all gates and the shift layer, and forget positions (unplugged, panic)."""
         self._apply_moves()
         for mapping in list(self._gates):
             self._release_gate(mapping)
@@ -328,15 +331,15 @@ class Surface:
         self._pairs.clear()
         self._parameters.clear()
 
-    # -- to the device -------------------------------------------------------------------------
+    # -- feedback -------------------------------------------------------------------------------
     def resync(self) -> None:
-        """The device knows nothing: tell it everything at the next `feedback`."""
+        """Send all feedback with the next `feedback`, because the device has lost its state."""
         for sent in self._feedback_states.values():
             sent.forget()
         self._pending.update(control.id for control in self.controller.controls)
 
     def feedback(self, changed: Iterable[str], now: float) -> list[Message]:
-        """Messages for what changed since the last call, by names of targets."""
+        """Feedback messages for targets that have changed, and what is pending."""
         due = self._pending
         for name in changed:
             due |= self._by_target.get(name, set())
@@ -359,7 +362,7 @@ class Surface:
         return found
 
     def _feedback_values(self, control: ControllerElement) -> tuple[float, float]:
-        """(position, lamp) that the control should show."""
+        """(position, LED) that the control should show."""
         for mapping in self._active(control.id):
             if mapping.target == SHIFT:
                 return float(self.shifted), float(self.shifted)

@@ -1,12 +1,12 @@
-"""TakeoverState: what a knob that stands elsewhere does to a value. GUI lane; pure, table-tested.
+"""Soft takeover: what a knob does whose position differs from the value it controls.
 
-A knob's place and a value drift apart when a scene is recalled, the mouse moves the value, or
-the knob works on another layer. All positions are 0..1 in the knob's own scale.
+Position and value drift apart when a scene is recalled, the mouse moves the value, or the knob is
+used on another layer. All positions are 0..1 in the knob's own scale.
 
-* jump: the value goes where the knob is, at once.
-* pickup: nothing happens until the knob reaches or passes the value; then it holds on to it.
-* scale: the value moves with the knob, by the share of the way that is left on that side, so that
-  both arrive at the end together. Never a jump.
+* jump: the value follows the knob at once.
+* pickup: nothing happens until the knob reaches or passes the value; then it follows.
+* scale: the value moves in proportion to what is left on that side, so that knob and value reach
+  the end together. Never a jump.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ TAKEOVER_MODES: Final[tuple[TakeoverMode, ...]] = ("jump", "pickup", "scale")
 PICKUP_TOLERANCE: Final = 1.5 / 127
 """A knob within a step and a half of the value has reached it."""
 VALUE_TOLERANCE: Final = 1e-4
-"""What the value may differ by from what the knob last set and still be the knob's own."""
+"""Largest difference from the position last set at which the knob still controls the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakeoverState:
-    """What a knob remembers about one target.
+    """State of takeover between one knob and one target.
 
-    knob: where it was last seen, None before. sent: what it last set the value to, None where it
-    does not hold the value.
+    knob: its last position, None where unknown. sent: the position it last set, None where it does
+    not control the value.
     """
 
     knob: float | None = None
     sent: float | None = None
 
     def released(self) -> TakeoverState:
-        """The knob is no longer believed to be where it was (unplugged, another layer)."""
+        """State of a knob whose position is unknown again (unplugged, another layer)."""
         return TakeoverState()
 
 
 def is_engaged(state: TakeoverState, value: float) -> bool:
-    """Whether the knob has the value in its hand: nobody else has moved it since."""
+    """Whether the knob controls the value: nothing else has moved it since."""
     return state.sent is not None and abs(state.sent - value) <= VALUE_TOLERANCE
 
 
 def move(
     mode: TakeoverMode, state: TakeoverState, knob: float, value: float
 ) -> tuple[TakeoverState, float | None]:
-    """The knob is at `knob`, the value at `value`: new memory, and the new value or None."""
+    """Move the knob to `knob` while the value is at `value`: new state, and new value or None."""
     if mode == "jump":
         return TakeoverState(knob, knob), knob
     if mode == "pickup":
@@ -68,7 +68,7 @@ def _pickup(state: TakeoverState, knob: float, value: float) -> tuple[TakeoverSt
 def _scale(state: TakeoverState, knob: float, value: float) -> tuple[TakeoverState, float | None]:
     before = state.knob
     if before is None:
-        # Where it came from is not known: only a knob that stands at the value may hold it.
+        # Its origin is unknown: only a knob at the value may control it.
         if abs(knob - value) <= PICKUP_TOLERANCE:
             return TakeoverState(knob, knob), knob
         return TakeoverState(knob, None), None

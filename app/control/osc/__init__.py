@@ -1,1 +1,1 @@
-"""Open Sound Control over UDP: messages, inbox, server, a layout for TouchOSC."""
+"""Open Sound Control over UDP: messages, inbox, server, and a layout for TouchOSC."""

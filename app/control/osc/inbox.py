@@ -25,10 +25,10 @@ from app.control.osc.messages import (
 )
 
 MAX_QUEUED: Final = 512
-"""Packets that wait beside the latest values of parameters: triggers, questions, mistakes."""
+"""Packets that wait besides parameter values: triggers, queries, invalid addresses."""
 MAX_LOG_ENTRIES: Final = 1000
 MAX_SHOWN_BYTES: Final = 256
-"""Of what was too large or is no OSC this much is kept to be shown."""
+"""Bytes of an oversized or malformed packet that are logged."""
 
 Peer = tuple[str, int]
 Outcome = Literal["waiting", "applied", "flooded", "malformed", "oversized", "unknown", "refused"]
@@ -46,8 +46,11 @@ _OUTCOME_TEXT: Final[dict[Outcome, str]] = {
 
 
 class Packet:
-    """One message as it came in. when: time.monotonic(). `reason` is a sentence where one was said;
-    `superseded` are the older values of its address that waited still, and were not obeyed."""
+    """An OSC message that was received.
+
+    when: time.monotonic(). reason: why it was refused, '' where it was not. superseded: number of
+    older values of its address that it replaced before they were applied.
+    """
 
     __slots__ = ("data", "outcome", "peer", "reason", "superseded", "when")
 
@@ -63,7 +66,7 @@ class Packet:
 
     @property
     def text(self) -> str:
-        """Address and arguments; the bytes where they are none."""
+        """Address and arguments, or the bytes of a malformed packet."""
         try:
             address, arguments = parse(self.data)
         except MalformedPacket:
@@ -75,7 +78,7 @@ class Packet:
 
     @property
     def status_text(self) -> str:
-        """What became of it; '' where it was obeyed and stood for itself alone."""
+        """The outcome as a text; '' for a packet that was applied and replaced no other."""
         if self.superseded and not self.reason and self.outcome == "applied":
             return f"the latest of {self.superseded + 1}"
         return self.reason or _OUTCOME_TEXT[self.outcome]
@@ -95,7 +98,7 @@ def _written(argument: Argument) -> str:
 
 @dataclass
 class Counts:
-    """What came in, and what became of it."""
+    """Numbers of packets by outcome."""
 
     received: int = 0
     applied: int = 0
@@ -108,17 +111,20 @@ class Counts:
 
 
 class OscInbox:
-    """`receive` in the receiving thread, `take` in the GUI lane. wake: told when it was empty."""
+    """Inbox: `receive` in the receiving thread, `take` in the GUI thread.
+
+    wake: called when the inbox was empty.
+    """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.counts = Counts()
         self.log: deque[Packet] = deque(maxlen=MAX_LOG_ENTRIES)
         self.states: frozenset[bytes] = frozenset()
-        """Addresses of which only the latest value counts."""
+        """Addresses of parameters, of which only the latest value counts."""
         self.triggers: frozenset[bytes] = frozenset()
-        """Addresses of which every packet counts."""
+        """Addresses of triggers, of which every packet counts."""
         self.questions: frozenset[bytes] = frozenset()
-        """Addresses that are asked: the same question twice has one answer."""
+        """Addresses of queries; identical ones are answered once."""
         self._wake = wake
         self._lock = threading.Lock()
         self._waiting: dict[object, Packet] = {}
@@ -126,7 +132,7 @@ class OscInbox:
         self._sequence = 0
 
     def receive(self, data: bytes, peer: Peer, when: float) -> None:
-        """A datagram has come."""
+        """Sort a datagram that was received at `when`."""
         self.counts.received += 1
         if len(data) > MAX_BYTES:
             self.counts.oversized += 1
@@ -143,7 +149,7 @@ class OscInbox:
         key, value = self._place(address, message, peer)
         with self._lock:
             was_empty = not self._waiting
-            # Put at the end again, so that what comes last also acts last.
+            # Moved to the end, so that the latest packet is also applied last.
             packet = self._waiting.pop(key, None)
             if packet is not None:
                 packet.when, packet.peer, packet.data = when, peer, message
@@ -161,7 +167,7 @@ class OscInbox:
             self._wake()
 
     def _place(self, address: bytes, message: bytes, peer: Peer) -> tuple[object, bool]:
-        """What a packet may stand in the place of, and whether it is the value of a parameter."""
+        """Key under which a packet replaces an older one, and whether it is a parameter's value."""
         known = address in self.states
         if known and has_arguments(message):
             return address, True
@@ -178,11 +184,11 @@ class OscInbox:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits to be taken."""
+        """Whether no packet waits."""
         return not self._waiting
 
     def take(self) -> list[Packet]:
-        """Everything that waits, in the order in which it is to act."""
+        """Remove and return all packets, in the order in which they are to be applied."""
         with self._lock:
             waiting = list(self._waiting.values())
             self._waiting.clear()

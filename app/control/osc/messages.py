@@ -1,7 +1,7 @@
-"""OSC datagrams taken apart and put together, names and addresses. Any thread; pure.
+"""OSC messages: parsed and built, and the addresses of parameters.
 
-After the Open Sound Control 1.0 specification (M. Wright, 2002). Single messages are read and built
-by python-osc. Bundles are taken apart here: python-osc's reader never ends on a negative length.
+After the Open Sound Control 1.0 specification (M. Wright, 2002). python-osc parses and builds
+single messages. Bundles are split here, because python-osc loops forever on a negative length.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Argument = float | int | str | bool | None
 
 
 class MalformedPacket(Exception):
-    """The bytes are no OSC that Segue understands."""
+    """The bytes are no OSC message that Segue can read."""
 
 
 def split(data: bytes, depth: int = 0) -> list[bytes]:
-    """The messages of a datagram, those of bundles in order; time tags are not waited for.
+    """Split a datagram into messages, bundles included. Time tags are ignored.
 
-    Raises Malformed.
+    Raises MalformedPacket.
     """
     if data.startswith(b"/"):
         return [data]
@@ -55,7 +55,7 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
 
 
 def address_of(data: bytes) -> bytes:
-    """The address of a message, without taking it apart any further. Raises Malformed."""
+    """The address of a message. Raises MalformedPacket."""
     end = data.find(b"\0")
     if end < 1 or end > 200:
         raise MalformedPacket
@@ -63,14 +63,14 @@ def address_of(data: bytes) -> bytes:
 
 
 def has_arguments(data: bytes) -> bool:
-    """Whether the message brings a value."""
+    """Whether the message has an argument."""
     end = data.find(b"\0")
     tags = data[(end // 4 + 1) * 4 :]
     return tags.startswith(b",") and tags[1:2] not in (b"\0", b"")
 
 
 def parse(data: bytes) -> tuple[str, list[Argument]]:
-    """Address and arguments of one message. Raises Malformed for whatever is wrong with it."""
+    """Parse one message into address and arguments. Raises MalformedPacket."""
     end = data.find(b"\0")
     if len(data) % 4 or end < 1 or not data.startswith(b"/"):
         raise MalformedPacket
@@ -79,13 +79,13 @@ def parse(data: bytes) -> tuple[str, list[Argument]]:
     tags = data[tags_at:tags_end]
     if tags_at < len(data) and (tags_end < 0 or not tags.startswith(b",")):
         raise MalformedPacket
-    # Looked at first: python-osc writes to the log of the program for types it does not know.
+    # Checked first: python-osc logs unknown types.
     if len(tags) > MAX_ARGUMENTS + 1 or not KNOWN_TYPES.issuperset(tags[1:].replace(b"I", b"T")):
         raise MalformedPacket
     if not _complete(data, tags_end, tags.decode("ascii")):
         raise MalformedPacket
     if b"I" in tags:
-        # Infinitum, which some surfaces send for a bang, carries no data: read it as true.
+        # Infinitum (a bang of some controllers) has no data: read as true.
         data = data[:tags_at] + tags.replace(b"I", b"T") + data[tags_end:]
     try:
         message = osc_message.OscMessage(data)
@@ -99,7 +99,7 @@ def parse(data: bytes) -> tuple[str, list[Argument]]:
 
 
 def _complete(data: bytes, tags_end: int, tags: str) -> bool:
-    """Whether the arguments are all there: python-osc fills up with zeros what is missing."""
+    """Whether the arguments are complete: python-osc replaces missing data by zeros."""
     at = len(data) if tags_end < 0 else (tags_end // 4 + 1) * 4
     for tag in tags[1:]:
         if tag == "s":
@@ -113,7 +113,7 @@ def _complete(data: bytes, tags_end: int, tags: str) -> bool:
 
 
 def build(address: str, arguments: Sequence[Argument] = ()) -> bytes:
-    """A message as bytes. Switches go out as 1 and 0, which every program can read."""
+    """Build a message. Booleans are sent as 1 and 0, None as "auto"."""
     builder = osc_message_builder.OscMessageBuilder(address=address)
     for each in arguments:
         if isinstance(each, bool):
@@ -127,12 +127,12 @@ def build(address: str, arguments: Sequence[Argument] = ()) -> bytes:
 
 
 def address_for(name: str, *, unit: bool = False) -> str:
-    """'prompt.3.weight' -> '/segue/prompt/3/weight'."""
+    """OSC address of a parameter: 'prompt.3.weight' -> '/segue/prompt/3/weight'."""
     return ROOT + (UNIT if unit else "") + name.replace(".", "/")
 
 
 def name_from(address: str) -> tuple[str, bool]:
-    """'/segue/unit/tempo' -> ('tempo', True): the name and whether it is by position.
+    """Parameter of an address, and whether by position: '/segue/unit/tempo' -> ('tempo', True).
 
     Raises SegueError for an address that is not Segue's.
     """
@@ -148,7 +148,7 @@ def is_pattern(name: str) -> bool:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a name fits an OSC pattern; a star does not reach over a dot."""
+    """Whether a name matches an OSC pattern; a star does not match a dot."""
     parts, expected = name.split("."), pattern.split(".")
     if pattern in ("*", ""):
         return True

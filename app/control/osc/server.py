@@ -1,14 +1,14 @@
-"""Remote control by Open Sound Control over UDP: every parameter has an address. GUI lane.
+"""OSC server over UDP: every parameter has an address.
 
-A thread receives, counts and sorts; `drain`, in the GUI lane, obeys; `tick` tells subscribers what
-has changed. Of a flood the latest value of each address is kept, what cannot be kept is counted and
-dropped, and the thread rests between handfuls, so that neither window nor music wait.
+A thread receives, counts and sorts; `drain`, in the GUI thread, applies; `tick` sends changes to
+subscribers. In a flood the latest value of each address is kept, the rest is counted and dropped,
+and the receiving thread pauses between batches, so that window and music are not disturbed.
 
     /segue/tempo 124.0             set, in the parameter's own unit ("auto" where it has one)
     /segue/unit/tempo 0.5          set, as a position from 0 to 1
     /segue/scene/3/recall          a trigger fires without an argument, or with one above 0
-    /segue/tempo                   without an argument: a question, answered to the sender
-    /segue/get tempo density       questions; without names: everything
+    /segue/tempo                   without an argument: a query, answered to the sender
+    /segue/get tempo density       queries; without names: everything
     /segue/list [pattern]          all addresses: /segue/parameter name kind address low high unit
                                    value label, then /segue/list/done count
     /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
@@ -43,17 +43,16 @@ from models.errors import SegueError
 
 BATCH: Final = 64
 MAX_PACKETS_PER_SECOND: Final = 10_000
-"""Packets that are taken in a second, counted by handfuls, so that the thread leaves time to
-others."""
+"""Rate limit of the receiving thread, applied to each batch, so that it leaves time to others."""
 ERROR_PAUSE: Final = 0.001
-"""Seconds of rest after an error of the socket."""
+"""Seconds to wait after an error of the socket."""
 DRAIN_SECONDS: Final = 0.006
-"""Seconds of the GUI lane that one `drain` takes, about: the window must be drawn in between."""
+"""Time of the GUI thread that one `drain` may take, in seconds."""
 MAX_SUBSCRIBERS: Final = 16
 LEASE_SECONDS: Final = 600.0
-"""Seconds after which a subscriber who has not been heard of is forgotten."""
+"""Seconds after which a silent subscriber is removed."""
 MAX_ERRORS_PER_SECOND: Final = 10.0
-"""Errors told a sender in a second; the rest are only counted."""
+"""Errors sent to one peer in a second; the rest are only counted."""
 
 
 class _UnknownAddress(SegueError):
@@ -67,10 +66,10 @@ class _Subscriber:
 
 
 class OscServer:
-    """Start it, call `drain` after `wake` and `tick` often, stop it. One per program.
+    """OSC server: `start`, `drain` after each `wake`, `tick` often, `stop`.
 
-    host: the interface to listen on; only a loopback address keeps it on this machine. port 0
-    takes any that is free. incident: told level and sentence.
+    host: address of the interface to listen on. port: 0 takes a free one. wake: called in the
+    receiving thread. incident: gets level and sentence. clock: seconds, monotonic.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class OscServer:
         return self._thread is not None
 
     def start(self) -> None:
-        """Listen. Raises SegueError where the address cannot be had."""
+        """Listen. Raises SegueError where the address cannot be bound."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -159,7 +158,7 @@ class OscServer:
             except TimeoutError:
                 continue
             except OSError:
-                # A subscriber that has gone answers with an error on some systems.
+                # Some systems report a subscriber that is gone as an error.
                 if self._stopping:
                     return
                 time.sleep(ERROR_PAUSE)
@@ -168,17 +167,17 @@ class OscServer:
             self.inbox.receive(data, (peer[0], peer[1]), now)
             batch += 1
             if batch >= BATCH:
-                # Only a flood is made to wait: what comes too fast is dropped by the system.
+                # Only in a flood; the system drops what arrives too fast.
                 time.sleep(max(began + BATCH / MAX_PACKETS_PER_SECOND - now, 0.0))
                 batch, began = 0, time.monotonic()
 
-    # -- the GUI lane --------------------------------------------------------------------------
+    # -- the GUI thread --------------------------------------------------------------------------
     def drain(self) -> int:
-        """Obey what has arrived, as much as may be at once; how many messages that were.
+        """Apply packets for a limited time; returns their number.
 
-        What is left is obeyed at the next call, which is asked for by `wake`.
+        `wake` asks for another call where packets are left.
         """
-        if not self._waiting:  # else the inbox is what bounds a flood
+        if not self._waiting:  # else the inbox limits a flood
             self._waiting.extend(self.inbox.take())
         count, end = 0, time.monotonic() + DRAIN_SECONDS
         with self.registry.batch():
@@ -186,7 +185,7 @@ class OscServer:
                 self._apply(self._waiting.popleft())
                 count += 1
         if self._waiting or not self.inbox.empty:
-            self._wake()  # the inbox wakes nobody while something is in it
+            self._wake()  # the inbox does not wake anybody unless it was empty
         return count
 
     def _apply(self, packet: Packet) -> None:
@@ -252,7 +251,7 @@ class OscServer:
             requested = float(requested)
         self.registry.set(name, requested, source)
         if self.registry.get(name) != requested:
-            # It was rounded, clamped or refused: the sender ought to see what became of it.
+            # Rounded, clamped or refused: the sender gets the real value.
             self._corrected.add(name)
 
     def _get(self, arguments: list[Argument], peer: Peer) -> None:
@@ -333,7 +332,7 @@ class OscServer:
             self._changed[change.name] = change.source
 
     def tick(self) -> None:
-        """Tell subscribers the newest values, but nobody what is just as he sent it."""
+        """Send changed values to subscribers, except to the one who sent that value."""
         if not self._changed and not self._corrected:
             return
         corrected, self._corrected = self._corrected, set()
@@ -362,7 +361,7 @@ def _strength(name: str, arguments: list[Argument]) -> float:
 
 
 def _port_of(arguments: list[Argument], peer: Peer) -> tuple[Peer, list[Argument]]:
-    """Where to send to: a port of the sender's own machine, and never of another's."""
+    """Peer to send to: a port of the sender's own machine, never of another."""
     if arguments and isinstance(arguments[0], int | float) and not isinstance(arguments[0], bool):
         port = int(arguments[0])
         if not 1 <= port <= 65535:

@@ -1,10 +1,9 @@
-"""A layout for TouchOSC that plays Segue: `python -m app.control.osc.server.touchosc`. Offline.
+"""Layout for TouchOSC, written to resources/osc/segue.tosc: `python -m app.control.osc.touchosc`.
 
-Writes resources/osc/segue.tosc, which TouchOSC opens as it is. Such a file is an XML tree under
-zlib; the names of its nodes and properties are those that TouchOSC itself writes (version 3 of the
-format). In Segue's settings let OSC listen on the network card that the tablet reaches; in
-TouchOSC's OSC connection name that machine, send port 9010 and receive port 9011. Then press
-"listen" once: from then on its faders move with Segue.
+The file is a zlib-compressed XML tree, with the names of nodes and properties that TouchOSC writes
+itself (version 3 of the format). To use it, let Segue's OSC listen on the network card that the
+tablet reaches, set that machine, send port 9010 and receive port 9011 in TouchOSC's OSC
+connection, and press "listen" once: its faders then follow Segue.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Frame:
-    """In TouchOSC's units, from the left top corner."""
+    """Frame of a node in TouchOSC's units, from the left top corner."""
 
     x: int
     y: int
@@ -106,7 +105,7 @@ def _node(parent: ET.Element, kind: str, name: str, frame: Frame, colour: Colour
 
 
 def _property(properties: ET.Element, kind: str, key: str, text: str | None = None) -> ET.Element:
-    """Its <value>."""
+    """Add a property; returns its <value> element."""
     item = ET.SubElement(properties, "property", type=kind)
     ET.SubElement(item, "key").text = key
     value = ET.SubElement(item, "value")
@@ -136,7 +135,7 @@ def _value(node: ET.Element, key: str, default: str) -> None:
 
 
 def _osc(node: ET.Element, address: str, variable: str, port: int | None = None) -> None:
-    """What a control sends and listens to. port: send this number instead of the value."""
+    """Add the OSC message of a control. port: send this number instead of the value."""
     messages = node.find("messages")
     if messages is None:
         messages = ET.SubElement(node, "messages")
@@ -174,7 +173,7 @@ def _partial(parent: ET.Element, kind: str, conversion: str, value: str) -> None
 
 def _fader(parent: ET.Element, name: str, frame: Frame, colour: Colour, address: str) -> None:
     node = _node(parent, "FADER", name, frame, colour)
-    # Relative: a finger on the glass must not make the value jump.
+    # Relative response: touching a fader must not make the value jump.
     _property(_properties(node), "i", "response", "1")
     _value(node, "x", "0")
     _osc(node, address, "x")

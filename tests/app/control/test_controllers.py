@@ -92,7 +92,9 @@ def until(done: Callable[[], bool], work: Callable[[], object]) -> None:
 
 def test_a_controller_that_comes_back(registry: Registry, tmp_path: Path) -> None:
     backend = MemoryBackend()
-    hub = ControlHub(registry, tmp_path, make=lambda api: backend, known=lambda: ["MEMORY"])
+    hub = ControlHub(
+        registry, tmp_path, open_backend=lambda api: backend, list_apis=lambda: ["MEMORY"]
+    )
     hub.start()
 
     def work() -> None:
@@ -130,7 +132,9 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
 
     def open_hub() -> ControlHub:
         backend.names = [name, "Keystation:Keystation MIDI 1 24:0"]
-        hub = ControlHub(registry, tmp_path, make=lambda api: backend, known=lambda: ["MEMORY"])
+        hub = ControlHub(
+            registry, tmp_path, open_backend=lambda api: backend, list_apis=lambda: ["MEMORY"]
+        )
         hub.on_offers = lambda: told.append(dict(hub.offers))
         hub.start()
         until(lambda: len(hub.connected) == 2, hub.drain)
@@ -287,8 +291,8 @@ def test_a_broken_map_of_ones_own_is_put_aside(registry: Registry, tmp_path: Pat
     hub = ControlHub(
         registry,
         tmp_path,
-        make=lambda api: backend,
-        known=lambda: ["MEMORY"],
+        open_backend=lambda api: backend,
+        list_apis=lambda: ["MEMORY"],
         incident=lambda level, sentence: said.append(sentence),
     )
     hub.start()

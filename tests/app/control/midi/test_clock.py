@@ -108,8 +108,8 @@ class ClockRig:
             self.registry,
             folder,
             settings=settings,
-            make=lambda api: self.backend,
-            known=lambda: ["MEMORY"],
+            open_backend=lambda api: self.backend,
+            list_apis=lambda: ["MEMORY"],
             incident=lambda level, sentence: self.messages.append(sentence),
         )
         self.hub.start()
