@@ -44,7 +44,7 @@ def wait_a_little() -> None:
 
 @pytest.mark.parametrize("where", ["list", "open"])
 def test_a_driver_that_raises_anything(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY", 0.1)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
     backend = Stumbles()
     backend.broken = where
     watcher = Connections(lambda api: backend, lambda: ["MEMORY"], lambda: None)

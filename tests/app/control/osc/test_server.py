@@ -436,7 +436,7 @@ def test_a_flood_of_questions_and_mistakes_is_coalesced(client: Client) -> None:
 def test_a_drain_takes_no_longer_than_it_may(
     client: Client, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(osc, "BUDGET", 0.0)
+    monkeypatch.setattr(osc, "DRAIN_SECONDS", 0.0)
     for name in registry.names("prompt.*.weight"):
         client.send(address_for(name), 0.125)
     counts = client.server.counts
@@ -449,7 +449,7 @@ def test_a_drain_takes_no_longer_than_it_may(
     client.send("/segue/density", 0.25)  # comes while something is left over
     while counts.received < client.sent and time.monotonic() < deadline:
         time.sleep(0.001)
-    monkeypatch.setattr(osc, "BUDGET", 1.0)
+    monkeypatch.setattr(osc, "DRAIN_SECONDS", 1.0)
     assert client.server.drain() == 16 and woken == [1, 1]
     assert all(registry.get(name) == 0.125 for name in registry.names("prompt.*.weight"))
     assert client.server.drain() == 1 and woken == [1, 1]
