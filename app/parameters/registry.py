@@ -49,7 +49,7 @@ class Registry:
         self.error: Callable[[str, Exception], None] | None = None
         """Called with name and error when a listener raises; the others are still called."""
 
-    # -- what there is -------------------------------------------------------------------------
+    # -- parameters -----------------------------------------------------------------------------
     def add(self, parameter: Parameter) -> None:
         """Register a parameter and its `.auto` switch. Raises SegueError where the name exists."""
         if parameter.name in self._entries:

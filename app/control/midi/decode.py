@@ -44,16 +44,16 @@ KINDS: Final[tuple[ControlKind, ...]] = (
 )
 KIND_LABELS: Final[dict[ControlKind, str]] = {
     "knob": "knob or fader",
-    "knob14": "fader in 14 bits",
-    "relative-twos": "endless encoder (two's complement)",
-    "relative-offset": "endless encoder (64 is rest)",
-    "relative-sign": "endless encoder (sign and magnitude)",
+    "knob14": "14-bit fader",
+    "relative-twos": "relative encoder (two's complement)",
+    "relative-offset": "relative encoder (binary offset)",
+    "relative-sign": "relative encoder (sign magnitude)",
     "button": "button",
-    "toggle": "button that stays down",
+    "toggle": "toggle button",
     "pad": "pad with velocity",
     "bend": "pitch bend",
     "aftertouch": "aftertouch",
-    "pressure": "pressure of one key",
+    "pressure": "polyphonic key pressure",
     "program": "program change",
     "nrpn": "parameter number (NRPN)",
 }

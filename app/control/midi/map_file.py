@@ -271,7 +271,7 @@ def _mappings(
             )
         )
         if found[-1].low >= found[-1].high:
-            raise item.error("low", "'low' must be less than 'high'; use 'invert' to turn round.")
+            raise item.error("low", "'low' must be less than 'high'; use 'invert' to reverse it.")
         item.check_unused()
     return tuple(found)
 

@@ -1,1 +1,1 @@
-"""Control surfaces in the window: learn mode, maps, ports, clock, OSC, monitor. GUI lane."""
+"""Controllers in the window: learn mode, maps, ports, clock, OSC, monitor."""

@@ -1,4 +1,4 @@
-"""Plates of the controllers' window: a choice with its explanation, a lamp, beats. GUI lane."""
+"""Cards and indicators of the controllers' window: choices, activity, beats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEATS: Final = 4
 
 
 def paint_card(painter: QPainter, box: QRectF, edge: str, lit: float = 0.0) -> None:
-    """A raised plate; `lit` 0..1 warms it."""
+    """Paint a raised card; `lit` 0..1 tints it with the accent colour."""
     plate = QLinearGradient(box.topLeft(), box.bottomLeft())
     plate.setColorAt(0.0, QColor(colours.mix_hex("#1c2127", colours.ACCENT, 0.14 * lit)))
     plate.setColorAt(1.0, QColor(colours.mix_hex("#15191d", colours.ACCENT, 0.08 * lit)))
@@ -24,7 +24,7 @@ def paint_card(painter: QPainter, box: QRectF, edge: str, lit: float = 0.0) -> N
 
 
 class Card(QWidget):
-    """Holds what belongs together."""
+    """Card that groups widgets."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -33,7 +33,7 @@ class Card(QWidget):
 
 
 class ChoiceCard(QAbstractButton):
-    """One of several ways, with a sentence on what it does. Put them into a QButtonGroup."""
+    """Card for one of several choices, with an explanation. Use in a QButtonGroup."""
 
     def __init__(self, title: str, words: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,7 +66,7 @@ class ChoiceCard(QAbstractButton):
 
 
 class ActivityIndicator(QWidget):
-    """Lit for a moment when something has come; hollow where nothing can come."""
+    """Indicator of messages: lit for a moment; an outline where no port is open."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,7 +95,7 @@ class ActivityIndicator(QWidget):
 
 
 class BeatIndicators(QWidget):
-    """The beats of a bar; `show_beat(None)` for a clock that stands."""
+    """Indicator of the beat in a bar; `show_beat(None)` while the clock is stopped."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,7 +103,7 @@ class BeatIndicators(QWidget):
         self.setFixedSize(BEATS * 34, 34)
 
     def show_beat(self, beat: int | None) -> None:
-        """Counted from 0."""
+        """beat: counted from 0."""
         if beat != self.beat:
             self.beat = beat
             self.update()

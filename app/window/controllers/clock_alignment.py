@@ -41,7 +41,7 @@ class ClockAlignment(QObject):
         self._timer.stop()
 
     def receive(self, report: BlockReport) -> None:
-        """A block was generated: its score has the model's tempo."""
+        """Take the model's tempo from the score of a generated block."""
         if report.score is not None and report.score.tempo is not None:
             self._bpm = report.score.tempo
 

@@ -1,4 +1,4 @@
-"""The page of the clock: follow another's or send ours, and what is measured. GUI lane."""
+"""MIDI clock page: follow or send a clock, and the measured tempo."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MODES: Final = (
     ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
 )
 POLL_MS: Final = 50
-"""Often enough for the lamps of the beats; only what has changed is painted."""
+"""Often enough for the beat indicators; only changes are painted."""
 MAX_WIDTH: Final = 1080
 
 
 class ClockPage(SettingsPage):
-    """What is chosen acts at once; the measured tempo is shown large."""
+    """MIDI clock settings, which act at once, and the tempo in large type."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
@@ -102,7 +102,7 @@ class ClockPage(SettingsPage):
         self._timer.stop()
 
     def refresh(self) -> None:
-        """Settings or ports may be others now."""
+        """Show the settings and the ports that there are."""
         settings = self.hub.settings
         self.modes[settings.clock].setChecked(True)
         sends = settings.clock == "send"
@@ -120,7 +120,7 @@ class ClockPage(SettingsPage):
         self.poll()
 
     def poll(self) -> None:
-        """The measured tempo, and from where."""
+        """Show the tempo and the position."""
         tempo, words = self.words()
         follower = self.hub.clock.follower
         follows = self.hub.settings.clock == "follow"
@@ -135,7 +135,7 @@ class ClockPage(SettingsPage):
             self.state.setText(words)
 
     def words(self) -> tuple[str, str]:
-        """Tempo and where it comes from, as shown."""
+        """Tempo and its origin, as displayed."""
         settings, clock = self.hub.settings, self.hub.clock
         if settings.clock == "off":
             tempo = self.hub.registry.get("tempo")
@@ -155,11 +155,11 @@ class ClockPage(SettingsPage):
         words = f"From {clock.followed}, {runs}, bar {bar + 1}, beat {beat + 1}."
         return ("… bpm" if measured is None else f"{measured:.1f} bpm"), words
 
-    # -- hand --------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def _set_mode(self) -> None:
         mode = next(mode for mode, button in self.modes.items() if button.isChecked())
         if mode != self.hub.settings.clock:
-            # A port to follow is no port to send to.
+            # The input that is followed is not the output to send to.
             self.change(clock=mode, clock_port="")
 
     def _set_port(self) -> None:

@@ -1,7 +1,7 @@
-"""Where the controls of a map lie on its drawing. GUI lane; pure, no Qt.
+"""Layout of a controller's drawing: a box for each control.
 
-A map says where its controls are, in units of one key. Controls that were learned since have no
-place of their own on a device that is drawn: they are set in rows below it.
+A map places its controls, in units of one key. Controls that were learned later have no place of
+their own and are put in rows below.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GAP: Final = 0.35
 
 
 def boxes(controls: Sequence[ControllerElement]) -> dict[str, Box]:
-    """ControllerElement -> its box; none overlaps another."""
+    """Control id -> its box; boxes do not overlap."""
     placed: dict[str, Box] = {}
     homeless: list[ControllerElement] = []
     for control in controls:
@@ -48,7 +48,7 @@ def extent(placed: dict[str, Box]) -> tuple[float, float]:
 
 
 def _overlap(a: Box, b: Box) -> bool:
-    slack = 0.02  # what a rounded number may hide
+    slack = 0.02  # tolerance for rounded numbers
     return (
         a[0] < b[0] + b[2] - slack
         and b[0] < a[0] + a[2] - slack

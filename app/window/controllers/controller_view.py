@@ -1,7 +1,7 @@
-"""A controller, drawn: what each control moves, where it stands, which one moves now. GUI lane.
+"""Drawing of a controller: its controls, what each one moves, and which one is moving.
 
-It looks at the surface twenty times a second while it is seen, and paints only what has changed,
-so that a flood of messages costs no more than a slow hand.
+It polls the surface twenty times a second while it is visible, and paints only changes, so that a
+flood of messages costs no more than slow movements.
 """
 
 from __future__ import annotations
@@ -46,16 +46,18 @@ LARGEST: Final = 96.0
 
 @dataclass(frozen=True)
 class ControlState:
-    """What a control looks like now. glow is in tenths, so that it ends."""
+    """What is painted of a control. glow is in tenths, so that it ends."""
 
-    position: float | None  # of the target, along the control's way; None where nothing is mapped
-    physical: float | None  # where the hand has put it, if that is known
+    position: (
+        float | None
+    )  # of the target, as a position of the control; None where it is not mapped
+    physical: float | None  # position of the control itself, None where it is not known
     on: float
     glow: int
 
 
 class ControllerView(QWidget):
-    """Shows one surface; `clicked` tells the control that was clicked."""
+    """Drawing of one surface. `clicked` has the id of the control that was clicked."""
 
     clicked = Signal(str)
 
@@ -85,7 +87,7 @@ class ControllerView(QWidget):
         self.setAccessibleName("The controller, drawn")
 
     def show_surface(self, surface: Surface | None, connected: bool) -> None:
-        """Another controller, or the same with another map."""
+        """Show another controller, or the same with another map."""
         self.surface, self.live = surface, connected
         self._arrange()
 
@@ -94,7 +96,7 @@ class ControllerView(QWidget):
             self.selected = control
             self.update()
 
-    # -- looking ---------------------------------------------------------------------------------
+    # -- polling --------------------------------------------------------------------------------
     def _arrange(self) -> None:
         self._boxes, self._mappings, self.states = {}, {}, {}
         self._fitted_text.clear()
@@ -117,7 +119,7 @@ class ControllerView(QWidget):
         self.update()
 
     def poll(self) -> None:
-        """Paint what is another than before."""
+        """Paint the controls that have changed."""
         surface = self.surface
         if surface is None:
             return
@@ -156,7 +158,7 @@ class ControllerView(QWidget):
         return ControlState(position, physical, on, glow)
 
     def mapping_of(self, control: str) -> Mapping | None:
-        """The first mapping that acts on the present layer, else any."""
+        """The first mapping on the active layer, else any."""
         found = self._mappings.get(control, [])
         layer = "shift" if self.surface is not None and self.surface.shifted else "base"
         acting = [m for m in found if m.layer in (layer, "any") or m.target == SHIFT]
@@ -171,7 +173,7 @@ class ControllerView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._arrange()
 
-    # -- hand ------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def control_at(self, place: QPointF) -> str | None:
         return next((name for name, box in self._boxes.items() if box.contains(place)), None)
 
@@ -193,7 +195,7 @@ class ControllerView(QWidget):
         return super().event(event)
 
     def tip(self, name: str) -> str:
-        """What a control is, sends and moves."""
+        """Tooltip of a control: what it is, sends and moves."""
         assert self.surface is not None
         control = self.surface.controller.control(name)
         lines = [
@@ -207,7 +209,7 @@ class ControllerView(QWidget):
             lines.append(f"{words}{f' ({more})' if more else ''}")
         return "<br>".join(lines if len(lines) > 2 else [*lines, "moves nothing yet"])
 
-    # -- looks -----------------------------------------------------------------------------------
+    # -- painting -------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -233,7 +235,7 @@ class ControllerView(QWidget):
             if box.adjusted(-5, -5, 5, 5).intersects(dirty):
                 self._paint_control(painter, control, box)
         if len(self.surface.controller.controls) == 1:
-            # The one that every new map begins with; the rest of the device is not known yet.
+            # Only the default map's control: the rest of the device is not known yet.
             painter.setFont(theme.font(15))
             painter.setPen(QColor(colours.FAINT))
             painter.drawText(
@@ -267,7 +269,7 @@ class ControllerView(QWidget):
             painter.drawRoundedRect(box.adjusted(0.8, 0.8, -0.8, -0.8), 6, 6)
 
     def _words(self, painter: QPainter, box: QRectF, words: str, size: float, ink: str) -> None:
-        """As large as fits, in two lines where one is too long, and else shortened."""
+        """Draw text as large as fits, in two lines where necessary, else elided."""
         key = (words, int(box.width()), int(box.height()), size)
         if key not in self._fitted_text:
             self._fitted_text[key] = self._fit(painter, *key)
@@ -322,7 +324,7 @@ class ControllerView(QWidget):
             )
         paint_cap(painter, centre, radius * 0.72)
         if state.physical is not None:
-            # Where the hand has put it: away from the ring's end it waits to be picked up.
+            # The knob's own position; where it is away from the ring's end, pickup waits for it.
             painter.save()
             painter.translate(centre)
             painter.rotate(-(START_DEGREES - SWEEP_DEGREES * state.physical) + 90.0)

@@ -1,6 +1,6 @@
-"""The controllers' window: maps, ports, clock, OSC and monitor as pages. GUI lane.
+"""Controllers window: pages for maps, ports, clock, OSC and the monitor.
 
-A window of its own that stays open beside the instrument; what is set in it acts at once.
+A window of its own beside the instrument; its settings act at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAGES: Final = ("Maps", "Ports", "Clock", "OSC", "Monitor")
 
 
 class ControllersWindow(QWidget):
-    """`message` tells level and sentence, which are shown here too."""
+    """Controllers window. `message` has level and sentence, which are shown here too."""
 
     message = Signal(str, str)
     learn_requested = Signal()
@@ -80,17 +80,17 @@ class ControllersWindow(QWidget):
         row.addLayout(column, 1)
 
     def open_page(self, name: str = "") -> None:
-        """Show the window, at a page; '' for the one it had."""
+        """Show the window, at a page; '' for the last one."""
         if name in PAGES:
             self.rail.setCurrentRow(PAGES.index(name))
         self.sentence.hide()
         self.show()
         self.raise_()
         self.activateWindow()
-        self.rail.setFocus()  # and no field that a key would change unseen
+        self.rail.setFocus()  # not a field, which a key would change unnoticed
 
     def tell(self, level: str, sentence: str) -> None:
-        """A sentence at the foot of the window, and in the instrument's own line."""
+        """Show a message at the bottom of the window and in the instrument's status line."""
         ink = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
         self.sentence.setStyleSheet(f"color: {ink}")
         self.sentence.setText(sentence)

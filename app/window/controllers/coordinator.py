@@ -1,4 +1,4 @@
-"""Learn mode, the offer of a map and the controllers' window, joined to the bridge."""
+"""Coordinator of learn mode, map offers and the controllers window."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ControllerCoordinator(QObject):
         self.panel = LearnPanel(self.registry, self.overlay)
         self.offer = OfferBar(self._centre)
         self.last_result: tuple[str, Mapping] | None = None
-        """Port and mapping of the last lesson."""
+        """Port and mapping that were learned last."""
         self.controllers: ControllersWindow | None = None
         self._reopen_window = False
         self._selection: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class ControllerCoordinator(QObject):
         self._show_offers()
 
     def stop(self) -> None:
-        """No timer outlives the window."""
+        """End learn mode, close the controllers window."""
         self._reopen_window = False
         self.stop_learning()
         if self.controllers is not None:
@@ -76,7 +76,7 @@ class ControllerCoordinator(QObject):
         self._centre.removeEventFilter(self)
 
     def open_controllers(self, page: str = "") -> None:
-        """The window of maps, ports, clock, OSC and monitor; made when it is first wanted."""
+        """Show the controllers window at a page; it is made when first opened."""
         if self.controllers is None:
             self.controllers = ControllersWindow(self.bridge, self._window)
             self.controllers.message.connect(self.message)
@@ -84,7 +84,7 @@ class ControllerCoordinator(QObject):
         self.controllers.open_page(page)
 
     def _learn_from_maps(self) -> None:
-        """Their window makes room for what is lit, and comes back afterwards."""
+        """Hide the controllers window during learn mode, and show it again afterwards."""
         if self.controllers is not None:
             self.controllers.hide()
             self._reopen_window = True
@@ -98,7 +98,7 @@ class ControllerCoordinator(QObject):
         return self.hub.learn_mode.on
 
     def toggle_learning(self, held: bool = False) -> None:
-        """The button or the key. A held key over a control waits for that one at once."""
+        """Start or end learn mode. held: by a key, which chooses the widget under the mouse."""
         if self.learning:
             self.stop_learning()
             return
@@ -108,7 +108,7 @@ class ControllerCoordinator(QObject):
             self.choose(control.parameter_name)
 
     def start_learning(self, *, held: bool = False) -> None:
-        """Begin: everything that can be mapped is lit, nothing that is moved is played."""
+        """Start learn mode: mappable widgets are lit, controllers do not play."""
         self.last_result = None
         self.hub.learn_mode.begin()
         self.learning_changed.emit(True)
@@ -120,7 +120,7 @@ class ControllerCoordinator(QObject):
         self._show_input()
 
     def stop_learning(self) -> None:
-        """What is moved is played again."""
+        """End learn mode: controllers play again."""
         if self.learning:
             self.hub.learn_mode.end()
             self._input_timer.stop()
@@ -132,7 +132,7 @@ class ControllerCoordinator(QObject):
                 self.controllers.open_page()
 
     def choose(self, target: str) -> None:
-        """This one waits for a control."""
+        """Learn this target next."""
         self._selection = ()
         self.hub.learn_mode.choose(target)
         self._show_target()
@@ -151,7 +151,7 @@ class ControllerCoordinator(QObject):
         self._show_target()
 
     def _choose_next(self, target: str) -> None:
-        """Along the row, where no list was made: prompt 2 after prompt 1."""
+        """Choose the next target of a row (prompt 2 after prompt 1), unless a list was given."""
         following = edits.next_in_row(target, self.registry, self.hub.mapped_targets())
         if following is not None and self.overlay.zone_of(following) is not None:
             self.hub.learn_mode.choose(following)
@@ -183,7 +183,7 @@ class ControllerCoordinator(QObject):
             self.overlay.poll()
 
     def _map_changed(self, port: str) -> None:
-        """Undo may have taken the last lesson back."""
+        """Refresh after an undo, which may have removed the last result."""
         if not self.learning:
             return
         if self.last_result is not None and self.last_result[0] == port:
@@ -193,7 +193,7 @@ class ControllerCoordinator(QObject):
         self.overlay.poll()
 
     def forget(self) -> None:
-        """Take the last lesson back; its target waits again."""
+        """Remove the mapping that was learned last, and learn its target again."""
         if self.last_result is None:
             return
         port, mapping = self.last_result
@@ -205,7 +205,7 @@ class ControllerCoordinator(QObject):
         self.overlay.poll()
 
     def unmap(self, target: str) -> None:
-        """Nothing moves this target any more."""
+        """Remove all mappings of a target."""
         self.hub.unmap(target)
         if self.last_result is not None and self.last_result[1].target == target:
             self.last_result = None
@@ -248,7 +248,7 @@ class ControllerCoordinator(QObject):
         return {target: ", ".join(labels) for target, labels in tags.items()}
 
     def _place_panels(self) -> None:
-        """Panel and offer over the spectrogram, where nothing can be mapped."""
+        """Place panel and offer over the spectrogram, where nothing can be mapped."""
         box = box_in(self._spectrogram, self._centre)
         self.offer.place(box.top() + 10)
         self.offer.raise_()
@@ -257,14 +257,14 @@ class ControllerCoordinator(QObject):
         width = min(980, box.width() - 40)
         height = HEIGHT if self.last_result is not None else COMPACT_HEIGHT
         self.panel.setGeometry(
-            # In a small window rather over the top than over what is to be clicked.
+            # In a small window over the top bar rather than over widgets to be clicked.
             box.center().x() - width // 2,
             min(box.top() + max((box.height() - height) // 2, 0), box.bottom() - height),
             width, height,
         )  # fmt: skip
         self.overlay.setGeometry(self._centre.rect())
         self.overlay.raise_()
-        self.offer.raise_()  # also over a lit window it can be answered
+        self.offer.raise_()  # it can be answered in learn mode, too
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:

@@ -1,4 +1,4 @@
-"""How lists, fields and switches of the controllers' window look. GUI lane."""
+"""Style of the forms and lists in the controllers window."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from app.window.style import colours, theme
 
 UNDO: Final = QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.NativeText)
-"""As this system writes the key that takes an edit back."""
+"""The undo shortcut as this system writes it."""
 
 
 def sheet() -> str:
-    """The style sheet for what the instrument's own does not cover."""
+    """Style sheet of the widgets that the instrument's own does not cover."""
     c = colours
     icons = (theme.RESOURCES / "icons").as_posix()
     return f"""
@@ -57,7 +57,7 @@ def sheet() -> str:
 
 
 class Elided(QLabel):
-    """One line; what has no room ends in dots, and is whole in the tooltip."""
+    """Label of one line, elided where necessary, with the whole text as tooltip."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,14 +73,14 @@ class Elided(QLabel):
 
 
 def heading(words: str, parent: QWidget | None = None) -> QLabel:
-    """The title of a page."""
+    """Title of a page."""
     label = QLabel(words, parent)
     label.setFont(theme.bold(20))
     return label
 
 
 def quiet(words: str = "", parent: QWidget | None = None) -> QLabel:
-    """An explanation: smaller and dimmer."""
+    """Explanation in smaller, dimmed type."""
     label = QLabel(words, parent)
     label.setFont(theme.font(13))
     label.setStyleSheet(f"color: {colours.DIM}")

@@ -1,7 +1,7 @@
-"""Learn mode over the window: everything that can be mapped is lit, the rest steps back. GUI lane.
+"""Overlay of learn mode: zones that can be mapped are lit, the rest of the window is dimmed.
 
-It lies over the window like a sheet with holes. What does not move is painted once into a picture;
-the spectrogram may go on beneath without anything being painted anew but its own place.
+What does not move is painted once into a pixmap; while the spectrogram runs beneath, only its own
+area is repainted.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from app.window.style import colours, theme
 POLL_MS: Final = 200
 PULSE_MS: Final = 40
 FLASH: Final = 1.6
-"""Seconds that a control glows after it was learned."""
+"""Seconds that a zone glows after it was learned."""
 HOLD: Final = 0.4
-"""Seconds after which a held key was a hold and not a tap."""
+"""Seconds from which a key press counts as held."""
 STRIDE: Final = 6.0
-"""Pixels from one place to the next at which a sweep looks."""
+"""Pixels between two samples of a mouse movement."""
 REPEAT_MS: Final = 90
-"""A key that comes down again so soon was never up: on X a repeated key may look like that."""
+"""A key that is pressed again this soon was never released: X reports key repeat like that."""
 
 
 class LearnOverlay(QWidget):
-    """find: the zones there are now. tags: what moves a target now, in short words."""
+    """The overlay. find: the present zones. tags: target -> names of the controls that move it."""
 
     chosen = Signal(str)
-    swept = Signal(object)  # targets in the order of the mouse's way
+    swept = Signal(object)  # targets in the order of the mouse movement
     unmap_requested = Signal(str)
     leave_requested = Signal()
 
@@ -82,9 +82,10 @@ class LearnOverlay(QWidget):
         self._pulse_timer.timeout.connect(self._pulse)
         self.hide()
 
-    # -- coming and going ----------------------------------------------------------------------
+    # -- opening and closing --------------------------------------------------------------------
     def open_overlay(self, *, key_held: bool = False) -> None:
-        """key_held: it was opened by a key that is still down; a long hold ends with it."""
+        """key_held: opened by a key that is still down; releasing it after a while ends learn
+        mode."""
         self._key_down = time.monotonic() if key_held else None
         self.setGeometry(self._below.rect())
         self.poll()
@@ -104,7 +105,7 @@ class LearnOverlay(QWidget):
         self.hide()
 
     def poll(self) -> None:
-        """What can be mapped, and what is, may be others now."""
+        """Read zones and tags again."""
         if self.geometry() != self._below.rect():
             self.setGeometry(self._below.rect())
         zones, tags = list(self._find()), dict(self._tags())
@@ -114,13 +115,13 @@ class LearnOverlay(QWidget):
             self.update()
 
     def set_target(self, target: str | None, queue: Sequence[str] = ()) -> None:
-        """What waits for a control, and what comes after it."""
+        """Mark the target that is learned now, and those that follow."""
         if (target, tuple(queue)) != (self.target, self.queue):
             self.target, self.queue = target, tuple(queue)
             self.update()
 
     def flash(self, target: str) -> None:
-        """This one has just been learned."""
+        """Let a target glow that was just learned."""
         self._flashes[target] = time.monotonic()
         self.poll()
 
@@ -128,11 +129,11 @@ class LearnOverlay(QWidget):
         return next((zone for zone in self.zones if zone.target == target), None)
 
     def zone_at(self, position: QPointF) -> Zone | None:
-        """The smallest zone at a place: a knob before the map that it lies on."""
+        """The smallest zone at a position: a knob rather than the map that it lies on."""
         hit = [zone for zone in self.zones if zone.box.contains(position.toPoint())]
         return min(hit, key=lambda zone: zone.box.width() * zone.box.height(), default=None)
 
-    # -- hand ----------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         zone = self.zone_at(event.position())
         if zone is None:
@@ -151,7 +152,7 @@ class LearnOverlay(QWidget):
             self._sweep(event.position())
 
     def _sweep(self, to: QPointF) -> None:
-        """All on the way: a quick mouse tells only a few places of it."""
+        """Add all zones on the way, since a fast mouse reports only a few positions."""
         way = to - self._at
         steps = max(int(math.hypot(way.x(), way.y()) / STRIDE), 1)
         before = len(self._pressed)
@@ -189,7 +190,7 @@ class LearnOverlay(QWidget):
                 self._up_timer.stop()
                 return
             if self._hovered is not None and self._hovered != self.target:
-                # Hover and hold: the next one, without a click.
+                # Hover and hold: choose this one without a click.
                 self.chosen.emit(self._hovered)
                 self._key_down = None
             else:
@@ -202,7 +203,7 @@ class LearnOverlay(QWidget):
         elif key in (Qt.Key.Key_Left, Qt.Key.Key_Up):
             self._step(-1)
         else:
-            event.ignore()  # space still plays, panic is still panic
+            event.ignore()  # space still plays, panic still works
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         self._step(1 if forward else -1)
@@ -216,7 +217,7 @@ class LearnOverlay(QWidget):
         event.ignore()
 
     def _key_up(self) -> None:
-        """The key is really up again."""
+        """The key has been released, and not by key repeat."""
         held, self._key_down = self._key_down, None
         if held is not None and time.monotonic() - held >= HOLD:
             self.leave_requested.emit()
@@ -227,7 +228,7 @@ class LearnOverlay(QWidget):
             at = names.index(self.target) if self.target in names else -min(by, 0) - 1
             self.chosen.emit(names[(at + by) % len(names)])
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting -------------------------------------------------------------------------------
     def _pulse(self) -> None:
         now = time.monotonic()
         self._flashes = {k: t for k, t in self._flashes.items() if now - t < FLASH + 0.1}
@@ -296,7 +297,7 @@ class LearnOverlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         holes = QPainterPath()
         for zone in self.zones:
-            # United one by one: overlapping holes must not fill each other again.
+            # United one by one: with one path, overlapping holes would be filled.
             hole = QPainterPath()
             hole.addRoundedRect(QRectF(zone.box), 8, 8)
             holes = holes.united(hole)
@@ -317,7 +318,7 @@ class LearnOverlay(QWidget):
         return sheet
 
     def _paint_tag(self, painter: QPainter, zone: Zone, words: str) -> None:
-        """The control's name on a small plate across the foot of the zone, below the value."""
+        """Paint the control's name on a small label at the bottom of the zone, below the value."""
         painter.setFont(theme.bold(11))
         metrics = painter.fontMetrics()
         text = metrics.elidedText(words, Qt.TextElideMode.ElideRight, zone.box.width() - 10)
@@ -325,7 +326,7 @@ class LearnOverlay(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.ACCENT))
         if len(text) < min(len(words), 4):
-            # No room for a word: a mark says that something moves it.
+            # No room for a word: a mark shows that it is mapped.
             painter.drawRoundedRect(QRectF(centre - 8, zone.box.bottom() - 2.5, 16, 5), 2.5, 2.5)
             return
         width = metrics.horizontalAdvance(text) + 10

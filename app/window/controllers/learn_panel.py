@@ -1,4 +1,4 @@
-"""The plate of learn mode: what is asked for, what is heard, what was learned last. GUI lane."""
+"""Panel of learn mode: instruction, incoming messages, and the last mapping to be corrected."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.window.style import colours, theme
 
 HEIGHT = 196
 COMPACT_HEIGHT = 104
-"""Without a lesson to be corrected."""
+"""Without a mapping to be corrected."""
 
 
 class LearnPanel(QWidget):
-    """Says what to do; the last lesson can be corrected or forgotten here."""
+    """Panel of learn mode, where the last mapping can be corrected or removed."""
 
     done_requested = Signal()
     forget_requested = Signal()
@@ -89,7 +89,7 @@ class LearnPanel(QWidget):
         self.show_result("", None, None)
 
     def show_target(self, target: str | None, left: int) -> None:
-        """left: how many wait after it."""
+        """left: number of targets that follow."""
         if target is None:
             self.instruction.setText("Click what you want to play")
         else:
@@ -105,7 +105,7 @@ class LearnPanel(QWidget):
     def show_result(
         self, port: str, controller: ControllerMap | None, mapping: Mapping | None
     ) -> None:
-        """The mapping that was learned last, or None."""
+        """Show the mapping that was learned last, or none."""
         there = controller is not None and mapping is not None
         self.result.setVisible(there)
         self.hint.setVisible(not there)
@@ -119,7 +119,7 @@ class LearnPanel(QWidget):
         self.learned.setText(f"✓  {target}  ←  {port}: {name}, {KIND_LABELS[control.kind]}")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        event.accept()  # a click beside a button is no click on what lies beneath
+        event.accept()  # a click beside a button must not reach what lies beneath
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

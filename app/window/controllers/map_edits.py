@@ -1,13 +1,13 @@
-"""Words for controls and targets, and changes of one place of a map. GUI lane; pure, no Qt.
+"""Labels of controls and targets, and edits of a controller map. No Qt.
 
-A `ControllerMap` is immutable: every edit gives a new one, in which all else keeps its order.
+A `ControllerMap` is immutable: each edit returns a copy in which everything else keeps its order.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from app.control.midi.decode import ControlKind, is_button_kind, is_relative
 from app.control.midi.mapping import (
@@ -49,7 +49,7 @@ _BRIEF: Final = {
 
 
 def target_label(target: str, registry: Registry) -> str:
-    """A target as lists write it."""
+    """Label of a target in lists."""
     if target == SHIFT:
         return "Second layer while held"
     if "*" in target:
@@ -58,7 +58,7 @@ def target_label(target: str, registry: Registry) -> str:
 
 
 def short_label(target: str, registry: Registry) -> str:
-    """A target in a few letters, for the drawing of a controller."""
+    """Label of a target in a few letters, for the drawing of a controller."""
     if target in _BRIEF:
         return _BRIEF[target]
     found = _NUMBERED.match(target)
@@ -76,9 +76,9 @@ def control_description(control: ControllerElement) -> str:
 
 
 def next_in_row(target: str, registry: Registry, mapped: set[str]) -> str | None:
-    """The neighbour that a row of controls goes on with: after prompt 1 comes prompt 2.
+    """The next target of a row: prompt 2 after prompt 1.
 
-    None at the end of the row, and where the neighbour has a control already.
+    None at the end of the row, and where the next one is mapped already.
     """
     found = _NUMBERED.match(target)
     if found is None:
@@ -89,7 +89,7 @@ def next_in_row(target: str, registry: Registry, mapped: set[str]) -> str | None
 
 
 def same_row(first: str, other: str) -> bool:
-    """Whether a sweep that began at `first` means `other` too: mutes, but not the solos between."""
+    """Whether both targets are in one row, such as all mutes."""
     a, b = _NUMBERED.match(first), _NUMBERED.match(other)
     if a is None or b is None:
         return a is b
@@ -97,7 +97,7 @@ def same_row(first: str, other: str) -> bool:
 
 
 def kinds_for(control: ControllerElement) -> tuple[ControlKind, ...]:
-    """The kinds that a control may be corrected to: those that send such messages."""
+    """The kinds that a control may be changed to: those that send such messages."""
     return tuple(
         kind
         for kind, messages in MESSAGES_OF.items()
@@ -106,7 +106,7 @@ def kinds_for(control: ControllerElement) -> tuple[ControlKind, ...]:
 
 
 def with_kind(control: ControllerElement, kind: ControlKind) -> ControllerElement:
-    """The same control as another kind, drawn and lit accordingly."""
+    """The control as another kind, with its shape and feedback."""
     feedback = control.feedback
     if is_relative(kind) or feedback.message == "none":
         style = feedback.style
@@ -117,19 +117,14 @@ def with_kind(control: ControllerElement, kind: ControlKind) -> ControllerElemen
     )
 
 
-def with_channel(control: ControllerElement, channel: int | None) -> ControllerElement:
-    """The same control on a channel 1..16, or None for any. Lamps stay where they were."""
-    return replace(control, channel=channel)
-
-
 def replace_control(controller: ControllerMap, control: ControllerElement) -> ControllerMap:
-    """Another control in the place of the one of that name."""
+    """Replace the control of the same name."""
     controls = tuple(control if each.id == control.id else each for each in controller.controls)
     return replace(controller, controls=controls, _by_id={})
 
 
 def replace_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> ControllerMap:
-    """`new` in the place of `old`; another one of the same control, target and layer goes."""
+    """Replace a mapping; another one of the new one's control, target and layer is removed."""
     same = (new.control, new.target, new.layer)
     kept = tuple(
         new if each == old else each
@@ -140,20 +135,20 @@ def replace_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> Co
 
 
 def remove_mapping(controller: ControllerMap, mapping: Mapping) -> ControllerMap:
-    """Without one mapping."""
+    """Remove a mapping."""
     kept = tuple(each for each in controller.mappings if each != mapping)
     return replace(controller, mappings=kept, _by_id={})
 
 
 def remove_control(controller: ControllerMap, name: str) -> ControllerMap:
-    """Without a control and all that it moves."""
+    """Remove a control and its mappings."""
     controls = tuple(each for each in controller.controls if each.id != name)
     kept = tuple(each for each in controller.mappings if each.control != name)
     return replace(controller, controls=controls, mappings=kept, _by_id={})
 
 
 def edit_gesture(before: Mapping | None, after: Mapping) -> str:
-    """What is pulled where only figures differ; '' for an edit that stands for itself."""
+    """Name of a continuous edit, where only numbers differ; '' for a single edit."""
     if before is None or before == after:
         return ""
     same = replace(before, low=after.low, high=after.high, step=after.step) == after
@@ -161,14 +156,14 @@ def edit_gesture(before: Mapping | None, after: Mapping) -> str:
 
 
 def find_mapping(controller: ControllerMap, mapping: Mapping) -> Mapping | None:
-    """The mapping of the same control, target and layer, whatever else became of it."""
+    """The mapping with the same control, target and layer."""
     place = (mapping.control, mapping.target, mapping.layer)
     found = (m for m in controller.mappings if (m.control, m.target, m.layer) == place)
     return next(found, None)
 
 
 def range_text(mapping: Mapping, registry: Registry) -> str:
-    """The part of the way that a mapping covers, in the target's own unit; '' where it has none."""
+    """The range that a mapping covers, in the target's unit; '' where it has none."""
     if mapping.target not in registry or registry[mapping.target].kind != "continuous":
         return ""
     parameter = registry[mapping.target]
@@ -179,7 +174,7 @@ def range_text(mapping: Mapping, registry: Registry) -> str:
 
 
 def details(mapping: Mapping) -> str:
-    """What is not as usual about a mapping, for the list."""
+    """Settings of a mapping that differ from the defaults, for the list."""
     words: list[str] = []
     if mapping.layer != "base":
         words.append({"shift": "second layer", "any": "both layers"}[mapping.layer])
@@ -192,6 +187,6 @@ def details(mapping: Mapping) -> str:
     if mapping.takeover != "pickup":
         words.append(mapping.takeover)
     if mapping.action != "auto":
-        value: Any = "" if mapping.value is None else f" {mapping.value}"
+        value = "" if mapping.value is None else f" {mapping.value}"
         words.append(f"{mapping.action}{value}")
     return ", ".join(words)

@@ -1,4 +1,4 @@
-"""Maps as files: loaded, saved, shared; what goes wrong is one sentence. GUI lane."""
+"""Loading and saving of controller maps as files, with dialogs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILTER: Final = "Controller maps (*.json)"
 
 
 class MapFiles(QObject):
-    """Reads and writes the maps of the hub's surfaces."""
+    """Loads and saves the maps of the hub's surfaces."""
 
     message = Signal(str, str)
     changed = Signal()
@@ -28,7 +28,7 @@ class MapFiles(QObject):
         self.hub, self._window = hub, parent
 
     def load(self, port: str, path: Path) -> bool:
-        """A file's map for a port; the old one stays where the file is broken."""
+        """Load a map for a port; the old one stays where the file is damaged."""
         try:
             controller = map_file.load(path, self.hub.registry)
         except SegueError as error:
@@ -42,7 +42,7 @@ class MapFiles(QObject):
         return True
 
     def save(self, port: str, path: Path) -> bool:
-        """The map of a port as a file that others can load."""
+        """Save the map of a port."""
         if path.suffix != map_file.SUFFIX:
             path = path.with_name(path.name + map_file.SUFFIX)
         try:

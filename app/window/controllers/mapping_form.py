@@ -1,4 +1,4 @@
-"""One mapping and its control, to be corrected: kind, channel, range and the rest. GUI lane."""
+"""Form of one mapping and its control: kind, channel, range, layer, curve, takeover, action."""
 
 from __future__ import annotations
 
@@ -28,30 +28,26 @@ from app.window.style import colours, theme
 from models.errors import SegueError
 
 LAYERS: Final = (("base", "first"), ("shift", "second (shift held)"), ("any", "both"))
-TAKEOVERS: Final = (
-    ("pickup", "waits to be met"),
-    ("scale", "moves to scale"),
-    ("jump", "jumps at once"),
-)
+TAKEOVERS: Final = (("pickup", "pickup"), ("scale", "scale"), ("jump", "jump"))
 CURVES: Final = (
-    ("linear", "straight"),
+    ("linear", "linear"),
     ("slow", "fine at the bottom"),
     ("fast", "fine at the top"),
     ("s", "fine at both ends"),
 )
 ACTIONS: Final = (
-    ("auto", "as usual"),
-    ("toggle", "press turns on and off"),
-    ("gate", "on while held"),
-    ("trigger", "press fires"),
-    ("next", "press goes on by one"),
-    ("previous", "press goes back by one"),
-    ("set", "press sets a value"),
+    ("auto", "automatic"),
+    ("toggle", "toggle"),
+    ("gate", "momentary"),
+    ("trigger", "trigger"),
+    ("next", "next choice"),
+    ("previous", "previous choice"),
+    ("set", "set a value"),
 )
 
 
 class MappingForm(QWidget):
-    """`edited` tells the changed map and the mapping that is now shown.
+    """Form of a mapping. `edited` has the changed map and the mapping.
 
     compact: only what learning may get wrong (kind, channel, layer, range, invert).
     """
@@ -76,7 +72,7 @@ class MappingForm(QWidget):
         self.low, self.high = self._spin(), self._spin()
         self.low.valueChanged.connect(lambda: self._set_range(self.low))
         self.high.valueChanged.connect(lambda: self._set_range(self.high))
-        self.invert = QCheckBox("turned round", self)
+        self.invert = QCheckBox("invert", self)
         self.invert.toggled.connect(lambda on: self._set(invert=on))
         self.units = QLabel(self)
         self.units.setStyleSheet(f"color: {colours.DIM}")
@@ -85,7 +81,8 @@ class MappingForm(QWidget):
             TAKEOVERS, lambda: self._set(takeover=self.takeover.currentData())
         )
         self.takeover.setToolTip(
-            "What a knob does that stands elsewhere than the value, after a scene was recalled."
+            "What a knob does whose position differs from the value: pickup waits until it "
+            "reaches the value, scale moves the value in proportion, jump sets it at once."
         )
         self.action = self._combo(ACTIONS, self._set_action)
         self.value = QLineEdit(self)
@@ -95,7 +92,7 @@ class MappingForm(QWidget):
         self.step.setRange(0.1, 25.0)
         self.step.setDecimals(1)
         self.step.valueChanged.connect(lambda value: self._set(step=value / 100.0))
-        self.step.setToolTip("How far one click of the encoder goes.")
+        self.step.setToolTip("How far one step of the encoder moves.")
         self._rows: dict[str, tuple[QLabel, QWidget]] = {}
         self._lay_out()
         self.show_mapping(None, None)
@@ -121,7 +118,7 @@ class MappingForm(QWidget):
         return spin
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A figure that was changed, not just typed, is taken back by the program's own undo."""
+        """A number that was changed, not just typed, is undone by the program's own undo."""
         if event.type() != QEvent.Type.KeyPress or not isinstance(watched, QLineEdit):
             return False
         shortcut = shortcut_of(cast(QKeyEvent, event))
@@ -161,7 +158,7 @@ class MappingForm(QWidget):
                 ("Curve", self.curve, 2, 0),
                 ("Takeover", self.takeover, 2, 1),
                 ("Press", press, 3, 0),
-                ("Click", self.step, 3, 1),
+                ("Step", self.step, 3, 1),
             ]
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -187,7 +184,7 @@ class MappingForm(QWidget):
         return self._controller.control(self.mapping.control)
 
     def show_mapping(self, controller: ControllerMap | None, mapping: Mapping | None) -> None:
-        """Fill in; None for nothing."""
+        """Show a mapping, or none."""
         self._controller, self.mapping = controller, mapping
         control = self.control
         self.setEnabled(control is not None)
@@ -216,7 +213,7 @@ class MappingForm(QWidget):
         self._show_what_applies(control, mapping)
 
     def _show_what_applies(self, control: ControllerElement, mapping: Mapping) -> None:
-        """Only what acts: a field that does nothing is a lie."""
+        """Enable only the fields that have an effect."""
         known = mapping.target in self._registry
         parameter = self._registry[mapping.target] if known else None
         way = parameter is not None and parameter.kind in ("continuous", "choice")
@@ -226,7 +223,7 @@ class MappingForm(QWidget):
             "Curve": way and not relative and not (pressed and control.kind != "pad"),
             "Takeover": way and not relative and not pressed,
             "Press": pressed and mapping.target != SHIFT and control.kind != "program",
-            "Click": relative and way,
+            "Step": relative and way,
         }.items():
             if words in self._rows:
                 for widget in self._rows[words]:
@@ -256,14 +253,14 @@ class MappingForm(QWidget):
     def _set_channel(self) -> None:
         control = self.control
         if control is not None and self._controller is not None and self.mapping is not None:
-            new = edits.with_channel(control, self.channel.currentData())
+            new = replace(control, channel=self.channel.currentData())
             if new != control:
                 self._tell(edits.replace_control(self._controller, new), self.mapping)
 
     def _set_range(self, moved: QDoubleSpinBox) -> None:
         low, high = self.low.value(), self.high.value()
         if low >= high:
-            # The end that was not touched gives way; the hand's wish stands.
+            # The other end of the range gives way.
             if moved is self.low:
                 low = min(low, 99.0)
                 high = low + 1.0
@@ -292,7 +289,7 @@ class MappingForm(QWidget):
 
 
 def read_value(text: str, target: str, registry: Registry) -> float | bool | str | None:
-    """A written value of a parameter: '124', 'on', 'A minor', 'auto'. SegueError says why not."""
+    """Parse a parameter's value: '124', 'on', 'A minor', 'auto'. Raises SegueError."""
     parameter = registry[target]
     if parameter.kind == "choice":
         return parameter.accept(text)

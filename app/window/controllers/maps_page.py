@@ -1,4 +1,4 @@
-"""The page of maps: devices and what their controls move, drawn and editable. GUI lane."""
+"""Maps page: controllers and their mappings, listed, drawn and editable."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHARES: Final = (0.34, 0.40)
 
 
 class MapsPage(QWidget):
-    """Works on the hub's surfaces. `message` tells level and sentence."""
+    """Maps of the hub's surfaces. `message` has level and sentence."""
 
     message = Signal(str, str)
     learn_requested = Signal()
@@ -139,21 +139,21 @@ class MapsPage(QWidget):
         whole.addWidget(split)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The list's columns keep their shares of its width."""
+        """Keep the columns' shares of the list's width."""
         if event.type() == QEvent.Type.Resize:
             width = self.tree.viewport().width()
             for column, share in enumerate(SHARES):
                 self.tree.setColumnWidth(column, round(width * share))
         return False
 
-    # -- what there is -----------------------------------------------------------------------------
+    # -- maps -----------------------------------------------------------------------------------
     @property
     def controller(self) -> ControllerMap | None:
         surface = self.hub.surfaces.get(self.port)
         return None if surface is None else surface.controller
 
     def refresh(self) -> None:
-        """Devices or maps may be others now."""
+        """Show controllers and maps as they are now."""
         if self.port not in self.hub.surfaces:
             there = sorted(self.hub.connected) or sorted(self.hub.surfaces)
             self.port = there[0] if there else ""
@@ -221,7 +221,7 @@ class MapsPage(QWidget):
     def _show_mapping(self) -> None:
         controller = self.controller
         if self.mapping is not None:
-            # Undo may have given it other figures.
+            # Undo may have changed its numbers.
             still = None if controller is None else edits.find_mapping(controller, self.mapping)
             self.mapping = still
         self.form.show_mapping(controller, self.mapping)
@@ -265,7 +265,7 @@ class MapsPage(QWidget):
                     )
         self.tree.blockSignals(False)
 
-    # -- hand --------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def _picked_row(self, row: QTreeWidgetItem | None, before: object = None) -> None:
         if row is None:
             return
@@ -280,7 +280,7 @@ class MapsPage(QWidget):
             self._show_mapping()
 
     def _picked_control(self, name: str) -> None:
-        """A click on the drawing: the control's mappings in turn."""
+        """Select the next mapping of the control that was clicked."""
         controller = self.controller
         if controller is None:
             return
@@ -310,7 +310,7 @@ class MapsPage(QWidget):
         self.refresh()
 
     def delete(self) -> None:
-        """The shown mapping goes; where there is none, a control that was learned by mistake."""
+        """Remove the selected mapping; where there is none, a learned control."""
         controller, picked = self.controller, self.view.selected
         if controller is None:
             return
@@ -343,7 +343,7 @@ class MapsPage(QWidget):
         menu.addAction("Save as a file …", lambda: self.files.save_dialog(self.port))
 
     def use_ready_made(self, name: str) -> None:
-        """Put a ready-made map on the shown port; '' for an empty one."""
+        """Use a ready-made map on the selected port; '' for the default map."""
         try:
             before = self.controller
             self.hub.use_ready_made(self.port, name)

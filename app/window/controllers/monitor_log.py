@@ -1,8 +1,7 @@
-"""What the monitor keeps and lets through. GUI lane; pure, no Qt.
+"""Log of the MIDI and OSC monitor, with filters. No Qt.
 
-Hub and OSC keep rings of what came last; `take` copies what is new since the last look. In a flood
-some were pushed out in between: that is said, they are not shown. Nothing is put into words before
-it is painted, so what a flood costs does not depend on its size.
+Hub and OSC server keep rings of their latest entries; `take` copies the new ones. Entries that were
+overwritten in a flood are counted as missed. Text is formatted only when it is painted.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from app.control.osc.inbox import Packet
 
 MAX_ENTRIES: Final = 2000
 MAX_PER_POLL: Final = 400
-"""Entries that one look copies at most, the newest: more than a second's worth of reading."""
+"""Newest entries that one `take` copies."""
 MAX_SYSEX_BYTES: Final = 24
 """Bytes of a long message that are shown."""
 TYPES: Final = ("notes", "controllers", "bend and pressure", "programs", "system", "OSC")
@@ -37,9 +36,10 @@ Entry: TypeAlias = MidiLogEntry | Packet
 
 @dataclass(frozen=True)
 class Line:
-    """One line. when: seconds. type: one of TYPES. out: it was sent, not received.
+    """A line of the monitor.
 
-    more: the bytes of a MIDI message, or what became of an OSC packet. bad: it was dropped.
+    when: seconds. type: one of TYPES. out: sent, not received. detail: the bytes of a MIDI message,
+    or the outcome of an OSC packet. dropped: it was not applied.
     """
 
     when: float
@@ -52,19 +52,19 @@ class Line:
 
 
 def port_of(entry: Entry) -> str:
-    """Who sent it, or was told."""
+    """Port of a MIDI message, or sender of an OSC packet."""
     return entry.sender if isinstance(entry, Packet) else entry.port
 
 
 def type_of(entry: Entry) -> str:
-    """One of TYPES."""
+    """Type of an entry, one of TYPES."""
     if isinstance(entry, Packet):
         return "OSC"
     return "system" if entry.message is None else _TYPE_OF.get(entry.message.kind, "system")
 
 
 def line_of(entry: Entry) -> Line:
-    """In words."""
+    """Line that displays an entry."""
     head = (entry.when, port_of(entry))
     if isinstance(entry, Packet):
         return Line(*head, False, "OSC", entry.text, entry.status_text, entry.dropped)
@@ -82,14 +82,14 @@ def _hex(data: Iterable[int]) -> str:
 
 
 class _RingReader:
-    """What is new in a ring since the last look at it."""
+    """Reader of the new entries in a ring."""
 
     def __init__(self) -> None:
         self._last: Any = None
 
     def new(self, ring: Sequence[Any]) -> tuple[list[Any], bool]:
-        """Entries, the newest last, and whether some were lost in between."""
-        # A copy at once: the OSC thread may be adding.
+        """New entries, the newest last, and whether some were missed."""
+        # A copy, because the OSC thread may be appending.
         ring = tuple(ring)
         fresh: list[Any] = []
         for entry in reversed(ring):
@@ -123,7 +123,7 @@ class MonitorLog:
         self._visible: list[Entry] | None = None
 
     def take(self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = ()) -> int:
-        """Copy what is new; how many that were. While paused nothing is kept."""
+        """Copy new entries and return their number. While paused they are skipped."""
         midi, lost = self._midi.new(monitor)
         osc, lost_too = self._osc.new(packets)
         self.missed += lost + lost_too
@@ -145,7 +145,7 @@ class MonitorLog:
         self._visible = None
 
     def visible_entries(self) -> list[Entry]:
-        """The entries that pass the filters."""
+        """Entries that pass the filters."""
         if self._visible is None:
             self._visible = [
                 each
@@ -155,5 +155,5 @@ class MonitorLog:
         return self._visible
 
     def ports(self) -> list[str]:
-        """All ports that were heard of."""
+        """Ports of all entries."""
         return sorted({port_of(each) for each in self.lines})

@@ -1,6 +1,6 @@
-"""The monitor: what comes in and goes out, MIDI and OSC. GUI lane.
+"""Monitor page: MIDI and OSC messages, received and sent.
 
-It looks ten times a second and paints the lines that fit, however many have come.
+It polls ten times a second and paints only the lines that fit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLOURS: Final = dict(
 
 
 class MonitorLines(QWidget):
-    """Paints the lines that fit; the wheel goes back, the end is followed."""
+    """List of lines that follows the end until it is scrolled back."""
 
     def __init__(self, log: MonitorLog, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +51,7 @@ class MonitorLines(QWidget):
         return max((self.height() - 12) // ROW, 1)
 
     def refresh(self) -> None:
-        """There are other lines now."""
+        """Show the lines of the log as it is now."""
         at_end = self.bar.value() >= self.bar.maximum()
         last = max(len(self._log.visible_entries()) - self.rows, 0)
         self.bar.setPageStep(self.rows)
@@ -117,7 +117,7 @@ class MonitorLines(QWidget):
 
 
 class MonitorPage(QWidget):
-    """Filter by device and kind, pause, clear."""
+    """Monitor with filters by device and type, pause and clear."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -164,7 +164,7 @@ class MonitorPage(QWidget):
         self._timer.stop()
 
     def poll(self) -> None:
-        """What has come since the last look."""
+        """Take new entries from hub and OSC server."""
         server = self.bridge.osc
         new = self.log.take(self.hub.monitor, () if server is None else server.inbox.log)
         if new:

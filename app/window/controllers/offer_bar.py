@@ -1,4 +1,4 @@
-"""A calm question over the window: a controller was plugged in, shall its map be used? GUI lane."""
+"""Bar that offers a ready-made map when its controller is connected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.window.style import colours, theme
 
 
 class OfferBar(QWidget):
-    """One question at a time. `answered(port, yes)`."""
+    """Bar that asks about one offer at a time. `answered` has port and yes or no."""
 
     answered = Signal(str, bool)
 
@@ -33,14 +33,14 @@ class OfferBar(QWidget):
         row.addWidget(self.words)
         row.addSpacing(10)
         for button in (self.yes, self.later):
-            # The keys stay the instrument's: enter must not answer what nobody has read.
+            # No focus: the enter key must not answer by accident.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             row.addWidget(button)
         self.hide()
 
     def show_offers(self, offers: dict[str, str]) -> None:
-        """Port -> name of the map. The first that waits is asked about."""
+        """Ask about the first offer. offers: port -> name of the map."""
         if not offers:
             self.port = ""
             self.hide()
@@ -53,7 +53,7 @@ class OfferBar(QWidget):
         self.raise_()
 
     def place(self, top: int | None = None) -> None:
-        """In the middle, `top` pixels down: over the spectrogram, not over what is played."""
+        """Move to the centre, `top` pixels down, over the spectrogram."""
         self._top = self._top if top is None else top
         self.adjustSize()
         self.move((self._below.width() - self.width()) // 2, self._top)

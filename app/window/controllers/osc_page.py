@@ -1,4 +1,4 @@
-"""The page of OSC: where it listens, and every address there is. GUI lane."""
+"""OSC page: address and port of the server, and a table of all addresses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VALUE_COLUMN: Final = COLUMNS.index("Now")
 
 
 def accepted_values(parameter: Parameter) -> str:
-    """What an address wants to be sent, in words."""
+    """The values that an address accepts."""
     auto = ", or auto" if parameter.auto else ""
     if parameter.kind == "trigger":
         return "nothing, or 0 to 1"
@@ -58,12 +58,12 @@ def accepted_values(parameter: Parameter) -> str:
 
 
 def rows(registry: Registry) -> list[tuple[str, str, str]]:
-    """(address, what it takes, what it is) of all parameters."""
+    """(address, accepted values, label) of all parameters."""
     return [(address_for(each.name), accepted_values(each), each.label) for each in registry]
 
 
 def listing(registry: Registry) -> str:
-    """All addresses as a text with tabs, for a patch's author."""
+    """All addresses as tab-separated text."""
     lines = ["\t".join(("address", "from 0 to 1", "takes", "what it is"))]
     for each in registry:
         unit = "" if each.kind == "trigger" else address_for(each.name, unit=True)
@@ -72,7 +72,7 @@ def listing(registry: Registry) -> str:
 
 
 def network_addresses() -> list[tuple[str, str]]:
-    """(address, words) of this machine's interfaces, this machine itself first."""
+    """(address, description) of this machine's interfaces, loopback first."""
     found = [("127.0.0.1", "this machine only")]
     ours = QAbstractSocket.NetworkLayerProtocol.IPv4Protocol
     for interface in QNetworkInterface.allInterfaces():
@@ -84,7 +84,7 @@ def network_addresses() -> list[tuple[str, str]]:
 
 
 class OscPage(SettingsPage):
-    """Nothing changes before Apply: a half-typed address must not open a door."""
+    """OSC settings. They act with Apply, because a half-typed address must not be bound."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
@@ -174,7 +174,7 @@ class OscPage(SettingsPage):
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
 
-    # -- what is shown -----------------------------------------------------------------------------
+    # -- table ----------------------------------------------------------------------------------
     def _fill(self) -> None:
         found = rows(self.hub.registry)
         self.table.setRowCount(len(found))
@@ -190,7 +190,7 @@ class OscPage(SettingsPage):
         self._names = list(self.hub.registry.names())
 
     def _show_values(self) -> None:
-        """What each parameter is now, of the rows that are seen."""
+        """Update the values of the visible rows."""
         first, last = self.table.rowAt(0), self.table.rowAt(self.table.viewport().height() - 1)
         registry = self.hub.registry
         for n in range(max(first, 0), (last if last >= 0 else self.table.rowCount() - 1) + 1):
@@ -214,7 +214,7 @@ class OscPage(SettingsPage):
         self._show_values()
 
     def host_chosen(self) -> str:
-        """The address as it is written or picked."""
+        """The address that was typed or selected."""
         text = self.host.currentText()
         at = self.host.findText(text)
         return str(self.host.itemData(at)) if at >= 0 else text.strip()
@@ -224,7 +224,7 @@ class OscPage(SettingsPage):
         try:
             local = ipaddress.ip_address(host).is_loopback
         except ValueError:
-            local = True  # what it is wrong with is said by Apply
+            local = True  # reported by Apply
         self.warning.setText(
             "" if local or not self.on.isChecked() else
             f"Everybody who reaches {host} can play this instrument: OSC knows no passwords. "
@@ -233,11 +233,11 @@ class OscPage(SettingsPage):
         self.warning.setVisible(bool(self.warning.text()))
 
     def refresh(self) -> None:
-        """Settings are others now; what is typed and not applied stays."""
+        """Show the server's state; what was typed and not applied stays."""
         self.poll()
 
     def poll(self) -> None:
-        """Whether it listens, what came in, and what is where."""
+        """Show whether the server listens, its counts and the values."""
         self._show_values()
         server = self.bridge.osc
         if server is None or not server.running:
@@ -251,15 +251,15 @@ class OscPage(SettingsPage):
             f"{counts.refused + counts.unknown} refused."
         )
 
-    # -- hand --------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def apply(self) -> bool:
-        """Listen as is chosen; what cannot be is said in a sentence."""
+        """Apply the settings; False where they are invalid, which is reported."""
         return self.change(
             osc=self.on.isChecked(), osc_host=self.host_chosen(), osc_port=self.port.value()
         )
 
     def export(self, path: Path) -> bool:
-        """The listing as a file."""
+        """Export the table as a file."""
         try:
             write_text(path, listing(self.hub.registry))
         except SegueError as error:

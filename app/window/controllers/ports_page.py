@@ -1,4 +1,4 @@
-"""The page of MIDI ports: which are played from, which are told, and through what API. GUI lane."""
+"""MIDI ports page: which inputs play, which outputs get feedback, and the MIDI API."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from app.window.style import colours, theme
 
 POLL_MS: Final = 60
 GLOW: Final = 0.15
-"""Seconds that a lamp stays lit after a message."""
+"""Seconds that an indicator stays lit after a message."""
 MAX_WIDTH: Final = 1080
 
 
 class PortsPage(SettingsPage):
-    """A plate for each port, with a lamp that tells when it is heard; a tick acts at once."""
+    """Card for each port, with an activity indicator. Check boxes act at once."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
@@ -66,7 +66,7 @@ class PortsPage(SettingsPage):
         column.addWidget(
             forms.quiet(
                 "All inputs play at once. A controller that is unplugged comes back by itself "
-                "with its map and its lamps. Outputs are opened where there are lamps to light.",
+                "with its map. Outputs are opened for feedback: LEDs, rings and motor faders.",
                 self,
             )
         )
@@ -81,7 +81,7 @@ class PortsPage(SettingsPage):
         self.refresh()
 
     def refresh(self) -> None:
-        """Ports have come or gone."""
+        """Show the ports as they are now."""
         connections, settings = self.hub.connections, self.hub.settings
         api = connections.api
         self.now.setText(f"{LABELS.get(api, api)} is in use." if api else "No MIDI system answers.")
@@ -121,7 +121,7 @@ class PortsPage(SettingsPage):
         listen.setChecked(key not in settings.ignored)
         listen.setEnabled(there_in or key in settings.ignored or key in self.hub.surfaces)
         listen.toggled.connect(partial(self._set_listening, key))
-        feedback = QCheckBox("Light its lamps", plate)
+        feedback = QCheckBox("Send feedback", plate)
         feedback.setChecked(key not in settings.silent)
         feedback.setEnabled(there_out or key in settings.silent)
         feedback.toggled.connect(partial(self._set_feedback, key))
@@ -142,7 +142,7 @@ class PortsPage(SettingsPage):
         return plate
 
     def state_of(self, key: str) -> str:
-        """What a port does, and with which map."""
+        """State of a port and its map."""
         connections = self.hub.connections
         there = key in connections.inputs or key in connections.outputs
         if key in self.hub.connected:
@@ -162,7 +162,7 @@ class PortsPage(SettingsPage):
         return f"{words}, with {title}: {many} mapping{'' if many == 1 else 's'}."
 
     def poll(self) -> None:
-        """Which ports have just been heard."""
+        """Light the indicators of ports that have just sent."""
         now, active = time.monotonic(), set[str]()
         for each in reversed(self.hub.monitor):
             if now - each.when > GLOW:
@@ -179,7 +179,7 @@ class PortsPage(SettingsPage):
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
 
-    # -- hand --------------------------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------------
     def _set_listening(self, key: str, on: bool) -> None:
         ignored = set(self.hub.settings.ignored)
         (ignored.discard if on else ignored.add)(key)

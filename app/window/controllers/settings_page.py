@@ -1,4 +1,4 @@
-"""A page of the controllers' window that changes settings. GUI lane."""
+"""Base of pages that change the controllers' settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.errors import SegueError
 
 
 class SettingsPage(QWidget):
-    """What is set acts at once. `message` tells level and sentence of what could not be."""
+    """Page whose settings act at once. `message` has level and sentence of an error."""
 
     message = Signal(str, str)
 
@@ -22,11 +22,11 @@ class SettingsPage(QWidget):
         self.bridge, self.hub = bridge, bridge.hub
 
     def refresh(self) -> None:
-        """Settings or ports may be others now."""
+        """Show settings and ports as they are now."""
         raise NotImplementedError
 
     def change(self, **settings: Any) -> bool:
-        """Set fields of the settings; False where they cannot be so, which is said."""
+        """Change fields of the settings; False where they are invalid, which is reported."""
         try:
             self.bridge.apply(replace(self.hub.settings, **settings))
         except SegueError as error:

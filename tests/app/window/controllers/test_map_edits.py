@@ -93,7 +93,7 @@ def test_a_kind_is_corrected_only_to_what_sends_such_messages() -> None:
     button = edits.with_kind(knob, "button")
     assert (button.shape, button.feedback.style) == ("button", "state")
     assert edits.with_kind(button, "knob") == knob
-    assert edits.control_description(edits.with_channel(knob, None)) == "CC 40, any channel"
+    assert edits.control_description(replace(knob, channel=None)) == "CC 40, any channel"
 
 
 def test_edits_keep_everything_else_in_its_order(registry: Registry) -> None:
