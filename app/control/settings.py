@@ -9,7 +9,7 @@ import ipaddress
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from app.files import write_text
 from models.errors import SegueError
@@ -78,7 +78,7 @@ def load(folder: Path) -> ControlSettings:
     return _read(data)
 
 
-def _read(data: Any) -> ControlSettings:
+def _read(data: object) -> ControlSettings:
     damaged = SegueError(f"The settings in '{FILE_NAME}' are damaged; the defaults are used.")
     if not isinstance(data, dict):
         raise damaged

@@ -9,7 +9,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final, Never
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
@@ -22,7 +22,7 @@ SCENES: Final = 16
 KEYS: Final = tuple(
     f"{note} {mode.replace('_', ' ')}" for mode in MODE_NAMES for note in NOTE_NAMES
 )
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY: Final[Mapping[str, Never]] = MappingProxyType({})
 SCENE_MODES: Final = ("now", "bar", "morph")
 VIEWS: Final = ("mixer", "map")
 
@@ -98,8 +98,8 @@ def set_prompt_count(registry: Registry, count: int) -> None:
 def set_engine_controls(
     registry: Registry,
     controls: frozenset[str],
-    ranges: Mapping[str, tuple[float, float]] = NOTHING,
-    defaults: Mapping[str, float] = NOTHING,
+    ranges: Mapping[str, tuple[float, float]] = EMPTY,
+    defaults: Mapping[str, float] = EMPTY,
 ) -> None:
     """Make those parameters available that the engine has.
 

@@ -95,7 +95,7 @@ class Parameter:
         if self.kind == "trigger":
             return None
         if self.curve == "logarithmic":
-            return self.low * (self.high / self.low) ** u
+            return float(self.low * (self.high / self.low) ** u)
         if self.curve == "taper":
             u = u**TAPER_EXPONENT
         return self.low + u * (self.high - self.low)

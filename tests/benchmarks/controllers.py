@@ -33,7 +33,7 @@ from tests.support.jack_rig import BLOCK_SECONDS, MIX, MIX_PORT, Rig
 
 FADER = 19
 """Of the MIDImix's first fader, which moves the weight of prompt 1."""
-LAMP = (0x90, 1, 127)
+MUTE_LED = (0x90, 1, 127)
 """The MIDImix's first mute, lit."""
 RATE = 48_000
 Result = dict[str, Any]
@@ -124,8 +124,8 @@ def sound(rig: Rig, times: int) -> Result:
             keys.begin("play", messages=[[0x90, new, 90], [0x80, down, 0]], every=0)
             rig.until(tick, 1.2)
             sent = keys.answer()[0]
-            start, heard = output.tap.follow(position)
-            at = pitch_change(heard[:, 0], tone(new), tone(down))
+            start, audible = output.tap.follow(position)
+            at = pitch_change(audible[:, 0], tone(new), tone(down))
             then = np.interp(sent, [t for t, _ in clock], [p for _, p in clock])
             if at is not None:
                 delays.append(float(start + at - then) / RATE)
@@ -133,7 +133,7 @@ def sound(rig: Rig, times: int) -> Result:
     bar = BLOCK_SECONDS + 0.150
     return {
         "times": times,
-        "not_heard": times - len(delays),
+        "not_audible": times - len(delays),
         "ms": spread(delays),
         "bar_ms": bar * 1e3,
         "underruns": rig.underruns - before,
@@ -171,7 +171,7 @@ def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -
     before, took, missed = rig.underruns, [], list[Result]()
     rig.gaps.start()
     for number in range(times):
-        said = len(rig.messages)
+        reported = len(rig.messages)
         device.ask("unplug")
         rig.until(lambda: not rig.connected())
         device.begin("plug", name=MIX)
@@ -183,7 +183,9 @@ def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -
         while time.monotonic() < end and (lit is None or not changed):
             rig.wait(0.02)
             if lit is None:
-                lit = next((w for w, data in device.ask("heard") if tuple(data) == LAMP), None)
+                lit = next(
+                    (w for w, data in device.ask("received") if tuple(data) == MUTE_LED), None
+                )
             if not changed and rig.connected():
                 low = rig.registry.get_unit("prompt.1.weight") < 0.5
                 ends = (0, 127) if low else (127, 0)
@@ -196,8 +198,8 @@ def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -
                     "lit": lit is not None,
                     "moved": bool(changed),
                     "connected": rig.connected(),
-                    "heard": len(device.ask("heard")),
-                    "said": rig.messages[said:],
+                    "received": len(device.ask("received")),
+                    "messages": rig.messages[reported:],
                 }
             )
         else:
@@ -286,7 +288,7 @@ def clock(rig: Rig, device: DeviceProcess, seconds: float, bpm: float = 120.0) -
     rig.wait(1.0)
     device.ask("forget")
     rig.wait(seconds)
-    times = np.array([when for when, data in device.ask("heard") if data == [0xF8]])
+    times = np.array([when for when, data in device.ask("received") if data == [0xF8]])
     number = np.arange(len(times))
     slope, start = np.polyfit(number, times, 1)
     late = np.abs(times - start - slope * number)

@@ -88,10 +88,10 @@ class _Device:
             device.unplug()
             self.device = None
             return time.monotonic()
-        if order == "heard":
-            return list(zip(device.times, device.heard, strict=False))
+        if order == "received":
+            return list(zip(device.times, device.received, strict=False))
         if order == "forget":
-            device.heard.clear()
+            device.received.clear()
             device.times.clear()
             return None
         if order == "play":

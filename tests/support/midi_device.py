@@ -14,13 +14,13 @@ from app.control.midi.rtmidi_ports import close_input
 
 
 class JackDevice:
-    """A controller that plays and shows. `heard` collects what it was sent."""
+    """A controller that plays and shows. `received` collects what it was sent."""
 
     def __init__(self, name: str) -> None:
         import rtmidi
 
         self.name = name
-        self.heard: list[tuple[int, ...]] = []
+        self.received: list[tuple[int, ...]] = []
         self.times: list[float] = []
         self._out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
         self._out.open_virtual_port(f"{name} MIDI 1")
@@ -31,7 +31,7 @@ class JackDevice:
 
     def _receive(self, event: tuple[Sequence[int], float], data: object = None) -> None:
         self.times.append(time.monotonic())
-        self.heard.append(tuple(event[0]))
+        self.received.append(tuple(event[0]))
 
     def send(self, *data: int) -> None:
         self._out.send_message(data)

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
-from typing import Any, Final
+from typing import Final
 
 from models.errors import SegueError
 
@@ -25,17 +25,8 @@ _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": N
 class Node:
     """A JSON value and its line, from 1."""
 
-    value: Any
+    value: dict[str, Node] | list[Node] | str | int | float | bool | None
     line: int
-
-    @property
-    def plain(self) -> Any:
-        """The value as json.loads would return it."""
-        if isinstance(self.value, dict):
-            return {key: node.plain for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain for node in self.value]
-        return self.value
 
 
 def parse(text: str) -> Node:

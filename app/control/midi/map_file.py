@@ -22,7 +22,7 @@ import json
 from collections.abc import Collection
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar, cast
 
 from app.control.midi import json_tree
 from app.control.midi.decode import KINDS
@@ -52,6 +52,8 @@ from models.errors import SegueError
 SUFFIX: Final = ".json"
 MAX_BYTES: Final = 1_000_000
 MAX_ITEMS: Final = 2000
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def load(path: Path, registry: Registry) -> ControllerMap:
@@ -143,11 +145,11 @@ class _ObjectReader:
     def _bad_text(self, name: str, item: Node) -> str:
         raise SegueError(f"line {item.line}: '{name}' is a list of texts.")
 
-    def choice(self, name: str, known: Collection[str], default: str | None = None) -> Any:
+    def choice(self, name: str, known: Collection[Choice], default: str | None = None) -> Choice:
         words = self.text(name, default)
         if words not in known:
             raise self.error(name, f"'{words}' is no {name}; known: {', '.join(known)}.")
-        return words
+        return cast(Choice, words)
 
     def number(self, name: str, low: float, high: float, default: float) -> float:
         node = self.get(name)
@@ -201,8 +203,10 @@ def _control(item: _ObjectReader) -> ControllerElement:
     kind = item.choice("kind", KINDS)
     message = item.choice("message", MESSAGES, MESSAGES_OF[kind][0])
     if message not in MESSAGES_OF[kind]:
-        wanted = " or ".join(MESSAGES_OF[kind])
-        raise item.error("message", f"a control of kind '{kind}' sends {wanted}, not '{message}'.")
+        expected = " or ".join(MESSAGES_OF[kind])
+        raise item.error(
+            "message", f"a control of kind '{kind}' sends {expected}, not '{message}'."
+        )
     top = 16383 if message == "nrpn" else 31 if kind == "knob14" else 127
     number = item.integer("number", 0, top) if message in NUMBERED_MESSAGES else None
     feedback = item.object("feedback", "feedback")
@@ -323,16 +327,16 @@ def _channel_bytes(text: str) -> bytes | None:
 
 def _unique(top: _ObjectReader) -> None:
     ids: set[str] = set()
-    for item in top.items("controls"):
-        node = item.value["id"]
-        if node.value in ids:
-            raise SegueError(f"line {node.line}: there is already a control '{node.value}'.")
-        ids.add(node.value)
+    for item in top.objects("controls", "a control"):
+        name = item.text("id")
+        if name in ids:
+            raise item.error("id", f"there is already a control '{name}'.")
+        ids.add(name)
 
 
-def to_json(controller: ControllerMap) -> dict[str, Any]:
+def to_json(controller: ControllerMap) -> dict[str, object]:
     """A map as plain lists and dictionaries, without defaults."""
-    data: dict[str, Any] = {"format": FORMAT, "version": VERSION, "name": controller.name}
+    data: dict[str, object] = {"format": FORMAT, "version": VERSION, "name": controller.name}
     for name in ("maker", "source", "notes"):
         if getattr(controller, name):
             data[name] = getattr(controller, name)
@@ -346,8 +350,8 @@ def to_json(controller: ControllerMap) -> dict[str, Any]:
     return data
 
 
-def _plain(item: Any) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+def _plain(item: ControllerElement | Feedback | Keyboard | Mapping) -> dict[str, object]:
+    data: dict[str, object] = {}
     for each in fields(item):
         value = getattr(item, each.name)
         default = each.default if each.default is not MISSING else None
@@ -364,7 +368,7 @@ def write(controller: ControllerMap) -> str:
     """A map as text, with one line for each control and mapping."""
     lines = []
     for name, value in to_json(controller).items():
-        if name in ("controls", "mappings") and value:
+        if name in ("controls", "mappings") and isinstance(value, list) and value:
             inner = ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in value)
             lines.append(f" {json.dumps(name)}: [\n{inner}\n ]")
         else:

@@ -16,12 +16,23 @@ from app.control.midi.shaping import ResponseCurve
 from app.control.midi.takeover import TakeoverMode
 from app.parameters.parameter import Parameter
 
+Layer = Literal["base", "shift", "any"]
+Action = Literal["auto", "set", "toggle", "gate", "trigger", "next", "previous"]
+
 VERSION: Final = 1
 FORMAT: Final = "segue-controller-map"
 SHIFT: Final = "surface.shift"
 """Target of a button that selects the second layer while it is held."""
-LAYERS: Final = ("base", "shift", "any")
-ACTIONS: Final = ("auto", "set", "toggle", "gate", "trigger", "next", "previous")
+LAYERS: Final[tuple[Layer, ...]] = ("base", "shift", "any")
+ACTIONS: Final[tuple[Action, ...]] = (
+    "auto",
+    "set",
+    "toggle",
+    "gate",
+    "trigger",
+    "next",
+    "previous",
+)
 MESSAGES: Final = ("cc", "note", "bend", "aftertouch", "pressure", "program", "nrpn")
 ELEMENT_SHAPES: Final = ("knob", "encoder", "fader", "button", "pad", "wheel", "key")
 NUMBERED_MESSAGES: Final = ("cc", "note", "pressure", "nrpn")
@@ -40,9 +51,6 @@ MESSAGES_OF: Final[dict[ControlKind, tuple[str, ...]]] = {
     "program": ("program",),
     "nrpn": ("nrpn",),
 }
-
-Layer = Literal["base", "shift", "any"]
-Action = Literal["auto", "set", "toggle", "gate", "trigger", "next", "previous"]
 
 
 @dataclass(frozen=True)
@@ -163,23 +171,23 @@ class ControllerMap:
 
     def without(self, *, target: str | None = None, control: str | None = None) -> ControllerMap:
         """A copy without the mappings of a target, of a control, or of both together."""
-        kept = tuple(
+        mappings = tuple(
             mapping
             for mapping in self.mappings
             if (target is not None and mapping.target != target)
             or (control is not None and mapping.control != control)
         )
-        return replace(self, mappings=kept, _by_id={})
+        return replace(self, mappings=mappings, _by_id={})
 
     def with_mapping(self, mapping: Mapping) -> ControllerMap:
         """A copy with a mapping, which replaces one of the same control, target and layer."""
-        kept = tuple(
+        mappings = tuple(
             other
             for other in self.mappings
             if (other.control, other.target, other.layer)
             != (mapping.control, mapping.target, mapping.layer)
         )
-        return replace(self, mappings=(*kept, mapping), _by_id={})
+        return replace(self, mappings=(*mappings, mapping), _by_id={})
 
     def with_control(self, control: ControllerElement) -> ControllerMap:
         """A copy with a control, which replaces one of the same name."""

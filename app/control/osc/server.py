@@ -159,8 +159,6 @@ class OscServer:
                 continue
             except OSError:
                 # Some systems report a subscriber that is gone as an error.
-                if self._stopping:
-                    return
                 time.sleep(ERROR_PAUSE)
                 continue
             now = time.monotonic()
@@ -246,9 +244,8 @@ class OscServer:
                 raise SegueError(f"'{name}' needs a position from 0 to 1, not '{value[:40]}'.")
             self.registry.set_unit(name, float(value), source)
             return
-        requested: Value = None if value == "auto" else value
-        if isinstance(requested, int) and not isinstance(requested, bool):
-            requested = float(requested)
+        number = float(value) if type(value) is int else value
+        requested: Value = None if value == "auto" else number
         self.registry.set(name, requested, source)
         if self.registry.get(name) != requested:
             # Rounded, clamped or refused: the sender gets the real value.

@@ -121,7 +121,7 @@ class ClockPage(SettingsPage):
 
     def poll(self) -> None:
         """Show the tempo and the position."""
-        tempo, words = self.words()
+        tempo, words = self.tempo_text()
         follower = self.hub.clock.follower
         follows = self.hub.settings.clock == "follow"
         self.beats.setVisible(follows)
@@ -134,7 +134,7 @@ class ClockPage(SettingsPage):
         if words != self.state.text():
             self.state.setText(words)
 
-    def words(self) -> tuple[str, str]:
+    def tempo_text(self) -> tuple[str, str]:
         """Tempo and its origin, as displayed."""
         settings, clock = self.hub.settings, self.hub.clock
         if settings.clock == "off":

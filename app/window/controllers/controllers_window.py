@@ -58,8 +58,8 @@ class ControllersWindow(QWidget):
         self.rail.setFont(theme.font(15))
         for page in (self.maps, self.ports, self.clock, self.osc, self.monitor):
             self.pages.addWidget(page)
-        for said in (self.maps.message, self.ports.message, self.clock.message, self.osc.message):
-            said.connect(self.tell)
+        for page in (self.maps, self.ports, self.clock, self.osc):
+            page.message.connect(self.show_message)
         for name in PAGES:
             self.rail.addItem(QListWidgetItem(name))
         self.rail.currentRowChanged.connect(self.pages.setCurrentIndex)
@@ -89,7 +89,7 @@ class ControllersWindow(QWidget):
         self.activateWindow()
         self.rail.setFocus()  # not a field, which a key would change unnoticed
 
-    def tell(self, level: str, sentence: str) -> None:
+    def show_message(self, level: str, sentence: str) -> None:
         """Show a message at the bottom of the window and in the instrument's status line."""
         ink = {"info": colours.DIM, "warning": colours.ACCENT}.get(level, colours.DANGER)
         self.sentence.setStyleSheet(f"color: {ink}")

@@ -225,10 +225,10 @@ class ControllerCoordinator(QObject):
                 "No MIDI input is connected. Plug a controller in: it is found by itself."
             )
             return
-        heard = next((each for each in reversed(self.hub.monitor) if not each.out), None)
-        fresh = heard is not None and time.monotonic() - heard.when < 2.0
-        if heard is not None and heard.message is not None and fresh:
-            self.panel.show_input(f"{heard.port}: {heard.message.text}")
+        latest = next((each for each in reversed(self.hub.monitor) if not each.out), None)
+        fresh = latest is not None and time.monotonic() - latest.when < 2.0
+        if latest is not None and latest.message is not None and fresh:
+            self.panel.show_input(f"{latest.port}: {latest.message.text}")
         else:
             listening = ", ".join(ports[:3]) + (" …" if len(ports) > 3 else "")
             self.panel.show_input(f"Listening to {listening}")

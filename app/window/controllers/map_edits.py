@@ -126,25 +126,25 @@ def replace_control(controller: ControllerMap, control: ControllerElement) -> Co
 def replace_mapping(controller: ControllerMap, old: Mapping, new: Mapping) -> ControllerMap:
     """Replace a mapping; another one of the new one's control, target and layer is removed."""
     same = (new.control, new.target, new.layer)
-    kept = tuple(
+    mappings = tuple(
         new if each == old else each
         for each in controller.mappings
         if each == old or (each.control, each.target, each.layer) != same
     )
-    return replace(controller, mappings=kept, _by_id={})
+    return replace(controller, mappings=mappings, _by_id={})
 
 
 def remove_mapping(controller: ControllerMap, mapping: Mapping) -> ControllerMap:
     """Remove a mapping."""
-    kept = tuple(each for each in controller.mappings if each != mapping)
-    return replace(controller, mappings=kept, _by_id={})
+    mappings = tuple(each for each in controller.mappings if each != mapping)
+    return replace(controller, mappings=mappings, _by_id={})
 
 
 def remove_control(controller: ControllerMap, name: str) -> ControllerMap:
     """Remove a control and its mappings."""
     controls = tuple(each for each in controller.controls if each.id != name)
-    kept = tuple(each for each in controller.mappings if each.control != name)
-    return replace(controller, controls=controls, mappings=kept, _by_id={})
+    mappings = tuple(each for each in controller.mappings if each.control != name)
+    return replace(controller, controls=controls, mappings=mappings, _by_id={})
 
 
 def edit_gesture(before: Mapping | None, after: Mapping) -> str:

@@ -65,7 +65,7 @@ class MappingForm(QWidget):
         self.compact = compact
         self.kind = self._combo((), self._set_kind)
         self.kind.setToolTip("What kind of control this is; learned from what it sends.")
-        channels: list[tuple[Any, str]] = [(None, "any")]
+        channels: list[tuple[int | None, str]] = [(None, "any")]
         channels += [(n, str(n)) for n in range(1, 17)]
         self.channel = self._combo(channels, self._set_channel)
         self.layer = self._combo(LAYERS, lambda: self._set(layer=self.layer.currentData()))
@@ -98,7 +98,9 @@ class MappingForm(QWidget):
         self.show_mapping(None, None)
 
     # -- building ------------------------------------------------------------------------------
-    def _combo(self, items: Sequence[tuple[Any, str]], on_pick: Callable[[], object]) -> QComboBox:
+    def _combo(
+        self, items: Sequence[tuple[object, str]], on_pick: Callable[[], object]
+    ) -> QComboBox:
         combo = QComboBox(self)
         for data, words in items:
             combo.addItem(words, data)
@@ -122,8 +124,8 @@ class MappingForm(QWidget):
         if event.type() != QEvent.Type.KeyPress or not isinstance(watched, QLineEdit):
             return False
         shortcut = shortcut_of(cast(QKeyEvent, event))
-        wanted = shortcut is not None and shortcut.action in ("edit.undo", "edit.redo")
-        if shortcut is None or not wanted or watched.isUndoAvailable():
+        is_undo = shortcut is not None and shortcut.action in ("edit.undo", "edit.redo")
+        if shortcut is None or not is_undo or watched.isUndoAvailable():
             return False
         self._registry.trigger(shortcut.action, "keyboard")
         return True

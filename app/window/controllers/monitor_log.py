@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from app.control.hub import MidiLogEntry
 from app.control.midi.message import encode
@@ -31,6 +31,7 @@ _TYPE_OF: Final = {
     "program": "programs",
 }
 
+T = TypeVar("T")
 Entry: TypeAlias = MidiLogEntry | Packet
 
 
@@ -81,17 +82,17 @@ def _hex(data: Iterable[int]) -> str:
     return f"{octets[:MAX_SYSEX_BYTES].hex(' ').upper()}{detail}"
 
 
-class _RingReader:
+class _RingReader(Generic[T]):
     """Reader of the new entries in a ring."""
 
     def __init__(self) -> None:
-        self._last: Any = None
+        self._last: T | None = None
 
-    def new(self, ring: Sequence[Any]) -> tuple[list[Any], bool]:
+    def new(self, ring: Sequence[T]) -> tuple[list[T], bool]:
         """New entries, the newest last, and whether some were missed."""
         # A copy, because the OSC thread may be appending.
         ring = tuple(ring)
-        fresh: list[Any] = []
+        fresh: list[T] = []
         for entry in reversed(ring):
             if entry is self._last:
                 break
@@ -119,7 +120,7 @@ class MonitorLog:
         self.port = ""
         self.type = ""
         self.missed = 0
-        self._midi, self._osc = _RingReader(), _RingReader()
+        self._midi, self._osc = _RingReader[MidiLogEntry](), _RingReader[Packet]()
         self._visible: list[Entry] | None = None
 
     def take(self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = ()) -> int:
@@ -129,7 +130,9 @@ class MonitorLog:
         self.missed += lost + lost_too
         if self.paused or not (midi or osc):
             return 0
-        fresh = sorted([*midi, *osc], key=lambda each: each.when) if osc else midi
+        fresh: list[Entry] = [*midi, *osc]
+        if osc:
+            fresh.sort(key=lambda each: each.when)
         self.lines.extend(fresh)
         self._visible = None
         return len(fresh)

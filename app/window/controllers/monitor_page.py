@@ -183,7 +183,7 @@ class MonitorPage(QWidget):
         rate = sum(n for _, n in self._rates)
         words = f"{rate} a second" if rate else ""
         if self.log.missed:
-            words += f"{' · ' if words else ''}more came than is kept here"
+            words += f"{' · ' if words else ''}some were not recorded"
         if words != self.count.text():
             self.count.setText(words)
 

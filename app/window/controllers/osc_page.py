@@ -74,11 +74,11 @@ def listing(registry: Registry) -> str:
 def network_addresses() -> list[tuple[str, str]]:
     """(address, description) of this machine's interfaces, loopback first."""
     found = [("127.0.0.1", "this machine only")]
-    ours = QAbstractSocket.NetworkLayerProtocol.IPv4Protocol
+    ipv4 = QAbstractSocket.NetworkLayerProtocol.IPv4Protocol
     for interface in QNetworkInterface.allInterfaces():
         for entry in interface.addressEntries():
             address = entry.ip()
-            if address.protocol() == ours and not address.isLoopback():
+            if address.protocol() == ipv4 and not address.isLoopback():
                 found.append((address.toString(), interface.humanReadableName()))
     return found
 

@@ -114,8 +114,8 @@ def test_a_controller_that_comes_back(registry: Registry, tmp_path: Path) -> Non
             until(lambda: bool(backend.sent), work)
             backend.play(name, 0x90, 1, 127)
             until(lambda: registry.get("prompt.1.mute") is True, work)
-            lamp = bytes((0x90, 1, 127))
-            until(lambda lamp=lamp: lamp in [d for _, d in backend.sent], work)  # type: ignore[misc]
+            led = bytes((0x90, 1, 127))
+            until(lambda led=led: led in [d for _, d in backend.sent], work)  # type: ignore[misc]
             backend.play(name, 0xB0, 19, 0)
             backend.play(name, 0xB0, 19, 127)
             until(lambda: registry.get("prompt.1.weight") == 2.0, work)
@@ -127,7 +127,7 @@ def test_a_controller_that_comes_back(registry: Registry, tmp_path: Path) -> Non
 
 
 def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path: Path) -> None:
-    backend, told = MemoryBackend(), []
+    backend, received = MemoryBackend(), []
     name = "MIDI Mix:MIDI Mix MIDI 1 20:0"
 
     def open_hub() -> ControlHub:
@@ -135,7 +135,7 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
         hub = ControlHub(
             registry, tmp_path, open_backend=lambda api: backend, list_apis=lambda: ["MEMORY"]
         )
-        hub.on_offers = lambda: told.append(dict(hub.offers))
+        hub.on_offers = lambda: received.append(dict(hub.offers))
         hub.start()
         until(lambda: len(hub.connected) == 2, hub.drain)
         return hub
@@ -146,7 +146,7 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
 
     hub = open_hub()
     try:
-        assert hub.offers == {"MIDI Mix MIDI 1": "MIDImix"} and hub.offers in told
+        assert hub.offers == {"MIDI Mix MIDI 1": "MIDImix"} and hub.offers in received
         registry.set("prompt.1.mute", False)
         backend.play(name, 0x90, 1, 127)
         hub.drain()
@@ -155,11 +155,11 @@ def test_a_map_is_offered_and_the_answer_remembered(registry: Registry, tmp_path
             hub.accept("Keystation MIDI 1")
         backend.names = []
         until(lambda: not hub.offers, look)
-        assert told[-1] == {}
+        assert received[-1] == {}
         backend.names = [name]
         until(lambda: bool(hub.offers), look)
         hub.decline("MIDI Mix MIDI 1")
-        assert told[-1] == {} and not hub.surfaces["MIDI Mix MIDI 1"].controller.mappings_of(
+        assert received[-1] == {} and not hub.surfaces["MIDI Mix MIDI 1"].controller.mappings_of(
             "tempo"
         )
     finally:
@@ -283,7 +283,7 @@ def test_broken_maps_do_no_harm_to_the_others(registry: Registry, tmp_path: Path
 
 
 def test_a_broken_map_of_ones_own_is_put_aside(registry: Registry, tmp_path: Path) -> None:
-    backend, said = MemoryBackend(), []
+    backend, messages = MemoryBackend(), []
     backend.names = ["MIDI Mix:MIDI Mix MIDI 1 20:0"]
     own = Library(registry, tmp_path).path_of("MIDI Mix MIDI 1")
     own.parent.mkdir(parents=True)
@@ -293,12 +293,12 @@ def test_a_broken_map_of_ones_own_is_put_aside(registry: Registry, tmp_path: Pat
         tmp_path,
         open_backend=lambda api: backend,
         list_apis=lambda: ["MEMORY"],
-        incident=lambda level, sentence: said.append(sentence),
+        incident=lambda level, sentence: messages.append(sentence),
     )
     hub.start()
     try:
         until(lambda: bool(hub.offers), hub.drain)
     finally:
         hub.stop()
-    assert any("line 3" in sentence and "put aside" in sentence for sentence in said)
+    assert any("line 3" in sentence and "put aside" in sentence for sentence in messages)
     assert own.with_suffix(".damaged").exists() and not own.exists()

@@ -60,11 +60,11 @@ def test_curves_invert(name: str, position: float) -> None:
 
 def test_auto_has_a_switch_and_remembers_the_hand() -> None:
     registry = make()
-    heard: list[Change] = []
-    registry.subscribe(heard.append)
+    changes: list[Change] = []
+    registry.subscribe(changes.append)
     assert registry.get("tempo") is None and registry.get("tempo.auto") is True
     registry.set("tempo", 100.0, "midi")
-    assert [(c.name, c.value) for c in heard] == [("tempo", 100.0), ("tempo.auto", False)]
+    assert [(c.name, c.value) for c in changes] == [("tempo", 100.0), ("tempo.auto", False)]
     registry.set("tempo.auto", True)
     assert registry.get("tempo") is None and registry.get_unit("tempo") == pytest.approx(1 / 3)
     registry.set("tempo.auto", False)
@@ -94,11 +94,11 @@ def test_what_is_no_value(name: str, value: object) -> None:
 
 def test_triggers_and_availability() -> None:
     registry = make()
-    heard: list[Change] = []
-    registry.subscribe(heard.append, "go")
+    changes: list[Change] = []
+    registry.subscribe(changes.append, "go")
     assert registry.set_unit("go", 0.7, "midi")
     assert not registry.set_unit("go", 0.0, "midi")
-    assert heard == [Change("go", 0.7, "midi")]
+    assert changes == [Change("go", 0.7, "midi")]
     registry.set_available("tempo", False)
     assert not registry.set("tempo", 100.0) and not registry.set("tempo.auto", False)
     assert registry.get("tempo") is None
@@ -110,33 +110,33 @@ def test_triggers_and_availability() -> None:
 
 def test_a_batch_tells_each_name_once() -> None:
     registry = make()
-    heard: list[Change] = []
-    unsubscribe = registry.subscribe(heard.append)
+    changes: list[Change] = []
+    unsubscribe = registry.subscribe(changes.append)
     with registry.batch():
         for value in (1.0, 2.0, 3.0):
             registry.set("time", value)
-        assert not heard
-    assert heard == [Change("time", 3.0, "window")]
+        assert not changes
+    assert changes == [Change("time", 3.0, "window")]
     unsubscribe()
     registry.set("time", 4.0)
-    assert len(heard) == 1
+    assert len(changes) == 1
 
 
 def test_a_broken_listener_does_not_stop_the_others() -> None:
     registry = make()
-    heard: list[Change] = []
+    changes: list[Change] = []
     errors: list[str] = []
 
     def broken(change: Change) -> None:
         raise RuntimeError("broken")
 
     registry.subscribe(broken)
-    registry.subscribe(heard.append)
+    registry.subscribe(changes.append)
     with pytest.raises(RuntimeError):
         registry.set("mute", True)
     registry.error = lambda name, error: errors.append(f"{name}: {error}")
     registry.set("mute", False)
-    assert errors == ["mute: broken"] and heard[-1].value is False
+    assert errors == ["mute: broken"] and changes[-1].value is False
 
 
 def test_the_instrument_has_the_names_that_maps_rely_on() -> None:

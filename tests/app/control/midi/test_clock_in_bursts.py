@@ -14,15 +14,15 @@ from app.control.midi.message import Message
 @pytest.mark.parametrize("frames", [256, 512, 1024])
 @pytest.mark.parametrize("bpm", [60.0, 90.0, 97.3, 128.0, 174.0, 190.0])
 def test_tempo_of_clocks_that_come_in_bursts(bpm: float, frames: int) -> None:
-    follower, told = ClockFollower(), []
+    follower, received = ClockFollower(), []
     period = frames / 48_000
     for n in range(48 * CLOCKS_PER_BEAT):
         when = math.ceil(n * 60 / bpm / CLOCKS_PER_BEAT / period) * period
         tempo = follower.receive(Message("clock"), 10.0 + when)
         if n > 16 * CLOCKS_PER_BEAT and tempo is not None:
-            told.append(tempo)
+            received.append(tempo)
     assert follower.tempo == pytest.approx(bpm, abs=0.3)
-    assert all(tempo == pytest.approx(bpm, abs=0.5) for tempo in told)
+    assert all(tempo == pytest.approx(bpm, abs=0.5) for tempo in received)
 
 
 @pytest.mark.parametrize("seed", range(5))

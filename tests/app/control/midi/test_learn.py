@@ -71,13 +71,13 @@ def test_the_kind_is_inferred(kind: str) -> None:
 
 @pytest.mark.parametrize("bpm", [60.0, 120.0, 174.0])
 def test_clock_is_steady_under_jitter(bpm: float) -> None:
-    follower, rng, told = ClockFollower(), random.Random(1), []
+    follower, rng, received = ClockFollower(), random.Random(1), []
     for n in range(24 * 64):
         when = 10 + n * 60 / bpm / 24 + rng.uniform(-0.002, 0.002)
         tempo = follower.receive(Message("clock"), when)
         if tempo is not None and n > 200:
-            told.append(tempo)
-    assert all(abs(tempo - bpm) < 0.3 for tempo in told)
+            received.append(tempo)
+    assert all(abs(tempo - bpm) < 0.3 for tempo in received)
     assert follower._tempo == pytest.approx(bpm, abs=0.3)
 
 

@@ -94,11 +94,11 @@ def test_a_hand_on_all_keys() -> None:
 
 def test_listeners_are_told_each_change_once() -> None:
     notes = HeldNotes()
-    told: list[tuple[int, ...]] = []
-    notes.on_change = told.append
+    received: list[tuple[int, ...]] = []
+    notes.on_change = received.append
     for message in (on(60), on(60), pedal(True), off(60), pedal(False)):
         notes.receive("keys", message)
-    assert told == [(60,), ()]
+    assert received == [(60,), ()]
 
 
 messages = st.one_of(
@@ -116,8 +116,8 @@ def test_no_note_outlives_panic_or_the_cable(
 ) -> None:
     notes = HeldNotes()
     notes.latch = latch
-    told: list[tuple[int, ...]] = []
-    notes.on_change = told.append
+    received: list[tuple[int, ...]] = []
+    notes.on_change = received.append
     for port, message, transpose in played:
         notes.receive(port, message, transpose)
         assert all(0 <= note <= 127 for note in notes.held)
@@ -127,7 +127,7 @@ def test_no_note_outlives_panic_or_the_cable(
         notes.release_port("a")
         notes.release_port("b")
     assert not notes.held and notes.keys_down == 0
-    assert not told or told[-1] == ()
+    assert not received or received[-1] == ()
 
 
 @given(st.lists(steps, max_size=60))

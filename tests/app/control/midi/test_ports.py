@@ -28,7 +28,7 @@ def test_lamps_and_mapping_come_back(tmp_path: Path) -> None:
     set_prompt_count(registry, 16)
     registry.set("prompt.1.mute", True)
     # The last lamps as well as the first: what was lost were the first ten after a connection.
-    lamps = {(0x90, 1, 127), (0x90, 4, 127), (0x90, 22, 127)}
+    leds = {(0x90, 1, 127), (0x90, 4, 127), (0x90, 22, 127)}
     for n in (2, 8):
         registry.set(f"prompt.{n}.mute", True)
     with jack.JackServer(128):
@@ -48,7 +48,7 @@ def test_lamps_and_mapping_come_back(tmp_path: Path) -> None:
         try:
             for _ in range(REPLUGS):
                 device = JackDevice("MIDI Mix")
-                until(lambda device=device: lamps <= set(device.heard))  # type: ignore[misc]
+                until(lambda device=device: leds <= set(device.received))  # type: ignore[misc]
                 registry.set("prompt.1.weight", 1.0)
                 device.send(0xB0, 19, 0)
                 device.send(0xB0, 19, 127)

@@ -98,13 +98,13 @@ class Motor:
         self.surface, self.seconds = surface, seconds
         self.position = self.goal = self.start = 0.0
         self.began = -1e9
-        self.told = self.reports = 0
+        self.sent_count = self.reports = 0
 
     def run(self, now: float, changed: set[str]) -> None:
         """2 ms of its life."""
         for message in self.surface.feedback(changed, now):
             if message.kind == "bend":
-                self.told += 1
+                self.sent_count += 1
                 self.goal, self.start, self.began = message.value / 16383, self.position, now
         share = min((now - self.began) / self.seconds, 1.0)
         position = self.start + (self.goal - self.start) * share
@@ -145,7 +145,7 @@ def test_a_motor_fader_that_reports_its_way_is_no_hand(
         assert registry.get("density") == goal
         assert motor.position == pytest.approx(goal, abs=1e-4)
     assert all(change.source == "window" for change in changes)
-    assert motor.told <= len(goals)
+    assert motor.sent_count <= len(goals)
 
 
 def test_a_hand_that_pulls_a_motor_fader_away_wins(registry: Registry) -> None:
@@ -299,12 +299,12 @@ def test_a_gate_of_a_layer_that_was_left_is_let_go(registry: Registry) -> None:
 
 def test_of_a_flood_the_latest_value_counts_once(registry: Registry) -> None:
     one = surface(registry, Mapping("fader", "density", takeover="jump"))
-    told: list[Change] = []
-    registry.subscribe(told.append, "density")
+    received: list[Change] = []
+    registry.subscribe(received.append, "density")
     for n in range(3000):
         one.receive(Message("cc", 1, 7, n % 128), 1.0)
     one.flush()
-    assert [change.value for change in told] == [pytest.approx((2999 % 128) / 127)]
+    assert [change.value for change in received] == [pytest.approx((2999 % 128) / 127)]
 
 
 def test_a_press_is_not_drowned_and_a_flood_of_presses_is_noise(registry: Registry) -> None:

@@ -66,7 +66,7 @@ class Client:
             self.server.tick()
             time.sleep(0.002)
 
-    def said(self, address: str, *arguments: Any) -> None:
+    def send_and_wait(self, address: str, *arguments: Any) -> None:
         """Send, and wait until it has been obeyed or refused."""
         counts = self.server.counts
         before = counts.applied + counts.refused + counts.unknown
@@ -135,7 +135,7 @@ def test_every_parameter_raw_and_by_position(client: Client, registry: Registry)
         parameter = registry[name]
         owner = name.removesuffix(".auto")
         for position in (1.0, 0.0):
-            client.said(address_for(name, unit=True), position)
+            client.send_and_wait(address_for(name, unit=True), position)
             if owner == name:
                 assert registry.get(name) == parameter.from_unit(position), name
         raw: Any
@@ -147,7 +147,7 @@ def test_every_parameter_raw_and_by_position(client: Client, registry: Registry)
         else:
             raw = parameter.low + 0.25 * (parameter.high - parameter.low)
             expected = pytest.approx(raw, rel=1e-6)
-        client.said(address_for(name), raw)
+        client.send_and_wait(address_for(name), raw)
         assert registry.get(name) == expected, name
 
 
@@ -155,10 +155,10 @@ def test_every_trigger(client: Client, registry: Registry) -> None:
     fired: list[Change] = []
     registry.subscribe(fired.append)
     for name in TRIGGERS:
-        client.said(address_for(name))
-        client.said(address_for(name), 0.5)
-        client.said(address_for(name), 0)  # the button is let go
-        client.said(address_for(name), True)
+        client.send_and_wait(address_for(name))
+        client.send_and_wait(address_for(name), 0.5)
+        client.send_and_wait(address_for(name), 0)  # the button is let go
+        client.send_and_wait(address_for(name), True)
         assert [(c.name, c.value) for c in fired] == [(name, 1.0), (name, 0.5), (name, 1.0)]
         fired.clear()
 
@@ -180,7 +180,7 @@ def test_every_trigger(client: Client, registry: Registry) -> None:
 def test_values(
     client: Client, registry: Registry, address: str, arguments: list[Any], name: str, value: object
 ) -> None:
-    client.said(address, *arguments)
+    client.send_and_wait(address, *arguments)
     assert registry.get(name) == value
 
 
@@ -204,14 +204,14 @@ def test_what_cannot_be_is_answered_with_a_sentence(
 ) -> None:
     before = registry.values()
     client.send(address, *arguments)
-    told, sentences = client.hear()
-    assert told == "/segue/error" and words in sentences[0]
+    received, sentences = client.hear()
+    assert received == "/segue/error" and words in sentences[0]
     assert registry.values() == before
 
 
 def test_a_bundle_is_obeyed_in_order(client: Client, registry: Registry) -> None:
-    told: list[tuple[str, object]] = []
-    registry.subscribe(lambda change: told.append((change.name, change.value)))
+    received: list[tuple[str, object]] = []
+    registry.subscribe(lambda change: received.append((change.name, change.value)))
     builder = OscBundleBuilder(IMMEDIATELY)
     inner = OscBundleBuilder(IMMEDIATELY)
     for address, value in (("/segue/density", 0.25), ("/segue/scene/2/recall", 1.0)):
@@ -221,7 +221,7 @@ def test_a_bundle_is_obeyed_in_order(client: Client, registry: Registry) -> None
     builder.add_content(inner.build())
     client.raw(builder.build().dgram)
     client.until(lambda: registry.get("density") == 0.25)
-    assert ("scene.2.recall", 1.0) in told
+    assert ("scene.2.recall", 1.0) in received
 
 
 # -- asking -----------------------------------------------------------------------------------
@@ -280,15 +280,15 @@ def test_subscribers_are_told_all_and_then_what_changes(client: Client, registry
         assert client.hear() == ("/segue/prompt/1/weight", [0.5])
         assert client.hear() == ("/segue/unit/prompt/1/weight", [0.25])
         assert client.nothing()
-        client.said("/segue/prompt/1/weight", 1.5)
+        client.send_and_wait("/segue/prompt/1/weight", 1.5)
         assert client.nothing()  # he knows, he said so
-        client.said("/segue/prompt/1/weight", 3.0)
+        client.send_and_wait("/segue/prompt/1/weight", 3.0)
         assert client.hear() == ("/segue/prompt/1/weight", [2.0])  # but not that it was clamped
         client.hear()
-        other.said("/segue/prompt/1/mute", 1)
+        other.send_and_wait("/segue/prompt/1/mute", 1)
         assert client.hear() == ("/segue/prompt/1/mute", [1])
         client.hear()
-        client.said("/segue/unsubscribe")
+        client.send_and_wait("/segue/unsubscribe")
         registry.set("prompt.1.weight", 0.1)
         assert client.nothing()
     finally:
@@ -298,7 +298,7 @@ def test_subscribers_are_told_all_and_then_what_changes(client: Client, registry
 def test_pushes_to_another_port_of_the_same_machine(client: Client, registry: Registry) -> None:
     other = Client(client.server)
     try:
-        client.said("/segue/subscribe", other.port, "tempo")
+        client.send_and_wait("/segue/subscribe", other.port, "tempo")
         assert other.hear()[0] == "/segue/tempo"
         other.hear()
         registry.set("tempo", 99.0)
@@ -309,7 +309,7 @@ def test_pushes_to_another_port_of_the_same_machine(client: Client, registry: Re
 
 
 def test_many_changes_within_a_tick_are_one_push(client: Client, registry: Registry) -> None:
-    client.said("/segue/subscribe", "density")
+    client.send_and_wait("/segue/subscribe", "density")
     client.hear()
     client.hear()
     for n in range(500):
@@ -321,7 +321,7 @@ def test_many_changes_within_a_tick_are_one_push(client: Client, registry: Regis
 
 def test_no_more_subscribers_than_can_be_served(client: Client) -> None:
     for port in range(20001, 20001 + MAX_SUBSCRIBERS):
-        client.said("/segue/subscribe", port, "tempo")
+        client.send_and_wait("/segue/subscribe", port, "tempo")
     assert client.server.counts.refused == 0
     client.send("/segue/subscribe", 30000)
     assert client.hear()[1] == [f"{MAX_SUBSCRIBERS} subscribers are the most."]
@@ -365,7 +365,7 @@ def test_malformed_packets_are_counted_and_dropped(
     client.raw(data)
     client.until(lambda: client.server.counts.malformed == 1)
     assert registry.values() == before and client.nothing()
-    client.said("/segue/tempo", 120.0)
+    client.send_and_wait("/segue/tempo", 120.0)
     assert registry.get("tempo") == 120.0
 
 
@@ -376,8 +376,8 @@ def test_oversized_packets_are_counted_and_dropped(client: Client, registry: Reg
 
 
 def test_a_flood_is_coalesced_and_the_last_value_wins(client: Client, registry: Registry) -> None:
-    told: list[Change] = []
-    registry.subscribe(told.append, "density")
+    received: list[Change] = []
+    registry.subscribe(received.append, "density")
     counts = client.server.counts
     values = [n % 97 / 97 for n in range(2000)]
     for n, value in enumerate(values):
@@ -387,14 +387,14 @@ def test_a_flood_is_coalesced_and_the_last_value_wins(client: Client, registry: 
             while counts.received < client.sent and time.monotonic() < deadline:
                 time.sleep(0.001)
     client.server.drain()
-    assert counts.coalesced == 1999 and len(told) == 1
+    assert counts.coalesced == 1999 and len(received) == 1
     (packet,) = client.server.inbox.log  # a flood leaves one line in the monitor
     assert packet.superseded == 1999 and packet.outcome == "applied"
     assert registry.get("density") == pytest.approx(values[-1])
 
 
 def test_the_monitor_is_told_what_became_of_a_packet(client: Client) -> None:
-    client.said("/segue/tempo", 120.0)
+    client.send_and_wait("/segue/tempo", 120.0)
     client.raw(message("/segue/tempi", 1))
     client.until(lambda: client.server.counts.unknown == 1)
     client.raw(message("/segue/tempo", "fast"))
@@ -457,8 +457,8 @@ def test_a_drain_takes_no_longer_than_it_may(
 
 
 def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> None:
-    told: list[Change] = []
-    registry.subscribe(told.append, "tempo.tap")
+    received: list[Change] = []
+    registry.subscribe(received.append, "tempo.tap")
     counts = client.server.counts
     for n in range(MAX_QUEUED + 200):
         client.send("/segue/tempo/tap")
@@ -471,10 +471,10 @@ def test_a_flood_of_triggers_is_bounded(client: Client, registry: Registry) -> N
         time.sleep(0.002)
     while client.server.drain():
         pass
-    assert counts.flooded == 200 and len(told) == MAX_QUEUED
+    assert counts.flooded == 200 and len(received) == MAX_QUEUED
     fates = [packet.outcome for packet in client.server.inbox.log]
     assert fates == ["applied"] * MAX_QUEUED + ["flooded"] * 200
-    client.said("/segue/density", 0.5)
+    client.send_and_wait("/segue/density", 0.5)
     assert registry.get("density") == 0.5
 
 

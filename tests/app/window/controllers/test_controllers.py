@@ -240,28 +240,28 @@ def test_the_clock_is_followed_and_measured(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Clock").clock
     page.modes["follow"].click()
-    assert rig.hub.settings.clock == "follow" and "No clock" in page.words()[1]
+    assert rig.hub.settings.clock == "follow" and "No clock" in page.tempo_text()[1]
     receive = rig.backend.receivers[KEYS]
     began = time.monotonic()
     receive((0xFA,), began)
     for n in range(121):
         receive((0xF8,), began + n * 60.0 / 132.0 / 24.0)
-    rig.qtbot.waitUntil(lambda: page.words()[0] == "132.0 bpm", timeout=3000)
-    assert page.words()[1] == f"From {KEYS_PORT}, running, bar 2, beat 2."
+    rig.qtbot.waitUntil(lambda: page.tempo_text()[0] == "132.0 bpm", timeout=3000)
+    assert page.tempo_text()[1] == f"From {KEYS_PORT}, running, bar 2, beat 2."
     rig.qtbot.waitUntil(lambda: page.beats.beat == 1, timeout=2000)
     assert rig.registry.get("tempo") == pytest.approx(132.0, abs=0.3)
     assert rig.registry.get("transport.play") is True
     page.modes["off"].click()
-    assert page.words()[0] == "132.0 bpm" and not page.port.isVisibleTo(page)
+    assert page.tempo_text()[0] == "132.0 bpm" and not page.port.isVisibleTo(page)
     rig.registry.set("tempo", None)
-    assert page.words()[0] == "auto"
+    assert page.tempo_text()[0] == "auto"
 
 
 def test_the_clock_is_sent_on_the_beat_of_the_music(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Clock").clock
     page.modes["send"].click()
-    assert "Choose the port" in page.words()[1]
+    assert "Choose the port" in page.tempo_text()[1]
     pick(page.port, KEYS_PORT)
     aligned: list[tuple[float, float]] = []
     rig.hub.beat = lambda when, bpm: aligned.append((when, bpm))  # type: ignore[method-assign]

@@ -125,10 +125,8 @@ def test_a_lesson_is_taken_back_while_learning_goes_on(rig: ControllersRig) -> N
         rig.click(target)
         rig.turn(number)
         until_learned(rig, target)
-    assert (
-        rig.coordinator.last_result is not None
-        and rig.coordinator.last_result[1].target == "brightness"
-    )
+    last = rig.coordinator.last_result
+    assert last is not None and last[1].target == "brightness"
     QTest.keyClick(rig.overlay, Qt.Key.Key_Z, CTRL)
     assert not rig.controller(KEYS_PORT).mappings_of("brightness")
     assert rig.coordinator.last_result is None and "CC 21" not in rig.overlay.tags["brightness"]
