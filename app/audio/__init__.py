@@ -1,13 +1,13 @@
-"""Sound that never stops: the audio lane and its handle in the parent process.
+"""Audio output: a process of its own, and its handle in the parent process.
 
-How the lanes hang together. The inference lane (`app.inference.worker`) renders blocks and puts
-them into the plan through `splice.PlanWriter`. The plan lies in `ring.PlanRing`, in memory shared
-with a process of its own (`process`), where PortAudio's callback (`player.Player`) reads it, fades,
-limits, meters and plays it, and puts what was heard into a second ring, `ring.TapRing`, from which
-the recording follows (`app.recording`). The GUI lane sees all of it through `output.AudioOutput`.
+The inference thread renders blocks and writes them into the plan with `splice.PlanWriter`. The plan
+lies in `ring.PlanRing`, in memory shared with the audio process (`process`), where PortAudio's
+callback (`callback.CallbackRenderer`) reads, fades, limits, meters and plays it, and copies the
+output into `ring.TapRing`, which the recording follows (`app.recording`). The other threads see all
+of it through `output.AudioOutput`.
 
-Every position is a plan position: frames at 48 kHz since the performance began. Before `read` it
-was heard, from `read` to `end` it is planned. A pause or an underrun does not advance it.
+Positions are plan positions: frames at 48 kHz since the performance began. Up to `read` the plan
+was played, from `read` to `end` it is ahead. A pause or an underrun does not advance it.
 
-This package imports neither Qt nor torch, and neither does any module in it.
+Neither Qt nor torch is imported in this package.
 """

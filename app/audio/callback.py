@@ -1,7 +1,7 @@
-"""What the audio lane's callback does, without PortAudio. Audio lane.
+"""Audio callback without PortAudio: from the plan to the device's buffer.
 
-From the plan to the device: read, fade (dry or paused), limit, tap for the recording, volume,
-meters. The limiter comes before the volume, so that a recording does not depend on the volume.
+Reads the plan, fades (pause or underrun), limits, copies into the tap for the recording, applies
+the volume, meters. The limiter comes before the volume, so that a recording does not depend on it.
 Nothing here allocates sample memory, logs or waits; arrays are made once.
 """
 
@@ -21,11 +21,11 @@ from app.audio.ring import PlanRing, TapRing
 
 Samples = NDArray[np.float32]
 
-MOST = 2048
-"""Frames handled at a time; longer callbacks are taken in pieces."""
+MAX_FRAMES = 2048
+"""Frames processed at a time; longer callbacks are split."""
 
-QUICKLY = 8
-"""How many times faster than usual to fade out before a rewrite that is met half done."""
+COLLISION_SPEED = 8
+"""Speed of the fade out before a rewrite in progress, as a multiple of the usual."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CallbackSettings:
 
 
 class CallbackRenderer:
-    """Reads the plan and fills the device's buffer. One per audio process."""
+    """Renderer of the device's buffer from the plan. One per audio process."""
 
     def __init__(
         self,
@@ -54,23 +54,25 @@ class CallbackRenderer:
         self.words, self.floats = words, floats
         self.ring = PlanRing(words, plan)
         self.tap = TapRing(words, tap)
-        self.fade = UnderrunFade(settings.fade, settings.rebuffer, MOST)
-        self.limiter = Limiter(lookahead=settings.lookahead, channels=channels, most=MOST)
-        self.meters = Meters(channels=channels, most=MOST)
-        self._block = np.zeros((MOST, channels), np.float32)
-        self._limited = np.zeros((MOST, channels), np.float32)
-        self._heard = np.zeros((MOST, channels), np.float32)
-        # Which of the frames inside the limiter came from the plan: they go into the tap.
-        self._real = np.zeros(settings.lookahead + MOST, np.bool_)
+        self.fade = UnderrunFade(settings.fade, settings.rebuffer, MAX_FRAMES)
+        self.limiter = Limiter(
+            lookahead=settings.lookahead, channels=channels, max_frames=MAX_FRAMES
+        )
+        self.meters = Meters(channels=channels, max_frames=MAX_FRAMES)
+        self._block = np.zeros((MAX_FRAMES, channels), np.float32)
+        self._limited = np.zeros((MAX_FRAMES, channels), np.float32)
+        self._played = np.zeros((MAX_FRAMES, channels), np.float32)
+        # Whether each frame inside the limiter came from the plan: only those go into the tap.
+        self._from_plan = np.zeros(settings.lookahead + MAX_FRAMES, np.bool_)
         self._volume = float(floats[s.VOLUME])
         self._volume_step = 1.0 / settings.volume_fade
-        self._ramp = np.arange(1, MOST + 1, dtype=np.float32)[:, None]
-        self._gain = np.ones((MOST, 1), np.float32)
+        self._ramp = np.arange(1, MAX_FRAMES + 1, dtype=np.float32)[:, None]
+        self._gain = np.ones((MAX_FRAMES, 1), np.float32)
         self._panic = int(words[s.PANIC_DONE])
         self._catch_up_tap()
 
     def _catch_up_tap(self) -> None:
-        """Frames that died inside a former process's limiter go into the tap as planned."""
+        """Copy frames that a former process had in its limiter from the plan into the tap."""
         start, read = self.tap.end, self.ring.read
         if start < read:
             start = max(start, read - self.tap.capacity // 2, self.ring.end - self.ring.capacity)
@@ -78,9 +80,9 @@ class CallbackRenderer:
             self.tap.append(self.ring.copy(start, read))
 
     def process(self, out: Samples) -> None:
-        """Fill out (n, channels) with what comes next."""
-        for start in range(0, len(out), MOST):
-            self._process(out[start : start + MOST])
+        """Fill out (n, channels) with the next frames."""
+        for start in range(0, len(out), MAX_FRAMES):
+            self._process(out[start : start + MAX_FRAMES])
         words, floats = self.words, self.floats
         floats[s.READ_TIME] = time.monotonic()
         words[s.CALLBACKS] += 1
@@ -94,22 +96,20 @@ class CallbackRenderer:
         block = self._block[:n]
 
         panic = int(words[s.PANIC])
-        wanted = bool(words[s.PLAYING]) and panic == self._panic
-        quick = 4 if panic != self._panic else 1
-        met = ring.rewriting(read, min(available, n + fade.length // QUICKLY))
-        if met is not None:
-            available, quick = max(0, met - read), QUICKLY
-        was_short = fade.short
-        take = fade.plan(n, available, wanted, quick)
-        if fade.short and not was_short:
-            if met is not None:
-                words[s.AVOIDED] += 1
-            elif words[s.DRAINING]:
-                fade.short = False
+        playing = bool(words[s.PLAYING]) and panic == self._panic
+        speed = 4 if panic != self._panic else 1
+        rewrite = ring.rewriting(read, min(available, n + fade.length // COLLISION_SPEED))
+        if rewrite is not None:
+            available, speed = max(0, rewrite - read), COLLISION_SPEED
+        was_underrun = fade.underrun
+        take = fade.next_gains(n, available, playing, speed)
+        if fade.underrun and not was_underrun:
+            if rewrite is not None:
+                words[s.COLLISIONS] += 1
             else:
                 words[s.UNDERRUNS] += 1
         if take and not ring.read_into(read, block[:take]):
-            words[s.AVOIDED] += 1
+            words[s.COLLISIONS] += 1
         if take < n:
             block[take:] = 0.0
         np.multiply(block, fade.gain[:n], out=block)
@@ -122,8 +122,8 @@ class CallbackRenderer:
 
         limited = self._limited[:n]
         self.limiter.process(block, limited)
-        self._put_tap(limited, take, n)
-        self._turn_volume(limited, out, n)
+        self._write_tap(limited, take, n)
+        self._apply_volume(limited, out, n)
         self.meters.measure(out)
 
         meters = self.meters
@@ -131,37 +131,37 @@ class CallbackRenderer:
         floats[s.PEAK : s.PEAK + 2] = meters.peak
         floats[s.HOLD : s.HOLD + 2] = meters.hold
         floats[s.RMS : s.RMS + 2] = meters.rms
-        floats[s.LIMITING] = self.limiter.lowest
-        if self.limiter.lowest < floats[s.LOWEST_LIMITING]:
-            floats[s.LOWEST_LIMITING] = self.limiter.lowest
+        floats[s.LIMITING] = self.limiter.min_gain
+        if self.limiter.min_gain < floats[s.LOWEST_LIMITING]:
+            floats[s.LOWEST_LIMITING] = self.limiter.min_gain
 
-    def _put_tap(self, limited: Samples, take: int, n: int) -> None:
+    def _write_tap(self, limited: Samples, take: int, n: int) -> None:
         look = self.limiter.lookahead
-        real = self._real[: look + n]
-        real[look : look + take] = True
-        real[look + take :] = False
-        heard = int(np.count_nonzero(real[:n]))
-        if heard == n:
+        from_plan = self._from_plan[: look + n]
+        from_plan[look : look + take] = True
+        from_plan[look + take :] = False
+        count = int(np.count_nonzero(from_plan[:n]))
+        if count == n:
             self.tap.append(limited)
-        elif heard:
-            kept = self._heard[:heard]
-            np.compress(real[:n], limited, axis=0, out=kept)
-            self.tap.append(kept)
-        real[:look] = real[n:]
+        elif count:
+            played = self._played[:count]
+            np.compress(from_plan[:n], limited, axis=0, out=played)
+            self.tap.append(played)
+        from_plan[:look] = from_plan[n:]
 
-    def _turn_volume(self, limited: Samples, out: Samples, n: int) -> None:
-        wanted = float(self.floats[s.VOLUME])
-        if wanted == self._volume:
-            if wanted == 1.0:
+    def _apply_volume(self, limited: Samples, out: Samples, n: int) -> None:
+        target = float(self.floats[s.VOLUME])
+        if target == self._volume:
+            if target == 1.0:
                 out[:] = limited
             else:
-                np.multiply(limited, np.float32(wanted), out=out)
+                np.multiply(limited, np.float32(target), out=out)
             return
-        step = self._volume_step if wanted > self._volume else -self._volume_step
+        step = self._volume_step if target > self._volume else -self._volume_step
         gain = self._gain[:n]
         np.multiply(self._ramp[:n], np.float32(step), out=gain)
         np.add(gain, np.float32(self._volume), out=gain)
-        low, high = min(wanted, self._volume), max(wanted, self._volume)
+        low, high = min(target, self._volume), max(target, self._volume)
         np.clip(gain, np.float32(low), np.float32(high), out=gain)
         np.multiply(limited, gain, out=out)
-        self._volume = wanted if float(gain[-1, 0]) == np.float32(wanted) else float(gain[-1, 0])
+        self._volume = target if float(gain[-1, 0]) == np.float32(target) else float(gain[-1, 0])

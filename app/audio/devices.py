@@ -1,9 +1,8 @@
-"""Which outputs there are, and whether that may have changed. Audio lane and a scanner process.
+"""Audio output devices, and detection of changes to them.
 
-PortAudio sees devices only when it starts, and starting it anew would stop the sound. So a look
-at the devices happens in a process of its own that ends at once (`scan`), and only when asked or
-when something cheap to look at (`signature`) has changed: opening and closing clients of the JACK
-server every few seconds would disturb what plays.
+PortAudio lists devices only when it is initialised, and doing that again would stop the sound. So
+devices are listed in a process of its own (`scan`), and only on request or when `fingerprint` has
+changed: opening JACK clients every few seconds would disturb what plays.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ NO_PORTAUDIO = (
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep the C libraries below PortAudio from writing to the terminal. For small processes."""
+    """Silence the C libraries below PortAudio on the terminal."""
     try:
         saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     except OSError:
@@ -51,8 +50,8 @@ def portaudio() -> Any:
     return sounddevice
 
 
-def look_again() -> None:
-    """Start PortAudio anew, so that it sees what was plugged in. Only while no stream is open."""
+def reinitialize() -> None:
+    """Initialise PortAudio again to see new devices. Only while no stream is open."""
     sounddevice = portaudio()
     with quiet_stderr():
         sounddevice._terminate()
@@ -60,7 +59,7 @@ def look_again() -> None:
 
 
 def query() -> list[AudioDevice]:
-    """The outputs that PortAudio saw when it started."""
+    """Outputs that PortAudio saw when it was initialised."""
     sounddevice = portaudio()
     hosts = sounddevice.query_hostapis()
     default = default_index(sounddevice)
@@ -82,10 +81,9 @@ def query() -> list[AudioDevice]:
 
 
 def default_index(sounddevice: Any) -> int:
-    """The default output: of a JACK server if one is running, else PortAudio's own; -1: none.
+    """Index of the default output: of a running JACK server, else PortAudio's own; -1: none.
 
-    Where a JACK server runs it is there to be played through, and ALSA's default is often no more
-    than a detour to it.
+    ALSA's default is often a detour to a JACK server that runs.
     """
     hosts = sounddevice.query_hostapis()
     jack = [host for host in hosts if host["name"].startswith("JACK")]
@@ -98,18 +96,18 @@ def default_index(sounddevice: Any) -> int:
     return -1
 
 
-def pick(devices: Sequence[AudioDevice], wanted: str | None) -> AudioDevice | None:
-    """The device that is meant by a label, or by the name alone; the default for None."""
-    if wanted is None:
+def find_device(devices: Sequence[AudioDevice], label: str | None) -> AudioDevice | None:
+    """Device of a label or name; the default for None."""
+    if label is None:
         return next((d for d in devices if d.is_default), devices[0] if devices else None)
     for device in devices:
-        if device.label == wanted:
+        if device.label == label:
             return device
-    return next((d for d in devices if d.name == wanted), None)
+    return next((d for d in devices if d.name == label), None)
 
 
 def scan(pipe: Connection) -> None:
-    """Send the outputs, or the sentence that says why there are none, and end. A whole process."""
+    """Body of the scanner process: send the outputs, or a sentence why there are none."""
     try:
         pipe.send(query())
     except SegueError as error:
@@ -120,10 +118,10 @@ def scan(pipe: Connection) -> None:
         pipe.close()
 
 
-def signature() -> tuple[str, ...]:
-    """Something that changes when a device is plugged in on Linux; empty where nothing cheap does.
+def fingerprint() -> tuple[str, ...]:
+    """Fingerprint of the devices on Linux: ALSA's cards, and files of JACK and PipeWire servers.
 
-    ALSA's list of cards, and the sockets and segments by which a JACK or PipeWire server shows.
+    Empty on other systems.
     """
     if not sys.platform.startswith("linux"):
         return ()

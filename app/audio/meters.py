@@ -1,4 +1,4 @@
-"""Level meters: peak with decay, peak hold, RMS. Pure; runs in the audio lane's callback.
+"""Level meters for the audio callback: peak with decay, peak hold, RMS.
 
 The peak falls by 20 dB in 1.7 s as on a programme peak meter (IEC 60268-10, type I); the hold stays
 for 1.5 s and then falls likewise; the RMS is a leaky mean of the square over 300 ms.
@@ -21,13 +21,15 @@ RMS_SECONDS = 0.3
 
 
 class Meters:
-    """Linear levels (channels,) of what went through `measure`."""
+    """Linear levels (channels,) of the sound passed to `measure`."""
 
-    def __init__(self, sample_rate: int = SAMPLE_RATE, channels: int = 2, most: int = 8192) -> None:
+    def __init__(
+        self, sample_rate: int = SAMPLE_RATE, channels: int = 2, max_frames: int = 8192
+    ) -> None:
         self._rate = sample_rate
         self._hold_left = np.zeros(channels)
         self._square = np.zeros(channels)
-        self._work = np.zeros((most, channels), np.float32)
+        self._work = np.zeros((max_frames, channels), np.float32)
         self._block_peak = np.zeros(channels, np.float32)
         self._block_square = np.zeros(channels, np.float32)
         self.peak = np.zeros(channels)
@@ -35,7 +37,7 @@ class Meters:
         self.rms = np.zeros(channels)
 
     def measure(self, sound: Samples) -> None:
-        """Take in sound (n, channels)."""
+        """Measure sound (n, channels)."""
         n = len(sound)
         if n == 0:
             return

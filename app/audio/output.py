@@ -1,8 +1,9 @@
-"""The parent's handle on the audio process. Any lane; every method may be called from any thread.
+"""Audio output: the parent's handle on the audio process.
 
-`AudioOutput` owns the shared memory, starts the process, and a thread of its own watches it: a
-process that dies or hangs is started again and finds the ring as it was, so that the music goes on
-where it stopped. Devices that come and go are noticed (see `devices`) and told as `AudioEvent`s.
+`AudioOutput` owns the shared memory and starts the process. A thread watches it: a process that
+dies or hangs is started again and finds the ring as it was, so that the music goes on where it
+stopped. Changes of devices are reported as `AudioEvent`s. All methods may be called from any
+thread.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ __all__ = [
 ]
 
 WATCH_SECONDS: Final = 0.1
-SIGNATURE_SECONDS: Final = 2.0
+FINGERPRINT_SECONDS: Final = 2.0
 RESCAN_SECONDS: Final = 5.0
 HUNG_SECONDS: Final = 20.0
 
 
 def list_devices(timeout: float = 10.0) -> list[AudioDevice]:
-    """The outputs there are now, seen by a process of its own. Blocks for about half a second.
+    """Outputs that there are now, listed by a process of its own. Blocks for about half a second.
 
-    An empty list where there are none. `models.errors.SegueError` where PortAudio is missing.
+    SegueError where PortAudio is missing.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -51,7 +52,7 @@ def list_devices(timeout: float = 10.0) -> list[AudioDevice]:
         if here.poll(timeout):
             found = here.recv()
     except (EOFError, OSError):
-        found = "the look at the audio devices failed: try again."
+        found = "listing the audio devices failed: try again."
     finally:
         here.close()
         scanner.join(1.0)
@@ -65,7 +66,7 @@ def list_devices(timeout: float = 10.0) -> list[AudioDevice]:
 
 
 class AudioOutput:
-    """The sound: ring, tap, process, devices. Use as a context manager, or start and stop."""
+    """Ring, tap, process and devices. Use as a context manager, or start and stop."""
 
     def __init__(
         self, settings: AudioSettings | None = None, *, layout: s.Layout | None = None
@@ -77,7 +78,7 @@ class AudioOutput:
         self.ring = PlanRing(self._words, self._memory.plan)
         self.tap = TapRing(self._words, self._memory.tap)
         self.on_event: Callable[[AudioEvent], None] | None = None
-        """Called with an AudioEvent from the watching thread."""
+        """Called with an AudioEvent in the watching thread."""
         self._lock = threading.RLock()
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -89,11 +90,11 @@ class AudioOutput:
         self._restarts = 0
         self._volume = 1.0
         self._devices: list[AudioDevice] = []
-        self._said = ""
+        self._last_sentence = ""
         self._closed_status: AudioStatus | None = None
         self._modules: list[str] | None = None
 
-    # Life.
+    # Start and stop.
 
     def start(self) -> None:
         """Start the process and watch it. Returns at once; the device opens within a second."""
@@ -105,7 +106,7 @@ class AudioOutput:
             self._watcher.start()
 
     def stop(self) -> None:
-        """End the process and let go of the memory. The output cannot be started again."""
+        """End the process and release the memory. The output cannot be started again."""
         if self._closed_status is not None:
             return
         self._stopping.set()
@@ -127,17 +128,17 @@ class AudioOutput:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # Steering.
+    # Settings and transport.
 
     @property
     def settings(self) -> AudioSettings:
         return self._settings
 
     def apply(self, settings: AudioSettings) -> None:
-        """Play through another device, rate or buffer; the plan keeps its place."""
+        """Play through another device, rate or buffer; the plan keeps its position."""
         with self._lock:
             self._settings = settings
-            self._said = ""
+            self._last_sentence = ""
             self._send(("open", settings))
 
     @property
@@ -145,13 +146,13 @@ class AudioOutput:
         return self._volume
 
     def set_volume(self, volume: float) -> None:
-        """0 to 1, linear; smoothed by the audio lane. Recordings are not touched by it."""
+        """Set the volume, 0 to 1, linear. Recordings do not depend on it."""
         self._volume = min(1.0, max(0.0, float(volume)))
         if self._closed_status is None:
             self._floats[s.VOLUME] = self._volume
 
     def set_playing(self, playing: bool) -> None:
-        """Play, or fade out in 20 ms and hold the place. The worker's; call worker.play instead."""
+        """Play, or fade out and keep the position. For the worker; others call worker.play."""
         if self._closed_status is None:
             self._words[s.PLAYING] = int(playing)
 
@@ -159,13 +160,8 @@ class AudioOutput:
     def playing(self) -> bool:
         return self._closed_status is None and bool(self._words[s.PLAYING])
 
-    def set_draining(self, draining: bool) -> None:
-        """Whether the plan is meant to end, so that running dry is not counted."""
-        if self._closed_status is None:
-            self._words[s.DRAINING] = int(draining)
-
     def silence(self, timeout: float = 0.5) -> bool:
-        """Fade out in 5 ms and stop, whatever is planned. Waits until the reader stands still.
+        """Fade out at once and stop. Waits until the reader stands still.
 
         False where the audio process did not answer in time (it is not running).
         """
@@ -180,13 +176,13 @@ class AudioOutput:
         return True
 
     def reset_worst(self) -> None:
-        """Forget the worst callback time so far."""
+        """Reset the worst callback time."""
         self._words[s.RESET_WORST] += 1
 
-    # Asking.
+    # Status.
 
     def status(self) -> AudioStatus:
-        """A snapshot; cheap enough for meters at 60 Hz."""
+        """Current status; cheap enough for meters at 60 Hz."""
         if self._closed_status is not None:
             return self._closed_status
         return self._read_status()
@@ -206,7 +202,7 @@ class AudioOutput:
             latency_seconds=floats[s.LATENCY],
             underruns=words[s.UNDERRUNS],
             xruns=words[s.XRUNS],
-            collisions=words[s.AVOIDED],
+            collisions=words[s.COLLISIONS],
             worst_callback_ms=floats[s.WORST_MS],
             callbacks=words[s.CALLBACKS],
             restarts=self._restarts,
@@ -218,8 +214,13 @@ class AudioOutput:
             limiting_lowest=floats[s.LOWEST_LIMITING],
         )
 
+    @property
+    def limiting_lowest(self) -> float:
+        """Lowest gain of the limiter so far."""
+        return self.status().limiting_lowest
+
     def position_now(self) -> float:
-        """The plan position at the ear now, in frames: smooth enough to draw a playhead by."""
+        """Plan position that sounds now, in frames, smooth enough for a playhead."""
         status = self.status()
         position = status.read - (status.buffer_frames / status.sample_rate) * s.SAMPLE_RATE
         if status.running and status.playing and status.gain > 0.0:
@@ -229,24 +230,24 @@ class AudioOutput:
         return max(0.0, min(position, float(status.read)))
 
     def devices(self, rescan: bool = False) -> list[AudioDevice]:
-        """The outputs as last seen; with rescan, as they are now (blocks, off the GUI thread)."""
+        """Outputs as last listed; rescan: list them now, which blocks."""
         if rescan or not self._devices:
             with contextlib.suppress(devices.SegueError):
                 self._devices = list_devices()
         return list(self._devices)
 
     def request_rescan(self) -> None:
-        """Look at the devices soon; an event of kind 'devices' tells if the list has changed."""
+        """List the devices soon; an event of kind 'devices' reports a change."""
         self._rescan.set()
 
     @property
     def pid(self) -> int | None:
-        """The audio process's id, for diagnosis."""
+        """Process id of the audio process, for diagnosis."""
         running = self._process
         return None if running is None else running.pid
 
     def modules(self, timeout: float = 5.0) -> list[str]:
-        """What the audio process has imported, for diagnosis."""
+        """Modules that the audio process has imported, for diagnosis."""
         self._modules = None
         self._send(("modules",))
         deadline = time.monotonic() + timeout
@@ -278,9 +279,9 @@ class AudioOutput:
         if running.is_alive():
             running.kill()
             running.join()
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._words[s.RUNNING] = 0
         if self._pipe is not None:
             self._pipe.close()
@@ -297,96 +298,95 @@ class AudioOutput:
     # Watching.
 
     def _watch(self) -> None:
-        signature = devices.signature()
-        next_signature = next_rescan = time.monotonic() + SIGNATURE_SECONDS
-        heartbeat, beaten = -1, time.monotonic()
+        fingerprint = devices.fingerprint()
+        next_check = next_rescan = time.monotonic() + FINGERPRINT_SECONDS
+        heartbeat, beat_at = -1, time.monotonic()
         deaths: list[float] = []
         while not self._stopping.wait(WATCH_SECONDS):
-            self._hear()
+            self._read_messages()
             now = time.monotonic()
             beat = int(self._words[s.HEARTBEAT])
             if beat != heartbeat:
-                heartbeat, beaten = beat, now
-            if now - beaten > HUNG_SECONDS and self._process.is_alive():
+                heartbeat, beat_at = beat, now
+            if now - beat_at > HUNG_SECONDS and self._process.is_alive():
                 self._process.kill()
-                beaten = now
+                beat_at = now
             if not self._process.is_alive():
                 deaths = [t for t in deaths if now - t < 20.0] + [now]
                 self._restart(0.0 if len(deaths) <= 3 else 2.0)
-                beaten = time.monotonic()
-            if now >= next_signature:
-                next_signature = now + SIGNATURE_SECONDS
-                changed = devices.signature()
-                if changed != signature:
-                    signature = changed
+                beat_at = time.monotonic()
+            if now >= next_check:
+                next_check = now + FINGERPRINT_SECONDS
+                changed = devices.fingerprint()
+                if changed != fingerprint:
+                    fingerprint = changed
                     self._rescan.set()
             wait_over = self._fallen_back and now >= next_rescan
             if self._rescan.is_set() or wait_over:
                 self._rescan.clear()
-                self._look()
+                self._scan_devices()
                 next_rescan = time.monotonic() + RESCAN_SECONDS
 
-    def _hear(self) -> None:
-        """Take what the process says."""
+    def _read_messages(self) -> None:
         try:
             while self._pipe is not None and self._pipe.poll(0):
-                self._heard(self._pipe.recv())
+                self._handle(self._pipe.recv())
         except (EOFError, OSError):
-            pass  # it died; the watch sees that
+            pass  # it died; the watching thread will notice
 
-    def _heard(self, message: tuple[Any, ...]) -> None:
+    def _handle(self, message: tuple[Any, ...]) -> None:
         kind = message[0]
         if kind == "opened":
-            _, label, fallen_back, why = message
+            _, label, fallen_back, reason = message
             self._label, self._fallen_back = label, fallen_back
             if fallen_back:
-                self._say("device", "warning", f"{why}: playing through {label} instead.")
+                self._emit("device", "warning", f"{reason}: playing through {label} instead.")
             else:
-                self._say("device", "info", f"playing through {label}.")
+                self._emit("device", "info", f"playing through {label}.")
         elif kind == "null":
-            _, chosen, why = message
+            _, chosen, reason = message
             self._label, self._fallen_back = "no device", False
             if not chosen:
-                self._say(
+                self._emit(
                     "device",
                     "warning",
-                    f"{why or 'there is no audio device'}: the music goes on unheard until one is"
-                    " plugged in.",
+                    f"{reason or 'there is no audio device'}: the music goes on unheard until one"
+                    " is plugged in.",
                 )
         elif kind == "lost":
-            self._say("device", "warning", f"{message[1]} stopped: looking for it again.")
+            self._emit("device", "warning", f"{message[1]} stopped: looking for it again.")
         elif kind == "modules":
             self._modules = message[1]
 
     def _restart(self, wait: float) -> None:
         with self._lock:
             code = self._process.exitcode
-            self._let_go()
+            self._release()
         if self._stopping.wait(wait):
             return
         with self._lock:
             self._restarts += 1
             self._spawn()
-        why = "a device hung" if code == process.EXIT_HUNG else "it stopped"
-        self._said = ""
-        self._say("restart", "warning", f"the audio process was started again ({why}).")
+        reason = "a device hung" if code == process.EXIT_HUNG else "it stopped"
+        self._last_sentence = ""
+        self._emit("restart", "warning", f"the audio process was started again ({reason}).")
 
-    def _look(self) -> None:
+    def _scan_devices(self) -> None:
         try:
             found = list_devices()
         except devices.SegueError:
             return
         if found != self._devices:
             self._devices = found
-            self._say("devices", "info", "the list of audio devices has changed.")
-        wanted = self._settings.device
-        if self._fallen_back and wanted and devices.pick(found, wanted):
+            self._emit("devices", "info", "the list of audio devices has changed.")
+        label = self._settings.device
+        if self._fallen_back and label and devices.find_device(found, label):
             self._send(("open", self._settings))
 
-    def _say(self, kind: str, level: str, sentence: str) -> None:
-        if sentence == self._said and kind == "device":
-            return  # a device that is tried every second is told of once
+    def _emit(self, kind: str, level: str, sentence: str) -> None:
+        if sentence == self._last_sentence and kind == "device":
+            return  # a device that is retried every second is reported once
         if kind == "device":
-            self._said = sentence
+            self._last_sentence = sentence
         if self.on_event is not None:
             self.on_event(AudioEvent(kind, level, sentence))

@@ -1,9 +1,8 @@
-"""The audio process goes before others, where the system lets it. Audio lane.
+"""Real-time priority of the audio process, where the system grants it.
 
-On Linux that is granted to root, to members of the group audio on many systems, and by PipeWire's
-and JACK's packages; elsewhere nothing happens, and a busy machine makes the sound late sooner.
-macOS gives CoreAudio's thread its time by itself; on Windows PortAudio asks for it (MMCSS), and the
-class of the process is raised here for the threads beside it.
+Linux grants it to root, on many systems to the group audio, and through the packages of PipeWire
+and JACK. macOS schedules CoreAudio's thread itself; on Windows PortAudio asks for it (MMCSS), and
+the priority class of the process is raised here for its other threads.
 """
 
 from __future__ import annotations
@@ -16,15 +15,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 PRIORITY: Final = 5
-"""Above everything ordinary, below what a sound server gives its own threads."""
+"""Above ordinary threads, below those of a sound server."""
 HIGH_PRIORITY_CLASS: Final = 0x80
 
 
-def hurry_process() -> bool:
-    """The main thread, and the threads that it starts from now on. Whether it was granted.
+def raise_process_priority() -> bool:
+    """Raise the main thread and the threads that it starts; whether it was granted.
 
-    The main thread as well: one that loses the processor while it holds Python's lock holds up the
-    callback.
+    The main thread as well: losing the processor while it holds the GIL would delay the callback.
     """
     if sys.platform == "win32":
         kernel: Any = ctypes.windll.kernel32
@@ -38,11 +36,8 @@ def hurry_process() -> bool:
 
 
 @contextlib.contextmanager
-def ordinary() -> Iterator[None]:
-    """Take one's turn like anybody else, in work that nobody hears: looking for devices is long.
-
-    What has a core for a tenth of a second at such a priority takes it from window and engine.
-    """
+def normal_priority() -> Iterator[None]:
+    """Normal priority for long work that is not urgent, such as listing devices."""
     before: Any = None
     with contextlib.suppress(OSError, AttributeError):
         if os.sched_getscheduler(0) != os.SCHED_OTHER:
@@ -56,8 +51,8 @@ def ordinary() -> Iterator[None]:
                 os.sched_setscheduler(0, *before)
 
 
-def hurry_thread() -> bool:
-    """The thread that calls this, if it is an ordinary one: JACK without -R makes such for us."""
+def raise_thread_priority() -> bool:
+    """Raise the calling thread if it is an ordinary one, as JACK's without -R are."""
     try:
         if os.sched_getscheduler(0) != os.SCHED_OTHER:
             return True

@@ -1,14 +1,12 @@
-"""The audio process: PortAudio's callback beside nothing that could disturb it. Audio lane.
+"""Audio process: runs PortAudio's callback away from Qt, torch and the GIL of the instrument.
 
-Started by `output.AudioOutput` with the spawn method (which a frozen program can do as well, as
-main.py calls `multiprocessing.freeze_support` first). It imports neither Qt nor torch. It attaches
-to the shared memory, opens the device, and from then on the callback does the work while the main
-thread watches: for messages, for a device that stops asking, for a parent that is no more.
+Started by `output.AudioOutput` with the spawn method. It attaches to the shared memory and opens
+the device; the callback does the work while the main thread watches for messages, for a device
+whose callbacks stop, and for the end of the parent.
 
-A device that fails is opened again while the ring keeps its place; if that does not help soon, the
-system's default is tried, and at last a thread that plays into nothing in real time, so that the
-performance, and its recording, go on. Where closing a broken device hangs, as some do, the process
-ends with EXIT_HUNG and the parent starts another.
+A device that fails is opened again while the ring keeps its position, then the system's default,
+and at last a null device that runs in real time, so that the performance and its recording go on.
+Where closing a broken device hangs, the process ends with EXIT_HUNG and the parent starts another.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from numpy.typing import NDArray
 
 from app.audio import devices, priority
 from app.audio import shared_memory as s
-from app.audio.callback import MOST, CallbackRenderer
+from app.audio.callback import MAX_FRAMES, CallbackRenderer
 from app.audio.resample import DeviceRate
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
@@ -45,7 +43,7 @@ NULL_FRAMES: Final = 480
 
 
 class NullDevice:
-    """Plays into nothing, in real time, on a thread."""
+    """Device that discards the sound in real time, on a thread."""
 
     label = "no device"
 
@@ -61,7 +59,7 @@ class NullDevice:
         due = time.monotonic()
         while not self._stop.is_set():
             self._fill(block)
-            due = max(due + period, time.monotonic() - 0.2)  # after a long sleep, do not rush
+            due = max(due + period, time.monotonic() - 0.2)  # after a long sleep, do not catch up
             self._stop.wait(max(0.0, due - time.monotonic()))
 
     def close(self) -> None:
@@ -70,20 +68,20 @@ class NullDevice:
 
 
 class AudioHost:
-    """Owns the device: opens, watches, opens again."""
+    """Owner of the device: opens it, watches it and opens it again."""
 
     def __init__(self, pipe: Connection, memory: s.SharedAudio, settings: AudioSettings) -> None:
         self.pipe = pipe
         self.settings = settings
         self.words, self.floats = memory.words, memory.floats
-        self.player = CallbackRenderer(memory.words, memory.floats, memory.plan, memory.tap)
+        self.renderer = CallbackRenderer(memory.words, memory.floats, memory.plan, memory.tap)
         self.stream: Any = None
         self.null: NullDevice | None = None
         self.device: AudioDevice | None = None
         self._worst_reset = int(self.words[s.RESET_WORST])
         self._last_callbacks = 0
         self._last_change = time.monotonic()
-        self._next_try = 0.0
+        self._next_retry = 0.0
         self._fallen_back = False
 
     # The callback.
@@ -91,14 +89,14 @@ class AudioHost:
     def _measured(self, fill: Callable[[NDArray[np.float32]], None]) -> Callable[..., None]:
         words, floats = self.words, self.floats
         clock = time.perf_counter
-        hurried: list[bool] = []
+        raised: list[bool] = []
 
         def callback(
             out: NDArray[np.float32], frames: int = 0, when: object = None, status: Any = None
         ) -> None:
             start = clock()
-            if not hurried:
-                hurried.append(priority.hurry_thread())
+            if not raised:
+                raised.append(priority.raise_thread_priority())
             if status and status.output_underflow:
                 words[s.XRUNS] += 1
             fill(out)
@@ -115,31 +113,31 @@ class AudioHost:
     # Opening and closing.
 
     def open(self) -> None:
-        """Open what is wanted, or what comes nearest to it."""
-        with priority.ordinary():
+        """Open the chosen device, else the default, else the null device."""
+        with priority.normal_priority():
             self._open()
 
     def _open(self) -> None:
         self.close()
-        wanted = self.settings.device
-        if wanted == NULL_DEVICE:
+        chosen = self.settings.device
+        if chosen == NULL_DEVICE:
             self._open_null(chosen=True, why="")
             return
         why = ""
-        for choice in dict.fromkeys((wanted, None)):
+        for choice in dict.fromkeys((chosen, None)):
             try:
                 self._open_device(choice)
             except Exception as error:  # PortAudio's errors differ by host
                 why = why or _sentence(error)
                 continue
-            self._fallen_back = choice != wanted
-            self._tell_opened(why)
+            self._fallen_back = choice != chosen
+            self._send_opened(why)
             return
         self._open_null(chosen=False, why=why)
 
     def _open_device(self, choice: str | None) -> None:
         found = devices.query()
-        device = devices.pick(found, choice)
+        device = devices.find_device(found, choice)
         if device is None:
             raise SegueError(
                 "there is no audio device"
@@ -151,9 +149,9 @@ class AudioHost:
         failure: Exception | None = None
         for rate in dict.fromkeys((first, s.SAMPLE_RATE, device.sample_rate)):
             channels = min(s.CHANNELS, device.channels)
-            fill: Callable[[NDArray[np.float32]], None] = self.player.process
+            fill: Callable[[NDArray[np.float32]], None] = self.renderer.process
             if rate != s.SAMPLE_RATE or channels != s.CHANNELS:
-                fill = DeviceRate(self.player.process, rate, channels).process
+                fill = DeviceRate(self.renderer.process, rate, channels).process
             stream = None
             try:
                 with devices.quiet_stderr():
@@ -174,14 +172,14 @@ class AudioHost:
                         stream.close()
                 continue
             self.stream, self.device = stream, device
-            latency = float(stream.latency) + self.player.limiter.lookahead / s.SAMPLE_RATE
+            latency = float(stream.latency) + self.renderer.limiter.lookahead / s.SAMPLE_RATE
             self._running(rate, self.settings.buffer_frames, latency, is_null=False)
             return
         assert failure is not None
         raise failure
 
     def _open_null(self, *, chosen: bool, why: str) -> None:
-        self.null = NullDevice(self._measured(self.player.process))
+        self.null = NullDevice(self._measured(self.renderer.process))
         self.device = None
         self._fallen_back = not chosen
         self._running(s.SAMPLE_RATE, NULL_FRAMES, 0.0, is_null=True)
@@ -194,14 +192,14 @@ class AudioHost:
         words[s.RUNNING] = 1
         self._last_callbacks = int(words[s.CALLBACKS])
         self._last_change = time.monotonic()
-        self._next_try = time.monotonic() + RETRY_SECONDS
+        self._next_retry = time.monotonic() + RETRY_SECONDS
 
-    def _tell_opened(self, why: str) -> None:
+    def _send_opened(self, why: str) -> None:
         assert self.device is not None
         self.pipe.send(("opened", self.device.label, self._fallen_back, why))
 
     def close(self, patience: float = CLOSE_SECONDS) -> None:
-        """Close what is open; if that hangs, end the process, for the parent to start another."""
+        """Close the device; ends the process if that hangs."""
         self.words[s.RUNNING] = 0
         if self.null is not None:
             self.null.close()
@@ -213,12 +211,12 @@ class AudioHost:
                 with contextlib.suppress(Exception), devices.quiet_stderr():
                     stream.close()
 
-            _within(patience, shut)
+            _exit_if_hung(patience, shut)
 
     # Watching.
 
     def watch(self) -> None:
-        """Called 20 times a second: is the device still asking? Could a better one be had?"""
+        """Check whether callbacks still come and whether a better device is there; 20 Hz."""
         self.words[s.HEARTBEAT] += 1
         now = time.monotonic()
         callbacks = int(self.words[s.CALLBACKS])
@@ -228,35 +226,35 @@ class AudioHost:
             if not self.stream.active or now - self._last_change > DEAD_SECONDS:
                 label = self.device.label if self.device else ""
                 self.pipe.send(("lost", label))
-                with priority.ordinary():
+                with priority.normal_priority():
                     self.close(CLOSE_LOST_SECONDS)
-                    self._look_again()
+                    self._reinitialize()
                 self.open()
-        elif self.null is not None and self._fallen_back and now >= self._next_try:
-            with priority.ordinary():
-                self._try_better()
+        elif self.null is not None and self._fallen_back and now >= self._next_retry:
+            with priority.normal_priority():
+                self._retry_device()
 
-    def _try_better(self) -> None:
-        """While nothing is heard anyway, look for a device; what plays into nothing plays on."""
-        self._next_try = time.monotonic() + RETRY_SECONDS
-        self._look_again()
+    def _retry_device(self) -> None:
+        """Look for a device while the null device runs."""
+        self._next_retry = time.monotonic() + RETRY_SECONDS
+        self._reinitialize()
         try:
             found = devices.query()
         except SegueError:
             return
-        if devices.pick(found, self.settings.device) or devices.pick(found, None):
+        if devices.find_device(found, self.settings.device) or devices.find_device(found, None):
             self.open()
 
-    def _look_again(self) -> None:
-        def look() -> None:
+    def _reinitialize(self) -> None:
+        def reinitialize() -> None:
             with contextlib.suppress(Exception):
-                devices.look_again()
+                devices.reinitialize()
 
-        _within(10.0, look)
+        _exit_if_hung(10.0, reinitialize)
 
 
-def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do work that may hang; if it does, end the process."""
+def _exit_if_hung(seconds: float, work: Callable[[], None]) -> None:
+    """Run work that may hang; if it does, end the process."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -268,29 +266,29 @@ def _sentence(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 
 
-def _be_quick() -> None:
-    """Everything touched once, no garbage collection, quick hand-over of the GIL, some priority."""
+def _warm_up() -> None:
+    """Run the callback once, stop garbage collection, shorten GIL switching, raise priority."""
     with contextlib.suppress(SegueError):
         devices.portaudio()
-    plan, tap = (np.zeros((4 * MOST, s.CHANNELS), np.float32) for _ in range(2))
-    rehearsal = CallbackRenderer(np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS), plan, tap)
-    rehearsal.ring.append(np.full((3 * MOST, s.CHANNELS), 1.5, np.float32))
-    rehearsal.words[s.PLAYING] = 1
-    for frames in (256, MOST):
-        rehearsal.process(np.zeros((frames, s.CHANNELS), np.float32))
+    plan, tap = (np.zeros((4 * MAX_FRAMES, s.CHANNELS), np.float32) for _ in range(2))
+    renderer = CallbackRenderer(np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS), plan, tap)
+    renderer.ring.append(np.full((3 * MAX_FRAMES, s.CHANNELS), 1.5, np.float32))
+    renderer.words[s.PLAYING] = 1
+    for frames in (256, MAX_FRAMES):
+        renderer.process(np.zeros((frames, s.CHANNELS), np.float32))
     gc.collect()
     gc.freeze()
     gc.disable()
     sys.setswitchinterval(0.0005)
-    priority.hurry_process()
+    priority.raise_process_priority()
 
 
 def run(pipe: Connection, name: str, layout: s.Layout, settings: AudioSettings) -> None:
-    """The whole process. Messages come and go on the pipe; its end is the end of the parent."""
+    """Body of the process. A closed pipe means that the parent has ended."""
     parent = os.getppid()
     memory = s.SharedAudio(layout, name)
     host = AudioHost(pipe, memory, settings)
-    _be_quick()
+    _warm_up()
     host.open()
     while True:
         try:

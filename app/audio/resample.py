@@ -1,8 +1,7 @@
-"""From the plan's 48 kHz stereo to what a device takes. Audio lane, in the callback.
+"""Conversion from the plan's 48 kHz stereo to a device's rate and channels, in the callback.
 
-soxr resamples as the sound streams (polyphase and FFT stages; its 'HQ' recipe). This is the one
-place where the callback allocates: soxr returns a new array for each chunk. Only devices that are
-not at 48 kHz take this way.
+soxr resamples in a stream (quality 'HQ'). This is the one place where the callback allocates, as
+soxr returns a new array for each chunk; devices at 48 kHz do not need it.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ CHUNK = 240
 
 
 class DeviceRate:
-    """Pulls 48 kHz stereo from `source` and fills buffers of another rate or channel count."""
+    """Converter that pulls 48 kHz stereo from `source`."""
 
     def __init__(
         self,
         source: Callable[[Samples], None],
         sample_rate: int,
         channels: int = CHANNELS,
-        most: int = 16_384,
+        max_frames: int = 16_384,
     ) -> None:
-        """source fills an array (n, 2). most: the most frames one `process` may ask for."""
+        """source fills an array (n, 2). max_frames: of one `process`."""
         self._source = source
         self._channels = channels
         self._stream = (
@@ -39,12 +38,12 @@ class DeviceRate:
             else None
         )
         self._chunk = np.zeros((CHUNK, CHANNELS), np.float32)
-        room = most + 8 * CHUNK * max(1, -(-sample_rate // SAMPLE_RATE))
+        room = max_frames + 8 * CHUNK * max(1, -(-sample_rate // SAMPLE_RATE))
         self._ready = np.zeros((room, CHANNELS), np.float32)
         self._count = 0
 
     def process(self, out: Samples) -> None:
-        """Fill out (n, channels) of the device."""
+        """Fill the device's buffer (n, channels)."""
         n = len(out)
         while self._count < n:
             self._source(self._chunk)

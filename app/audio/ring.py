@@ -1,19 +1,17 @@
-"""The plan's ring and the tap's ring: interleaved float32, 64-bit positions. Both lanes. Pure.
+"""Lock-free rings of interleaved float32 frames with 64-bit positions: plan and tap.
 
-One writer, one reader each. The plan's writer (inference lane) appends at `end` and may rewrite
-what lies far enough ahead of the reader (audio lane). What the reader must never get is a mixture
-of before and after, so the order of writing is:
+Each has one writer and one reader. The plan's writer (inference thread) appends at `end` and may
+rewrite what lies far enough ahead of the reader (audio process). The reader must never play a
+mixture of old and new samples, so the order of writing is:
 
-append: samples first, a fence, then END. The reader never looks past END, so it sees either
-nothing of the new samples or all of them.
+append: samples, a fence, then END. The reader never reads past END.
 
-rewrite: the range LO..HI and an odd SEQ first, a fence, then READ is looked at once more; if the
-reader has come too close meanwhile, SEQ goes even and nothing was touched. Otherwise samples, a
-fence, an even SEQ. The reader notes SEQ before and after it copies: if it was odd, or changed, and
-the range touches what was copied, the copy is not played: the reader takes the plan to end at LO
-and fades. In practice it never gets there: a rewrite lasts tens of microseconds and starts at
-least `margin` (tens of milliseconds) ahead of the reader. Only a writer that the system freezes in
-the middle of a copy can be met, and then there is a soft dip instead of a click.
+rewrite (a seqlock): the range LO..HI and an odd SEQ, a fence, then READ is checked once more; if
+the reader has come too close meanwhile, SEQ becomes even and nothing is written. Otherwise samples,
+a fence, an even SEQ. The reader compares SEQ before and after it copies: if it was odd or changed,
+and the range overlaps the copy, the copy is not played, and the reader fades as if the plan ended
+at LO. A rewrite starts at least `margin` frames ahead of the reader, so only a writer that the
+system suspends in the middle of a copy can cause such a dip.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ def take(data: Samples, position: int, out: Samples) -> None:
 
 
 class PlanRing:
-    """Music that was generated and not yet heard, and some of what was. See the module."""
+    """Ring of the plan: frames ahead of the reader, and some behind it."""
 
     def __init__(self, words: NDArray[np.int64], data: Samples) -> None:
         self.words = words
@@ -56,7 +54,7 @@ class PlanRing:
 
     @classmethod
     def local(cls, capacity: int, channels: int = CHANNELS) -> PlanRing:
-        """A ring in this process's own memory, for tests and for what needs no second process."""
+        """Ring in this process's own memory."""
         return cls(np.zeros(WORDS, np.int64), np.zeros((capacity, channels), np.float32))
 
     @property
@@ -84,9 +82,9 @@ class PlanRing:
         self.words[END] = end + len(frames)
 
     def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
-        """Replace what is planned from `start`; the plan grows if the frames reach beyond its end.
+        """Replace the plan from `start` on; it grows if the frames reach beyond its end.
 
-        False, and nothing is touched, where the reader is within `margin` frames of `start`.
+        False, and nothing is written, where the reader is within `margin` frames of `start`.
         ValueError where it would leave a gap or overrun the ring.
         """
         end, stop = self.end, start + len(frames)
@@ -101,24 +99,24 @@ class PlanRing:
         fence()
         words[SEQ] += 1
         fence()
-        touched = start >= self.read + margin
-        if touched:
+        written = start >= self.read + margin
+        if written:
             put(self.data, start, frames)
         fence()
         words[SEQ] += 1
-        if touched and stop > end:
+        if written and stop > end:
             fence()
             words[END] = stop
-        return touched
+        return written
 
     def truncate(self, position: int) -> None:
-        """Forget the plan from a position on. Only while the reader is silent and stands still."""
+        """Cut the plan at a position. Only while the reader is silent and stands still."""
         if not self.read <= position <= self.end:
             raise ValueError("the plan can only be cut between the reader and its end")
         self.words[END] = position
 
     def copy(self, start: int, stop: int) -> Samples:
-        """What the ring holds from start to stop, as a new array (stop - start, channels)."""
+        """Frames start..stop as a new array (stop - start, channels). ValueError if not there."""
         if stop > self.end or start < self.end - self.capacity:
             raise ValueError("the ring no longer holds, or does not yet hold, these frames")
         out = np.empty((stop - start, self.data.shape[1]), np.float32)
@@ -128,7 +126,7 @@ class PlanRing:
     # The reader's side.
 
     def rewriting(self, position: int, frames: int) -> int | None:
-        """Where a rewrite in progress starts that touches these frames; None if there is none."""
+        """Start of a rewrite in progress that overlaps these frames; None if there is none."""
         if not self.words[SEQ] & 1:
             return None
         low = int(self.words[LO])
@@ -137,7 +135,7 @@ class PlanRing:
         return None
 
     def read_into(self, position: int, out: Samples) -> bool:
-        """Copy planned frames; False where a rewrite crossed the copy, which is then not valid."""
+        """Copy frames of the plan; False where a rewrite made the copy invalid."""
         before = int(self.words[SEQ])
         take(self.data, position, out)
         after = int(self.words[SEQ])
@@ -151,7 +149,7 @@ class PlanRing:
 
 
 class TapRing:
-    """What was heard, at plan positions. Written by the audio lane, followed by the recording."""
+    """Ring of the output at plan positions, written by the audio process, for the recording."""
 
     def __init__(self, words: NDArray[np.int64], data: Samples) -> None:
         self.words = words
@@ -167,20 +165,20 @@ class TapRing:
         return int(self.words[TAP_END])
 
     def append(self, frames: Samples) -> None:
-        """Add what was heard; the oldest is overwritten."""
+        """Add frames; the oldest are overwritten."""
         put(self.data, self.end, frames)
         fence()
         self.words[TAP_END] += len(frames)
 
-    def follow(self, position: int, most: int | None = None) -> tuple[int, Samples]:
-        """What was heard from a position on: (where it starts, a new array (n, channels)).
+    def follow(self, position: int, max_frames: int | None = None) -> tuple[int, Samples]:
+        """Output from a position on: (first position, a new array (n, channels)).
 
-        It starts later than asked where the reader has fallen behind and frames were overwritten.
+        It starts later than `position` where frames were overwritten. max_frames: of the array.
         """
         end = self.end
-        slack = self.capacity // 8  # the audio lane may write that much while this copies
+        slack = self.capacity // 8  # the audio process may write that much while this copies
         start = max(position, end - self.capacity + slack, 0)
-        stop = end if most is None else min(end, start + most)
+        stop = end if max_frames is None else min(end, start + max_frames)
         out = np.empty((max(0, stop - start), self.data.shape[1]), np.float32)
         take(self.data, start, out)
         late = self.end - self.capacity

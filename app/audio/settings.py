@@ -1,4 +1,4 @@
-"""What can be chosen about the sound, and what it reports. Any lane; pure data."""
+"""Settings, devices, events and status of the audio output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.audio.shared_memory import SAMPLE_RATE
 from models.errors import SegueError
 
 NULL_DEVICE: Final = "null"
-"""The name of the device that plays into nothing, in real time."""
+"""Label of the device that discards the sound in real time."""
 
 BUFFER_SIZES: Final = (64, 128, 256, 512, 1024, 2048)
 SAMPLE_RATES: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
@@ -17,10 +17,11 @@ SAMPLE_RATES: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """device: a label of `AudioDevice`, None for the system's default, or NULL_DEVICE.
+    """Choice of device, rate and buffer. SegueError for wrong values.
 
-    sample_rate: Hz, None for 48000 where the device can and its own rate where it cannot.
-    buffer_frames: how many frames the device asks for at a time. SegueError for wrong values.
+    device: a label of `AudioDevice`, None for the system's default, or NULL_DEVICE.
+    sample_rate: Hz; None for 48000 where the device can and its own rate where it cannot.
+    buffer_frames: frames of one callback.
     """
 
     device: str | None = None
@@ -40,7 +41,7 @@ class AudioSettings:
 
 @dataclass(frozen=True)
 class AudioDevice:
-    """An output that PortAudio offers. `index` holds only until PortAudio looks again."""
+    """Output that PortAudio offers. index: valid until PortAudio is initialised again."""
 
     name: str
     host: str
@@ -56,7 +57,7 @@ class AudioDevice:
 
 @dataclass(frozen=True)
 class AudioEvent:
-    """Something that happened to the sound, in a sentence. level: info, warning or error.
+    """Event of the audio output as a sentence. level: info, warning or error.
 
     kind: 'device' (opened, lost), 'devices' (the list changed), 'restart' (of the audio process).
     """
@@ -68,7 +69,12 @@ class AudioEvent:
 
 @dataclass(frozen=True)
 class AudioStatus:
-    """A snapshot of the audio lane. Levels are linear, (left, right), full scale at 1."""
+    """State of the audio process.
+
+    read, end: plan positions in frames. read_at: time.monotonic() when `read` was written.
+    collisions: rewrites that the reader met in progress. limiting: the limiter's gain. Levels are
+    linear (left, right), full scale at 1.
+    """
 
     running: bool = False
     device: str = ""

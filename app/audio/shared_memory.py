@@ -1,8 +1,8 @@
-"""The memory that the inference lane and the audio lane share. Both lanes.
+"""Shared memory of the instrument's process and the audio process.
 
 One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
-floats, the plan (a ring of interleaved float32 frames) and the tap (another such ring, of what was
-heard). Each word has one writer, named below, and is read by everybody.
+floats, the plan (a ring of interleaved float32 frames) and the tap (another such ring, of
+the output). Each word has one writer, named below.
 
 A word is eight bytes at an address divisible by eight, so a store or a load of it is never torn on
 the machines we run on (x86-64, AArch64). Order between words and samples is kept by `fence`.
@@ -22,23 +22,22 @@ from models.music.score import SAMPLE_RATE
 
 CHANNELS: Final = 2
 
-# Words that the inference lane or the GUI lane writes.
+# Words that the inference thread or the GUI thread writes.
 END: Final = 0  # the plan ends before this position
 SEQ: Final = 1  # odd while frames LO..HI are being rewritten
 LO: Final = 2
 HI: Final = 3
-PLAYING: Final = 4  # 1 play, 0 fade out and hold the place
+PLAYING: Final = 4  # 1 play, 0 fade out and keep the position
 PANIC: Final = 5  # counts requests for silence at once
-DRAINING: Final = 6  # 1: the plan is meant to end, running dry is no underrun
 RESET_WORST: Final = 7  # counts requests to forget the worst callback time
 
-# Words that the audio lane writes.
+# Words that the audio process writes.
 READ: Final = 16  # the next frame that will be read
 TAP_END: Final = 17
 CALLBACKS: Final = 18
 UNDERRUNS: Final = 19  # the plan ran dry while playing
 XRUNS: Final = 20  # PortAudio said that the device ran dry
-AVOIDED: Final = 21  # a rewrite was met half done, and faded around
+COLLISIONS: Final = 21  # rewrites that the reader met in progress, and faded around
 PANIC_DONE: Final = 22
 HEARTBEAT: Final = 23
 DEVICE_RATE: Final = 24
@@ -47,10 +46,10 @@ IS_NULL: Final = 26
 RUNNING: Final = 27
 WORDS: Final = 64
 
-# Floats that the inference or the GUI lane writes.
+# Floats that the inference thread or the GUI thread writes.
 VOLUME: Final = 0
 
-# Floats that the audio lane writes.
+# Floats that the audio process writes.
 GAIN: Final = 16  # the fade, 0 to 1
 WORST_MS: Final = 17
 PEAK: Final = 18  # two of each
@@ -68,7 +67,7 @@ _fence_lock = threading.Lock()
 
 
 def fence() -> None:
-    """Order what was stored before against what is stored or loaded after.
+    """Memory barrier between earlier stores and later stores or loads.
 
     x86 needs no fence between stores, AArch64 does. Taking and releasing a lock twice is a full
     barrier on both: nothing before the first release moves after it, nothing after the second
@@ -93,10 +92,10 @@ class Layout:
 
 
 class SharedAudio:
-    """The shared block, created by the parent and attached to by the audio process.
+    """Shared block, created by the parent and attached to by the audio process.
 
     words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap: float32 (frames, 2).
-    Whoever holds one of these arrays must let go of it before `close`.
+    References to these arrays must be dropped before `close`.
     """
 
     def __init__(self, layout: Layout, name: str | None = None) -> None:
@@ -125,7 +124,7 @@ class SharedAudio:
         return self._memory.name
 
     def close(self) -> None:
-        """Let go of the memory; the owner removes it. Safe to call twice."""
+        """Release the memory; the owner removes it. Safe to call twice."""
         if not hasattr(self, "words"):
             return
         del self.words, self.floats, self.plan, self.tap

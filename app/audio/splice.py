@@ -1,15 +1,15 @@
-"""How rendered blocks become the plan, without a click. Inference lane. Pure.
+"""Splicing of rendered blocks into the plan without clicks.
 
-Three things can happen where a block begins, and `PlanWriter.write` tells them apart:
+`PlanWriter.write` distinguishes three cases at the start of a block:
 
-* it follows what was written last, as the stream went on: no fade at all;
-* it is something else (the performer turned a knob, went back, cleared): what was planned there is
-  crossfaded into it, at its first frame, or later within it where the reader has come too close;
-* nothing is planned there any more (the plan ran dry): it fades in.
+* it continues the block written last: no fade;
+* it replaces what was planned there: a crossfade at its first frame, or later within it where the
+  reader has come too close;
+* nothing is planned there, as the plan ran dry: a fade in.
 
-Behind a block that replaces part of the plan, the rest of the old plan stays as a reserve for the
-case that the engine stalls: the block's last frames are crossfaded into it. When the next block
-comes in time, those frames are put right first, and nobody has heard of the reserve.
+Behind a block that replaces part of the plan, the rest of the old plan stays as a reserve in case
+the engine stalls: the block's last frames are crossfaded into it. When the next block comes in
+time, those frames are restored first.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ WRITTEN: Final = "written"
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What became of a block.
+    """Result of writing a block.
 
-    outcome: WRITTEN; LATE where the reader has come too close to its end: nothing was written, plan
-    it elsewhere; WAIT where the plan is running dry this moment: try again in a few milliseconds.
-    join: the first position at which the block is heard. faded: frames of the fade there, 0 for
-    none. jump: whether an edge was found at the join (`edge`).
+    outcome: WRITTEN; LATE where the reader has come too close to its end and nothing was written;
+    WAIT where the plan is running dry: try again in a few milliseconds. join: first position at
+    which the block sounds. faded: frames of the fade there. jump: whether it clicks (`edge`).
     """
 
     outcome: str
@@ -47,17 +46,17 @@ class WriteResult:
 
 
 class PlanWriter:
-    """Writes blocks into a plan. margin: frames ahead of the reader that are never touched."""
+    """Writer of blocks into a plan. margin: frames ahead of the reader that are not rewritten."""
 
     def __init__(self, ring: PlanRing, fade_frames: int = 720, margin: int = 1536) -> None:
         self.ring = ring
         self.fade = fade_frames
         self.margin = margin
-        self._last_stop = -1  # where the block written last ends
+        self._last_stop = -1  # end of the block written last
         self._tail: Samples | None = None  # its last frames, where they were faded into the reserve
 
     def forget(self) -> None:
-        """The plan was cut: nothing follows what was written last."""
+        """Forget the block written last, as the plan was cut."""
         self._last_stop = -1
         self._tail = None
 
@@ -69,11 +68,14 @@ class PlanWriter:
         fade: int | None = None,
         earliest: int = 0,
     ) -> WriteResult:
-        """Put a block (n, channels) at a position.
+        """Write a block at a position. Raises ValueError where it would leave a gap.
 
-        follows: the stream went on from the block written last, which ends at `start`. fade: frames
-        of the crossfade if there must be one. earliest: do not cut over before this position,
-        within the block. ValueError where it would leave a gap.
+        Args:
+            start: plan position of its first frame.
+            block: float32 (n, channels).
+            follows: it continues the block written last, which ends at `start`.
+            fade: frames of the crossfade, if there must be one.
+            earliest: first position within the block at which it may take over.
         """
         ring = self.ring
         length = min(self.fade if fade is None else fade, max(1, len(block) // 2))
@@ -82,14 +84,14 @@ class PlanWriter:
         if follows and self._tail is None and start == ring.end:
             jump = self._edge(start, block)
             ring.append(block)
-            self._note(start, block)
+            self._set_last(start, block)
             return WriteResult(WRITTEN, start, 0, jump)
         if follows and self._tail is not None:
             begin = start - len(self._tail)
             if begin >= floor:
                 whole = np.concatenate([self._tail, block])
                 if self._put(begin, whole, start + len(block)):
-                    self._note(start, block)
+                    self._set_last(start, block)
                     return WriteResult(WRITTEN, start, 0, self._edge_at(start))
         return self._join(start, block, length, floor, earliest)
 
@@ -99,33 +101,33 @@ class PlanWriter:
         ring = self.ring
         end = ring.end
         join = max(start, floor, earliest)
-        if join + length <= min(end, start + len(block)):  # there is enough old sound to leave
+        if join + length <= min(end, start + len(block)):  # there is enough of the old plan
             cut = join - start
             old = ring.copy(join, join + length)
             new = block[cut:].copy()
             new[:length] = fade.crossfade(old, block[cut : cut + length])
             if not self._put(join, new, start + len(block)):
                 return WriteResult(LATE)
-            self._note(start, block)
+            self._set_last(start, block)
             return WriteResult(WRITTEN, join, length, self._edge_at(join))
         if start + len(block) - end < 2 * length:
             return WriteResult(LATE)
         # The plan ends before the block has taken over: the old fades out, the new fades in.
-        leave = end - length
+        fade_start = end - length
         if ring.depth == 0:
             ring.append(fade.fade_in(block[end - start :], length))
-        elif leave >= floor:
-            old = fade.fade_out(ring.copy(leave, end), length)
+        elif fade_start >= floor:
+            old = fade.fade_out(ring.copy(fade_start, end), length)
             new = fade.fade_in(block[end - start :], length)
-            if not ring.rewrite(leave, np.concatenate([old, new]), self.margin):
+            if not ring.rewrite(fade_start, np.concatenate([old, new]), self.margin):
                 return WriteResult(LATE)
         else:
             return WriteResult(WAIT)
-        self._note(start, block)
+        self._set_last(start, block)
         return WriteResult(WRITTEN, end, length)
 
     def _put(self, start: int, frames: Samples, stop: int) -> bool:
-        """Rewrite, and lead into the reserve where the plan goes on behind."""
+        """Rewrite the plan, with a crossfade into the reserve behind."""
         ring = self.ring
         reserve = min(self.fade, ring.end - stop, len(frames))
         if reserve > 0:
@@ -134,7 +136,7 @@ class PlanWriter:
             frames[-reserve:] = fade.crossfade(frames[-reserve:], behind)
         return ring.rewrite(start, frames, self.margin)
 
-    def _note(self, start: int, block: Samples) -> None:
+    def _set_last(self, start: int, block: Samples) -> None:
         stop = start + len(block)
         self._last_stop = stop
         reserve = min(self.fade, self.ring.end - stop, len(block))
@@ -159,11 +161,10 @@ SPAN: Final = 480
 
 
 def edge(before: Samples, after: Samples, ratio: float = 4.0, floor: float = 0.01) -> bool:
-    """Whether the sound (n, channels) jumps between two pieces: a click.
+    """Whether there is a click between two pieces of sound (n, channels).
 
-    The second difference at the seam is compared with the largest around it: smooth sound that
-    goes on has a small one, noise and drum hits have large ones on both sides. floor: smaller
-    jumps than this part of full scale are not heard and not counted.
+    The second difference at the seam is compared with the largest around it. floor: smaller jumps,
+    as a part of full scale, are inaudible and not counted.
     """
     if len(before) < 4 or len(after) < 4:
         return False

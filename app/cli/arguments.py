@@ -1,4 +1,4 @@
-"""The command line's words. Main thread; imports nothing heavy."""
+"""Arguments of the command line. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -27,19 +27,18 @@ examples:
 """
 
 
-# In the bundle the program has a name of its own.
 PROGRAM: Final = "segue" if getattr(sys, "frozen", False) else "main.py"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is one line like every other mistake."""
+    """argparse with errors as one line."""
 
     def error(self, message: str) -> NoReturn:
         raise SegueError(f"{message}. See: {self.prog} --help")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The chosen command and its options; `command` is the function to call with them."""
+    """Chosen command and its options; `command` is the function to call with them."""
     return make_parser().parse_args(list(arguments))
 
 
@@ -52,7 +51,7 @@ def make_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_engine(parser)
-    # Both are done before anything is parsed, see app.cli.flags; here they are for --help.
+    # Handled by app.cli.flags before anything is parsed; here for --help.
     parser.add_argument("--version", action="store_true", help="print the versions of everything")
     parser.add_argument("--selftest", action="store_true", help="test every part; sends no sound")
     parser.set_defaults(command=_instrument)
@@ -71,7 +70,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         default=argparse.SUPPRESS,
         metavar="NAME",
-        help="which engine plays (see: models); segue unless told otherwise",
+        help="which engine plays (see: models); segue by default",
     )
     parser.add_argument(
         "--device",
@@ -96,7 +95,7 @@ def _render(commands: Any) -> None:
         action="append",
         default=[],
         metavar="TEXT[=W]",
-        help="what to play, with a weight (1 unless told otherwise); may be given many times. "
+        help="what to play, with a weight (1 by default); may be given many times. "
         "The name of an audio file makes an audio prompt",
     )
     parser.add_argument(
@@ -109,7 +108,7 @@ def _render(commands: Any) -> None:
         help="go on from the end of an audio file; with an engine of Magenta RealTime 2",
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="another number, other music; 0 unless told otherwise"
+        "--seed", type=int, metavar="N", help="another number, other music; 0 by default"
     )
     parser.add_argument(
         "--format", choices=("24", "float"), default="24", help="24-bit or 32-bit float samples"
@@ -177,7 +176,7 @@ def _soak(commands: Any) -> None:
     _add_engine(parser)
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.set_defaults(command=_call("app.cli.devices", "soak"))
+    parser.set_defaults(command=_call("app.cli.soak", "soak"))
 
 
 def _devices(commands: Any) -> None:
@@ -219,7 +218,7 @@ def _models(commands: Any) -> None:
 
 
 def _call(module: str, name: str) -> Any:
-    """The function of a module that is imported only when the command runs."""
+    """Command function of a module that is imported only when it runs."""
 
     def run(chosen: argparse.Namespace) -> int:
         stop_as_interrupt()
@@ -238,7 +237,7 @@ def _instrument(chosen: argparse.Namespace) -> int:
 
 
 def stop_as_interrupt() -> None:
-    """Let a polite kill clean up as Ctrl-C does: temporary files go, devices are let go of."""
+    """Handle SIGTERM as Ctrl-C, so that temporary files are deleted and devices released."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

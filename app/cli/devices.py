@@ -1,31 +1,46 @@
-"""`python main.py devices` and `soak`: what needs the audio device. Starts the audio lane."""
+"""`python main.py devices`: audio outputs and MIDI ports, as the program sees them."""
 
 from __future__ import annotations
 
-import math
+import contextlib
 from argparse import Namespace
 
+from app.audio.output import list_devices
 from models.errors import SegueError
 
 
 def devices(chosen: Namespace) -> int:
-    """List audio and MIDI ports."""
-    from app.cli import soak as cli
+    """Print audio outputs and MIDI ports."""
+    reason = "plug one in; without one the music goes on unheard."
+    try:
+        outputs = list_devices()
+    except SegueError as error:
+        outputs, reason = [], str(error)
+    print("audio outputs:")
+    for device in outputs:
+        mark = "*" if device.is_default else " "
+        print(f"{mark} {device.label}, {device.channels} channels, {device.sample_rate} Hz")
+    if not outputs:
+        print(f"  none: {reason}")
+    inputs, midi_outputs, reason = midi_ports()
+    for title, ports in (("inputs", inputs), ("outputs", midi_outputs)):
+        print(f"MIDI {title}:")
+        for port in ports:
+            print(f"  {port}")
+        if not ports:
+            print(f"  none{': ' + reason if reason else ''}")
+    return 0
 
-    code: int = cli.devices()
-    return code
 
+def midi_ports() -> tuple[list[str], list[str], str]:
+    """Inputs, outputs, and why there are none: '' where the system could be asked."""
+    try:
+        import rtmidi
 
-def soak(chosen: Namespace) -> int:
-    """Play for some minutes; 1 if the sound broke off."""
-    if not math.isfinite(chosen.minutes) or not 0 < chosen.minutes <= 24 * 60:
-        raise SegueError(f"--minutes is {chosen.minutes:g}: give a length from 0 to 1440.")
-    from app.cli import soak as cli
-
-    code: int = cli.soak(
-        minutes=chosen.minutes,
-        as_json=chosen.json,
-        engine=getattr(chosen, "engine", "segue"),
-        device=getattr(chosen, "device", "auto"),
-    )
-    return code
+        with contextlib.ExitStack() as stack:
+            midi_in, midi_out = rtmidi.MidiIn(), rtmidi.MidiOut()
+            stack.callback(midi_in.delete)
+            stack.callback(midi_out.delete)
+            return list(midi_in.get_ports()), list(midi_out.get_ports()), ""
+    except Exception as error:  # rtmidi raises its own kinds where there is no sequencer
+        return [], [], f"MIDI cannot be used here ({error})."

@@ -1,101 +1,48 @@
-"""`devices` and `soak` of the command line. Main thread; starts the audio and inference lanes."""
+"""`python main.py soak`: plays through the audio device without a window and counts dropouts."""
 
 from __future__ import annotations
 
-import contextlib
 import json
+import math
 import sys
 import time
+from argparse import Namespace
 from typing import Any, Final
 
 import numpy as np
 
-from app.audio.output import AudioOutput, AudioSettings, list_devices
+from app.audio.output import AudioOutput, AudioSettings
 from app.audio.plan_check import PlanCheck
-from app.audio.shared_memory import SAMPLE_RATE
+from app.inference.worker import Worker
+from models.engine.controls import Controls
+from models.engine.interface import EngineInfo
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 START_SECONDS: Final = 120.0
+TURN_SECONDS: Final = 2.0
+"""Seconds between two turns of a knob."""
 
 
-def midi_ports() -> tuple[list[str], list[str], str]:
-    """Inputs, outputs, and why there are none: '' where the system could be asked."""
-    try:
-        import rtmidi
+def soak(chosen: Namespace) -> int:
+    """Play for some minutes and print what was counted; 1 after any dropout.
 
-        with contextlib.ExitStack() as stack:
-            midi_in, midi_out = rtmidi.MidiIn(), rtmidi.MidiOut()
-            stack.callback(midi_in.delete)
-            stack.callback(midi_out.delete)
-            return list(midi_in.get_ports()), list(midi_out.get_ports()), ""
-    except Exception as error:  # rtmidi raises its own kinds where there is no sequencer
-        return [], [], f"MIDI cannot be used here ({error})."
-
-
-def devices(as_json: bool = False) -> int:
-    """Print the audio outputs and MIDI ports, as the program sees them. 0."""
-    why = ""
-    try:
-        found = list_devices()
-    except SegueError as error:
-        found, why = [], str(error)
-    inputs, outputs, no_midi = midi_ports()
-    if as_json:
-        audio = [
-            {
-                "name": d.label,
-                "channels": d.channels,
-                "sample_rate": d.sample_rate,
-                "default": d.is_default,
-            }
-            for d in found
-        ]
-        print(json.dumps({"audio": audio, "midi_in": inputs, "midi_out": outputs}, indent=2))
-        return 0
-    print("audio outputs:")
-    for d in found:
-        mark = "*" if d.is_default else " "
-        print(f"{mark} {d.label}, {d.channels} channels, {d.sample_rate} Hz")
-    if not found:
-        print(f"  none: {why or 'plug one in; without one the music goes on unheard.'}")
-    for title, ports in (("inputs", inputs), ("outputs", outputs)):
-        print(f"MIDI {title}:")
-        for port in ports:
-            print(f"  {port}")
-        if not ports:
-            print(f"  none{': ' + no_midi if no_midi else ''}")
-    return 0
-
-
-def soak(
-    minutes: float,
-    *,
-    engine: str = "segue",
-    device: str = "auto",
-    seed: int = 0,
-    as_json: bool = False,
-    audio_device: str | None = None,
-    buffer_frames: int = 256,
-    turn_every: float = 2.0,
-) -> int:
-    """Play an engine through the audio device without a window; 1 if the sound ever broke off.
-
-    A knob is turned every `turn_every` seconds. Prints what was counted.
+    A test names another audio device than the default by `chosen.audio_device`.
     """
     from PySide6.QtCore import QCoreApplication, Qt
 
-    from app.inference.worker import Worker
-    from models.engine.controls import Controls
     from models.registry import open_engine
 
+    if not math.isfinite(chosen.minutes) or not 0 < chosen.minutes <= 24 * 60:
+        raise SegueError(f"--minutes is {chosen.minutes:g}: give a length from 0 to 1440.")
+    engine = getattr(chosen, "engine", "segue")
     app = QCoreApplication.instance() or QCoreApplication(sys.argv[:1])
     failed: list[str] = []
-    ready: list[Any] = []
+    ready: list[EngineInfo] = []
     incidents: list[str] = []
-    settings = AudioSettings(audio_device, buffer_frames=buffer_frames)
-    output = AudioOutput(settings)
+    output = AudioOutput(AudioSettings(getattr(chosen, "audio_device", None)))
     output.on_event = lambda event: incidents.append(event.sentence)
-    worker = Worker(lambda: open_engine(engine, device), output, seed=seed)
+    worker = Worker(lambda: open_engine(engine, getattr(chosen, "device", "auto")), output)
     direct = Qt.ConnectionType.DirectConnection
     worker.engine_failed.connect(failed.append, direct)
     worker.engine_ready.connect(ready.append, direct)
@@ -109,17 +56,17 @@ def soak(
             time.sleep(0.05)
         if failed or not ready:
             raise SegueError(failed[0] if failed else "the engine did not start in two minutes.")
-        worker.submit(_turned(Controls(), ready[0].controls, 0))
+        worker.submit(_turned(ready[0].controls, 0))
         while worker.status().plan_seconds < 2.0 and time.monotonic() - began < START_SECONDS:
             time.sleep(0.05)
         worker.play()
-        report = _play(worker, output, ready[0], minutes * 60.0, turn_every)
+        report = _play(worker, output, ready[0], chosen.minutes * 60.0)
     finally:
         worker.stop()
         worker.wait()
         output.stop()
     report = {"engine": engine, **report, "incidents": incidents}
-    if as_json:
+    if chosen.json:
         print(json.dumps(report, indent=2))
     else:
         for name, value in report.items():
@@ -127,8 +74,8 @@ def soak(
     return 1 if report["underruns"] or report["xruns"] or report["discontinuities"] else 0
 
 
-def _turned(controls: Any, acting: frozenset[str], turn: int) -> Any:
-    """The controls with one knob turned; only a knob that the engine has."""
+def _turned(acting: frozenset[str], turn: int) -> Controls:
+    """Controls after some turns of knobs, of those that the engine has."""
     changes: dict[str, Any] = {}
     if "density" in acting:
         changes["density"] = (0.3, 0.8)[turn % 2]
@@ -136,30 +83,26 @@ def _turned(controls: Any, acting: frozenset[str], turn: int) -> Any:
         changes["brightness"] = (0.3, 0.8)[turn % 2]
     if "bpm" in acting:
         changes["bpm"] = (120.0, 120.0, 126.0, 126.0)[turn % 4]
-    return controls.with_(**changes)
+    return Controls(**changes)
 
 
-def _play(
-    worker: Any, output: AudioOutput, info: Any, seconds: float, turn_every: float
-) -> dict[str, Any]:
-    from models.engine.controls import Controls
-
+def _play(worker: Worker, output: AudioOutput, info: EngineInfo, seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + 10.0
     while output.status().gain < 1.0 and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(1.0)  # the first callbacks of a device are often late
+    time.sleep(1.0)  # skips the first callbacks, which are often late
     first = output.status()
     check = PlanCheck(output, first.read)
     output.reset_worst()
     began, turn, next_turn, lowest = time.monotonic(), 0, 0.0, np.inf
     while (passed := time.monotonic() - began) < seconds:
         if passed >= next_turn:
-            next_turn, turn = next_turn + turn_every, turn + 1
-            worker.submit(_turned(Controls(), info.controls, turn))
-        check.look()
+            next_turn, turn = next_turn + TURN_SECONDS, turn + 1
+            worker.submit(_turned(info.controls, turn))
+        check.update()
         lowest = min(lowest, output.status().plan_seconds)
         time.sleep(0.05)
-    check.look()
+    check.update()
     status, last = worker.status(), output.status()
     return {
         "device": last.device,

@@ -245,9 +245,9 @@ def test_which_device_is_meant(wanted: str | None, index: int | None) -> None:
         devices.AudioDevice("a", "H", 2, RATE, index=0),
         devices.AudioDevice("b", "H", 2, RATE, is_default=True, index=1),
     ]
-    picked = devices.pick(found, wanted)
+    picked = devices.find_device(found, wanted)
     assert (picked.index if picked else None) == index
-    assert devices.pick([], wanted) is None
+    assert devices.find_device([], wanted) is None
 
 
 @pytest.mark.parametrize("wrong", [{"sample_rate": 10}, {"buffer_frames": 1}])
@@ -267,8 +267,8 @@ def test_a_priority_that_is_claimed_is_there() -> None:
     found: list[tuple[bool, int]] = []
 
     def ask() -> None:
-        found.append((priority.hurry_thread(), os.sched_getscheduler(0)))
-        found.append((priority.hurry_thread(), os.sched_getscheduler(0)))
+        found.append((priority.raise_thread_priority(), os.sched_getscheduler(0)))
+        found.append((priority.raise_thread_priority(), os.sched_getscheduler(0)))
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from pytestqt.qtbot import QtBot
 
 from app.audio import plan_check as check
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
-from app.cli import soak as cli
+from app.cli.devices import devices
+from app.cli.soak import soak
 from app.inference.worker import BlockReport, Incident, TimelineMark, Worker, WorkerStatus
 from app.performance.moment import Moment
 from app.recording.capture_thread import CaptureThread
@@ -229,10 +231,15 @@ def test_an_engine_that_cannot_be_opened(
     one.worker.play()  # nothing happens, nothing breaks
 
 
+def options(seconds: float, engine: str) -> Namespace:
+    """Arguments of the soak, into no device."""
+    return Namespace(minutes=seconds / 60, json=True, engine=engine, audio_device=NULL_DEVICE)
+
+
 def test_soak_counts_and_returns_0(
     tone_engine: str, capsys: pytest.CaptureFixture[str], qapp: Any
 ) -> None:
-    code = cli.soak(3.0 / 60, engine=tone_engine, as_json=True, audio_device=NULL_DEVICE)
+    code = soak(options(3.0, tone_engine))
     report = json.loads(capsys.readouterr().out)
     assert report["underruns"] == report["xruns"] == report["discontinuities"] == 0
     assert report["heard_seconds"] == pytest.approx(3.0, abs=0.5)
@@ -245,7 +252,7 @@ def test_soak_tells_of_underruns(
 ) -> None:
     slow = ToneEngine(block_seconds=0.1, render_seconds=0.13)
     monkeypatch.setattr("models.registry.open_engine", lambda name, device: slow)
-    code = cli.soak(13.0 / 60, engine=tone_engine, as_json=True, audio_device=NULL_DEVICE)
+    code = soak(options(13.0, tone_engine))
     report = json.loads(capsys.readouterr().out)
     assert report["underruns"] > 0 and code == 1
 
@@ -262,11 +269,9 @@ def test_what_tells_a_break_from_what_was_limited() -> None:
 
 
 def test_devices_prints_both_kinds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.devices() == 0
+    assert devices(Namespace()) == 0
     out = capsys.readouterr().out
     assert "audio outputs:" in out and "MIDI inputs:" in out
-    assert cli.devices(as_json=True) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"audio", "midi_in", "midi_out"}
 
 
 def test_a_file_is_continued_beside_the_music(band: Callable[..., Band], tmp_path: Path) -> None:
