@@ -1,15 +1,17 @@
-"""Work that must not hold up the GUI lane: files read or written in a thread pool. GUI lane."""
+"""Thread pool for blocking work such as reading and writing files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Final, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
-DEFAULT_PEAKS = 160
+DEFAULT_PEAKS: Final = 160
+Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
 class _Signals(QObject):
@@ -18,7 +20,7 @@ class _Signals(QObject):
 
 
 class _Job(QRunnable):
-    def __init__(self, work: Callable[[], Any], signals: _Signals) -> None:
+    def __init__(self, work: Callable[[], object], signals: _Signals) -> None:
         super().__init__()
         self._work, self._signals = work, signals
 
@@ -26,14 +28,14 @@ class _Job(QRunnable):
         try:
             result = self._work()
         except Exception as error:
-            # Whatever it was, the performer is told in a sentence and the music goes on.
+            # Whatever it is, it becomes a message and the music goes on.
             self._signals.failed.emit(str(error) or type(error).__name__)
         else:
             self._signals.done.emit(result)
 
 
 class Jobs(QObject):
-    """A pool of one thread; answers come back in the GUI lane."""
+    """Pool of one thread; the callbacks run in the GUI thread, in the order of the jobs."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -43,31 +45,32 @@ class Jobs(QObject):
 
     def start(
         self,
-        work: Callable[[], Any],
-        done: Callable[[Any], None],
-        failed: Callable[[str], None],
+        work: Callable[[], Result],
+        done: Callable[[Result], object],
+        failed: Callable[[str], object],
     ) -> None:
+        """Queue `work`; then `done` gets its result, or `failed` the text of its exception."""
         signals = _Signals()
         self._alive.add(signals)
 
-        def deliver(callback: Callable[[Any], None], value: Any) -> None:
+        def finish(callback: Callable[[Value], object], value: Value) -> None:
             self._alive.discard(signals)
             callback(value)
 
-        signals.done.connect(lambda value: deliver(done, value))
-        signals.failed.connect(lambda sentence: deliver(failed, sentence))
+        signals.done.connect(lambda value: finish(done, value))
+        signals.failed.connect(lambda sentence: finish(failed, sentence))
         self._pool.start(_Job(work, signals))
 
     def wait(self, milliseconds: int = 10_000) -> bool:
-        """Until all work is done (the window closes: a capture must be written out)."""
+        """Wait until all jobs have run; False after the timeout."""
         return self._pool.waitForDone(milliseconds)
 
 
 def sound_outline(path: str, count: int = DEFAULT_PEAKS) -> list[float]:
-    """The outline of what a sound prompt hears, `count` peaks 0..1, for a little waveform.
+    """Waveform outline of a sound prompt: `count` peaks 0..1, scaled to their maximum.
 
-    Raises SegueError where the file is no such sound. Read in one piece: libsndfile's MP3 decoder
-    gives zeros where it is asked for a few thousand frames at a time.
+    Raises SegueError where the file cannot be read. It is read in one piece, because libsndfile's
+    MP3 decoder returns zeros for reads of a few thousand frames.
     """
     from models.engine.prompts import load_audio
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -350,7 +351,7 @@ class MainWindow(QMainWindow):
         dialog.applied.connect(self.apply_preferences)
         dialog.controllers_requested.connect(lambda: self.controllers_requested.emit("Ports"))
 
-        def show(devices: list[AudioDevice]) -> None:
+        def show(devices: Sequence[AudioDevice]) -> None:
             if shiboken6.isValid(dialog):
                 dialog.show_devices(devices)
 

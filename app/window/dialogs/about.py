@@ -1,4 +1,4 @@
-"""About Segue: versions, and the licences of everything that comes along. GUI lane."""
+"""About dialog: version, and the licences of all bundled software."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LGPL: Final = (
 
 
 class AboutDialog(QDialog):
-    """What Segue is made of. Not modal: the music and the keys go on."""
+    """Non-modal dialog with version and licences."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,14 +62,14 @@ class AboutDialog(QDialog):
         close.setFocus()
 
     def copy_versions(self) -> None:
-        """What --version prints, less PortAudio, to the clipboard."""
+        """Copy the versions to the clipboard, as --version prints them but for PortAudio."""
         rows = about.versions(sound=False)
         text = "\n".join(f"{name}: {version}" for name, version in rows)
         QGuiApplication.clipboard().setText(text)
 
 
 def open_about(parent: QWidget) -> AboutDialog:
-    """Show it beside the window."""
+    """Open the about dialog."""
     dialog = AboutDialog(parent)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setModal(False)

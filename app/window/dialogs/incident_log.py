@@ -1,4 +1,4 @@
-"""Incident log dialog: what went wrong, and its export to a text file."""
+"""Incident log dialog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.errors import SegueError
 
 
 class LogDialog(QDialog):
-    """The incident log, and its export."""
+    """Dialog that shows the incident log and exports it to a text file."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ COLUMNS: Final = (("Play", "Edit"), ("Mix",), ("Scenes", "Window"))
 
 
 def sheet_rows() -> dict[str, list[tuple[str, str]]]:
-    """Group -> (keys, words)."""
+    """Keys and descriptions by group, in the order of the sheet."""
     rows: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
     for shortcut in SHORTCUTS:
         if shortcut.description:
@@ -29,7 +29,7 @@ def sheet_rows() -> dict[str, list[tuple[str, str]]]:
 
 
 class KeyboardSheet(QWidget):
-    """Everything by keyboard. Any key or click puts it away."""
+    """Overlay with all shortcuts; any key or click closes it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -53,15 +53,15 @@ class KeyboardSheet(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), theme.colour(colours.BACKGROUND, 0.86))
-        # As large as the writing in the window, where there is room: it is read from afar too.
+        # Scaled with the window's text, as far as there is room.
         room = QSizeF(self.width() - 60.0, self.height() - 60.0)
         scale = min(
             theme.scaled(1.0), max(1.0, min(room.width() / MAX_WIDTH, room.height() / MAX_HEIGHT))
         )
         painter.scale(scale, scale)
-        across, down = self.width() / scale, self.height() / scale
+        view_width, view_height = self.width() / scale, self.height() / scale
         width, height = min(MAX_WIDTH, room.width() / scale), min(MAX_HEIGHT, room.height() / scale)
-        box = QRectF((across - width) / 2, (down - height) / 2, width, height)
+        box = QRectF((view_width - width) / 2, (view_height - height) / 2, width, height)
         painter.setBrush(QColor(colours.PANEL))
         painter.setPen(QPen(QColor(colours.EDGE), 1))
         painter.drawRoundedRect(box, 14, 14)

@@ -1,10 +1,9 @@
-"""Settings: the sound device, and how recordings are written. GUI lane."""
+"""Settings dialog: audio device and recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
@@ -20,20 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.audio.settings import AudioDevice
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
 
 
-class DeviceProtocol(Protocol):
-    """What the dialog shows of `app.audio.AudioDevice`."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def is_default(self) -> bool: ...
-
-
 class SettingsDialog(QDialog):
-    """Changes take effect while the music goes on; `applied` tells the new preferences."""
+    """Dialog for the preferences; emits `applied` with the new ones."""
 
     applied = Signal(object)
     rescan_requested = Signal()
@@ -42,7 +33,7 @@ class SettingsDialog(QDialog):
     def __init__(
         self,
         preferences: Preferences,
-        devices: Sequence[DeviceProtocol],
+        devices: Sequence[AudioDevice],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -110,8 +101,8 @@ class SettingsDialog(QDialog):
         column.addLayout(form)
         column.addLayout(row)
 
-    def show_devices(self, devices: Sequence[DeviceProtocol]) -> None:
-        """Fill the list, and keep what was chosen, also when it is not plugged in now."""
+    def show_devices(self, devices: Sequence[AudioDevice]) -> None:
+        """Fill the device list; the chosen device stays even if it is not connected."""
         chosen = self.device.currentData() if self.device.count() else self._initial.device
         self.device.clear()
         self.device.addItem("the system's default", None)

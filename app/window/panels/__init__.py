@@ -1,1 +1,1 @@
-"""Panels of the main window: transport, controls, scenes, recording, bars."""
+"""Panels of the main window."""

@@ -14,11 +14,11 @@ from models.music.score import STEMS
 
 
 class ControlsPanel(Panel):
-    """Tempo with tap, key, and the model's other controls; only those that the engine has."""
+    """Panel of the engine's controls; shows those that the engine supports."""
 
     KNOBS = ("density", "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums")
     OPTIONAL = ("guidance_notes", "guidance_drums")
-    """Not shown before it is known that the engine has them."""
+    """Hidden until an engine that supports them is loaded."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,7 +47,6 @@ class ControlsPanel(Panel):
         row.setContentsMargins(10, 9, 10, 8)
         row.setSpacing(6)
         row.addWidget(self.tempo, 10)
-        # Strength stands between the two that it bends most.
         tap_and_strength = Group((self.tap, self.strength), self, stretches=(4, 7))
         row.addWidget(tap_and_strength, 6)
         row.addWidget(self.key, 21)
@@ -79,7 +78,7 @@ class ControlsPanel(Panel):
         self.show_available(engine_known=False)
 
     def set_scale(self, scale: float) -> None:
-        """How large at most is what needs less room than it could have."""
+        """Scale the maximum sizes of the narrow columns."""
         tap_and_strength, _, stems = self._groups
         tap_and_strength.setMaximumWidth(round(64 * scale))
         for widget in (self.played_keys, stems):
@@ -88,13 +87,13 @@ class ControlsPanel(Panel):
             key.setMaximumHeight(round(90 * scale))
 
     def show_available(self, engine_known: bool = True) -> None:
-        """A control that the engine does not have is not shown: a dead knob is a lie."""
+        """Show the controls that the engine supports, and hide the others."""
         for name, widgets in self._widgets.items():
             pending = not engine_known and name not in self.OPTIONAL
             shown = pending or self.registry.available(name)
             for widget in widgets:
                 widget.setVisible(shown)
-        # Above one another only where the knobs of another kind of engine take the room.
+        # In a column only where the tempo controls take the room of the row.
         wide = not self.registry.available("tempo") and engine_known
         self.optional.set_direction(horizontal=wide)
         self._row.setStretchFactor(self.optional, 20 if wide else 7)
@@ -105,12 +104,12 @@ class ControlsPanel(Panel):
             group.setVisible(group.has_visible_member)
 
     def show_notes(self, notes: tuple[int, ...]) -> None:
-        """The notes that keyboards hold now, as MIDI numbers."""
+        """Show the held notes (MIDI numbers)."""
         self.key.show_held_notes(notes)
         self.played_keys.show_notes(notes)
 
     def set_model_choice(self, name: str, text: str) -> None:
-        """What the model plays while a control is at auto."""
+        """Show the value that the model plays while a control is at auto."""
         control = {"tempo": self.tempo, "key": self.key, **self.knobs}.get(name)
         if control is not None and control.model_choice != text:
             control.model_choice = text

@@ -10,7 +10,7 @@ from app.window.widgets.volume_fader import VolumeFader
 
 
 class OutputPanel(Panel):
-    """The master fader and its meters."""
+    """Panel with the master fader and its meters."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -13,14 +13,14 @@ from app.window.widgets.pixmap_cache import PixmapCache
 
 
 class Panel(QWidget):
-    """A plate that holds controls."""
+    """Plate with a border that holds widgets."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._pixmaps = PixmapCache()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        # Painted wherever a control on it is, and meters are 30 times a second.
+        # Cached: the background is repainted under every widget, the meters 30 times a second.
         self._pixmaps.draw(QPainter(self), QSizeF(self.size()), None, self._paint_background)
 
     def _paint_background(self, painter: QPainter) -> None:
@@ -36,7 +36,7 @@ class Panel(QWidget):
 
 
 class Group(QWidget):
-    """ControlsPanel that stand together and take no room where none of them is shown."""
+    """Widgets laid out in a row or column, hidden by the panel when all of them are."""
 
     def __init__(
         self, members: Sequence[QWidget], parent: QWidget, *, stretches: Sequence[int] = ()
@@ -50,11 +50,11 @@ class Group(QWidget):
             self._box.addWidget(widget, stretch)
 
     def set_direction(self, *, horizontal: bool) -> None:
-        """Side by side, or one above the other."""
+        """Lay the members out in a row or in a column."""
         directions = QBoxLayout.Direction
         self._box.setDirection(directions.LeftToRight if horizontal else directions.TopToBottom)
 
     @property
     def has_visible_member(self) -> bool:
-        """Whether any of them is to be seen."""
+        """Whether any member is visible."""
         return any(not widget.isHidden() for widget in self.members)

@@ -1,7 +1,4 @@
-"""What keyboards play: latch, octave, all notes off. GUI lane.
-
-Shown for engines that play held notes; the keys themselves are a keyboard's.
-"""
+"""Settings of keyboard input: octave, latch, all notes off; for engines that play held notes."""
 
 from __future__ import annotations
 
@@ -17,12 +14,11 @@ from app.window.widgets.buttons import KeyButton, paint_key
 from app.window.widgets.parameter_widget import ParameterWidget
 
 ARROW_SHARE: Final = 0.24
-"""Share of a stepper's width that its arrows take on either side."""
+"""Width of either arrow as a share of the stepper's."""
 
 
 class Stepper(ParameterWidget):
-    """A value of a few whole steps: the left end goes down, the right end up, a double click in
-    the middle goes back. `prefix` stand before the value."""
+    """Stepper for an integer value: arrows at both ends, a double click in the middle resets."""
 
     def __init__(
         self, registry: Registry, name: str, prefix: str, parent: QWidget | None = None
@@ -44,13 +40,13 @@ class Stepper(ParameterWidget):
         )
 
     def arrow_at(self, x: float) -> int:
-        """-1, 0 or 1: which part of the stepper is at x."""
+        """Arrow at x: -1 left, 1 right, 0 none."""
         edge = self.width() * ARROW_SHARE
         return -1 if x < edge else 1 if x > self.width() - edge else 0
 
     @property
     def label(self) -> str:
-        """As it is written: 'Octave +1'."""
+        """Text with the prefix: 'Octave +1'."""
         return f"{self.prefix} {self.value_text}"
 
     @property
@@ -114,7 +110,7 @@ class Stepper(ParameterWidget):
 
 
 class NotesOffButton(KeyButton):
-    """All notes off; lit as long as any note is held."""
+    """All notes off button; lit while any note is held."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -128,7 +124,7 @@ class NotesOffButton(KeyButton):
 
 
 class PlayedKeys(QWidget):
-    """A column of three."""
+    """Column with octave, latch and all notes off."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -145,7 +141,7 @@ class PlayedKeys(QWidget):
             column.addWidget(widget)
 
     def show_notes(self, notes: tuple[int, ...]) -> None:
-        """The notes that are held now, as MIDI numbers."""
+        """Show whether notes (MIDI numbers) are held."""
         if self.off.notes_held != bool(notes):
             self.off.notes_held = bool(notes)
             self.off.update()

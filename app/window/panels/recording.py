@@ -12,7 +12,7 @@ from app.window.widgets.buttons import KeyButton
 
 
 class RecordingPanel(Panel):
-    """Record, and save what was played."""
+    """Panel with the record and the save capture buttons."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,14 +36,14 @@ class RecordingPanel(Panel):
         self.setFixedHeight(54)
 
     def show_recording(self, seconds: float | None) -> None:
-        """Seconds on the file, or None while not recording."""
+        """Show the recorded seconds; None while not recording."""
         label = "Record" if seconds is None else duration_text(seconds)
         if label != self.record.label:
             self.record.label = label
             self.record.update()
 
     def show_capture(self, captured: float, selected: float | None) -> None:
-        """What a press on Save would save, in seconds."""
+        """Show how many seconds would be saved: the selection, or else the capture."""
         if selected is not None:
             label = f"Save {duration_text(selected)}"
         else:

@@ -1,4 +1,4 @@
-"""Sixteen scene pads. GUI lane."""
+"""Grid of sixteen scene pads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS: Final = 4
 
 
 def scene_colours(scene: Scene) -> list[tuple[str, float]]:
-    """(colour, share) of the prompts that sound in a scene, the heaviest first."""
+    """(colour, share of the mix) of a scene's audible prompts, largest share first."""
     weights = []
     for n in range(1, len(scene.prompts) + 1):
         value = scene.values.get(f"prompt.{n}.weight", 1.0)
@@ -46,7 +46,7 @@ def scene_colours(scene: Scene) -> list[tuple[str, float]]:
 
 
 class ScenePad(ParameterWidget):
-    """One pad: click to recall, shift-click (or Save lit) to keep what is now."""
+    """Scene pad: click to recall, shift-click (or click while Save is on) to save."""
 
     swap_requested = Signal(int, QPointF)
 
@@ -77,7 +77,7 @@ class ScenePad(ParameterWidget):
         elif self.scene is not None:
             self.registry.trigger(f"scene.{self.n}.recall")
 
-    # -- hand ----------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed = True
@@ -90,7 +90,7 @@ class ScenePad(ParameterWidget):
         self._pressed = False
         self.update()
         if self.rect().contains(event.position().toPoint()):
-            # On the release: a pad can be dragged to another place, and must not fire then.
+            # On release: a pad may also be dragged to another place, which must not recall it.
             self.fire(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif not self.locked:
             self.swap_requested.emit(self.n, event.globalPosition())
@@ -127,7 +127,7 @@ class ScenePad(ParameterWidget):
         if accepted:
             self.session.scenes.rename(self.n, name)
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------
     def tooltip_text(self) -> str:
         return (
             f"<b>Scene {self.n}</b><br>Click to bring it back, shift-click to keep what is now. "
@@ -196,7 +196,7 @@ class ScenePad(ParameterWidget):
             icon_box = QRectF(
                 box.right() - side - 4, box.top() + (2 if single_line else 4), side, side
             )
-            # Faint while it is being read from its file, and where it is lost.
+            # Faint while it is being loaded, and where it could not be.
             available = scene.moment in self.session.moments
             theme.draw_icon(
                 painter, "moment", colours.TEXT if available else colours.FAINT, icon_box
@@ -215,7 +215,7 @@ class ScenePad(ParameterWidget):
     def _paint_shares(
         self, painter: QPainter, box: QRectF, colour_shares: list[tuple[str, float]]
     ) -> None:
-        """A thin line at the bottom: the scene's mix, or how far a morph has come."""
+        """Paint a thin bar at the bottom: the scene's mix, or the progress of a morph."""
         left = box.left() + 8
         width = box.width() - 16
         y = box.bottom() - 6
@@ -233,7 +233,7 @@ class ScenePad(ParameterWidget):
 
 
 class ScenePadGrid(QWidget):
-    """All pads, and which of them is active, waiting for the bar, or being reached."""
+    """All pads, with their state: active, waiting for the next bar, or being morphed to."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -16,7 +16,7 @@ from app.window.widgets.knob import Knob
 
 
 class ScenesPanel(Panel):
-    """The pads, and how a scene comes."""
+    """Panel with the scene pads and the recall mode."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,7 +31,7 @@ class ScenesPanel(Panel):
         self.save = PlainButton(
             icon="save",
             label="Save",
-            tooltip="Save: then touch the pad that shall keep what is now (or shift-click a pad)",
+            tooltip="Save: then click the pad to save to (or shift-click a pad)",
             parent=self,
         )
         self.save.setCheckable(True)
@@ -57,7 +57,7 @@ class ScenesPanel(Panel):
         self.set_scale(1.0)
 
     def set_scale(self, scale: float) -> None:
-        """How large the small things are; the pads take what is left."""
+        """Scale the fixed-size widgets; the pads take the remaining room."""
         side = round(34 * scale)
         self.time.setMinimumSize(side, side)
         self.time.setFixedSize(side, side)
@@ -75,7 +75,7 @@ class ScenesPanel(Panel):
         self._update_save_buttons()
 
     def set_compact(self, compact: bool) -> None:
-        """Whether the pads need all the room: they are saved by Shift and a click then."""
+        """Hide the save buttons where the pads need the room (Shift and a click still saves)."""
         self._compact = compact
         self._update_save_buttons()
 
@@ -85,7 +85,7 @@ class ScenesPanel(Panel):
 
 
 class Readout(QWidget):
-    """A parameter's value in words."""
+    """Label that shows a parameter's value."""
 
     def __init__(self, registry: Registry, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The status line, and the message line above it. GUI lane."""
+"""Status bar: engine and audio figures on the right, messages on the left."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.window.style import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
 TEXT_LEFT: Final = 30.0
-"""Where a sentence begins."""
+"""Left edge of the message, in pixels."""
 
 
 class StatusBar(QWidget):
-    """Engine, speed, delay, plan, underruns; a sentence on the left when there is one."""
+    """Engine, speed, delay, plan and underruns; and the current message."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class StatusBar(QWidget):
         return QSize(600, 28)
 
     def show_message(self, level: str, sentence: str) -> None:
-        """Show a sentence for a while. A lesser one waits until a graver one was read."""
+        """Show a message for some seconds; one of lower severity is queued."""
         text = sentence[:1].upper() + sentence[1:]
         if self._message is not None and _severity(level) < _severity(self._message[0]):
             self._queue.append((level, text))
@@ -58,7 +58,7 @@ class StatusBar(QWidget):
         return self._message[1] if self._message is not None else ""
 
     def show_status(self, status: Any) -> None:
-        """`status` is a WorkerStatus."""
+        """Show the figures of the worker and of the audio output."""
         audio = status.audio
         delay = status.knob_to_sound_ms
         slow = 0.0 < status.real_time_factor < 1.2
@@ -76,14 +76,14 @@ class StatusBar(QWidget):
             self.update()
 
     def report(self) -> str:
-        """What an incident log says of the machine and of what ran on it."""
+        """Platform, versions and current figures, as the head of an incident log."""
         shown = [f"{name} {value}".strip() for name, value, _ in self.fields]
         return f"Segue on {platform.platform()}, Python {platform.python_version()}\n" + ", ".join(
             shown
         )
 
     def tick(self) -> None:
-        """Put away a sentence whose time is over."""
+        """Remove an expired message."""
         if self._message is not None and time.monotonic() > self._message[2]:
             self._next()
 
@@ -91,9 +91,9 @@ class StatusBar(QWidget):
         self._next()
 
     def layout_fields(self) -> tuple[list[tuple[float, str, str, bool]], str]:
-        """The figures, each with its left edge, and the sentence as far as there is room for it.
+        """Figures with their left edges, and the message elided to the remaining width.
 
-        A warning is read to its end: the figures give way, unless one of them is itself alarming.
+        Figures that are not alarming are left out where a warning or error needs their room.
         """
         values, names = QFontMetricsF(_value_font()), QFontMetricsF(_name_font())
         sentences = QFontMetricsF(_sentence_font())

@@ -1,4 +1,4 @@
-"""The top bar: name, session, view, and the few things that are not played. GUI lane."""
+"""Top bar: wordmark, session menu, undo, view switch, and buttons of the dialogs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from app.window.widgets.buttons import PlainButton, Segments
 
 
 class Wordmark(QWidget):
+    """Logo and name."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedSize(112, 36)
@@ -28,7 +30,7 @@ class Wordmark(QWidget):
 
 
 class TopBar(QWidget):
-    """Buttons are connected by the window."""
+    """Top bar; the window connects its buttons."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)

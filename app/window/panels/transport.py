@@ -11,7 +11,7 @@ from app.window.widgets.buttons import KeyButton
 
 
 class TransportPanel(Panel):
-    """Play, clear, hold, panic."""
+    """Panel with play, clear, hold and panic."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,8 +1,7 @@
-"""Keeping the computer awake in stage mode. Lane: any, one call at a time; on Windows the GUI lane.
+"""Keeps the computer awake in stage mode. Not thread-safe; on Windows to be called in one thread.
 
 Linux: the desktop's screen saver and power services over D-Bus, and the X server's own screen
-saver. macOS: `caffeinate`, bound to this process. Windows: SetThreadExecutionState. Where none
-answers the performer is told.
+saver. macOS: `caffeinate`, bound to this process. Windows: SetThreadExecutionState.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ SERVICES: Final = (
     (SERVICE, "/org/freedesktop/ScreenSaver"),
     ("org.freedesktop.PowerManagement.Inhibit", "/org/freedesktop/PowerManagement/Inhibit"),
 )
-"""Interfaces and their paths. KDE has both, GNOME and Cinnamon the first; Xfce has the second."""
+"""D-Bus interfaces and paths. KDE has both, GNOME and Cinnamon the first, Xfce the second."""
 BUS_NAMES: Final = {"org.freedesktop.PowerManagement.Inhibit": "org.freedesktop.PowerManagement"}
-"""Where a service's name on the bus is not that of its interface."""
+"""Bus names of services that differ from the interface name."""
 CONNECTION: Final = "segue-stage"
-"""A connection of its own, so that its end is the end of the request."""
+"""Name of a separate bus connection: closing it ends the request."""
 TIMEOUT_MS: Final = 1000
 RUNS_IN_THREAD: Final = sys.platform.startswith("linux")
-"""Whether `begin` and `end` may wait for another program, and are better called beside the window.
-(Windows wants both from one thread that lives on.)"""
+"""Whether `begin` and `end` may block and belong into a thread pool (on Windows both must be called
+from one thread that stays alive)."""
 
 
 class KeepAwake:
-    """`begin` keeps awake until `end`; False where that could not be arranged."""
+    """Inhibits screen saver and sleep from `begin` (False where it is not possible) to `end`."""
 
     def __init__(self) -> None:
         self._inhibited = False
@@ -50,7 +49,7 @@ class KeepAwake:
             return True
         if sys.platform == "win32":
             return self._windows_state(0x80000000 | 0x00000001 | 0x00000002)
-        # Both: a desktop may leave the screen to the X server, and the X server suspends nothing.
+        # Both: a desktop may leave the screen to the X server, which does not inhibit sleep.
         desktop, server = self._inhibit(), _on_x11() and self._x.suspend()
         return desktop or server
 
@@ -64,8 +63,8 @@ class KeepAwake:
             self._windows = False
         self._x.resume()
         if self._inhibited:
-            # The service lets go of what a connection has asked for when it ends. (UnInhibit
-            # takes an unsigned cookie, which PySide cannot send.)
+            # The service drops the requests of a connection when it closes. (UnInhibit takes an
+            # unsigned cookie, which PySide cannot send.)
             _disconnect()
             self._inhibited = False
 
@@ -96,7 +95,7 @@ def _on_x11() -> bool:
 
 
 def _session_bus() -> Any:
-    """A connection to the session's D-Bus; None where there is none."""
+    """Connection to the session bus of D-Bus; None where there is none."""
     try:
         from PySide6.QtDBus import QDBusConnection
     except ImportError:
@@ -106,7 +105,7 @@ def _session_bus() -> Any:
 
 
 def _request_inhibit(bus: Any, name: str, path: str, interface: str) -> Any:
-    """The call, which is under way."""
+    """Start an asynchronous Inhibit call; returns the pending call."""
     from PySide6.QtDBus import QDBusMessage
 
     message = QDBusMessage.createMethodCall(name, path, interface, "Inhibit")
@@ -115,7 +114,7 @@ def _request_inhibit(bus: Any, name: str, path: str, interface: str) -> Any:
 
 
 def _any_granted(calls: Sequence[Any]) -> bool:
-    """Wait for the answers: by looking, as a call that waits itself holds Python's lock."""
+    """Poll for the replies: a blocking wait in Qt would hold the GIL."""
     end = time.monotonic() + 1.5 * TIMEOUT_MS / 1000.0
     while not all(call.isFinished() for call in calls) and time.monotonic() < end:
         time.sleep(0.01)

@@ -1,9 +1,9 @@
-"""The X server's own screen saver and power saving, held off. Lane: any, one at a time.
+"""Suspends the X server's own screen saver and power saving. Not thread-safe.
 
-Where a plain window manager runs (Openbox, i3) no desktop service answers, and the X server itself
-darkens the screen after ten minutes without a key. The request is `Suspend` of the MIT Screen Saver
-extension, version 1.1 (X.Org, "X11 Screen Saver Extension"), which the server forgets with the
-connection that made it. It is sent through libxcb, which Qt needs anyway, by its published
+Under a plain window manager (Openbox, i3) there is no desktop service, and the X server itself
+blanks the screen after ten minutes without input. The request is `Suspend` of the MIT Screen Saver
+extension, version 1.1 (X.Org, "X11 Screen Saver Extension"), which ends with the connection that
+made it. It is sent through libxcb, which Qt needs anyway, by its published
 `xcb_send_request`: the libraries that wrap it (libXss, libxcb-screensaver) are often not installed.
 """
 
@@ -40,13 +40,13 @@ class _Cookie(ctypes.Structure):
 
 
 class XScreenSaver:
-    """`suspend` holds it off until `resume`."""
+    """Screen saver of the X server, suspended from `suspend` to `resume`."""
 
     def __init__(self) -> None:
         self._connection: int | None = None
 
     def suspend(self) -> bool:
-        """False where there is no X server, or one that cannot."""
+        """Suspend it; False where there is no X server or it lacks the extension."""
         if self._connection is not None:
             return True
         try:
@@ -56,16 +56,16 @@ class XScreenSaver:
         connection = xcb.xcb_connect(None, None)  # to the display that $DISPLAY names
         extension = _Extension(EXTENSION, 0)
         if not xcb.xcb_connection_has_error(connection):
-            there = xcb.xcb_get_extension_data(connection, ctypes.byref(extension))
-            # The first byte after two of the reply's head says whether the server has it.
-            if there and ctypes.cast(there, ctypes.POINTER(ctypes.c_uint8))[8]:
+            reply = xcb.xcb_get_extension_data(connection, ctypes.byref(extension))
+            # Byte 8 of the reply says whether the server has the extension.
+            if reply and ctypes.cast(reply, ctypes.POINTER(ctypes.c_uint8))[8]:
                 self._send(xcb, connection, extension)
         if self._connection is None:
             xcb.xcb_disconnect(connection)
         return self._connection is not None
 
     def _send(self, xcb: Any, connection: int, extension: _Extension) -> None:
-        # The library fills in opcodes and length, and puts a head before the parts where it must.
+        # xcb fills in opcodes and length, and may use the two parts before the one given.
         body = (ctypes.c_uint32 * 2)(0, 1)
         parts = (_Part * 3)()
         parts[2] = _Part(ctypes.addressof(body), ctypes.sizeof(body))
@@ -79,7 +79,7 @@ class XScreenSaver:
             self._connection = connection
 
     def resume(self) -> None:
-        """Let the screen saver come again."""
+        """Allow the screen saver again."""
         if self._connection is not None:
             _library().xcb_disconnect(self._connection)
             self._connection = None
@@ -92,10 +92,10 @@ def _free(pointer: int) -> None:
 
 
 def _library() -> Any:
-    """libxcb with its signatures. OSError where it is not there."""
+    """Load libxcb with its signatures; raises OSError where it is missing."""
     xcb = ctypes.CDLL(LIBRARY)
     address = ctypes.c_void_p
-    for name, result, takes in (
+    for name, result, parameters in (
         ("xcb_connect", address, [ctypes.c_char_p, address]),
         ("xcb_connection_has_error", ctypes.c_int, [address]),
         ("xcb_get_extension_data", address, [address, address]),
@@ -104,5 +104,5 @@ def _library() -> Any:
         ("xcb_disconnect", None, [address]),
     ):
         function = getattr(xcb, name)
-        function.restype, function.argtypes = result, takes
+        function.restype, function.argtypes = result, parameters
     return xcb

@@ -1,1 +1,1 @@
-"""Typeface, sizes and colours of the window."""
+"""Typeface, sizes, colours and time texts of the window."""

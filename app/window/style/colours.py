@@ -1,6 +1,6 @@
-"""The palette: one accent, sixteen strip colours, and the spectrogram's colour map. Pure; GUI lane.
+"""Colour palette: interface colours, prompt strip colours, colour map of the spectrogram.
 
-Strip colours are even steps of hue at one lightness and chroma in OKLCH, so that none shouts
+Strip colours are even steps of hue at equal lightness and chroma in OKLCH, so that none stands out
 (B. Ottosson, "A perceptual color space for image processing", 2020, for the OKLab matrices).
 """
 
@@ -49,8 +49,8 @@ def _gamma(x: float) -> float:
 
 
 def _strip_colours() -> tuple[str, ...]:
-    # The first eight are 45 degrees apart, the second lie between them and are a little darker;
-    # a stride of 3 of 8 keeps neighbours far apart.
+    # The first eight are 45 degrees apart, the others lie between them and are darker; a stride of
+    # 3 in 8 keeps neighbouring strips apart in hue.
     half = STRIP_HUES // 2
     hues = [
         (250.0 + 360.0 / half * (3 * n % half + (n >= half) / 2)) % 360.0 for n in range(STRIP_HUES)
@@ -65,7 +65,7 @@ STRIPS: Final = _strip_colours()
 
 
 def mix_hex(a: str, b: str, position: float) -> str:
-    """Between two '#rrggbb' colours."""
+    """Linear mix of two '#rrggbb' colours; position 0 is a, 1 is b."""
     parts = [
         round(int(a[i : i + 2], 16) * (1 - position) + int(b[i : i + 2], 16) * position)
         for i in (1, 3, 5)
@@ -86,9 +86,9 @@ _STOPS: Final = (
 
 
 def spectrum_table(dim: float = 0.0) -> NDArray[np.uint8]:
-    """(256, 3) colours from silence to full scale; `dim` 0..1 moves them towards the background.
+    """Colour map (256, 3) from silence to full scale; `dim` 0..1 fades it to the background.
 
-    Lightness rises all the way, so that it also reads without colour vision.
+    Lightness rises monotonically, so that it can be read without colour vision.
     """
     positions = np.linspace(0.0, 1.0, 256)
     stops = [stop for stop, _ in _STOPS]

@@ -1,4 +1,4 @@
-"""How everything looks: typeface, sizes, the style sheet of the few standard widgets. GUI lane."""
+"""Theme: typeface, text scale, icons, and the style sheet of the standard widgets."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
 
 
 def set_scale(scale: float) -> None:
-    """How large the writing is, 1 being usual; `app.window.proportions` decides."""
+    """Set the text scale (1 is the default); called by `app.window.proportions`."""
     global _scale
     _scale = scale
 
 
 def scaled(pixels: float) -> float:
-    """A size in pixels at the present scale."""
+    """Size in pixels at the current text scale."""
     return pixels * _scale
 
 
 def colour(hex_color: str, alpha: float = 1.0) -> QColor:
-    """A QColor of '#rrggbb' with an opacity."""
+    """QColor of '#rrggbb' with an opacity 0..1."""
     value = QColor(hex_color)
     value.setAlphaF(alpha)
     return value
 
 
 def font(pixels: float, weight: QFont.Weight = QFont.Weight.Medium) -> QFont:
-    """The typeface at a size in pixels, with figures of one width so that numbers do not dance."""
-    # A copy shares what was found out about the typeface, which is most of a font's cost.
+    """Typeface at a size in pixels, with tabular figures so that numbers do not move."""
+    # A copy shares the resolved typeface, which is most of the cost of a font.
     return QFont(_face(max(6, round(pixels)), weight))
 
 
@@ -60,7 +60,7 @@ def bold(pixels: float) -> QFont:
 
 
 def caption(pixels: float = 11) -> QFont:
-    """Small capitals-like headings: spaced, for names of things."""
+    """Font of captions, with wider letter spacing."""
     face = font(pixels)
     face.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 104)
     return face
@@ -69,7 +69,7 @@ def caption(pixels: float = 11) -> QFont:
 def fit_font(
     painter: QPainter, text: str, face: QFont, width: float, smallest: float = 9.0
 ) -> None:
-    """Set the painter's font to `face`, smaller where the text would be wider than `width`."""
+    """Set the painter's font to `face`, reduced so that the text fits the width."""
     painter.setFont(face)
     text_width = painter.fontMetrics().horizontalAdvance(text)
     if text_width > width > 0.0:
@@ -78,7 +78,7 @@ def fit_font(
 
 
 def icon_pixmap(name: str, hex_color: str, size: int, ratio: float = 2.0) -> QPixmap:
-    """resources/icons/NAME.svg in a colour; kept."""
+    """Pixmap of resources/icons/NAME.svg in a colour; cached."""
     key = (name, hex_color, size, ratio)
     if key not in _pixmaps:
         text = (RESOURCES / "icons" / f"{name}.svg").read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def install(app: QApplication) -> None:
     if not _font_ids:
         for path in sorted((RESOURCES / "theme").glob("*.otf")):
             _font_ids.append(QFontDatabase.addApplicationFont(str(path)))
-        _face.cache_clear()  # what was made before did not know them
+        _face.cache_clear()  # fonts made before the typeface was loaded
     app.setStyle("Fusion")
     app.setFont(font(13))
     palette = QPalette()

@@ -1,1 +1,1 @@
-"""Widgets that any panel may use."""
+"""Widgets shared by all panels."""

@@ -1,4 +1,4 @@
-"""A question that waits in the window while the music plays on: never a dialog. GUI lane."""
+"""Non-modal question banner: a sentence with answer buttons over the window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOP_MARGIN: Final = 52
 
 
 class Banner(QWidget):
-    """`ask` shows a sentence and its answers over `parent`, one question after the other."""
+    """Banner over `parent` that shows one question at a time; further ones are queued."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -35,13 +35,13 @@ class Banner(QWidget):
         self.hide()
 
     def ask(self, sentence: str, answers: Sequence[Answer]) -> None:
-        """The first answer is the one that stands out. Each puts the question away."""
+        """Queue a question. The first answer is highlighted; any answer closes the question."""
         self._queue.append((sentence, answers))
         if self.isHidden():
             self._next()
 
     def withdraw(self, sentence: str) -> None:
-        """Put a question away that is none any more; one that waits is not asked."""
+        """Remove a question, shown or queued."""
         self._queue = deque(each for each in self._queue if each[0] != sentence)
         if self.isVisible() and self.text.text() == sentence:
             self._next()
@@ -58,7 +58,7 @@ class Banner(QWidget):
         self.text.setText(sentence)
         for label, callback in answers:
             button = QPushButton(label, self)
-            # The keys stay the instrument's: a question takes no focus.
+            # The banner must not take the keyboard focus: the shortcuts stay usable.
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setDefault(not self.buttons)
             button.setToolTip(f"{label}: {sentence}")

@@ -1,4 +1,4 @@
-"""Lamps, buttons, segments and chips. GUI lane."""
+"""Buttons: key button, segmented control, plain button, suggestion chip."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def paint_key(
     focused: bool = False,
     radius: float = 7.0,
 ) -> None:
-    """A hardware key: a soft slab that glows in its colour by `glow` 0..1."""
+    """Paint the background of a key, tinted with its colour by `glow` 0..1."""
     slab = QLinearGradient(box.topLeft(), box.bottomLeft())
     top, bottom = ("#1a1e24", "#1d2127") if pressed else ("#272d36", "#1c2027")
     if hovered and not pressed:
@@ -46,7 +46,7 @@ def paint_key(
 
 
 class KeyButton(ParameterWidget):
-    """A key for a switch (lit while on) or a trigger (lit while pressed), with icon and words."""
+    """Button for a switch (lit while on) or a trigger (lit while pressed)."""
 
     def __init__(
         self,
@@ -63,15 +63,10 @@ class KeyButton(ParameterWidget):
         indicator: bool = False,
     ) -> None:
         super().__init__(registry, name, parent)
-        self.icon, self.icon_on, self.label, self.hex_color, self.horizontal = (
-            icon,
-            icon_on or icon,
-            label,
-            hex_color,
-            horizontal,
-        )
-        self.label_on = label_on
-        self.indicator = indicator  # on is the usual state: a small lamp says so, not the whole key
+        self.icon, self.icon_on = icon, icon_on or icon
+        self.label, self.label_on = label, label_on
+        self.hex_color, self.horizontal = hex_color, horizontal
+        self.indicator = indicator  # shows the state as an LED instead of lighting the key
         self._pressed = False
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setMinimumSize(30, 26)
@@ -96,7 +91,7 @@ class KeyButton(ParameterWidget):
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed = True
             self.update()
-            # On the press, not the release: an instrument answers when it is struck.
+            # On press rather than release, for the shortest delay.
             self.fire()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -107,7 +102,7 @@ class KeyButton(ParameterWidget):
         self.mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        # Not the space bar: that is play and pause, whatever has the focus.
+        # Space is excluded: it is the play shortcut whatever has the focus.
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if not event.isAutoRepeat():
                 self.fire()
@@ -147,7 +142,7 @@ class KeyButton(ParameterWidget):
 
 
 def paint_indicator(painter: QPainter, centre: QPointF, hex_color: str, on: bool) -> None:
-    """A small lamp."""
+    """Paint a small LED."""
     painter.setPen(Qt.PenStyle.NoPen)
     if on:
         painter.setBrush(theme.colour(hex_color, 0.25))
@@ -159,8 +154,10 @@ def paint_indicator(painter: QPainter, centre: QPointF, hex_color: str, on: bool
 def paint_face(
     painter: QPainter, box: QRectF, icon: str, label: str, ink: str, horizontal: bool
 ) -> None:
-    """Icon over words, icon beside words, or either alone, centred in the box. Where both side by
-    side have no room the icon gives way."""
+    """Paint icon and label centred in the box, side by side (`horizontal`) or stacked.
+
+    A horizontal icon is left out where there is no room for both.
+    """
     painter.setPen(QColor(ink))
     middle = Qt.AlignmentFlag.AlignCenter
     if not icon:
@@ -201,7 +198,7 @@ def _centred(box: QRectF, side: float) -> QRectF:
 
 
 class Segments(ParameterWidget):
-    """A choice as keys side by side. `faces` are (icon, words) in the order of the choices."""
+    """Segmented control for a choice; `faces` are (icon, label) in the order of the choices."""
 
     def __init__(
         self,
@@ -255,7 +252,7 @@ class Segments(ParameterWidget):
 
 
 class PlainButton(QAbstractButton):
-    """A flat button with an icon or words, for what is no parameter (menus, dialogs)."""
+    """Flat button with icon or label for commands that are not parameters."""
 
     def __init__(
         self,
@@ -276,8 +273,8 @@ class PlainButton(QAbstractButton):
             self.clicked.connect(lambda: on_click())
 
     def sizeHint(self) -> QSize:
-        label = round(self.fontMetrics().horizontalAdvance(self.label) * 1.04) + 10
-        width = (30 if self.icon_name else 8) + (label if self.label else 0)
+        text_width = round(self.fontMetrics().horizontalAdvance(self.label) * 1.04) + 10
+        width = (30 if self.icon_name else 8) + (text_width if self.label else 0)
         return QSize(round(theme.scaled(width)), round(theme.scaled(30)))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -298,7 +295,7 @@ class PlainButton(QAbstractButton):
 
 
 class Chip(QAbstractButton):
-    """A suggestion: a word in a pill."""
+    """Chip: a suggestion as a rounded button."""
 
     picked = Signal(str)
 

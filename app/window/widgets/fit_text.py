@@ -1,4 +1,4 @@
-"""Words in a box, as large as fits. GUI lane."""
+"""Text in a box at the largest font size that fits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.window.style import theme
 def paint_fit_text(
     painter: QPainter, box: QRectF, text: str, *, largest: float, smallest: float = 11.0
 ) -> None:
-    """Write words centred in a box, as large as fits; what does not fit is cut."""
+    """Paint text centred in a box at the largest size that fits; the rest is elided."""
     size = largest
     while True:
         font = theme.bold(size)
@@ -19,7 +19,7 @@ def paint_fit_text(
         lines = _lines(text, font, box.width(), size <= smallest)
         fits_height = len(lines) * metrics.lineSpacing() <= box.height() + 2
         fits_width = all(metrics.horizontalAdvance(line) <= box.width() for line in lines)
-        # Few large lines, as long as they are large; a long text may have more.
+        # At most three lines of large type; more are allowed only at small sizes.
         if (fits_height and fits_width and (len(lines) <= 3 or size <= 16.0)) or size <= smallest:
             break
         size -= 1.0
@@ -39,7 +39,7 @@ def _lines(text: str, font: object, width: float, anywhere: bool) -> list[str]:
     layout = QTextLayout(text, font)  # type: ignore[call-overload]
     option = QTextOption()
     mode = QTextOption.WrapMode
-    # At the smallest size a word that is still too long is broken rather than lost.
+    # At the smallest size a word that is too long is broken rather than elided.
     option.setWrapMode(mode.WrapAtWordBoundaryOrAnywhere if anywhere else mode.WordWrap)
     layout.setTextOption(option)
     layout.beginLayout()

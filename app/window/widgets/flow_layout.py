@@ -1,4 +1,4 @@
-"""A layout that sets widgets like words: left to right, then the next line. GUI lane."""
+"""Flow layout: widgets from left to right, wrapped into rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Wraps its widgets at their preferred sizes."""
+    """Layout that wraps widgets of their preferred size into rows."""
 
     def __init__(self, parent: QWidget | None = None, gap: int = 6) -> None:
         super().__init__(parent)
@@ -34,11 +34,11 @@ class FlowLayout(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._place(QRect(0, 0, width, 0), dry=True)
+        return self._arrange(QRect(0, 0, width, 0), measure_only=True)
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
-        self._place(rect, dry=False)
+        self._arrange(rect, measure_only=False)
 
     def sizeHint(self) -> QSize:
         return self.minimumSize()
@@ -49,15 +49,15 @@ class FlowLayout(QLayout):
             size = size.expandedTo(item.minimumSize())
         return size
 
-    def _place(self, rect: QRect, *, dry: bool) -> int:
-        x, y, line = rect.x(), rect.y(), 0
+    def _arrange(self, rect: QRect, *, measure_only: bool) -> int:
+        x, y, row_height = rect.x(), rect.y(), 0
         for item in self._items:
-            hint = item.sizeHint()
-            if x > rect.x() and x + hint.width() > rect.right() + 1:
-                x, y = rect.x(), y + line + self._gap
-                line = 0
-            if not dry:
-                item.setGeometry(QRect(QPoint(x, y), hint))
-            x += hint.width() + self._gap
-            line = max(line, hint.height())
-        return y + line - rect.y()
+            size = item.sizeHint()
+            if x > rect.x() and x + size.width() > rect.right() + 1:
+                x, y = rect.x(), y + row_height + self._gap
+                row_height = 0
+            if not measure_only:
+                item.setGeometry(QRect(QPoint(x, y), size))
+            x += size.width() + self._gap
+            row_height = max(row_height, size.height())
+        return y + row_height - rect.y()

@@ -1,4 +1,4 @@
-"""The key: an octave to pick the tonic from, and the mode. GUI lane."""
+"""Key selector: an octave to pick the tonic from, and a menu of modes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from models.music.score import MODE_NAMES, NOTE_NAMES
 
 WHITE_KEYS: Final = (0, 2, 4, 5, 7, 9, 11)
 BLACK_KEYS: Final = {1: 0, 3: 1, 6: 3, 8: 4, 10: 5}
-"""Pitch class of a black key -> the white key that it follows."""
+"""Pitch class of a black key -> index of the white key on its left."""
 
 
 def split_key(key: str) -> tuple[int, str]:
-    """'F# dorian' -> (6, 'dorian')."""
+    """Tonic and mode of a key: 'F# dorian' -> (6, 'dorian')."""
     note, _, mode = key.partition(" ")
     return NOTE_NAMES.index(note), mode
 
 
 class KeySelector(ParameterWidget):
-    """Works on "key". Clicking the lit key goes back to auto; the mode is a menu."""
+    """Widget for the parameter "key"; clicking the chosen tonic resets it to auto."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(registry, "key", parent)
@@ -48,7 +48,7 @@ class KeySelector(ParameterWidget):
         return QRectF(0, self.height() - text_size * 1.75, self.width(), text_size * 1.75)
 
     def key_boxes(self) -> dict[int, QRectF]:
-        """Where each pitch class is; black keys last, since they lie on top."""
+        """Box of each pitch class; black keys last, because they lie on top."""
         keyboard = self._keyboard_box()
         w = keyboard.width() / 7
         boxes = {
@@ -80,7 +80,7 @@ class KeySelector(ParameterWidget):
             self.registry.set("key", f"{NOTE_NAMES[hits[-1]]} {mode or 'minor'}")
 
     def show_held_notes(self, notes: tuple[int, ...]) -> None:
-        """A light on the keys that a hand holds, in whatever octave."""
+        """Mark the pitch classes of held notes (MIDI numbers)."""
         held_pitch_classes = frozenset(note % 12 for note in notes)
         if held_pitch_classes != self.held_pitch_classes:
             self.held_pitch_classes = held_pitch_classes
@@ -91,7 +91,7 @@ class KeySelector(ParameterWidget):
 
     def _open_mode_menu(self) -> None:
         tonic, current = self._current_key()
-        if tonic < 0:  # auto: the mode on what the model plays
+        if tonic < 0:  # auto: keep the tonic that the model plays
             note = self.model_choice.partition(" ")[0]
             tonic = NOTE_NAMES.index(note) if note in NOTE_NAMES else 0
         menu = QMenu(self)
@@ -109,7 +109,7 @@ class KeySelector(ParameterWidget):
         menu.popup(self.mapToGlobal(self._mode_box().bottomLeft().toPoint()))
 
     def _paint_model_choice(self, painter: QPainter) -> None:
-        """A light on the key that the model has chosen."""
+        """Mark the tonic that the model has chosen."""
         note = self.model_choice.partition(" ")[0]
         if note not in NOTE_NAMES:
             return

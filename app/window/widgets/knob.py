@@ -1,4 +1,4 @@
-"""The knob: a lit ring round a dark cap, with an optional halo. GUI lane."""
+"""Rotary knob with a value ring and an optional halo."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from app.window.widgets.parameter_widget import Drag, ParameterWidget
 
 SWEEP_DEGREES: Final = 280.0
 START_DEGREES: Final = 90.0 + SWEEP_DEGREES / 2.0
-"""Degrees anticlockwise from three o'clock where a knob's way begins (lower left)."""
+"""Angle of the minimum, in degrees anticlockwise from three o'clock (lower left)."""
 
 _cap_pixmaps: dict[tuple[int, float], QPixmap] = {}
 
 
 class Knob(ParameterWidget):
-    """`caption` above, value below. With a `halo` its strip paints light behind it."""
+    """Knob for one parameter: `caption` above, value below; the parent paints the halo."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class Knob(ParameterWidget):
         if self.halo is None or abs(share - self.halo) > 1e-3 or centre_text != self.centre_text:
             self.halo, self.centre_text = share, centre_text
             if self.change_handler is None:
-                self.update()  # else whoever paints the halo paints the knob with it
+                self.update()  # else the parent repaints knob and halo together
 
     def set_colour(self, hex_color: str) -> None:
         self.hex_color = hex_color
         self.update()
 
-    # -- hand ----------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._drag = Drag(event.globalPosition(), self.unit_position)
@@ -79,9 +79,9 @@ class Knob(ParameterWidget):
         self._drag = None
         self.update()
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------
     def _geometry(self) -> tuple[QPointF, float, float]:
-        """Centre and radius of the ring, and the size of the writing."""
+        """Centre and radius of the ring, and the text size."""
         text_size = min(max(self.height() * 0.115, 10.5), theme.scaled(17.0))
         top = text_size * 1.45 if self.caption is not None else 0.0
         bottom = text_size * 1.5 if self.caption is not None else 0.0
@@ -92,7 +92,7 @@ class Knob(ParameterWidget):
         return QPointF(self.width() / 2.0, top + room_y), radius, text_size
 
     def ring(self) -> tuple[QPointF, float]:
-        """Centre and radius of the ring, for what lights up round it."""
+        """Centre and radius of the ring, for the halo."""
         centre, radius, _ = self._geometry()
         return centre, radius
 
@@ -182,14 +182,14 @@ class Knob(ParameterWidget):
 
 
 def halo_radius(radius: float, strength: float) -> float:
-    """How far from the knob's centre its halo is seen."""
+    """Radius of the halo of a knob with ring radius `radius`, for strength 0..1."""
     return radius * (1.25 + 1.1 * math.sqrt(strength)) if strength > 0.0 else 0.0
 
 
 def paint_halo(
     painter: QPainter, centre: QPointF, radius: float, hex_color: str, strength: float
 ) -> None:
-    """A soft light behind a knob; it grows and brightens with the strength 0..1."""
+    """Paint a halo that grows and brightens with the strength 0..1."""
     halo = halo_radius(radius, strength)
     light = QRadialGradient(centre, halo)
     inner = radius / halo * 0.86
@@ -203,7 +203,7 @@ def paint_halo(
 
 
 def paint_cap(painter: QPainter, centre: QPointF, radius: float) -> None:
-    """The dark metal cap, painted once for each size."""
+    """Paint the knob cap from a pixmap cached by size."""
     ratio = painter.device().devicePixelRatioF()
     side = math.ceil(radius * 2.3)
     key = (side, ratio)

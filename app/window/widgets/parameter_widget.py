@@ -1,7 +1,6 @@
-"""What every knob, fader, lamp and pad has in common. GUI lane.
+"""Base class of knobs, faders, buttons and pads that are bound to one parameter.
 
-A control shows one parameter of the registry and is one of the hands on it: it paints what the
-registry says, whoever said it, and sends its own moves there. It owns no value.
+The registry owns the value: a widget paints it after any change and writes its own input to it.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.parameters.registry import Change, Registry
 
 DRAG_PIXELS = 180.0
-"""Pixels of a drag from one end of a knob to the other; ten times as many with shift."""
-FINE = 0.1
+"""Length of a drag over the whole range, in pixels."""
+FINE_FACTOR = 0.1
+"""Applied to a drag while Shift is held."""
 
 
 class ParameterWidget(QWidget):
-    """A widget bound to one parameter. Subclasses paint; `dragged` may be overridden."""
+    """Widget bound to one parameter; subclasses paint it."""
 
     def __init__(self, registry: Registry, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,7 +28,7 @@ class ParameterWidget(QWidget):
         self.parameter_name = name
         self.parameter = registry[name]
         self.hovered = False
-        self.model_choice = ""  # what the model plays while this is at auto
+        self.model_choice = ""  # the value that the model plays while this is at auto
         self.change_handler: Callable[[str], None] | None = (
             None  # who paints it when a hand moves it
         )
@@ -42,7 +42,7 @@ class ParameterWidget(QWidget):
         self._sync_available()
 
     def tooltip_text(self) -> str:
-        """What it does, and how to reach it by hand and key."""
+        """Tooltip (HTML): what the parameter does, and how to change it."""
         hint = {
             "continuous": "Drag, wheel or arrows; shift for fine steps; double-click to reset.",
             "switch": "Click, or enter when it has the focus.",
@@ -59,7 +59,7 @@ class ParameterWidget(QWidget):
 
     # -- from the registry ---------------------------------------------------------------------
     def _on_change(self, change: Change) -> None:
-        # Not only on "availability": within a batch a later change may stand for that one.
+        # On every change: a batch merges the one with source "availability" into later ones.
         self._sync_available()
         if self.change_handler is None:
             self.update()
@@ -128,7 +128,7 @@ class ParameterWidget(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and self.parameter.kind == "continuous":
             self.registry.reset(self.parameter_name)
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------
     def enterEvent(self, event: QEnterEvent) -> None:
         self.hovered = True
         self.update()
@@ -145,15 +145,16 @@ class ParameterWidget(QWidget):
 
 
 class Drag:
-    """A relative drag: how far the value should go, from the mouse's way since the press."""
+    """Relative drag: a value 0..1 that follows the mouse from where it was pressed."""
 
     def __init__(self, position: QPointF, start: float) -> None:
         self._last = position
         self.value = start
 
     def move(self, position: QPointF, fine: bool, length: float = DRAG_PIXELS) -> float:
-        """Up and right are more. Shift may come and go during the drag."""
+        """Follow the mouse (up and right increase); returns the new value."""
         distance = (self._last.y() - position.y()) + (position.x() - self._last.x())
         self._last = position
-        self.value = min(max(self.value + distance / length * (FINE if fine else 1.0), 0.0), 1.0)
+        step = distance / length * (FINE_FACTOR if fine else 1.0)
+        self.value = min(max(self.value + step, 0.0), 1.0)
         return self.value

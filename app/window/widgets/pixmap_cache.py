@@ -1,7 +1,7 @@
-"""Pictures of what seldom changes, painted once and kept. GUI lane.
+"""Cache of pixmaps for the static parts of a widget.
 
-What is painted 30 or 60 times a second takes time from the inference lane, which wants the same
-lock of Python: of what moves only the moving part should be painted anew.
+Painting holds the GIL and so delays the inference thread: in widgets that repaint 30 or 60 times a
+second only the moving part should be painted again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_PIXMAPS: Final = 32
 
 
 class PixmapCache:
-    """The pictures of one widget."""
+    """Pixmaps of one widget, by key, size and device pixel ratio."""
 
     def __init__(self) -> None:
         self._pixmaps: dict[Hashable, QPixmap] = {}
@@ -24,10 +24,7 @@ class PixmapCache:
     def pixmap(
         self, painter: QPainter, size: QSizeF, key: Hashable, paint: Callable[[QPainter], None]
     ) -> QPixmap:
-        """What `paint` paints into an area of this size (from 0, 0 on), for this painter's screen.
-
-        key: all that the picture depends on besides.
-        """
+        """Pixmap of what `paint` draws into `size`; `key` names all else that it depends on."""
         ratio = painter.device().devicePixelRatioF()
         full_key = (key, size.width(), size.height(), ratio)
         pixmap = self._pixmaps.get(full_key)
@@ -37,15 +34,15 @@ class PixmapCache:
             pixmap = QPixmap((size * ratio).toSize().expandedTo(QPixmap(1, 1).size()))
             pixmap.setDevicePixelRatio(ratio)
             pixmap.fill(Qt.GlobalColor.transparent)
-            painter_ = QPainter(pixmap)
-            painter_.setRenderHint(QPainter.RenderHint.Antialiasing)
-            paint(painter_)
-            painter_.end()
+            target = QPainter(pixmap)
+            target.setRenderHint(QPainter.RenderHint.Antialiasing)
+            paint(target)
+            target.end()
             self._pixmaps[full_key] = pixmap
         return pixmap
 
     def draw(
         self, painter: QPainter, size: QSizeF, key: Hashable, paint: Callable[[QPainter], None]
     ) -> None:
-        """Draw it at the painter's origin."""
+        """Draw the cached pixmap at the painter's origin."""
         painter.drawPixmap(QPointF(0.0, 0.0), self.pixmap(painter, size, key, paint))

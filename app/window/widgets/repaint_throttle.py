@@ -1,8 +1,8 @@
-"""Painting of what others move: few widgets at a time, each at most 30 times a second. GUI lane.
+"""Throttle for repaints that are caused by MIDI, OSC or a morph.
 
-One fader changes every prompt's share, and with it the look of every strip. Painted at once they
-held the GUI lane for longer than a MIDI message may wait; here they take turns, and between two
-turns whatever has come in is handled. What is shown is always the newest; only the painting waits.
+One fader changes every prompt's share, and so the appearance of every strip. Repainting all strips
+at once would block the GUI thread for too long; here one widget is repainted per tick, and incoming
+MIDI is handled in between. A repaint always shows the newest values.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from PySide6.QtCore import QObject, QTimer
 
 INTERVAL_MS: Final = 6
 WIDGETS_PER_TICK: Final = 1
-"""Widgets that are painted in one turn."""
+"""Widgets repainted per tick."""
 MIN_REPAINT_SECONDS: Final = 1.0 / 30.0 - INTERVAL_MS / 2000.0
-"""Seconds between two paintings of the same widget, less half a turn: turns are no finer."""
+"""Seconds between two repaints of a widget (30 a second), less half a tick for rounding."""
 
 
 class ThrottledWidget(Protocol):
-    """What can be asked to paint itself again."""
+    """Widget that can be repainted on request."""
 
     def refresh(self) -> None: ...
 
 
 class RepaintThrottle(QObject):
-    """Call `request` for whatever should be painted soon. clock: seconds, for tests."""
+    """Queue of widgets to repaint, each at most 30 times a second. `clock`: seconds."""
 
     def __init__(
         self, parent: QObject | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(parent)
         self._clock = clock
-        self._pending: dict[ThrottledWidget, None] = {}  # in the order of their asking
+        self._pending: dict[ThrottledWidget, None] = {}  # in order of request
         self._painted_at: dict[ThrottledWidget, float] = {}
         self._closed = False
         self._timer = QTimer(self)
@@ -42,7 +42,7 @@ class RepaintThrottle(QObject):
         self._timer.timeout.connect(self.tick)
 
     def request(self, widget: ThrottledWidget) -> None:
-        """Paint it in one of the next turns; asking again before that changes nothing."""
+        """Queue a repaint; a widget that is already queued keeps its place."""
         if self._closed:
             return
         self._pending.setdefault(widget)
@@ -50,7 +50,7 @@ class RepaintThrottle(QObject):
             self._timer.start()
 
     def tick(self) -> None:
-        """Paint those that have waited longest, of those that had their rest."""
+        """Repaint the widget that has waited longest, of those that are due."""
         now = self._clock()
         due = [
             w for w in self._pending if now - self._painted_at.get(w, -1.0) >= MIN_REPAINT_SECONDS
@@ -63,7 +63,7 @@ class RepaintThrottle(QObject):
             self._timer.stop()
 
     def stop(self) -> None:
-        """The window closes: no more turns."""
+        """Drop all requests, now and later (the window closes)."""
         self._closed = True
         self._pending.clear()
         self._timer.stop()

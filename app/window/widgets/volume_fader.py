@@ -1,4 +1,4 @@
-"""The master fader between its two meters. GUI lane."""
+"""Master volume fader with stereo level meters."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from app.window.widgets.parameter_widget import Drag, ParameterWidget
 from app.window.widgets.pixmap_cache import PixmapCache
 
 METER_FLOOR_DB: Final = -54.0
-"""dB at the bottom of a meter."""
+"""Level at the bottom of a meter."""
 METER_MARKS_DB: Final = (0, -12, -24, -40)
 METER_WIDTH: Final = 9.0
-"""Width of a meter, in pixels."""
+"""In pixels."""
 TRACK_COLOUR: Final = "#08090b"
 
 
 def meter_position(linear: float) -> float:
-    """Level (linear, 0..1) -> 0..1 of the meter's height, even in dB."""
+    """Position 0..1 on the meter (linear in dB) of a linear level."""
     if linear <= 0.0:
         return 0.0
     return min(max(1.0 - 20.0 * math.log10(linear) / METER_FLOOR_DB, 0.0), 1.0)
 
 
 class VolumeFader(ParameterWidget):
-    """Works on "mixer.master"; meters show what is heard, before the volume, with peak hold."""
+    """Fader for "mixer.master" with pre-fader meters: peak, RMS and peak hold."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(registry, "mixer.master", parent)
@@ -80,7 +80,7 @@ class VolumeFader(ParameterWidget):
         track = self._track()
         middle = self.width() * 0.34
         size, scale = QSizeF(self.size()), theme.scaled(1.0)
-        self._pixmaps.draw(painter, size, ("still", scale), self._paint_background)
+        self._pixmaps.draw(painter, size, ("background", scale), self._paint_background)
         self._paint_cap(painter, track, middle)
         gradient = self._pixmaps.pixmap(
             painter,
@@ -107,7 +107,7 @@ class VolumeFader(ParameterWidget):
         return QRectF(left, track.top(), METER_WIDTH, track.height())
 
     def _paint_background(self, painter: QPainter) -> None:
-        """What neither music nor hand moves: grooves, scales."""
+        """Paint the static parts: grooves and scales."""
         track, x = self._track(), self.width() * 0.34
         groove = QRectF(x - 2.5, track.top(), 5, track.height())
         painter.setPen(QPen(QColor(colours.EDGE), 1))
@@ -162,7 +162,7 @@ class VolumeFader(ParameterWidget):
 
 
 def _paint_meter_gradient(painter: QPainter, track: QRectF) -> None:
-    """A meter that is lit to its top."""
+    """Paint a meter at full level, of which the paint event shows a part."""
     gradient = QLinearGradient(0.0, track.height(), 0.0, 0.0)
     gradient.setColorAt(0.0, QColor("#3c4653"))
     gradient.setColorAt(0.62, QColor("#8b95a3"))
