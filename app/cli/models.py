@@ -28,7 +28,7 @@ def list_engines(chosen: Namespace) -> int:
 
 def _state(name: str) -> str:
     """Whether the weights are here, by their sizes; `verify` reads them."""
-    if name in magenta.NAMES:
+    if name in magenta.ENGINES:
         if not magenta.folder_of(name).exists():
             return "to be fetched"
         if not magenta.is_installed(name):
@@ -46,7 +46,7 @@ def _state(name: str) -> str:
 
 def fetch(chosen: Namespace) -> int:
     """Fetch an engine's weights once; those of the embedded engine come with Segue."""
-    if chosen.name in magenta.NAMES:
+    if chosen.name in magenta.ENGINES:
         return _fetch_magenta(chosen)
     if chosen.folder is not None:
         raise SegueError(f"{chosen.name} takes no folder: its weights come with Segue.")
@@ -64,7 +64,7 @@ def fetch(chosen: Namespace) -> int:
 
 def verify(chosen: Namespace) -> int:
     """Compare every file of an engine with its checksum."""
-    if chosen.name in magenta.NAMES:
+    if chosen.name in magenta.ENGINES:
         return _verify_magenta(chosen.name)
     engine_summary(chosen.name)
     files = files_of(chosen.name)
@@ -95,7 +95,7 @@ def _fetch_magenta(chosen: Namespace) -> int:
             _ask()
         terms.accept()
     if chosen.folder is not None:
-        place = fetch.take(chosen.name, Path(chosen.folder), print)
+        place = fetch.install_from_folder(chosen.name, Path(chosen.folder), print)
     else:
         place = fetch.fetch(chosen.name, print, _bar())
     print(f"{chosen.name} is in {place}")
@@ -130,10 +130,10 @@ def _verify_magenta(name: str) -> int:
     faults = []
     with progress(sum(file.size for file in listed) / 1e6, "MB", name) as bar:
         for file in listed:
-            fault = magenta.fault_of(folder, file, step=lambda count: bar.update(count / 1e6))
+            fault = fault_of(file, folder, step=lambda count: bar.update(count / 1e6))
             if fault:
-                faults.append(f"{file.path} is {fault}")
-            bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.path}")
+                faults.append(f"{file.name} is {fault}")
+            bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.name}")
     if faults:
         raise SegueError(f"{faults[0]}: run {PROGRAM_NAME} models fetch {name}, which repairs it.")
     return 0

@@ -1,9 +1,9 @@
-"""Taking in audio as a stream's past, so that it can be continued. Inference lane.
+"""Prefilling a stream's context with audio, so that it can be continued.
 
-The codec's encoder makes codes of the audio; the temporal stack hears them all in one pass and
-what it would have kept is put into a context, as if it had played them; the decoder is warmed up
-on the last of them, so that the sound goes on without a gap. The reference's app prefills likewise
-(`prefill_state` of `core/include/magentart/mlx_engine.h`, magenta-realtime, Apache-2.0).
+The codec encodes the audio; one pass of the temporal body over all codes gives the keys and values
+that it would have cached had it generated them; the decoder is warmed up on the last codes, so that
+the audio continues without a gap. The reference's app prefills likewise (`prefill_state` of
+`core/include/magentart/mlx_engine.h`, magenta-realtime, Apache-2.0).
 """
 
 from __future__ import annotations
@@ -16,59 +16,60 @@ from torch import Tensor
 
 from models.engine.interface import Audio
 from models.magenta_rt2.depthformer.config import (
-    CODES,
+    CODEBOOK_SIZE,
     FRAME_SAMPLES,
-    LEVELS,
-    RESERVED,
+    NUM_RESERVED_TOKENS,
+    RVQ_LEVELS,
     SAMPLE_RATE,
 )
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.stepper import CacheEntry, DepthformerContext
 from models.magenta_rt2.spectrostream.codec import SpectroStream
 
-HEARD_FRAMES: Final = 250
-"""Ten seconds: what a pass over it costs is felt."""
-WARM_FRAMES: Final = 25
+PREFILL_FRAMES: Final = 250
+"""Ten seconds, as the cost grows with the length."""
+WARM_UP_FRAMES: Final = 25
+"""Frames that the decoder is warmed up on."""
 
 
 @torch.inference_mode()
-def take_in(
+def prefill(
     model: Depthformer, codec: SpectroStream, audio: Audio, sample_rate: int, conditions: Tensor
 ) -> tuple[DepthformerContext, tuple[Tensor, ...]]:
-    """Audio float32 (n, channels) as a context, and the codec's state after its last frame.
+    """The depthformer's context and the codec's state after audio, float32 (n, channels).
 
-    conditions: int64 (144,), of every frame.
+    conditions: int64 (144,), the same for every frame.
     """
-    audio = _stereo(audio[-round(HEARD_FRAMES * FRAME_SAMPLES / SAMPLE_RATE * sample_rate) :])
+    audio = _as_stereo(audio[-round(PREFILL_FRAMES * FRAME_SAMPLES / SAMPLE_RATE * sample_rate) :])
     if sample_rate != SAMPLE_RATE:
         import soxr
 
         audio = soxr.resample(audio, sample_rate, SAMPLE_RATE).astype(np.float32)
-    # Whole frames up to the end: what is cut is at the beginning, furthest away. The stream's
-    # sound is the codec's at half its level, so the codec hears twice what is given.
+    # The incomplete frame is cut off at the beginning. A stream's audio is the codec's at half its
+    # level (`engine.OUTPUT_GAIN`), so the codec is given twice the audio's.
     frames = len(audio) // FRAME_SAMPLES
     samples = torch.from_numpy(np.ascontiguousarray(audio[len(audio) - frames * FRAME_SAMPLES :]))
-    codes = codec.encode(samples[None].to(model.device) * 2.0, levels=LEVELS)[0]
-    context = heard(model, codes, conditions.to(model.device))
-    state = tuple(codec.decoder_start())
-    _, state = codec.decode_step(codes[None, -WARM_FRAMES:], state)
+    codes = codec.encode(samples[None].to(model.device) * 2.0, levels=RVQ_LEVELS)[0]
+    context = prefill_context(model, codes, conditions.to(model.device))
+    state = tuple(codec.initial_decoder_state())
+    _, state = codec.decode_step(codes[None, -WARM_UP_FRAMES:], state)
     return context, tuple(state)
 
 
-def _stereo(audio: Audio) -> Audio:
+def _as_stereo(audio: Audio) -> Audio:
     return np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
 
 
 @torch.inference_mode()
-def heard(model: Depthformer, codes: Tensor, conditions: Tensor) -> DepthformerContext:
-    """The context after codes (T, 12) from 0 to 1023 that the model did not play itself."""
-    levels = torch.arange(LEVELS, device=codes.device)
-    tokens = codes + RESERVED + CODES * levels
-    before = torch.cat([torch.zeros_like(tokens[:1]), tokens[:-1]])
+def prefill_context(model: Depthformer, codes: Tensor, conditions: Tensor) -> DepthformerContext:
+    """The depthformer's context after codes (T, 12) from 0 to 1023, computed in one pass."""
+    levels = torch.arange(RVQ_LEVELS, device=codes.device)
+    tokens = codes + NUM_RESERVED_TOKENS + CODEBOOK_SIZE * levels
+    previous = torch.cat([torch.zeros_like(tokens[:1]), tokens[:-1]])
     rows = conditions.view(1, -1).expand(len(tokens), -1)
-    _, caches = model.temporal_pass(before, rows)
-    kept = min(len(tokens), model.config.past)
-    # (layers, 4, heads, T, head_dim); a copy for each frame, so that the whole is let go of.
-    columns = torch.stack([torch.stack([part[:, -kept:] for part in cache]) for cache in caches])
-    entries = tuple(CacheEntry(columns[:, :, :, number].clone()) for number in range(kept))
+    _, caches = model.temporal_pass(previous, rows)
+    count = min(len(tokens), model.config.max_past_horizon)
+    # (layers, 4, heads, T, dim_per_head); copied frame by frame, so that the whole can be freed.
+    columns = torch.stack([torch.stack([part[:, -count:] for part in cache]) for cache in caches])
+    entries = tuple(CacheEntry(columns[:, :, :, number].clone()) for number in range(count))
     return DepthformerContext(len(tokens), entries, tokens[-1].clone())

@@ -1,14 +1,13 @@
-"""Magenta RealTime 2 behind the common engine interface. Inference lane.
+"""Magenta RealTime 2 as an engine.
 
-Three frames of 40 ms make a block: for each, the depthformer plays twelve codes under the newest
-conditioning; the codec's decoder turns the block's codes into sound at once, 40 ms late; a governor
-keeps its level. A stream is one immutable value, so a snapshot is a reference (`stepper.py` tells
-how its context is kept and what it weighs), and the one `FrameStepper` of the engine is moved to
-whichever value is played next.
+A block is three frames of 40 ms: for each, the depthformer generates twelve codes under the newest
+conditioning; the codec decodes the block's codes, 40 ms late; a loudness governor keeps the level.
+A stream's state is one immutable value, so a snapshot is a reference (see `stepper.py`), and the
+engine's `FrameStepper` loads whichever state is rendered next.
 
-On a CPU the weights are eight-bit unless told otherwise, the codec's decoder is bfloat16 where the
-CPU multiplies such numbers itself, the two work beside each other (`player.py`), and a frame is one
-recorded call (`recorded.py`); on a CUDA device the weights are bfloat16.
+On a CPU the weights are eight-bit by default, the codec's decoder is bfloat16 where the CPU has
+such products, codec and depthformer run in parallel (`block_generator.py`), and a frame is one
+traced call (`traced_frame.py`); on a CUDA device the weights are bfloat16 and a frame is a graph.
 """
 
 from __future__ import annotations
@@ -38,8 +37,13 @@ from models.engine.interface import (
 )
 from models.engine.loudness import LevelState, normalise_loudness
 from models.errors import SegueError
+from models.magenta_rt2.block_generator import (
+    FRAMES_PER_BLOCK,
+    BlockGenerator,
+    BlockRequest,
+    available_cores,
+)
 from models.magenta_rt2.checkpoint import files
-from models.magenta_rt2.checkpoint.files import folder_of
 from models.magenta_rt2.checkpoint.weights import (
     codec_tensors,
     file_metadata,
@@ -48,28 +52,24 @@ from models.magenta_rt2.checkpoint.weights import (
 )
 from models.magenta_rt2.conditioning import (
     CONTROLS,
+    DEFAULT_GUIDANCE,
     DEFAULTS,
-    GUIDANCE,
     condition_tokens,
-    looseness,
+    sampling_params,
 )
-from models.magenta_rt2.continuation import take_in
-from models.magenta_rt2.depthformer import cuda_graphs as graphs
-from models.magenta_rt2.depthformer import quantize
-from models.magenta_rt2.depthformer import traced_frame as recorded
+from models.magenta_rt2.continuation import prefill
+from models.magenta_rt2.depthformer import cuda_graphs, quantize
 from models.magenta_rt2.depthformer.config import (
-    CHECKPOINTS,
-    ENCODER,
     FRAME_SAMPLES,
     FRAME_SECONDS,
-    LEVELS,
+    RVQ_LEVELS,
     SAMPLE_RATE,
     STYLE_DIM,
     DepthformerConfig,
     size_config,
 )
 from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
-from models.magenta_rt2.player import FRAMES_PER_BLOCK, BlockGenerator, BlockRequest, cores
+from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
@@ -77,12 +77,12 @@ from models.runtime.device import resolve_device
 from models.storage.serialisation import PackedState, pack, unpack_state
 
 OUTPUT_GAIN: Final = 0.5
-"""The reference turns the codec's sound down by half before it clips it."""
+"""The reference halves the codec's output before it clips it."""
 DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
 
 
 class StyleEmbedder(Protocol):
-    """What the engine asks of MusicCoCa."""
+    """The style model that the engine needs: `MusicCoCa`, or `RandomStyle` for measuring."""
 
     def embed_text(self, text: str) -> NDArray[np.float32]: ...
 
@@ -90,14 +90,14 @@ class StyleEmbedder(Protocol):
         self, samples: NDArray[np.floating[Any]], rate: int, /
     ) -> NDArray[np.float32]: ...
 
-    def tokens(self, style: NDArray[np.float32], /) -> NDArray[np.integer[Any]]: ...
+    def tokenize(self, style: NDArray[np.float32], /) -> NDArray[np.integer[Any]]: ...
 
 
 @dataclass(frozen=True, eq=False)
 class StreamState:
-    """Everything a stream remembers; immutable.
+    """State of a stream; immutable.
 
-    model: which weights it belongs to. codec: the decoder's state, whose tensors are never written.
+    model: name of the engine. epoch: how often the context was cleared. codec: the decoder's state.
     """
 
     model: str
@@ -110,7 +110,7 @@ class StreamState:
 
 
 class MagentaEngine(Engine):
-    """Magenta RealTime 2 (Magenta RealTime, arXiv 2508.04651, and its successor's model card)."""
+    """Magenta RealTime 2 (arXiv 2508.04651, and its model card)."""
 
     def __init__(
         self,
@@ -121,10 +121,17 @@ class MagentaEngine(Engine):
         config: DepthformerConfig | None = None,
         codec: SpectroStreamConfig | None = None,
     ) -> None:
-        """size: 'small' or 'base'. folder: where the released files lie; where fetching puts them
-        if None. precision: of `quantize.PRECISIONS`. config, codec: other sizes, for tests.
+        """Load the weights.
 
-        Raises SegueError for weights that are missing, damaged, or not this model's.
+        Args:
+            size: 'small' or 'base'.
+            device: 'auto', 'cpu', 'cuda' or 'mps'.
+            folder: of the released files; None for where `models fetch` puts them.
+            precision: one of `quantize.PRECISIONS`; None for the device's default.
+            config, codec: other sizes, for tests.
+
+        Raises:
+            SegueError: weights are missing, damaged, or another model's.
         """
         self.config = config or size_config(size)
         self.size, self.name = size, f"magenta-rt2-{size}"
@@ -133,47 +140,48 @@ class MagentaEngine(Engine):
         if self.precision not in quantize.PRECISIONS:
             known = ", ".join(quantize.PRECISIONS)
             raise SegueError(f"there is no precision '{self.precision}': choose from {known}.")
-        self.folder = folder_of(self.name) if folder is None else folder
-        checkpoint = self.folder / CHECKPOINTS[size]
+        self.folder = files.folder_of(self.name) if folder is None else folder
+        checkpoint = self.folder / files.CHECKPOINTS[self.name]
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         model = load_depthformer(
-            checkpoint, self.config, self.device, dtype, join=self.device != "cpu"
+            checkpoint, self.config, self.device, dtype, fuse=self.device != "cpu"
         )
         if self.precision.startswith("int8"):
             quantize.quantize(model, self.precision)
         self.model = model
-        self.codec = SpectroStream(codec or SpectroStreamConfig(levels=LEVELS))
-        parts = ("quantizer", "decoder")
+        self.codec = SpectroStream(codec or SpectroStreamConfig(levels=RVQ_LEVELS))
         tensors = codec_tensors(checkpoint, self.name)
-        load_spectrostream(self.codec, tensors, parts, source=checkpoint.name)
+        load_spectrostream(self.codec, tensors, ("quantizer", "decoder"), checkpoint.name)
         self.codec.to(self.device).eval()
         if self.precision.startswith("int8") and quantize.has_fast_bfloat16():
-            self.codec.decoder.to(torch.bfloat16)  # half the time, which is the larger part
+            self.codec.decoder.to(torch.bfloat16)
         self._encoder_loaded = False
-        self._listening = threading.Lock()
-        self.style = self._style_model(checkpoint)
+        self._encoder_lock = threading.Lock()
+        self.style_model = self._open_style_model(checkpoint)
         self.stepper = FrameStepper(model)
-        if graphs.wanted(self.device):
-            self._capture()
+        if cuda_graphs.enabled(self.device):
+            self._capture_graph()
         elif self.device == "cpu":
-            recorded.trace_frame(self.stepper)
-        self.codec.pack(FRAMES_PER_BLOCK)
-        self.player = BlockGenerator(self.stepper, self.codec, self.device == "cpu" and cores() > 1)
-        self._tokens: dict[bytes, NDArray[np.integer[Any]]] = {}
+            trace_frame(self.stepper)
+        self.codec.pack_weights(FRAMES_PER_BLOCK)
+        self.generator = BlockGenerator(
+            self.stepper, self.codec, self.device == "cpu" and available_cores() > 1
+        )
+        self._token_cache: dict[bytes, NDArray[np.integer[Any]]] = {}
 
-    def _capture(self) -> None:
+    def _capture_graph(self) -> None:
         try:
-            graphs.capture(self.stepper)
-        except RuntimeError as error:  # a driver or a torch that cannot: slower, but it plays
+            cuda_graphs.capture(self.stepper)
+        except RuntimeError as error:  # not supported by this driver or torch: slower, but it plays
             print(
                 f"segue: {self.name} is played without a CUDA graph, which takes longer "
                 f"({str(error).splitlines()[0]}).",
                 file=sys.stderr,
             )
             self.stepper.replay = None
-            self.stepper.forget()
+            self.stepper.reset()
 
-    def _style_model(self, checkpoint: Path) -> StyleEmbedder:
+    def _open_style_model(self, checkpoint: Path) -> StyleEmbedder:
         if "segue" in file_metadata(checkpoint, self.name):
             from models.magenta_rt2.musiccoca.random_style import RandomStyle
 
@@ -203,17 +211,17 @@ class MagentaEngine(Engine):
         )
 
     def embed_text(self, text: str) -> Style:
-        return np.asarray(self.style.embed_text(check_prompt_text(text)), np.float32)
+        return np.asarray(self.style_model.embed_text(check_prompt_text(text)), np.float32)
 
     def embed_audio(self, samples: NDArray[np.floating[Any]], sample_rate: int) -> Style:
         audio = check_prompt_audio(samples, sample_rate)
-        return np.asarray(self.style.embed_audio(audio, sample_rate), np.float32)
+        return np.asarray(self.style_model.embed_audio(audio, sample_rate), np.float32)
 
     def start(self, seed: int = 0) -> MagentaStream:
         return MagentaStream(self, seed)
 
     def style_tokens(self, style: Style | None) -> NDArray[np.integer[Any]] | None:
-        """The codes of a style, worked out once for each; SegueError for another engine's style."""
+        """MusicCoCa tokens of a style, cached; SegueError for another engine's style."""
         if style is None:
             return None
         if style.shape != (STYLE_DIM,):
@@ -222,38 +230,41 @@ class MagentaEngine(Engine):
                 "prompt with this engine."
             )
         key = style.tobytes()
-        if key not in self._tokens:
-            if len(self._tokens) >= 256:
-                self._tokens.clear()
-            self._tokens[key] = self.style.tokens(style)
-        return self._tokens[key]
+        if key not in self._token_cache:
+            if len(self._token_cache) >= 256:
+                self._token_cache.clear()
+            self._token_cache[key] = self.style_model.tokenize(style)
+        return self._token_cache[key]
 
-    def encoder(self) -> SpectroStream:
-        """The codec with its encoder, read when it is first needed; SegueError without its file."""
+    def codec_with_encoder(self) -> SpectroStream:
+        """The codec, its encoder loaded on the first call; SegueError where the file is missing."""
         if not self._encoder_loaded:
-            tensors = file_tensors(self.folder / ENCODER, self.name)
-            load_spectrostream(self.codec, tensors, ("encoder",), source=ENCODER)
+            tensors = file_tensors(self.folder / files.CODEC_ENCODER, self.name)
+            load_spectrostream(self.codec, tensors, ("encoder",), source=files.CODEC_ENCODER)
             self._encoder_loaded = True
         return self.codec
 
     def snapshot_after(
         self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
     ) -> StreamState:
-        """The last ten seconds are heard, with every control left to the model, so that the moment
-        depends on the audio alone; what comes then begins with its last 40 ms, by which the codec
-        is late. SegueError also without the encoder's file."""
+        """State after audio, of which the last ten seconds count, with every control at auto.
+
+        As the codec is 40 ms late, a stream continues with the audio's last 40 ms. SegueError also
+        where the encoder's file is missing.
+        """
         audio = check_prompt_audio(samples, sample_rate)
-        with self._listening:
-            untold = torch.from_numpy(condition_tokens(None, Controls(), GUIDANCE))
-            context, codec = take_in(self.model, self.encoder(), audio, sample_rate, untold)
+        with self._encoder_lock:
+            auto = torch.from_numpy(condition_tokens(None, Controls(), DEFAULT_GUIDANCE))
+            encoder = self.codec_with_encoder()
+            context, codec = prefill(self.model, encoder, audio, sample_rate, auto)
         return StreamState(self.name, seed, 0, context, codec)
 
     @cached_property
     def checksum(self) -> str:
-        """Of what a moment depends on: the weights, and the numbers that they are held in."""
-        kind = str(self.codec.decoder.last.weight.dtype)
-        weights = files.fingerprint(self.folder, CHECKPOINTS[self.size])
-        return f"{weights} {self.precision} {kind}"
+        """What a packed state depends on: the weights' checksum and their precision."""
+        codec_dtype = self.codec.decoder.base_conv_last.weight.dtype
+        weights = files.fingerprint(self.folder, files.CHECKPOINTS[self.name])
+        return f"{weights} {self.precision} {codec_dtype}"
 
     def pack(self, moment: Snapshot) -> PackedState:
         if not isinstance(moment, StreamState) or moment.model != self.name:
@@ -265,11 +276,11 @@ class MagentaEngine(Engine):
         return unpack_state(packed, StreamState, self.name, self.checksum, devices)
 
     def close(self) -> None:
-        self.player.close()
+        self.generator.close()
 
 
 class MagentaStream(Stream):
-    """One endless piece of Magenta RealTime 2."""
+    """One endless piece generated by Magenta RealTime 2."""
 
     def __init__(self, engine: MagentaEngine, seed: int) -> None:
         self.engine = engine
@@ -277,29 +288,32 @@ class MagentaStream(Stream):
             model=engine.name,
             seed=seed,
             epoch=0,
-            context=engine.stepper.fresh(),
-            codec=tuple(engine.codec.decoder_start()),
+            context=engine.stepper.empty_context(),
+            codec=tuple(engine.codec.initial_decoder_state()),
         )
 
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
-        asked = GUIDANCE if controls.guidance is None else controls.guidance
-        conditions, loose = self._conditions(controls, asked), looseness(controls.chaos)
-        wish = BlockRequest(conditions, *loose, state.seed, state.epoch)
-        sound, context, codec = engine.player.block(state.context, state.codec, wish)
-        audio = np.ascontiguousarray(sound[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
+        requested = DEFAULT_GUIDANCE if controls.guidance is None else controls.guidance
+        conditions, sampling = (
+            self._conditions(controls, requested),
+            sampling_params(controls.chaos),
+        )
+        request = BlockRequest(conditions, *sampling, state.seed, state.epoch)
+        block, context, codec = engine.generator.block(state.context, state.codec, request)
+        audio = np.ascontiguousarray(block[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
             raise SegueError("the model gave sound that is not finite: clear the history.")
-        power = float(np.mean(np.square(audio, dtype=np.float64)))
-        watch = state.watch.after(10.0 * np.log10(power + 1e-12), engine.info.block_seconds, asked)
+        level_db = 10.0 * np.log10(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
+        watch = state.watch.after(level_db, engine.info.block_seconds, requested)
         audio, level = normalise_loudness(audio, state.level)
         self.state = replace(state, context=context, codec=codec, level=level, watch=watch)
-        if watch.hopeless:
+        if watch.should_clear:
             self.clear()
         return audio
 
-    def _conditions(self, controls: Controls, asked: float) -> Tensor:
-        guidance = self.state.watch.guidance(asked)
+    def _conditions(self, controls: Controls, requested: float) -> Tensor:
+        guidance = self.state.watch.guidance(requested)
         style = self.engine.style_tokens(controls.style)
         return torch.from_numpy(condition_tokens(style, controls, guidance))
 
@@ -312,8 +326,6 @@ class MagentaStream(Stream):
         self.state = moment
 
     def clear(self) -> None:
-        # The codec goes on, so what still sounds rings out instead of being cut.
-        state = self.state
-        self.state = replace(
-            state, epoch=state.epoch + 1, context=self.engine.stepper.fresh(), watch=SilenceWatch()
-        )
+        # The codec's state stays, so that the last notes ring out instead of being cut.
+        epoch, context = self.state.epoch + 1, self.engine.stepper.empty_context()
+        self.state = replace(self.state, epoch=epoch, context=context, watch=SilenceWatch())

@@ -1,4 +1,4 @@
-"""Which device torch computes on. Inference lane and offline; imports torch only when asked."""
+"""Choice of the torch device."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from models.errors import SegueError
 
 
 def resolve_device(device: str = "auto") -> str:
-    """'auto', 'cpu', 'cuda' or 'mps' -> the torch device to use.
+    """The torch device for 'auto', 'cpu', 'cuda' or 'mps'; auto prefers a GPU.
 
-    auto takes a GPU where torch has one. Raises SegueError for one that is not there.
+    Raises SegueError for a device that torch does not find.
     """
     import torch
 
-    have = {
+    available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
     if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if have[name])
-    if device not in have:
-        raise SegueError(f"there is no device '{device}': choose from auto, {', '.join(have)}.")
-    if not have[device]:
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if device not in available:
+        known = ", ".join(available)
+        raise SegueError(f"there is no device '{device}': choose from auto, {known}.")
+    if not available[device]:
         raise SegueError(f"torch finds no {device} device here: use --device cpu, or auto.")
     return device

@@ -1,9 +1,8 @@
-"""How many threads the embedded engine computes with: one. Inference lane.
+"""Number of threads that the embedded engine computes with: one.
 
-Measured on two cores, with training beside it: one thread 59 to 77 ms a block, two 91 to 110 ms,
-and with the pools that torch and NumPy's BLAS make by themselves, 208 ms beside the window. Passes
-over six tokens have little to share out, and threads of a pool wait for each other in busy loops,
-on the cores that the window and the sound need. One thread also gives the same samples everywhere.
+Passes over six tokens parallelize badly, and the threads of a pool wait for each other in busy
+loops on the cores that the GUI thread and the audio process need. One thread also gives the same
+samples on every machine.
 """
 
 from __future__ import annotations
@@ -13,6 +12,6 @@ from threadpoolctl import threadpool_limits
 
 
 def use_one_thread() -> None:
-    """In the thread that will compute: torch keeps the number of each thread by itself."""
+    """Limit torch and BLAS to one thread; call it in the computing thread."""
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")

@@ -1,9 +1,9 @@
-"""Operations of torch, recorded once and then run without Python. Any lane that computes.
+"""Tracing of torch functions, which then run without Python.
 
-Each operation called from Python lets go of Python's lock and waits for it again, for up to 5 ms
-where another thread, a window's for one, works meanwhile; a recorded function waits once. It is
-torch's own recorder, in its interpreter, without a compiler: the samples are the same to the bit.
-What torch offers in its place needs a compiler on the machine, or runs from Python.
+Each operation called from Python releases the GIL and waits to get it back, for milliseconds where
+another thread such as the GUI thread is busy; a traced function waits once. It runs in the
+TorchScript interpreter without a compiler, so the samples are bit-identical. torch's successors to
+tracing need a compiler on the machine, or run from Python.
 """
 
 from __future__ import annotations
@@ -16,55 +16,59 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Recorded = Callable[..., tuple[Tensor, ...]]
+TensorFunction = Callable[..., tuple[Tensor, ...]]
 
-_PRODUCT = """
-def product(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+_PACKED_LINEAR = """
+def linear(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 """
 
 
 class TracedFunction:
-    """What was recorded, run as it is.
+    """A traced function, run without TorchScript's profiling and optimization.
 
-    torch's interpreter would watch the first calls and then settle how to run it. For the
-    renderer's four passes that takes 0.7 s, while the engine is waited for, and gains nothing:
-    19 ms a block with it and without.
+    Optimizing it delays the first calls and makes the later ones no faster.
     """
 
-    def __init__(self, recorded: Recorded) -> None:
-        self._recorded = recorded
+    def __init__(self, traced: TensorFunction) -> None:
+        self._traced = traced
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         with torch.jit.optimized_execution(False):
-            return self._recorded(*tensors)
+            return self._traced(*tensors)
 
 
-def trace(function: Recorded, example: Sequence[Tensor]) -> Recorded:
-    """`function`, from tensors to a tuple of tensors, with its operations recorded; where torch
-    cannot record, the function itself.
+def trace(function: TensorFunction, example: Sequence[Tensor]) -> TensorFunction:
+    """Trace a function from tensors to a tuple of tensors.
 
-    example: what it is called with, in shape; only those sizes may differ later that the function
-    reads nowhere as a number. Branches are taken as the example takes them. What changes or is laid
-    out by `PackedLinear` must be among the arguments; other tensors become part of the recording.
-    Any number of threads may call it at once, if they may call the function.
+    Args:
+        function: branches are traced as the example takes them. Tensors that change or that
+            `PackedLinear` has packed must be arguments; others become constants of the trace.
+        example: arguments; later ones may differ only in sizes that the function never reads.
+
+    Returns:
+        The traced function, as thread-safe as the function; where torch cannot trace, the function.
     """
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore", DeprecationWarning)
-            recorded = TracedFunction(torch.jit.trace(function, tuple(example), check_trace=False))
-            recorded(*example)  # made ready to run at the first call
-            return recorded
+            traced = TracedFunction(torch.jit.trace(function, tuple(example), check_trace=False))
+            traced(*example)  # the first call prepares it
+            return traced
     except (AttributeError, ImportError, RuntimeError):
         return function
 
 
 @cache
-def packed_product() -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """The product of x (..., inputs) with a weight that `PackedLinear` has laid out, and a bias or
-    None. Unlike torch's own function for it, this one can be recorded. Only where it `packs`."""
+def packed_linear_op() -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Linear operator on x (..., inputs), a packed weight and a bias or None, which can be traced.
+
+    Only where `packed_linear.can_pack`; torch's own function for it cannot be traced.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        unit: Any = torch.jit.CompilationUnit(_PRODUCT)  # from text: a bundle has no source files
-    product: Callable[[Tensor, Tensor, Tensor | None], Tensor] = unit.product
-    return product
+        unit: Any = torch.jit.CompilationUnit(
+            _PACKED_LINEAR
+        )  # from text: a bundle has no source files
+    linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = unit.linear
+    return linear

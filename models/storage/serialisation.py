@@ -1,9 +1,9 @@
-"""Values as text and arrays, and back: what a moment must become to be kept in a file. Any lane.
+"""Serialisation of stream snapshots as JSON and arrays, without pickle.
 
 A value is a tree of frozen dataclasses, named tuples, tuples, lists, dictionaries with string keys,
-numbers, strings, bytes, numpy arrays and torch tensors. The tree becomes JSON, the arrays are
-numbered in it. Nothing but the classes that the reader names can come out of it: no pickle. Numbers
-come back to the bit. Torch is imported only where tensors are made.
+numbers, strings, bytes, numpy arrays and torch tensors. The tree becomes JSON that refers to arrays
+by number. Only classes that the reader lists are instantiated. Numbers are restored bit for bit.
+Torch is imported only to make tensors.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from models.errors import SegueError
 Array: TypeAlias = NDArray[np.generic]
 Classes: TypeAlias = Mapping[str, type]
 
-PLAIN: Final = frozenset(
+NUMPY_DTYPES: Final = frozenset(
     {"bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
      "float16", "float32", "float64"}
 )  # fmt: skip
-"""Types of numbers that are kept as they are; others as the integers or floats they are made of."""
+"""dtypes that are stored as they are; others are stored as integers or floats of the same bits."""
 RENAMED: Final = {
     "Cache": "KeyValueCache",
     "Context": "DepthformerContext",
@@ -37,17 +37,17 @@ RENAMED: Final = {
     "PlayerState": "DecodingState",
     "Watch": "SilenceWatch",
 }
-"""Classes by the name under which states saved by Segue 0.1 know them."""
-OTHER_VERSION: Final = (
+"""Names of classes in states that Segue 0.1 saved, and their names now."""
+VERSION_ERROR: Final = (
     "the place in the music was kept by another version of Segue: it cannot be taken up here."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class PackedState:
-    """A moment for a file. tree: JSON; arrays: those numbered in it, never written to.
+    """A serialised snapshot. tree: JSON; arrays: those that it refers to, never written to.
 
-    engine, weights: name and checksum of what it belongs to (`EngineInfo.name`, `Engine.weights`).
+    engine, weights: the engine's name and its weights' checksum.
     """
 
     engine: str
@@ -61,8 +61,10 @@ class PackedState:
 
 
 def pack(value: object) -> tuple[str, tuple[Array, ...]]:
-    """The value's tree as JSON, and its arrays. Arrays in memory are shared, not copied, where they
-    can be. TypeError for a value that is no such tree."""
+    """Serialise a value: its tree as JSON, and its arrays, which share memory where possible.
+
+    Raises TypeError for a value of another type.
+    """
     arrays: list[Array] = []
     known: dict[int, int] = {}
     tree = _pack(value, arrays, known)
@@ -79,7 +81,7 @@ def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
     def inner(part: Any) -> Any:
         return _pack(part, arrays, known)
 
-    # Scalars of numpy before plain numbers: np.float64 is a float, and would come back as one.
+    # Scalars of numpy before plain numbers: np.float64 is a float, and would be restored as one.
     if isinstance(value, np.generic):
         return {"scalar": number(id(value), lambda: np.array(value)), "dtype": value.dtype.name}
     if value is None or isinstance(value, bool | int | float | str):
@@ -87,10 +89,10 @@ def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode("ascii")}
     if isinstance(value, np.ndarray):
-        return {"array": number(id(value), lambda: _plain(value)), "dtype": value.dtype.name}
+        return {"array": number(id(value), lambda: _contiguous(value)), "dtype": value.dtype.name}
     if hasattr(value, "untyped_storage"):  # a torch tensor; torch is not imported here
         name = str(value.dtype).removeprefix("torch.")
-        return {"tensor": number(id(value), lambda: _of_tensor(value, name)), "dtype": name}
+        return {"tensor": number(id(value), lambda: _tensor_to_array(value, name)), "dtype": name}
     if isinstance(value, list):
         return [inner(part) for part in value]
     if isinstance(value, Mapping):
@@ -104,28 +106,28 @@ def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be packed")
 
 
-def _plain(array: NDArray[Any]) -> Array:
-    """In one piece, and of a type in PLAIN: complex numbers as pairs of floats."""
-    array = np.ascontiguousarray(array).reshape(array.shape)  # a scalar stays one
-    if array.dtype.name in PLAIN:
+def _contiguous(array: NDArray[Any]) -> Array:
+    """A contiguous array of a dtype in NUMPY_DTYPES; complex numbers become pairs of floats."""
+    array = np.ascontiguousarray(array).reshape(array.shape)  # a scalar stays a scalar
+    if array.dtype.name in NUMPY_DTYPES:
         return array
     if array.dtype.kind == "c":
         return array.view(array.real.dtype).reshape(*array.shape, 2)
     raise TypeError(f"arrays of {array.dtype} cannot be packed")
 
 
-def _of_tensor(tensor: Any, name: str) -> Array:
+def _tensor_to_array(tensor: Any, name: str) -> Array:
     tensor = tensor.detach().cpu().contiguous()
-    if name not in PLAIN:  # numpy has no bfloat16, nor eight-bit floats: their bits are kept
+    if name not in NUMPY_DTYPES:  # numpy has neither bfloat16 nor eight-bit floats: store the bits
         import torch
 
         bits = {1: torch.uint8, 2: torch.int16}[tensor.element_size()]
         tensor = tensor.view(bits)
-    return _plain(tensor.numpy())
+    return _contiguous(tensor.numpy())
 
 
 def _field_names(kind: type) -> tuple[str, ...] | None:
-    """Fields of a dataclass or named tuple; None for other types."""
+    """Names of the fields of a dataclass or named tuple; None for other types."""
     if is_dataclass(kind):
         return tuple(field.name for field in fields(kind) if field.init)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
@@ -139,8 +141,17 @@ T = TypeVar("T")
 def unpack_state(
     packed: PackedState, kind: type[T], engine: str, weights: str, devices: Mapping[str, str]
 ) -> T:
-    """What an engine packed of this kind. engine, weights: who unpacks, which must be who packed;
-    devices: as `unpack` takes them. SegueError tells why it cannot be taken up."""
+    """Restore an engine's state of type `kind`.
+
+    Args:
+        packed: the state.
+        kind: its class.
+        engine, weights: name and checksum of the engine that unpacks; they must be those packed.
+        devices: as in `unpack`.
+
+    Raises:
+        SegueError: the state is of another engine, other weights or another version.
+    """
     if (packed.engine, packed.weights) != (engine, weights):
         raise SegueError(
             f"that place in the music was made with other weights than {engine} has now, or in "
@@ -148,17 +159,17 @@ def unpack_state(
         )
     state = unpack(packed.tree, packed.arrays, classes_of(kind), devices)
     if not isinstance(state, kind):
-        raise SegueError(OTHER_VERSION)
+        raise SegueError(VERSION_ERROR)
     return state
 
 
 def unpack(
     tree: str, arrays: tuple[Array, ...], classes: Classes, devices: Mapping[str, str] | None = None
 ) -> Any:
-    """The value of a tree and its arrays, made of these classes only.
+    """Restore the value of a tree and its arrays.
 
-    devices: where the tensors under a field of the root go; those of others stay on the CPU.
-    SegueError where they are not what `pack` gave, or a class is not among those.
+    classes: by name, those that may be instantiated. devices: torch devices of the tensors under
+    fields of the root; others are on the CPU. SegueError where the tree is invalid.
     """
     try:
         value = json.loads(tree)
@@ -167,7 +178,7 @@ def unpack(
                 value["fields"][name] = {"device": device, "of": value["fields"][name]}
         return _unpack(value, arrays, classes, "cpu")
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise SegueError(OTHER_VERSION) from error
+        raise SegueError(VERSION_ERROR) from error
 
 
 def _unpack(tree: Any, arrays: tuple[Array, ...], classes: Classes, device: str) -> Any:
@@ -191,12 +202,14 @@ def _unpack(tree: Any, arrays: tuple[Array, ...], classes: Classes, device: str)
     if "device" in tree:
         return _unpack(tree["of"], arrays, classes, tree["device"])
     if "tensor" in tree:
-        return _to_tensor(arrays[tree["tensor"]], tree["dtype"]).to(device)
-    array = _of_kind(arrays[tree["array"] if "array" in tree else tree["scalar"]], tree["dtype"])
+        return _array_to_tensor(arrays[tree["tensor"]], tree["dtype"]).to(device)
+    array = _restore_dtype(
+        arrays[tree["array"] if "array" in tree else tree["scalar"]], tree["dtype"]
+    )
     return array if "array" in tree else array[()]
 
 
-def _of_kind(array: NDArray[Any], name: str) -> NDArray[Any]:
+def _restore_dtype(array: NDArray[Any], name: str) -> NDArray[Any]:
     if array.dtype.name == name:
         return array
     if np.dtype(name).kind != "c":
@@ -204,19 +217,21 @@ def _of_kind(array: NDArray[Any], name: str) -> NDArray[Any]:
     return array.view(name).reshape(array.shape[:-1])
 
 
-def _to_tensor(array: NDArray[Any], name: str) -> Any:
+def _array_to_tensor(array: NDArray[Any], name: str) -> Any:
     import torch
 
     kind = getattr(torch, name)
     if not isinstance(kind, torch.dtype):
-        raise ValueError(f"{name} is no type of tensors")
-    tensor = torch.from_numpy(np.array(array))  # a copy: tensors must be able to be written to
+        raise ValueError(f"{name} is no torch dtype")
+    tensor = torch.from_numpy(np.array(array))  # a copy, as tensors must be writable
     return tensor if tensor.dtype == kind else tensor.view(kind)
 
 
 def classes_of(root: type) -> dict[str, type]:
-    """The dataclasses and named tuples that a class's fields are declared to hold, by name, itself
-    among them. ValueError where two have one name."""
+    """A class and the dataclasses and named tuples in the types of its fields, by name.
+
+    Raises ValueError where two classes have the same name.
+    """
     found: dict[str, type] = {}
     waiting: list[Any] = [root]
     while waiting:

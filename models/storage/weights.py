@@ -1,4 +1,4 @@
-"""Weights files: where they lie, and whether they are whole. Inference lane and offline.
+"""Manifest of the embedded weights files, and checks of their integrity.
 
 `resources/weights/manifest.json` lists for each engine its files with size and SHA-256. Weights are
 safetensors only, never pickle: a weights file must not be able to run code.
@@ -21,7 +21,7 @@ MANIFEST: Final = "manifest.json"
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One line of the manifest: a file of an engine, its bytes and its SHA-256 in hex."""
+    """A weights file of an engine: its path in a folder, size in bytes and SHA-256 in hex."""
 
     engine: str
     name: str
@@ -30,7 +30,7 @@ class WeightsFile:
 
 
 def read_manifest(folder: Path = WEIGHTS) -> tuple[WeightsFile, ...]:
-    """All files of the manifest. SegueError where it is missing or damaged."""
+    """All files in the manifest. SegueError where it is missing or damaged."""
     path = folder / MANIFEST
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
@@ -46,39 +46,44 @@ def read_manifest(folder: Path = WEIGHTS) -> tuple[WeightsFile, ...]:
 
 
 def files_of(engine: str, folder: Path = WEIGHTS) -> tuple[WeightsFile, ...]:
-    """The files of one engine; empty for an engine that needs none."""
+    """The files of one engine in the manifest; empty for an engine that needs none."""
     return tuple(file for file in read_manifest(folder) if file.engine == engine)
+
+
+def sha256_of(path: Path, step: Callable[[int], object] | None = None) -> str:
+    """SHA-256 of a file in hex; `step` is called with the number of bytes of each read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            if step is not None:
+                step(len(chunk))
+    return digest.hexdigest()
 
 
 def fault_of(
     file: WeightsFile, folder: Path = WEIGHTS, step: Callable[[int], object] | None = None
 ) -> str | None:
-    """'missing', 'damaged', 'unreadable' or None for a whole file.
+    """Fault of a weights file: 'missing', 'damaged' or 'unreadable'; None where it is intact.
 
-    `step` is called with the number of bytes read, for a progress bar.
+    step: called with the number of bytes of each read, for a progress bar.
     """
     path = folder / file.name
-    digest = hashlib.sha256()
     try:
-        if path.stat().st_size != file.size:
-            return "damaged"
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-                if step is not None:
-                    step(len(chunk))
+        if path.stat().st_size == file.size and sha256_of(path, step) == file.sha256:
+            return None
     except FileNotFoundError:
         return "missing"
     except OSError:
         return "unreadable"
-    return None if digest.hexdigest() == file.sha256 else "damaged"
+    return "damaged"
 
 
 def check_files(engine: str, folder: Path = WEIGHTS) -> None:
-    """SegueError naming the first file of an engine that is not as the manifest has it.
+    """Raise SegueError for the first file of an engine that differs from the manifest.
 
-    Reads every byte, about a tenth of a second for 80 MB: a flipped bit in a tensor is no error to
-    safetensors, and would be heard as noise.
+    Reads every byte: safetensors does not detect a flipped bit in a tensor, which may sound as
+    noise.
     """
     for file in files_of(engine, folder):
         fault = fault_of(file, folder)
@@ -90,35 +95,29 @@ def check_files(engine: str, folder: Path = WEIGHTS) -> None:
 
 
 def identity(names: Iterable[str], folder: Path = WEIGHTS) -> str:
-    """One checksum in hex for these files of a folder: whatever they gave meaning to, such as a
-    kept moment, is told from that of other weights. SegueError where a file cannot be read.
+    """One checksum in hex of several files of a folder, to recognize snapshots of other weights.
 
-    Taken from the manifest where there is one: what it says was compared when they were loaded.
+    Uses the manifest's checksums where there is one, as they are verified on loading. SegueError
+    where a file cannot be read.
     """
-    listed = {file.name: file.sha256 for file in read_manifest(folder)} if _has(folder) else {}
+    has_manifest = (folder / MANIFEST).is_file()
+    listed = {file.name: file.sha256 for file in read_manifest(folder)} if has_manifest else {}
     total = hashlib.sha256()
     for name in sorted(names):
         try:
-            digest = listed.get(name) or hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            digest = listed.get(name) or sha256_of(folder / name)
         except OSError as error:
             raise SegueError(f"{folder / name} cannot be read ({error.strerror}).") from error
         total.update(f"{name} {digest}\n".encode())
     return total.hexdigest()
 
 
-def _has(folder: Path) -> bool:
-    return (folder / MANIFEST).is_file()
-
-
 def write_manifest(engine: str, names: Iterable[str], folder: Path = WEIGHTS) -> None:
-    """Enter an engine's files (relative to `folder`) as they are now. Training's last step."""
+    """Write an engine's files (paths in `folder`) with their current checksums to the manifest."""
     path = folder / MANIFEST
     table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     table[engine] = {
-        name: {
-            "size": (folder / name).stat().st_size,
-            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
-        }
+        name: {"size": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
         for name in sorted(names)
     }
     path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
@@ -134,7 +133,7 @@ def embedded_files(folder: Path = WEIGHTS) -> list[str]:
 
 
 if __name__ == "__main__":
-    # After training or exporting: enter the embedded engine's files as they are now.
+    # After training or exporting: record the embedded engine's files.
     write_manifest("segue", embedded_files())
     for entry in files_of("segue"):
         print(f"{entry.sha256[:16]}  {entry.size:>10}  {entry.name}")

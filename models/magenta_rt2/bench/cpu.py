@@ -30,15 +30,15 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
+from models.magenta_rt2.block_generator import FRAMES_PER_BLOCK, BlockGenerator
 from models.magenta_rt2.checkpoint.weights import codec_tensors, load_depthformer
-from models.magenta_rt2.conditioning import GUIDANCE, condition_tokens
-from models.magenta_rt2.depthformer.config import FRAME_SECONDS, LEVELS, size_config
+from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
+from models.magenta_rt2.depthformer.config import FRAME_SECONDS, RVQ_LEVELS, size_config
 from models.magenta_rt2.depthformer.quantize import PRECISIONS, quantize, read_bytes
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
-from models.magenta_rt2.player import FRAMES_PER_BLOCK, BlockGenerator
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
 
@@ -54,17 +54,17 @@ def bandwidth(megabytes: int = 512, passes: int = 8) -> float:
     """
     rows = megabytes * 250_000 // 4096
     matrix, vector = torch.ones(4096, rows), torch.ones(1, 4096)
-    return matrix.nbytes / _best(lambda: vector @ matrix, passes) / 1e9
+    return matrix.nbytes / _best_seconds(lambda: vector @ matrix, passes) / 1e9
 
 
 def copy_bandwidth(megabytes: int = 256, passes: int = 8) -> float:
     """GB/s of a copy, what is read and what is written taken together."""
     source = torch.ones(megabytes * 250_000)
     target = torch.empty_like(source)
-    return 2 * source.nbytes / _best(lambda: target.copy_(source), passes) / 1e9
+    return 2 * source.nbytes / _best_seconds(lambda: target.copy_(source), passes) / 1e9
 
 
-def _best(work: Callable[[], object], passes: int) -> float:
+def _best_seconds(work: Callable[[], object], passes: int) -> float:
     work()
     spent = []
     for _ in range(passes):
@@ -85,7 +85,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
         "matrix_vector_gb_per_s": round(speed, 1),
         "copy_gb_per_s": round(copy_bandwidth(), 1),
     }
-    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), GUIDANCE))
+    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
     history: list[Tensor] = []
     truth: Tensor | None = None
     for precision in PRECISIONS:
@@ -106,7 +106,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
                 history.append(codes + stepper.offsets)
         p50, p99 = np.percentile(times, [50, 99])
         temporal, depth = read_bytes(model, precision)
-        every, once = (temporal + depth) / 1e9, (temporal + depth / LEVELS) / 1e9
+        every, once = (temporal + depth) / 1e9, (temporal + depth / RVQ_LEVELS) / 1e9
         entry = {
             "frame_ms": {"min": min(times), "p50": p50, "p99": p99},
             "real_time_factor": 1000 * FRAME_SECONDS / p50,
@@ -114,9 +114,9 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
             "bound_real_time_factor": FRAME_SECONDS * speed / every,
             "bound_if_depth_stays_in_cache": FRAME_SECONDS * speed / once,
         }
-        entry["recorded"] = measure_recorded(stepper, row, frames, threads)
-        stepper.load(stepper.fresh())
-        logits = torch.stack([stepper.force(row, tokens) for tokens in history[:24]])
+        entry["recorded"] = measure_traced(stepper, row, frames, threads)
+        stepper.load(stepper.empty_context())
+        logits = torch.stack([stepper.teacher_force(row, tokens) for tokens in history[:24]])
         if truth is None:
             truth = logits
         else:
@@ -128,7 +128,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
     return figures
 
 
-def measure_recorded(
+def measure_traced(
     stepper: FrameStepper, row: Tensor, frames: int, threads: int
 ) -> dict[str, float]:
     """Median ms of a frame, recorded and called from Python one operation after another, in turns;
@@ -168,27 +168,27 @@ def measure_recorded(
 def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
     """ms of a frame of the decoder in blocks as they are played, in one thread."""
     torch.set_num_threads(1)
-    codes = torch.zeros(1, FRAMES_PER_BLOCK, LEVELS, dtype=torch.long)
+    codes = torch.zeros(1, FRAMES_PER_BLOCK, RVQ_LEVELS, dtype=torch.long)
     figures = {}
     for kind in (torch.float32, torch.bfloat16):
-        codec = SpectroStream(SpectroStreamConfig(levels=LEVELS))
+        codec = SpectroStream(SpectroStreamConfig(levels=RVQ_LEVELS))
         tensors = codec_tensors(checkpoint, checkpoint.name)
         load_spectrostream(codec, tensors, ("quantizer", "decoder"), source=checkpoint.name)
         codec.decoder.to(kind)
         for way in ("plain", "packed"):
             if way == "packed":
-                codec.pack(FRAMES_PER_BLOCK)
-            state = codec.decoder_start()
-            best = _best(lambda c=codec, s=state: c.decode_step(codes, s), passes)  # type: ignore[misc]
+                codec.pack_weights(FRAMES_PER_BLOCK)
+            state = codec.initial_decoder_state()
+            best = _best_seconds(lambda c=codec, s=state: c.decode_step(codes, s), passes)  # type: ignore[misc]
             figures[f"{str(kind)[6:]}_{way}_ms"] = 1000 * best / FRAMES_PER_BLOCK
     return figures
 
 
-def measure_whole(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
+def measure_engine(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
     """Real-time factors of the engine in its own precision, median over blocks."""
     engine = MagentaEngine(size, "cpu", checkpoint.parent.parent)
-    alone = BlockGenerator(engine.stepper, engine.codec, beside=False)
-    beside = BlockGenerator(engine.stepper, engine.codec, beside=True)
+    alone = BlockGenerator(engine.stepper, engine.codec, codec_thread=False)
+    beside = BlockGenerator(engine.stepper, engine.codec, codec_thread=True)
     own = torch.get_num_threads()
     ways: dict[str, tuple[BlockGenerator, int, bool]] = {
         "beside": (beside, own, False),
@@ -198,9 +198,9 @@ def measure_whole(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
     }
     spent: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(3):  # in turns, as the machine may be busier at one time than at another
-        for way, (player, threads, moves) in ways.items():
+        for way, (generator, threads, moves) in ways.items():
             torch.set_num_threads(threads)
-            engine.player = player
+            engine.generator = generator
             stream = engine.start(1)
             for number in range(blocks // 3 + 2):
                 controls = Controls(chaos=0.5 + 0.001 * number * moves)
@@ -234,7 +234,7 @@ def main() -> None:
     else:
         figures = measure(chosen.checkpoint, chosen.size, chosen.frames, chosen.threads)
     figures["codec"] = _rounded(measure_codec(chosen.checkpoint))
-    whole = measure_whole(chosen.checkpoint, chosen.size, chosen.frames)
+    whole = measure_engine(chosen.checkpoint, chosen.size, chosen.frames)
     figures["whole_real_time_factor"] = _rounded(whole)
     print(json.dumps(figures, indent=2))
 

@@ -36,36 +36,38 @@ from torch import Tensor
 
 from models.engine.controls import Controls
 from models.magenta_rt2.checkpoint import random_weights
-from models.magenta_rt2.conditioning import GUIDANCE, condition_tokens
-from models.magenta_rt2.depthformer import cuda_graphs as graphs
-from models.magenta_rt2.depthformer.config import CHECKPOINTS, FRAME_SECONDS
+from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
+from models.magenta_rt2.depthformer import cuda_graphs
+from models.magenta_rt2.depthformer.config import FRAME_SECONDS, SIZES
 from models.magenta_rt2.depthformer.quantize import read_bytes
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine
 
-WARM: Final = 20
+WARM_UP: Final = 20
 SEED: Final = 7
 
 
-def frames_of(stepper: FrameStepper, count: int) -> Tensor:
+def generate_frames(stepper: FrameStepper, count: int) -> Tensor:
     """Tokens (count, 12) from a fresh context, the wishes changed now and then."""
-    stepper.load(stepper.fresh())
+    stepper.load(stepper.empty_context())
     played = []
     for number in range(count):
         notes = (48, 60) if number % 100 >= 50 else ()
-        row = torch.from_numpy(condition_tokens(np.arange(12), Controls(notes=notes), GUIDANCE))
+        row = torch.from_numpy(
+            condition_tokens(np.arange(12), Controls(notes=notes), DEFAULT_GUIDANCE)
+        )
         noise = gumbel_noise(SEED, 0, number)
         played.append(stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K))
     return torch.stack(played).cpu()
 
 
-def again_from_the_middle(stepper: FrameStepper, count: int) -> bool:
+def repeats_after_restore(stepper: FrameStepper, count: int) -> bool:
     """Whether going back to a moment gives the same tokens as going on did."""
     half = count // 2
-    frames_of(stepper, half)
+    generate_frames(stepper, half)
     moment = stepper.context()
-    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), GUIDANCE))
+    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
     runs = []
     for _ in range(2):
         stepper.load(moment)
@@ -82,10 +84,10 @@ def again_from_the_middle(stepper: FrameStepper, count: int) -> bool:
 
 def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
     """Milliseconds of a frame, the host waiting for the tokens of each."""
-    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), GUIDANCE))
-    stepper.load(stepper.fresh())
+    row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
+    stepper.load(stepper.empty_context())
     host, device = [], []
-    for number in range(WARM + count):
+    for number in range(WARM_UP + count):
         noise = gumbel_noise(SEED, 0, number)
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda.synchronize()
@@ -97,7 +99,10 @@ def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
         host.append(1000.0 * (time.perf_counter() - began))
         torch.cuda.synchronize()
         device.append(begin.elapsed_time(end))
-    return {**quantiles(host[WARM:], 1000.0 * FRAME_SECONDS), "device_ms": mean(device[WARM:])}
+    return {
+        **quantiles(host[WARM_UP:], 1000.0 * FRAME_SECONDS),
+        "device_ms": mean(device[WARM_UP:]),
+    }
 
 
 def block_times(engine: MagentaEngine, count: int) -> dict[str, float]:
@@ -105,12 +110,12 @@ def block_times(engine: MagentaEngine, count: int) -> dict[str, float]:
     stream = engine.start(SEED)
     style = engine.embed_text("anything")
     spent = []
-    for number in range(WARM + count):
+    for number in range(WARM_UP + count):
         controls = Controls(style=style, guidance=3.0 if number % 20 < 10 else 4.0)
         began = time.perf_counter()
         stream.render(controls)
         spent.append(1000.0 * (time.perf_counter() - began))
-    return quantiles(spent[WARM:], 1000.0 * engine.info.block_seconds)
+    return quantiles(spent[WARM_UP:], 1000.0 * engine.info.block_seconds)
 
 
 def quantiles(spent: list[float], real: float) -> dict[str, float]:
@@ -148,11 +153,11 @@ def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
     began = time.perf_counter()
     random_weights.write(folder, size)
     written = time.perf_counter()
-    with_graph, graphs.wanted = graphs.wanted, lambda device: False
+    with_graph, cuda_graphs.enabled = cuda_graphs.enabled, lambda device: False
     try:
         engine = MagentaEngine(size, "cuda", folder)
     finally:
-        graphs.wanted = with_graph
+        cuda_graphs.enabled = with_graph
     stepper = engine.stepper
     torch.cuda.synchronize()
     opened = time.perf_counter()
@@ -166,16 +171,16 @@ def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
         "frame_ms": {"eager": frame_times(stepper, frames)},
         "block_ms": {"eager": block_times(engine, frames // 3)},
     }
-    eager = frames_of(stepper, frames)
+    eager = generate_frames(stepper, frames)
     capturing = time.perf_counter()
-    graphs.capture(stepper)
+    cuda_graphs.capture(stepper)
     torch.cuda.synchronize()
     figures["capture_seconds"] = time.perf_counter() - capturing
     figures["frame_ms"]["graph"] = frame_times(stepper, frames)
     figures["block_ms"]["graph"] = block_times(engine, frames // 3)
-    replayed = frames_of(stepper, frames)
+    replayed = generate_frames(stepper, frames)
     other = (eager != replayed).any(dim=1).nonzero().flatten().tolist()
-    figures["same_tokens"] = not other and again_from_the_middle(stepper, frames)
+    figures["same_tokens"] = not other and repeats_after_restore(stepper, frames)
     figures["first_difference"] = other[0] if other else None
     figures["distinct_tokens"] = int(replayed.unique().numel())
     figures["peak_device_gb"] = torch.cuda.max_memory_allocated() / 1e9
@@ -197,8 +202,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="a file for the figures, besides the output")
     chosen = parser.parse_args(arguments)
     sizes = chosen.sizes.split(",")
-    if not set(sizes) <= set(CHECKPOINTS) or chosen.frames < 60:
-        parser.error(f"sizes are of {', '.join(CHECKPOINTS)}, frames 60 or more")
+    if not set(sizes) <= set(SIZES) or chosen.frames < 60:
+        parser.error(f"sizes are of {', '.join(SIZES)}, frames 60 or more")
     if not torch.cuda.is_available():
         print("measure_cuda: torch finds no CUDA device here.", file=sys.stderr)
         return 2

@@ -1,11 +1,11 @@
-"""Fetch the released weights of Magenta RealTime 2 once, or take them from a folder. Offline lane.
+"""Download of Magenta RealTime 2's released weights, or installation from a folder.
 
-What goes wrong is one sentence, and an engine's folder appears only when it is whole: files arrive
-in a folder beside it, are compared with the checksums, and the folder is then renamed. What has
-arrived stays there and is not fetched again.
+An error is one sentence. An engine's folder appears only when it is complete: files are downloaded
+into a staging folder beside it and compared with their checksums, then the folder is renamed.
+Downloaded files stay there and are not downloaded again.
 
-The hub's own client does not go on with a file across two runs (its partial files are private to
-the process and removed), so its metadata and its transfer are used, and the partial files are ours.
+The hub's own client does not resume a file across two runs (its partial files are private to the
+process and removed), so its metadata and transfer are used with partial files of our own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,21 +28,21 @@ from models.command import FROZEN, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.files import (
-    LIST,
-    NAMES,
+    ENGINES,
+    FILE_LIST,
     OPTIONAL,
     REPOSITORY,
     required,
-    sha256_of,
 )
+from models.storage.weights import WeightsFile, fault_of, sha256_of
 
-MARGIN: Final = 64 << 20  # bytes of the disk that are left alone
+MIN_FREE_BYTES: Final = 64 << 20  # left free on the disk
 Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the hub: its released path, bytes, and digest (SHA-256, or git's SHA-1)."""
+    """A file on the hub: released path, size in bytes, and digest (SHA-256, or git's SHA-1)."""
 
     path: str
     size: int
@@ -49,35 +50,43 @@ class RemoteFile:
     git_sha1: str | None
 
 
-def fetch(name: str, report: Report = print, bar: Any = None) -> Path:
-    """Fetch an engine from the hub; its folder. Nothing is fetched that is there and whole.
+def fetch(name: str, report: Report = print, progress_bar: Any = None) -> Path:
+    """Download an engine from the hub; files that are here and intact are not downloaded again.
 
-    report hears one line for each file; bar is a tqdm class for the transfer (the hub client's
-    own if None). HF_ENDPOINT names another hub. SegueError for whatever stops it.
+    Args:
+        name: of the engine.
+        report: called with one line for each file.
+        progress_bar: tqdm class for the transfer; None for the hub client's own.
+
+    Returns:
+        The engine's folder. HF_ENDPOINT in the environment names another hub.
+
+    Raises:
+        SegueError: the download failed; it continues on the next call.
     """
-    with _alone(name) as part, _explained(name):
-        commit, remotes = _listing(name)
+    with _exclusive_staging(name) as staging, _errors_explained(name):
+        commit, remotes = _list_remote_files(name)
         total = sum(remote.size for remote in remotes)
-        _reuse(part, remotes)
-        need = sum(remote.size - _have(part, remote) for remote in remotes)
-        _check_disk(part, need)
-        report(f"{name}: {len(remotes)} files, {_size(total)}, {_size(need)} of it to fetch")
+        _link_installed_files(staging, remotes)
+        need = sum(remote.size - _bytes_present(staging, remote) for remote in remotes)
+        _check_disk(staging, need)
+        sizes = f"{_format_size(total)}, {_format_size(need)} of it to fetch"
+        report(f"{name}: {len(remotes)} files, {sizes}")
         table = {}
         for remote in remotes:
-            if not (part / remote.path).is_file():
-                _transfer(part, remote, commit, bar)
-            table[remote.path] = {"size": remote.size, "sha256": _checked(part, remote)}
+            if not (staging / remote.path).is_file():
+                _download(staging, remote, commit, progress_bar)
+            table[remote.path] = {"size": remote.size, "sha256": _verify_checksum(staging, remote)}
             report(f"whole  {remote.path}")
-        return _install(name, part, table, origin=f"{REPOSITORY}@{commit}")
+        return _install(name, staging, table, origin=f"{REPOSITORY}@{commit}")
 
 
-def take(name: str, folder: Path, report: Report = print) -> Path:
-    """Install an engine from a folder given by hand, which is left as it is; the engine's folder.
+def install_from_folder(name: str, folder: Path, report: Report = print) -> Path:
+    """Install an engine by copying the released files from a folder; returns the engine's folder.
 
-    The folder holds the released files, at their released paths or all side by side. Where it has
-    Segue's own list, as another machine's installed folder does, the files are compared with it;
-    without it, safetensors files are read to their end and the checksums of the rest are only
-    remembered. SegueError for whatever stops it.
+    The folder has the files at their released paths, or all side by side. If it has Segue's own
+    list, as another machine's installed folder does, the files are compared with it; otherwise
+    safetensors headers are checked and the checksums recorded. SegueError where it fails.
     """
     if not folder.is_dir():
         raise SegueError(f"{folder} is not a folder: give the one with the downloaded files.")
@@ -85,40 +94,41 @@ def take(name: str, folder: Path, report: Report = print) -> Path:
         known = files.read_list(folder)["files"]
     except FileNotFoundError:
         known = {}
-    with _alone(name, "taken") as part, _explained(name):
-        found = {path: _find(folder, path) for path in (*required(name), *OPTIONAL)}
+    with _exclusive_staging(name, "taken") as staging, _errors_explained(name):
+        found = {path: _find_file(folder, path) for path in (*required(name), *OPTIONAL)}
         for path in required(name):
             if found[path] is None:
                 raise SegueError(f"{folder} lacks {path}: put it there and run this again.")
         sources = {path: source for path, source in found.items() if source is not None}
         need = sum(source.stat().st_size for source in sources.values())
-        _check_disk(part, need)
+        _check_disk(staging, need)
         table = {}
         for path, source in sources.items():
-            target = part / path
+            target = staging / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             digest = sha256_of(target)
             if path in known and digest != known[path]["sha256"]:
-                raise SegueError(f"{source} is damaged: its checksum is not the one in {LIST}.")
+                raise SegueError(
+                    f"{source} is damaged: its checksum is not the one in {FILE_LIST}."
+                )
             if target.suffix == ".safetensors":
                 _check_safetensors(target, source)
             table[path] = {"size": target.stat().st_size, "sha256": digest}
             report(f"{'whole' if path in known else 'taken'}  {path}")
-        return _install(name, part, table, origin="a folder given by hand")
+        return _install(name, staging, table, origin="a folder given by hand")
 
 
 # The hub
 
 
-def _listing(name: str) -> tuple[str, list[RemoteFile]]:
-    """The commit that the hub has now, and the files of an engine in it."""
+def _list_remote_files(name: str) -> tuple[str, list[RemoteFile]]:
+    """The hub's current commit, and the files of an engine in it."""
     hub = _hub()
     info = hub.HfApi(endpoint=_endpoint(), token=False).model_info(REPOSITORY, files_metadata=True)
     there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    wanted = list(required(name)) + [path for path in OPTIONAL if path in there]
     remotes = []
-    for path in wanted:
+    for path in (*required(name), *(path for path in OPTIONAL if path in there)):
         if path not in there:
             raise SegueError(
                 f"{REPOSITORY} on the hub has no {path}: it has changed, look for a newer Segue."
@@ -131,12 +141,12 @@ def _listing(name: str) -> tuple[str, list[RemoteFile]]:
     return str(info.sha), remotes
 
 
-def _transfer(part: Path, remote: RemoteFile, commit: str, bar: Any) -> None:
-    """Fetch a file, going on where an earlier run stopped."""
+def _download(staging: Path, remote: RemoteFile, commit: str, progress_bar: Any) -> None:
+    """Download a file, resuming where an earlier run stopped."""
     hub = _hub()
     from huggingface_hub.file_download import http_get
 
-    partial = _partial(part, remote)
+    partial = _partial_path(staging, remote)
     partial.parent.mkdir(parents=True, exist_ok=True)
     url = hub.hf_hub_url(REPOSITORY, remote.path, revision=commit, endpoint=_endpoint())
     with partial.open("ab") as stream:
@@ -147,16 +157,16 @@ def _transfer(part: Path, remote: RemoteFile, commit: str, bar: Any) -> None:
             headers=hub.utils.build_hf_headers(token=False),
             expected_size=remote.size,
             displayed_filename=Path(remote.path).name,
-            tqdm_class=bar,
+            tqdm_class=progress_bar,
         )
         stream.flush()
         os.fsync(stream.fileno())
-    partial.rename(part / remote.path)
+    partial.rename(staging / remote.path)
 
 
-def _checked(part: Path, remote: RemoteFile) -> str:
-    """The SHA-256 of a file that arrived; SegueError, and it is removed, where it is wrong."""
-    path = part / remote.path
+def _verify_checksum(staging: Path, remote: RemoteFile) -> str:
+    """SHA-256 of a downloaded file; if it is wrong, removes the file and raises SegueError."""
+    path = staging / remote.path
     digest = sha256_of(path)
     if remote.sha256 is not None:
         good = digest == remote.sha256
@@ -171,8 +181,8 @@ def _checked(part: Path, remote: RemoteFile) -> str:
     return digest
 
 
-def _hub() -> Any:
-    """The hub's client, quiet. Its other transfer (xet) cannot go on where a run stopped."""
+def _hub() -> ModuleType:
+    """The hub's client module, quiet, without its xet transfer, which cannot resume."""
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
@@ -194,19 +204,19 @@ def _endpoint() -> str | None:
 
 
 @contextmanager
-def _alone(name: str, kind: str = "arriving") -> Iterator[Path]:
-    """The folder where the files of an engine arrive, for one run at a time.
+def _exclusive_staging(name: str, kind: str = "arriving") -> Iterator[Path]:
+    """The staging folder of an engine, locked against other processes.
 
-    What is 'arriving' stays for the next run; what is 'taken' from a folder is gone afterwards.
+    'arriving' files stay for the next run; files 'taken' from a folder are removed afterwards.
     """
-    if name not in NAMES:
-        raise SegueError(f"there is nothing to fetch for '{name}': choose {' or '.join(NAMES)}.")
+    if name not in ENGINES:
+        raise SegueError(f"there is nothing to fetch for '{name}': choose {' or '.join(ENGINES)}.")
     from filelock import FileLock, Timeout
 
     place = files.models_folder()
-    part = place / f".{name}.{kind}"
+    staging = place / f".{name}.{kind}"
     try:
-        part.mkdir(parents=True, exist_ok=True)
+        staging.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place / f".{name}.lock", timeout=0)
         lock.acquire()
     except Timeout:
@@ -214,25 +224,25 @@ def _alone(name: str, kind: str = "arriving") -> Iterator[Path]:
     except OSError as error:
         raise SegueError(f"{place} cannot be written ({error.strerror or error}).") from None
     try:
-        yield part
+        yield staging
     finally:
         if kind != "arriving":
-            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
         lock.release()
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Whatever the network and the disk throw, as one sentence."""
+def _errors_explained(name: str) -> Iterator[None]:
+    """Turn any error of the network or the disk into a SegueError of one sentence."""
     try:
         yield
     except (SegueError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise SegueError(_sentence(name, error)) from error
+        raise SegueError(_explain(name, error)) from error
 
 
-def _sentence(name: str, error: Exception) -> str:
+def _explain(name: str, error: Exception) -> str:
     again = "run the same command again, it goes on where it stopped"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk filled up while {name} arrived: free some space, then {again}."
@@ -261,17 +271,17 @@ def _sentence(name: str, error: Exception) -> str:
     raise error
 
 
-def _partial(part: Path, remote: RemoteFile) -> Path:
-    """Where a file arrives; it bears the digest, so that another version is not mixed into it."""
+def _partial_path(staging: Path, remote: RemoteFile) -> Path:
+    """Path of a file's partial download; has the digest, so that versions are never mixed."""
     digest = (remote.sha256 or remote.git_sha1 or "")[:16]
-    return part / f"{remote.path}.{digest}.part"
+    return staging / f"{remote.path}.{digest}.part"
 
 
-def _have(part: Path, remote: RemoteFile) -> int:
-    """Bytes of a file that are here already."""
-    if (part / remote.path).is_file():
+def _bytes_present(staging: Path, remote: RemoteFile) -> int:
+    """Bytes of a file that were downloaded already."""
+    if (staging / remote.path).is_file():
         return remote.size
-    partial = _partial(part, remote)
+    partial = _partial_path(staging, remote)
     if not partial.is_file():
         return 0
     size = partial.stat().st_size
@@ -281,15 +291,15 @@ def _have(part: Path, remote: RemoteFile) -> int:
     return size
 
 
-def _reuse(part: Path, remotes: list[RemoteFile]) -> None:
-    """Link what this or another installed engine has already; drop what is out of date."""
+def _link_installed_files(staging: Path, remotes: list[RemoteFile]) -> None:
+    """Hard-link files that an installed engine has already; remove files of another size."""
     for remote in remotes:
-        target = part / remote.path
+        target = staging / remote.path
         if target.is_file() and target.stat().st_size != remote.size:
             target.unlink()
         if target.is_file() or remote.sha256 is None:
             continue
-        for name in NAMES:
+        for name in ENGINES:
             try:
                 listed = files.installed(name)
             except SegueError:
@@ -299,27 +309,26 @@ def _reuse(part: Path, remotes: list[RemoteFile]) -> None:
                     _link(files.folder_of(name), file, target)
 
 
-def _link(folder: Path, file: files.Installed, target: Path) -> None:
-    """Give a whole file a second name; where that cannot be it is fetched instead."""
-    if files.fault_of(folder, file):
+def _link(folder: Path, file: WeightsFile, target: Path) -> None:
+    """Hard-link an intact file; where that fails it is downloaded instead."""
+    if fault_of(file, folder):
         return
-    try:
+    with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(folder / file.path, target)
-    except OSError:
-        pass
+        os.link(folder / file.name, target)
 
 
-def _check_disk(part: Path, need: int) -> None:
-    free = shutil.disk_usage(part).free
-    if need and need + MARGIN > free:
+def _check_disk(staging: Path, need: int) -> None:
+    free = shutil.disk_usage(staging).free
+    if need and need + MIN_FREE_BYTES > free:
         raise SegueError(
-            f"{part.parent} has {_size(free)} free and {_size(need + MARGIN)} are needed: "
-            f"free some space, or set {files.PLACE} to a folder on another disk."
+            f"{staging.parent} has {_format_size(free)} free and "
+            f"{_format_size(need + MIN_FREE_BYTES)} are needed: "
+            f"free some space, or set {files.FOLDER_VARIABLE} to a folder on another disk."
         )
 
 
-def _find(folder: Path, path: str) -> Path | None:
+def _find_file(folder: Path, path: str) -> Path | None:
     for candidate in (folder / path, folder / Path(path).name):
         if candidate.is_file():
             return candidate
@@ -331,21 +340,21 @@ def _check_safetensors(target: Path, source: Path) -> None:
 
     try:
         with safe_open(target, framework="numpy"):
-            pass  # the header is read, and its sizes compared with the file's
+            pass  # opening reads the header and compares its sizes with the file's
     except SafetensorError:
         raise SegueError(f"{source} is cut short or damaged: get it again.") from None
 
 
-def _install(name: str, part: Path, table: dict[str, Any], origin: str) -> Path:
-    """Write the list, clear what is left over, and put the folder in its place in one move."""
-    kept = {*table, LIST}
-    for path in sorted(part.rglob("*"), reverse=True):
-        if path.is_file() and str(path.relative_to(part).as_posix()) not in kept:
+def _install(name: str, staging: Path, table: dict[str, Any], origin: str) -> Path:
+    """Write the file list, remove leftovers, and move the staging folder into place."""
+    kept = {*table, FILE_LIST}
+    for path in sorted(staging.rglob("*"), reverse=True):
+        if path.is_file() and str(path.relative_to(staging).as_posix()) not in kept:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     content = {"engine": name, "origin": origin, "licence": "CC-BY-4.0", "files": table}
-    with (part / LIST).open("w", encoding="utf-8") as stream:
+    with (staging / FILE_LIST).open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(content, indent=2) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -354,19 +363,19 @@ def _install(name: str, part: Path, table: dict[str, Any], origin: str) -> Path:
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         final.rename(old)
-    part.rename(final)
+    staging.rename(final)
     shutil.rmtree(old, ignore_errors=True)
     return final
 
 
 def _git_sha1(path: Path) -> str:
-    """git's name of a file's content, which the hub gives for small files."""
+    """git's object id of a file's content, the hub's digest of small files."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _size(count: float) -> str:
+def _format_size(count: float) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"

@@ -1,7 +1,8 @@
-"""The files of Magenta RealTime 2: which, where they lie, and whether they are whole. Any lane.
+"""Released files of Magenta RealTime 2: their paths, and the folder of an installed engine.
 
 An installed engine is a folder with the released files at their released paths and a list of their
-sizes and SHA-256, so that `verify` needs no network. Imports neither torch nor the hub's client.
+sizes and SHA-256, so that `models verify` needs no network. Imports neither torch nor the hub's
+client.
 """
 
 from __future__ import annotations
@@ -9,24 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
+from models.storage.weights import WeightsFile
 
 REPOSITORY: Final = "google/magenta-realtime-2"
-LIST: Final = "segue-files.json"
-END_BYTES: Final = 1 << 20
-PLACE: Final = "SEGUE_MODELS"  # the environment variable that moves the folder of all models
+FILE_LIST: Final = "segue-files.json"
+FINGERPRINT_BYTES: Final = 1 << 20
+FOLDER_VARIABLE: Final = (
+    "SEGUE_MODELS"  # the environment variable that moves the folder of all models
+)
 
 CHECKPOINTS: Final = {
     "magenta-rt2-small": "checkpoints/mrt2_small.safetensors",
     "magenta-rt2-base": "checkpoints/mrt2_base.safetensors",
 }
-NAMES: Final = tuple(CHECKPOINTS)
+ENGINES: Final = tuple(CHECKPOINTS)
 CODEC_ENCODER: Final = "resources/spectrostream/encoder.safetensors"
 MUSICCOCA: Final = "resources/musiccoca"
 SHARED: Final = (
@@ -40,70 +42,50 @@ SHARED: Final = (
 OPTIONAL: Final = (f"{MUSICCOCA}/mapper.tflite",)  # text to audio; newer than the first release
 
 
-@dataclass(frozen=True)
-class Installed:
-    """One file of an installed engine, as the list has it."""
-
-    path: str
-    size: int
-    sha256: str
-
-
 def models_folder() -> Path:
-    """Where fetched engines live: SEGUE_MODELS, else the user's data folder. It need not exist.
+    """Folder of downloaded engines: SEGUE_MODELS, else the user's data folder. It may not exist.
 
-    Where only the folder of a time before the one spelling is there, it goes on being used: no
-    download of gigabytes is lost, and none that was under way starts again.
+    An older version's folder is used where it is the only one, so that no download is lost.
     """
-    place, *before = _places()
-    if place.is_dir():
-        return place
-    return next((old for old in before if old.is_dir()), place)
+    folder, *older = _models_folders()
+    if folder.is_dir():
+        return folder
+    return next((old for old in older if old.is_dir()), folder)
 
 
-def _places() -> tuple[Path, ...]:
-    """The folder of all models, then where it lay before, the latest first."""
-    moved = os.environ.get(PLACE)
-    if moved:
-        return (Path(moved).expanduser(),)
+def _models_folders() -> tuple[Path, ...]:
+    """The folder of all models, then those of older versions, the latest first."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return (Path(chosen).expanduser(),)
     from platformdirs import user_data_path
 
     return tuple(user_data_path(name, appauthor=False) / "models" for name in ("Segue", "segue"))
 
 
 def folder_of(name: str) -> Path:
-    """The folder of an installed engine, whether or not it is there. KeyError for another name."""
+    """The folder of an installed engine, which may not exist. KeyError for an unknown name."""
     if name not in CHECKPOINTS:
         raise KeyError(name)
-    usual = models_folder() / name
-    return next((place / name for place in _places() if (place / name).is_dir()), usual)
+    candidates = [folder / name for folder in _models_folders()]
+    return next((path for path in candidates if path.is_dir()), models_folder() / name)
 
 
 def required(name: str) -> tuple[str, ...]:
-    """The released paths that an engine cannot do without, its checkpoint first."""
+    """The released paths that an engine needs, its checkpoint first."""
     return (CHECKPOINTS[name], *SHARED)
 
 
-def need_file(name: str, path: str) -> Path:
-    """The file of an installed engine; SegueError that names it and the command where it is not."""
-    file = folder_of(name) / path
-    if not file.is_file():
-        raise SegueError(
-            f"{file.name} of {name} is not on this machine: run {PROGRAM_NAME} models fetch {name}."
-        )
-    return file
-
-
 def read_list(folder: Path) -> dict[str, Any]:
-    """The list of an installed folder as it was written.
+    """The file list of an installed folder, as JSON.
 
-    FileNotFoundError where there is none, SegueError where it is damaged.
+    Raises FileNotFoundError where there is none, SegueError where it is damaged.
     """
-    path = folder / LIST
+    path = folder / FILE_LIST
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        for path_, entry in table["files"].items():
-            Installed(str(path_), int(entry["size"]), str(entry["sha256"]))
+        for entry in table["files"].values():
+            int(entry["size"]), str(entry["sha256"])
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -114,7 +96,7 @@ def read_list(folder: Path) -> dict[str, Any]:
     return result
 
 
-def installed(name: str) -> tuple[Installed, ...]:
+def installed(name: str) -> tuple[WeightsFile, ...]:
     """The files of an installed engine; SegueError where it is not installed."""
     try:
         table = read_list(folder_of(name))
@@ -123,39 +105,26 @@ def installed(name: str) -> tuple[Installed, ...]:
             f"{name} is not on this machine: run {PROGRAM_NAME} models fetch {name}."
         ) from None
     return tuple(
-        Installed(path, int(entry["size"]), str(entry["sha256"]))
+        WeightsFile(name, path, int(entry["size"]), str(entry["sha256"]))
         for path, entry in sorted(table["files"].items())
     )
 
 
 def is_installed(name: str) -> bool:
-    """Whether every file is there with its size. Reads no file's content."""
+    """Whether every file of an engine is there with its size; does not read the files."""
     try:
         files = installed(name)
     except SegueError:
         return False
-    folder = folder_of(name)
-    return all((folder / f.path).is_file() for f in files) and all(
-        (folder / f.path).stat().st_size == f.size for f in files
-    )
-
-
-def sha256_of(path: Path, step: Callable[[int], object] | None = None) -> str:
-    """The SHA-256 of a file in hex; `step` hears how many bytes were read. OSError as it comes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-            if step is not None:
-                step(len(chunk))
-    return digest.hexdigest()
+    paths = [(folder_of(name) / file.name, file.size) for file in files]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def fingerprint(folder: Path, path: str) -> str:
-    """What tells a file of an engine's folder from another version of it, in hex.
+    """Checksum in hex that identifies the version of a file in an engine's folder.
 
-    Its SHA-256 by the folder's list; where there is none, that of its size and both its ends, as to
-    read all of it takes seconds. SegueError where it cannot be read.
+    Its SHA-256 from the folder's list; where there is none, a hash of its size, beginning and end,
+    since hashing the whole file takes seconds. SegueError where it cannot be read.
     """
     try:
         return str(read_list(folder)["files"][path]["sha256"])
@@ -164,22 +133,9 @@ def fingerprint(folder: Path, path: str) -> str:
     try:
         with (folder / path).open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - END_BYTES))
-            end = stream.read(END_BYTES)
+            stream.seek(max(0, size - FINGERPRINT_BYTES))
+            end = stream.read(FINGERPRINT_BYTES)
             stream.seek(0)
-            return hashlib.sha256(b"%d " % size + stream.read(END_BYTES) + end).hexdigest()
+            return hashlib.sha256(b"%d " % size + stream.read(FINGERPRINT_BYTES) + end).hexdigest()
     except OSError as error:
         raise SegueError(f"{folder / path} cannot be read ({error.strerror}).") from None
-
-
-def fault_of(folder: Path, file: Installed, step: Callable[[int], object] | None = None) -> str:
-    """'missing', 'damaged', 'unreadable', or '' for a whole file."""
-    path = folder / file.path
-    try:
-        if path.stat().st_size != file.size:
-            return "damaged"
-        return "" if sha256_of(path, step) == file.sha256 else "damaged"
-    except FileNotFoundError:
-        return "missing"
-    except OSError:
-        return "unreadable"

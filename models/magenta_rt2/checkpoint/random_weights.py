@@ -1,8 +1,9 @@
-"""Random weights in the layout of the released files. Offline.
+"""Random weights in the layout of the released files, for tests and measurements.
 
-`python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER` writes what the
-engine needs to run, so that tests and measurements can be made where the released weights cannot be
-had. What such a model plays is noise. A file of this kind says so in its metadata.
+    python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER
+
+writes the files that the engine needs to run where the released weights are not available. Such a
+model plays noise. A file of this kind says so in its metadata.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.magenta_rt2.checkpoint.weights import CODEC_PREFIX, TensorSlot, slots
+from models.magenta_rt2.checkpoint.files import CHECKPOINTS, CODEC_ENCODER
+from models.magenta_rt2.checkpoint.weights import CODEC_PREFIX, TensorSlot, tensor_slots
 from models.magenta_rt2.depthformer.config import (
-    CHECKPOINTS,
-    ENCODER,
+    SIZES,
     DepthformerConfig,
     size_config,
 )
@@ -30,12 +31,12 @@ METADATA = {"segue": "random weights: for tests and measurements, not music"}
 
 
 def random_tensors(config: DepthformerConfig, seed: int = 0) -> dict[str, Tensor]:
-    """Every tensor of a depthformer, float32, spread as a trained one's are, by order of size."""
+    """Every tensor of a depthformer, float32, with variances of a trained one's magnitude."""
     generator = torch.Generator().manual_seed(seed)
-    return {slot.key: _fill(slot, generator) for slot in slots(Depthformer(config))}
+    return {slot.key: _random_tensor(slot, generator) for slot in tensor_slots(Depthformer(config))}
 
 
-def _fill(slot: TensorSlot, generator: torch.Generator) -> Tensor:
+def _random_tensor(slot: TensorSlot, generator: torch.Generator) -> Tensor:
     noise = torch.randn(slot.shape, generator=generator)
     leaf = slot.key.rsplit("/", 1)[-1]
     if leaf == "scale":
@@ -43,12 +44,12 @@ def _fill(slot: TensorSlot, generator: torch.Generator) -> Tensor:
     if leaf in ("bias", "per_dim_scale"):
         return 0.1 * noise
     if leaf == "embedding":
-        # Scaled by the root of the width when it is looked up, or summed over twelve levels.
+        # The model multiplies it by the root of the width, or sums over twelve levels.
         return noise / math.sqrt(slot.shape[-1])
     if leaf.startswith("sink_"):
         return 0.5 * noise
     fan_in = math.prod(slot.shape[1:]) if "output_projection" in slot.key else slot.shape[0]
-    # The logits come out with the spread of a trained model's, so that the cap is felt.
+    # The logits get the spread of a trained model's, so that the soft cap has an effect.
     return noise * ((3.0 if "to_logits" in slot.key else 1.0) / math.sqrt(fan_in))
 
 
@@ -73,7 +74,7 @@ def write(
     config: DepthformerConfig | None = None,
     codec: SpectroStreamConfig | None = None,
 ) -> Path:
-    """The released files of a size, with the codec's, full of random numbers; the checkpoint.
+    """Write the released files of a size with random weights; returns the checkpoint's path.
 
     config, codec: other sizes than the released ones, for tests.
     """
@@ -84,15 +85,16 @@ def write(
             encoder["params/" + key] = tensor
         else:
             tensors[CODEC_PREFIX + key] = tensor
-    for path, part in ((folder / CHECKPOINTS[size], tensors), (folder / ENCODER, encoder)):
+    checkpoint = folder / CHECKPOINTS[f"magenta-rt2-{size}"]
+    for path, part in ((checkpoint, tensors), (folder / CODEC_ENCODER, encoder)):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(part, path, metadata=METADATA)
-    return folder / CHECKPOINTS[size]
+    return checkpoint
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=sorted(CHECKPOINTS), default="small")
+    parser.add_argument("--size", choices=sorted(SIZES), default="small")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()

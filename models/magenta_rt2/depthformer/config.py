@@ -1,8 +1,8 @@
-"""Sizes of Magenta RealTime 2's depthformer and the vocabulary of its conditioning. Any lane.
+"""Sizes of Magenta RealTime 2's depthformer, and the vocabulary of its conditioning tokens.
 
-Pure: imports neither torch nor numpy. The shapes are those of the reference's `config.py`
-(`ModelSpec`, `TokensConfig`) and `jax/model.py` (`MagentaRT2ModelBase`, `MagentaRT2ModelSmall`) in
-the package magenta-rt 2.0.3, Apache-2.0; the words are ours.
+Shapes and names are those of the reference's `config.py`
+(`ModelSpec`, `TokensConfig`) and `jax/model.py` (`MagentaRT2ModelBase`, `MagentaRT2ModelSmall`),
+magenta-rt 2.0.3, Apache-2.0.
 """
 
 from __future__ import annotations
@@ -16,96 +16,95 @@ from models.music.score import SAMPLE_RATE
 FRAME_SAMPLES: Final = 1920
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
 
-RESERVED: Final = 6
-"""Tokens below the first code of a vocabulary; number 0 is the start of a sequence."""
-LEVELS: Final = 12
-"""Levels of the codec's residual quantizer that the model plays, of 64."""
-CODES: Final = 1024
-"""Codes of a level, of the codec and of MusicCoCa alike."""
-VOCABULARY: Final = RESERVED + LEVELS * CODES
+NUM_RESERVED_TOKENS: Final = 6
+"""Tokens below the first code of a vocabulary; token 0 starts a sequence."""
+RVQ_LEVELS: Final = 12
+"""Levels of the codec's residual quantizer that the model generates, of 64."""
+CODEBOOK_SIZE: Final = 1024
+"""Codes per level, in the codec and in MusicCoCa."""
+VOCAB_SIZE: Final = NUM_RESERVED_TOKENS + RVQ_LEVELS * CODEBOOK_SIZE
 
 STYLE_DIM: Final = 768
 STYLE_TOKENS: Final = 12
-NOTES: Final = 128
+NUM_PITCHES: Final = 128
 MASKED: Final = -1
-"""A conditioning value that is left to the model."""
+"""Conditioning value of a channel that is left to the model."""
 
 NOTE_OFF, NOTE_SUSTAIN, NOTE_ONSET, NOTE_ON = 0, 1, 2, 3
-"""States of a pitch; NOTE_ON leaves onset or sustain to the model."""
+"""States of a pitch; NOTE_ON leaves the choice between onset and sustain to the model."""
 DRUMS_OFF, DRUMS_ON = 0, 1
 
-_EXTRA: Final = RESERVED + 1  # the mask is a token of its own, above the reserved ones
-STYLE_ROWS: Final = CODES + _EXTRA
+CONDITION_OFFSET: Final = NUM_RESERVED_TOKENS + 1
+"""Added to every conditioning value: the mask is a token of its own above the reserved ones."""
+STYLE_VOCAB_SIZE: Final = CODEBOOK_SIZE + CONDITION_OFFSET
 """Embedding rows of one style token."""
-CHANNEL_ROWS: Final = (4 + _EXTRA,) * NOTES + (2 + _EXTRA,) + (41 + RESERVED,) * 2 + (9 + RESERVED,)
+CHANNEL_VOCAB_SIZES: Final = (
+    (4 + CONDITION_OFFSET,) * NUM_PITCHES
+    + (2 + CONDITION_OFFSET,)
+    + (41 + NUM_RESERVED_TOKENS,) * 2
+    + (9 + NUM_RESERVED_TOKENS,)
+)
 """Embedding rows of the other channels: notes, drums, guidance of style and notes, of drums.
 
-Guidance has no mask row, yet the reference adds the same offset to every channel: its highest
-value falls on the next channel's first reserved row, and the last one's on a row of the padding.
-It was trained like that, so it is kept.
+Guidance has no mask row, yet the reference adds the same offset to every channel: its highest value
+indexes the next channel's first reserved row, and the last channel's a padding row. The released
+weights were trained this way.
 """
-CONDITION_OFFSET: Final = _EXTRA
-CONDITION_CHANNELS: Final = STYLE_TOKENS + len(CHANNEL_ROWS)
+CONDITION_CHANNELS: Final = STYLE_TOKENS + len(CHANNEL_VOCAB_SIZES)
 
 
 def padded_rows(rows: int) -> int:
-    """The reference rounds the shared table of the channels up to whole 128 rows."""
+    """Rows of the shared channel embedding, rounded up to a multiple of 128 as in the reference."""
     return -(-rows // 128) * 128
 
 
 @dataclass(frozen=True)
-class StackConfig:
-    """A transformer: layers, model width, feed-forward width, heads of `head_dim`."""
+class ModelSpec:
+    """Sizes of one transformer."""
 
-    layers: int
-    width: int
-    hidden: int
-    heads: int
-    head_dim: int = 128
+    num_layers: int
+    model_dims: int
+    hidden_dims: int
+    num_heads: int
+    dim_per_head: int = 128
 
 
 @dataclass(frozen=True)
 class DepthformerConfig:
-    """A depthformer: width of the conditioning, the two transformers, and how far it looks back.
+    """Sizes of a depthformer.
 
-    past: frames before the present one that self- and cross-attention of a temporal layer see.
+    encoder_dims: width of the conditioning encoder's output. max_past_horizon: frames before the
+    current one that self- and cross-attention of a temporal layer see. soft_cap: of the logits.
     """
 
     name: str
-    condition_width: int
-    temporal: StackConfig
-    depth: StackConfig
-    past: int
+    encoder_dims: int
+    temporal: ModelSpec
+    depth: ModelSpec
+    max_past_horizon: int
     soft_cap: float = 30.0
 
     @property
     def context_frames(self) -> int:
-        """How many frames back the stacked windows reach."""
-        return self.past * self.temporal.layers
+        """Frames back that the stacked attention windows reach."""
+        return self.max_past_horizon * self.temporal.num_layers
 
 
 SMALL: Final = DepthformerConfig(
     name="magenta-rt2-small",
-    condition_width=256,
-    temporal=StackConfig(layers=12, width=1024, hidden=4096, heads=8),
-    depth=StackConfig(layers=2, width=768, hidden=3072, heads=6),
-    past=41,
+    encoder_dims=256,
+    temporal=ModelSpec(num_layers=12, model_dims=1024, hidden_dims=4096, num_heads=8),
+    depth=ModelSpec(num_layers=2, model_dims=768, hidden_dims=3072, num_heads=6),
+    max_past_horizon=41,
 )
 BASE: Final = DepthformerConfig(
     name="magenta-rt2-base",
-    condition_width=1024,
-    temporal=StackConfig(layers=20, width=3072, hidden=8192, heads=24),
-    depth=StackConfig(layers=6, width=1024, hidden=4096, heads=8),
-    past=25,
+    encoder_dims=1024,
+    temporal=ModelSpec(num_layers=20, model_dims=3072, hidden_dims=8192, num_heads=24),
+    depth=ModelSpec(num_layers=6, model_dims=1024, hidden_dims=4096, num_heads=8),
+    max_past_horizon=25,
 )
 SIZES: Final = {"small": SMALL, "base": BASE}
-CHECKPOINTS: Final = {
-    "small": "checkpoints/mrt2_small.safetensors",
-    "base": "checkpoints/mrt2_base.safetensors",
-}
-"""Where the released weights lie inside their folder."""
-ENCODER: Final = "resources/spectrostream/encoder.safetensors"
-"""The codec's encoder, which the checkpoints do not promise to hold."""
 
 
 def size_config(size: str) -> DepthformerConfig:

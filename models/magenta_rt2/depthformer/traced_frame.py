@@ -1,14 +1,13 @@
-"""One frame as a recorded call, for a CPU. Inference lane.
+"""Traced depthformer frame for a CPU: one call instead of about 1500.
 
-A frame is about 1500 operations, and each one that Python calls lets go of Python's lock and waits
-for it again: up to a millisecond where the window's thread works meanwhile. As `FrameStepper.run`
-works in fixed buffers, torch's recorder takes it down once, and a frame is one call that waits for
-the lock once; its numbers are the same to the bit. `models.runtime.tracing` tells why this
-recorder.
+Each operation called from Python releases the GIL and waits to get it back, which delays a frame
+while the GUI thread is busy. `FrameStepper.run` works in fixed buffers, so torch's tracer records
+it once, and a frame takes the GIL once; the results are bit-identical. `models.runtime.tracing`
+says why the tracer is used.
 
-The model is recorded as a module, so that the recording refers to its weights: none is copied, and
-eight-bit weights are objects that torch records in no other way. What a frame writes is among the
-arguments, so that writing is recorded as such.
+The model is traced as a module, so that the trace refers to its weights instead of copying them;
+eight-bit weights cannot be traced in any other way. The buffers that a frame writes are arguments,
+so that the writes are traced as in-place operations.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from torch import Tensor, nn
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 
 WARM_UP: Final = 3
-"""torch watches the first calls and settles in them how to run what it recorded."""
+"""Calls in which torch profiles and optimizes a trace."""
 
 
-class _Frame(nn.Module):
-    """`FrameStepper.run` as torch's recorder takes it: buffers in, tokens out."""
+class FrameModule(nn.Module):
+    """`FrameStepper.run` as a module that can be traced: buffers in, tokens out."""
 
     def __init__(self, stepper: FrameStepper) -> None:
         super().__init__()
@@ -36,27 +35,28 @@ class _Frame(nn.Module):
         self._tokens = stepper.tokens
 
     def forward(self, *buffers: Tensor) -> Tensor:
-        self._run()  # it reads and writes these same buffers
+        self._run()  # reads and writes these same buffers
         return self._tokens
 
 
 def trace_frame(stepper: FrameStepper) -> bool:
-    """Let the stepper play a recording of its frame from now on; False, and nothing changed, where
-    torch cannot record. The stepper begins afresh, as the first frames are written into the rings.
+    """Trace the stepper's frame, which it replays from now on; False where torch cannot trace it.
+
+    The stepper is reset, since the warm-up frames are written into its KV cache.
     """
     buffers = stepper.buffers()
     stepper.replay = None
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore", DeprecationWarning)
-            # It warns of every number that is read from a shape; all shapes here are fixed.
+            # The tracer warns of every number read from a shape; all shapes here are fixed.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            recorded: Any = torch.jit.trace(_Frame(stepper), buffers, check_trace=False)
+            traced: Any = torch.jit.trace(FrameModule(stepper), buffers, check_trace=False)
             for _ in range(WARM_UP):
-                recorded(*buffers)
-        stepper.replay = partial(recorded, *buffers)
+                traced(*buffers)
+        stepper.replay = partial(traced, *buffers)
     except (AttributeError, ImportError, RuntimeError):
         return False
     finally:
-        stepper.forget()
+        stepper.reset()
     return True

@@ -1,10 +1,10 @@
-"""MusicCoCa: text or audio to a point in its joint space, and the point to tokens. Offline lane.
+"""MusicCoCa: joint embedding of text and audio, and its tokens.
 
 Called when a prompt changes, never while a block is rendered. Yu et al., CoCa, 2022 (arXiv
 2205.01917) and Huang et al., MuLan, 2022 (arXiv 2208.12415), as Magenta RealTime combines them
-(arXiv 2508.04651). The networks are released as TFLite files only, so they run in LiteRT; what is
-done around them (lower case, first token, padding, ten-second clips) follows
-`magenta_rt.musiccoca` of magenta-rt 2.0.3 (Apache-2.0); the code is our own.
+(arXiv 2508.04651). The networks are released as TFLite files only, so they run in LiteRT; the
+preprocessing (lower case, first token, padding, ten-second clips) follows `magenta_rt.musiccoca` of
+magenta-rt 2.0.3 (Apache-2.0); the code is our own.
 """
 
 from __future__ import annotations
@@ -20,63 +20,58 @@ from numpy.typing import NDArray
 from models.command import FROZEN, PROGRAM_NAME, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint.files import MUSICCOCA, folder_of
+from models.magenta_rt2.depthformer.config import CODEBOOK_SIZE, STYLE_DIM, STYLE_TOKENS
 
 SAMPLE_RATE: Final = 16_000
 CLIP_SAMPLES: Final = 160_000  # ten seconds
-DIM: Final = 768
-LEVELS: Final = 12
-CODES: Final = 1024
-TEXT_TOKENS: Final = 128
-START: Final = 1  # the token in front of every text
+MAX_TEXT_TOKENS: Final = 128
+START_TOKEN: Final = 1  # before every text
 
 Vector = NDArray[np.float32]
 
 
 class MusicCoCa:
-    """The style model of an installed engine. Networks are opened when they are first needed.
-
-    Calls may come from any thread and wait for one another.
-    """
+    """Style model of an installed engine; networks are opened on first use. Thread-safe."""
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
-        """name: of the engine, for what is told to the user; folder: where its files lie."""
+        """name: of the engine; folder: its files; None for the installed engine's."""
         self._name = name
         self._folder = folder_of(name) if folder is None else folder
-        self._opened: dict[str, Any] = {}
-        self._turn = threading.Lock()
+        self._networks: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
-    def embed_text(self, text: str, mapped: bool = False, seed: int = 0) -> Vector:
-        """Text to float32 (768,). Past 127 tokens it is cut.
+    def embed_text(self, text: str, use_mapper: bool = False, seed: int = 0) -> Vector:
+        """Embedding of text, float32 (768,), truncated to 127 tokens.
 
-        mapped: moved on to where audio of that description lies, at unit length; `seed` chooses
-        one of the many such points. SegueError where a file or a package is missing.
+        use_mapper: map it to a unit-length embedding of audio with that description; `seed` selects
+        one of many. SegueError where a file or a package is missing.
         """
-        with self._turn:
-            words = self._vocabulary().EncodeAsIds(text.lower())[: TEXT_TOKENS - 1]
-            ids = np.zeros(TEXT_TOKENS, dtype=np.int32)
-            ids[: len(words) + 1] = [START, *words]
-            padding = np.ones(TEXT_TOKENS, dtype=np.float32)
+        with self._lock:
+            words = self._vocabulary().EncodeAsIds(text.lower())[: MAX_TEXT_TOKENS - 1]
+            ids = np.zeros(MAX_TEXT_TOKENS, dtype=np.int32)
+            ids[: len(words) + 1] = [START_TOKEN, *words]
+            padding = np.ones(MAX_TEXT_TOKENS, dtype=np.float32)
             padding[: len(words) + 1] = 0.0
             network = self._network("text_encoder")
             by_type = {np.int32: ids, np.float32: padding}
             inputs = {}
             for detail in network.get_input_details():
                 if detail["dtype"] not in by_type:
-                    raise self._strange("text_encoder")
+                    raise self._damaged("text_encoder")
                 inputs[detail["index"]] = by_type.pop(detail["dtype"])
             if by_type:
-                raise self._strange("text_encoder")
+                raise self._damaged("text_encoder")
             vector = self._run("text_encoder", inputs)
-            if mapped:
-                vector = self._map(vector, seed)
-            return self._point(vector, "mapper" if mapped else "text_encoder")
+            if use_mapper:
+                vector = self._apply_mapper(vector, seed)
+            return self._checked(vector, "mapper" if use_mapper else "text_encoder")
 
     def embed_audio(self, samples: NDArray[np.floating[Any]], rate: int) -> Vector:
-        """Samples (n,) or (n, channels) at `rate` Hz to float32 (768,).
+        """Embedding of samples (n,) or (n, channels) at `rate` Hz, float32 (768,).
 
-        Channels are averaged. Every ten seconds are embedded by themselves, the last ones filled
-        up with silence, and the mean is weighted by how long each was. SegueError where there is
-        no sample, and where a file or a package is missing.
+        Channels are averaged. Clips of ten seconds are embedded separately, the last one padded
+        with silence, and averaged with weights by their lengths. SegueError for empty audio, and
+        where a file or a package is missing.
         """
         audio = np.asarray(samples, dtype=np.float32)
         if audio.ndim == 2:
@@ -87,54 +82,54 @@ class MusicCoCa:
             import soxr
 
             audio = soxr.resample(audio, rate, SAMPLE_RATE).astype(np.float32)
-        total = np.zeros(DIM)
-        with self._turn:
+        total = np.zeros(STYLE_DIM)
+        with self._lock:
             for start in range(0, len(audio), CLIP_SAMPLES):
                 clip = np.zeros(CLIP_SAMPLES, dtype=np.float32)
                 part = audio[start : start + CLIP_SAMPLES]
                 clip[: len(part)] = part
-                total += len(part) * self._clip(clip)
-        return self._point(total / len(audio), "music_encoder")
+                total += len(part) * self._embed_clip(clip)
+        return self._checked(total / len(audio), "music_encoder")
 
-    def tokens(self, vector: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
-        """A point (768,), such as a mix of prompts, to its codes int32 (12,), coarse to fine."""
+    def tokenize(self, vector: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+        """Tokens int32 (12,), coarse to fine, of an embedding (768,), such as a mix of prompts."""
         point = np.asarray(vector, dtype=np.float32)
-        if point.shape != (DIM,):
-            raise SegueError(f"a style of MusicCoCa has {DIM} numbers, not {point.shape}.")
+        if point.shape != (STYLE_DIM,):
+            raise SegueError(f"a style of MusicCoCa has {STYLE_DIM} numbers, not {point.shape}.")
         name = "pretrained_vector_quantizer"
-        with self._turn:
+        with self._lock:
             details = self._network(name).get_input_details()
-            codes = self._run(name, {details[0]["index"]: point}).reshape(-1)[:LEVELS]
-        if len(codes) < LEVELS or codes.min() < 0 or codes.max() >= CODES:
-            raise self._strange(name)
+            codes = self._run(name, {details[0]["index"]: point}).reshape(-1)[:STYLE_TOKENS]
+        if len(codes) < STYLE_TOKENS or codes.min() < 0 or codes.max() >= CODEBOOK_SIZE:
+            raise self._damaged(name)
         return codes.astype(np.int32)
 
-    def _clip(self, clip: Vector) -> NDArray[Any]:
+    def _embed_clip(self, clip: Vector) -> NDArray[Any]:
         first = self._network("audio_preprocessor").get_input_details()[0]
         if int(np.prod(first["shape"])) != CLIP_SAMPLES:
-            raise self._strange("audio_preprocessor")
+            raise self._damaged("audio_preprocessor")
         features = self._run("audio_preprocessor", {first["index"]: clip})
         second = self._network("music_encoder").get_input_details()[0]
         vector = self._run("music_encoder", {second["index"]: features}).reshape(-1)
-        if len(vector) != DIM:
-            raise self._strange("music_encoder")
+        if len(vector) != STYLE_DIM:
+            raise self._damaged("music_encoder")
         return vector
 
-    def _map(self, vector: NDArray[Any], seed: int) -> NDArray[Any]:
+    def _apply_mapper(self, vector: NDArray[Any], seed: int) -> NDArray[Any]:
         details = self._network("mapper").get_input_details()
         if len(details) != 2:
-            raise self._strange("mapper")
-        # RandomState, since the reference's seeds then mean the same points here.
-        noise = np.random.RandomState(seed).randn(DIM).astype(np.float32)
+            raise self._damaged("mapper")
+        # RandomState, so that seeds give the same embeddings as in the reference.
+        noise = np.random.RandomState(seed).randn(STYLE_DIM).astype(np.float32)
         inputs = {details[0]["index"]: vector, details[1]["index"]: noise}
         mapped = self._run("mapper", inputs)
         length = float(np.linalg.norm(mapped))
         if not length:
-            raise self._strange("mapper")
+            raise self._damaged("mapper")
         return mapped / length
 
     def _run(self, name: str, inputs: dict[int, NDArray[Any]]) -> NDArray[Any]:
-        """One pass: inputs by index, in any shape of the right size; the first output, flat."""
+        """Run a network on inputs by index, reshaped to fit; returns the first output, flat."""
         network = self._network(name)
         shapes = {d["index"]: tuple(d["shape"]) for d in network.get_input_details()}
         try:
@@ -143,17 +138,17 @@ class MusicCoCa:
             network.invoke()
             result: NDArray[Any] = network.get_tensor(network.get_output_details()[0]["index"])
         except (ValueError, RuntimeError):
-            raise self._strange(name) from None
+            raise self._damaged(name) from None
         return result.reshape(-1)
 
-    def _point(self, vector: NDArray[Any], name: str) -> Vector:
+    def _checked(self, vector: NDArray[Any], name: str) -> Vector:
         point = np.asarray(vector, dtype=np.float32).reshape(-1)
-        if point.shape != (DIM,) or not np.isfinite(point).all():
-            raise self._strange(name)
+        if point.shape != (STYLE_DIM,) or not np.isfinite(point).all():
+            raise self._damaged(name)
         return point
 
     def _network(self, name: str) -> Any:
-        if name not in self._opened:
+        if name not in self._networks:
             path = self._file(f"{name}.tflite")
             try:
                 from ai_edge_litert.interpreter import Interpreter
@@ -163,12 +158,12 @@ class MusicCoCa:
                 network = Interpreter(model_path=str(path), num_threads=1)
                 network.allocate_tensors()
             except (ValueError, RuntimeError):
-                raise self._strange(name) from None
-            self._opened[name] = network
-        return self._opened[name]
+                raise self._damaged(name) from None
+            self._networks[name] = network
+        return self._networks[name]
 
     def _vocabulary(self) -> Any:
-        if "vocabulary" not in self._opened:
+        if "vocabulary" not in self._networks:
             path = self._file("spm.model")
             try:
                 import sentencepiece
@@ -178,9 +173,9 @@ class MusicCoCa:
             try:
                 vocabulary.Load(str(path))
             except (OSError, RuntimeError):
-                raise self._strange("spm.model") from None
-            self._opened["vocabulary"] = vocabulary
-        return self._opened["vocabulary"]
+                raise self._damaged("spm.model") from None
+            self._networks["vocabulary"] = vocabulary
+        return self._networks["vocabulary"]
 
     def _file(self, file: str) -> Path:
         path = self._folder / MUSICCOCA / file
@@ -197,7 +192,7 @@ class MusicCoCa:
             f"prompts of {self._name} need the packages ai-edge-litert and sentencepiece: {remedy}."
         )
 
-    def _strange(self, name: str) -> SegueError:
+    def _damaged(self, name: str) -> SegueError:
         file = name if "." in name else f"{name}.tflite"
         return SegueError(
             f"{file} of {self._name} is damaged or of another version: "

@@ -1,8 +1,7 @@
-"""A style model for weights that are random anyway. Inference lane; numpy only.
+"""Random style model for checkpoints with random weights; numpy only.
 
-Where a checkpoint says that it holds random weights (`random_weights.py`), tests and `bench` need
-styles, and MusicCoCa's files would mean nothing. Each prompt gets a random vector of its own and
-each vector random tokens; nothing here is ever used with released weights.
+Tests and `bench` need styles where a checkpoint is one of `random_weights.py`. Each prompt gets a
+random vector and each vector random tokens. Never used with released weights.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.magenta_rt2.depthformer.config import CODES, STYLE_DIM, STYLE_TOKENS
+from models.magenta_rt2.depthformer.config import CODEBOOK_SIZE, STYLE_DIM, STYLE_TOKENS
 
 
 class RandomStyle:
-    """Vectors and tokens from digests: the same prompt is the same vector, always."""
+    """Vectors and tokens seeded by hashes, so that a prompt always has the same vector."""
 
     def embed_text(self, text: str) -> NDArray[np.float32]:
         return self._vector(text.encode())
@@ -27,9 +26,9 @@ class RandomStyle:
     ) -> NDArray[np.float32]:
         return self._vector(np.ascontiguousarray(samples, np.float32).tobytes())
 
-    def tokens(self, style: NDArray[np.float32]) -> NDArray[np.int64]:
-        """int64 (12,)."""
-        return _generator(style.tobytes()).integers(0, CODES, STYLE_TOKENS)
+    def tokenize(self, style: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Tokens of a style vector, int64 (12,)."""
+        return _generator(style.tobytes()).integers(0, CODEBOOK_SIZE, STYLE_TOKENS)
 
     @staticmethod
     def _vector(data: bytes) -> NDArray[np.float32]:

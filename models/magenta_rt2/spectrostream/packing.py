@@ -1,9 +1,8 @@
-"""Convolutions whose weights were brought into the order of the CPU's kernels once. Inference lane.
+"""Convolutions whose weights are reordered once for oneDNN's CPU kernels.
 
-torch does that at every call, which for a few frames takes longer than the convolution itself:
-measured on one core for a layer of 1024 to 1024 channels over three frames in bfloat16, 5.2 ms, and
-2.0 ms with its weight packed. The results are the same. The operators are those to which torch's
-own compiler lowers frozen models; where a torch lacks them, nothing is packed.
+torch reorders them at every call, which for a few frames takes longer than the convolution itself.
+The results are the same. The operators are those to which torch's own compiler lowers frozen
+models; where a torch lacks them, nothing is packed.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ OPERATORS = (
 )
 
 
-def can_pack(device: str) -> bool:
-    """Whether this torch packs weights for a device."""
+def can_pack_convolutions(device: str) -> bool:
+    """Whether this torch can pack convolution weights for a device."""
     found = all(hasattr(torch.ops.mkldnn, name) for name in OPERATORS)
     return device == "cpu" and torch.backends.mkldnn.is_available() and found
 
 
 class PackedConvolution:
-    """A convolution packed for one shape of its input, (batch, inputs, time, bins).
+    """A convolution with packed weights for one input shape, (batch, inputs, time, bins).
 
-    weight: as `conv2d` takes it, or `conv_transpose2d` if transposed. Not for gradients. For inputs
-    of another shape the order is another one, and would be made anew at every call.
+    weight: as `conv2d` takes it, or `conv_transpose2d` if transposed. Has no gradients. Inputs of
+    another shape need another order, and would be reordered at every call.
     """
 
     def __init__(
@@ -60,15 +59,23 @@ class PackedConvolution:
                 )
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The result for an input of that shape."""
+        """The convolution of an input of that shape."""
         ops = torch.ops.mkldnn
-        plain: tuple[str, list[float], str] = ("none", [], "")
+        no_activation: tuple[str, list[float], str] = ("none", [], "")
         if self.transposed:
             result: Tensor = ops._convolution_transpose_pointwise(
-                x, self.weight, self.bias, self.padding, [0, 0], self.stride, [1, 1], 1, *plain
+                x,
+                self.weight,
+                self.bias,
+                self.padding,
+                [0, 0],
+                self.stride,
+                [1, 1],
+                1,
+                *no_activation,
             )
         else:
             result = ops._convolution_pointwise(
-                x, self.weight, self.bias, self.padding, self.stride, [1, 1], 1, *plain
+                x, self.weight, self.bias, self.padding, self.stride, [1, 1], 1, *no_activation
             )
         return result

@@ -1,7 +1,7 @@
-"""Residual vector quantization: what one level leaves over, the next one describes. Inference lane.
+"""Residual vector quantization: each level quantizes the residual of the level before.
 
-Shape of `ResidualVectorQuantizer` in `magenta_rt.jax.spectrostream` (magenta-rt 2.0.3, Apache-2.0).
-Method: Zeghidour et al., SoundStream, 2021, section III-C.
+Zeghidour et al., SoundStream, 2021, section III-C. Shapes of `ResidualVectorQuantizer` in
+`magenta_rt.jax.spectrostream` (magenta-rt 2.0.3, Apache-2.0).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-class ResidualQuantizer(nn.Module):
+class ResidualVectorQuantizer(nn.Module):
     """`levels` codebooks of `codes` vectors of length `dim`, coarse to fine."""
 
     def __init__(self, levels: int, codes: int, dim: int) -> None:
@@ -22,9 +22,9 @@ class ResidualQuantizer(nn.Module):
         return int(self.codebooks.shape[0])
 
     def encode(self, vectors: Tensor, levels: int | None = None) -> Tensor:
-        """(..., dim) to codes (..., levels) int64: the nearest vector, level by level.
+        """Codes int64 (..., levels) of vectors (..., dim): the nearest vector, level by level.
 
-        `levels` up to those that were loaded; all of them unless told otherwise.
+        levels: up to the number of codebooks; None for all.
         """
         count = self._checked(self.levels if levels is None else levels)
         rest = vectors.to(self.codebooks.dtype).reshape(-1, vectors.shape[-1])
@@ -38,7 +38,7 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(chosen, dim=-1).reshape(*vectors.shape[:-1], count)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (..., up to levels) to the sum of their vectors (..., dim)."""
+        """Sum (..., dim) of the vectors of codes (..., up to levels)."""
         count = self._checked(codes.shape[-1])
         total = self.codebooks[0][codes[..., 0].long()]
         for level in range(1, count):

@@ -48,7 +48,7 @@ class StreamingDecoder:
         return patches, tuple(after)
 
     def _linear(self, index: int, x: Tensor, weight: Tensor) -> Tensor:
-        return self._linears[index].product(x, weight)
+        return self._linears[index].linear(x, weight)
 
     def _norm(self, index: int, h: Tensor) -> Tensor:
         return functional.rms_norm(h, (self.width,), self._norms[index], _EPS)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.runtime.tracing import Recorded, trace
+from models.runtime.tracing import TensorFunction, trace
 from models.segue.codec import bands as B
 
 STATE_FIELDS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
@@ -234,7 +234,7 @@ class _PhaseReconstruction:
 
 
 @cache
-def traced_reconstruction(iterations: int, lookahead: int, momentum: float) -> Recorded:
+def traced_reconstruction(iterations: int, lookahead: int, momentum: float) -> TensorFunction:
     """`_PhaseReconstruction` as a traced function."""
     reconstruction = _PhaseReconstruction(iterations, lookahead, momentum)
     frames = (B.PATCH, B.BINS)

@@ -200,7 +200,7 @@ class _Passes:
         return noisy
 
     def _linear(self, number: int, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        return self._linears[number].product(x, weights[number])
+        return self._linears[number].linear(x, weights[number])
 
     def _rotate(self, x: Tensor, first: int, count: int) -> Tensor:
         """x (..., count, head_dim), whose first row is at position `first`."""

@@ -22,7 +22,7 @@ from app.session import storage
 from app.session.session import Session
 from app.session.storage import Autosave
 from models import Controls, open_engine
-from models.storage.serialisation import PLAIN, PackedState
+from models.storage.serialisation import NUMPY_DTYPES, PackedState
 from tests.support.rig import LEFT, Rig
 
 DEAD = 2**22 + 7  # above the kernel's largest process number
@@ -232,7 +232,7 @@ def test_what_does_not_fit_a_file_is_told(
 
 def test_a_moments_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
     """With every type of number, and arrays of no size and of no dimension."""
-    names = sorted(PLAIN)
+    names = sorted(NUMPY_DTYPES)
     arrays = [np.ones((2, 3), name) for name in names] + [np.zeros((0, 4)), np.array(2.5)]
     packed = PackedState("e", "w", "{}", tuple(arrays))
     moments.write(tmp_path / "x", {"k": Moment(0, None, 3, "e", packed)})

@@ -19,7 +19,12 @@ import torch
 from safetensors.numpy import load_file
 
 from models.magenta_rt2.checkpoint.weights import load_depthformer
-from models.magenta_rt2.depthformer.config import CODES, LEVELS, RESERVED, SMALL
+from models.magenta_rt2.depthformer.config import (
+    CODEBOOK_SIZE,
+    NUM_RESERVED_TOKENS,
+    RVQ_LEVELS,
+    SMALL,
+)
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 
 
@@ -31,19 +36,24 @@ def main(checkpoint: Path, expected: Path) -> None:
     spread = float(wanted["spread"][0])
     whole = model(given, conditions[: len(given)])
     parts = [
-        whole[:, level, RESERVED + CODES * level : RESERVED + CODES * (level + 1)]
-        for level in range(LEVELS)
+        whole[
+            :,
+            level,
+            NUM_RESERVED_TOKENS + CODEBOOK_SIZE * level : NUM_RESERVED_TOKENS
+            + CODEBOOK_SIZE * (level + 1),
+        ]
+        for level in range(RVQ_LEVELS)
     ]
     stepper = FrameStepper(model)
     offline = torch.stack(parts, dim=1).numpy()[:, :, ::8]
     streamed = torch.stack(
-        [stepper.force(row, tokens) for row, tokens in zip(conditions, given, strict=False)]
+        [stepper.teacher_force(row, tokens) for row, tokens in zip(conditions, given, strict=False)]
     ).numpy()[:, :, ::8]
     for name, got in (("offline", offline), ("streamed", streamed)):
         error = np.abs(got - wanted["logits"]).max() / spread
         print(f"{name}: largest difference {error:.2e} of the logits' spread {spread:.3f}")
-    stepper.load(stepper.fresh())
-    silence = torch.zeros(LEVELS, CODES)
+    stepper.load(stepper.empty_context())
+    silence = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
     tokens = torch.stack([stepper.step(row, silence, 0.0, 40) for row in conditions])
     same = ((tokens + stepper.offsets).numpy() == wanted["tokens"]).mean()
     print(f"greedy: {100 * same:.2f} % of the tokens of {len(conditions)} frames are the same")

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
         "decoder, offline:  relative error",
         error(codec.decode(codes), reference["sound_of_codes"]),
     )
-    state = codec.decoder_start()
+    state = codec.initial_decoder_state()
     pieces, seconds = [], []
     for frame in codes.split(1, dim=1):
         began = time.perf_counter()

@@ -14,19 +14,19 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from models.errors import SegueError
-from models.magenta_rt2.checkpoint.weights import load_depthformer, slots
-from models.magenta_rt2.continuation import heard
+from models.magenta_rt2.checkpoint.weights import load_depthformer, tensor_slots
+from models.magenta_rt2.continuation import prefill_context
 from models.magenta_rt2.depthformer.config import (
-    CODES,
-    LEVELS,
-    RESERVED,
+    CODEBOOK_SIZE,
+    NUM_RESERVED_TOKENS,
+    RVQ_LEVELS,
     DepthformerConfig,
-    StackConfig,
+    ModelSpec,
 )
 from models.magenta_rt2.depthformer.layers import Dense
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.quantize import DynamicInt8, WeightInt8, quantize
-from models.magenta_rt2.depthformer.sampling import choose, gumbel_noise
+from models.magenta_rt2.depthformer.sampling import gumbel_noise, sample_code
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from tests.models.magenta_rt2.fixture_weights import weights
 
@@ -34,10 +34,14 @@ HERE = Path(__file__).parent
 
 TINY = {
     "small": DepthformerConfig(
-        "tiny-small", 16, StackConfig(3, 32, 64, 2, 16), StackConfig(2, 24, 48, 3, 8), past=7
+        "tiny-small",
+        16,
+        ModelSpec(3, 32, 64, 2, 16),
+        ModelSpec(2, 24, 48, 3, 8),
+        max_past_horizon=7,
     ),
     "base": DepthformerConfig(
-        "tiny-base", 16, StackConfig(4, 24, 40, 3, 8), StackConfig(3, 16, 32, 2, 8), past=5
+        "tiny-base", 16, ModelSpec(4, 24, 40, 3, 8), ModelSpec(3, 16, 32, 2, 8), max_past_horizon=5
     ),
 }
 BAR = 1e-4  # of the logits' spread
@@ -81,23 +85,30 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_logits_of_a_sequence(case: Case) -> None:
     given = case.ids("given")
     logits = case.model(given, case.ids("conditions")[: len(given)])
-    own = [logits[:, k, RESERVED + CODES * k : RESERVED + CODES * (k + 1)] for k in range(LEVELS)]
+    own = [
+        logits[
+            :,
+            k,
+            NUM_RESERVED_TOKENS + CODEBOOK_SIZE * k : NUM_RESERVED_TOKENS + CODEBOOK_SIZE * (k + 1),
+        ]
+        for k in range(RVQ_LEVELS)
+    ]
     assert case.error(torch.stack(own, dim=1)) < BAR
-    reserved = logits[:, :, :RESERVED].numpy() - case.expected["reserved_logits"]
+    reserved = logits[:, :, :NUM_RESERVED_TOKENS].numpy() - case.expected["reserved_logits"]
     assert np.abs(reserved).max() < BAR * case.expected["spread"][0]
 
 
 def test_logits_frame_by_frame(case: Case) -> None:
     stepper = FrameStepper(case.model)
     rows = zip(case.ids("conditions"), case.ids("given"), strict=False)
-    assert case.error(torch.stack([stepper.force(row, frame) for row, frame in rows])) < BAR
+    assert case.error(torch.stack([stepper.teacher_force(row, frame) for row, frame in rows])) < BAR
 
 
 def test_greedy_tokens_of_200_frames(case: Case) -> None:
     wanted = case.ids("tokens")
     assert len(wanted) == 200
     stepper = FrameStepper(case.model)
-    still = torch.zeros(LEVELS, CODES)
+    still = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
     for row, frame in zip(case.ids("conditions"), wanted, strict=True):
         got = stepper.step(row, still, 0.0, 40) + stepper.offsets
         assert torch.equal(got, frame), f"frame {stepper.frame - 1}"
@@ -112,7 +123,7 @@ def test_a_moment_goes_on_bit_for_bit(case: Case) -> None:
             [on.step(rows[9], gumbel_noise(3, 0, on.frame), 1.3, 40) for _ in range(count)]
         )
 
-    play(stepper, 2 * case.config.past + 3)
+    play(stepper, 2 * case.config.max_past_horizon + 3)
     moment = stepper.context()
     kept = [entry.columns.clone() for entry in moment.entries]
     first = play(stepper, 12)
@@ -120,20 +131,20 @@ def test_a_moment_goes_on_bit_for_bit(case: Case) -> None:
     assert torch.equal(play(stepper, 12), first)
     other.load(moment)  # rings that never held any of it
     assert torch.equal(play(other, 12), first)
-    assert torch.equal(other.rings, stepper.rings)
+    assert torch.equal(other.kv_cache, stepper.kv_cache)
     assert all(torch.equal(a, b.columns) for a, b in zip(kept, moment.entries, strict=True))
     assert len(first.unique()) > 40
 
 
 def test_neighbouring_moments_share_all_but_one_entry(case: Case) -> None:
     stepper = FrameStepper(case.model)
-    row, still = case.ids("conditions")[0], torch.zeros(LEVELS, CODES)
-    for _ in range(case.config.past + 2):
+    row, still = case.ids("conditions")[0], torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
+    for _ in range(case.config.max_past_horizon + 2):
         stepper.step(row, still, 0.0, 1)
     before = stepper.context()
     stepper.step(row, still, 0.0, 1)
     after = stepper.context()
-    assert len(after.entries) == case.config.past
+    assert len(after.entries) == case.config.max_past_horizon
     assert all(a is b for a, b in zip(before.entries[1:], after.entries, strict=False))
 
 
@@ -142,25 +153,25 @@ def test_history_taken_in_is_as_if_played(case: Case) -> None:
     tokens = case.ids("tokens")[:40]
     stepper = FrameStepper(case.model)
     for frame in tokens:
-        stepper.force(row, frame)
+        stepper.teacher_force(row, frame)
     taken = FrameStepper(case.model)
-    taken.load(heard(case.model, tokens - stepper.offsets, row))
+    taken.load(prefill_context(case.model, tokens - stepper.offsets, row))
     assert taken.frame == stepper.frame
     pairs = zip(taken.context().entries, stepper.context().entries, strict=True)
     assert all(torch.allclose(a.columns, b.columns, atol=1e-4) for a, b in pairs)
     next_frame = case.ids("tokens")[40]
-    difference = taken.force(row, next_frame) - stepper.force(row, next_frame)
+    difference = taken.teacher_force(row, next_frame) - stepper.teacher_force(row, next_frame)
     assert difference.abs().max() < BAR * case.expected["spread"][0]
 
 
 @pytest.mark.parametrize("kind", [DynamicInt8, WeightInt8])
-@pytest.mark.parametrize("out_first", [False, True])
-def test_an_eight_bit_kernel(kind: type[DynamicInt8 | WeightInt8], out_first: bool) -> None:
+@pytest.mark.parametrize("outputs_first", [False, True])
+def test_an_eight_bit_kernel(kind: type[DynamicInt8 | WeightInt8], outputs_first: bool) -> None:
     generator = torch.Generator().manual_seed(1)
-    kernel = Dense(128, 96, bias=True, out_first=out_first)
-    shape = (96, 128) if out_first else (128, 96)
+    kernel = Dense(128, 96, bias=True, outputs_first=outputs_first)
+    shape = (96, 128) if outputs_first else (128, 96)
     # Channels of very different size: one scale for all of them would lose the small ones.
-    sizes = torch.logspace(-3, 0, 96).view((96, 1) if out_first else (1, 96))
+    sizes = torch.logspace(-3, 0, 96).view((96, 1) if outputs_first else (1, 96))
     weight = torch.randn(shape, generator=generator) * sizes
     kernel.weight = torch.nn.Parameter(weight, requires_grad=False)
     kernel.bias = torch.nn.Parameter(torch.randn(96, generator=generator), requires_grad=False)
@@ -174,7 +185,7 @@ def test_eight_bits_keep_the_distribution(case: Case) -> None:
     quantize(model, "int8")
     stepper = FrameStepper(model)
     rows = zip(case.ids("conditions"), case.ids("given"), strict=False)
-    got = torch.stack([stepper.force(row, frame) for row, frame in rows])[:, :, ::8]
+    got = torch.stack([stepper.teacher_force(row, frame) for row, frame in rows])[:, :, ::8]
     wanted = torch.from_numpy(case.expected["logits"])
     p, q = (2 * wanted).log_softmax(-1), (2 * got).log_softmax(-1)
     divergence = (p.exp() * (p - q)).sum(-1)
@@ -184,34 +195,36 @@ def test_eight_bits_keep_the_distribution(case: Case) -> None:
 
 def test_zero_copy(case: Case) -> None:
     """On a CPU, float32 from a float32 file: views of the mapped file, not copies."""
-    parts = [tensor for name, tensor in case.model.named_parameters() if "level_heads" not in name]
+    parts = [
+        tensor for name, tensor in case.model.named_parameters() if "to_level_logits" not in name
+    ]
     starts = sorted((tensor.data_ptr(), tensor.nbytes) for tensor in parts)
     span = starts[-1][0] + starts[-1][1] - starts[0][0]
     assert span <= case.path.stat().st_size
 
 
 def test_top_k_and_temperature() -> None:
-    logits = torch.linspace(0.0, 5.0, CODES)[torch.randperm(CODES)]
+    logits = torch.linspace(0.0, 5.0, CODEBOOK_SIZE)[torch.randperm(CODEBOOK_SIZE)]
     best = set(logits.topk(5).indices.tolist())
     noise = gumbel_noise(1, 0, 0)
     seen = {
-        int(choose(logits, gumbel_noise(1, 0, n)[0], torch.tensor(3.0), torch.tensor([5])))
+        int(sample_code(logits, gumbel_noise(1, 0, n)[0], torch.tensor(3.0), torch.tensor([5])))
         for n in range(200)
     }
     assert seen == best
-    assert int(choose(logits, noise[0], torch.tensor(0.0), torch.tensor([CODES]))) == int(
-        logits.argmax()
-    )
+    assert int(
+        sample_code(logits, noise[0], torch.tensor(0.0), torch.tensor([CODEBOOK_SIZE]))
+    ) == int(logits.argmax())
 
 
 def test_codes_are_drawn_as_often_as_they_are_likely() -> None:
-    logits = torch.full((CODES,), -30.0)
+    logits = torch.full((CODEBOOK_SIZE,), -30.0)
     logits[:3] = torch.tensor([0.6, 0.3, 0.1]).log()
-    one, every = torch.tensor(1.0), torch.tensor([CODES])
+    one, every = torch.tensor(1.0), torch.tensor([CODEBOOK_SIZE])
     draws = torch.cat(
-        [choose(logits, row, one, every) for n in range(250) for row in gumbel_noise(5, 0, n)]
+        [sample_code(logits, row, one, every) for n in range(250) for row in gumbel_noise(5, 0, n)]
     )
-    share = torch.bincount(draws, minlength=CODES)[:3] / len(draws)
+    share = torch.bincount(draws, minlength=CODEBOOK_SIZE)[:3] / len(draws)
     assert torch.allclose(share, torch.tensor([0.6, 0.3, 0.1]), atol=0.03)
 
 
@@ -273,4 +286,4 @@ def test_the_fixture_has_every_tensor(case: Case) -> None:
     """The reference's own list of tensors is ours."""
     with safe_open(case.path, "np") as file:
         there = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    assert there == {slot.key: slot.shape for slot in slots(Depthformer(case.config))}
+    assert there == {slot.key: slot.shape for slot in tensor_slots(Depthformer(case.config))}

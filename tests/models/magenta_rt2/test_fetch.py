@@ -39,7 +39,7 @@ def released() -> dict[str, bytes]:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
-    monkeypatch.setenv(files.PLACE, str(folder))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(folder))
     # The hub's client waits a second before it tries again: the tests need not.
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     # What a broken connection costs is the chunk that was under way: 10 MB but for this.
@@ -58,7 +58,7 @@ def whole(place: Path, name: str, content: dict[str, bytes]) -> None:
     """The engine's folder is there with every file as it should be, and nothing besides."""
     folder = place / name
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert found == {*files.required(name), files.LIST}
+    assert found == {*files.required(name), files.FILE_LIST}
     for path in files.required(name):
         assert (folder / path).read_bytes() == content[path]
     assert not list(place.glob(".*arriving*")) and not list(place.glob(".*taken*"))
@@ -81,7 +81,7 @@ def test_a_fetch(hub: Hub, place: Path, capsys: pytest.CaptureFixture[str]) -> N
     whole(place, SMALL, hub.files)
     assert files.is_installed(SMALL)
     assert main(["models", "verify", SMALL]) == 0
-    listed = json.loads((place / SMALL / files.LIST).read_text())
+    listed = json.loads((place / SMALL / files.FILE_LIST).read_text())
     assert set(listed["files"]) == set(files.required(SMALL))
     assert listed["origin"].startswith("google/magenta-realtime-2@0123")
 
@@ -304,7 +304,7 @@ def test_from_files_side_by_side(place: Path, folder: Path, tmp_path: Path) -> N
     flat.mkdir()
     for path in released():
         shutil.copy(folder / path, flat / Path(path).name)
-    fetch.take(SMALL, flat, lambda line: None)
+    fetch.install_from_folder(SMALL, flat, lambda line: None)
     whole(place, SMALL, released())
 
 
@@ -312,10 +312,10 @@ def test_from_another_machines_folder(
     place: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An installed folder carries its checksums along: damage on the way is found."""
-    fetch.take(SMALL, folder, lambda line: None)
+    fetch.install_from_folder(SMALL, folder, lambda line: None)
     stick = tmp_path / "stick"
     shutil.move(place / SMALL, stick)
-    fetch.take(SMALL, stick, lambda line: None)
+    fetch.install_from_folder(SMALL, stick, lambda line: None)
     whole(place, SMALL, released())
     shutil.rmtree(place / SMALL)
     (stick / SPM).write_bytes(b"\0" * (stick / SPM).stat().st_size)
@@ -352,23 +352,18 @@ def test_the_embedded_engine_takes_no_folder(capsys: pytest.CaptureFixture[str])
     assert "takes no folder" in capsys.readouterr().err
 
 
-def test_a_missing_asset_is_named(place: Path) -> None:
-    with pytest.raises(SegueError, match=f"spm.model of {SMALL} .* models fetch {SMALL}"):
-        files.need_file(SMALL, SPM)
-
-
 def test_a_damaged_list(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / SMALL).mkdir(parents=True)
-    (place / SMALL / files.LIST).write_text("{")
+    (place / SMALL / files.FILE_LIST).write_text("{")
     assert main(["models", "verify", SMALL]) == 2
     assert "is damaged" in capsys.readouterr().err
     assert not files.is_installed(SMALL)
 
 
 def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(files.PLACE, str(tmp_path))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path))
     assert files.folder_of(SMALL) == tmp_path / SMALL
-    monkeypatch.delenv(files.PLACE)
+    monkeypatch.delenv(files.FOLDER_VARIABLE)
     assert files.models_folder().parts[-2:] == ("Segue", "models")  # as settings and autosaves
     with pytest.raises(KeyError):
         files.folder_of("segue")
@@ -378,7 +373,7 @@ def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_downloads_from_before_the_one_spelling_are_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv(files.PLACE, raising=False)
+    monkeypatch.delenv(files.FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     new, old = tmp_path / "Segue" / "models", tmp_path / "segue" / "models"
     assert files.models_folder() == new and files.folder_of(SMALL) == new / SMALL

@@ -18,28 +18,36 @@ from models.engine.loudness import LevelState, normalise_loudness
 from models.errors import SegueError
 from models.magenta_rt2 import engine as engine_module
 from models.magenta_rt2.bench import cuda as measure_cuda
+from models.magenta_rt2.block_generator import BlockGenerator
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.random_weights import write
-from models.magenta_rt2.conditioning import condition_tokens, guidance_token, looseness
-from models.magenta_rt2.depthformer import cuda_graphs as graphs
+from models.magenta_rt2.conditioning import condition_tokens, guidance_token, sampling_params
+from models.magenta_rt2.depthformer import cuda_graphs
 from models.magenta_rt2.depthformer.config import (
-    CHECKPOINTS,
     CONDITION_OFFSET,
-    ENCODER,
+    SIZES,
     DepthformerConfig,
-    StackConfig,
+    ModelSpec,
 )
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine, MagentaStream, StreamState
-from models.magenta_rt2.player import BlockGenerator
-from models.magenta_rt2.silence_watch import HOPELESS, PATIENCE, SAFE_GUIDANCE, SilenceWatch
+from models.magenta_rt2.silence_watch import (
+    CLEAR_SECONDS,
+    REST_SECONDS,
+    SAFE_GUIDANCE,
+    SilenceWatch,
+)
 from models.magenta_rt2.spectrostream.codec import SpectroStreamConfig
 from models.registry import engine_names, open_engine
 
 TINY = DepthformerConfig(
-    "magenta-rt2-small", 16, StackConfig(2, 32, 64, 2, 16), StackConfig(1, 24, 48, 3, 8), past=5
+    "magenta-rt2-small",
+    16,
+    ModelSpec(2, 32, 64, 2, 16),
+    ModelSpec(1, 24, 48, 3, 8),
+    max_past_horizon=5,
 )
-CODEC = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=12)
+CODEC = SpectroStreamConfig(encoder_base_depth=4, decoder_base_depth=4, features=16, levels=12)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +119,9 @@ def test_a_moment_of_every_block_adds_only_what_is_new(stream: MagentaStream) ->
     before = reached()
     stream.render(Controls())
     new = [size for place, size in reached().items() if place not in before]
-    columns = TINY.temporal.layers * 4 * TINY.temporal.heads * TINY.temporal.head_dim * 4
+    columns = (
+        TINY.temporal.num_layers * 4 * TINY.temporal.num_heads * TINY.temporal.dim_per_head * 4
+    )
     assert sum(new) == columns * engine_module.FRAMES_PER_BLOCK
 
 
@@ -192,7 +202,7 @@ def test_unknown_precision(folder: Path) -> None:
         MagentaEngine("small", "cpu", folder, "int3", config=TINY, codec=CODEC)
 
 
-@pytest.mark.parametrize("size", sorted(CHECKPOINTS))
+@pytest.mark.parametrize("size", sorted(SIZES))
 def test_absent_weights_name_the_command(
     size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +237,7 @@ def test_collapse_into_silence_eases_guidance_and_then_clears(
     decode = stream.engine.codec.decode_step
     monkeypatch.setattr(stream.engine.codec, "decode_step", lambda c, s: (decode(c, s)[0] * 0.0, s))
     heard = []
-    for _ in range(int(HOPELESS / stream.engine.info.block_seconds) + 1):
+    for _ in range(int(CLEAR_SECONDS / stream.engine.info.block_seconds) + 1):
         stream.render(Controls(guidance=6.0))
         heard.append(stream.state.watch.guidance(6.0))
         if stream.state.epoch:
@@ -240,7 +250,7 @@ def test_collapse_into_silence_eases_guidance_and_then_clears(
 def test_watch() -> None:
     watch = SilenceWatch()
     for _ in range(10):  # a rest
-        watch = watch.after(-80.0, PATIENCE / 10, 6.0)
+        watch = watch.after(-80.0, REST_SECONDS / 10, 6.0)
     assert watch.guidance(6.0) == 6.0
     for _ in range(10):
         watch = watch.after(-80.0, 0.1, 6.0)
@@ -282,18 +292,22 @@ def test_guidance_tokens(value: float, step: float, token: int) -> None:
 
 
 def test_looseness() -> None:
-    assert looseness(None) == (1.3, 40)
-    temperature, top_k = looseness(0.5)
+    assert sampling_params(None) == (1.3, 40)
+    temperature, top_k = sampling_params(0.5)
     assert temperature == pytest.approx(1.3) and top_k == 40
-    steps = [looseness(chaos) for chaos in np.linspace(0, 1, 11)]
+    steps = [sampling_params(chaos) for chaos in np.linspace(0, 1, 11)]
     assert all(a < b and m < n for (a, m), (b, n) in itertools.pairwise(steps))
 
 
 def test_graphs_have_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(graphs.SWITCH, raising=False)
-    assert graphs.wanted("cuda") and not graphs.wanted("cpu") and not graphs.wanted("mps")
-    monkeypatch.setenv(graphs.SWITCH, "1")
-    assert not graphs.wanted("cuda")
+    monkeypatch.delenv(cuda_graphs.DISABLE_VARIABLE, raising=False)
+    assert (
+        cuda_graphs.enabled("cuda")
+        and not cuda_graphs.enabled("cpu")
+        and not cuda_graphs.enabled("mps")
+    )
+    monkeypatch.setenv(cuda_graphs.DISABLE_VARIABLE, "1")
+    assert not cuda_graphs.enabled("cuda")
 
 
 def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> None:
@@ -302,7 +316,10 @@ def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> N
     turns = [Controls()] * 3 + [loose] * 2 + [Controls(notes=(60,))] + [Controls()] * 2
     heard = []
     for beside in (False, True):
-        player, engine.player = engine.player, BlockGenerator(engine.stepper, engine.codec, beside)
+        generator, engine.generator = (
+            engine.generator,
+            BlockGenerator(engine.stepper, engine.codec, beside),
+        )
         try:
             stream, other = engine.start(5), engine.start(6)
             blocks = [stream.render(controls) for controls in turns]
@@ -314,8 +331,8 @@ def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> N
             blocks += [stream.render(loose), stream.render(Controls())]
             assert np.array_equal(blocks[-2], blocks[9])
         finally:
-            engine.player.close()
-            engine.player = player
+            engine.generator.close()
+            engine.generator = generator
         heard.append(np.concatenate(blocks))
     assert np.array_equal(heard[0], heard[1])
 
@@ -334,7 +351,10 @@ def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
         time.sleep(0.2)
         return slow(*arguments)
 
-    player, engine.player = engine.player, BlockGenerator(engine.stepper, engine.codec, True)
+    generator, engine.generator = (
+        engine.generator,
+        BlockGenerator(engine.stepper, engine.codec, True),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine.stepper, "step", counted)
         patch.setattr(engine.codec, "decode_step", waits)
@@ -346,8 +366,8 @@ def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
             stream.render(Controls(chaos=1.0))
             assert steps[12:] == [9, 10, 11, 12, 13, 14]
         finally:
-            engine.player.close()
-            engine.player = player
+            engine.generator.close()
+            engine.generator = generator
 
 
 def test_what_compares_graph_and_eager_tells_them_apart(
@@ -355,9 +375,11 @@ def test_what_compares_graph_and_eager_tells_them_apart(
 ) -> None:
     """The measurement for CUDA devices, on the parts that need none."""
     stepper = FrameStepper(engine.model)
-    frames = measure_cuda.frames_of(stepper, 60)
-    assert frames.shape == (60, 12) and torch.equal(frames, measure_cuda.frames_of(stepper, 60))
-    assert measure_cuda.again_from_the_middle(stepper, 20)
+    frames = measure_cuda.generate_frames(stepper, 60)
+    assert frames.shape == (60, 12) and torch.equal(
+        frames, measure_cuda.generate_frames(stepper, 60)
+    )
+    assert measure_cuda.repeats_after_restore(stepper, 20)
 
     def stale() -> None:  # a graph that does not see the last frame
         stepper.previous.zero_()
@@ -365,9 +387,9 @@ def test_what_compares_graph_and_eager_tells_them_apart(
 
     with monkeypatch.context() as patch:
         patch.setattr(stepper, "replay", stale)
-        assert not torch.equal(frames, measure_cuda.frames_of(stepper, 60))
-    stepper.forget()
-    assert torch.equal(frames, measure_cuda.frames_of(stepper, 60))
+        assert not torch.equal(frames, measure_cuda.generate_frames(stepper, 60))
+    stepper.reset()
+    assert torch.equal(frames, measure_cuda.generate_frames(stepper, 60))
 
 
 def test_a_graph_that_cannot_be_captured_leaves_the_engine_playing(
@@ -378,8 +400,8 @@ def test_a_graph_that_cannot_be_captured_leaves_the_engine_playing(
         raise RuntimeError("CUDA error: operation not permitted\nmore")
 
     plain = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
-    monkeypatch.setattr(graphs, "wanted", lambda device: True)
-    monkeypatch.setattr(graphs, "capture", fails)
+    monkeypatch.setattr(cuda_graphs, "enabled", lambda device: True)
+    monkeypatch.setattr(cuda_graphs, "capture", fails)
     engine = MagentaEngine("small", "cpu", folder, "float32", config=TINY, codec=CODEC)
     assert "without a CUDA graph" in capsys.readouterr().err
     assert np.array_equal(play(engine.start(2), 2), play(plain.start(2), 2))
@@ -408,7 +430,7 @@ def test_other_weights_are_told_apart(tmp_path: Path) -> None:
         path.write_bytes(content)
         prints.append(files.fingerprint(tmp_path, "a"))
     assert len(set(prints)) == 3
-    (tmp_path / files.LIST).write_text('{"files": {"a": {"size": 3, "sha256": "ab"}}}')
+    (tmp_path / files.FILE_LIST).write_text('{"files": {"a": {"size": 3, "sha256": "ab"}}}')
     assert files.fingerprint(tmp_path, "a") == "ab"
     with pytest.raises(SegueError, match="cannot be read"):
         files.fingerprint(tmp_path, "b")

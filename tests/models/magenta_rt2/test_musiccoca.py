@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint.files import MUSICCOCA
-from models.magenta_rt2.musiccoca.model import DIM, MusicCoCa
+from models.magenta_rt2.depthformer.config import STYLE_DIM
+from models.magenta_rt2.musiccoca.model import MusicCoCa
 
 pytest.importorskip("ai_edge_litert", reason="the extra 'magenta' has no build for this machine")
 from tests.models.magenta_rt2.tflite_models import matrices, write_models
@@ -54,9 +55,9 @@ def test_text(model: MusicCoCa, reference: dict[str, NDArray[np.generic]], index
     vector = model.embed_text(TEXTS[index])
     assert vector.dtype == np.float32
     np.testing.assert_allclose(vector, reference["text"][index], rtol=1e-5, atol=1e-6)
-    mapped = model.embed_text(TEXTS[index], mapped=True, seed=3)
+    mapped = model.embed_text(TEXTS[index], use_mapper=True, seed=3)
     np.testing.assert_allclose(mapped, reference["mapped"][index], rtol=1e-5, atol=1e-6)
-    other = model.embed_text(TEXTS[index], mapped=True, seed=4)
+    other = model.embed_text(TEXTS[index], use_mapper=True, seed=4)
     assert not np.allclose(mapped, other, atol=1e-3)
 
 
@@ -68,7 +69,7 @@ def test_sound(model: MusicCoCa, reference: dict[str, NDArray[np.generic]], inde
 
 def test_tokens(model: MusicCoCa, reference: dict[str, NDArray[np.generic]]) -> None:
     vectors = np.concatenate([reference["text"], reference["mapped"], reference["sound"]])
-    tokens = np.stack([model.tokens(vector) for vector in vectors])
+    tokens = np.stack([model.tokenize(vector) for vector in vectors])
     assert tokens.dtype == np.int32
     np.testing.assert_array_equal(tokens, reference["tokens"])
     assert len(np.unique(tokens)) > 50, "tokens that are all alike would prove nothing"
@@ -105,7 +106,7 @@ def test_no_sound(model: MusicCoCa, samples: NDArray[np.float64]) -> None:
 
 def test_a_style_of_another_engine(model: MusicCoCa) -> None:
     with pytest.raises(SegueError, match="768 numbers"):
-        model.tokens(np.zeros(128))
+        model.tokenize(np.zeros(128))
 
 
 @pytest.mark.parametrize("file", ["spm.model", *(f"{name}.tflite" for name in NETWORKS)])
@@ -125,7 +126,7 @@ def test_an_asset_that_is_not_as_it_should_be(
         if file in ("spm.model", "text_encoder.tflite"):
             spoilt.embed_text("techno")
         elif file.startswith("pretrained"):
-            spoilt.tokens(np.zeros(DIM))
+            spoilt.tokenize(np.zeros(STYLE_DIM))
         else:
             spoilt.embed_audio(np.ones(1000), 16_000)
 
@@ -134,9 +135,9 @@ def test_a_mapper_that_was_not_released(assets: Path, tmp_path: Path) -> None:
     shutil.copytree(assets, tmp_path / "engine")
     (tmp_path / "engine" / MUSICCOCA / "mapper.tflite").unlink()
     model = MusicCoCa(NAME, tmp_path / "engine")
-    assert model.embed_text("techno").shape == (DIM,)
+    assert model.embed_text("techno").shape == (STYLE_DIM,)
     with pytest.raises(SegueError, match=r"mapper\.tflite"):
-        model.embed_text("techno", mapped=True)
+        model.embed_text("techno", use_mapper=True)
 
 
 def test_a_network_of_another_model(assets: Path, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_package_that_is_missing_in_the_download(
 def test_a_package_that_is_missing(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
-        MusicCoCa(NAME, assets).tokens(np.zeros(DIM))
+        MusicCoCa(NAME, assets).tokenize(np.zeros(STYLE_DIM))
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
         MusicCoCa(NAME, assets).embed_text("techno")

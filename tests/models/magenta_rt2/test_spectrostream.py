@@ -13,12 +13,18 @@ from torch import Tensor
 
 from models.errors import SegueError
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
-from models.magenta_rt2.spectrostream.layers import CausalConv2d, InverseSpectrum, Spectrum, Tape
-from models.magenta_rt2.spectrostream.packing import can_pack
-from models.magenta_rt2.spectrostream.weights import key_of, load_spectrostream, randomize, targets
+from models.magenta_rt2.spectrostream.layers import STFT, CausalConv2d, InverseSTFT, LayerStates
+from models.magenta_rt2.spectrostream.packing import can_pack_convolutions
+from models.magenta_rt2.spectrostream.weights import (
+    codec_key,
+    load_spectrostream,
+    targets,
+)
 
 DATA = Path(__file__).parent / "data"
-NARROW = SpectroStreamConfig(encoder_width=4, decoder_width=4, features=16, levels=8, codes=32)
+NARROW = SpectroStreamConfig(
+    encoder_base_depth=4, decoder_base_depth=4, features=16, levels=8, codes=32
+)
 BAR = 1e-4  # relative error; measured about 1e-6
 
 
@@ -37,6 +43,22 @@ def codec(weights: dict[str, Tensor]) -> SpectroStream:
     codec = SpectroStream(NARROW)
     load_spectrostream(codec, weights)
     return codec
+
+
+@torch.no_grad()
+def randomize(codec: SpectroStream, seed: int) -> None:
+    """Random weights that keep signals at about their level."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in codec.parameters():
+        values = torch.randn(parameter.shape, generator=generator)
+        if parameter.ndim == 3:
+            scale = 1.0
+        elif parameter.ndim == 1:
+            scale = 0.05
+        else:
+            scale = parameter[0].numel() ** -0.5
+        parameter.copy_(values * scale)
+    codec.use_channels_last()
 
 
 def error(ours: Tensor, theirs: Tensor) -> float:
@@ -62,7 +84,7 @@ def test_sound_streamed(
     codec: SpectroStream, reference: dict[str, Tensor], steps: tuple[int, ...]
 ) -> None:
     """However the frames are cut into steps: the reference's steps, its first frame silent."""
-    state = codec.decoder_start()
+    state = codec.initial_decoder_state()
     pieces = []
     for codes in reference["codes"].split(steps, dim=1):
         sound, state = codec.decode_step(codes, state)
@@ -91,7 +113,7 @@ def test_codes_streamed(
 
 def test_a_snapshot_goes_on_alike(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
     codes = reference["codes"]
-    _, moment = codec.decode_step(codes[:, :3], codec.decoder_start())
+    _, moment = codec.decode_step(codes[:, :3], codec.initial_decoder_state())
     kept = [tensor.clone() for tensor in moment]
     first, _ = codec.decode_step(codes[:, 3:5], moment)
     codec.decode_step(codes[:, 5:], moment)
@@ -140,7 +162,7 @@ def test_half_precision(weights: dict[str, Tensor], reference: dict[str, Tensor]
     codec = SpectroStream(NARROW)
     load_spectrostream(codec, weights)
     codec.decoder.to(torch.bfloat16)
-    state = codec.decoder_start()
+    state = codec.initial_decoder_state()
     sound, state = codec.decode_step(reference["codes"], state)
     assert sound.dtype == torch.float32 and state[1].dtype == torch.bfloat16
     theirs = reference["streamed_sound"]
@@ -167,15 +189,15 @@ def test_a_step_is_whole_frames(codec: SpectroStream) -> None:
 
 def test_the_transform_undoes_itself() -> None:
     samples = torch.randn(2, 480 * 21, generator=torch.Generator().manual_seed(1))
-    spectrum = Spectrum(960, 480)(samples)
+    spectrum = STFT(960, 480)(samples)
     # The Nyquist bin is dropped on the way: leave it out of the comparison as well.
-    back = InverseSpectrum(960, 480)(spectrum, Tape())
+    back = InverseSTFT(960, 480)(spectrum, LayerStates())
     nyquist = torch.tensor([1.0, -1.0]).repeat(480)
     frames = samples.unfold(-1, 960, 480)
     window = torch.hann_window(960)
     amplitude = (frames * window * nyquist).sum(-1, keepdim=True) / 960
     lost = torch.zeros_like(samples)
-    synthesis = InverseSpectrum(960, 480).window
+    synthesis = InverseSTFT(960, 480).window
     for index in range(frames.shape[1]):
         lost[:, index * 480 : index * 480 + 960] += amplitude[:, index] * nyquist * synthesis
     whole = (samples - lost)[:, 480 : back.shape[1]]
@@ -211,7 +233,7 @@ def test_the_encoder_from_its_own_file(weights: dict[str, Tensor]) -> None:
     mine = {k.replace(prefix, "params/"): v for k, v in weights.items() if "/encoder/" in k}
     load_spectrostream(codec, mine, parts=("encoder",))
     expected = weights[prefix + "encoder/base_conv_first/conv/bias"]
-    assert torch.equal(codec.encoder.base.bias.data, expected)
+    assert torch.equal(codec.encoder.base_conv_first.bias.data, expected)
 
 
 def _lacking(weights: dict[str, Tensor]) -> None:
@@ -265,27 +287,31 @@ def test_what_does_not_fit_is_named(
     ],
 )
 def test_keys(name: str, key: str | None) -> None:
-    assert key_of(name) == key
+    assert codec_key(name) == key
 
 
-@pytest.mark.skipif(not can_pack("cpu"), reason="this torch cannot pack weights for its CPU")
+@pytest.mark.skipif(
+    not can_pack_convolutions("cpu"), reason="this torch cannot pack weights for its CPU"
+)
 @pytest.mark.parametrize(("kind", "bar"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 def test_packed_weights_give_the_same(kind: torch.dtype, bar: float) -> None:
     """For the packed number of frames, and for others, which take the plain way."""
     codecs = []
     for _ in range(2):
-        codec = SpectroStream(SpectroStreamConfig(encoder_width=4, decoder_width=8, levels=12))
+        codec = SpectroStream(
+            SpectroStreamConfig(encoder_base_depth=4, decoder_base_depth=8, levels=12)
+        )
         randomize(codec, 3)
         codec.decoder.to(kind)
         codecs.append(codec)
     plain, packed = codecs
-    packed.pack(3)
+    packed.pack_weights(3)
     layers = [m for m in packed.decoder.modules() if isinstance(m, CausalConv2d)]
     assert layers and all(layer.packed is not None for layer in layers)
     codes = torch.randint(0, 1024, (1, 14, 12), generator=torch.Generator().manual_seed(0))
     sounds = []
     for codec in (plain, packed):
-        state, parts = codec.decoder_start(), []
+        state, parts = codec.initial_decoder_state(), []
         for part in codes.split([3, 3, 1, 3, 4], dim=1):
             sound, state = codec.decode_step(part, state)
             parts.append(sound)
@@ -296,20 +322,22 @@ def test_packed_weights_give_the_same(kind: torch.dtype, bar: float) -> None:
 def test_a_state_is_not_written_to(codec: SpectroStream) -> None:
     """The layers add in place, but never into what a snapshot may hold."""
     codes = torch.randint(0, 16, (1, 6, 4), generator=torch.Generator().manual_seed(0))
-    _, state = codec.decode_step(codes[:, :3], codec.decoder_start())
+    _, state = codec.decode_step(codes[:, :3], codec.initial_decoder_state())
     before = [tensor.clone() for tensor in state]
     codec.decode_step(codes[:, 3:], state)
     assert all(torch.equal(a, b) for a, b in zip(before, state, strict=True))
 
 
-@pytest.mark.skipif(not can_pack("cpu"), reason="this torch cannot pack weights for its CPU")
+@pytest.mark.skipif(
+    not can_pack_convolutions("cpu"), reason="this torch cannot pack weights for its CPU"
+)
 def test_packed_weights_give_the_references_sound(
     weights: dict[str, Tensor], reference: dict[str, Tensor]
 ) -> None:
     codec = SpectroStream(NARROW)
     load_spectrostream(codec, weights)
-    codec.pack(2)
-    state, parts = codec.decoder_start(), []
+    codec.pack_weights(2)
+    state, parts = codec.initial_decoder_state(), []
     for part in reference["codes"].split(2, dim=1):
         sound, state = codec.decode_step(part, state)
         parts.append(sound)

@@ -17,11 +17,11 @@ def test_the_same_product(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], bias: bool, laid_out: bool
 ) -> None:
     if not laid_out:  # as on a processor for which weights are not laid out
-        monkeypatch.setattr(packed_linear, "packs", lambda: False)
+        monkeypatch.setattr(packed_linear, "can_pack", lambda: False)
     weight, x = torch.randn(56, 40), torch.randn(shape)
     offset = torch.randn(56) if bias else None
     linear = PackedLinear(weight, offset)
-    assert linear.packed == (laid_out and packed_linear.packs())
+    assert linear.packed == (laid_out and packed_linear.can_pack())
     with torch.inference_mode():
         product = linear(x)
     assert product.shape == (*shape[:-1], 56)

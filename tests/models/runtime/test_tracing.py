@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.runtime.packed_linear import PackedLinear, packs
-from models.runtime.tracing import TracedFunction, packed_product, trace
+from models.runtime.packed_linear import PackedLinear, can_pack
+from models.runtime.tracing import TracedFunction, packed_linear_op, trace
 
 
 def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
@@ -39,13 +39,13 @@ def test_where_nothing_can_be_recorded_the_function_is_used(
     assert trace(moved, (torch.zeros(6, 5), torch.zeros(5))) is moved
 
 
-@pytest.mark.skipif(not packs(), reason="this processor's torch lays no weights out")
+@pytest.mark.skipif(not can_pack(), reason="this processor's torch lays no weights out")
 def test_a_product_with_a_packed_weight_is_recorded() -> None:
     weight, offset, x = torch.randn(24, 16), torch.randn(24), torch.randn(6, 16)
     linear = PackedLinear(weight, offset)
 
     def product(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-        return (packed_product()(x, weight, offset).relu(),)
+        return (packed_linear_op()(x, weight, offset).relu(),)
 
     recorded = trace(product, (torch.zeros(6, 16), linear.weight))
     assert isinstance(recorded, TracedFunction)

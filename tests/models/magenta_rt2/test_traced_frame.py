@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.magenta_rt2.bench.cpu import ROUNDS, measure_recorded
+from models.magenta_rt2.bench.cpu import ROUNDS, measure_traced
+from models.magenta_rt2.checkpoint.files import CHECKPOINTS
 from models.magenta_rt2.checkpoint.random_weights import write
 from models.magenta_rt2.checkpoint.weights import load_depthformer
 from models.magenta_rt2.depthformer.config import (
-    CHECKPOINTS,
-    CODES,
+    CODEBOOK_SIZE,
     CONDITION_CHANNELS,
     CONDITION_OFFSET,
-    LEVELS,
+    RVQ_LEVELS,
     DepthformerConfig,
-    StackConfig,
+    ModelSpec,
 )
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.quantize import PRECISIONS, quantize
@@ -34,9 +34,13 @@ from tests.models.magenta_rt2.test_magenta_engine import CODEC
 
 # The widths are what `int8-weights` asks for, and the two stacks differ, so there is an adapter.
 CONFIG = DepthformerConfig(
-    "magenta-rt2-small", 64, StackConfig(2, 64, 128, 2, 32), StackConfig(2, 128, 192, 2, 64), past=5
+    "magenta-rt2-small",
+    64,
+    ModelSpec(2, 64, 128, 2, 32),
+    ModelSpec(2, 128, 192, 2, 64),
+    max_past_horizon=5,
 )
-WISHES = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODES))
+WISHES = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODEBOOK_SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=PRECISIONS)
 def model(request: pytest.FixtureRequest, folder: Path) -> Depthformer:
     dtype = torch.bfloat16 if request.param == "bfloat16" else torch.float32
-    loaded = load_depthformer(folder / CHECKPOINTS["small"], CONFIG, "cpu", dtype)
+    loaded = load_depthformer(folder / CHECKPOINTS["magenta-rt2-small"], CONFIG, "cpu", dtype)
     if request.param.startswith("int8"):
         quantize(loaded, request.param)
     return loaded
@@ -87,7 +91,7 @@ def test_the_same_to_the_bit(model: Depthformer) -> None:
 def test_a_moment_goes_on_to_the_bit(model: Depthformer) -> None:
     """In the stepper that it comes from, in another recorded one, and in one that is not."""
     stepper = recording(model)
-    play(stepper, 2 * CONFIG.past + 3)
+    play(stepper, 2 * CONFIG.max_past_horizon + 3)
     moment = stepper.context()
     first = play(stepper, 12)
     for other in (stepper, recording(model), FrameStepper(model)):
@@ -99,7 +103,7 @@ def test_two_streams_take_turns(model: Depthformer) -> None:
     stepper = recording(model)
     alone = [play(FrameStepper(model), 12, seed)[0] for seed in (1, 2)]
     assert not torch.equal(*alone)
-    places = [stepper.fresh(), stepper.fresh()]
+    places = [stepper.empty_context(), stepper.empty_context()]
     heard: list[list[Tensor]] = [[], []]
     for turn in range(8):
         which = turn % 2
@@ -167,7 +171,7 @@ def test_greedy_tokens_of_200_frames(name: str, tmp_path: Path) -> None:
     """The reference's own, see `test_depthformer.py`."""
     path, expected = draw(name, tmp_path)
     stepper = recording(load_depthformer(path, TINY[name]))
-    still = torch.zeros(LEVELS, CODES)
+    still = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
     rows, wanted = (torch.from_numpy(expected[key]).long() for key in ("conditions", "tokens"))
     for row, frame in zip(rows, wanted, strict=True):
         got = stepper.step(row, still, 0.0, 40) + stepper.offsets
@@ -220,7 +224,7 @@ def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.M
 
     monkeypatch.setattr(stepper, "run", noted("plain", run))
     stepper.replay = noting = noted("recorded", replay)
-    spent = measure_recorded(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
+    spent = measure_traced(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
     ways = ["plain", "plain_beside_window", "recorded", "recorded_beside_window"]
     assert list(spent) == ways and min(spent.values()) > 0
     assert played == (["plain"] * 4 + ["recorded"] * 4) * ROUNDS
