@@ -295,11 +295,9 @@ class MagentaStream(Stream):
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         requested = DEFAULT_GUIDANCE if controls.guidance is None else controls.guidance
-        conditions, sampling = (
-            self._conditions(controls, requested),
-            sampling_params(controls.chaos),
-        )
-        request = BlockRequest(conditions, *sampling, state.seed, state.epoch)
+        temperature, top_k = sampling_params(controls.chaos)
+        conditions = self._conditions(controls, requested)
+        request = BlockRequest(conditions, temperature, top_k, state.seed, state.epoch)
         block, context, codec = engine.generator.block(state.context, state.codec, request)
         audio = np.ascontiguousarray(block[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():

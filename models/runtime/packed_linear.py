@@ -23,7 +23,7 @@ def can_pack() -> bool:
         return False
     try:
         weight, x = torch.eye(16), torch.arange(48.0).reshape(3, 16)
-        return torch.equal(packed_linear_op()(x, _pack_weight(weight, 3), None), x)
+        return bool(torch.equal(packed_linear_op()(x, _pack_weight(weight, 3), None), x))
     except (AttributeError, RuntimeError):  # a torch without these operators
         return False
 

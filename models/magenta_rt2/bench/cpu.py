@@ -1,17 +1,18 @@
-"""How fast a frame is on a CPU against what memory allows, and what eight bits do. Offline.
+"""Benchmark on a CPU: speed of frames, codec and engine, and the error of eight-bit weights.
 
     python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER
     python -m models.magenta_rt2.bench.cpu FOLDER/checkpoints/mrt2_small.safetensors [--frames 60]
 
-For a CUDA device see `measure_cuda.py`. In one run, so that the figures belong together: the
-bandwidth of reading memory, the time of a frame of the depthformer in each precision and the bound
-that the bandwidth sets to it, and what recording the frame does, alone and beside a thread that
-works as a window's does; the whole engine, codec and all, as it plays (`whole`: the codec in a
-thread beside, a knob at rest and one that moves at every block) and with one after the other in
-one thread or two; the codec alone, its weights packed and not; and how far the eight-bit
-distributions of the codes are from the float32 ones (mean Kullback-Leibler divergence, and how
-often the likeliest code is another) on a history that float32 played. With random weights the last
-is what the noise of rounding does, not what music loses.
+For a CUDA device see `cuda.py`. Measured in one run, so that the figures are comparable:
+
+* memory bandwidth; the time of a depthformer frame in each precision, and the bound that the
+  bandwidth sets; the effect of tracing the frame, alone and with a busy second Python thread;
+* the engine with the codec in a thread of its own (constant controls, and a control that changes at
+  every block), and without that thread, with one or two threads of computation;
+* the codec alone, with its weights packed and not;
+* the error of eight-bit weights on frames that float32 generated: mean Kullback-Leibler divergence
+  of the codes' distributions, and how often the most likely code differs. With random weights this
+  is the effect of rounding noise, not the loss in music.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
+from models.magenta_rt2.bench import rounded
 from models.magenta_rt2.block_generator import FRAMES_PER_BLOCK, BlockGenerator
 from models.magenta_rt2.checkpoint.weights import codec_tensors, load_depthformer
 from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
@@ -44,24 +46,21 @@ from models.magenta_rt2.spectrostream.weights import load_spectrostream
 
 ROUNDS: Final = 4
 SWITCH_SECONDS: Final = 0.001
-"""How long a thread may keep Python's lock where another waits for it, as the window sets it."""
+"""The GIL's switch interval, as the instrument sets it."""
 
 
 def bandwidth(megabytes: int = 512, passes: int = 8) -> float:
-    """GB/s of reading an array that no cache holds, the best of some passes.
-
-    A matrix times a vector: what a frame does, at the speed of this torch and its threads.
-    """
+    """Read bandwidth in GB/s of a matrix-vector product that exceeds the caches; best of passes."""
     rows = megabytes * 250_000 // 4096
     matrix, vector = torch.ones(4096, rows), torch.ones(1, 4096)
-    return matrix.nbytes / _best_seconds(lambda: vector @ matrix, passes) / 1e9
+    return float(matrix.nbytes / _best_seconds(lambda: vector @ matrix, passes) / 1e9)
 
 
 def copy_bandwidth(megabytes: int = 256, passes: int = 8) -> float:
-    """GB/s of a copy, what is read and what is written taken together."""
+    """Bandwidth in GB/s of a copy, reads plus writes."""
     source = torch.ones(megabytes * 250_000)
     target = torch.empty_like(source)
-    return 2 * source.nbytes / _best_seconds(lambda: target.copy_(source), passes) / 1e9
+    return float(2 * source.nbytes / _best_seconds(lambda: target.copy_(source), passes) / 1e9)
 
 
 def _best_seconds(work: Callable[[], object], passes: int) -> float:
@@ -76,7 +75,7 @@ def _best_seconds(work: Callable[[], object], passes: int) -> float:
 
 @torch.inference_mode()
 def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str, Any]:
-    """The figures; see the module's docstring. Times in ms, factors against real time."""
+    """Figures of the depthformer by precision; times in ms, factors relative to real time."""
     torch.set_num_threads(threads)
     speed = bandwidth()
     figures: dict[str, Any] = {
@@ -89,13 +88,13 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
     history: list[Tensor] = []
     truth: Tensor | None = None
     for precision in PRECISIONS:
-        if precision == "bfloat16":  # slower than float32 on every CPU that was tried
+        if precision == "bfloat16":  # slower than float32 on CPUs
             continue
         model = load_depthformer(checkpoint, size_config(size))
         if precision != "float32":
             quantize(model, precision)
         stepper = FrameStepper(model)
-        trace_frame(stepper)  # as the engine plays it
+        trace_frame(stepper)  # as the engine does
         times = []
         for number in range(frames):
             noise = gumbel_noise(0, 0, number)
@@ -106,15 +105,15 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
                 history.append(codes + stepper.offsets)
         p50, p99 = np.percentile(times, [50, 99])
         temporal, depth = read_bytes(model, precision)
-        every, once = (temporal + depth) / 1e9, (temporal + depth / RVQ_LEVELS) / 1e9
-        entry = {
+        uncached, cached = (temporal + depth) / 1e9, (temporal + depth / RVQ_LEVELS) / 1e9
+        entry: dict[str, Any] = {
             "frame_ms": {"min": min(times), "p50": p50, "p99": p99},
             "real_time_factor": 1000 * FRAME_SECONDS / p50,
-            "megabytes_read": 1000 * every,
-            "bound_real_time_factor": FRAME_SECONDS * speed / every,
-            "bound_if_depth_stays_in_cache": FRAME_SECONDS * speed / once,
+            "megabytes_read": 1000 * uncached,
+            "bound_real_time_factor": FRAME_SECONDS * speed / uncached,
+            "bound_if_depth_stays_in_cache": FRAME_SECONDS * speed / cached,
         }
-        entry["recorded"] = measure_traced(stepper, row, frames, threads)
+        entry["traced"] = measure_traced(stepper, row, frames, threads)
         stepper.load(stepper.empty_context())
         logits = torch.stack([stepper.teacher_force(row, tokens) for tokens in history[:24]])
         if truth is None:
@@ -123,102 +122,98 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
             p = (truth / DEFAULT_TEMPERATURE).log_softmax(-1)
             q = (logits / DEFAULT_TEMPERATURE).log_softmax(-1)
             entry["divergence_nats"] = (p.exp() * (p - q)).sum(-1).mean()
-            entry["other_likeliest_code"] = (truth.argmax(-1) != logits.argmax(-1)).float().mean()
-        figures[precision] = _rounded(entry)
+            entry["argmax_differs"] = (truth.argmax(-1) != logits.argmax(-1)).float().mean()
+        figures[precision] = rounded(entry)
     return figures
 
 
 def measure_traced(
     stepper: FrameStepper, row: Tensor, frames: int, threads: int
 ) -> dict[str, float]:
-    """Median ms of a frame, recorded and called from Python one operation after another, in turns;
-    each alone and beside a thread that works 4 of every 16 ms in Python, as a window's does."""
-    recorded = stepper.replay
+    """Median ms of a frame, traced and eager in turns.
+
+    Each alone and with a second thread that computes 4 of every 16 ms in Python, as the GUI thread.
+    """
+    traced = stepper.replay
     spent: dict[str, list[float]] = {}
 
-    def play(way: str) -> None:
+    def generate(variant: str) -> None:
         torch.set_num_threads(threads)
         for _ in range(-(-frames // ROUNDS)):
             noise = gumbel_noise(0, 0, stepper.frame)
             began = time.perf_counter()
             stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
-            spent.setdefault(way, []).append(1000 * (time.perf_counter() - began))
+            spent.setdefault(variant, []).append(1000 * (time.perf_counter() - began))
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         for _ in range(ROUNDS):
-            for way, replay in (("plain", None), ("recorded", recorded)):
+            for variant, replay in (("eager", None), ("traced", traced)):
                 stepper.replay = replay
-                play(way)
-                playing = threading.Thread(target=play, args=(way + "_beside_window",))
-                playing.start()
-                while playing.is_alive():
+                generate(variant)
+                thread = threading.Thread(target=generate, args=(variant + "_busy_gui",))
+                thread.start()
+                while thread.is_alive():
                     began = time.perf_counter()
                     while time.perf_counter() - began < 0.004:
                         pass
                     time.sleep(0.012)
     finally:
         sys.setswitchinterval(interval)
-        stepper.replay = recorded
-    return {way: float(np.median(times)) for way, times in spent.items()}
+        stepper.replay = traced
+    return {variant: float(np.median(times)) for variant, times in spent.items()}
 
 
 @torch.inference_mode()
 def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
-    """ms of a frame of the decoder in blocks as they are played, in one thread."""
+    """Milliseconds per frame of the decoder in one thread, by dtype, packed and not."""
     torch.set_num_threads(1)
     codes = torch.zeros(1, FRAMES_PER_BLOCK, RVQ_LEVELS, dtype=torch.long)
     figures = {}
-    for kind in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, torch.bfloat16):
         codec = SpectroStream(SpectroStreamConfig(levels=RVQ_LEVELS))
         tensors = codec_tensors(checkpoint, checkpoint.name)
         load_spectrostream(codec, tensors, ("quantizer", "decoder"), source=checkpoint.name)
-        codec.decoder.to(kind)
-        for way in ("plain", "packed"):
-            if way == "packed":
+        codec.decoder.to(dtype)
+        for weights in ("unpacked", "packed"):
+            if weights == "packed":
                 codec.pack_weights(FRAMES_PER_BLOCK)
             state = codec.initial_decoder_state()
             best = _best_seconds(lambda c=codec, s=state: c.decode_step(codes, s), passes)  # type: ignore[misc]
-            figures[f"{str(kind)[6:]}_{way}_ms"] = 1000 * best / FRAMES_PER_BLOCK
+            figures[f"{str(dtype)[6:]}_{weights}_ms"] = 1000 * best / FRAMES_PER_BLOCK
     return figures
 
 
 def measure_engine(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
-    """Real-time factors of the engine in its own precision, median over blocks."""
+    """Real-time factors of the engine in its default precision, median over blocks."""
     engine = MagentaEngine(size, "cpu", checkpoint.parent.parent)
-    alone = BlockGenerator(engine.stepper, engine.codec, codec_thread=False)
-    beside = BlockGenerator(engine.stepper, engine.codec, codec_thread=True)
-    own = torch.get_num_threads()
-    ways: dict[str, tuple[BlockGenerator, int, bool]] = {
-        "beside": (beside, own, False),
-        "beside_knob_moving": (beside, own, True),
-        "one_thread": (alone, 1, False),
-        "two_threads": (alone, 2, False),
+    sequential = BlockGenerator(engine.stepper, engine.codec, codec_thread=False)
+    parallel = BlockGenerator(engine.stepper, engine.codec, codec_thread=True)
+    default = torch.get_num_threads()
+    variants: dict[str, tuple[BlockGenerator, int, bool]] = {
+        "codec_thread": (parallel, default, False),
+        "codec_thread_controls_change": (parallel, default, True),
+        "one_thread": (sequential, 1, False),
+        "two_threads": (sequential, 2, False),
     }
-    spent: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(3):  # in turns, as the machine may be busier at one time than at another
-        for way, (generator, threads, moves) in ways.items():
+    spent: dict[str, list[float]] = {variant: [] for variant in variants}
+    for _ in range(3):  # in turns, as the machine's load varies
+        for variant, (generator, threads, controls_change) in variants.items():
             torch.set_num_threads(threads)
             engine.generator = generator
             stream = engine.start(1)
             for number in range(blocks // 3 + 2):
-                controls = Controls(chaos=0.5 + 0.001 * number * moves)
+                controls = Controls(chaos=0.5 + 0.001 * number * controls_change)
                 began = time.perf_counter()
                 stream.render(controls)
                 if number >= 2:
-                    spent[way].append(time.perf_counter() - began)
-    torch.set_num_threads(own)
-    beside.close()
+                    spent[variant].append(time.perf_counter() - began)
+    torch.set_num_threads(default)
+    parallel.close()
     engine.close()
-    real = engine.info.block_seconds
-    return {way: real / float(np.median(times)) for way, times in spent.items()}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return float(f"{float(value):.4g}")
+    block_seconds = engine.info.block_seconds
+    return {variant: block_seconds / float(np.median(times)) for variant, times in spent.items()}
 
 
 def main() -> None:
@@ -233,9 +228,9 @@ def main() -> None:
         figures: dict[str, Any] = {"matrix_vector_gb_per_s": round(bandwidth(), 1)}
     else:
         figures = measure(chosen.checkpoint, chosen.size, chosen.frames, chosen.threads)
-    figures["codec"] = _rounded(measure_codec(chosen.checkpoint))
-    whole = measure_engine(chosen.checkpoint, chosen.size, chosen.frames)
-    figures["whole_real_time_factor"] = _rounded(whole)
+    figures["codec"] = rounded(measure_codec(chosen.checkpoint))
+    factors = measure_engine(chosen.checkpoint, chosen.size, chosen.frames)
+    figures["engine_real_time_factor"] = rounded(factors)
     print(json.dumps(figures, indent=2))
 
 

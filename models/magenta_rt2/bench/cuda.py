@@ -1,23 +1,22 @@
-"""How fast Magenta RealTime 2 is on a CUDA device, frame by frame and block by block. Offline.
+"""Benchmark on a CUDA device: speed of frames and blocks, eager and as a CUDA graph.
 
     python -m models.magenta_rt2.bench.cuda [--sizes small,base] [--frames 300] [--out FILE]
 
-Needs torch, numpy and safetensors only, and no weights: it writes random ones of the full size into
-a temporary folder first (1.4 GB for `small`, 10 GB for `base`), and opens the engine on them as
-released ones would be. About five minutes for both sizes; `--sizes small` takes one.
+Needs torch, numpy and safetensors only, and no weights: it writes random ones of the released size
+into a temporary folder (1.4 GB for `small`, 10 GB for `base`) and opens the engine on them.
 
-For each size, in one run, as JSON on the output and in FILE:
+For each size, as JSON on the output and in FILE:
 
-* `frame_ms`: one frame of the depthformer from the host's call to its tokens being there, launched
-  one by one (`eager`) and replayed as a CUDA graph (`graph`): p50, p99, max, and the real-time
-  factor of the mean. The bar: `small` at 10 or more with p99 under 6 ms, `base` above 1.
-* `device_ms`: what of it the device itself worked, by CUDA events, as a mean.
-* `same_tokens`: whether eager and graph play the same tokens over all frames, fresh and after going
-  back to a moment in the middle; `first_difference` names the frame where they part.
-* `block_ms`: `Stream.render` whole, with conditioning, codec and copy to the host.
-* `bound_ms`: what reading the weights once a frame takes at the copy bandwidth of this run.
+* `frame_ms`: one depthformer frame from the call to its tokens on the host, with kernels launched
+  one by one (`eager`) and as a CUDA graph (`graph`): p50, p99, max, and the real-time factor of the
+  mean. Required: `small` at 10 or more with p99 under 6 ms, `base` above 1.
+* `device_ms`: mean time of it on the device, by CUDA events.
+* `same_tokens`: whether eager and graph generate the same tokens over all frames, and again after
+  restoring a snapshot; `first_difference` is the first frame that differs.
+* `block_ms`: `Stream.render`, with conditioning, codec and copy to the host.
+* `bound_ms`: time to read the weights once at the copy bandwidth of this run.
 
-The exit code is 1 where tokens differ. What the music is does not matter here: it is noise.
+The exit code is 1 where tokens differ.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
+from models.magenta_rt2.bench import rounded
 from models.magenta_rt2.checkpoint import random_weights
 from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
 from models.magenta_rt2.depthformer import cuda_graphs
@@ -49,28 +49,28 @@ SEED: Final = 7
 
 
 def generate_frames(stepper: FrameStepper, count: int) -> Tensor:
-    """Tokens (count, 12) from a fresh context, the wishes changed now and then."""
+    """Codes (count, 12) from the empty context, under conditioning that changes."""
     stepper.load(stepper.empty_context())
-    played = []
+    frames = []
     for number in range(count):
         notes = (48, 60) if number % 100 >= 50 else ()
         row = torch.from_numpy(
             condition_tokens(np.arange(12), Controls(notes=notes), DEFAULT_GUIDANCE)
         )
         noise = gumbel_noise(SEED, 0, number)
-        played.append(stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K))
-    return torch.stack(played).cpu()
+        frames.append(stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K))
+    return torch.stack(frames).cpu()
 
 
 def repeats_after_restore(stepper: FrameStepper, count: int) -> bool:
-    """Whether going back to a moment gives the same tokens as going on did."""
+    """Whether the frames after a restored context are the same as before."""
     half = count // 2
     generate_frames(stepper, half)
-    moment = stepper.context()
+    context = stepper.context()
     row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
     runs = []
     for _ in range(2):
-        stepper.load(moment)
+        stepper.load(context)
         runs.append(
             torch.stack(
                 [
@@ -79,11 +79,11 @@ def repeats_after_restore(stepper: FrameStepper, count: int) -> bool:
                 ]
             ).cpu()
         )
-    return torch.equal(runs[0], runs[1])
+    return bool(torch.equal(runs[0], runs[1]))
 
 
 def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
-    """Milliseconds of a frame, the host waiting for the tokens of each."""
+    """Milliseconds per frame, with the host waiting for the tokens of each."""
     row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
     stepper.load(stepper.empty_context())
     host, device = [], []
@@ -106,7 +106,7 @@ def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
 
 
 def block_times(engine: MagentaEngine, count: int) -> dict[str, float]:
-    """Milliseconds of a block, as the instrument asks for it."""
+    """Milliseconds per block of `Stream.render`."""
     stream = engine.start(SEED)
     style = engine.embed_text("anything")
     spent = []
@@ -118,14 +118,14 @@ def block_times(engine: MagentaEngine, count: int) -> dict[str, float]:
     return quantiles(spent[WARM_UP:], 1000.0 * engine.info.block_seconds)
 
 
-def quantiles(spent: list[float], real: float) -> dict[str, float]:
-    """Of times in ms; real: how long what was made sounds."""
+def quantiles(spent: list[float], audio_ms: float) -> dict[str, float]:
+    """Quantiles of times in ms, and the real-time factor for this duration of audio."""
     p50, p99 = np.percentile(spent, [50, 99])
     return {
         "p50": float(p50),
         "p99": float(p99),
         "max": max(spent),
-        "real_time_factor": real / mean(spent),
+        "real_time_factor": audio_ms / mean(spent),
     }
 
 
@@ -134,7 +134,7 @@ def mean(values: list[float]) -> float:
 
 
 def copy_bandwidth(megabytes: int = 2048, passes: int = 10) -> float:
-    """GB/s of a copy on the device, what is read and what is written taken together."""
+    """Bandwidth in GB/s of a copy on the device, reads plus writes."""
     source = torch.empty(megabytes * 1_000_000, dtype=torch.uint8, device="cuda").zero_()
     target = torch.empty_like(source)
     best = 0.0
@@ -149,7 +149,7 @@ def copy_bandwidth(megabytes: int = 2048, passes: int = 10) -> float:
 
 
 def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
-    """The figures of one size."""
+    """Figures of one size."""
     began = time.perf_counter()
     random_weights.write(folder, size)
     written = time.perf_counter()
@@ -179,20 +179,13 @@ def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
     figures["frame_ms"]["graph"] = frame_times(stepper, frames)
     figures["block_ms"]["graph"] = block_times(engine, frames // 3)
     replayed = generate_frames(stepper, frames)
-    other = (eager != replayed).any(dim=1).nonzero().flatten().tolist()
-    figures["same_tokens"] = not other and repeats_after_restore(stepper, frames)
-    figures["first_difference"] = other[0] if other else None
+    differing = (eager != replayed).any(dim=1).nonzero().flatten().tolist()
+    figures["same_tokens"] = not differing and repeats_after_restore(stepper, frames)
+    figures["first_difference"] = differing[0] if differing else None
     figures["distinct_tokens"] = int(replayed.unique().numel())
     figures["peak_device_gb"] = torch.cuda.max_memory_allocated() / 1e9
     engine.close()
     return figures
-
-
-def rounded(value: Any) -> Any:
-    """Four figures are enough."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main(arguments: list[str]) -> int:
@@ -205,7 +198,7 @@ def main(arguments: list[str]) -> int:
     if not set(sizes) <= set(SIZES) or chosen.frames < 60:
         parser.error(f"sizes are of {', '.join(SIZES)}, frames 60 or more")
     if not torch.cuda.is_available():
-        print("measure_cuda: torch finds no CUDA device here.", file=sys.stderr)
+        print("bench.cuda: torch finds no CUDA device here.", file=sys.stderr)
         return 2
     report: dict[str, Any] = {
         "device": torch.cuda.get_device_name(),
@@ -217,7 +210,7 @@ def main(arguments: list[str]) -> int:
             report[size] = rounded(measure(size, Path(folder), chosen.frames))
         text = json.dumps(report, indent=2)
         if chosen.out is not None:
-            chosen.out.write_text(text + "\n", encoding="utf-8")  # after each: a lease may end
+            chosen.out.write_text(text + "\n", encoding="utf-8")  # after each size
         print(text, flush=True)
         torch.cuda.empty_cache()
     return 0 if all(report[size]["same_tokens"] for size in sizes) else 1

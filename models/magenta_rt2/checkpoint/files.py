@@ -20,9 +20,8 @@ from models.storage.weights import WeightsFile
 REPOSITORY: Final = "google/magenta-realtime-2"
 FILE_LIST: Final = "segue-files.json"
 FINGERPRINT_BYTES: Final = 1 << 20
-FOLDER_VARIABLE: Final = (
-    "SEGUE_MODELS"  # the environment variable that moves the folder of all models
-)
+FOLDER_VARIABLE: Final = "SEGUE_MODELS"
+"""Environment variable that names the folder of downloaded engines."""
 
 CHECKPOINTS: Final = {
     "magenta-rt2-small": "checkpoints/mrt2_small.safetensors",

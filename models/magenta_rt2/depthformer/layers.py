@@ -96,7 +96,8 @@ class Projections(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.fused is None:
             return tuple(part(x) for part in self.parts)
-        return self.fused(x).split(self.sizes, dim=-1)
+        outputs: tuple[Tensor, ...] = self.fused(x).split(self.sizes, dim=-1)
+        return outputs
 
 
 class RMSNorm(nn.Module):

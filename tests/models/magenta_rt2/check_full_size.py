@@ -1,12 +1,16 @@
-"""Full-size `small` against what the reference made of the same random weights. Offline, by hand.
+"""Comparison of the full-size `small` depthformer with the reference, on random weights.
+
+Run by hand from the repository's root. The first and third command need Segue's environment, the
+second that of the reference, which `make_depthformer_fixtures.py` describes:
 
     python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER
-    (in the reference's environment) make_depthformer_fixtures.py OUT --full CHECKPOINT
-    python tests/models/magenta_rt2/check_full_size.py CHECKPOINT EXPECTED
+    python tests/models/magenta_rt2/make_depthformer_fixtures.py OUT \\
+        --full FOLDER/checkpoints/mrt2_small.safetensors
+    python -m tests.models.magenta_rt2.check_full_size \\
+        FOLDER/checkpoints/mrt2_small.safetensors OUT/full_small_expected.safetensors
 
-EXPECTED is OUT/full_small_expected.safetensors. Prints the largest difference of the logits,
-offline and streamed, against their spread, and whether
-the greedy tokens are the same.
+Prints the largest difference of the logits, offline and streamed, relative to their standard
+deviation, and the share of greedy tokens that are equal.
 """
 
 from __future__ import annotations
@@ -28,12 +32,12 @@ from models.magenta_rt2.depthformer.config import (
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 
 
-def main(checkpoint: Path, expected: Path) -> None:
-    wanted = load_file(expected)
+def main(checkpoint: Path, results: Path) -> None:
+    expected = load_file(results)
     model = load_depthformer(checkpoint, SMALL)
-    conditions = torch.from_numpy(wanted["conditions"].astype(np.int64))
-    given = torch.from_numpy(wanted["given"].astype(np.int64))
-    spread = float(wanted["spread"][0])
+    conditions = torch.from_numpy(expected["conditions"].astype(np.int64))
+    given = torch.from_numpy(expected["given"].astype(np.int64))
+    spread = float(expected["spread"][0])
     whole = model(given, conditions[: len(given)])
     parts = [
         whole[
@@ -50,12 +54,12 @@ def main(checkpoint: Path, expected: Path) -> None:
         [stepper.teacher_force(row, tokens) for row, tokens in zip(conditions, given, strict=False)]
     ).numpy()[:, :, ::8]
     for name, got in (("offline", offline), ("streamed", streamed)):
-        error = np.abs(got - wanted["logits"]).max() / spread
+        error = np.abs(got - expected["logits"]).max() / spread
         print(f"{name}: largest difference {error:.2e} of the logits' spread {spread:.3f}")
     stepper.load(stepper.empty_context())
-    silence = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
-    tokens = torch.stack([stepper.step(row, silence, 0.0, 40) for row in conditions])
-    same = ((tokens + stepper.offsets).numpy() == wanted["tokens"]).mean()
+    no_noise = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
+    tokens = torch.stack([stepper.step(row, no_noise, 0.0, 40) for row in conditions])
+    same = ((tokens + stepper.offsets).numpy() == expected["tokens"]).mean()
     print(f"greedy: {100 * same:.2f} % of the tokens of {len(conditions)} frames are the same")
 
 

@@ -1,6 +1,8 @@
-"""Compare SpectroStream at its released size with the reference. Run by hand, see make_fixtures.py.
+"""Comparison of SpectroStream at its released size with the reference.
 
-python -m tests.models.magenta_rt2.compare_full_size DIR
+Run by hand on a folder that `make_fixtures.py --full DIR` wrote:
+
+    python -m tests.models.magenta_rt2.compare_full_size DIR
 """
 
 from __future__ import annotations

@@ -1,16 +1,23 @@
-"""Makes the depthformer's fixtures with the reference's own code. Offline, by hand; needs JAX.
+"""Fixtures of the depthformer's tests, made with the reference implementation.
 
-Run it from the repository's root in an environment that has jax, flax, optax, einops, safetensors
-and the reference (package magenta-rt 2.0.3, Apache-2.0, on PYTHONPATH), with no need for torch:
+Run by hand from the repository's root, in an environment of its own with the reference in it, never
+Segue's; torch is not needed:
 
-    python tests/models/magenta_rt2/make_depthformer_fixtures.py tests/models/magenta_rt2/data
+    python -m venv VENV
+    VENV/bin/pip install "magenta-rt[jax]==2.0.3"
+    VENV/bin/python tests/models/magenta_rt2/make_depthformer_fixtures.py \\
+        tests/models/magenta_rt2/data
 
-Both released models are scaled down, keeping what makes them different: `small` has a depth stack
-narrower than the temporal one and a conditioning narrower still; in `base` the conditioning has the
-depth stack's width. The weights are drawn from their keys (`fixture_weights.py`), so only what the
-reference made of them in float32 is written: the logits of a sequence, and the greedy tokens of 200
-frames streamed under changing conditioning. `--full FILE` does the same for `small` at full size
-with the weights of a file (`models.magenta_rt2.checkpoint.random_weights` writes one).
+writes depthformer_small.safetensors and depthformer_base.safetensors, which the tests read. With
+`--full CHECKPOINT` it writes full_small_expected.safetensors instead, for `check_full_size.py`: the
+results of `small` at full size with the weights of a file that
+`models.magenta_rt2.checkpoint.random_weights` wrote.
+
+The fixtures' models are the released ones scaled down, keeping their differences: in `small` the
+depth body is narrower than the temporal one and the conditioning narrower still; in `base` the
+conditioning has the depth body's width. The weights are drawn from their keys
+(`fixture_weights.py`), so only the reference's float32 results are written: logits of a sequence,
+and greedy tokens of 200 frames streamed under changing conditioning.
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ from safetensors.numpy import load_file, save_file
 sys.path.insert(0, str(Path(__file__).parent))
 from fixture_weights import weights
 
-FRAMES, HEARD = 200, 12
+FRAMES, GIVEN_FRAMES = 200, 12
 
 
 class TinySmall(reference.MagentaRT2ModelSmall):
@@ -53,7 +60,7 @@ class TinyBase(reference.MagentaRT2ModelBase):
 
 
 def conditions(frames: int, seed: int) -> np.ndarray:
-    """Conditioning (frames, 144) in the reference's numbers, offset, that changes now and then."""
+    """Conditioning tokens (frames, 144), offset, that change every nine frames."""
     rng = np.random.default_rng(seed)
     rows = []
     for start in range(0, frames, 9):
@@ -61,7 +68,7 @@ def conditions(frames: int, seed: int) -> np.ndarray:
         style[rng.integers(0, 13) :] = -1
         notes = rng.integers(-1, 4, 128)
         rest = [rng.integers(-1, 2), rng.integers(0, 41), rng.integers(0, 41), rng.integers(0, 9)]
-        if start == 9:  # the highest guidance falls on a neighbour's row
+        if start == 9:  # the highest guidance indexes the next channel's row
             rest[1:] = [40, 40, 8]
         row = np.concatenate([style, notes, rest]) + 7
         rows += [row] * min(9, frames - start)
@@ -76,10 +83,10 @@ def build(kind: type) -> object:
 
 def run(former: object, params: dict, seed: int, frames: int) -> dict[str, np.ndarray]:
     """Greedy tokens (frames, 12) of the streaming reference, and its logits of the first frames."""
-    asked = conditions(frames, seed)
+    rows = conditions(frames, seed)
     rngs = {"params": jax.random.PRNGKey(1), "random": jax.random.PRNGKey(2)}
     constants = {"temperature": jnp.array([0.0]), "top_k": jnp.array([40], jnp.int32)}
-    spec = sl.ShapeDType((asked.shape[1],), jnp.int32)
+    spec = sl.ShapeDType((rows.shape[1],), jnp.int32)
 
     def start(mod):  # type: ignore[no-untyped-def]
         return mod.sampler.get_initial_state(1, spec, training=False, constants={})
@@ -96,28 +103,27 @@ def run(former: object, params: dict, seed: int, frames: int) -> dict[str, np.nd
 
     state = former.apply(params, rngs=rngs, method=start)
     tokens = []
-    for row in asked:
+    for row in rows:
         output, state = step(params, state, jnp.asarray(row))
         tokens.append(np.asarray(output.values)[0, 0])
-    heard = np.stack(tokens).astype(np.int32)
 
     def offline(mod, source, target):  # type: ignore[no-untyped-def]
         return offline_logits(mod, source, target)
 
-    # Other tokens than the greedy ones, so that the logits are those of a given history.
+    # Other tokens than the greedy ones, so that the logits are those of given tokens.
     rng = np.random.default_rng(seed + 1)
-    given = 6 + 1024 * np.arange(12) + rng.integers(0, 1024, (min(frames, HEARD), 12))
+    given = 6 + 1024 * np.arange(12) + rng.integers(0, 1024, (min(frames, GIVEN_FRAMES), 12))
     whole = jax.jit(lambda p, s, t: former.apply(p, s, t, rngs=rngs, method=offline))(
         params,
-        sl.Sequence.from_values(jnp.asarray(asked[: len(given)])[None]),
+        sl.Sequence.from_values(jnp.asarray(rows[: len(given)])[None]),
         sl.Sequence.from_values(jnp.asarray(given, jnp.int32)[None]),
     )
     logits = np.asarray(whole)[0]
     return {
-        "conditions": asked.astype(np.int16),
-        "tokens": heard.astype(np.int16),
+        "conditions": rows.astype(np.int16),
+        "tokens": np.stack(tokens).astype(np.int16),
         "given": given.astype(np.int16),
-        # A level's logits are those of its own codes and the neighbours' first: enough, and small.
+        # Every eighth logit of each level's own codes, to keep the file small.
         "logits": np.stack(
             [logits[:, k, 6 + 1024 * k : 6 + 1024 * (k + 1)] for k in range(12)], axis=1
         )[:, :, ::8].astype(np.float32),
@@ -137,7 +143,7 @@ def parameters(flat: dict[str, np.ndarray]) -> dict:
 
 
 def offline_logits(mod, source, target):  # type: ignore[no-untyped-def]
-    # EncoderDecoder.encode asks for an encoder.layer that is not there; its body is what streams.
+    # EncoderDecoder.encode calls encoder.layer, which does not exist; streaming uses the body.
     encoded = mod.encoder.body.layer(source, training=False)
     constants = {"source": encoded}
     logits, _ = mod.decoder.layer_with_emits(target, training=False, constants=constants)
@@ -167,12 +173,12 @@ def main() -> None:
         return
     for seed, (name, kind) in enumerate({"small": TinySmall, "base": TinyBase}.items()):
         former = build(kind)
-        wanted = shapes(former, kind().input_num_channels)
-        made = run(former, parameters(weights(wanted, seed)), seed=seed + 10, frames=FRAMES)
+        expected = shapes(former, kind().input_num_channels)
+        made = run(former, parameters(weights(expected, seed)), seed=seed + 10, frames=FRAMES)
         save_file(
             made,
             chosen.out / f"depthformer_{name}.safetensors",
-            metadata={"shapes": json.dumps(wanted), "seed": str(seed)},
+            metadata={"shapes": json.dumps(expected), "seed": str(seed)},
         )
 
 

@@ -1,15 +1,15 @@
-"""Make the fixtures of SpectroStream's tests with the reference implementation. Run by hand.
+"""Fixtures of SpectroStream's tests, made with the reference implementation.
 
-Needs an environment of its own with the reference in it, never Segue's:
+Run by hand in an environment of its own with the reference in it, never Segue's:
 
     pip install "magenta-rt[jax]==2.0.3"
     python tests/models/magenta_rt2/make_fixtures.py            the narrow model of the fixtures
     python tests/models/magenta_rt2/make_fixtures.py --full DIR the released sizes, for one check
 
-The reference computes in float32 with random weights, which are written in the released file's
-layout, and what it makes of a signal and of codes, offline and step by step. `--full` writes the
-same at full size into a folder of your choice (about 250 MB): give the folder to
-`python -m tests.models.magenta_rt2.compare_full_size DIR` in Segue's own environment.
+Writes random weights in the released file's layout, and the reference's float32 results for a
+signal and for codes, offline and streamed. `--full` writes the same at full size into a folder
+(about 250 MB), for `python -m tests.models.magenta_rt2.compare_full_size DIR` in Segue's own
+environment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from magenta_rt.jax import spectrostream
 from safetensors.numpy import save_file
-from sequence_layers import jax as sl  # magenta_rt carries it: found once that is imported
+from sequence_layers import jax as sl  # vendored by magenta_rt, which must be imported first
 
 DATA = Path(__file__).parent / "data"
 FRAMES = 7  # latent frames
@@ -34,7 +34,7 @@ FRAME = 1920
 
 
 def config(full: bool) -> Any:
-    """The released configuration, or a narrow one with the same layers, strides and transform."""
+    """The released configuration, or a narrow one with the same layers, strides and STFT."""
     released = spectrostream.stft_spectrostream_40ms_generic_48khz_stereo_config()
     if full:
         return released
@@ -50,7 +50,7 @@ def config(full: bool) -> Any:
 
 
 def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
-    """Weights that keep signals at about their level, biases that can be seen."""
+    """Random weights that keep signals at about their level, with biases that have an effect."""
     random = np.random.default_rng(seed)
     weights: dict[str, np.ndarray] = {}
     for key in sorted(shapes):
@@ -67,7 +67,7 @@ def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, n
 
 
 def signal(seed: int) -> np.ndarray:
-    """Tones and noise, the two channels unlike: float32 (frames * 1920, 2)."""
+    """Tones and noise, different in the two channels: float32 (frames * 1920, 2)."""
     random = np.random.default_rng(seed)
     seconds = np.arange(FRAMES * FRAME) / 48000
     left = 0.3 * np.sin(2 * np.pi * 220 * seconds) + 0.1 * np.sin(2 * np.pi * 5230 * seconds)
@@ -77,7 +77,7 @@ def signal(seed: int) -> np.ndarray:
 
 
 def build(full: bool) -> tuple[Any, dict[str, np.ndarray], dict[str, Any]]:
-    """The reference's module, its weights flat by key, and nested as flax wants them."""
+    """The reference's module, its weights by key, and nested as flax needs them."""
     module = config(full).make()
     wave = sl.Sequence.from_values(jnp.zeros((1, 4 * FRAME, 2), jnp.float32))
     shapes = jax.eval_shape(lambda: module.init(jax.random.PRNGKey(0), wave, training=False))
@@ -90,7 +90,7 @@ def build(full: bool) -> tuple[Any, dict[str, np.ndarray], dict[str, Any]]:
 
 
 def stepped(module: Any, params: Any, name: str, inputs: np.ndarray, size: int) -> list[Any]:
-    """What a layer of the module gives for steps of `size`: values and validity of each."""
+    """Outputs of a layer of the module for steps of `size`: values and validity of each."""
     layer_of = {"codes": "get_waveform_to_codes_layer", "waveform": "get_codes_to_waveform_layer"}
 
     def start(mod: Any) -> Any:
@@ -133,7 +133,7 @@ def main() -> None:
         return np.asarray(apply(x))
 
     kind = type(module)
-    silence = np.zeros_like(samples[:, :FRAME])  # one step more: streamed codes come a frame late
+    silence = np.zeros_like(samples[:, :FRAME])  # streamed codes come one frame late
     streamed_codes = stepped(
         module, params, "codes", np.concatenate([samples, silence], axis=1), FRAME
     )

@@ -1,11 +1,12 @@
-"""Make the fixtures of MusicCoCa's tests with the reference implementation. Run by hand.
+"""Fixtures of MusicCoCa's tests, made with the reference implementation.
 
-As make_fixtures.py, in an environment with `magenta-rt[jax]==2.0.3`:
+Run by hand from the repository's root, in an environment with `magenta-rt[jax]==2.0.3` as for
+make_fixtures.py:
 
     PYTHONPATH=. python tests/models/magenta_rt2/make_musiccoca_fixtures.py
 
-The reference runs small networks of the released form (tflite_models.py) and a small vocabulary.
-Its vectors and tokens are kept, and the vocabulary.
+The reference runs small networks of the released form (tflite_models.py) with a small vocabulary.
+Its embeddings and tokens are written, and the vocabulary.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def vocabulary() -> bytes:
 
 
 def clips() -> list[np.ndarray]:
-    """16 kHz, so that nobody resamples: a short one, ten seconds in stereo, twenty seconds."""
+    """Clips at 16 kHz, which need no resampling: short, ten seconds in stereo, twenty seconds."""
     random = np.random.default_rng(12)
     shapes = [(30_000, 1), (160_000, 2), (320_000, 1)]
     return [(0.2 * random.standard_normal(shape)).astype(np.float32) for shape in shapes]

@@ -188,7 +188,6 @@ def test_no_encoder_says_so(folder: Path, tmp_path: Path) -> None:
     audio = np.random.default_rng(0).standard_normal((48_000, 2)).astype(np.float32)
     with pytest.raises(SegueError, match=r"encoder\.safetensors.*models fetch"):
         lacking.snapshot_after(audio, 48_000)
-    assert ENCODER.endswith("encoder.safetensors")
 
 
 @pytest.mark.parametrize("precision", ["int8", "bfloat16"])

@@ -225,7 +225,7 @@ def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.M
     monkeypatch.setattr(stepper, "run", noted("plain", run))
     stepper.replay = noting = noted("recorded", replay)
     spent = measure_traced(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
-    ways = ["plain", "plain_beside_window", "recorded", "recorded_beside_window"]
+    ways = ["eager", "eager_busy_gui", "traced", "traced_busy_gui"]
     assert list(spent) == ways and min(spent.values()) > 0
     assert played == (["plain"] * 4 + ["recorded"] * 4) * ROUNDS
     assert stepper.replay is noting

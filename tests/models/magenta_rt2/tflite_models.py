@@ -1,7 +1,7 @@
-"""Small networks in the TFLite format, with the inputs and outputs of MusicCoCa's. For tests.
+"""Small TFLite networks with the inputs and outputs of MusicCoCa's, for tests.
 
-The released networks cannot be had on every machine. These do the simplest thing that shows every
-number of their inputs: sums, means and one matrix.
+The released networks are not available on every machine. These are the simplest ones whose outputs
+depend on every input value: sums, means and one matrix.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Model:
         self.graph.tensors.append(entry)
         return len(self.graph.tensors) - 1
 
-    def run(self, code: int, inputs: list[int], output: int, kind: int = 0, how: Any = None) -> int:
+    def run(
+        self, code: int, inputs: list[int], output: int, kind: int = 0, options: Any = None
+    ) -> int:
         entry = schema.OperatorCodeT()
         entry.builtinCode = entry.deprecatedBuiltinCode = code
         entry.version = 1
@@ -56,18 +58,18 @@ class Model:
         operator = schema.OperatorT()
         operator.opcodeIndex = len(self.model.operatorCodes) - 1
         operator.inputs, operator.outputs = inputs, [output]
-        operator.builtinOptionsType, operator.builtinOptions = kind, how
+        operator.builtinOptionsType, operator.builtinOptions = kind, options
         self.graph.operators.append(operator)
         return output
 
     def matrix(self, source: int, weights: NDArray[np.float32]) -> int:
-        """weights (out, in) times the source (1, in)."""
+        """Product of weights (out, in) and the source (1, in)."""
         constant = self.tensor(weights.shape, weights)
         out = self.tensor((1, weights.shape[0]))
-        options = schema.BuiltinOptions.FullyConnectedOptions
-        how = schema.FullyConnectedOptionsT()
+        kind = schema.BuiltinOptions.FullyConnectedOptions
+        options = schema.FullyConnectedOptionsT()
         code = schema.BuiltinOperator.FULLY_CONNECTED
-        return self.run(code, [source, constant, -1], out, options, how)
+        return self.run(code, [source, constant, -1], out, kind, options)
 
     def add(self, first: int, second: int, shape: tuple[int, ...]) -> int:
         kind = schema.BuiltinOptions.AddOptions
@@ -85,7 +87,7 @@ class Model:
 
 
 def matrices() -> dict[str, NDArray[np.float32]]:
-    """The matrices of the networks, the same wherever they are made."""
+    """The matrices of the networks, always the same."""
     random = np.random.default_rng(11)
     shapes = {"text": (768, 128), "audio": (768, 160), "codes": (12, 768)}
     scales = {"text": 0.002, "audio": 1.0, "codes": 400.0}  # vectors of about unit length
@@ -96,16 +98,16 @@ def matrices() -> dict[str, NDArray[np.float32]]:
 
 
 def write_models(folder: Path) -> None:
-    """Every network of MusicCoCa into a folder.
+    """Write every network of MusicCoCa into a folder.
 
     text: A (ids + paddings); audio: B times the mean of a thousand rows of 160 samples; mapper: the
-    sum of vector and noise; codes: the whole part of (C vector)^2, at most 1000.
+    sum of vector and noise; codes: min((C vector)^2, 1000) truncated to integers.
     """
     weights = matrices()
     folder.mkdir(parents=True, exist_ok=True)
 
     model = Model()
-    # The inputs in the order that nobody may rely on: paddings first.
+    # Paddings first: callers must not rely on the order of the inputs.
     paddings = model.tensor((1, 128))
     ids = model.tensor((1, 128), kind=np.int32)
     total = model.add(model.cast(ids, (1, 128), np.float32), paddings, (1, 128))
@@ -116,15 +118,15 @@ def write_models(folder: Path) -> None:
     clip = model.tensor((1, 160_000))
     shape = model.tensor((3,), np.array([1, 1000, 160], dtype=np.int32))
     kind = schema.BuiltinOptions.ReshapeOptions
-    how = schema.ReshapeOptionsT()
-    how.newShape = [1, 1000, 160]
+    options = schema.ReshapeOptionsT()
+    options.newShape = [1, 1000, 160]
     rows = model.tensor((1, 1000, 160))
-    model.run(schema.BuiltinOperator.RESHAPE, [clip, shape], rows, kind, how)
+    model.run(schema.BuiltinOperator.RESHAPE, [clip, shape], rows, kind, options)
     axis = model.tensor((1,), np.array([1], dtype=np.int32))
     mean = model.tensor((1, 160))
-    how = schema.ReducerOptionsT()
+    options = schema.ReducerOptionsT()
     kind = schema.BuiltinOptions.ReducerOptions
-    model.run(schema.BuiltinOperator.MEAN, [rows, axis], mean, kind, how)
+    model.run(schema.BuiltinOperator.MEAN, [rows, axis], mean, kind, options)
     model.write(folder / "audio_preprocessor.tflite", [clip], mean)
 
     model = Model()
@@ -141,10 +143,10 @@ def write_models(folder: Path) -> None:
     vector = model.tensor((1, 768))
     line = model.matrix(vector, weights["codes"])
     square = model.run(schema.BuiltinOperator.SQUARE, [line], model.tensor((1, 12)))
-    most = model.tensor((1,), np.array([1000.0], dtype=np.float32))
+    maximum = model.tensor((1,), np.array([1000.0], dtype=np.float32))
     kind = schema.BuiltinOptions.MaximumMinimumOptions
     code = schema.BuiltinOperator.MINIMUM
-    how = schema.MaximumMinimumOptionsT()
-    least = model.run(code, [square, most], model.tensor((1, 12)), kind, how)
-    codes = model.cast(least, (1, 12), np.int32)
+    options = schema.MaximumMinimumOptionsT()
+    clipped = model.run(code, [square, maximum], model.tensor((1, 12)), kind, options)
+    codes = model.cast(clipped, (1, 12), np.int32)
     model.write(folder / "pretrained_vector_quantizer.tflite", [vector], codes)
