@@ -1,10 +1,10 @@
-"""Builds the bundle: clean environment, PyInstaller, trimming, sizes, self-test. Offline.
+"""Builds the bundle: clean environment, PyInstaller, stripping, size check, self-test.
 
     python packaging/build.py [--torch cpu|cuda] [--out build] [--index ADDRESS] [--no-selftest]
 
-The bundle is OUT/bundle/segue (macOS: also OUT/bundle/Segue.app). The environment is made new
-unless OUT/venv is there, and holds what pyproject.toml asks for and PyInstaller, nothing else.
-It is to be run with the Python that goes into the bundle: 3.11 to 3.13, with a shared library.
+The bundle is OUT/bundle/segue (macOS: also OUT/bundle/Segue.app). The environment is created unless
+OUT/venv exists, and holds the dependencies in pyproject.toml and PyInstaller, nothing else. Run it
+with the Python that goes into the bundle: 3.11 to 3.13, with a shared library.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HERE: Final = ROOT / "packaging"
 PYINSTALLER: Final = "pyinstaller>=6.15,<7"
-SOUND: Final = ("libportaudio.so.2", "libjack.so.0", "libasound.so.2", "libdb-5.3.so")
-STRIPPED: Final = (
+SOUND_LIBRARIES: Final = ("libportaudio.so.2", "libjack.so.0", "libasound.so.2", "libdb-5.3.so")
+STRIPPED_FILES: Final = (
     "torch/lib/libtorch_cpu.so",
     "torch/lib/libtorch_python.so",
     "libpython3*.so.1.0",
@@ -34,9 +34,9 @@ STRIPPED: Final = (
     "tokenizers/*.so",
     "yaml/*.so",
 )
-"""Whose symbols for debuggers are taken away: 130 MB in all.
+"""Files whose debug symbols are stripped.
 
-Qt's libraries stay as they came. OpenBLAS breaks: its wheel has moved its segments about.
+Qt's libraries stay as they are, and so does OpenBLAS, which strip would break.
 """
 
 
@@ -49,17 +49,17 @@ def stop(words: str) -> None:
 
 
 def requirements() -> list[str]:
-    """What pyproject.toml asks for at run time; torch first, as setup.sh has it."""
+    """The run-time dependencies in pyproject.toml; torch first, as in setup.sh."""
     with open(ROOT / "pyproject.toml", "rb") as file:
-        wants: list[str] = tomllib.load(file)["project"]["dependencies"]
-    return sorted(wants, key=lambda want: not want.startswith("torch=="))
+        dependencies: list[str] = tomllib.load(file)["project"]["dependencies"]
+    return sorted(dependencies, key=lambda requirement: not requirement.startswith("torch=="))
 
 
-def torch_names(want: str, variant: str, system: str) -> list[str]:
-    """What to ask pip for, in order: on Linux the CPU build has a name of its own."""
+def torch_names(requirement: str, variant: str, system: str) -> list[str]:
+    """Requirements of torch to try in order: on Linux the CPU build has a version of its own."""
     if system != "Linux" or variant == "cuda":
-        return [want]
-    return [f"{want}+cpu", want]
+        return [requirement]
+    return [f"{requirement}+cpu", requirement]
 
 
 def python_in(venv: Path) -> Path:
@@ -67,7 +67,7 @@ def python_in(venv: Path) -> Path:
 
 
 def make_environment(venv: Path, variant: str, index: str | None) -> Path:
-    """A clean environment; the one that is there is used again."""
+    """Create the build's environment, or reuse a complete one; returns its Python."""
     python = python_in(venv)
     if (venv / ".complete").is_file():
         return python
@@ -89,7 +89,7 @@ def make_environment(venv: Path, variant: str, index: str | None) -> Path:
 
 
 def sound_libraries() -> list[str]:
-    """On Linux, PortAudio and what it links, from this system; they are the second choice there."""
+    """On Linux, this system's PortAudio and what it links, the bundle's fallback."""
     if platform.system() != "Linux":
         return []
     known = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
@@ -99,14 +99,14 @@ def sound_libraries() -> list[str]:
     if platform.machine() not in ("x86_64", "AMD64"):
         for name, path in re.findall(r"^\s*(\S+) \(.*\) => (\S+)$", known.stdout, re.MULTILINE):
             found.setdefault(name, path)
-    for name in SOUND[:1]:
+    for name in SOUND_LIBRARIES[:1]:
         if name not in found:
             stop(f"{name} is not here: sudo apt-get install libportaudio2")
-    return [found[name] for name in SOUND if name in found]
+    return [found[name] for name in SOUND_LIBRARIES if name in found]
 
 
 def bundle(python: Path, out: Path) -> Path:
-    """Run PyInstaller; the folder that it made."""
+    """Run PyInstaller; returns the bundle's folder."""
     icons = out / "icons"
     subprocess.run([str(python), str(HERE / "icons.py"), str(icons)], check=True)
     environment = os.environ | {
@@ -114,7 +114,7 @@ def bundle(python: Path, out: Path) -> Path:
         "SEGUE_SOUND": ":".join(sound_libraries()),
         "PYTHONHASHSEED": "0",
     }
-    say("PyInstaller is at work; it takes some minutes")
+    say("PyInstaller is running; it takes some minutes")
     command = [str(python), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
     command += ["--workpath", str(out / "work"), "--distpath", str(out / "bundle")]
     subprocess.run([*command, str(HERE / "segue.spec")], check=True, env=environment, cwd=out)
@@ -122,22 +122,22 @@ def bundle(python: Path, out: Path) -> Path:
 
 
 def strip(folder: Path) -> None:
-    """Take away what only a debugger reads."""
+    """Remove debug symbols."""
     tool = shutil.which("strip")
     if platform.system() != "Linux":
         return
     if tool is None:
         stop("strip is not here: sudo apt-get install binutils")
-    for name in STRIPPED:
+    for name in STRIPPED_FILES:
         for path in (folder / "_internal").glob(name):
             if not path.is_symlink():
                 subprocess.run([str(tool), "--strip-unneeded", str(path)], check=True)
 
 
-def bare(home: Path) -> Mapping[str, str]:
-    """An environment with nothing of this machine's: no PATH, no Python."""
-    kept = ("SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"HOME": str(home)}
+def minimal_environment(home: Path) -> dict[str, str]:
+    """Environment variables without this machine's PATH and Python."""
+    names = ("SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
+    return {name: os.environ[name] for name in names if name in os.environ} | {"HOME": str(home)}
 
 
 def program_in(folder: Path) -> Path:
@@ -146,14 +146,15 @@ def program_in(folder: Path) -> Path:
 
 
 def selftest(folder: Path) -> int:
-    """The bundle's self-test, from a folder with a space and an accent, without an environment."""
+    """Exit code of the bundle's self-test, run from a folder with a space and an accent."""
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary) / "home"
         home.mkdir()
         place = Path(temporary) / "Ségue two"
         shutil.copytree(folder, place, symlinks=True)
         command: Sequence[str] = [str(program_in(place)), "--selftest"]
-        return subprocess.run(command, env=dict(bare(home)), cwd=home, check=False).returncode
+        environment = minimal_environment(home)
+        return subprocess.run(command, env=environment, cwd=home, check=False).returncode
 
 
 def main() -> int:

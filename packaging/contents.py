@@ -1,8 +1,8 @@
-"""What goes into the bundle and what stays out. Offline; pure, so that tests can ask it.
+"""Lists of the modules and files that the bundle includes and excludes.
 
-Found by trying: everything named here was left out, and the bundle's self-test still passed. What
-the engine never calls is most of what torch carries beside its library (compiler, exporters, test
-helpers, headers), and all of scipy but its transforms, filters and sparse matrices.
+Determined by experiment: without everything excluded here the bundle's self-test still passes. The
+engine never calls most of what torch has beside its library (compiler, exporters, test helpers,
+headers), nor scipy except its transforms, filters and sparse matrices.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-NEVER: Final = ("tests", "models.training", "models.corpus", "models.evaluation")
-"""Our own packages that make or measure the engine; none of them plays."""
+EXCLUDED_PACKAGES: Final = ("tests", "models.training", "models.corpus", "models.evaluation")
+"""Our own packages that train or evaluate the engine; the instrument needs none of them."""
 
 EXCLUDED: Final = (
-    *NEVER,
+    *EXCLUDED_PACKAGES,
     # development, training, evaluation
     *("pytest", "_pytest", "hypothesis", "mypy", "ruff", "numba", "llvmlite", "librosa"),
     *("essentia", "madmom", "matplotlib", "sklearn", "onnxruntime", "pandas", "IPython", "PIL"),
     *("pip", "setuptools", "_distutils_hack", "pkg_resources", "wheel", "ensurepip", "PyInstaller"),
-    # Python's own that no part of Segue asks for
+    # modules of Python's that no part of Segue imports
     *("tkinter", "_tkinter", "idlelib", "lib2to3", "turtle", "turtledemo", "test", "pydoc_data"),
     *("sqlite3", "curses", "readline", "xmlrpc", "dbm"),
-    # what torch imports for compiling, exporting and testing models only
+    # imported by torch only to compile, export and test models
     *("torch._inductor", "torch._dynamo", "torch.onnx", "torch.utils.tensorboard"),
     *("torch.testing._internal.distributed", "torch.utils.benchmark", "torch.utils.bottleneck"),
     *("torch.utils.cpp_extension", "torch.utils.hipify", "torch.utils.model_dump"),
@@ -41,7 +41,7 @@ EXCLUDED: Final = (
     *("scipy.signal", "scipy.differentiate", "scipy.datasets", "scipy.misc"),
     *("scipy.linalg", "scipy.sparse.linalg"),
     *("numpy.distutils", "numpy.typing.mypy_plugin", "distutils"),
-    # fetching goes by plain HTTP; this is another way, 11 MB
+    # weights are downloaded by plain HTTP; this is another transfer
     *("hf_xet", "huggingface_hub.cli", "huggingface_hub.inference", "rich", "typer"),
     # pyqtgraph draws by itself; of Qt, Core, Gui, Widgets, Svg, Network and DBus are used
     *("pyqtgraph.opengl", "pyqtgraph.examples", "pyqtgraph.jupyter", "pyqtgraph.console"),
@@ -50,9 +50,9 @@ EXCLUDED: Final = (
     *("PySide6.QtPrintSupport", "PySide6.QtHelp", "PySide6.QtDesigner", "PySide6.QtUiTools"),
     *("PyQt5", "PyQt6", "PySide2", "shiboken2"),
 )
-"""Modules for PyInstaller to pretend that they are not there."""
+"""Modules that PyInstaller excludes."""
 
-DROPPED: Final = (
+EXCLUDED_FILES: Final = (
     # torch: the library is torch_cpu, torch_python and c10 with what they link
     *(
         "torch/bin/*test*",
@@ -64,7 +64,7 @@ DROPPED: Final = (
     ),
     *("torch/lib/*_test.*", "torch/lib/*torchbind*", "torch/lib/*backend_with_compiler*"),
     *("torch/lib/*aoti_custom_ops*", "torch/lib/*.lib", "torch/lib/*dnnl_debug*"),
-    # Qt: see KEPT_PLUGINS; what follows hangs on plugins that are not kept
+    # Qt: see INCLUDED_PLUGINS; these belong to plugins that are not included
     *("*/translations/*", "*Qt6Qml*", "*Qt6Quick*", "*Qt6Pdf*", "*Qt6VirtualKeyboard*"),
     *("*QtQml*", "*QtQuick*", "*QtPdf*", "*QtVirtualKeyboard*", "*Qt6Egl*"),
     *("*opengl32sw.dll", "*libgtk-3*", "*libgdk-3*", "*libatk*", "*libcairo*", "*libpango*"),
@@ -73,16 +73,16 @@ DROPPED: Final = (
     *("libselinux*", "libpixman*", "libjpeg.so*", "libharfbuzz*", "libgraphite2*"),
     *("libXcomposite*", "libXcursor*", "libXdamage*", "libXfixes*", "libXi.so*", "libXrandr*"),
     *("libXinerama*", "libXrender*", "libXext*", "libXau*", "libXdmcp*", "libbsd*", "libmd.so*"),
-    # a part of glibc, which reads the inside of the loader: only the system's own fits
+    # a part of glibc tied to the loader's internals: only the system's own works
     "libmvec.so*",
-    # sound libraries of the build machine: they go to `portaudio`, as a second choice
+    # sound libraries of the build machine: they go to `portaudio`, as a fallback
     *("libportaudio.so*", "libjack.so*", "libasound.so*", "libdb-5*"),
     *("pyqtgraph/examples/*", "pyqtgraph/icons/*.svg.orig"),
     *("*/tests/*", "*.pyi", "*/py.typed"),
 )
-"""Files of a bundle, as patterns of their place in it, that are left out."""
+"""Patterns of files that the bundle excludes, by their path in it."""
 
-KEPT_PLUGINS: Final = (
+INCLUDED_PLUGINS: Final = (
     "platforms/*",
     "xcbglintegrations/*",
     "wayland-*",
@@ -94,9 +94,9 @@ KEPT_PLUGINS: Final = (
     "platformthemes/*xdg*",
     "styles/*",
 )
-"""Qt's plugins that are used, below the folder `plugins`."""
+"""Patterns of Qt's plugins that are used, by their path in the folder `plugins`."""
 
-DROPPED_PLUGINS: Final = ("*virtualkeyboard*", "*eglfs*", "*linuxfb*", "*vnc*", "*vkkhr*")
+EXCLUDED_PLUGINS: Final = ("*virtualkeyboard*", "*eglfs*", "*linuxfb*", "*vnc*", "*vkkhr*")
 
 RESOURCES: Final = (
     "controllers",
@@ -109,36 +109,36 @@ RESOURCES: Final = (
     "suggestions.json",
     "terms.toml",
 )
-"""What of resources/ goes along; the pictures of the README do not."""
+"""Entries of resources/ that the bundle includes; the README's pictures are not among them."""
 
-NAMED: Final = (
+HIDDEN_IMPORTS: Final = (
     *("soundfile", "sounddevice", "soxr", "rtmidi", "mido.backends.rtmidi"),
     *("huggingface_hub.file_download", "huggingface_hub.hf_api", "huggingface_hub.utils"),
     *("huggingface_hub.errors", "huggingface_hub.constants", "truststore"),
 )
-"""Modules that are imported in ways that PyInstaller does not see."""
+"""Modules whose imports PyInstaller does not detect."""
 
 
-def kept(place: str) -> bool:
-    """Whether a file goes into the bundle, by its place in it ('/' between folders)."""
+def is_included(place: str) -> bool:
+    """Whether the bundle includes a file, by its path in it."""
     place = place.replace("\\", "/")
     if place.startswith("portaudio/"):
         return True
     plugin = re.search(r"/plugins/(.+)$", place)
     if plugin and place.startswith("PySide6"):
         name = plugin.group(1)
-        if any(fnmatch(name, pattern) for pattern in DROPPED_PLUGINS):
+        if any(fnmatch(name, pattern) for pattern in EXCLUDED_PLUGINS):
             return False
-        if not any(fnmatch(name, pattern) for pattern in KEPT_PLUGINS):
+        if not any(fnmatch(name, pattern) for pattern in INCLUDED_PLUGINS):
             return False
-    return not any(fnmatch(place, pattern) for pattern in DROPPED)
+    return not any(fnmatch(place, pattern) for pattern in EXCLUDED_FILES)
 
 
 def alsa_files(sound: str, folder: Path = Path("/usr/share/alsa")) -> list[tuple[str, str]]:
-    """ALSA's own settings, (place in the bundle, file), where its library goes along.
+    """ALSA's configuration, (path in the bundle, file), where its library is included.
 
-    sound: the sound libraries with ':' between them. Without these files PortAudio stops the
-    process that opens it; the system's are used where there are any.
+    sound: the sound libraries, separated by ':'. Without these files PortAudio aborts the process
+    that opens it; the system's are used where there are any.
     """
     if "libasound.so.2" not in sound:
         return []
@@ -151,7 +151,7 @@ def alsa_files(sound: str, folder: Path = Path("/usr/share/alsa")) -> list[tuple
 
 
 def own_modules(root: Path = ROOT) -> list[str]:
-    """Every module of app and models that plays; some are imported by name only."""
+    """Every module of app and models in the bundle; some are imported by name only."""
     names = []
     for top in ("app", "models"):
         for path in sorted((root / top).rglob("*.py")):
@@ -159,9 +159,9 @@ def own_modules(root: Path = ROOT) -> list[str]:
             if parts[-1] == "__init__":
                 parts.pop()
             names.append(".".join(parts))
-    return [name for name in names if not within(name, NEVER)]
+    return [name for name in names if not within(name, EXCLUDED_PACKAGES)]
 
 
 def within(module: str, packages: Iterable[str]) -> bool:
-    """Whether a module is one of some packages or lies in one."""
+    """Whether a module is one of the packages or inside one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)

@@ -1,8 +1,8 @@
-"""Draws the program's icons from resources/icons/segue.svg: PNG, ICO and ICNS. Offline.
+"""Draws the program's icons from resources/icons/segue.svg: PNG, ICO and ICNS.
 
     python packaging/icons.py FOLDER
 
-ICO and ICNS are written here: both are a table of contents before a row of PNG files.
+ICO and ICNS are both a table of contents followed by PNG files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 SVG: Final = Path(__file__).resolve().parent.parent / "resources" / "icons" / "segue.svg"
 BACKGROUND: Final = "#0d0f12"
-COLOUR: Final = "#f5ae5b"
+FOREGROUND: Final = "#f5ae5b"
 ICO_SIZES: Final = (16, 24, 32, 48, 64, 128, 256)
 ICNS_KINDS: Final = {
     16: b"icp4",
@@ -30,7 +30,7 @@ PNG_SIZES: Final = (16, 32, 48, 64, 128, 256, 512)
 
 
 def png(size: int) -> bytes:
-    """The icon on its rounded ground, `size` pixels wide."""
+    """PNG of the icon on its rounded background, `size` pixels wide."""
     from PySide6.QtCore import QBuffer, QByteArray, QRectF, Qt
     from PySide6.QtGui import QColor, QImage, QPainter
     from PySide6.QtSvg import QSvgRenderer
@@ -45,7 +45,7 @@ def png(size: int) -> bytes:
     painter.drawRoundedRect(
         QRectF(edge, edge, size - 2 * edge, size - 2 * edge), size * 0.2, size * 0.2
     )
-    text = SVG.read_text(encoding="utf-8").replace("currentColor", COLOUR)
+    text = SVG.read_text(encoding="utf-8").replace("currentColor", FOREGROUND)
     inner = QRectF(size * 0.14, size * 0.14, size * 0.72, size * 0.72)
     QSvgRenderer(QByteArray(text.encode())).render(painter, inner)
     painter.end()
@@ -56,7 +56,7 @@ def png(size: int) -> bytes:
 
 
 def ico(pictures: Mapping[int, bytes]) -> bytes:
-    """A Windows icon of PNG pictures by size (256 is written as 0)."""
+    """Windows icon of PNG pictures by size (256 is written as 0)."""
     head = struct.pack("<HHH", 0, 1, len(pictures))
     offset = len(head) + 16 * len(pictures)
     rows, body = b"", b""
@@ -68,7 +68,7 @@ def ico(pictures: Mapping[int, bytes]) -> bytes:
 
 
 def icns(pictures: Mapping[int, bytes]) -> bytes:
-    """A macOS icon of PNG pictures by size."""
+    """macOS icon of PNG pictures by size."""
     body = b"".join(
         ICNS_KINDS[size] + struct.pack(">I", len(data) + 8) + data
         for size, data in sorted(pictures.items())

@@ -1,8 +1,8 @@
-"""Which packages and libraries went into a bundle, and their licences. Offline; the spec calls it.
+"""Record of the packages and libraries in a bundle and of their licences; called by the spec.
 
-Every file that PyInstaller takes along is traced to where it came from: a Python package (by the
-package's own record of its files), Python itself, a package of the Debian system, the C runtime of
-Windows, or Segue. A file that cannot be traced stops the build.
+Every file in the bundle is traced to its origin: a Python package (by the package's list of files),
+Python itself, a Debian package, the C runtime of Windows, or Segue. A file that cannot be traced
+stops the build.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ sys.path.insert(0, str(ROOT))
 
 from app.about import BUNDLED, NOTICES, Part, licence_of
 
-TEXT: Final = re.compile(r"^(licen[cs]e|copying|notice|copyright|authors|unlicense)", re.IGNORECASE)
-TEXTS: Final = ROOT / "resources" / "licences" / "texts"
+LICENCE_FILE: Final = re.compile(
+    r"^(licen[cs]e|copying|notice|copyright|authors|unlicense)", re.IGNORECASE
+)
+LICENCE_TEXTS: Final = ROOT / "resources" / "licences" / "texts"
 
-INSIDE: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+NATIVE_LIBRARIES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "soundfile": (
         ("libsndfile", "LGPL-2.1-or-later"),
         ("FLAC, Ogg, Vorbis, Opus (in libsndfile)", "BSD-3-Clause"),
@@ -49,35 +51,35 @@ INSIDE: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "tokenizers": (("Oniguruma (in tokenizers)", "BSD-2-Clause"),),
 }
-"""Libraries in other languages inside Python packages, with their licences."""
+"""Native libraries inside Python packages, with their licences."""
 
-KNOWN: Final = {
+KNOWN_LICENCES: Final = {
     "python-osc": "Unlicense",
     "PySide6_Essentials": "LGPL-3.0-only",
     "shiboken6": "LGPL-3.0-only",
     "pyinstaller": "GPL-2.0-or-later WITH Bootloader-exception",
     "pyinstaller-hooks-contrib": "Apache-2.0 (its run-time hooks)",
 }
-"""Where a package's record does not name its licence as one looks for it."""
+"""Licences of packages whose metadata does not name them."""
 
 PYTHON_TEXT: Final = "LICENSE.txt"
 WINDOWS_RUNTIME: Final = re.compile(r"^(vcruntime|msvcp|ucrtbase|concrt|vcomp|api-ms-win)", re.I)
 
 
 @dataclass
-class Found:
-    """A part and the texts of its licences."""
+class LicensedPart:
+    """A part of the bundle with the texts of its licences."""
 
     part: Part
     texts: list[str] = field(default_factory=list)
 
 
-class Untraced(Exception):
-    """A file whose licence nobody knows."""
+class UnknownLicenceError(Exception):
+    """A file or package whose licence is unknown."""
 
 
 def owners() -> dict[Path, str]:
-    """Every file of every package in this environment -> the package's name."""
+    """Names of the packages in this environment by their files."""
     table: dict[Path, str] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
@@ -87,31 +89,33 @@ def owners() -> dict[Path, str]:
 
 
 def trace(sources: Iterable[str], table: dict[Path, str] | None = None) -> dict[str, list[Path]]:
-    """Where files came from -> the files. Keys: a package's name, 'Python', 'Segue', 'deb:NAME',
-    'Windows runtime'. Raises Untraced."""
+    """Files by their origin: a package's name, 'Python', 'Segue', 'deb:NAME', 'Windows runtime'.
+
+    Raises UnknownLicenceError.
+    """
     table = owners() if table is None else table
     found: dict[str, list[Path]] = {}
-    lost = []
+    untraced = []
     for source in sorted(set(sources)):
         path = Path(source).resolve()
-        owner = table.get(path) or _elsewhere(path)
+        owner = table.get(path) or _origin_outside_packages(path)
         if owner is None:
-            lost.append(str(path))
+            untraced.append(str(path))
         else:
             found.setdefault(owner, []).append(path)
-    if lost:
-        raise Untraced(f"nobody knows the licence of {', '.join(lost[:8])}")
+    if untraced:
+        raise UnknownLicenceError(f"unknown licence of {', '.join(untraced[:8])}")
     return found
 
 
-def _elsewhere(path: Path) -> str | None:
+def _origin_outside_packages(path: Path) -> str | None:
     site = Path(sysconfig.get_paths()["purelib"]).resolve()
     if path.name == "base_library.zip" or path.parent.name == "localpycs":
-        return "Python"  # packed by PyInstaller from Python's own modules, and its start
+        return "Python"  # made by PyInstaller from Python's own modules
     if WINDOWS_RUNTIME.match(path.name):
         return "Windows runtime"
-    if path.is_relative_to(site):  # bytecode beside a package's file, or one made when installed
-        return _neighbour(path, site)
+    if path.is_relative_to(site):  # bytecode, or a file made on installation
+        return _package_of_folder(path, site)
     if path.is_relative_to(ROOT):
         return "Segue"
     for prefix in (sys.base_prefix, sysconfig.get_paths()["stdlib"]):
@@ -120,14 +124,14 @@ def _elsewhere(path: Path) -> str | None:
     return _debian(path)
 
 
-def _neighbour(path: Path, site: Path) -> str | None:
+def _package_of_folder(path: Path, site: Path) -> str | None:
     top = path.relative_to(site).parts[0].removesuffix(".py")
     names = metadata.packages_distributions().get(top, [])
     return names[0] if names else None
 
 
 def _debian(path: Path) -> str | None:
-    """The Debian package of a file of the system; with merged /usr, under either name."""
+    """The Debian package of a system file; with merged /usr its path may have either form."""
     for name in (str(path), str(path).removeprefix("/usr")):
         try:
             done = subprocess.run(
@@ -140,30 +144,33 @@ def _debian(path: Path) -> str | None:
     return None
 
 
-def describe(owner: str) -> list[Found]:
-    """The part that an owner is, and the libraries inside it."""
+def describe(owner: str) -> list[LicensedPart]:
+    """The part of an origin, and the native libraries inside it."""
     if owner == "Segue":
         return []
     if owner == "Python":
-        return [Found(Part("Python", sys.version.split()[0], "PSF-2.0"), [_python_text()])]
+        return [LicensedPart(Part("Python", sys.version.split()[0], "PSF-2.0"), [_python_text()])]
     if owner == "Windows runtime":
         licence = "Microsoft Visual C++ redistributable"
-        return [Found(Part("Visual C++ runtime", "", licence, "library"))]
+        return [LicensedPart(Part("Visual C++ runtime", "", licence, "library"))]
     if owner.startswith("deb:"):
         return [_debian_part(owner.removeprefix("deb:"))]
     distribution = metadata.distribution(owner)
-    licence = KNOWN.get(owner) or licence_of(distribution.metadata)
+    licence = KNOWN_LICENCES.get(owner) or licence_of(distribution.metadata)
     if not licence:
-        raise Untraced(f"{owner} names no licence: enter it in packaging/licences.py")
-    whole = Found(Part(owner, distribution.version, licence), _texts(distribution))
-    inside = [Found(Part(name, "", text, "library")) for name, text in INSIDE.get(owner, ())]
+        raise UnknownLicenceError(f"{owner} names no licence: enter it in packaging/licences.py")
+    whole = LicensedPart(Part(owner, distribution.version, licence), _texts(distribution))
+    inside = [
+        LicensedPart(Part(name, "", text, "library"))
+        for name, text in NATIVE_LIBRARIES.get(owner, ())
+    ]
     return [whole, *inside]
 
 
 def _texts(distribution: metadata.Distribution) -> list[str]:
     texts = []
     for file in distribution.files or ():
-        if file.suffix in (".py", ".pyc", ".so", ".h") or not TEXT.match(file.name):
+        if file.suffix in (".py", ".pyc", ".so", ".h") or not LICENCE_FILE.match(file.name):
             continue
         path = Path(str(distribution.locate_file(file)))
         if path.is_file():
@@ -179,26 +186,26 @@ def _python_text() -> str:
         for name in (PYTHON_TEXT, "LICENSE"):
             if (place / name).is_file():
                 return (place / name).read_text(encoding="utf-8", errors="replace").strip()
-    raise Untraced(f"Python's {PYTHON_TEXT} is not in {places[0]}")
+    raise UnknownLicenceError(f"Python's {PYTHON_TEXT} is not in {places[0]}")
 
 
-def _debian_part(name: str) -> Found:
+def _debian_part(name: str) -> LicensedPart:
     version = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", name], capture_output=True, text=True, check=True
     ).stdout
     path = Path("/usr/share/doc") / name / "copyright"
     if not path.is_file():
-        raise Untraced(f"the Debian package {name} has no copyright file")
+        raise UnknownLicenceError(f"the Debian package {name} has no copyright file")
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     named = sorted(set(re.findall(r"^License:\s*(\S.*)$", text, re.MULTILINE)))
     licence = ", ".join(named[:6]) or "see its notice"
-    return Found(Part(name, version, licence, "library"), [text])
+    return LicensedPart(Part(name, version, licence, "library"), [text])
 
 
-def collect(sources: Iterable[str]) -> list[Found]:
-    """The parts of a bundle by name, of everything that its files came from. Raises Untraced."""
+def collect(sources: Iterable[str]) -> list[LicensedPart]:
+    """The parts of a bundle with these files, sorted by name. Raises UnknownLicenceError."""
     found = [one for owner in trace(sources) for one in describe(owner)]
-    found += [Found(Part(name, "", licence, kind)) for name, licence, kind in OWN]
+    found += [LicensedPart(Part(name, "", licence, kind)) for name, licence, kind in OWN]
     unique = {one.part.name: one for one in found}
     return sorted(unique.values(), key=lambda one: one.part.name.lower())
 
@@ -209,11 +216,11 @@ OWN: Final = (
     ("Segue weights (arranger, codec, renderer, style)", "Apache-2.0", "weights"),
     ("all-MiniLM-L6-v2", "Apache-2.0", "weights"),
 )
-"""What comes from resources/ and is no code; the words about it are in segue.txt."""
+"""Parts from resources/ that are not code; segue.txt describes them."""
 
 
-def write(found: Sequence[Found], folder: Path, version: str) -> None:
-    """bundled.json and third-party.txt into a folder."""
+def write(found: Sequence[LicensedPart], folder: Path, version: str) -> None:
+    """Write bundled.json and third-party.txt to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [asdict(one.part) for one in found]
     table = {"segue": version, "parts": parts}
@@ -226,7 +233,7 @@ def write(found: Sequence[Found], folder: Path, version: str) -> None:
         if one.texts:
             title = f"{one.part.name} {one.part.version}: {one.part.licence}"
             blocks.append(f"{rule}\n{title}\n{rule}\n\n" + "\n\n".join(one.texts))
-    for path in sorted(TEXTS.glob("*.txt")):
+    for path in sorted(LICENCE_TEXTS.glob("*.txt")):
         blocks.append(f"{rule}\n{path.stem}\n{rule}\n\n{path.read_text(encoding='utf-8').strip()}")
     (folder / NOTICES).write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 

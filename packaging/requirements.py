@@ -1,4 +1,4 @@
-"""Prints what pyproject.toml asks for, a line each, for pip. Offline.
+"""Prints the dependencies in pyproject.toml for pip, one per line.
 
 python packaging/requirements.py [EXTRA ...]
 """
@@ -14,7 +14,7 @@ from typing import Final
 PROJECT: Final = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
-def wants(extras: Sequence[str] = ()) -> list[str]:
+def dependencies(extras: Sequence[str] = ()) -> list[str]:
     """The run-time dependencies, then those of the extras. KeyError for an unknown extra."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     found: list[str] = list(project["dependencies"])
@@ -24,4 +24,4 @@ def wants(extras: Sequence[str] = ()) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(wants(sys.argv[1:])))
+    print("\n".join(dependencies(sys.argv[1:])))

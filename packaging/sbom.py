@@ -1,10 +1,9 @@
-"""A software bill of materials of a bundle, in CycloneDX JSON. Offline.
+"""Software bill of materials (SBOM) of a bundle, in CycloneDX JSON.
 
     python packaging/sbom.py BUNDLE OUT.cdx.json
 
-It is made from `bundled.json`, the record of what went into that very bundle (the packages and
-libraries that were left out of the environment are not in it), and so needs no tool of its own. The
-format: CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/.
+Made from the bundle's `bundled.json`, the record of the packages and libraries in it. Format:
+CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ KINDS: Final = {
 
 
 def component(part: Mapping[str, str]) -> dict[str, Any]:
-    """One component; a package of Python or of Debian has an address of its own (a purl)."""
+    """One component; a package of PyPI or Debian has a package URL (purl)."""
     name, version = part["name"], part["version"]
     row: dict[str, Any] = {
         "type": KINDS[part["kind"]],
@@ -48,7 +47,7 @@ def component(part: Mapping[str, str]) -> dict[str, Any]:
 
 
 def document(table: Mapping[str, Any], when: datetime) -> dict[str, Any]:
-    """The whole bill of what `bundled.json` holds."""
+    """The SBOM of the contents of `bundled.json`."""
     serial = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
     uuid = f"{serial[:8]}-{serial[8:12]}-4{serial[13:16]}-8{serial[17:20]}-{serial[20:32]}"
     return {

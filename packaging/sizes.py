@@ -1,4 +1,4 @@
-"""How large a bundle is, part by part, and whether that is too much. Offline; pure but for reading.
+"""Reports a bundle's size by part and fails where it is too large.
 
 python packaging/sizes.py FOLDER [--archive FILE] [--json]
 """
@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-MOST_UNPACKED_MB: Final = 700.0
-MOST_PACKED_MB: Final = 300.0
-"""For the CPU bundle. The CUDA one carries CUDA, and is only reported."""
+MAX_UNPACKED_MB: Final = 700.0
+MAX_PACKED_MB: Final = 300.0
+"""Limits of the CPU bundle. The CUDA bundle includes CUDA and has none."""
 
 PARTS: Final = (
     ("torch", ("torch", "torch.libs", "functorch")),
@@ -25,11 +25,11 @@ PARTS: Final = (
     ("tokenizers", ("tokenizers",)),
     ("sound", ("portaudio", "_soundfile_data", "_sounddevice_data", "soxr", "rtmidi")),
 )
-"""Name -> folders of the bundle, more particular ones first."""
+"""Parts and their folders in the bundle, the more specific ones first."""
 
 
 def part_of(place: str) -> str:
-    """The part that a file belongs to, by its place below _internal."""
+    """The part that a file belongs to, by its path in _internal."""
     for name, folders in PARTS:
         if any(place == folder or place.startswith(folder + "/") for folder in folders):
             return name
@@ -39,7 +39,7 @@ def part_of(place: str) -> str:
 
 
 def measure(folder: Path) -> dict[str, int]:
-    """Part -> bytes. Links count nothing."""
+    """Bytes by part, without symbolic links."""
     table: dict[str, int] = {}
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_file():
@@ -65,10 +65,10 @@ def main() -> int:
     else:
         for name, size in sorted(table.items(), key=lambda row: -row[1]):
             print(f"{size / 1e6:8.1f} MB  {name}")
-        print(f"{total:8.1f} MB  unpacked, of {MOST_UNPACKED_MB:.0f}")
+        print(f"{total:8.1f} MB  unpacked, of {MAX_UNPACKED_MB:.0f}")
         if packed is not None:
-            print(f"{packed:8.1f} MB  packed, of {MOST_PACKED_MB:.0f}")
-    too_large = total > MOST_UNPACKED_MB or (packed or 0.0) > MOST_PACKED_MB
+            print(f"{packed:8.1f} MB  packed, of {MAX_PACKED_MB:.0f}")
+    too_large = total > MAX_UNPACKED_MB or (packed or 0.0) > MAX_PACKED_MB
     if too_large and not chosen.any_size:
         print("segue: the bundle is too large", file=sys.stderr)
         return 1

@@ -41,7 +41,7 @@ DTYPES: Final = {
     "int32": "I32", "uint64": "U64", "int64": "I64", "float16": "F16", "float32": "F32",
     "float64": "F64",
 }  # fmt: skip
-"""`models.storage.serialisation.PLAIN` in the words of safetensors."""
+"""`models.storage.serialisation.NUMPY_DTYPES` in the words of safetensors."""
 PLAIN_OF: Final = {word: plain for plain, word in DTYPES.items()}
 SPARE: Final = 32
 SPARE_BYTES: Final = 100_000_000

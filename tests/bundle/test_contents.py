@@ -50,16 +50,16 @@ Load = Callable[[str], ModuleType]
     ],
 )
 def test_files_that_are_kept(script: Load, place: str, kept: bool) -> None:
-    assert script("contents").kept(place) is kept
+    assert script("contents").is_included(place) is kept
 
 
 def test_all_that_plays_goes_along_and_nothing_that_trains(script: Load) -> None:
     contents = script("contents")
     names = contents.own_modules()
     assert {"app.audio.process", "app.cli.selftest", "models.segue.engine"} <= set(names)
-    assert not [name for name in names if contents.within(name, contents.NEVER)]
-    assert contents.within("models.corpus.dataset", contents.NEVER)
-    assert not contents.within("models.corpusculum", contents.NEVER)
+    assert not [name for name in names if contents.within(name, contents.EXCLUDED_PACKAGES)]
+    assert contents.within("models.corpus.dataset", contents.EXCLUDED_PACKAGES)
+    assert not contents.within("models.corpusculum", contents.EXCLUDED_PACKAGES)
 
 
 def test_what_plays_asks_for_nothing_that_is_left_out(script: Load) -> None:
@@ -110,7 +110,7 @@ def test_alsa_goes_along_with_its_settings(script: Load, tmp_path: Path) -> None
         "portaudio/alsa/ctl/default.conf",
         "portaudio/alsa/pcm/default.conf",
     ]
-    assert all(contents.kept(place) for place, _ in found)
+    assert all(contents.is_included(place) for place, _ in found)
 
 
 def test_sizes_by_part(script: Load, tmp_path: Path) -> None:
@@ -136,12 +136,14 @@ def test_sizes_by_part(script: Load, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("most", "code"), [("700.0", 0), ("0.0001", 1)], ids=["fits", "is too large"]
+    ("maximum", "code"), [("700.0", 0), ("0.0001", 1)], ids=["fits", "is too large"]
 )
-def test_a_bundle_that_is_too_large_stops_the_build(tmp_path: Path, most: str, code: int) -> None:
+def test_a_bundle_that_is_too_large_stops_the_build(
+    tmp_path: Path, maximum: str, code: int
+) -> None:
     (tmp_path / "segue").write_bytes(b"0" * 1000)
     text = (PACKAGING / "sizes.py").read_text(encoding="utf-8")
-    text = text.replace("MOST_UNPACKED_MB: Final = 700.0", f"MOST_UNPACKED_MB: Final = {most}")
+    text = text.replace("MAX_UNPACKED_MB: Final = 700.0", f"MAX_UNPACKED_MB: Final = {maximum}")
     done = subprocess.run(
         [sys.executable, "-c", text, str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -151,19 +153,19 @@ def test_a_bundle_that_is_too_large_stops_the_build(tmp_path: Path, most: str, c
 
 def test_torch_is_asked_for_by_the_name_of_its_build(script: Load) -> None:
     build = script("build")
-    want = build.requirements()[0]
-    assert want.startswith("torch==")
-    assert build.torch_names(want, "cpu", "Linux") == [f"{want}+cpu", want]
-    assert build.torch_names(want, "cuda", "Linux") == [want]
-    assert build.torch_names(want, "cpu", "Darwin") == [want]
+    requirement = build.requirements()[0]
+    assert requirement.startswith("torch==")
+    assert build.torch_names(requirement, "cpu", "Linux") == [f"{requirement}+cpu", requirement]
+    assert build.torch_names(requirement, "cuda", "Linux") == [requirement]
+    assert build.torch_names(requirement, "cpu", "Darwin") == [requirement]
 
 
 def test_wants_are_those_of_pyproject(script: Load) -> None:
-    wants = script("requirements").wants(["dev"])
-    assert any(want.startswith("torch==") for want in wants)
-    assert any(want.startswith("pytest") for want in wants)
+    dependencies = script("requirements").dependencies(["dev"])
+    assert any(requirement.startswith("torch==") for requirement in dependencies)
+    assert any(requirement.startswith("pytest") for requirement in dependencies)
     with pytest.raises(KeyError):
-        script("requirements").wants(["no such extra"])
+        script("requirements").dependencies(["no such extra"])
 
 
 def test_icons_hold_every_size(script: Load) -> None:

@@ -34,7 +34,7 @@ def test_a_file_that_nobody_knows_stops_the_build(script: Load, tmp_path: Path) 
     licences = script("licences")
     stray = tmp_path / "libmystery.so.1"
     stray.touch()
-    with pytest.raises(licences.Untraced, match="libmystery"):
+    with pytest.raises(licences.UnknownLicenceError, match="libmystery"):
         licences.collect([numpy.__file__, str(stray)])
 
 

@@ -138,7 +138,7 @@ def test_played_and_trained_networks_decode_alike(
     codec: Codec, monkeypatch: pytest.MonkeyPatch, laid_out: bool
 ) -> None:
     if not laid_out:  # as on a processor for which weights are not laid out
-        monkeypatch.setattr(packed_linear, "packs", lambda: False)
+        monkeypatch.setattr(packed_linear, "can_pack", lambda: False)
     decoder = StreamingDecoder(codec.network)
     latents = torch.from_numpy(codec.encode(sound(1.2)))
     with torch.inference_mode():
