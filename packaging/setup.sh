@@ -10,6 +10,28 @@ what="${1:-run}"
 venv=.venv
 say() { printf 'segue: %s\n' "$*"; }
 stop() { printf 'segue: %s\n' "$*" >&2; exit 2; }
+# Runs a command and says what for, with the seconds where a person watches. What it prints is shown
+# only where it fails.
+step() {
+    local what="$1" log pid code=0 began=$SECONDS
+    shift
+    log="$(mktemp)"
+    "$@" >"$log" 2>&1 &
+    pid=$!
+    if [ -t 1 ]; then
+        while kill -0 "$pid" 2>/dev/null; do
+            printf '\rsegue: %s ... %d s' "$what" $((SECONDS - began))
+            sleep 1
+        done
+        printf '\n'
+    else
+        say "$what"
+    fi
+    wait "$pid" || code=$?
+    [ "$code" = 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$code"
+}
 
 # --- an interpreter between 3.11 and 3.13 ---------------------------------------------------------
 suits() {
@@ -66,8 +88,8 @@ debian_packages() {
         fi
         exit 2
     fi
-    say "installing system packages:$missing"
-    $as_root apt-get update -qq || say "the package lists could not be refreshed; trying with the old ones."
+    say "system packages are missing:$missing"
+    step "refreshing the package lists" $as_root apt-get update -qq || say "the package lists could not be refreshed; trying with the old ones."
     local known=""
     for name in $missing; do # a name may be another in another release
         if apt-cache show "$name" >/dev/null 2>&1; then known="$known $name"; else
@@ -79,15 +101,18 @@ debian_packages() {
         case " $banks " in *" $name "*) large="$large $name"; continue ;; esac
         case " $desktop " in *" $name "*) manager="$manager $name" ;; *) needed="$needed $name" ;; esac
     done
-    install_packages $needed || stop "apt-get could not install:$needed. Run the same by hand to see why."
-    install_packages $large || say "apt-get could not install:$large. The tests of the sound banks will be skipped."
-    install_packages $manager || say "apt-get could not install:$manager. The test of stage mode under a window manager will be skipped."
+    install_packages "installing libraries" $needed || stop "apt-get could not install:$needed. Run the same by hand to see why."
+    install_packages "installing sound banks (230 MB)" $large || say "apt-get could not install:$large. The tests of the sound banks will be skipped."
+    install_packages "installing a window manager" $manager || say "apt-get could not install:$manager. The test of stage mode under a window manager will be skipped."
 }
 
 install_packages() {
+    local what="$1"
+    shift
     [ $# -gt 0 ] || return 0
     # jackd2 asks a question about real-time priority unless told not to.
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    step "$what" $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@"
 }
 
 mac_packages() {
@@ -116,9 +141,8 @@ install python3.11 python3.11-venv; macOS: brew install python@3.12), or name it
 
 # --- the environment ------------------------------------------------------------------------------
 if ! suits "$venv/bin/python"; then
-    say "making $venv with $("$python" --version)"
     rm -rf "$venv"
-    "$python" -m venv "$venv" || stop "could not make $venv: run sudo apt-get install -y python3-venv"
+    step "making $venv with $("$python" --version)" "$python" -m venv "$venv" || stop "could not make $venv: run sudo apt-get install -y python3-venv"
 fi
 py="$venv/bin/python"
 pip() { "$py" -m pip --disable-pip-version-check "$@"; }
@@ -133,18 +157,19 @@ EOF
 )"
 if ! "$py" -c "import importlib.metadata as m, sys
 sys.exit(m.version('torch').split('+')[0] != '${torch#torch==}')" 2>/dev/null; then
-    say "installing $torch"
     index=()
     if [ -n "${TORCH_INDEX:-}" ]; then index=(--extra-index-url "$TORCH_INDEX"); fi
     if [ "$(uname -s)" = Linux ] && [ "${TORCH:-cpu}" = cpu ]; then
         # The plain name brings two gigabytes of CUDA along, so ask for the CPU build by its name.
-        if ! pip install -q ${index[@]+"${index[@]}"} "$torch+cpu" 2>/dev/null; then
+        # Where there is none, that is no fault: what pip says of it is not shown.
+        cpu_torch() { pip install -q ${index[@]+"${index[@]}"} "$torch+cpu" || { : >"$log"; return 1; }; }
+        if ! step "installing $torch (CPU)" cpu_torch; then
             say "pip offers no CPU build of torch here, so the usual one is installed, which is large."
             say "(TORCH_INDEX=<address> names an index with CPU builds; see pytorch.org, 'Start locally')"
-            pip install -q "$torch"
+            step "installing $torch" pip install -q "$torch"
         fi
     else
-        pip install -q ${index[@]+"${index[@]}"} "$torch"
+        step "installing $torch" pip install -q ${index[@]+"${index[@]}"} "$torch"
     fi
 fi
 
@@ -162,7 +187,6 @@ for extra in sys.argv[1:]:
     wants += project["optional-dependencies"][extra]
 print("\n".join(wants))
 EOF
-say "installing the Python packages"
-pip install -q -c constraints.txt -r "$requirements"
+step "installing the Python packages" pip install -q -c constraints.txt -r "$requirements"
 touch "$venv/.ready-run" "$venv/.ready-$what" # what tests need includes what running needs
 say "ready"

@@ -19,7 +19,7 @@ PRETENDED = {
     "apt-cache": "exit 0",  # everything is known
     "env": 'while [ "$1" != apt-get ]; do shift; done; "$@"',
     # Refuses what cannot be had, and the setup ends at what it cannot do without.
-    "apt-get": 'echo "$@" >> asked; [ "$1" = update ] || [[ " $* " != *" $REFUSED "* ]]',
+    "apt-get": 'echo "$@" >> asked; echo "debconf: delaying $1" >&2; [ "$1" = update ] || [[ " $* " != *" $REFUSED "* ]]',
 }
 
 pytestmark = pytest.mark.skipif(
@@ -74,3 +74,9 @@ def test_playing_needs_no_sound_banks(tmp_path: Path) -> None:
     names, _ = wanted(tmp_path, "run")
     assert "libportaudio2" in names
     assert not names & {"jackd2", "xvfb", *BANKS}
+
+
+def test_what_installers_say_is_shown_only_where_they_fail(tmp_path: Path) -> None:
+    _, said = wanted(tmp_path, "run")
+    assert "debconf: delaying install" in said  # apt-get install was refused
+    assert "debconf: delaying update" not in said
