@@ -33,8 +33,8 @@ def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Aud
             stream.clear()
         if step.moment is not None:
             stream.restore(moments[step.moment])
-        if step.heard is not None:
-            stream.restore(engine.snapshot_after(*step.heard, seed))
+        if step.continuation is not None:
+            stream.restore(engine.snapshot_after(*step.continuation, seed))
         block = stream.render(step.controls)
         fault = block_fault(block, engine.info)
         if fault is not None:

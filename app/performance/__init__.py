@@ -1,1 +1,1 @@
-"""Performances: the JSON Lines format, and the log that writes it."""
+"""Performances: the JSON Lines format, the log that writes it, and moments."""

@@ -1,15 +1,14 @@
-"""A performance: what was steered and when, as JSON Lines. Pure; GUI lane and offline.
+"""Performance file: what was steered and when, as JSON Lines.
 
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
-`guidance_drums`, `chaos`, `strength`. A value of null puts a
-control back to auto; an empty list of prompts leaves the style to the engine. `clear: true` forgets
-the context, `moment: s` goes back to the context as it was at s seconds, `continue_from: file`
-makes the end of an audio file the context, `end: true` is where the performance stops. The first
-line may name `engine` and `seed`.
+`guidance_drums`, `chaos`, `strength`. A value of null sets a control to auto; an empty list of
+prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
+the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
+context, `end: true` is where the performance stops. The first line may name `engine` and `seed`.
 
-Changes take effect at the first block that starts at their time or later. The instrument therefore
-records the start of the block in which a change was first heard, so the same blocks come out again.
+Changes take effect at the first block that starts at their time or later; the instrument records
+the start of the block in which a change first sounded, so that the same blocks are rendered.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ from models.engine.prompts import Prompt, check_weights, load_ending
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
-STEERED: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
+CONTROL_KEYS: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
-    "t", "prompts", *STEERED, "clear", "moment", "continue_from", "end", "engine", "seed"
+    "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed"
 )  # fmt: skip
 HALF_SAMPLE: Final = 0.5 / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class PerformanceChange:
-    """One line: at `t` seconds the values of `steered` and the `prompts` (None: unchanged)."""
+    """One line: at `t` seconds new values of `controls` and `prompts` (None: unchanged)."""
 
     t: float
-    steered: Mapping[str, Any] = field(default_factory=dict)
+    controls: Mapping[str, Any] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] | None = None
     clear: bool = False
     moment: float | None = None
@@ -53,13 +52,13 @@ class PerformanceChange:
     where: str = ""
 
     def apply(self, controls: Controls) -> Controls:
-        """Controls with the steered values of this change; the style is not touched."""
-        return controls.with_(**self.steered)
+        """Controls with the values of this change; the style stays."""
+        return controls.with_(**self.controls)
 
 
 @dataclass(frozen=True)
 class Performance:
-    """Changes in the order of time, and the folder where relative audio paths start."""
+    """Changes in the order of time. folder: where relative audio paths start."""
 
     changes: tuple[PerformanceChange, ...]
     folder: Path | None = None
@@ -74,7 +73,7 @@ class Performance:
 
     @property
     def end(self) -> float | None:
-        """Seconds at which it stops, if it says so."""
+        """Seconds at which it stops, if it has an end."""
         return next((change.t for change in self.changes if change.end), None)
 
 
@@ -92,7 +91,7 @@ def read_performance(path: Path) -> Performance:
 
 
 def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[PerformanceChange, ...]:
-    """Lines of JSON -> changes; empty lines are passed over. SegueError for wrong ones."""
+    """Changes from lines of JSON; empty lines are skipped. SegueError for wrong ones."""
     changes: list[PerformanceChange] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -124,14 +123,14 @@ def _parse_line(line: str, where: str) -> PerformanceChange:
         raise SegueError(f"there is no '{unknown[0]}': choose from {', '.join(KEYS)}.")
     if "t" not in values:
         raise SegueError("t is missing: give the time in seconds.")
-    steered = {key: values[key] for key in STEERED if key in values}
-    if steered.get("strength", 0) is None:
-        steered["strength"] = {}
-    checked = Controls(**steered)  # says what is wrong with a value
-    steered = {key: getattr(checked, key) for key in steered}
+    controls = {key: values[key] for key in CONTROL_KEYS if key in values}
+    if controls.get("strength", 0) is None:
+        controls["strength"] = {}
+    checked = Controls(**controls)  # validates the values
+    controls = {key: getattr(checked, key) for key in controls}
     return PerformanceChange(
         t=_seconds("t", values["t"]),
-        steered=steered,
+        controls=controls,
         prompts=_parse_prompts(values["prompts"]) if "prompts" in values else None,
         clear=_flag("clear", values),
         moment=_seconds("moment", values["moment"]) if values.get("moment") is not None else None,
@@ -191,20 +190,23 @@ def _parse_prompts(value: object) -> tuple[Prompt, ...]:
 
 @dataclass(frozen=True)
 class PerformanceStep:
-    """What to do before a block is rendered: `clear`, or go to the start of block `moment`, or go
-    on from what was `heard`: samples (n, channels) and their rate in Hz."""
+    """Controls of a block, and what happens before it.
+
+    clear: forget the context. moment: go back to the start of that block. continuation: audio to
+    go on from, samples (n, channels) and their rate in Hz.
+    """
 
     controls: Controls
     clear: bool = False
     moment: int | None = None
-    heard: tuple[Audio, int] | None = None
+    continuation: tuple[Audio, int] | None = None
 
 
 class PerformancePlayer:
-    """Turns a performance into one Step a block.
+    """Player of a performance: one step for each block.
 
-    All prompts are mixed at once when it is made, so a prompt that cannot be used is known before
-    the first block. `mix` is `PromptBook.mix` of the engine; `base` is what holds until a change.
+    All prompts are mixed at once, so that an unusable prompt is known before the first block.
+    mix: `PromptBook.mix` of the engine. base: controls until the first change.
     """
 
     def __init__(
@@ -221,7 +223,7 @@ class PerformancePlayer:
         self._changes = performance.changes
         self._styles: list[Style | None] = []
         self.endings: dict[str, tuple[Audio, int]] = {}
-        """What is continued, by the name of its file: samples (n, channels), rate in Hz."""
+        """Endings of continued files by name: samples (n, channels), rate in Hz."""
         folder = performance.folder or Path()
         for change in self._changes:
             try:
@@ -236,15 +238,15 @@ class PerformancePlayer:
         self.moments = frozenset(
             self._at(change.moment) for change in self._changes if change.moment is not None
         )
-        """Blocks whose start must be kept as a snapshot, because a change goes back to it."""
+        """Blocks of whose start a snapshot is needed, as a change goes back to it."""
 
     def _at(self, seconds: float) -> int:
-        """The first block that starts at this time or later, to within half a sample."""
+        """First block that starts at this time or later, to within half a sample."""
         return math.ceil((seconds - HALF_SAMPLE) / self.block_seconds)
 
     def step(self) -> PerformanceStep:
-        """The step of the next block; the first call is for block 0."""
-        clear, moment, heard = False, None, None
+        """Step of the next block; the first call is for block 0."""
+        clear, moment, continuation = False, None, None
         while self._next < len(self._changes):
             change = self._changes[self._next]
             if self._at(change.t) > self._block:
@@ -253,21 +255,20 @@ class PerformancePlayer:
             if change.prompts is not None:
                 self._controls = self._controls.with_(style=self._styles[self._next])
             if change.clear:
-                clear, moment, heard = True, None, None
+                clear, moment, continuation = True, None, None
             if change.moment is not None:
-                clear, moment, heard = False, self._at(change.moment), None
+                clear, moment, continuation = False, self._at(change.moment), None
             if change.continue_from is not None:
-                clear, moment, heard = False, None, self.endings[change.continue_from]
+                clear, moment, continuation = False, None, self.endings[change.continue_from]
             self._next += 1
         self._block += 1
-        return PerformanceStep(self._controls, clear, moment, heard)
+        return PerformanceStep(self._controls, clear, moment, continuation)
 
 
 class PerformanceWriter:
-    """Records a performance; every line is on disk when `record` returns. Not thread-safe.
+    """Writer of a performance file; lines hold only what changed. Not thread-safe.
 
-    Only what changed since the last line is written. OSError (a full disk) goes to the caller,
-    and leaves whole lines behind.
+    OSError (a full disk) leaves whole lines behind.
     """
 
     def __init__(self, path: Path, engine: str, seed: int) -> None:
@@ -288,14 +289,14 @@ class PerformanceWriter:
         continue_from: str | None = None,
         end: bool = False,
     ) -> None:
-        """At `t` seconds, the start of a block, these controls and prompts hold.
+        """Write the changes at `t` seconds, the start of a block, if there are any.
 
-        The style itself is not written: the prompts say it. Nothing is written if nothing changed.
+        The style itself is not written, as it follows from the prompts.
         """
         line: dict[str, Any] = {"t": round(t, 6), **self._header}
         if tuple(prompts) != self._prompts:
             line["prompts"] = [_prompt_json(prompt) for prompt in prompts]
-        for name in STEERED:
+        for name in CONTROL_KEYS:
             value = getattr(controls, name)
             if value != getattr(self._last, name):
                 line[name] = _plain(value)
@@ -333,7 +334,7 @@ def _prompt_json(prompt: Prompt) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """A control's value as JSON has it."""
+    """JSON form of a control's value."""
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):

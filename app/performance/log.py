@@ -1,8 +1,8 @@
-"""What was steered, block by block, at plan positions. Inference lane writes, others read. Pure.
+"""Performance log: controls and prompts of each planned block, at plan positions.
 
-A plan is rewritten before it is heard, so the log is too: a block that takes the place of others
-takes the place of their lines. What is written to a file is what was heard, in the format of
-`app.performance.file`. It reaches back as far as there is sound to go with it.
+As the plan is rewritten, so is the log: a block that replaces others replaces their records. Files
+hold what sounded, in the format of `app.performance.file`. The log reaches back as far as the
+capture.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.music.score import SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class SteeringRecord:
-    """From `position` on, for one block: what held, and what was done at its start."""
+    """Controls of the block at `position`, and what happened at its start."""
 
     position: int
     frames: int
@@ -33,7 +33,7 @@ class SteeringRecord:
 
 
 class PerformanceLog:
-    """The steering of a performance. Safe to use from several threads."""
+    """Steering of a performance. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self.engine = ""
@@ -42,7 +42,7 @@ class PerformanceLog:
         self._blocks: list[SteeringRecord] = []
 
     def begin(self, engine: str, seed: int, position: int) -> None:
-        """A fresh stream of an engine starts at a position."""
+        """Start a fresh stream of an engine at a position."""
         with self._lock:
             self.engine, self.seed = engine, seed
             self._cut(position)
@@ -58,7 +58,7 @@ class PerformanceLog:
         moment: int | None = None,
         continue_from: str = "",
     ) -> None:
-        """A block was planned: it takes the place of what was planned there."""
+        """Record a planned block; it replaces what was planned there."""
         new = SteeringRecord(
             position, frames, controls, tuple(prompts), clear, moment, continue_from
         )
@@ -72,20 +72,20 @@ class PerformanceLog:
         del self._blocks[low:]
 
     def forget(self, before: int) -> None:
-        """Nobody will ask for what ended before a position."""
+        """Drop records that end before a position."""
         with self._lock:
             high = bisect.bisect_right(self._blocks, before, key=lambda b: b.position) - 1
             del self._blocks[: max(0, high)]
 
     def between(self, start: int, stop: int) -> list[SteeringRecord]:
-        """The blocks that begin before `stop` and end behind `start`, in order."""
+        """Records of blocks that begin before `stop` and end behind `start`, in order."""
         with self._lock:
             low = bisect.bisect_right(self._blocks, start, key=lambda b: b.position) - 1
             high = bisect.bisect_left(self._blocks, stop, key=lambda b: b.position)
             return [b for b in self._blocks[max(0, low) : high] if b.position + b.frames > start]
 
     def save(self, path: Path, start: int, stop: int) -> None:
-        """Write what was steered between two positions to a new file. OSError where it cannot."""
+        """Write the records between two positions to a new file. Raises OSError."""
         file = PerformanceFile(path, self, start)
         try:
             file.follow(stop)
@@ -95,7 +95,7 @@ class PerformanceLog:
 
 
 class PerformanceFile:
-    """A performance file that grows with what is heard; each line is on disk at once."""
+    """Performance file that grows while the music plays; each line is on disk at once."""
 
     def __init__(self, path: Path, log: PerformanceLog, start: int) -> None:
         self.path = path
@@ -108,12 +108,12 @@ class PerformanceFile:
 
     @property
     def next(self) -> int:
-        """What ended before this position is in the file."""
+        """Position up to which the file is written."""
         return self._next
 
-    def follow(self, heard: int) -> None:
-        """Write the blocks that have begun to be heard."""
-        for block in self._log.between(self._next, heard):
+    def follow(self, read: int) -> None:
+        """Write the blocks that begin before the reader's position."""
+        for block in self._log.between(self._next, read):
             if block.position < self._next and not self._first:
                 continue
             self._record(block)
@@ -136,7 +136,7 @@ class PerformanceFile:
         self._last = block
 
     def finish(self, stop: int) -> None:
-        """The last line: where it ends."""
+        """Write the last line, the end."""
         if self._last is not None:
             seconds = max(0, stop - self.start) / SAMPLE_RATE
             self._writer.record(seconds, self._last.controls, self._last.prompts, end=True)

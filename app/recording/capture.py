@@ -1,7 +1,7 @@
-"""The last half hour, always kept. The keeper's thread writes, any thread saves.
+"""Rolling capture of the output, by default of the last half hour.
 
-16-bit samples in pieces of ten seconds: half an hour of stereo is 346 MB, and no more is ever
-taken, as the oldest piece becomes the newest. What is kept is addressed by plan positions.
+16-bit samples in chunks of ten seconds; the oldest chunk becomes the newest. The capture thread
+writes, any thread saves. Frames are addressed by plan positions.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from models.music.score import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
-PIECE: Final = 10 * SAMPLE_RATE
+CHUNK: Final = 10 * SAMPLE_RATE
 SCALE: Final = 32768.0
 
 
 class Capture:
-    """A rolling memory of what was heard."""
+    """Rolling buffer of the output."""
 
-    def __init__(self, seconds: float = 1800.0, piece: int = PIECE) -> None:
-        """seconds: how much is kept at least, once it has been heard."""
-        self._piece = piece
-        self._most = -(-round(seconds * SAMPLE_RATE) // piece) + 1
-        self._pieces: deque[NDArray[np.int16]] = deque()
+    def __init__(self, seconds: float = 1800.0, chunk: int = CHUNK) -> None:
+        """seconds: minimum length. chunk: frames of a chunk."""
+        self._chunk = chunk
+        self._max_chunks = -(-round(seconds * SAMPLE_RATE) // chunk) + 1
+        self._chunks: deque[NDArray[np.int16]] = deque()
         self._start = 0
         self._end = 0
         self._lock = threading.Lock()
 
     @property
     def range(self) -> tuple[int, int]:
-        """Plan positions of what is kept: from, up to."""
+        """Plan positions of the captured frames: from, up to."""
         with self._lock:
             return self._start, self._end
 
     def add(self, position: int, frames: Samples) -> None:
-        """What was heard from a position on, float32 (n, 2). A gap before it is kept as silence."""
+        """Append frames from a position on, float32 (n, 2). A gap before them becomes silence."""
         with self._lock:
-            if not self._pieces:
+            if not self._chunks:
                 self._start = self._end = position
-            if position > self._end + self._most * self._piece:  # nothing of before is left
-                self._pieces.clear()
+            if position > self._end + self._max_chunks * self._chunk:  # nothing before it is left
+                self._chunks.clear()
                 self._start = self._end = position
             if position > self._end:
                 self._put(np.zeros((position - self._end, 2), np.float32))
@@ -56,34 +56,34 @@ class Capture:
 
     def _put(self, frames: Samples) -> None:
         while len(frames):
-            room = self._start + len(self._pieces) * self._piece - self._end
+            room = self._start + len(self._chunks) * self._chunk - self._end
             if room == 0:
                 self._grow()
-                room = self._piece
-            at = self._piece - room
+                room = self._chunk
+            at = self._chunk - room
             now = frames[:room]
             sound = np.clip(np.rint(now * SCALE), -SCALE, SCALE - 1.0)
-            self._pieces[-1][at : at + len(now)] = sound
+            self._chunks[-1][at : at + len(now)] = sound
             self._end += len(now)
             frames = frames[room:]
 
     def _grow(self) -> None:
-        if len(self._pieces) < self._most:
-            self._pieces.append(np.zeros((self._piece, 2), np.int16))
+        if len(self._chunks) < self._max_chunks:
+            self._chunks.append(np.zeros((self._chunk, 2), np.int16))
         else:
-            self._pieces.append(self._pieces.popleft())
-            self._start += self._piece
+            self._chunks.append(self._chunks.popleft())
+            self._start += self._chunk
 
     def copy(self, start: int, stop: int) -> Samples:
-        """What was heard between two positions, float32 (n, 2); less where it is kept no more."""
+        """Frames between two positions, float32 (n, 2); fewer where they were dropped."""
         with self._lock:
             start, stop = max(start, self._start), min(stop, self._end)
             out = np.zeros((max(0, stop - start), 2), np.float32)
             done = 0
             while done < len(out):
-                index, at = divmod(start + done - self._start, self._piece)
-                now = min(self._piece - at, len(out) - done)
-                out[done : done + now] = self._pieces[index][at : at + now]
+                index, at = divmod(start + done - self._start, self._chunk)
+                now = min(self._chunk - at, len(out) - done)
+                out[done : done + now] = self._chunks[index][at : at + now]
                 done += now
             out /= SCALE
             return out
@@ -91,10 +91,18 @@ class Capture:
     def save(
         self, path: Path, start: int | None = None, stop: int | None = None
     ) -> tuple[int, int]:
-        """Write it, whole or from start to stop, to a new .wav or .flac of 16 bits.
+        """Write the capture to a new .wav or .flac of 16 bits. Takes seconds.
 
-        Returns the positions written. SegueError in a sentence where it cannot be; then no file
-        is left, and the capture is as it was. Runs for seconds: not in the GUI lane.
+        Args:
+            path: file to write.
+            start: first plan position, by default of the whole capture.
+            stop: last plan position.
+
+        Returns:
+            The positions written.
+
+        Raises:
+            SegueError: where it cannot be written; no file is left.
         """
         low, high = self.range
         start = low if start is None else max(low, start)
@@ -107,7 +115,7 @@ class Capture:
             while position < stop:
                 upto = min(stop, position + SAMPLE_RATE)
                 frames = self.copy(position, upto)
-                if len(frames) < upto - position:  # dropped meanwhile: a new oldest piece
+                if len(frames) < upto - position:  # dropped meanwhile
                     frames = np.concatenate(
                         [np.zeros((upto - position - len(frames), 2), np.float32), frames]
                     )

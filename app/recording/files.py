@@ -1,9 +1,8 @@
-"""Audio files that are whole at any instant. The recorder's thread.
+"""Audio files that are valid at any time, even after a crash or on a full disk.
 
-A program may be killed, and a disk may fill up. So the header of a WAV file is put right each time
-`flush` is called, and a file is never left with half a frame at its end. A FLAC file is written by
-libsndfile, frame by frame; its header says how long it is only when it is closed, so `flush` puts
-the length there too (RFC 9639, section 8.2: the total samples of STREAMINFO).
+`flush` updates the header of a WAV file, which never ends with half a frame. A FLAC file is written
+by libsndfile, whose header has the length only when it is closed, so `flush` writes it too
+(RFC 9639, section 8.2: the total samples of STREAMINFO).
 
 48 kHz, two channels. `write` takes float32 (n, 2) and clips at full scale where the format does.
 """
@@ -32,7 +31,7 @@ NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class AudioFile(Protocol):
-    """What `create` returns. `frames` were written. OSError where the disk does not take more."""
+    """Open audio file. frames: written so far. Methods raise OSError where the disk is full."""
 
     path: Path
     frames: int
@@ -43,9 +42,9 @@ class AudioFile(Protocol):
 
 
 def create(path: Path, subtype: str | None = None) -> AudioFile:
-    """A new .wav or .flac file. subtype: PCM_16, PCM_24 (default) or, for WAV only, FLOAT.
+    """Create a .wav or .flac file. subtype: PCM_16, PCM_24 (default) or, for WAV only, FLOAT.
 
-    SegueError in a sentence where it cannot be made; a file that is there is not overwritten.
+    SegueError where it cannot be made; an existing file is not overwritten.
     """
     subtype = subtype or "PCM_24"
     suffix = path.suffix.lower()
@@ -68,7 +67,7 @@ def create(path: Path, subtype: str | None = None) -> AudioFile:
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused, in its words but for the commonest."""
+    """Reason of an error, as a clause."""
     if is_full(error):
         return "the disk is full"
     return (error.strerror or str(error)).lower()
@@ -92,7 +91,7 @@ def pack(frames: Samples, subtype: str) -> bytes:
 
 
 class WavFile:
-    """WAV; from 4 GiB on it turns itself into RF64 (EBU Tech 3306), for which there is room."""
+    """WAV file; from 4 GiB on it becomes RF64 (EBU Tech 3306), for which there is room."""
 
     def __init__(self, path: Path, subtype: str) -> None:
         self.path = path
@@ -135,7 +134,7 @@ class WavFile:
         return head + b"data" + struct.pack("<I", shown)
 
     def write(self, frames: Samples) -> None:
-        """Append; on failure what was written stays, in whole frames, and OSError is raised."""
+        """Append frames; on OSError, what was written stays, in whole frames."""
         data = memoryview(pack(frames, self._subtype))
         done = 0
         try:
@@ -153,7 +152,7 @@ class WavFile:
         return self.frames * self._frame_bytes
 
     def flush(self) -> None:
-        """Make the header say how much there is."""
+        """Write the length into the header."""
         header = memoryview(self._header())
         os.lseek(self._file, 0, os.SEEK_SET)
         while header:
@@ -173,7 +172,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 class FlacFile:
-    """FLAC through libsndfile, its length kept up to date in the header."""
+    """FLAC file through libsndfile, with an up-to-date length in its header."""
 
     BLOCK: Final = 4096
     """libFLAC's block at the default compression: frames are written when it is full."""
@@ -184,10 +183,10 @@ class FlacFile:
 
         self.path = path
         self.frames = 0
-        self._told = 0
+        self._flushed = 0
         self._failed = False
         self._errors = (soundfile.SoundFileError, AssertionError)
-        # Made first, so that a file that is there is refused and the length can be put in.
+        # Created first, to refuse an existing file and to write the length.
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._patch = os.open(path, flags, 0o644)
         try:
@@ -200,34 +199,34 @@ class FlacFile:
             raise OSError(errno.EIO, str(error)) from None
 
     def write(self, frames: Samples) -> None:
-        """Append. OSError where the disk does not take it; what it took before stays whole."""
+        """Append frames; on OSError, what was written before stays valid."""
         before = os.fstat(self._patch).st_size
         try:
             self._file.write(np.clip(frames, -1.0, 1.0))
         except self._errors as error:
-            raise self._refused(str(error)) from None
+            raise self._error(str(error)) from None
         self.frames += len(frames)
         if os.fstat(self._patch).st_size < before:
-            raise self._refused("the file shrank")
+            raise self._error("the file shrank")
 
-    def _refused(self, why: str) -> OSError:
-        """libsndfile does not say why; ask the file system. What `flush` told last stays true."""
+    def _error(self, reason: str) -> OSError:
+        """The error of a failed write; libsndfile gives no reason, so ask the file system."""
         self._failed = True
-        self.frames = self._told
+        self.frames = self._flushed
         try:
             room = os.fstatvfs(self._patch)
             full = room.f_bavail * room.f_frsize < 1_000_000
         except (AttributeError, OSError):
             full = False
-        return OSError(errno.ENOSPC if full else errno.EIO, "disk full" if full else why)
+        return OSError(errno.ENOSPC if full else errno.EIO, "disk full" if full else reason)
 
     def flush(self) -> None:
-        """Put the length of what has reached the file into its header."""
+        """Write the length of what has reached the file into its header."""
         self._file.flush()
-        self._told = max(0, self.frames // self.BLOCK - 1) * self.BLOCK
-        self._tell(self._told)
+        self._flushed = max(0, self.frames // self.BLOCK - 1) * self.BLOCK
+        self._write_length(self._flushed)
 
-    def _tell(self, frames: int) -> None:
+    def _write_length(self, frames: int) -> None:
         os.lseek(self._patch, self.TOTAL_AT, os.SEEK_SET)
         word = struct.unpack(">Q", os.read(self._patch, 8))[0]
         word = (word >> 36 << 36) | frames
@@ -241,7 +240,7 @@ class FlacFile:
             with contextlib.suppress(*self._errors):
                 self._file.close()
             if self._failed:
-                self._tell(self._told)
+                self._write_length(self._flushed)
         finally:
             os.close(self._patch)
             self._patch = -1

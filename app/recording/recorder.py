@@ -1,8 +1,8 @@
-"""Writes what is heard into a file, on a thread of its own.
+"""Recorder: writes the output into an audio file, on a thread of its own.
 
-What comes waits in a queue, so that a disk that stalls holds up nobody. The file is brought up to
-date twice a second: killed at any instant, it plays up to then. A disk that is full ends the
-recording with a sentence; what was written stays, and the rest is in the capture.
+Frames wait in a queue, so that a disk that stalls holds up nothing. The file's header is updated
+twice a second, so that it plays after a crash. A full disk ends the recording with a message; what
+was written stays, and the rest is in the capture.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Samples = NDArray[np.float32]
 FLUSH_SECONDS: Final = 0.4
 BACKLOG_SECONDS: Final = 120
 
-Say = Callable[[str, str], None]
+Report = Callable[[str, str], None]
 """Takes a level (info, warning, error) and a sentence."""
 
 
 @dataclass(frozen=True)
 class RecordingStatus:
-    """A recording in progress, or ended by itself: then `stopped_because` says why."""
+    """Recording in progress, or ended by itself: then `stopped_because` gives the reason."""
 
     path: Path
     seconds: float
@@ -45,7 +45,7 @@ class RecordingStatus:
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """A finished recording. performance: the .jsonl beside it, None if it could not be written."""
+    """Finished recording. performance: its .jsonl, None if it could not be written."""
 
     path: Path
     seconds: float
@@ -54,7 +54,7 @@ class RecordingResult:
 
 
 class Recorder:
-    """One recording, from `start` (a plan position) on."""
+    """Recording from `start`, a plan position, on."""
 
     def __init__(
         self,
@@ -62,20 +62,20 @@ class Recorder:
         start: int,
         log: PerformanceLog | None = None,
         subtype: str | None = None,
-        say: Say | None = None,
+        report: Report | None = None,
     ) -> None:
-        """SegueError in a sentence where the file cannot be made."""
+        """SegueError where the file cannot be made."""
         self.path = path
         self.start = start
         self._next = start
-        self._say = say or (lambda level, sentence: None)
+        self._report = report or (lambda level, sentence: None)
         self._file = files.create(path, subtype)
         self._steps: PerformanceFile | None = None
         if log is not None:
             self._steps = self._begin_steps(log)
         self._queue: queue.Queue[Samples | None] = queue.Queue()
         self._waiting = 0
-        self._why = ""
+        self._reason = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -85,14 +85,14 @@ class Recorder:
             return PerformanceFile(path, log, self.start)
         except OSError as error:
             why = "is there already" if path.exists() else f"cannot be written ({error.strerror})"
-            self._say("warning", f"{path.name} {why}: the sound is recorded without it.")
+            self._report("warning", f"{path.name} {why}: the sound is recorded without it.")
             return None
 
-    # Called by the keeper.
+    # Called by the capture thread.
 
     def feed(self, position: int, frames: Samples) -> None:
-        """What was heard from a position on. A gap before it becomes silence; the past is cut."""
-        if self._why:
+        """Queue frames from a position on. A gap before them becomes silence."""
+        if self._reason:
             return
         if position > self._next:
             frames = np.concatenate([np.zeros((position - self._next, 2), np.float32), frames])
@@ -103,31 +103,31 @@ class Recorder:
         self._next += len(frames)
         self._waiting += len(frames)
         if self._waiting > BACKLOG_SECONDS * SAMPLE_RATE:
-            self._give_up("the disk is too slow")
+            self._stop_because("the disk is too slow")
             return
         self._queue.put(frames)
 
     def finish(self) -> RecordingResult:
-        """Write what waits, close the file. Waits for the disk."""
+        """Write what is queued and close the file. Waits for the disk."""
         self._queue.put(None)
         self._thread.join()
         steps = self._steps.path if self._steps is not None else None
-        return RecordingResult(self.path, self._file.frames / SAMPLE_RATE, steps, self._why)
+        return RecordingResult(self.path, self._file.frames / SAMPLE_RATE, steps, self._reason)
 
     @property
     def status(self) -> RecordingStatus:
         size = 0
         with contextlib.suppress(OSError):
             size = self.path.stat().st_size
-        return RecordingStatus(self.path, self._file.frames / SAMPLE_RATE, size, self._why)
+        return RecordingStatus(self.path, self._file.frames / SAMPLE_RATE, size, self._reason)
 
     @property
     def steps_from(self) -> int | None:
-        """From which position on the steering is still to be written; None: none of it is."""
+        """Position up to which the performance is written; None without one."""
         steps = self._steps
         return None if steps is None else steps.next
 
-    # In the thread.
+    # Recorder thread.
 
     def _run(self) -> None:
         next_flush = time.monotonic() + FLUSH_SECONDS
@@ -138,15 +138,15 @@ class Recorder:
                 if frames is None:
                     break
             try:
-                if frames is not None and not self._why:
+                if frames is not None and not self._reason:
                     self._file.write(frames)
                     self._waiting -= len(frames)
-                if time.monotonic() >= next_flush and not self._why:
+                if time.monotonic() >= next_flush and not self._reason:
                     next_flush = time.monotonic() + FLUSH_SECONDS
                     self._file.flush()
                     self._follow()
             except OSError as error:
-                self._give_up(files.reason(error))
+                self._stop_because(files.reason(error))
                 self._close()
         self._close()
 
@@ -156,17 +156,17 @@ class Recorder:
         try:
             self._steps.follow(self.start + self._file.frames)
         except (OSError, SegueError) as error:
-            self._say("warning", f"{self._steps.path.name} could not be written on: {error}")
+            self._report("warning", f"{self._steps.path.name} could not be written on: {error}")
             with contextlib.suppress(OSError):
                 self._steps.close()
             self._steps = None
 
-    def _give_up(self, why: str) -> None:
-        self._why = why
+    def _stop_because(self, reason: str) -> None:
+        self._reason = reason
         written = self._file.frames / SAMPLE_RATE
-        self._say(
+        self._report(
             "error",
-            f"recording stopped because {why}: {self.path.name} is whole up to"
+            f"recording stopped because {reason}: {self.path.name} is whole up to"
             f" {int(written // 60)}:{written % 60:04.1f}; what came after is in the capture, save"
             " it elsewhere.",
         )
@@ -175,8 +175,8 @@ class Recorder:
         try:
             self._file.close()
         except OSError as error:
-            if not self._why:
-                self._give_up(files.reason(error))
+            if not self._reason:
+                self._stop_because(files.reason(error))
         self._follow()
         if self._steps is not None:
             with contextlib.suppress(OSError, ValueError):

@@ -220,8 +220,8 @@ def test_a_file_is_continued_where_the_performance_says(tmp_path: Path) -> None:
         writer.record(2.0, Controls(), continue_from="end.wav")
     play = PerformancePlayer(read_performance(path), mix, 1.0)
     steps = [play.step() for _ in range(4)]
-    assert [step.heard is not None for step in steps] == [False, False, True, False]
-    assert steps[2].heard is not None and np.array_equal(steps[2].heard[0], sound)
+    assert [step.continuation is not None for step in steps] == [False, False, True, False]
+    assert steps[2].continuation is not None and np.array_equal(steps[2].continuation[0], sound)
     (tmp_path / "end.wav").unlink()
     with pytest.raises(SegueError, match=r"p\.jsonl, line 2: there is no file .*end\.wav"):
         PerformancePlayer(read_performance(path), mix, 1.0)

@@ -132,7 +132,7 @@ def test_files_that_cannot_be_made(
 
 
 def test_capture_keeps_the_last_seconds_and_no_more() -> None:
-    capture = Capture(seconds=1.0, piece=10_000)
+    capture = Capture(seconds=1.0, chunk=10_000)
     sound = noise(200_000)
     for at in range(0, len(sound), 777):
         capture.add(at, sound[at : at + 777])
@@ -140,11 +140,11 @@ def test_capture_keeps_the_last_seconds_and_no_more() -> None:
     assert stop == 200_000 and RATE <= stop - start <= RATE + 20_000
     assert np.abs(capture.copy(start, stop) - sound[start:stop]).max() < 2e-5
     assert capture.copy(0, start + 10).shape == (10, 2)
-    assert len(capture._pieces) <= 6
+    assert len(capture._chunks) <= 6
 
 
 def test_capture_fills_gaps_and_starts_anew_after_long_ones(tmp_path: Path) -> None:
-    capture = Capture(seconds=1.0, piece=10_000)
+    capture = Capture(seconds=1.0, chunk=10_000)
     capture.add(5000, noise(100))
     capture.add(5200, noise(100, 1))
     assert capture.range == (5000, 5300)
@@ -195,7 +195,7 @@ def test_the_log_forgets_what_nobody_will_ask_for(tmp_path: Path) -> None:
     log.forget(4500)
     log.forget(0)
     log.save(tmp_path / "a.jsonl", 4500, 10_000)
-    assert read_performance(tmp_path / "a.jsonl").changes[0].steered["bpm"] == 104.0
+    assert read_performance(tmp_path / "a.jsonl").changes[0].controls["bpm"] == 104.0
     log.put(10_000, 1000, Controls())
     assert [block.position for block in log.between(9000, 20_000)] == [9000, 10_000]
 
@@ -221,7 +221,7 @@ def test_the_keeper_lets_the_log_forget_what_is_not_kept(tmp_path: Path, recordi
     if recording:
         assert result is not None and result.performance is not None
         changes = read_performance(result.performance).changes
-        assert [change.steered["bpm"] for change in changes[:90]] == [60.0 + n for n in range(90)]
+        assert [change.controls["bpm"] for change in changes[:90]] == [60.0 + n for n in range(90)]
 
 
 # The recorder
@@ -271,7 +271,7 @@ def test_a_killed_recording_plays_up_to_a_second_before(tmp_path: Path, name: st
     assert len(got) >= heard - RATE
     expected = 0.3 * np.sin(2 * np.pi * 220 * np.arange(len(got)) / RATE)
     assert np.abs(got[:, 0] - expected).max() < 1e-5
-    assert read_performance(tmp_path / "a.jsonl").changes[0].steered["bpm"] == 120.0
+    assert read_performance(tmp_path / "a.jsonl").changes[0].controls["bpm"] == 120.0
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_a_full_disk_ends_the_recording_and_loses_nothing(small_disk: Path, name
     log.put(0, 1000, Controls(bpm=120.0))
     sound = noise(300_000)
     recorder = Recorder(
-        small_disk / name, 0, log, say=lambda level, text: said.append((level, text))
+        small_disk / name, 0, log, report=lambda level, text: said.append((level, text))
     )
     for at in range(0, len(sound), 6000):
         recorder.feed(at, sound[at : at + 6000])
@@ -371,4 +371,4 @@ def test_the_keeper_records_what_is_heard(tmp_path: Path) -> None:
     assert saved.seconds == pytest.approx(5000 / RATE)
     assert np.abs(load(saved.path) - take[RATE : RATE + 5000]).max() < 1e-4
     assert result.performance is not None and saved.performance is not None
-    assert read_performance(result.performance).changes[0].steered["bpm"] == 100.0
+    assert read_performance(result.performance).changes[0].controls["bpm"] == 100.0
