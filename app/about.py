@@ -1,8 +1,8 @@
-"""What Segue is made of: versions, and the licences of everything that comes along. Pure.
+"""Versions and licences of Segue and of everything that it contains.
 
-In the bundle the packages' own records are gone, so that packaging/licences.py writes down what
-went in: `bundled.json` (names, versions, licences) and `third-party.txt` (their notices in full).
-From a folder of sources the same is read from the environment's records.
+A bundle lacks the packages' metadata, so packaging/licences.py writes `bundled.json` (names,
+versions, licences) and `third-party.txt` (their notices). From sources the same is read from the
+environment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OWN: Final = "segue.txt"
 
 @dataclass(frozen=True)
 class Part:
-    """Something that comes along with Segue. kind: package, library, typeface, icons, weights."""
+    """Part of Segue. kind: package, library, typeface, icons, weights."""
 
     name: str
     version: str
@@ -61,7 +61,7 @@ def _project() -> dict[str, Any]:
 
 
 def version() -> str:
-    """Segue's own version; 'unknown' where a bundle has lost its record."""
+    """Version of Segue; 'unknown' where a bundle lacks its record."""
     table = _bundled()
     if table is not None:
         return str(table.get("segue", "unknown"))
@@ -69,7 +69,7 @@ def version() -> str:
 
 
 def needed_names() -> list[str]:
-    """The packages that Segue asks for by name, as pyproject.toml has them."""
+    """Names of the packages in pyproject.toml."""
     return [name_of(line) for line in _project()["dependencies"]]
 
 
@@ -80,7 +80,7 @@ def name_of(requirement: str) -> str:
 
 
 def licence_of(record: metadata.PackageMetadata) -> str:
-    """The licence that a package's record names, in a few words; '' where it names none."""
+    """Licence of a package in a few words; '' where it names none."""
     fields: Any = record  # a Message, though its declared type knows only half of one
     short = str(fields.get("License-Expression") or "")
     if not short:
@@ -94,7 +94,7 @@ def licence_of(record: metadata.PackageMetadata) -> str:
 
 
 def packages() -> list[Part]:
-    """The Python packages that are here, with version and licence, by name."""
+    """Installed Python packages with version and licence, by name."""
     table = _bundled()
     if table is not None:
         return [Part(**entry) for entry in table.get("parts", [])]
@@ -110,10 +110,9 @@ def packages() -> list[Part]:
 
 
 def notices() -> str:
-    """The licences of all that comes along, as About shows them.
+    """Licences as the About dialog shows them.
 
-    In the bundle with every notice in full. From sources: our own, then the list of packages, whose
-    notices lie with them.
+    In the bundle with every notice; from sources our own and the list of packages.
     """
     texts = []
     for name in (OWN, NOTICES):
@@ -129,10 +128,9 @@ def notices() -> str:
 
 
 def versions(*, sound: bool = True) -> list[tuple[str, str]]:
-    """Everything worth knowing in a report of a fault, a name and a version each. Imports no torch.
+    """Names and versions for a bug report. Imports no torch.
 
-    A part that is missing says so instead of raising. Without `sound` PortAudio is not asked: that
-    starts it in this process, where it does not belong while the instrument plays.
+    sound: ask PortAudio, which starts it in this process; not while the instrument plays.
     """
     rows = [
         ("segue", version() + (" (bundle)" if frozen() else " (sources)")),

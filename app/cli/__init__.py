@@ -1,6 +1,6 @@
-"""The command line: what `python main.py ...` does without a window. Offline; starts the rest.
+"""Command line: everything that `python main.py ...` does.
 
-Nothing heavy is imported before it is needed: the time to the first block counts from here.
+Nothing heavy is imported before it is needed, as the time to the first block counts from here.
 """
 
 from app.cli.program import main

@@ -1,4 +1,4 @@
-"""`python main.py bench`: how fast an engine plays on this machine. Offline."""
+"""`python main.py bench`: speed of an engine on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.performance.file import Performance, PerformanceChange, PerformancePlay
 from models.engine.prompts import Prompt, PromptEmbedder
 from models.registry import open_engine
 
-# A change of style, tempo and keys now and then, because a change may cost more than going on.
+# Changes of style, tempo and keys, as they may cost more than going on.
 PIECE = (
     PerformanceChange(0.0, {}, (Prompt(text="minimal techno"),)),
     PerformanceChange(
@@ -30,7 +30,7 @@ PIECE = (
 
 
 def bench(chosen: Namespace) -> int:
-    """Print the figures, for people or as JSON."""
+    """Print the figures as text or JSON."""
     figures = measure(
         getattr(chosen, "engine", "segue"),
         getattr(chosen, "device", "auto"),
@@ -41,7 +41,7 @@ def bench(chosen: Namespace) -> int:
 
 
 def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
-    """Open an engine and play `seconds` of PIECE, over and over; see DESIGN for the figures."""
+    """Figures of an engine that plays `seconds` of PIECE."""
     opening = time.perf_counter()
     engine = open_engine(name, device)
     load_seconds = time.perf_counter() - opening
@@ -86,7 +86,7 @@ def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
 
 
 def as_text(figures: dict[str, Any]) -> str:
-    """The figures as a few lines to read."""
+    """Figures as text."""
     times = figures["block_ms"]
     since_start = figures["start_to_first_block_seconds"]
     lines = [
@@ -105,7 +105,7 @@ def as_text(figures: dict[str, Any]) -> str:
 
 
 def peak_rss_mb() -> float | None:
-    """Most memory this process held, in MB of 10^6 bytes; None where the system does not tell."""
+    """Peak resident memory in MB of 10^6 bytes; None where it is unknown."""
     try:
         import resource
     except ImportError:  # Windows
@@ -115,7 +115,7 @@ def peak_rss_mb() -> float | None:
 
 
 def seconds_since_process_start() -> float | None:
-    """Age of this process, interpreter start included, to 10 ms; None where /proc is not there."""
+    """Age of this process, interpreter start included; None where there is no /proc."""
     try:
         # Field 22, counted after the command, which stands in brackets and may hold spaces.
         stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
@@ -126,6 +126,6 @@ def seconds_since_process_start() -> float | None:
 
 
 def _torch_threads() -> int | None:
-    """How many threads torch computes with; None for an engine that never imported it."""
+    """Number of torch's threads; None where torch was not imported."""
     torch = sys.modules.get("torch")
     return None if torch is None else int(torch.get_num_threads())

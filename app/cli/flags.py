@@ -1,7 +1,6 @@
-"""What the command line understands beside commands: --version, --selftest, a session's file.
+"""Arguments beside commands: --version, --selftest, and the file of a session.
 
-Main thread; imports nothing heavy. A file manager starts the program with nothing but the name of
-the file that was clicked.
+A file manager starts the program with nothing but the name of a file.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from app.session.storage import SUFFIX
 
 
 def special(arguments: Sequence[str]) -> int | None:
-    """Do what a single flag asks for; the exit code, or None where it is an ordinary command."""
+    """Run a flag that stands alone; its exit code, or None for an ordinary command."""
     if len(arguments) != 1:
         return None
     (word,) = arguments
@@ -33,11 +32,11 @@ def special(arguments: Sequence[str]) -> int | None:
 
 
 def take_session(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
-    """The arguments without the session's file, and the file: the last one, if it is one."""
+    """Arguments without the session's file, and that file, if the last argument is one."""
     words = list(arguments)
     if words and words[-1].endswith(SUFFIX) and not words[-1].startswith("-"):
         before = words[:-1]
-        # `render --performance x.segue.json` is a mistake of another kind, and told as such.
+        # `render --performance x.segue.json` is an error of another kind.
         if len(before) % 2 == 0 and set(before[::2]) <= {"--engine", "--device"}:
             return before, Path(words[-1])
     return words, None

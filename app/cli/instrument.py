@@ -1,7 +1,4 @@
-"""The program without a command: the instrument, or a demonstration where there is no display.
-
-Main thread, which becomes the GUI lane.
-"""
+"""The program without a command: the instrument, or a demo where there is no display."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ DEMO: Final = RESOURCES / "performances" / "demo.jsonl"
 
 
 def instrument(chosen: Namespace) -> int:
-    """Open the window, or play DEMO to files where there is none to open."""
+    """Open the window, or render DEMO where there is no display."""
     engine = getattr(chosen, "engine", "segue")
     device = getattr(chosen, "device", "auto")
     if not has_display():
@@ -37,7 +34,7 @@ def instrument(chosen: Namespace) -> int:
 
 
 def has_display() -> bool:
-    """Whether Qt can open a window. A platform that somebody chose for Qt is taken at its word."""
+    """Whether Qt can open a window, or a platform was chosen for it."""
     if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -55,7 +52,7 @@ def demonstrate(engine_name: str, device: str, folder: Path) -> int:
         seconds = length_of(played)
         drawing = SpectrogramImage(engine.info.sample_rate, seconds)
         seed = seed_of(None, played)
-        took = render_wav(engine, player, seed, seconds, wav, heard=drawing.hear)
+        took = render_wav(engine, player, seed, seconds, wav, on_block=drawing.add)
     finally:
         engine.close()
     drawing.write(picture)

@@ -1,7 +1,4 @@
-"""`python main.py models`: which engines there are, and are their weights whole? Offline.
-
-The network is used by `fetch` alone.
-"""
+"""`python main.py models`: engines and their weights. Only `fetch` uses the network."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ def list_engines(chosen: Namespace) -> int:
 
 
 def _state(name: str) -> str:
-    """Whether the weights are here, by their sizes; `verify` reads them."""
+    """State of the weights, by their sizes; `verify` reads them."""
     if name in magenta.ENGINES:
         if not magenta.folder_of(name).exists():
             return "to be fetched"

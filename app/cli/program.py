@@ -1,7 +1,7 @@
-"""Runs a command, and turns what goes wrong into one line and an exit code. Main thread.
+"""Entry point of the command line: runs a command; errors become one line and an exit code.
 
-Exit codes: 0 done, 1 not passed (soak) or a fault of the program, 2 something the user can put
-right, 130 stopped with Ctrl-C.
+Exit codes: 0 done, 1 failed (soak) or a bug, 2 an error that the user can correct,
+130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("segue: stopped; no half-written file was left.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone, as in `... | head`. Python flushes once more at exit.
+        # The reader of our output has ended, as in `... | head`. Python flushes once more at exit.
         sys.stdout = sys.stderr
         return 1

@@ -1,4 +1,4 @@
-"""`python main.py render`: prompts and controls, or a performance, to a WAV file. Offline."""
+"""`python main.py render`: prompts and controls, or a performance, to a WAV file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_en
 from models.errors import SegueError
 from models.registry import open_engine
 
-LONGEST = 24 * 3600.0
+MAX_SECONDS = 24 * 3600.0
 AFTER_LAST_CHANGE = 10.0
-"""Seconds that go on after the last change of a performance that does not say where it ends."""
+"""Seconds after the last change of a performance without an end."""
 
 
 def render(chosen: Namespace) -> int:
-    """Write `chosen.out`. Everything that can be wrong is checked before the engine is opened."""
+    """Write `chosen.out`. Everything is checked before the engine is opened."""
     if chosen.out.suffix.lower() != ".wav":
         raise SegueError(f"{chosen.out} does not end in .wav: name a WAV file to write.")
     controls = controls_of(chosen)
@@ -40,7 +40,7 @@ def render(chosen: Namespace) -> int:
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
         player = make_player(engine, prompts, controls, played, chosen.continue_from)
-        _note_dead(engine, controls, prompts)
+        _warn_missing(engine, controls, prompts)
         took = render_wav(engine, player, seed, seconds, chosen.out, chosen.format)
     finally:
         engine.close()
@@ -55,7 +55,7 @@ def make_player(
     played: Performance | None,
     continue_from: Path | None = None,
 ) -> PerformancePlayer:
-    """What to play: the controls and prompts, and on top of them the performance, if any.
+    """Player of the controls and prompts, and of the performance, if any.
 
     continue_from: the audio file from whose end it goes on.
     """
@@ -69,7 +69,7 @@ def make_player(
 
 
 def controls_of(chosen: Namespace) -> Controls:
-    """The controls of the command line. SegueError for wrong ones."""
+    """Controls of the command line. SegueError for wrong ones."""
     mute = [stem.strip() for names in chosen.mute for stem in names.split(",")]
     return Controls(
         **{name: getattr(chosen, name) for name in RANGES},
@@ -104,21 +104,21 @@ def _strength(arguments: Sequence[str]) -> dict[str, float]:
 
 
 def check_seconds(seconds: float) -> float:
-    """A length that can be rendered. SegueError for none, too much, or what is not finite."""
-    if not math.isfinite(seconds) or not 0.001 <= seconds <= LONGEST:
-        raise SegueError(f"--seconds is {seconds:g}: give a length from 0.001 to {LONGEST:g}.")
+    """The length, if it can be rendered, else SegueError."""
+    if not math.isfinite(seconds) or not 0.001 <= seconds <= MAX_SECONDS:
+        raise SegueError(f"--seconds is {seconds:g}: give a length from 0.001 to {MAX_SECONDS:g}.")
     return seconds
 
 
 def length_of(played: Performance | None) -> float:
-    """Seconds to render where nobody said."""
+    """Seconds to render by default."""
     if played is None:
         return 30.0
     return played.end or played.changes[-1].t + AFTER_LAST_CHANGE
 
 
 def seed_of(seed: int | None, played: Performance | None) -> int:
-    """The seed asked for, or the performance's own, or 0."""
+    """The given seed, or the performance's, or 0."""
     if seed is None:
         return (played.seed if played is not None else None) or 0
     if not 0 <= seed < 2**63:
@@ -126,13 +126,13 @@ def seed_of(seed: int | None, played: Performance | None) -> int:
     return seed
 
 
-def _note_dead(engine: Engine, controls: Controls, prompts: Sequence[Prompt]) -> None:
-    """Say which controls were asked for that this engine does not have."""
-    asked = [name for name in CONTROL_NAMES if name != "style" and controls.strength_of(name)]
+def _warn_missing(engine: Engine, controls: Controls, prompts: Sequence[Prompt]) -> None:
+    """Print which of the given controls this engine lacks."""
+    given = [name for name in CONTROL_NAMES if name != "style" and controls.strength_of(name)]
     if prompts:
-        asked.append("style")
+        given.append("style")
     if controls.strength:
-        asked.append("strength")
-    dead = [name for name in asked if name not in engine.info.controls]
-    if dead:
-        print(f"segue: {engine.info.name} has no {', '.join(dead)}; left out.", file=sys.stderr)
+        given.append("strength")
+    missing = [name for name in given if name not in engine.info.controls]
+    if missing:
+        print(f"segue: {engine.info.name} has no {', '.join(missing)}; left out.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A performance to a WAV file, block by block. Offline; `render`, `bench` and the demo share it."""
+"""Rendering of performances, block by block, for `render`, `bench` and the demo."""
 
 from __future__ import annotations
 
@@ -16,23 +16,20 @@ from models.music.score import SAMPLE_RATE
 
 
 def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Audio]:
-    """The endless stream of blocks of a performance, each checked.
-
-    Raises SegueError where the engine gives what cannot be sound.
-    """
+    """Endless blocks of a performance. SegueError for an invalid block."""
     if player.endings and not engine.info.continues_audio:
         raise SegueError(f"{engine.info.name} cannot go on from audio: choose an engine that can.")
     stream = engine.start(seed)
-    moments: dict[int, Snapshot] = {}
+    snapshots: dict[int, Snapshot] = {}
     number = 0
     while True:
         step = player.step()
         if number in player.moments:
-            moments[number] = stream.snapshot()
+            snapshots[number] = stream.snapshot()
         if step.clear:
             stream.clear()
         if step.moment is not None:
-            stream.restore(moments[step.moment])
+            stream.restore(snapshots[step.moment])
         if step.continuation is not None:
             stream.restore(engine.snapshot_after(*step.continuation, seed))
         block = stream.render(step.controls)
@@ -51,11 +48,11 @@ def render_wav(
     seconds: float,
     out: Path,
     sample_format: str = "24",
-    heard: Callable[[Audio], object] | None = None,
+    on_block: Callable[[Audio], object] | None = None,
 ) -> float:
     """Write `seconds` of a performance to `out`, with a progress bar; returns the seconds it took.
 
-    `heard` is called with every block that is written. The file is whole or not there.
+    on_block is called with every block that is written.
     """
     from app.cli.wav import WavWriter
 
@@ -72,8 +69,8 @@ def render_wav(
         for block in blocks(engine, player, seed):
             block = block[:left]
             wav.write(block)
-            if heard is not None:
-                heard(block)
+            if on_block is not None:
+                on_block(block)
             bar.update(min(len(block) / SAMPLE_RATE, seconds - bar.n))
             left -= len(block)
             if left <= 0:
@@ -82,7 +79,7 @@ def render_wav(
 
 
 def progress(total: float, unit: str, name: str) -> Any:
-    """A progress bar on the error output; nothing where that is not a terminal."""
+    """Progress bar on the error output, where that is a terminal."""
     from tqdm import tqdm
 
     return tqdm(

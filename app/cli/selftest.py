@@ -1,8 +1,7 @@
-"""`--selftest`: opens every part once, without a screen or a sound, and says how each one is.
+"""`--selftest`: runs every part once, without a screen or a sound, and reports on each.
 
-Main thread, which becomes a GUI lane for a moment; starts the inference and audio lanes. One line
-a part: `ok`, `note` (it works, but something around it is missing) or `FAIL` with a sentence. The
-exit code is 1 after any FAIL. It leaves nothing behind.
+One line a part: `ok`, `note` (it works, but something around it is missing) or `FAIL` with a
+sentence. The exit code is 1 after any FAIL. It leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ import numpy as np
 from models.errors import SegueError
 
 PART_SECONDS: Final = 180.0
-"""A part that has not answered by then has hung."""
+"""Time limit of a part."""
 
-HEARD_SECONDS: Final = 90.0
+SOUND_SECONDS: Final = 90.0
 
 
 class SelftestNote(Exception):
-    """Nothing is broken, but this is worth knowing."""
+    """Note on a part that works."""
 
 
 def selftest() -> int:
@@ -52,7 +51,7 @@ def _one(name: str, test: Callable[[], str]) -> str:
         verdict, words = "note", str(note)
     except SegueError as error:
         verdict, words = "FAIL", str(error)
-    except Exception as error:  # whatever it is, it belongs on this line
+    except Exception as error:
         verdict, words = "FAIL", f"{type(error).__name__}: {error}"
     finally:
         hung.cancel()
@@ -76,7 +75,7 @@ def _program() -> str:
 
 
 def _resources() -> str:
-    """Every file that the program reads from its own folder is there and whole."""
+    """Check that every file of the program's folder is there and valid."""
     from app.about import LICENCES, OWN, ROOT
     from app.control.midi.map_file import load
     from app.performance.file import read_performance
@@ -108,7 +107,7 @@ def _resources() -> str:
 
 
 def _folders() -> str:
-    """A file can be written, read and taken away again where the user's files go."""
+    """Write, read and delete a file where the user's files go."""
     from PySide6.QtCore import QCoreApplication, QStandardPaths
 
     from app.files import write_text
@@ -135,7 +134,7 @@ def _folders() -> str:
 
 
 def _make(folder: Path, what: str) -> list[Path]:
-    """Make a folder; those made for it, innermost first."""
+    """Make a folder; returns those made, innermost first."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +180,7 @@ def _engine() -> str:
 
 
 def _audio() -> str:
-    """The audio process plays through its shared memory, into nothing."""
+    """Play through the audio process into the null device."""
     from app.audio.settings import NULL_DEVICE, AudioSettings
 
     with _output(AudioSettings(device=NULL_DEVICE)) as output:
@@ -238,7 +237,7 @@ def _midi() -> str:
 
 
 def _files() -> str:
-    """Recordings can be written, and sounds of the usual kinds read."""
+    """Write and read audio files of the usual formats."""
     import soundfile
     import soxr
 
@@ -258,7 +257,7 @@ def _files() -> str:
 
 
 def _window() -> str:
-    """The whole instrument, unseen: it opens, plays, is drawn, and its audio process hears it."""
+    """Open the whole instrument offscreen, play and draw it."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication
 
@@ -289,7 +288,7 @@ def _window() -> str:
                 app.processEvents()
                 return float(max(output.status().peak)) > 1e-3
 
-            _until(heard, HEARD_SECONDS, "the window opened, but no music came.")
+            _until(heard, SOUND_SECONDS, "the window opened, but no music came.")
             took = time.monotonic() - began
             picture = window.grab()
             if picture.isNull() or picture.width() < 800:

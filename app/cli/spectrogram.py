@@ -1,4 +1,4 @@
-"""A spectrogram as a PNG, without a window system or a plotting package. Offline; pure numpy.
+"""Spectrogram as a PNG, in numpy alone.
 
 Log frequency from 40 Hz to 16 kHz, 80 dB below the loudest cell; seconds and hertz at its edges.
 """
@@ -29,7 +29,7 @@ COLOURS: Final = np.array(
     [[8, 8, 20], [52, 20, 92], [140, 40, 110], [226, 92, 76], [250, 180, 90], [255, 250, 220]],
     np.float64,
 )
-"""Silence to loud, dark to light, so that it also reads without colour."""
+"""Silent to loud, dark to light, to be readable without colour."""
 INK: Final = (200, 200, 210)
 # Rows of three dots each, from the top, as bits.
 FONT: Final = {
@@ -48,20 +48,20 @@ FONT: Final = {
 
 
 class SpectrogramImage:
-    """Hears blocks, then writes the picture of all of them; it is `seconds` wide."""
+    """Image of the blocks added; it is `seconds` wide."""
 
     def __init__(self, sample_rate: int, seconds: float) -> None:
         self.sample_rate = sample_rate
         self.seconds = seconds
-        self._heard: list[NDArray[np.float32]] = []
+        self._blocks: list[NDArray[np.float32]] = []
 
-    def hear(self, block: Audio) -> None:
+    def add(self, block: Audio) -> None:
         """Append float32 (n, channels)."""
-        self._heard.append(block.mean(axis=1))
+        self._blocks.append(block.mean(axis=1))
 
     def levels(self) -> NDArray[np.float64]:
-        """(HEIGHT, WIDTH) 0 to 1 from silent to the loudest cell, the highest frequency on top."""
-        mono = np.concatenate([*self._heard, np.zeros(0, np.float32)])
+        """Levels (HEIGHT, WIDTH), 0 silent to 1 the loudest, the highest frequency on top."""
+        mono = np.concatenate([*self._blocks, np.zeros(0, np.float32)])
         padded = np.pad(mono, WINDOW // 2)
         centres = (np.arange(WIDTH) + 0.5) / WIDTH * self.seconds * self.sample_rate
         window = np.hanning(WINDOW)
@@ -80,7 +80,7 @@ class SpectrogramImage:
         return np.clip(1.0 + decibels / RANGE_DB, 0.0, 1.0)
 
     def image(self) -> NDArray[np.uint8]:
-        """(height, width, 3) the picture with its edges."""
+        """Picture with its axes, (height, width, 3)."""
         levels = self.levels()
         steps = levels * (len(COLOURS) - 1)
         low = np.minimum(steps.astype(int), len(COLOURS) - 2)
@@ -101,19 +101,19 @@ class SpectrogramImage:
         return image
 
     def write(self, path: Path) -> None:
-        """Write the picture as a PNG. SegueError where that cannot be."""
+        """Write the picture as a PNG. SegueError where it cannot be written."""
         with whole_file(path) as part:
             part.write_bytes(as_png(self.image()))
 
 
 def _second_ticks(seconds: float) -> range:
-    """About six to twelve whole seconds to mark."""
+    """Six to twelve whole seconds to mark."""
     step = next(step for step in (1, 5, 10, 60, 600, 10**9) if seconds / step <= 12)
     return range(0, int(seconds) + 1, step)
 
 
 def draw_text(image: NDArray[np.uint8], text: str, left: int, top: int) -> None:
-    """Dots of FONT in INK, SCALE pixels a dot, from this corner."""
+    """Draw text of FONT in INK at a corner."""
     for place, letter in enumerate(text):
         for row, bits in enumerate(FONT[letter]):
             for dot in range(3):
@@ -123,7 +123,7 @@ def draw_text(image: NDArray[np.uint8], text: str, left: int, top: int) -> None:
 
 
 def as_png(image: NDArray[np.uint8]) -> bytes:
-    """(height, width, 3) as the bytes of a PNG: 8-bit RGB, no filter (PNG specification, 11.2)."""
+    """PNG of an image (height, width, 3): 8-bit RGB, no filter (PNG specification, 11.2)."""
     height, width, _ = image.shape
     rows = np.zeros((height, 1 + 3 * width), np.uint8)
     rows[:, 1:] = image.reshape(height, -1)

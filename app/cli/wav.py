@@ -1,4 +1,4 @@
-"""Writing stereo WAV block by block. Offline; imports soundfile, so import it lazily."""
+"""Writer of stereo WAV files, block by block."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from models.errors import SegueError
 SUBTYPES: Final = {"24": "PCM_24", "float": "FLOAT"}
 BYTES: Final = {"24": 3, "float": 4}
 RIFF_LIMIT: Final = 2**32 - 2**16
-"""A plain WAV counts its bytes in 32 bits; beyond that RF64 is the form that programs read."""
+"""Bytes of a plain WAV; longer ones are RF64."""
 
 
 class WavWriter:
-    """48 kHz WAV, 24-bit or 32-bit float ('24' or 'float'); `samples` is the length to expect."""
+    """48 kHz WAV, 24-bit or 32-bit float ('24' or 'float'). samples: the expected length."""
 
     def __init__(
         self, path: Path, sample_rate: int, channels: int, sample_format: str, samples: int

@@ -1,9 +1,9 @@
-"""The places in the music that a session's scenes go back to, in a file beside it. GUI lane; pure.
+"""Moments of a session's scenes, in a safetensors file beside the session.
 
-`NAME.segue.json` has `NAME.moments.safetensors` beside it where any scene was saved with its
-moment. In it every array lies under the checksum of its bytes: arrays that moments share are there
-once, and damage is noticed. The metadata tells what each moment is made of, by its key; keys are
-never given twice, so that a file beside another session is no danger. Version 1 of the format:
+`NAME.segue.json` has `NAME.moments.safetensors` beside it where a scene has a moment. Each array
+is stored under the checksum of its bytes, so that shared arrays are stored once and damage is
+detected. The metadata describes each moment by its key; keys are unique across sessions. Version 1
+of the format:
 
     {"format": "segue-moments", "version": "1", "moment-1f0c…": "{engine, weights, skip, tree,
      arrays: [checksums]}", ...}
@@ -34,41 +34,40 @@ FORMAT: Final = "segue-moments"
 VERSION: Final = 1
 MAX_BYTES: Final = 1_000_000_000
 MAX_AUTOSAVED_BYTES: Final = 200_000_000
-"""What the moments of a session may weigh in all to be kept in a file, and in an autosave. One of
-the embedded engine weighs 1 MB, of the small Magenta RealTime 2 48 or 97, of the large 246."""
+"""Bytes of all moments in a file, and in an autosave."""
 DTYPES: Final = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32",
     "int32": "I32", "uint64": "U64", "int64": "I64", "float16": "F16", "float32": "F32",
     "float64": "F64",
 }  # fmt: skip
-"""`models.storage.serialisation.NUMPY_DTYPES` in the words of safetensors."""
+"""safetensors names of the dtypes of `models.storage.serialisation.NUMPY_DTYPES`."""
 PLAIN_OF: Final = {word: plain for plain, word in DTYPES.items()}
-SPARE: Final = 32
-SPARE_BYTES: Final = 100_000_000
+MAX_SPARE: Final = 32
+MAX_SPARE_BYTES: Final = 100_000_000
 MAX_HEADER: Final = 100_000_000
-PIECE: Final = 1 << 23
+CHUNK_BYTES: Final = 1 << 23
 ELSEWHERE: Final = -1
-"""Position of a moment of another performance than the one that plays."""
+"""Position of a moment of another performance."""
 
 
 def new_moment_key() -> str:
-    """A key that no other moment has, in whatever session."""
+    """Key that is unique across sessions."""
     return f"moment-{secrets.token_hex(6)}"
 
 
-def beside(session: Path) -> Path:
-    """The moments file of a session's file."""
+def path_for(session: Path) -> Path:
+    """Moments file of a session's file."""
     return session.with_name(session.name.removesuffix(".json").removesuffix(".segue") + SUFFIX)
 
 
 def storable(
-    kept: Mapping[str, Any], keys: Iterable[str], most: int = MAX_BYTES
+    moments: Mapping[str, Moment], keys: Iterable[str], max_bytes: int = MAX_BYTES
 ) -> dict[str, Moment]:
-    """The moments of these keys that can be kept in a file of so many bytes; the oldest first."""
+    """Moments of these keys that fit into a file of `max_bytes`, the oldest first."""
     wanted, found, total = frozenset(keys), {}, 0
-    for key, moment in kept.items():
-        packed = getattr(moment, "packed", None)
-        if key not in wanted or not isinstance(packed, PackedState) or total + packed.nbytes > most:
+    for key, moment in moments.items():
+        packed = moment.packed
+        if key not in wanted or packed is None or total + packed.nbytes > max_bytes:
             continue
         found[key] = moment
         total += packed.nbytes
@@ -76,32 +75,31 @@ def storable(
 
 
 def drop_oldest(
-    kept: dict[str, Any],
+    moments: dict[str, Moment],
     needed: Collection[str],
-    most: int = SPARE,
-    most_bytes: int = SPARE_BYTES,
+    max_count: int = MAX_SPARE,
+    max_bytes: int = MAX_SPARE_BYTES,
 ) -> None:
-    """Of the moments that no scene has any more, keep the newest: an undo may bring them back.
+    """Drop the oldest moments that no scene has; an undo may bring the newest back.
 
-    No more of them than so many, nor of so many bytes but for the very newest.
+    needed: keys of the scenes. max_count, max_bytes: of those that no scene has.
     """
     total = 0
-    for count, key in enumerate([key for key in reversed(kept) if key not in needed]):
-        total += _weight(kept[key])
-        if count and (count >= most or total > most_bytes):
-            del kept[key]
+    for count, key in enumerate([key for key in reversed(moments) if key not in needed]):
+        total += _nbytes(moments[key])
+        if count and (count >= max_count or total > max_bytes):
+            del moments[key]
 
 
-def _weight(moment: object) -> int:
-    packed = getattr(moment, "packed", None)
-    return packed.nbytes if isinstance(packed, PackedState) else 0
+def _nbytes(moment: Moment) -> int:
+    return 0 if moment.packed is None else moment.packed.nbytes
 
 
 def write(path: Path, moments: Mapping[str, Moment]) -> None:
-    """Write moments that are `storable` to this very path and flush them to the disk.
+    """Write moments that are `storable` and flush them to the disk. Raises OSError.
 
-    Not atomic: the caller renames the file. Raises OSError. The format is written by hand: the
-    library holds Python's lock until all is on the disk, and the window would stand still.
+    Not atomic: the caller renames the file. Written here, as the library holds the GIL until all
+    is on the disk.
     """
     arrays: dict[str, Array] = {}
     metadata = {"format": FORMAT, "version": str(VERSION)}
@@ -119,7 +117,7 @@ def write(path: Path, moments: Mapping[str, Moment]) -> None:
                 "tree": packed.tree,
             }
         )
-    header: dict[str, Any] = {"__metadata__": metadata}
+    header: dict[str, object] = {"__metadata__": metadata}
     at = 0
     for name, array in arrays.items():
         header[name] = {
@@ -128,10 +126,10 @@ def write(path: Path, moments: Mapping[str, Moment]) -> None:
             "data_offsets": [at, at + array.nbytes],
         }
         at += array.nbytes
-    told = json.dumps(header).encode()
-    told += b" " * (-len(told) % 8)
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(told)) + told)
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
         for array in arrays.values():
             file.write(_bytes(array))
         file.flush()
@@ -144,12 +142,12 @@ def _bytes(array: Array) -> memoryview:
 
 def _checksum(array: Array) -> str:
     digest = hashlib.blake2b(f"{array.dtype.name} {array.shape} ".encode(), digest_size=16)
-    digest.update(_bytes(array))  # without Python's lock, where there is much of it
+    digest.update(_bytes(array))  # releases the GIL for large arrays
     return digest.hexdigest()
 
 
 def remove(path: Path) -> None:
-    """Take a moments file away whose session has none any more."""
+    """Delete the moments file of a session that has no moments."""
     with contextlib.suppress(OSError, ValueError):
         with path.open("rb") as file:
             ours = _Index(file).metadata.get("format") == FORMAT
@@ -160,11 +158,10 @@ def remove(path: Path) -> None:
 def read(
     path: Path, keys: Iterable[str], stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Moment]:
-    """Those of the moments with these keys that are in the file and whole. Lane: any.
+    """Moments of these keys that are in the file and undamaged. May be called from any thread.
 
-    Raises SegueError where the file is missing or cannot be read at all. Read by hand and piece by
-    piece, as it was written: the library holds Python's lock for a whole array. `stop`, asked
-    before each piece, ends it with what there is.
+    SegueError where the file is missing or cannot be read. Read in chunks, as the library holds
+    the GIL for a whole array. stop: checked before each chunk; ends reading with what there is.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -192,7 +189,7 @@ def read(
 
 
 class _Index:
-    """What a safetensors file says it holds, and its arrays. ValueError where that makes no sense.
+    """Header of a safetensors file, and access to its arrays. ValueError where it is damaged.
 
     Layout: README of the library safetensors, "Format".
     """
@@ -205,21 +202,21 @@ class _Index:
         if not 2 <= length <= MAX_HEADER or self._begin > self._size:
             raise ValueError("a header of no sensible length")
         try:
-            self._told = json.loads(_exactly(file, length))
-            self.metadata: dict[str, str] = self._told.pop("__metadata__", {})
+            self._entries = json.loads(_exactly(file, length))
+            self.metadata: dict[str, str] = self._entries.pop("__metadata__", {})
             self.metadata.get("")
-            ends = [int(each["data_offsets"][1]) for each in self._told.values()]
+            ends = [int(each["data_offsets"][1]) for each in self._entries.values()]
         except (LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("a header that is no table") from error
         if self._begin + max(ends, default=0) != self._size:
             raise ValueError("the file is cut off")
 
     def array(self, name: str, stop: Callable[[], bool]) -> Array:
-        """The array of that name. KeyError where there is none."""
-        told = self._told[name]
-        kind = PLAIN_OF[told["dtype"]]
-        shape = tuple(int(side) for side in told["shape"])
-        begin, end = (int(offset) for offset in told["data_offsets"])
+        """Array of a name. KeyError where there is none."""
+        entry = self._entries[name]
+        kind = PLAIN_OF[entry["dtype"]]
+        shape = tuple(int(side) for side in entry["shape"])
+        begin, end = (int(offset) for offset in entry["data_offsets"])
         count = np.dtype(kind).itemsize * math.prod(shape)
         if min(shape, default=0) < 0 or not 0 <= begin <= end or end - begin != count:
             raise ValueError(f"{name} has another size than it says")
@@ -227,10 +224,10 @@ class _Index:
             raise ValueError(f"{name} lies outside the file")
         content = np.empty(count, np.uint8)
         self._file.seek(self._begin + begin)
-        for at in range(0, count, PIECE):
+        for at in range(0, count, CHUNK_BYTES):
             if stop():
                 raise ValueError("nobody waits for it any more")
-            _fill(self._file, content[at : at + PIECE].data)
+            _fill(self._file, content[at : at + CHUNK_BYTES].data)
         return content.view(kind).reshape(shape)
 
 
@@ -250,22 +247,21 @@ def _fill(file: Any, piece: memoryview) -> None:
 
 
 def _read(
-    index: _Index, told: Mapping[str, Any], arrays: dict[str, Array], stop: Callable[[], bool]
+    index: _Index, entry: Mapping[str, Any], arrays: dict[str, Array], stop: Callable[[], bool]
 ) -> Moment:
-    """ValueError where an array is not what its checksum says. `arrays`: those read so far, by
-    name, as moments share some."""
-    for name in told["arrays"]:
+    """Moment of an entry. ValueError for a wrong checksum. arrays: those read so far, by name."""
+    for name in entry["arrays"]:
         if name not in arrays:
             array = index.array(name, stop)
             if _checksum(array) != name:
                 raise ValueError(f"{name} is damaged")
             arrays[name] = array
-    engine, skip = str(told["engine"]), max(0, int(told["skip"]))
-    own = tuple(arrays[name] for name in told["arrays"])
+    engine, skip = str(entry["engine"]), max(0, int(entry["skip"]))
+    own = tuple(arrays[name] for name in entry["arrays"])
     return Moment(
         ELSEWHERE,
         None,
         skip,
         engine,
-        PackedState(engine, str(told["weights"]), str(told["tree"]), own),
+        PackedState(engine, str(entry["weights"]), str(entry["tree"]), own),
     )

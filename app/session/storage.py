@@ -1,7 +1,7 @@
-"""Sessions on disk: whole or not at all, autosave, recovery after a crash, recent files.
+"""Session files: saving and loading, autosave, recovery after a crash, recent files.
 
-GUI lane; pure. A file is written beside its place first, flushed to the disk, then renamed over
-it, so that a crash or a full disk leaves the old file as it was.
+A file is written under a temporary name, flushed to the disk, then renamed over the old one, which
+stays as it was after a crash or on a full disk.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from models.errors import SegueError
 
 SUFFIX: Final = ".segue.json"
 MAX_BYTES: Final = 8_000_000
-RECENT: Final = 10
+MAX_RECENT: Final = 10
 
 
 def _read_json(path: Path) -> Any:
+    """Content of a JSON file. SegueError in a sentence where it cannot be read."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SegueError(f"'{path.name}' is too large for a session; open another file.")
@@ -45,76 +46,84 @@ def _read_json(path: Path) -> Any:
         ) from error
 
 
-def save(path: Path, document: Document, kept: Mapping[str, Moment] | None = None) -> str:
-    """Write a session, and beside it the places in the music of its scenes (`moments`).
+def save(path: Path, document: Document, stored: Mapping[str, Moment] | None = None) -> str:
+    """Write a session, and beside it the moments of its scenes.
 
-    Raises SegueError where the session was not written; returns a sentence where its places in the
-    music were not, '' otherwise. Both files are on the disk before either takes the place of an
-    older one.
+    Both files are on the disk before either replaces an older one.
+
+    Returns:
+        A sentence where moments were not written, else ''.
+
+    Raises:
+        SegueError: where the session was not written.
     """
-    kept = kept or {}
+    stored = stored or {}
     data = to_json(document)
-    fit = moments.storable(kept, document.moments)
-    forgotten = [key for key in document.moments if key in kept and key not in fit]
-    side, said = moments.beside(path), ""
+    storable = moments.storable(stored, document.moments)
+    unsaved_keys = [key for key in document.moments if key in stored and key not in storable]
+    side, message = moments.path_for(path), ""
     unfinished, new_side = temporary_path(path), temporary_path(side)
-    if forgotten:
-        said = "Saved, but not every place in the music: what this engine remembers does not go "
-        said += "into a file, and will be gone when Segue ends."
+    if unsaved_keys:
+        message = "Saved, but not every place in the music: what this engine remembers does not go "
+        message += "into a file, and will be gone when Segue ends."
         for scene in data["scenes"]:
-            if scene is not None and scene.get("moment") in forgotten:
+            if scene is not None and scene.get("moment") in unsaved_keys:
                 del scene["moment"]
     if any(scene is not None and "moment" in scene for scene in data["scenes"]):
         data["moments"] = side.name
-    if fit:
+    if storable:
         try:
-            moments.write(new_side, fit)
+            moments.write(new_side, storable)
         except OSError as error:
-            said = f"Saved, but not the places in the music: {not_written(side, error, new_side)}"
-            fit = {}
+            message = (
+                f"Saved, but not the places in the music: {not_written(side, error, new_side)}"
+            )
+            storable = {}
     try:
         write_flushed(unfinished, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
-        if fit:
+        if storable:
             os.replace(new_side, side)
         os.replace(unfinished, path)
     except OSError as error:
         raise not_written(path, error, unfinished, new_side) from error
     if "moments" not in data:
         moments.remove(side)
-    return said
+    return message
 
 
 def load(path: Path, registry: Registry) -> Document:
-    """Read a session. Raises SegueError that names what is wrong and where."""
+    """Read a session. SegueError names what is wrong and where."""
     return from_json(_read_json(path), registry)
 
 
 def load_moments(
     path: Path, document: Document, stop: Callable[[], bool] = lambda: False
 ) -> tuple[dict[str, Moment], str]:
-    """The places in the music of the scenes of a session that was read from a file, and a sentence
-    about those that are lost, '' where none is. Lane: any; `stop` as in `moments.read`."""
-    wanted = document.moments
-    if not wanted:
+    """Moments of a session that was read from a file, and a sentence about lost ones, else ''.
+
+    May be called from any thread; stop: as in `moments_file.read`.
+    """
+    keys = document.moments
+    if not keys:
         return {}, ""
-    side = moments.beside(path)
+    side = moments.path_for(path)
     with contextlib.suppress(SegueError, AttributeError):
-        told = _read_json(path).get("moments")  # the session alone may have been given a new name
-        if isinstance(told, str) and not side.exists():
-            side = path.with_name(Path(told).name)
+        name = _read_json(path).get("moments")  # the session alone may have been renamed
+        if isinstance(name, str) and not side.exists():
+            side = path.with_name(Path(name).name)
     try:
-        found = moments.read(side, wanted, stop)
+        found = moments.read(side, keys, stop)
     except SegueError as error:
         return {}, f"The scenes have lost their places in the music: {error}"
-    lost = len(wanted) - len(found)
+    lost = len(keys) - len(found)
     if not lost:
         return found, ""
     return found, f"{lost} of the scenes' places in the music are lost: '{side.name}' is damaged."
 
 
 @dataclass(frozen=True)
-class Recovered:
-    """An autosave that a crash left. `original` is the file it was opened from, if any."""
+class RecoveredSession:
+    """Autosave that a crash left. original: file that the session was opened from, if any."""
 
     path: Path
     document: Document
@@ -123,45 +132,45 @@ class Recovered:
 
 
 class Autosave:
-    """One file per running program, removed at a clean end; what is left over is a crash's.
+    """Autosave of one running program, removed at a clean end; one left over is a crash's.
 
-    `folder` is made when first needed. A failed autosave raises SegueError and harms nothing.
+    A failed autosave raises SegueError and leaves the file as it was.
     """
 
     def __init__(self, folder: Path, pid: int | None = None) -> None:
         self.folder = folder
         self.path = folder / f"autosave-{os.getpid() if pid is None else pid}{SUFFIX}"
-        self._beside: frozenset[str] = frozenset()  # keys of the moments that lie there
+        self._saved_keys: frozenset[str] = frozenset()  # keys of its moments
 
     def write(
-        self, document: Document, original: Path | None, kept: Mapping[str, Moment] | None = None
+        self, document: Document, original: Path | None, stored: Mapping[str, Moment] | None = None
     ) -> None:
-        self.writing(document, original, kept)()
+        self.writer(document, original, stored)()
 
-    def writing(
-        self, document: Document, original: Path | None, kept: Mapping[str, Moment] | None = None
+    def writer(
+        self, document: Document, original: Path | None, stored: Mapping[str, Moment] | None = None
     ) -> Callable[[], None]:
-        """What does the writing: two steps, as the disk may take its time in another thread."""
+        """Function that writes the current state, to be called in another thread."""
         data = to_json(document) | {"original": None if original is None else str(original)}
         text = json.dumps(data) + "\n"
-        fit = moments.storable(kept or {}, document.moments, moments.MAX_AUTOSAVED_BYTES)
-        return lambda: self._write(text, fit)
+        storable = moments.storable(stored or {}, document.moments, moments.MAX_AUTOSAVED_BYTES)
+        return lambda: self._write(text, storable)
 
-    def _write(self, text: str, fit: Mapping[str, Moment]) -> None:
+    def _write(self, text: str, storable: Mapping[str, Moment]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SegueError(
                 f"The folder for autosaves could not be made ({error.strerror}); save by hand."
             ) from error
-        side = moments.beside(self.path)
+        side = moments.path_for(self.path)
         try:
-            if fit.keys() - self._beside:  # one that is no longer wanted does no harm
-                moments.write(temporary_path(side), fit)
+            if storable.keys() - self._saved_keys:  # superfluous ones do no harm
+                moments.write(temporary_path(side), storable)
                 os.replace(temporary_path(side), side)
-                self._beside = frozenset(fit)
+                self._saved_keys = frozenset(storable)
         except OSError as error:
-            # Without them rather than not at all.
+            # The session without its moments.
             write_text(self.path, text)
             raise not_written(side, error, temporary_path(side)) from error
         write_text(self.path, text)
@@ -169,11 +178,13 @@ class Autosave:
     def remove(self) -> None:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
-        moments.remove(moments.beside(self.path))
+        moments.remove(moments.path_for(self.path))
 
-    def left_over(self, registry: Registry) -> list[Recovered]:
-        """Sessions of programs that are no longer running, newest first; unreadable ones are
-        put aside under another name, so that they are not offered again and not lost."""
+    def left_over(self, registry: Registry) -> list[RecoveredSession]:
+        """Autosaves of programs that no longer run, newest first.
+
+        Unreadable ones are renamed, so that they are not offered again and not lost.
+        """
         found = []
         for path in self.folder.glob(f"autosave-*{SUFFIX}"):
             if path == self.path or _alive(path):
@@ -187,7 +198,7 @@ class Autosave:
                 continue
             original = data.get("original")
             found.append(
-                Recovered(
+                RecoveredSession(
                     path,
                     document,
                     Path(original) if isinstance(original, str) else None,
@@ -197,11 +208,11 @@ class Autosave:
         return sorted(found, key=lambda item: item.saved_at, reverse=True)
 
     @staticmethod
-    def discard(recovered: Recovered) -> None:
-        """The performer has it back, or does not want it."""
+    def discard(recovered: RecoveredSession) -> None:
+        """Delete an autosave."""
         with contextlib.suppress(OSError):
             recovered.path.unlink(missing_ok=True)
-        moments.remove(moments.beside(recovered.path))
+        moments.remove(moments.path_for(recovered.path))
 
 
 def _alive(path: Path) -> bool:
@@ -223,13 +234,13 @@ def _alive(path: Path) -> bool:
 
 
 class RecentFiles:
-    """The last sessions opened or saved, newest first, kept in a small file of its own."""
+    """Recent sessions, newest first, in a file of their own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def paths(self) -> list[Path]:
-        """Those that still exist."""
+        """Recent sessions that still exist."""
         try:
             items = _read_json(self._path)
         except SegueError:
@@ -239,12 +250,12 @@ class RecentFiles:
         return [Path(item) for item in items if isinstance(item, str) and Path(item).is_file()]
 
     def add(self, path: Path) -> None:
-        """Raises SegueError where the list cannot be kept."""
+        """Add a session. SegueError where the list cannot be written."""
         path = path.absolute()
         others = [item for item in self.paths() if item != path]
-        items = [str(item) for item in [path, *others][:RECENT]]
+        items = [str(item) for item in [path, *others][:MAX_RECENT]]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SegueError(f"Recent files cannot be kept ({error.strerror}).") from error
+            raise SegueError(f"Recent files cannot be stored ({error.strerror}).") from error
         write_text(self._path, json.dumps(items, indent=1) + "\n")

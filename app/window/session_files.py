@@ -18,7 +18,7 @@ from app.performance.moment import Moment
 from app.session import storage
 from app.session.document import Document
 from app.session.session import Session
-from app.session.storage import SUFFIX, Autosave, RecentFiles, Recovered
+from app.session.storage import SUFFIX, Autosave, RecentFiles, RecoveredSession
 from app.window.dialogs.about import open_about
 from app.window.jobs import Jobs
 from models.errors import SegueError
@@ -91,14 +91,14 @@ class SessionFiles(QObject):
 
     def _writer(self) -> Callable[[], None]:
         session = self.session
-        return self.autosave.writing(session.document(), self.path, session.moments)
+        return self.autosave.writer(session.document(), self.path, session.moments)
 
     def _autosave_error(self, sentence: str) -> None:
         if not self._autosave_failed:
             self.message.emit("warning", f"No autosave: {sentence}")
         self._autosave_failed = True
 
-    def recoverable(self) -> list[Recovered]:
+    def recoverable(self) -> list[RecoveredSession]:
         """What a crash left."""
         return self.autosave.left_over(self.session.registry)
 
@@ -107,7 +107,7 @@ class SessionFiles(QObject):
         for item in self.recoverable():
             self._offer(item)
 
-    def _offer(self, item: Recovered) -> None:
+    def _offer(self, item: RecoveredSession) -> None:
         name = "an unsaved session" if item.original is None else f"“{item.original.name}”"
         self.question.emit(
             f"Segue ended unexpectedly while {name} was open.",
@@ -118,7 +118,7 @@ class SessionFiles(QObject):
             ),
         )
 
-    def recover(self, item: Recovered) -> None:
+    def recover(self, item: RecoveredSession) -> None:
         """Become what the crash left; it counts as unsaved. What the crash left goes only when this
         program's own autosave holds all of it."""
         self._load(item.path, item.document)

@@ -11,7 +11,7 @@ Usage: `python -m tests.benchmarks.controllers WHAT`
 
 Each prints what it measured as JSON and exits with 1 where it misses its bar. Needs jackd, and a
 display (xvfb-run will do). The controller is a process of its own on JACK's real MIDI ports, so
-figures hold the way through JACK, one to two of its periods. Test helper, GUI lane.
+figures hold the way through JACK, one to two of its periods.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stage's own measures: comparing captures, clicks, knob delays. Pure."""
+"""Tests of the stage benchmark: comparing captures, clicks, knob delays."""
 
 from __future__ import annotations
 

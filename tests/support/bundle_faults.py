@@ -1,4 +1,4 @@
-"""What befalls a finished bundle: no room, no rights, no network. Test lane; Linux, as root.
+"""Faults of a finished bundle: no disk space, no permissions, no network. Linux, as root.
 
     python -m tests.support.bundle_faults BUNDLE [--pictures FOLDER] [--seconds N] [--only NAME ...]
 

@@ -1,4 +1,4 @@
-"""Plays a finished bundle as a user would, and watches it from outside. Test lane; Linux.
+"""Trial of a finished bundle, observed from outside. Linux.
 
     python -m tests.support.bundle_trial BUNDLE [--minutes 5] [--home FOLDER] [--user NAME] [--copy]
 

@@ -1,4 +1,4 @@
-"""The window with its surfaces on memory ports, a fake player behind it. Test lane."""
+"""Window with controllers on in-memory ports and a fake player."""
 
 from __future__ import annotations
 

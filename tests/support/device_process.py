@@ -1,4 +1,4 @@
-"""A controller in a process of its own, so that it disturbs nothing it measures. Test lane.
+"""Simulated controller in a process of its own.
 
 `DeviceProcess` is the test's end. The other end is `python -m tests.support.device_process`, told
 by lines of JSON on its standard input; it answers each with one. Times are time.monotonic(), which

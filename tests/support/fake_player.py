@@ -1,4 +1,4 @@
-"""A player without threads, processes or devices, for tests of the window. Test lane.
+"""Fake player without threads, processes or devices, for tests of the window.
 
 It has the signals and calls of the real parts, remembers what it was told, and plays what a test
 feeds it: `FakeWorker.plan(...)` puts blocks into the plan, `FakeOutput.read` is the playhead.
@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
 from app.inference.messages import BlockReport, TimelineMark
 from app.inference.worker import Incident, WorkerStatus
+from app.performance.moment import Moment
 from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
 from models.engine.controls import CONTROL_NAMES, Controls
@@ -84,7 +85,7 @@ class FakeWorker(QObject):
         return self.bar
 
     def request_moment(self, key: str) -> None:
-        self.moment_ready.emit(key, f"moment of {key}")
+        self.moment_ready.emit(key, Moment(0, None, engine=f"moment of {key}"))
 
     def __getattr__(self, name: str) -> Any:
         if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",

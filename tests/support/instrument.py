@@ -1,6 +1,6 @@
 """The whole instrument in a process of its own, to be killed: `python -m tests.support.instrument`.
 
-Test lane. The real window (offscreen), worker, keeper and audio process, with the tone engine,
+The real window (offscreen), worker, capture thread and audio process, with the tone engine,
 playing into nothing and recording, with a scene saved with its moment. Prints the position heard,
 twenty times a second.
 """

@@ -1,4 +1,4 @@
-"""A real JACK server with its dummy driver, private to a test. Test lane.
+"""Private JACK server with the dummy driver.
 
 It gives PortAudio a real device and real callbacks on a machine without a sound card, and lets what
 was played be captured back (`capture`).

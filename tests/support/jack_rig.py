@@ -1,6 +1,6 @@
 """The whole instrument on a private JACK server: window, worker, audio process, surfaces, OSC.
 
-GUI lane. Nothing is faked but the engine (the tests' tone engine unless another is named) and the
+Nothing is faked but the engine (the tests' tone engine unless another is named) and the
 sound card (JACK's dummy driver). Needs a display or Qt's offscreen platform.
 """
 

@@ -1,4 +1,4 @@
-"""The window on the fake player, and hands for it. Test lane."""
+"""Window on the fake player, with helpers for input."""
 
 from __future__ import annotations
 

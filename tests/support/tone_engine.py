@@ -1,4 +1,4 @@
-"""A tiny deterministic engine for tests of everything around an engine. Test lane; no torch.
+"""Tone engine: a tiny deterministic engine for tests. No torch.
 
 It plays a sine whose pitch comes from the style and a soft noise on every beat. Nothing in it is
 music, yet every control can be told from the samples, and it can misbehave on demand:

@@ -46,7 +46,7 @@ def test_a_tone_is_a_line_at_its_height() -> None:
     drawing = SpectrogramImage(48_000, 2.0)
     seconds = np.arange(48_000) / 48_000
     tone = np.sin(2 * np.pi * 1000.0 * seconds).astype(np.float32)
-    drawing.hear(np.stack([tone, tone], axis=1))  # the second half of the picture stays dark
+    drawing.add(np.stack([tone, tone], axis=1))  # the second half of the picture stays dark
     levels = drawing.levels()
     row = int(levels[:, WIDTH // 4].argmax())
     assert abs(HIGH_HZ * (LOW_HZ / HIGH_HZ) ** (row / (HEIGHT - 1)) - 1000.0) < 20.0
@@ -56,7 +56,7 @@ def test_a_tone_is_a_line_at_its_height() -> None:
 
 def test_silence_is_a_picture_too(tmp_path: Path) -> None:
     drawing = SpectrogramImage(48_000, 1.0)
-    drawing.hear(np.zeros((48_000, 2), np.float32))
+    drawing.add(np.zeros((48_000, 2), np.float32))
     drawing.write(tmp_path / "dark.png")
     assert read_png((tmp_path / "dark.png").read_bytes()).shape[2] == 3
 

@@ -193,7 +193,7 @@ def an_hour(found: list[float]) -> None:
 def test_what_is_thinned_out_leaves_no_holes() -> None:
     """With each array by itself in the heap, memory rose by 17 MB here, and went on rising."""
     found: list[float] = []
-    thread = threading.Thread(target=an_hour, args=(found,))  # as the inference lane is one
+    thread = threading.Thread(target=an_hour, args=(found,))  # as the inference thread is
     thread.start()
     thread.join()
     assert len(found) == 6 and max(found[2:]) - found[1] < 10.0, found

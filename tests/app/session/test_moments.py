@@ -105,11 +105,11 @@ def test_only_what_scenes_still_need_is_written(session: Session, tmp_path: Path
 
 def test_moments_that_no_scene_has_any_more_do_not_fill_the_memory(rig: Rig) -> None:
     rig.qtbot.mouseClick(rig.window.scenes.moment, LEFT)
-    for _ in range(moments.SPARE + 8):
+    for _ in range(moments.MAX_SPARE + 8):
         rig.registry.trigger("scene.2.save")
     scene = rig.session.scenes[1]
     assert scene is not None and scene.moment in rig.session.moments
-    assert len(rig.session.moments) == moments.SPARE + 1
+    assert len(rig.session.moments) == moments.MAX_SPARE + 1
     rig.session.undo()
     scene = rig.session.scenes[1]
     assert scene is not None and scene.moment in rig.session.moments, "an undo finds its own"
@@ -122,15 +122,15 @@ def test_spare_moments_of_a_large_engine_are_few() -> None:
 
     keys = [f"moment-{n}" for n in range(6)]
     kept = {key: heavy(key) for key in keys}
-    moments.drop_oldest(kept, {"moment-0"}, most_bytes=90)
+    moments.drop_oldest(kept, {"moment-0"}, max_bytes=90)
     assert list(kept) == ["moment-0", "moment-4", "moment-5"]
-    moments.drop_oldest(kept, (), most_bytes=1)
+    moments.drop_oldest(kept, (), max_bytes=1)
     assert list(kept) == ["moment-5"], "what was taken back last can always be had again"
 
 
 def test_a_file_of_that_name_which_is_not_ours_stays(tmp_path: Path) -> None:
     path = tmp_path / "gig.segue.json"
-    other = moments.beside(path)
+    other = moments.path_for(path)
     other.write_text("somebody's own")
     storage.save(path, Session(build_registry()).document())
     assert other.read_text() == "somebody's own"
@@ -142,12 +142,12 @@ def test_a_session_that_gets_a_new_name_keeps_them(session: Session, tmp_path: P
     renamed = path.rename(tmp_path / "evening.segue.json")
     found, lost = reopened(renamed)
     assert lost == "" and len(found.moments) == 2, "the session tells the name that it had"
-    moments.beside(path).rename(moments.beside(renamed))
+    moments.path_for(path).rename(moments.path_for(renamed))
     assert len(reopened(renamed)[0].moments) == 2, "both were renamed"
     storage.save(tmp_path / "copy.segue.json", found.document(), found.moments)
     shutil.move(tmp_path / "copy.segue.json", tmp_path / "alone")
-    moments.beside(tmp_path / "copy.segue.json").unlink()
-    moments.beside(renamed).rename(tmp_path / "elsewhere")
+    moments.path_for(tmp_path / "copy.segue.json").unlink()
+    moments.path_for(renamed).rename(tmp_path / "elsewhere")
     other, lost = reopened(tmp_path / "alone")
     assert "missing; put it beside the session" in lost and lost.count("\n") == 0
     assert other.moments == {} and other.document().moments == session.document().moments
@@ -184,7 +184,7 @@ def test_a_damaged_file_is_one_sentence_and_the_session_opens(
 ) -> None:
     path = tmp_path / "gig.segue.json"
     storage.save(path, session.document(), session.moments)
-    DAMAGE[name](moments.beside(path))
+    DAMAGE[name](moments.path_for(path))
     other, lost = reopened(path)
     assert other.moments == {} and lost.count("\n") == 0 and "lost their places" in lost
     assert storage.to_json(other.document()) == storage.to_json(session.document())
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_one_sentence_and_the_session_opens(
 def test_one_flipped_bit_loses_what_it_is_in_and_no_more(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "gig.segue.json"
     storage.save(path, session.document(), session.moments)
-    side = moments.beside(path)
+    side = moments.path_for(path)
     content = side.read_bytes()
     flip(side, content.index(b"\x05" * 12) + 3)  # what moment 5 has for itself
     other, lost = reopened(path)
@@ -248,7 +248,7 @@ def test_a_full_disk_loses_the_places_and_not_the_session(
 ) -> None:
     path = tmp_path / "gig.segue.json"
     storage.save(path, session.document(), session.moments)
-    before = moments.beside(path).read_bytes()
+    before = moments.path_for(path).read_bytes()
 
     def full(array: object) -> bytes:
         raise OSError(28, "No space left on device")
@@ -258,7 +258,7 @@ def test_a_full_disk_loses_the_places_and_not_the_session(
     session.scenes.rename(2, "Renamed")
     said = storage.save(path, session.document(), session.moments)
     assert "not the places in the music" in said and "No space left" in said
-    assert moments.beside(path).read_bytes() == before
+    assert moments.path_for(path).read_bytes() == before
     assert "Renamed" in path.read_text()
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -266,7 +266,7 @@ def test_a_full_disk_loses_the_places_and_not_the_session(
 def test_a_crash_leaves_the_moments_too(session: Session, tmp_path: Path) -> None:
     dead = Autosave(tmp_path / "auto", pid=DEAD)
     dead.write(session.document(), None, session.moments)
-    side = moments.beside(dead.path)
+    side = moments.path_for(dead.path)
     written = side.stat().st_mtime_ns
     dead.write(session.document(), None, session.moments)
     assert side.stat().st_mtime_ns == written, "it is written again only for new moments"
@@ -294,17 +294,17 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     rig.registry.trigger("scene.2.save")
     files = rig.window.files
     files._tick_in_background()
-    rig.qtbot.waitUntil(lambda: moments.beside(files.autosave.path).exists())
+    rig.qtbot.waitUntil(lambda: moments.path_for(files.autosave.path).exists())
     dead = files.autosave.folder / f"autosave-{DEAD}.segue.json"
     rig.qtbot.waitUntil(files.autosave.path.exists)
     shutil.copy(files.autosave.path, dead)
-    shutil.copy(moments.beside(files.autosave.path), moments.beside(dead))
+    shutil.copy(moments.path_for(files.autosave.path), moments.path_for(dead))
     rig.session.new()
     assert rig.session.moments == {}
     files.offer_recovery()
     button = next(b for b in rig.window.banner.buttons if b.text() == "Take it up")
     rig.qtbot.mouseClick(button, LEFT)
-    rig.qtbot.waitUntil(lambda: not dead.exists() and not moments.beside(dead).exists())
+    rig.qtbot.waitUntil(lambda: not dead.exists() and not moments.path_for(dead).exists())
     path = tmp_path / "gig.segue.json"
     assert files.save_path(path)
     rig.session.new()
@@ -314,7 +314,7 @@ def test_the_window_brings_a_place_back_after_a_crash_and_from_a_file(
     name, brought = rig.worker.calls[-1]
     assert name == "go_to_moment" and same(brought, moment(7))
     # Without its file the scene comes back all the same, and both are said.
-    moments.beside(path).unlink()
+    moments.path_for(path).unlink()
     assert files.open_path(path)
     rig.qtbot.waitUntil(lambda: "missing" in rig.window.status.message)
     said: list[str] = []

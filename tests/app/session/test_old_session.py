@@ -22,7 +22,7 @@ KEY = "moment-0f1c0ffee123"
 @pytest.fixture(scope="module")
 def packed() -> PackedState:
     """The moment that the session keeps."""
-    moment = moments_file.read(moments_file.beside(SESSION), [KEY])[KEY]
+    moment = moments_file.read(moments_file.path_for(SESSION), [KEY])[KEY]
     assert moment.packed is not None
     return moment.packed
 

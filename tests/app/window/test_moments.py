@@ -133,7 +133,7 @@ def test_another_session_opened_meanwhile_has_only_its_own(
 
 def test_a_damaged_file_is_said_when_it_is_found_out(rig: Rig, tmp_path: Path, gate: Gate) -> None:
     path = gig(tmp_path, "one")
-    moments.beside(path).write_bytes(b"\xff" * 3000)
+    moments.path_for(path).write_bytes(b"\xff" * 3000)
     words = said(rig)
     assert rig.window.files.open_path(path)
     rig.registry.trigger("scene.1.recall")
@@ -203,7 +203,7 @@ def test_a_crash_is_forgotten_only_when_its_places_are_safe_again(
     assert left.path.exists()
     gate.open.set()
     rig.qtbot.waitUntil(lambda: not left.path.exists())
-    own = moments.read(moments.beside(rig.window.files.autosave.path), document.moments)
+    own = moments.read(moments.path_for(rig.window.files.autosave.path), document.moments)
     assert set(own) == document.moments
 
 

@@ -108,7 +108,8 @@ def test_a_scene_with_its_moment_goes_back_to_it(rig: Rig) -> None:
     rig.registry.trigger("scene.2.recall")
     scene = rig.session.scenes[1]
     assert scene is not None
-    assert rig.worker.calls[-1] == ("go_to_moment", f"moment of {scene.moment}")
+    name, moment = rig.worker.calls[-1]
+    assert (name, moment.engine) == ("go_to_moment", f"moment of {scene.moment}")
     rig.session.moments.clear()  # as in a session that was opened without them
     rig.registry.trigger("scene.2.recall")
     assert "without its place" in rig.window.status.message
