@@ -66,11 +66,6 @@ class FeedbackSender:
                     self.connections.sender.put(out, data)
                 surface.resync()
 
-    def resync(self) -> None:
-        """Send all feedback of all controllers again."""
-        for out in self.connections.required_outputs:
-            self._resync_output(out)
-
     def output_of(self, key: str) -> str | None:
         """Output port of an input port: of the same name, or one that the map matches."""
         if key in self.connections.outputs:

@@ -366,10 +366,6 @@ class ControlHub:
         if lost:
             self._incident("warning", f"The clock of '{lost}' has stopped coming.")
 
-    def resync(self) -> None:
-        """Send all feedback of all controllers again."""
-        self.feedback.resync()
-
     def _log_sent(self, key: str, message: Message, now: float) -> None:
         self.monitor.append(MidiLogEntry(now, key, True, message))
 

@@ -13,35 +13,9 @@ from typing import Final, Literal
 from app.control.midi.message import Message
 
 ControlKind = Literal[
-    "knob",
-    "knob14",
-    "relative-twos",
-    "relative-offset",
-    "relative-sign",
-    "button",
-    "toggle",
-    "pad",
-    "bend",
-    "aftertouch",
-    "pressure",
-    "program",
-    "nrpn",
-]
-KINDS: Final[tuple[ControlKind, ...]] = (
-    "knob",
-    "knob14",
-    "relative-twos",
-    "relative-offset",
-    "relative-sign",
-    "button",
-    "toggle",
-    "pad",
-    "bend",
-    "aftertouch",
-    "pressure",
-    "program",
-    "nrpn",
-)
+    "knob", "knob14", "relative-twos", "relative-offset", "relative-sign", "button", "toggle",
+    "pad", "bend", "aftertouch", "pressure", "program", "nrpn",
+]  # fmt: skip
 KIND_LABELS: Final[dict[ControlKind, str]] = {
     "knob": "knob or fader",
     "knob14": "14-bit fader",
@@ -57,6 +31,7 @@ KIND_LABELS: Final[dict[ControlKind, str]] = {
     "program": "program change",
     "nrpn": "parameter number (NRPN)",
 }
+KINDS: Final = tuple(KIND_LABELS)
 
 
 def is_relative(kind: str) -> bool:

@@ -75,10 +75,6 @@ class ControlDetector:
             self.arrived.setdefault(key, []).append((when, message))
             self.last = when
 
-    def clear(self) -> None:
-        self.arrived.clear()
-        self.last = None
-
     def detect(self, now: float) -> DetectedControl | None:
         """The control that was moved; None while there is too little to decide."""
         if self.last is None:

@@ -50,11 +50,9 @@ class FeedbackState:
         """Whether the control has not been moved for a while."""
         return now - self.touched_at >= TOUCH_SECONDS
 
-    def should_send(
-        self, message: Message, position: float, now: float, *, again: bool = False
-    ) -> bool:
+    def should_send(self, message: Message, position: float, now: float) -> bool:
         """Whether a message is to be sent; it then counts as sent."""
-        if message == self.sent and not again:
+        if message == self.sent:
             return False
         self.sent, self.sent_at, self.position, self.motor_position = message, now, position, None
         return True

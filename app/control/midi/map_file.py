@@ -43,7 +43,7 @@ from app.control.midi.mapping import (
     Keyboard,
     Mapping,
 )
-from app.control.midi.message import parse, parse_sysex
+from app.control.midi.message import parse_hex
 from app.control.midi.shaping import RESPONSE_CURVES as RESPONSE_CURVES
 from app.control.midi.takeover import TAKEOVER_MODES
 from app.parameters.registry import Registry
@@ -310,19 +310,11 @@ def _on_open(top: _ObjectReader) -> tuple[bytes, ...]:
     for item in top.items("on_open"):
         data = None
         if isinstance(item.value, str):
-            data = parse_sysex(item.value) or _channel_bytes(item.value)
+            data = parse_hex(item.value)
         if data is None:
             raise SegueError(f"line {item.line}: 'on_open' holds whole MIDI messages in hex.")
         found.append(data)
     return tuple(found)
-
-
-def _channel_bytes(text: str) -> bytes | None:
-    try:
-        data = bytes.fromhex(text)
-    except ValueError:
-        return None
-    return data if parse(data) is not None else None
 
 
 def _unique(top: _ObjectReader) -> None:

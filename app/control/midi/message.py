@@ -10,25 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "note_off",
-    "note_on",
-    "pressure",
-    "cc",
-    "program",
-    "aftertouch",
-    "bend",
-    "sysex",
-    "time_code",
-    "position",
-    "song",
-    "tune",
-    "clock",
-    "start",
-    "continue",
-    "stop",
-    "sensing",
-    "reset",
-]
+    "note_off", "note_on", "pressure", "cc", "program", "aftertouch", "bend", "sysex", "time_code",
+    "position", "song", "tune", "clock", "start", "continue", "stop", "sensing", "reset",
+]  # fmt: skip
 
 _CHANNEL: Final[dict[int, tuple[Kind, int]]] = {
     0x80: ("note_off", 3),
@@ -57,7 +41,6 @@ REALTIME: Final = frozenset({"clock", "start", "continue", "stop"})
 
 SUSTAIN: Final = 64
 ALL_SOUND_OFF: Final = 120
-RESET_CONTROLLERS: Final = 121
 ALL_NOTES_OFF: Final = 123
 
 
@@ -129,11 +112,10 @@ def encode(message: Message) -> bytes:
     return bytes((status, message.value & 0x7F) if length == 2 else (status,))
 
 
-def parse_sysex(text: str) -> bytes | None:
-    """Parse 'F0 00 20 29 F7'; None where it is no whole system exclusive message."""
+def parse_hex(text: str) -> bytes | None:
+    """Bytes of one whole message in hexadecimal, 'F0 00 20 29 F7'; None where it is invalid."""
     try:
         data = bytes.fromhex(text)
     except ValueError:
         return None
-    message = parse(data)
-    return data if message is not None and message.kind == "sysex" else None
+    return data if parse(data) is not None else None

@@ -313,11 +313,12 @@ class Surface:
         if on == self.shifted:
             return
         self.shifted = on
-        # Knobs stand where the other layer left them.
-        for state in self._states.values():
-            state.takeover = state.takeover.released()
-            state.upper_half = None
+        self._forget_positions()  # knobs stand where the other layer left them
         self._pending.update(control.id for control in self.controller.controls)
+
+    def _forget_positions(self) -> None:
+        for state in self._states.values():
+            state.takeover, state.upper_half = TakeoverState(), None
 
     def release(self) -> None:
         """Release all gates and the shift layer, and forget positions (unplugged, panic)."""
@@ -325,9 +326,7 @@ class Surface:
         for mapping in list(self._gates):
             self._release_gate(mapping)
         self._shift(False)
-        for state in self._states.values():
-            state.takeover = state.takeover.released()
-            state.upper_half = None
+        self._forget_positions()
         self._pairs.clear()
         self._parameters.clear()
 

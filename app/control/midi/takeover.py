@@ -33,10 +33,6 @@ class TakeoverState:
     knob: float | None = None
     sent: float | None = None
 
-    def released(self) -> TakeoverState:
-        """State of a knob whose position is unknown again (unplugged, another layer)."""
-        return TakeoverState()
-
 
 def is_engaged(state: TakeoverState, value: float) -> bool:
     """Whether the knob controls the value: nothing else has moved it since."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -35,12 +33,10 @@ class ClockPage(SettingsPage):
     """MIDI clock settings, which act at once, and the tempo in large type."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(bridge, parent)
+        super().__init__(bridge, POLL_MS, parent)
         self.modes: dict[str, ChoiceCard] = {}
         self._group = QButtonGroup(self)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
+        column = forms.lay_out(QVBoxLayout(self), 12)
         column.addWidget(forms.heading("MIDI clock", self))
         cards = QHBoxLayout()
         cards.setSpacing(12)
@@ -88,18 +84,8 @@ class ClockPage(SettingsPage):
                 self,
             )
         )
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self.poll)
         bridge.ports_changed.connect(self.refresh)
         self.refresh()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        self._timer.start()
-        self.refresh()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        self._timer.stop()
 
     def refresh(self) -> None:
         """Show the settings and the ports that there are."""

@@ -73,9 +73,7 @@ class ControllersWindow(QWidget):
         column.setContentsMargins(18, 18, 18, 14)
         column.addWidget(self.pages, 1)
         column.addWidget(self.sentence)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
+        row = forms.lay_out(QHBoxLayout(self), 0)
         row.addWidget(self.rail)
         row.addLayout(column, 1)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QLabel, QSizePolicy, QWidget
 
 from app.window.style import colours, theme
 
+Box = TypeVar("Box", bound=QBoxLayout)
 UNDO: Final = QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.NativeText)
 """The undo shortcut as this system writes it."""
 
@@ -70,6 +71,13 @@ class Elided(QLabel):
         self.setToolTip(words if shown != words else "")
         painter.setPen(self.palette().windowText().color())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
+
+
+def lay_out(layout: Box, spacing: int) -> Box:
+    """A layout without margins."""
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    return layout
 
 
 def heading(words: str, parent: QWidget | None = None) -> QLabel:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from app.control.midi.decode import KIND_LABELS, is_button_kind, is_relative
 from app.control.midi.mapping import SHIFT, ControllerElement, ControllerMap, Mapping
 from app.parameters.registry import Registry
+from app.window.controllers import form_style as forms
 from app.window.controllers import map_edits as edits
 from app.window.shortcuts import shortcut_of
 from app.window.style import colours, theme
@@ -132,9 +133,7 @@ class MappingForm(QWidget):
 
     def _lay_out(self) -> None:
         reach = QWidget(self)
-        row = QHBoxLayout(reach)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
+        row = forms.lay_out(QHBoxLayout(reach), 8)
         row.addWidget(self.low)
         row.addWidget(QLabel("to", reach))
         row.addWidget(self.high)
@@ -143,9 +142,7 @@ class MappingForm(QWidget):
         row.addStretch(1)
         self.units.setVisible(self.compact)
         press = QWidget(self)
-        row = QHBoxLayout(press)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
+        row = forms.lay_out(QHBoxLayout(press), 8)
         row.addWidget(self.action, 1)
         row.addWidget(self.value)
         self.value.setFixedWidth(96)

@@ -93,19 +93,14 @@ class _RingReader(Generic[T]):
         # A copy, because the OSC thread may be appending.
         ring = tuple(ring)
         fresh: list[T] = []
+        missed = self._last is not None and bool(ring)
         for entry in reversed(ring):
-            if entry is self._last:
+            if entry is self._last or len(fresh) == MAX_PER_POLL:
+                missed = entry is not self._last
                 break
-            if len(fresh) == MAX_PER_POLL:
-                self._last = ring[-1]
-                return fresh[::-1], True
             fresh.append(entry)
-        else:
-            lost = self._last is not None and bool(fresh)
-            self._last = ring[-1] if ring else self._last
-            return fresh[::-1], lost
-        self._last = ring[-1]
-        return fresh[::-1], False
+        self._last = ring[-1] if ring else self._last
+        return fresh[::-1], missed
 
 
 class MonitorLog:

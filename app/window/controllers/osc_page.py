@@ -6,8 +6,8 @@ import ipaddress
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QHideEvent, QShowEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 from PySide6.QtNetwork import QAbstractSocket, QNetworkInterface
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -87,7 +87,7 @@ class OscPage(SettingsPage):
     """OSC settings. They act with Apply, because a half-typed address must not be bound."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(bridge, parent)
+        super().__init__(bridge, POLL_MS, parent)
         settings = self.hub.settings
         self.on = QCheckBox("Listen for OSC", self)
         self.on.setChecked(settings.osc)
@@ -149,9 +149,7 @@ class OscPage(SettingsPage):
         self.table.setToolTip("Double-click an address to copy it")
         self.table.cellDoubleClicked.connect(self._copy)
         self.table.verticalScrollBar().valueChanged.connect(lambda _: self._show_values())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
+        column = forms.lay_out(QVBoxLayout(self), 12)
         column.addWidget(forms.heading("OSC", self))
         column.addLayout(line)
         column.addWidget(self.warning)
@@ -160,19 +158,9 @@ class OscPage(SettingsPage):
         column.addWidget(self.table, 1)
         self.host.editTextChanged.connect(self._warn)
         self.on.toggled.connect(self._warn)
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self.poll)
         self._fill()
         self._warn()
         self.poll()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        self._timer.start()
-        self.poll()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        self._timer.stop()
 
     # -- table ----------------------------------------------------------------------------------
     def _fill(self) -> None:

@@ -6,8 +6,6 @@ import time
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -35,7 +33,7 @@ class PortsPage(SettingsPage):
     """Card for each port, with an activity indicator. Check boxes act at once."""
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
-        super().__init__(bridge, parent)
+        super().__init__(bridge, POLL_MS, parent)
         self.boxes: dict[tuple[str, str], QCheckBox] = {}
         self.indicators: dict[str, ActivityIndicator] = {}
         self._drawn: object = None
@@ -59,9 +57,7 @@ class PortsPage(SettingsPage):
         area.setWidgetResizable(True)
         area.setWidget(self.list)
         area.viewport().setAutoFillBackground(False)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
+        column = forms.lay_out(QVBoxLayout(self), 14)
         column.addWidget(forms.heading("MIDI ports", self))
         column.addWidget(
             forms.quiet(
@@ -72,9 +68,6 @@ class PortsPage(SettingsPage):
         )
         column.addLayout(line)
         column.addWidget(area, 1)
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self.poll)
         bridge.ports_changed.connect(self.refresh)
         bridge.offers_changed.connect(self.refresh)
         bridge.map_changed.connect(lambda _: self.refresh())
@@ -171,13 +164,6 @@ class PortsPage(SettingsPage):
                 active.add(each.port)
         for key, indicator in self.indicators.items():
             indicator.show_state(key in active, key in self.hub.connected)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        self._timer.start()
-        self.refresh()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        self._timer.stop()
 
     # -- input ----------------------------------------------------------------------------------
     def _set_listening(self, key: str, on: bool) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.control.midi import decode
 from app.control.midi.decode import Cc14Decoder, Gesture, NrpnDecoder, read_gesture
-from app.control.midi.message import Message, encode, parse, parse_sysex
+from app.control.midi.message import Message, encode, parse, parse_hex
 from app.control.midi.shaping import RESPONSE_CURVES, ResponseCurve, to_control, to_target
 
 seven = st.integers(0, 127)
@@ -62,12 +62,12 @@ def test_system_exclusive(body: list[int]) -> None:
     data = mido.Message("sysex", data=body).bytes()
     message = parse(data)
     assert message is not None and message.data == bytes(data)
-    assert parse_sysex(bytes(data).hex(" ")) == bytes(data)
+    assert parse_hex(bytes(data).hex(" ")) == bytes(data)
 
 
-@pytest.mark.parametrize("text", ["", "F0", "F0 F7 F7", "F0 80 F7", "90 00 00", "hello", "F0 1 F7"])
-def test_what_is_no_system_exclusive(text: str) -> None:
-    assert parse_sysex(text) is None
+@pytest.mark.parametrize("text", ["", "F0", "F0 F7 F7", "F0 80 F7", "90 00", "hello", "F0 1 F7"])
+def test_what_is_no_whole_message(text: str) -> None:
+    assert parse_hex(text) is None
 
 
 @pytest.mark.parametrize(
