@@ -85,10 +85,10 @@ def test_start_stop_continue_and_song_position() -> None:
     assert follower.position == pytest.approx(1.0)
     follower.receive(Message("stop"), when)
     ticks(CLOCKS_PER_BEAT)
-    assert not follower.running and follower.position == pytest.approx(1.0)
+    assert not running() and follower.position == pytest.approx(1.0)
     follower.receive(Message("continue"), when)
     ticks(1 + CLOCKS_PER_BEAT)
-    assert follower.running and follower.position == pytest.approx(2.0)
+    assert running() and follower.position == pytest.approx(2.0)
     follower.receive(Message("stop"), when)
     follower.receive(Message("position", value=64), when)
     assert follower.position == 16.0

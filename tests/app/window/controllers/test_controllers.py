@@ -316,7 +316,7 @@ def test_the_monitor_under_a_flood(rig: ControllersRig) -> None:
     rig.plug(KEYS)
     page = rig.controllers("Monitor").monitor
     spent: list[float] = []
-    took(page, "look", spent)
+    took(page, "poll", spent)
     ended = time.monotonic() + 2.0
     sent = 0
     while time.monotonic() < ended:
@@ -326,7 +326,7 @@ def test_the_monitor_under_a_flood(rig: ControllersRig) -> None:
         rig.qtbot.wait(5)
     rig.qtbot.waitUntil(lambda: not rig.hub.connections.inboxes[KEYS_PORT].take(), timeout=2000)
     assert 0 < len(page.log.lines) <= 2000
-    # At twenty looks a second this is the share of the GUI lane's time; a busy machine is slower.
+    # Twenty polls a second: the share of the GUI thread's time; a busy machine is slower.
     assert sorted(spent)[len(spent) // 2] < 0.010
     assert "a second" in page.count.text()
     page.pause.click()
