@@ -159,12 +159,12 @@ def describe(owner: str) -> list[LicensedPart]:
     licence = KNOWN_LICENCES.get(owner) or licence_of(distribution.metadata)
     if not licence:
         raise UnknownLicenceError(f"{owner} names no licence: enter it in packaging/licences.py")
-    whole = LicensedPart(Part(owner, distribution.version, licence), _texts(distribution))
+    package = LicensedPart(Part(owner, distribution.version, licence), _texts(distribution))
     inside = [
         LicensedPart(Part(name, "", text, "library"))
         for name, text in NATIVE_LIBRARIES.get(owner, ())
     ]
-    return [whole, *inside]
+    return [package, *inside]
 
 
 def _texts(distribution: metadata.Distribution) -> list[str]:

@@ -266,10 +266,10 @@ class MagentaEngine(Engine):
         weights = files.fingerprint(self.folder, files.CHECKPOINTS[self.name])
         return f"{weights} {self.precision} {codec_dtype}"
 
-    def pack(self, moment: Snapshot) -> PackedState:
-        if not isinstance(moment, StreamState) or moment.model != self.name:
+    def pack(self, snapshot: Snapshot) -> PackedState:
+        if not isinstance(snapshot, StreamState) or snapshot.model != self.name:
             raise SegueError("this moment belongs to another engine: it cannot be kept here.")
-        return PackedState(self.name, self.checksum, *pack(moment))
+        return PackedState(self.name, self.checksum, *pack(snapshot))
 
     def unpack(self, packed: PackedState) -> Snapshot:
         devices = dict.fromkeys(("context", "codec"), self.device)
@@ -318,10 +318,10 @@ class MagentaStream(Stream):
     def snapshot(self) -> Snapshot:
         return self.state
 
-    def restore(self, moment: Snapshot) -> None:
-        if not isinstance(moment, StreamState) or moment.model != self.engine.name:
+    def restore(self, snapshot: Snapshot) -> None:
+        if not isinstance(snapshot, StreamState) or snapshot.model != self.engine.name:
             raise SegueError("this moment belongs to another engine: it cannot be taken up here.")
-        self.state = moment
+        self.state = snapshot
 
     def clear(self) -> None:
         # The codec's state stays, so that the last notes ring out instead of being cut.

@@ -42,9 +42,7 @@ class SilenceWatch:
 
     def guidance(self, requested: float) -> float:
         """Guidance to use for a requested one; lowered to the safe value at most."""
-        if self.eased <= 0.0 or requested <= SAFE_GUIDANCE:
-            return requested
-        return max(SAFE_GUIDANCE, requested - self.eased)
+        return max(min(requested, SAFE_GUIDANCE), requested - self.eased)
 
     @property
     def should_clear(self) -> bool:

@@ -12,16 +12,15 @@ def resolve_device(device: str = "auto") -> str:
     """
     import torch
 
-    available = {
+    found = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
     if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if device not in available:
-        known = ", ".join(available)
-        raise SegueError(f"there is no device '{device}': choose from auto, {known}.")
-    if not available[device]:
+        return next(name for name in ("cuda", "mps", "cpu") if found[name])
+    if device not in found:
+        raise SegueError(f"there is no device '{device}': choose from auto, {', '.join(found)}.")
+    if not found[device]:
         raise SegueError(f"torch finds no {device} device here: use --device cpu, or auto.")
     return device

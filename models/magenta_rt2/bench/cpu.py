@@ -222,7 +222,9 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only-whole", action="store_true", help="only codec and whole engine")
+    parser.add_argument(
+        "--only-whole", action="store_true", help="measure only the codec and the engine"
+    )
     chosen = parser.parse_args()
     if chosen.only_whole:
         figures: dict[str, Any] = {"matrix_vector_gb_per_s": round(bandwidth(), 1)}

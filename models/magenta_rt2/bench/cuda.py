@@ -66,20 +66,14 @@ def repeats_after_restore(stepper: FrameStepper, count: int) -> bool:
     """Whether the frames after a restored context are the same as before."""
     half = count // 2
     generate_frames(stepper, half)
-    context = stepper.context()
+    context, runs = stepper.context(), []
     row = torch.from_numpy(condition_tokens(np.arange(12), Controls(), DEFAULT_GUIDANCE))
-    runs = []
     for _ in range(2):
         stepper.load(context)
-        runs.append(
-            torch.stack(
-                [
-                    stepper.step(row, gumbel_noise(SEED, 0, n), DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
-                    for n in range(half, count)
-                ]
-            ).cpu()
-        )
-    return bool(torch.equal(runs[0], runs[1]))
+        for number in range(half, count):
+            noise = gumbel_noise(SEED, 0, number)
+            runs.append(stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K))
+    return bool(torch.equal(torch.stack(runs[: count - half]), torch.stack(runs[count - half :])))
 
 
 def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
@@ -101,7 +95,7 @@ def frame_times(stepper: FrameStepper, count: int) -> dict[str, float]:
         device.append(begin.elapsed_time(end))
     return {
         **quantiles(host[WARM_UP:], 1000.0 * FRAME_SECONDS),
-        "device_ms": mean(device[WARM_UP:]),
+        "device_ms": float(np.mean(device[WARM_UP:])),
     }
 
 
@@ -125,12 +119,8 @@ def quantiles(spent: list[float], audio_ms: float) -> dict[str, float]:
         "p50": float(p50),
         "p99": float(p99),
         "max": max(spent),
-        "real_time_factor": audio_ms / mean(spent),
+        "real_time_factor": audio_ms / float(np.mean(spent)),
     }
-
-
-def mean(values: list[float]) -> float:
-    return float(np.mean(values))
 
 
 def copy_bandwidth(megabytes: int = 2048, passes: int = 10) -> float:

@@ -50,7 +50,7 @@ class RemoteFile:
     git_sha1: str | None
 
 
-def fetch(name: str, report: Report = print, progress_bar: Any = None) -> Path:
+def fetch(name: str, report: Report = print, progress_bar: type[object] | None = None) -> Path:
     """Download an engine from the hub; files that are here and intact are not downloaded again.
 
     Args:
@@ -141,7 +141,9 @@ def _list_remote_files(name: str) -> tuple[str, list[RemoteFile]]:
     return str(info.sha), remotes
 
 
-def _download(staging: Path, remote: RemoteFile, commit: str, progress_bar: Any) -> None:
+def _download(
+    staging: Path, remote: RemoteFile, commit: str, progress_bar: type[object] | None
+) -> None:
     """Download a file, resuming where an earlier run stopped."""
     hub = _hub()
     from huggingface_hub.file_download import http_get
@@ -347,9 +349,9 @@ def _check_safetensors(target: Path, source: Path) -> None:
 
 def _install(name: str, staging: Path, table: dict[str, Any], origin: str) -> Path:
     """Write the file list, remove leftovers, and move the staging folder into place."""
-    kept = {*table, FILE_LIST}
+    expected = {*table, FILE_LIST}
     for path in sorted(staging.rglob("*"), reverse=True):
-        if path.is_file() and str(path.relative_to(staging).as_posix()) not in kept:
+        if path.is_file() and str(path.relative_to(staging).as_posix()) not in expected:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()

@@ -30,8 +30,8 @@ def channel_scales(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Quantized matrix: int8 (outputs, inputs) and float32 scales (outputs,)."""
     matrix = matrix.float()
     scales = matrix.abs().amax(dim=1).clamp_min(1e-12) / 127.0
-    whole = (matrix / scales[:, None]).round_().to(torch.int8)
-    return whole.contiguous(), scales
+    quantized = (matrix / scales[:, None]).round_().to(torch.int8)
+    return quantized.contiguous(), scales
 
 
 class DynamicInt8(nn.Module):
@@ -39,12 +39,12 @@ class DynamicInt8(nn.Module):
 
     def __init__(self, dense: Dense) -> None:
         super().__init__()
-        whole, scales = channel_scales(dense.matrix())
+        quantized, scales = channel_scales(dense.matrix())
         with warnings.catch_warnings():
             # The successor that torch's deprecation warning names is a separate package.
             warnings.simplefilter("ignore")
             weight = torch._make_per_channel_quantized_tensor(
-                whole, scales.double(), torch.zeros(len(scales), dtype=torch.int64), 0
+                quantized, scales.double(), torch.zeros(len(scales), dtype=torch.int64), 0
             )
             self.packed = torch.ops.quantized.linear_prepack(weight, dense.bias)
         # Without VNNI the sum of two products may overflow sixteen bits: use a seven-bit input.

@@ -26,11 +26,10 @@ from models.magenta_rt2.spectrostream.layers import (
     CausalConvTranspose2d,
     InverseSTFT,
     LayerStates,
-    Pair,
     ResidualUnit,
     State,
 )
-from models.magenta_rt2.spectrostream.packing import can_pack_convolutions
+from models.magenta_rt2.spectrostream.packing import Pair, can_pack_convolutions
 from models.magenta_rt2.spectrostream.quantizer import ResidualVectorQuantizer
 
 RATIOS: Final[tuple[Pair, ...]] = ((1, 2), (1, 2), (1, 3), (1, 2), (1, 2), (2, 2), (2, 1))

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.magenta_rt2.spectrostream.packing import PackedConvolution
+from models.magenta_rt2.spectrostream.packing import PackedConvolution, Pair
 
-Pair: TypeAlias = tuple[int, int]
 State: TypeAlias = tuple[Tensor, ...]
 
 
@@ -124,9 +123,9 @@ class CausalConvTranspose2d(nn.Module):
         y = y[..., : bins * self.stride[1]]
         ready = time * self.stride[0]
         if self.overlap > 0:
-            kept = states.read((batch, y.shape[1], self.overlap, y.shape[3]), y)
+            last = states.read((batch, y.shape[1], self.overlap, y.shape[3]), y)
             # The overlap of the last step has no bias, as `y` contains it already.
-            y[:, :, : self.overlap] += kept
+            y[:, :, : self.overlap] += last
             states.write(y[:, :, ready:] - self.bias[:, None, None])
             y = y[:, :, :ready]
         return y

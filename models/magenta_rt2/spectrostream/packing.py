@@ -45,37 +45,20 @@ class PackedConvolution:
         shape: torch.Size,
     ) -> None:
         self.shape, self.bias = shape, bias
-        self.stride, self.padding, self.transposed = list(stride), list(padding), transposed
-        ops, size = torch.ops.mkldnn, list(shape)
+        self.stride, self.padding = list(stride), list(padding)
+        ops = torch.ops.mkldnn
+        reorder, self._convolve = (
+            (ops._reorder_convolution_transpose_weight, ops._convolution_transpose_pointwise)
+            if transposed
+            else (ops._reorder_convolution_weight, ops._convolution_pointwise)
+        )
+        self._output_padding = ([0, 0],) if transposed else ()
+        sizes = (self.padding, *self._output_padding, self.stride, [1, 1], 1, list(shape))
         with torch.no_grad():
-            weight = weight.detach()
-            if transposed:
-                self.weight = ops._reorder_convolution_transpose_weight(
-                    weight, self.padding, [0, 0], self.stride, [1, 1], 1, size
-                )
-            else:
-                self.weight = ops._reorder_convolution_weight(
-                    weight, self.padding, self.stride, [1, 1], 1, size
-                )
+            self.weight: Tensor = reorder(weight.detach(), *sizes)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The convolution of an input of that shape."""
-        ops = torch.ops.mkldnn
-        no_activation: tuple[str, list[float], str] = ("none", [], "")
-        if self.transposed:
-            result: Tensor = ops._convolution_transpose_pointwise(
-                x,
-                self.weight,
-                self.bias,
-                self.padding,
-                [0, 0],
-                self.stride,
-                [1, 1],
-                1,
-                *no_activation,
-            )
-        else:
-            result = ops._convolution_pointwise(
-                x, self.weight, self.bias, self.padding, self.stride, [1, 1], 1, *no_activation
-            )
+        sizes = (self.padding, *self._output_padding, self.stride, [1, 1], 1)
+        result: Tensor = self._convolve(x, self.weight, self.bias, *sizes, "none", [], "")
         return result

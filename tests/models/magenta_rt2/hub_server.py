@@ -1,4 +1,4 @@
-"""A small hub on this machine: enough of the Hugging Face protocol to fetch from, and faults."""
+"""Local server with enough of the Hugging Face protocol for downloads, and with faults."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Hub:
-    """The files by path, what goes wrong, and what was asked for.
+    """The files by path, what goes wrong, and the requests received.
 
     drop_after: bytes of a body after which the connection breaks off, once for each entry.
-    spoilt: paths whose first byte is sent wrong. short: paths announced whole, sent less a byte and
-    with a length that says so. absent: paths that the hub does not have. status: answered to every
+    corrupted: paths whose first byte is sent wrong. short: paths sent without the last byte, with a
+    Content-Length to match. absent: paths that the hub does not have. status: answered to every
     transfer, if set. stall_after: bytes of the next body after which the server waits for `go_on`,
     having set `stalled`. plain: paths that are not in LFS and have git's SHA-1 alone.
     """
 
     files: dict[str, bytes]
     drop_after: list[int] = field(default_factory=list)
-    spoilt: set[str] = field(default_factory=set)
+    corrupted: set[str] = field(default_factory=set)
     short: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     plain: set[str] = field(default_factory=set)
@@ -35,7 +35,7 @@ class Hub:
     stall_after: int | None = None
     stalled: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
     sent: int = 0
     address: str = ""
 
@@ -81,21 +81,21 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self._send(body)
 
         def _send(self, body: bytes) -> None:
-            with suppress(ConnectionError):  # whoever asked may have gone: that is what is tested
+            with suppress(ConnectionError):  # the client may be gone: that is tested
                 self.wfile.write(body)
 
         def _file(self, name: str) -> None:
             content = hub.files[name]
-            asked = self.headers.get("Range")
-            hub.asked.append((name, asked))
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+            byte_range = self.headers.get("Range")
+            hub.requests.append((name, byte_range))
+            start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range else 0
             body = content[start:]
-            if name in hub.spoilt and start == 0:
+            if name in hub.corrupted and start == 0:
                 body = bytes([body[0] ^ 1]) + body[1:]
             if name in hub.short:
                 body = body[:-1]
-            self.send_response(206 if asked else 200)
-            if asked:
+            self.send_response(206 if byte_range else 200)
+            if byte_range:
                 end = f"bytes {start}-{len(content) - 1}/{len(content)}"
                 self.send_header("Content-Range", end)
             self.send_header("Content-Length", str(len(body)))

@@ -1,4 +1,4 @@
-"""The depthformer against the reference: logits, greedy tokens, streaming, loading faults."""
+"""Comparison of the depthformer with the reference: logits, greedy tokens, streaming, loading."""
 
 from __future__ import annotations
 
@@ -105,16 +105,16 @@ def test_logits_frame_by_frame(case: Case) -> None:
 
 
 def test_greedy_tokens_of_200_frames(case: Case) -> None:
-    wanted = case.ids("tokens")
-    assert len(wanted) == 200
+    expected = case.ids("tokens")
+    assert len(expected) == 200
     stepper = FrameStepper(case.model)
     still = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
-    for row, frame in zip(case.ids("conditions"), wanted, strict=True):
+    for row, frame in zip(case.ids("conditions"), expected, strict=True):
         got = stepper.step(row, still, 0.0, 40) + stepper.offsets
         assert torch.equal(got, frame), f"frame {stepper.frame - 1}"
 
 
-def test_a_moment_goes_on_bit_for_bit(case: Case) -> None:
+def test_a_snapshot_goes_on_bit_for_bit(case: Case) -> None:
     rows = case.ids("conditions")
     stepper, other = FrameStepper(case.model), FrameStepper(case.model)
 
@@ -124,19 +124,19 @@ def test_a_moment_goes_on_bit_for_bit(case: Case) -> None:
         )
 
     play(stepper, 2 * case.config.max_past_horizon + 3)
-    moment = stepper.context()
-    kept = [entry.columns.clone() for entry in moment.entries]
+    snapshot = stepper.context()
+    copies = [entry.columns.clone() for entry in snapshot.entries]
     first = play(stepper, 12)
-    stepper.load(moment)
+    stepper.load(snapshot)
     assert torch.equal(play(stepper, 12), first)
-    other.load(moment)  # rings that never held any of it
+    other.load(snapshot)  # a cache that never held these entries
     assert torch.equal(play(other, 12), first)
     assert torch.equal(other.kv_cache, stepper.kv_cache)
-    assert all(torch.equal(a, b.columns) for a, b in zip(kept, moment.entries, strict=True))
+    assert all(torch.equal(a, b.columns) for a, b in zip(copies, snapshot.entries, strict=True))
     assert len(first.unique()) > 40
 
 
-def test_neighbouring_moments_share_all_but_one_entry(case: Case) -> None:
+def test_neighbouring_snapshots_share_all_but_one_entry(case: Case) -> None:
     stepper = FrameStepper(case.model)
     row, still = case.ids("conditions")[0], torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
     for _ in range(case.config.max_past_horizon + 2):
@@ -186,11 +186,11 @@ def test_eight_bits_keep_the_distribution(case: Case) -> None:
     stepper = FrameStepper(model)
     rows = zip(case.ids("conditions"), case.ids("given"), strict=False)
     got = torch.stack([stepper.teacher_force(row, frame) for row, frame in rows])[:, :, ::8]
-    wanted = torch.from_numpy(case.expected["logits"])
-    p, q = (2 * wanted).log_softmax(-1), (2 * got).log_softmax(-1)
+    expected = torch.from_numpy(case.expected["logits"])
+    p, q = (2 * expected).log_softmax(-1), (2 * got).log_softmax(-1)
     divergence = (p.exp() * (p - q)).sum(-1)
     assert 0 < divergence.mean() < 0.05
-    assert not torch.equal(got, wanted)
+    assert not torch.equal(got, expected)
 
 
 def test_zero_copy(case: Case) -> None:

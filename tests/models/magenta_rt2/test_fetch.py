@@ -1,4 +1,4 @@
-"""Fetching from a real server on this machine, with everything that goes wrong on the way."""
+"""Download of weights from a local server, with every fault on the way."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_terms_are_shown_once(
     monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115 - closed below
     assert main(["models", "fetch", SMALL]) == 2
     captured = capsys.readouterr()
-    assert "give --accept" in captured.err and not terms.accepted() and not hub.asked
+    assert "give --accept" in captured.err and not terms.accepted() and not hub.requests
     sys.stdin.close()
     assert main(["models", "fetch", SMALL, "--accept"]) == 0
     assert "Creative Commons" in capsys.readouterr().out
@@ -102,17 +102,17 @@ def test_the_terms_are_shown_once(
 
 def test_another_size_shares_what_is_here(hub: Hub, place: Path) -> None:
     fetch.fetch(SMALL, lambda line: None)
-    hub.asked.clear()
+    hub.requests.clear()
     fetch.fetch("magenta-rt2-base", lambda line: None)
-    assert [path for path, _ in hub.asked] == ["checkpoints/mrt2_base.safetensors"]
+    assert [path for path, _ in hub.requests] == ["checkpoints/mrt2_base.safetensors"]
     whole(place, "magenta-rt2-base", hub.files)
 
 
 def test_fetched_again_nothing_is_sent(hub: Hub, place: Path) -> None:
     fetch.fetch(SMALL, lambda line: None)
-    hub.asked.clear()
+    hub.requests.clear()
     fetch.fetch(SMALL, lambda line: None)
-    assert not hub.asked
+    assert not hub.requests
     whole(place, SMALL, hub.files)
 
 
@@ -122,9 +122,9 @@ def test_a_fetch_repairs(hub: Hub, place: Path, capsys: pytest.CaptureFixture[st
     damaged.write_bytes(b"x" * damaged.stat().st_size)
     assert main(["models", "verify", SMALL]) == 2
     assert f"{SPM} is damaged" in capsys.readouterr().err
-    hub.asked.clear()
+    hub.requests.clear()
     fetch.fetch(SMALL, lambda line: None)
-    assert [path for path, _ in hub.asked] == [SPM]
+    assert [path for path, _ in hub.requests] == [SPM]
     whole(place, SMALL, hub.files)
 
 
@@ -134,12 +134,12 @@ def test_verify_before_a_fetch(place: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_dropped_connection_is_gone_on_with(hub: Hub, place: Path) -> None:
-    """The server breaks off midway, twice: the rest is asked for with Range, nothing is resent."""
+    """The connection breaks off twice: the rest is requested with Range, nothing is resent."""
     hub.drop_after = [70_000, 50_000]
     fetch.fetch(SMALL, lambda line: None)
-    ranges = [asked for path, asked in hub.asked if path == CHECKPOINT]
+    ranges = [byte_range for path, byte_range in hub.requests if path == CHECKPOINT]
     assert ranges[0] is None and len(ranges) == 3
-    assert all(asked is not None and int(asked[6:-1]) > 0 for asked in ranges[1:])
+    assert all(byte_range is not None and int(byte_range[6:-1]) > 0 for byte_range in ranges[1:])
     assert hub.sent == sum(len(hub.files[path]) for path in files.required(SMALL))
     whole(place, SMALL, hub.files)
 
@@ -147,14 +147,14 @@ def test_a_dropped_connection_is_gone_on_with(hub: Hub, place: Path) -> None:
 def test_a_broken_off_fetch_is_gone_on_with_by_the_next(
     hub: Hub, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The server dies for good after 90 kB; the next run asks for the rest only."""
+    """The server dies for good after 90 kB; the next run requests the rest only."""
     hub.drop_after = [90_000] + [0] * 20
     refused(capsys, place, "it goes on where it stopped")
     hub.drop_after.clear()
-    hub.asked.clear()
+    hub.requests.clear()
     fetch.fetch(SMALL, lambda line: None)
-    first, asked = hub.asked[0]
-    assert first == CHECKPOINT and asked == "bytes=90000-"
+    first, byte_range = hub.requests[0]
+    assert first == CHECKPOINT and byte_range == "bytes=90000-"
     whole(place, SMALL, hub.files)
 
 
@@ -182,10 +182,10 @@ def test_a_killed_fetch_is_gone_on_with(hub: Hub, place: Path) -> None:
         process.wait()
         hub.go_on.set()
     assert not (place / SMALL).exists()
-    hub.asked.clear()
+    hub.requests.clear()
     fetch.fetch(SMALL, lambda line: None)
-    path, asked = hub.asked[0]
-    assert path == CHECKPOINT and asked is not None and int(asked[6:-1]) >= 80_000
+    path, byte_range = hub.requests[0]
+    assert path == CHECKPOINT and byte_range is not None and int(byte_range[6:-1]) >= 80_000
     whole(place, SMALL, hub.files)
 
 
@@ -212,13 +212,13 @@ def test_less_than_announced(hub: Hub, place: Path, capsys: pytest.CaptureFixtur
 def test_a_wrong_checksum(
     hub: Hub, place: Path, capsys: pytest.CaptureFixture[str], plain: bool
 ) -> None:
-    hub.spoilt = {SPM}
+    hub.corrupted = {SPM}
     hub.plain = {SPM} if plain else set()
     refused(capsys, place, "its checksum is wrong")
-    hub.spoilt = set()
-    hub.asked.clear()
+    hub.corrupted = set()
+    hub.requests.clear()
     fetch.fetch(SMALL, lambda line: None)
-    assert CHECKPOINT not in [path for path, _ in hub.asked], "a whole file was fetched twice"
+    assert CHECKPOINT not in [path for path, _ in hub.requests], "a whole file was fetched twice"
     whole(place, SMALL, hub.files)
 
 
@@ -246,7 +246,7 @@ def test_a_small_disk_is_noticed_first(
     usage = type(shutil.disk_usage("/"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 10**5, 10**5))
     refused(capsys, place, "100.0 kB free")
-    assert not hub.asked
+    assert not hub.requests
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

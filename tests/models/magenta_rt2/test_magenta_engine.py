@@ -1,4 +1,4 @@
-"""Magenta RealTime 2 as an engine: the contract, its controls, moments, and what is watched for."""
+"""Magenta RealTime 2 as an engine: the contract, its controls, snapshots, and the silence watch."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_seeds(engine: MagentaEngine) -> None:
 
 
 def test_streams_take_turns(engine: MagentaEngine) -> None:
-    """They share one stepper, and must not hear each other."""
+    """They share one stepper, without influence on each other."""
     alone = play(engine.start(1), 4)
     one, two = engine.start(1), engine.start(2)
     turns = []
@@ -95,19 +95,19 @@ def test_streams_take_turns(engine: MagentaEngine) -> None:
     assert np.array_equal(np.concatenate(turns), alone)
 
 
-def test_moments_are_bit_identical(engine: MagentaEngine, stream: MagentaStream) -> None:
+def test_snapshots_are_bit_identical(engine: MagentaEngine, stream: MagentaStream) -> None:
     play(stream, 5)
-    moment = stream.snapshot()
+    snapshot = stream.snapshot()
     first = play(stream, 4)
     for _ in range(2):
-        stream.restore(moment)
+        stream.restore(snapshot)
         assert np.array_equal(play(stream, 4), first)
     other = engine.start(seed=99)
-    other.restore(moment)
+    other.restore(snapshot)
     assert np.array_equal(play(other, 4), first)
 
 
-def test_a_moment_of_every_block_adds_only_what_is_new(stream: MagentaStream) -> None:
+def test_a_snapshot_of_every_block_adds_only_what_is_new(stream: MagentaStream) -> None:
     play(stream, 4)
 
     def reached() -> dict[int, int]:
@@ -125,7 +125,7 @@ def test_a_moment_of_every_block_adds_only_what_is_new(stream: MagentaStream) ->
     assert sum(new) == columns * engine_module.FRAMES_PER_BLOCK
 
 
-def test_a_foreign_moment_and_a_foreign_style(stream: MagentaStream) -> None:
+def test_a_foreign_snapshot_and_a_foreign_style(stream: MagentaStream) -> None:
     with pytest.raises(SegueError, match="another engine"):
         stream.restore(object())
     before = stream.snapshot()
@@ -166,14 +166,14 @@ def test_history_from_audio(engine: MagentaEngine) -> None:
     audio = (0.2 * rng.standard_normal((48_000, 2))).astype(np.float32)
     assert engine.info.continues_audio
     one, two, fresh = engine.start(9), engine.start(3), engine.start(3)
-    moment = engine.snapshot_after(audio, 48_000, seed=3)
-    one.restore(moment)
+    snapshot = engine.snapshot_after(audio, 48_000, seed=3)
+    one.restore(snapshot)
     two.restore(engine.snapshot_after(audio * [[-0.5, 0.1]], 48_000, seed=3))
     assert one.state.context.frame == 25
     first = play(one, 2)
     assert not np.array_equal(first, play(two, 2))
     assert not np.array_equal(first, play(fresh, 2))
-    fresh.restore(moment)
+    fresh.restore(snapshot)
     assert np.array_equal(play(fresh, 2), first)
     fresh.restore(engine.snapshot_after(audio, 48_000, seed=4))
     assert not np.array_equal(play(fresh, 2), first)
@@ -235,14 +235,14 @@ def test_collapse_into_silence_eases_guidance_and_then_clears(
 ) -> None:
     decode = stream.engine.codec.decode_step
     monkeypatch.setattr(stream.engine.codec, "decode_step", lambda c, s: (decode(c, s)[0] * 0.0, s))
-    heard = []
+    outputs = []
     for _ in range(int(CLEAR_SECONDS / stream.engine.info.block_seconds) + 1):
         stream.render(Controls(guidance=6.0))
-        heard.append(stream.state.watch.guidance(6.0))
+        outputs.append(stream.state.watch.guidance(6.0))
         if stream.state.epoch:
             break
-    assert heard[0] == 6.0
-    assert min(heard) == SAFE_GUIDANCE
+    assert outputs[0] == 6.0
+    assert min(outputs) == SAFE_GUIDANCE
     assert stream.state.epoch == 1 and stream.state.context.entries == ()
 
 
@@ -310,10 +310,10 @@ def test_graphs_have_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> None:
-    """Frames that were played ahead are taken where the wish stays, else forgotten."""
+    """Speculative frames are used for an equal request and discarded otherwise."""
     loose = Controls(chaos=0.9, style=engine.embed_text("flute"))
     turns = [Controls()] * 3 + [loose] * 2 + [Controls(notes=(60,))] + [Controls()] * 2
-    heard = []
+    outputs = []
     for beside in (False, True):
         generator, engine.generator = (
             engine.generator,
@@ -322,18 +322,18 @@ def test_playing_on_beside_the_codec_changes_nothing(engine: MagentaEngine) -> N
         try:
             stream, other = engine.start(5), engine.start(6)
             blocks = [stream.render(controls) for controls in turns]
-            moment = stream.snapshot()
+            snapshot = stream.snapshot()
             blocks += [other.render(Controls()), stream.render(loose), stream.render(loose)]
             stream.clear()
             blocks.append(stream.render(loose))
-            stream.restore(moment)
+            stream.restore(snapshot)
             blocks += [stream.render(loose), stream.render(Controls())]
             assert np.array_equal(blocks[-2], blocks[9])
         finally:
             engine.generator.close()
             engine.generator = generator
-        heard.append(np.concatenate(blocks))
-    assert np.array_equal(heard[0], heard[1])
+        outputs.append(np.concatenate(blocks))
+    assert np.array_equal(outputs[0], outputs[1])
 
 
 def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
@@ -406,7 +406,7 @@ def test_a_graph_that_cannot_be_captured_leaves_the_engine_playing(
     assert np.array_equal(play(engine.start(2), 2), play(plain.start(2), 2))
 
 
-def test_a_packed_moment_goes_on_to_the_bit(engine: MagentaEngine, folder: Path) -> None:
+def test_a_packed_snapshot_goes_on_bit_for_bit(engine: MagentaEngine, folder: Path) -> None:
     stream = engine.start(5)
     play(stream, 4)
     packed = engine.pack(stream.snapshot())

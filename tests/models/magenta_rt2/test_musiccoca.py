@@ -1,4 +1,4 @@
-"""MusicCoCa against what the reference made of the same small networks."""
+"""Comparison of MusicCoCa with the results of the reference on small networks."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_another_rate_is_resampled(model: MusicCoCa) -> None:
     at48 = np.sin(2 * np.pi * 1000 * t + 0.5)
     near = model.embed_audio(at48, 48_000)
     at16 = np.sin(2 * np.pi * 1000 * np.arange(20 * 16_000) / 16_000 + 0.5)
-    wanted = model.embed_audio(at16, 16_000)
-    assert np.linalg.norm(near - wanted) < 0.01 * np.linalg.norm(wanted)
+    expected = model.embed_audio(at16, 16_000)
+    assert np.linalg.norm(near - expected) < 0.01 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((0, 2)), np.zeros((2, 2, 2))])

@@ -1,4 +1,4 @@
-"""SpectroStream against what the reference made of the same weights (see make_fixtures.py)."""
+"""Comparison of SpectroStream with the results of the reference (see make_fixtures.py)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATA = Path(__file__).parent / "data"
 NARROW = SpectroStreamConfig(
     encoder_base_depth=4, decoder_base_depth=4, features=16, levels=8, codes=32
 )
-BAR = 1e-4  # relative error; measured about 1e-6
+BAR = 1e-4  # relative error
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +113,13 @@ def test_codes_streamed(
 
 def test_a_snapshot_goes_on_alike(codec: SpectroStream, reference: dict[str, Tensor]) -> None:
     codes = reference["codes"]
-    _, moment = codec.decode_step(codes[:, :3], codec.initial_decoder_state())
-    kept = [tensor.clone() for tensor in moment]
-    first, _ = codec.decode_step(codes[:, 3:5], moment)
-    codec.decode_step(codes[:, 5:], moment)
-    again, _ = codec.decode_step(codes[:, 3:5], moment)
+    _, snapshot = codec.decode_step(codes[:, :3], codec.initial_decoder_state())
+    copies = [tensor.clone() for tensor in snapshot]
+    first, _ = codec.decode_step(codes[:, 3:5], snapshot)
+    codec.decode_step(codes[:, 5:], snapshot)
+    again, _ = codec.decode_step(codes[:, 3:5], snapshot)
     assert torch.equal(first, again)
-    assert all(torch.equal(a, b) for a, b in zip(kept, moment, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(copies, snapshot, strict=True))
 
 
 def test_batches_do_not_touch_each_other(
@@ -236,15 +236,15 @@ def test_the_encoder_from_its_own_file(weights: dict[str, Tensor]) -> None:
     assert torch.equal(codec.encoder.base_conv_first.bias.data, expected)
 
 
-def _lacking(weights: dict[str, Tensor]) -> None:
+def _missing_key(weights: dict[str, Tensor]) -> None:
     del weights["params/soundstream/decoder/decoder_3/conv2d_3x3/conv/bias"]
 
 
-def _extra(weights: dict[str, Tensor]) -> None:
+def _unknown_key(weights: dict[str, Tensor]) -> None:
     weights["params/soundstream/decoder/decoder_9/conv2d_3x3/conv/bias"] = torch.zeros(4)
 
 
-def _bent(weights: dict[str, Tensor]) -> None:
+def _wrong_shape(weights: dict[str, Tensor]) -> None:
     key = "params/soundstream/decoder/decoder_3/conv2d_3x3/conv/kernel"
     weights[key] = weights[key][:2].contiguous()
 
@@ -255,24 +255,24 @@ def _few_levels(weights: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("corrupt", "words"),
     [
-        (_lacking, "lacks decoder/decoder_3/conv2d_3x3/conv/bias"),
-        (_extra, "holds decoder/decoder_9/conv2d_3x3/conv/bias"),
-        (_bent, r"decoder/decoder_3/conv2d_3x3/conv/kernel in f has shape \[2, 3"),
+        (_missing_key, "lacks decoder/decoder_3/conv2d_3x3/conv/bias"),
+        (_unknown_key, "holds decoder/decoder_9/conv2d_3x3/conv/bias"),
+        (_wrong_shape, r"decoder/decoder_3/conv2d_3x3/conv/kernel in f has shape \[2, 3"),
         (_few_levels, r"quantizer/embedding in f has shape \[5, 32, 16\] and not \[8, 32, 16\]"),
     ],
 )
 def test_what_does_not_fit_is_named(
-    weights: dict[str, Tensor], spoil: Callable[[dict[str, Tensor]], None], words: str
+    weights: dict[str, Tensor], corrupt: Callable[[dict[str, Tensor]], None], words: str
 ) -> None:
-    spoilt = dict(weights)
-    spoil(spoilt)
+    corrupted = dict(weights)
+    corrupt(corrupted)
     codec = SpectroStream(NARROW)
     randomize(codec, 1)
     before = [parameter.clone() for parameter in codec.parameters()]
     with pytest.raises(SegueError, match=words):
-        load_spectrostream(codec, spoilt, source="f")
+        load_spectrostream(codec, corrupted, source="f")
     after = list(codec.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), "half loaded"
 

@@ -1,4 +1,4 @@
-"""A frame as a recorded call: the same to the bit, for what changes from frame to frame too."""
+"""Traced frames are bit-identical to eager ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONFIG = DepthformerConfig(
     ModelSpec(2, 128, 192, 2, 64),
     max_past_horizon=5,
 )
-WISHES = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODEBOOK_SIZE))
+SAMPLING = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODEBOOK_SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def model(request: pytest.FixtureRequest, folder: Path) -> Depthformer:
     return loaded
 
 
-def recording(model: Depthformer) -> FrameStepper:
+def traced_stepper(model: Depthformer) -> FrameStepper:
     stepper = FrameStepper(model)
     assert trace_frame(stepper)
     return stepper
@@ -70,12 +70,12 @@ def conditions(frame: int) -> Tensor:
 
 
 def play(stepper: FrameStepper, frames: int, seed: int = 3) -> tuple[Tensor, Tensor]:
-    """Codes (frames, 12) and what was written into the rings, under wishes that change."""
+    """Codes (frames, 12) and cache columns, under sampling parameters that change."""
     codes, columns = [], []
     for _ in range(frames):
         number = stepper.frame
         noise = gumbel_noise(seed, 0, number)
-        codes.append(stepper.step(conditions(number), noise, *WISHES[number % len(WISHES)]))
+        codes.append(stepper.step(conditions(number), noise, *SAMPLING[number % len(SAMPLING)]))
         columns.append(stepper.columns.clone())
     return torch.stack(codes), torch.stack(columns)
 
@@ -84,59 +84,59 @@ def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_the_same_to_the_bit(model: Depthformer) -> None:
-    assert same(play(recording(model), 40), play(FrameStepper(model), 40))
+def test_the_same_bit_for_bit(model: Depthformer) -> None:
+    assert same(play(traced_stepper(model), 40), play(FrameStepper(model), 40))
 
 
-def test_a_moment_goes_on_to_the_bit(model: Depthformer) -> None:
-    """In the stepper that it comes from, in another recorded one, and in one that is not."""
-    stepper = recording(model)
+def test_a_snapshot_goes_on_bit_for_bit(model: Depthformer) -> None:
+    """In the stepper that it comes from, in another traced one, and in one that is not."""
+    stepper = traced_stepper(model)
     play(stepper, 2 * CONFIG.max_past_horizon + 3)
-    moment = stepper.context()
+    snapshot = stepper.context()
     first = play(stepper, 12)
-    for other in (stepper, recording(model), FrameStepper(model)):
-        other.load(moment)
+    for other in (stepper, traced_stepper(model), FrameStepper(model)):
+        other.load(snapshot)
         assert same(play(other, 12), first)
 
 
 def test_two_streams_take_turns(model: Depthformer) -> None:
-    stepper = recording(model)
+    stepper = traced_stepper(model)
     alone = [play(FrameStepper(model), 12, seed)[0] for seed in (1, 2)]
     assert not torch.equal(*alone)
     places = [stepper.empty_context(), stepper.empty_context()]
-    heard: list[list[Tensor]] = [[], []]
+    outputs: list[list[Tensor]] = [[], []]
     for turn in range(8):
         which = turn % 2
         stepper.load(places[which])
-        heard[which].append(play(stepper, 3, which + 1)[0])
+        outputs[which].append(play(stepper, 3, which + 1)[0])
         places[which] = stepper.context()
-    assert all(torch.equal(torch.cat(a), b) for a, b in zip(heard, alone, strict=True))
+    assert all(torch.equal(torch.cat(a), b) for a, b in zip(outputs, alone, strict=True))
 
 
 def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthformer) -> None:
-    one, two = recording(model), recording(model)
-    wanted = play(FrameStepper(model), 6)[0]
+    one, two = traced_stepper(model), traced_stepper(model)
+    expected = play(FrameStepper(model), 6)[0]
     play(two, 4, seed=9)
     first = play(one, 3)[0]
     play(two, 4, seed=9)
-    assert torch.equal(torch.cat([first, play(one, 3)[0]]), wanted)
+    assert torch.equal(torch.cat([first, play(one, 3)[0]]), expected)
 
 
 def test_no_weight_is_copied(model: Depthformer) -> None:
-    replay = recording(model).replay
+    replay = traced_stepper(model).replay
     assert isinstance(replay, partial)
-    recorded: Any = replay.func
+    traced: Any = replay.func
     own = {tensor.data_ptr() for tensor in model.parameters()}
-    assert {tensor.data_ptr() for tensor in recorded.parameters()} == own
-    graph = recorded.inlined_graph
-    kept = [
+    assert {tensor.data_ptr() for tensor in traced.parameters()} == own
+    graph = traced.inlined_graph
+    copies = [
         node.t("value")
         for node in graph.findAllNodes("prim::Constant")
         if node.hasAttribute("value") and node.kindOf("value") == "t"
     ]
     # Numbers, offsets and scales; int8-weights are no parameters, and held, not copied.
     held = {tensor.data_ptr() for module in model.modules() for tensor in _tensors_of(module)}
-    assert all(tensor.numel() <= 256 or tensor.data_ptr() in held for tensor in kept)
+    assert all(tensor.numel() <= 256 or tensor.data_ptr() in held for tensor in copies)
 
 
 def _tensors_of(module: torch.nn.Module) -> list[Tensor]:
@@ -144,7 +144,7 @@ def _tensors_of(module: torch.nn.Module) -> list[Tensor]:
 
 
 def test_a_frame_is_one_call(model: Depthformer) -> None:
-    """Calls of C functions from Python, each of which may wait for Python's lock."""
+    """Calls of C functions from Python, each of which may wait for the GIL."""
 
     def calls(stepper: FrameStepper) -> int:
         count = 0
@@ -163,33 +163,33 @@ def test_a_frame_is_one_call(model: Depthformer) -> None:
         return count
 
     assert calls(FrameStepper(model)) > 500
-    assert calls(recording(model)) < 10
+    assert calls(traced_stepper(model)) < 10
 
 
 @pytest.mark.parametrize("name", ["small", "base"])
 def test_greedy_tokens_of_200_frames(name: str, tmp_path: Path) -> None:
     """The reference's own, see `test_depthformer.py`."""
     path, expected = draw(name, tmp_path)
-    stepper = recording(load_depthformer(path, TINY[name]))
+    stepper = traced_stepper(load_depthformer(path, TINY[name]))
     still = torch.zeros(RVQ_LEVELS, CODEBOOK_SIZE)
-    rows, wanted = (torch.from_numpy(expected[key]).long() for key in ("conditions", "tokens"))
-    for row, frame in zip(rows, wanted, strict=True):
+    rows, expected = (torch.from_numpy(expected[key]).long() for key in ("conditions", "tokens"))
+    for row, frame in zip(rows, expected, strict=True):
         got = stepper.step(row, still, 0.0, 40) + stepper.offsets
         assert torch.equal(got, frame), f"frame {stepper.frame - 1}"
     assert stepper.frame == 200
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_where_nothing_can_be_recorded_frames_are_played_as_before(
+def test_where_nothing_can_be_traced_frames_are_played_as_before(
     model: Depthformer, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     stepper = FrameStepper(model)
     play(stepper, 3)
 
     def refuses(frame: torch.nn.Module, buffers: tuple[Tensor, ...], **_: object) -> Any:
-        frame(*buffers)  # as far as it got, it wrote into the rings
+        frame(*buffers)  # writes into the cache
         if not late:
-            raise RuntimeError("cannot be recorded")
+            raise RuntimeError("cannot be traced")
 
         def fails(*_: Tensor) -> None:
             raise RuntimeError("cannot be run")
@@ -203,14 +203,14 @@ def test_where_nothing_can_be_recorded_frames_are_played_as_before(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_engine_plays_recorded_frames_on_a_cpu(folder: Path, precision: str) -> None:
+def test_the_engine_plays_traced_frames_on_a_cpu(folder: Path, precision: str) -> None:
     engine = MagentaEngine("small", "cpu", folder, precision, config=CONFIG, codec=CODEC)
     assert engine.stepper.replay is not None
     assert engine.stepper.frame == 0
 
 
 def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    stepper = recording(model)
+    stepper = traced_stepper(model)
     replay, run, before = stepper.replay, stepper.run, (sys.getswitchinterval(), stepper.frame)
     assert replay is not None
     played: list[str] = []
@@ -223,10 +223,10 @@ def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.M
         return noting
 
     monkeypatch.setattr(stepper, "run", noted("plain", run))
-    stepper.replay = noting = noted("recorded", replay)
+    stepper.replay = noting = noted("traced", replay)
     spent = measure_traced(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
     ways = ["eager", "eager_busy_gui", "traced", "traced_busy_gui"]
     assert list(spent) == ways and min(spent.values()) > 0
-    assert played == (["plain"] * 4 + ["recorded"] * 4) * ROUNDS
+    assert played == (["plain"] * 4 + ["traced"] * 4) * ROUNDS
     assert stepper.replay is noting
     assert (sys.getswitchinterval(), stepper.frame) == (before[0], before[1] + 8 * ROUNDS)

@@ -1,4 +1,4 @@
-"""A packed linear layer gives what torch's own gives, whatever the number of rows."""
+"""A packed linear layer gives the results of torch's own for any number of rows."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from models.runtime import packed_linear
 from models.runtime.packed_linear import PackedLinear
 
 
-@pytest.mark.parametrize("laid_out", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(1, 40), (3, 40), (6, 40), (1, 6, 40), (200, 40)])
 def test_the_same_product(
-    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], bias: bool, laid_out: bool
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], bias: bool, packed: bool
 ) -> None:
-    if not laid_out:  # as on a processor for which weights are not laid out
+    if not packed:  # as on a processor for which weights are not packed
         monkeypatch.setattr(packed_linear, "can_pack", lambda: False)
     weight, x = torch.randn(56, 40), torch.randn(shape)
     offset = torch.randn(56) if bias else None
     linear = PackedLinear(weight, offset)
-    assert linear.packed == (laid_out and packed_linear.can_pack())
+    assert linear.packed == (packed and packed_linear.can_pack())
     with torch.inference_mode():
         product = linear(x)
     assert product.shape == (*shape[:-1], 56)

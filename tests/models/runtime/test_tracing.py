@@ -1,4 +1,4 @@
-"""Recorded operations give what they give from Python (models/runtime/tracing.py)."""
+"""Traced functions give the same results as eager ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def moved(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
 
 
 def test_the_same_to_the_bit_for_any_number_of_rows() -> None:
-    recorded = trace(moved, (torch.zeros(6, 5), torch.zeros(5)))
-    assert isinstance(recorded, TracedFunction)
+    traced = trace(moved, (torch.zeros(6, 5), torch.zeros(5)))
+    assert isinstance(traced, TracedFunction)
     weight = torch.randn(5)
     for rows in (1, 6, 40):
         x = torch.randn(rows, 5)
-        for found, asked in zip(recorded(x, weight), moved(x, weight), strict=True):
-            assert torch.equal(found, asked)
+        for found, expected in zip(traced(x, weight), moved(x, weight), strict=True):
+            assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, AttributeError, ImportError])
@@ -39,7 +39,7 @@ def test_where_nothing_can_be_recorded_the_function_is_used(
     assert trace(moved, (torch.zeros(6, 5), torch.zeros(5))) is moved
 
 
-@pytest.mark.skipif(not can_pack(), reason="this processor's torch lays no weights out")
+@pytest.mark.skipif(not can_pack(), reason="this processor's torch packs no weights")
 def test_a_product_with_a_packed_weight_is_recorded() -> None:
     weight, offset, x = torch.randn(24, 16), torch.randn(24), torch.randn(6, 16)
     linear = PackedLinear(weight, offset)
@@ -47,7 +47,7 @@ def test_a_product_with_a_packed_weight_is_recorded() -> None:
     def product(x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
         return (packed_linear_op()(x, weight, offset).relu(),)
 
-    recorded = trace(product, (torch.zeros(6, 16), linear.weight))
-    assert isinstance(recorded, TracedFunction)
-    asked = functional.linear(x, weight, offset).relu()
-    torch.testing.assert_close(recorded(x, linear.weight)[0], asked, atol=1e-5, rtol=0)
+    traced = trace(product, (torch.zeros(6, 16), linear.weight))
+    assert isinstance(traced, TracedFunction)
+    expected = functional.linear(x, weight, offset).relu()
+    torch.testing.assert_close(traced(x, linear.weight)[0], expected, atol=1e-5, rtol=0)

@@ -1,4 +1,4 @@
-"""Moments as text and arrays, and back: by tables, and with the embedded engine to the bit."""
+"""Serialisation of snapshots: by tables, and bit for bit with the embedded engine."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_come_back_to_the_bit(name: str) -> None:
+def test_arrays_come_back_bit_for_bit(name: str) -> None:
     array = ARRAYS[name]
     tree, arrays = pack((array, array))
-    assert len(arrays) == 1, "what is there twice is kept once"
+    assert len(arrays) == 1, "what is there twice is copies once"
     found = unpack(tree, arrays, {})[0]
     assert found.dtype == array.dtype and found.shape == array.shape
     assert found.tobytes() == array.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16", "int64", "bool", "uint8"])
-def test_tensors_come_back_to_the_bit(kind: str) -> None:
+def test_tensors_come_back_bit_for_bit(kind: str) -> None:
     tensor = torch.tensor([[0.0, 1.0, 3.1415927, 1e-3]]).to(getattr(torch, kind))
     found = unpack(*pack(Leaf(tensor)), {"Leaf": Leaf}).value
     assert found.dtype == tensor.dtype and found.shape == tensor.shape
@@ -136,7 +136,9 @@ def engine() -> Iterator[Engine]:
     opened.close()
 
 
-def test_a_packed_moment_of_the_embedded_engine_gives_bit_identical_blocks(engine: Engine) -> None:
+def test_a_packed_snapshot_of_the_embedded_engine_gives_bit_identical_blocks(
+    engine: Engine,
+) -> None:
     stream = engine.start(11)
     first = Controls(style=engine.embed_text("jazz trio"), notes=(60, 64, 67), bpm=132.0)
     for _ in range(40):  # until the context is full
@@ -144,15 +146,15 @@ def test_a_packed_moment_of_the_embedded_engine_gives_bit_identical_blocks(engin
     packed = engine.pack(stream.snapshot())
     assert packed is not None and packed.nbytes < 1_200_000
     then = replace(first, notes=(), density=0.8, brightness=0.3, style=engine.embed_text("techno"))
-    wanted = [stream.render(first), stream.render(then), stream.render(then)]
-    kept = PackedState(
+    expected = [stream.render(first), stream.render(then), stream.render(then)]
+    copies = PackedState(
         packed.engine, packed.weights, packed.tree, tuple(array.copy() for array in packed.arrays)
     )
     again = engine.start(0)
     again.render(then)
-    again.restore(engine.unpack(kept))
+    again.restore(engine.unpack(copies))
     found = [again.render(first), again.render(then), again.render(then)]
-    for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+    for index, (one, other) in enumerate(zip(expected, found, strict=True)):
         assert np.array_equal(one, other), f"block {index} differs"
 
 
@@ -161,14 +163,14 @@ def test_a_fresh_and_a_cleared_stream_can_be_packed(engine: Engine) -> None:
     for _ in range(2):
         packed = engine.pack(stream.snapshot())
         assert packed is not None
-        wanted = stream.render(Controls())
+        expected = stream.render(Controls())
         other = engine.start(1)
         other.restore(engine.unpack(packed))
-        assert np.array_equal(other.render(Controls()), wanted)
+        assert np.array_equal(other.render(Controls()), expected)
         stream.clear()
 
 
-def test_moments_of_other_weights_and_of_other_engines_are_refused(engine: Engine) -> None:
+def test_snapshots_of_other_weights_and_of_other_engines_are_refused(engine: Engine) -> None:
     packed = engine.pack(engine.start(1).snapshot())
     assert packed is not None
     for other in (replace(packed, weights="0" * 64), replace(packed, engine="other")):
