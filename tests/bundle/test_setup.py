@@ -1,4 +1,4 @@
-"""What `packaging/setup.sh` would have installed, told by commands that only pretend. Offline."""
+"""Packages that `packaging/setup.sh` installs, recorded by stubs of the system's commands."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BANKS = {"libfluidsynth3", "fluid-soundfont-gm", "musescore-general-soundfont"}
 """As test_corpus_sound_banks.py names them where it is skipped."""
-PRETENDED = {
+STUBS = {
     "uname": "echo Linux",
     "id": "echo 0",
     "dpkg-query": "exit 1",  # nothing is installed yet
     "apt-cache": "exit 0",  # everything is known
     "env": 'while [ "$1" != apt-get ]; do shift; done; "$@"',
     # Refuses what cannot be had, and the setup ends at what it cannot do without.
-    "apt-get": 'echo "$@" >> asked; echo "debconf: delaying $1" >&2; [ "$1" = update ] || [[ " $* " != *" $REFUSED "* ]]',
+    "apt-get": 'echo "$@" >> asked; echo "debconf: delaying $1" >&2; '
+    '[ "$1" = update ] || [[ " $* " != *" $REFUSED "* ]]',
 }
 
 pytestmark = pytest.mark.skipif(
@@ -27,14 +28,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def wanted(folder: Path, what: str, refused: str = "libportaudio2") -> tuple[set[str], str]:
+def requested_packages(
+    folder: Path, what: str, refused: str = "libportaudio2"
+) -> tuple[set[str], str]:
     """The packages that apt-get was asked for on a bare Debian, and what the script said."""
     (folder / "packaging").mkdir()
     for name in ("packaging/setup.sh", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     commands = folder / "bin"
     commands.mkdir()
-    for name, script in PRETENDED.items():
+    for name, script in STUBS.items():
         (commands / name).write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
         (commands / name).chmod(0o755)
     python = commands / "python-that-ends-the-setup"
@@ -54,29 +57,29 @@ def wanted(folder: Path, what: str, refused: str = "libportaudio2") -> tuple[set
 
 
 def test_tests_get_what_they_would_be_skipped_without(tmp_path: Path) -> None:
-    names, _ = wanted(tmp_path, "test", "fluid-soundfont-gm")
+    names, _ = requested_packages(tmp_path, "test", "fluid-soundfont-gm")
     assert {"jackd2", "xvfb", "libportaudio2", *BANKS} <= names
 
 
 def test_sound_banks_that_cannot_be_had_stop_nothing(tmp_path: Path) -> None:
-    _, said = wanted(tmp_path, "test", "fluid-soundfont-gm")
-    assert "The tests of the sound banks will be skipped." in said
-    assert "Run the same by hand" not in said
+    _, output = requested_packages(tmp_path, "test", "fluid-soundfont-gm")
+    assert "The tests of the sound banks will be skipped." in output
+    assert "Run the same by hand" not in output
 
 
 def test_what_sound_needs_stops_it(tmp_path: Path) -> None:
-    names, said = wanted(tmp_path, "test")
-    assert "libportaudio2" in said and "Run the same by hand" in said
+    names, output = requested_packages(tmp_path, "test")
+    assert "libportaudio2" in output and "Run the same by hand" in output
     assert not names & BANKS
 
 
 def test_playing_needs_no_sound_banks(tmp_path: Path) -> None:
-    names, _ = wanted(tmp_path, "run")
+    names, _ = requested_packages(tmp_path, "run")
     assert "libportaudio2" in names
     assert not names & {"jackd2", "xvfb", *BANKS}
 
 
 def test_what_installers_say_is_shown_only_where_they_fail(tmp_path: Path) -> None:
-    _, said = wanted(tmp_path, "run")
-    assert "debconf: delaying install" in said  # apt-get install was refused
-    assert "debconf: delaying update" not in said
+    _, output = requested_packages(tmp_path, "run")
+    assert "debconf: delaying install" in output  # apt-get install was refused
+    assert "debconf: delaying update" not in output
