@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.window.controllers import form_style as forms
-from app.window.controllers.clock_page import ClockPage
-from app.window.controllers.maps_page import MapsPage
-from app.window.controllers.monitor_page import MonitorPage
-from app.window.controllers.osc_page import OscPage
-from app.window.controllers.ports_page import PortsPage
+from app.window.controllers.pages.clock_page import ClockPage
+from app.window.controllers.pages.maps_page import MapsPage
+from app.window.controllers.pages.monitor_page import MonitorPage
+from app.window.controllers.pages.osc_page import OscPage
+from app.window.controllers.pages.ports_page import PortsPage
 from app.window.shortcuts import shortcut_of
 from app.window.style import colours, theme
 

@@ -18,8 +18,8 @@ from pythonosc.udp_client import SimpleUDPClient
 from app.control.midi.map_file import read
 from app.control.midi.mapping import SHIFT
 from app.window.controllers.controllers_window import PAGES
-from app.window.controllers.maps_page import MapsPage
-from app.window.controllers.monitor_log import line_of
+from app.window.controllers.pages.maps_page import MapsPage
+from app.window.controllers.pages.monitor_log import line_of
 from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
 
 LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

@@ -19,9 +19,9 @@ from app.parameters.catalogue import build_registry, set_engine_controls, set_pr
 from app.parameters.registry import Registry
 from app.window.controllers import controller_layout as plan
 from app.window.controllers import map_edits as edits
-from app.window.controllers import osc_page
 from app.window.controllers.mapping_form import read_value
-from app.window.controllers.monitor_log import MAX_ENTRIES, MAX_PER_POLL, MonitorLog, line_of
+from app.window.controllers.pages import osc_page
+from app.window.controllers.pages.monitor_log import MAX_ENTRIES, MAX_PER_POLL, MonitorLog, line_of
 from app.window.dialogs.keyboard_sheet import COLUMNS, GROUPS, sheet_rows
 from models.errors import SegueError
 

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.control.midi.map_file import write
 from app.control.midi.mapping import ControllerMap
-from app.window.controllers.maps_page import MapsPage
+from app.window.controllers.pages.maps_page import MapsPage
 from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
 
 CTRL = Qt.KeyboardModifier.ControlModifier

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.window.controllers import form_style as forms
-from app.window.controllers.cards import BEATS, BeatIndicators, Card, ChoiceCard
-from app.window.controllers.settings_page import SettingsPage
+from app.window.controllers.pages.cards import BEATS, BeatIndicators, Card, ChoiceCard
+from app.window.controllers.pages.settings_page import SettingsPage
 from app.window.style import colours, theme
 
 MODES: Final = (

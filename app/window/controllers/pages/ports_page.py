@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from app.control.bridge import ControlBridge
 from app.control.midi.rtmidi_ports import LABELS, available
 from app.window.controllers import form_style as forms
-from app.window.controllers.cards import ActivityIndicator, Card
-from app.window.controllers.settings_page import SettingsPage
+from app.window.controllers.pages.cards import ActivityIndicator, Card
+from app.window.controllers.pages.settings_page import SettingsPage
 from app.window.style import colours, theme
 
 POLL_MS: Final = 60

@@ -33,7 +33,7 @@ from app.files import write_text
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
 from app.window.controllers import form_style as forms
-from app.window.controllers.settings_page import SettingsPage
+from app.window.controllers.pages.settings_page import SettingsPage
 from app.window.style import colours
 from models.errors import SegueError
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.control.bridge import ControlBridge
 from app.window.controllers import form_style as forms
-from app.window.controllers.monitor_log import TYPES, Line, MonitorLog, line_of
+from app.window.controllers.pages.monitor_log import TYPES, Line, MonitorLog, line_of
 from app.window.style import colours, theme
 
 POLL_MS: Final = 100

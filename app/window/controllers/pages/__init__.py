@@ -1,0 +1,1 @@
+"""Pages of the controllers window: maps, ports, clock, OSC and monitor."""
