@@ -60,7 +60,7 @@ def outside(
     sign = np.sign(planned)
     size, got = np.abs(planned), played * sign
     wrong = (got > size + TOLERANCE) | (got < lowest * size - TOLERANCE)
-    return np.logical_or.reduce(wrong, axis=1)
+    return wrong.any(axis=1)
 
 
 def breaks(wrong: NDArray[np.bool_], apart: int = 960) -> int:

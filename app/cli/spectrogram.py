@@ -77,7 +77,8 @@ class SpectrogramImage:
         if peak <= 0.0:
             return columns
         decibels = 20.0 * np.log10(np.maximum(columns / peak, 1e-12))
-        return np.clip(1.0 + decibels / RANGE_DB, 0.0, 1.0)
+        levels: NDArray[np.float64] = np.clip(1.0 + decibels / RANGE_DB, 0.0, 1.0)
+        return levels
 
     def image(self) -> NDArray[np.uint8]:
         """Picture with its axes, (height, width, 3)."""
