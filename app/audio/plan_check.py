@@ -60,7 +60,8 @@ def outside(
     sign = np.sign(planned)
     size, got = np.abs(planned), played * sign
     wrong = (got > size + TOLERANCE) | (got < lowest * size - TOLERANCE)
-    return wrong.any(axis=1)
+    result: NDArray[np.bool_] = np.logical_or.reduce(wrong, axis=1)
+    return result
 
 
 def breaks(wrong: NDArray[np.bool_], apart: int = 960) -> int:
