@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -223,7 +223,9 @@ class Song:
         spread = min(0.011, 0.25 * self.step_seconds / 5)
         return np.where(up, size - 1 - rank, rank) * spread
 
-    def density_at(self, times: NDArray[np.float64], window: float = 2.0) -> NDArray[np.float32]:
+    def density_at(
+        self, times: NDArray[np.floating[Any]], window: float = 2.0
+    ) -> NDArray[np.float32]:
         """Onsets per second around each time, in a Hann window of +-`window` seconds.
 
         Onsets closer than 30 ms count as one.

@@ -1,14 +1,14 @@
-"""Training of the embedded engine, one command a stage, resumable after any stop. Offline lane.
+"""Training of the embedded engine: one command per stage, each resumable.
 
-python -m models.training --out runs/segue            the whole chain, from nothing to weights
+python -m models.training --out runs/segue            all stages, from nothing to weights
 python -m models.training --out runs/segue --from flow
 
-corpus    python -m models.corpus              endless labelled music, 30 s a clip
+corpus    python -m models.corpus              labelled music in clips of 30 s
 codec     python -m models.training.codec      sound <-> latents
 style     python -m models.training.style      text head and audio tower
-latents   python -m models.training.latents    the corpus through the frozen codec
+latents   python -m models.training.latents    the corpus encoded by the frozen codec
 arranger  python -m models.training.arranger   writes the score; needs no audio
 flow      python -m models.training.renderer   score, style and context -> latents
 distil    python -m models.training.distil     the same in two steps, guidance as an input
-manifest  python -m models.storage.weights             checksums of what ships
+manifest  python -m models.storage.weights     checksums of the shipped weights
 """

@@ -1,4 +1,4 @@
-"""The whole chain from nothing to weights; see the package's docstring. Offline lane."""
+"""Command line that runs all stages of the training; see the package's docstring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WEIGHTS = Path("resources/weights")
 
 
 def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, list[str]]:
-    """Arguments of every stage; `minutes` is the flow's, the others take a share of it."""
+    """Command-line arguments of every stage; `minutes` is the flow's, SHARES those of others."""
     corpus, prepared = str(out / "corpus"), str(out / "prepared")
     compute = ["--device", device]
     spans = {name: f"{minutes * share:.0f}" for name, share in SHARES.items()}
@@ -33,8 +33,7 @@ def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, li
         "flow": [
             *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
             *(*compute, "--minutes", f"{minutes:.0f}"),
-            # What the engine plays today. Distilled weights are written apart, for they need the
-            # levels of models.training.distil in models.segue.engine.
+            # Distilled weights are exported separately, since they need other noise levels.
             *("--export", str(WEIGHTS / "renderer.safetensors")),
         ],
         "distil": [
@@ -50,8 +49,8 @@ SHARES = {"codec": 0.4, "style": 0.2, "arranger": 0.6, "distil": 0.25}
 
 
 def main() -> int:
-    """Run the stages in order; each goes on where it was stopped."""
-    parser = argparse.ArgumentParser(description="Train the embedded engine from nothing.")
+    """Run the stages in order, resuming each."""
+    parser = argparse.ArgumentParser(description="Train the embedded engine.")
     parser.add_argument("--out", type=Path, required=True, help="corpus, checkpoints, curves")
     parser.add_argument("--hours", type=float, default=8.0, help="of corpus")
     parser.add_argument("--minutes", type=float, default=75.0, help="of the flow's training")

@@ -1,11 +1,11 @@
-"""Distil the flow into few steps with guidance as an input. Offline lane.
+"""Distillation of the flow into few steps, with guidance as an input.
 
     python -m models.training.distil --data PREPARED --teacher FLOW --out FOLDER --minutes 20
 
 The teacher integrates its flow in several Euler steps with classifier-free guidance (Ho & Salimans
-2022) at a weight drawn per clip; the student must reach the same end in one step from the same
-noise, given the weight as an input (guidance distillation, Meng et al. 2023, section 3). The
-context is spoilt in part by the student's own output, so that it learns to go on from itself: the
+2022) at a weight drawn per clip; the student must predict the result in one step from the same
+noise, given the weight as an input (guidance distillation, Meng et al. 2023, section 3). Part of
+the context is replaced by the student's own output, so that it learns to continue itself: the
 parallel form of the papers' self-forced rollouts. The loss is the music-aware one of "Data-Free
 Streaming Consistency Distillation": latent, plus spectral along time, plus temporal difference.
 """
@@ -37,11 +37,11 @@ STARTS = (0.0, 0.5)
 with such weights. The shipped ones are the flow's own, played in more steps."""
 
 
-def music_loss(found: Tensor, target: Tensor) -> Tensor:
-    """Latent error + its spectrum along time + its temporal difference; (B, T, 2 D) tokens."""
-    size, time, width = found.shape
+def music_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Loss of tokens (B, T, 2 D): latents, their spectrum along time, their temporal difference."""
+    size, time, width = predicted.shape
     frames = time * FRAMES_PER_TOKEN
-    a = found.float().reshape(size, frames, width // FRAMES_PER_TOKEN)
+    a = predicted.float().reshape(size, frames, width // FRAMES_PER_TOKEN)
     b = target.float().reshape(size, frames, width // FRAMES_PER_TOKEN)
     latent = _huber(a - b).mean()
     step = _huber((a[:, 1:] - a[:, :-1]) - (b[:, 1:] - b[:, :-1])).mean()
@@ -50,12 +50,12 @@ def music_loss(found: Tensor, target: Tensor) -> Tensor:
 
 
 def _huber(error: Tensor, width: float = 0.3) -> Tensor:
-    """Pseudo-Huber, as in improved consistency training (Song & Dhariwal 2024)."""
+    """Pseudo-Huber loss, as in improved consistency training (Song & Dhariwal 2024)."""
     return (error.square() + width**2).sqrt() - width
 
 
 class Distillation:
-    """A frozen teacher and what the student should reach."""
+    """Distillation targets of a frozen teacher, and the student's loss."""
 
     def __init__(self, teacher: Renderer, steps: int = 4) -> None:
         self.teacher = teacher
@@ -71,22 +71,23 @@ class Distillation:
         style: Tensor,
         weight: Tensor,
     ) -> Tensor:
-        """Where the teacher's guided flow ends from `noisy` at `start` (B, N), in equal steps."""
+        """End of the teacher's guided flow from `noisy` at levels `start` (B, N), in equal
+        steps."""
         size = len(style)
-        given, none = torch.ones_like(weight), torch.zeros_like(weight)
-        plain = torch.ones_like(weight)
+        given, no_style = torch.ones_like(weight), torch.zeros_like(weight)
+        unguided = torch.ones_like(weight)
         x = noisy
         for index in range(self.steps):
             level = start + (1.0 - start) * index / self.steps
-            following = start + (1.0 - start) * (index + 1) / self.steps
-            with_style = self.teacher(context, x, level, score, style, given, plain)
-            without = self.teacher(context, x, level, score, style, none, plain)
+            next_levels = start + (1.0 - start) * (index + 1) / self.steps
+            with_style = self.teacher(context, x, level, score, style, given, unguided)
+            without = self.teacher(context, x, level, score, style, no_style, unguided)
             strength = weight.view(size, 1, 1)
             clean = without + strength * (with_style - without)
-            now = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
-            later = following.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
-            # On the straight path through x at `now` and the estimate at 1.
-            x = x + (clean.float() - x) * ((later - now) / (1.0 - now))
+            this_level = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+            next_level = next_levels.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+            # Euler step on the straight path from x to the estimate at level 1.
+            x = x + (clean.float() - x) * ((next_level - this_level) / (1.0 - this_level))
         return x
 
     def loss(self, student: Renderer, batch: LatentBatch, rng: torch.Generator) -> Tensor:
@@ -97,7 +98,7 @@ class Distillation:
         device = clean.device
         score = drop_score(batch.score, rng)
         style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
-        # Guidance 1 is the plain model; up to 3 is what the window's knob reaches usefully.
+        # Guidance 1 is the unguided model; 3 is the top of the control's useful range.
         weight = (1.0 + 2.0 * torch.rand(size, generator=rng)).to(device)
         given = torch.ones_like(weight)
         start = torch.tensor(STARTS)[torch.randint(len(STARTS), (size, blocks), generator=rng)]
@@ -107,16 +108,16 @@ class Distillation:
         with torch.no_grad():
             zero = torch.zeros_like(start)
             context = corrupt_context(clean, None, rng)
-            guess = student(context, noise, zero, score, style, given, weight).float()
-            context = corrupt_context(clean, guess, rng)
-        # Half of the second steps start from the student's own first step, as they will in play.
-        own = (torch.rand(size, 1, 1, generator=rng) < 0.5).to(device)
-        base = torch.where(own, guess, clean)
-        # The same noise: in play the second step is on the path that the first one began.
+            own_prediction = student(context, noise, zero, score, style, given, weight).float()
+            context = corrupt_context(clean, own_prediction, rng)
+        # Half of the second steps start from the student's own first step, as in inference.
+        use_own = (torch.rand(size, 1, 1, generator=rng) < 0.5).to(device)
+        base = torch.where(use_own, own_prediction, clean)
+        # The same noise, since in inference both steps are on one path.
         noisy = (1 - per_token) * noise + per_token * base
         target = self.target(context, noisy, start, score, style, weight)
-        found = student(context, noisy, start, score, style, given, weight)
-        return music_loss(found, target)
+        predicted = student(context, noisy, start, score, style, given, weight)
+        return music_loss(predicted, target)
 
 
 def load_average(folder: Path) -> Renderer:

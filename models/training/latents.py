@@ -1,10 +1,9 @@
-"""Prepare a rendered data set for the renderer: latents and packed scores. Offline lane.
+"""Preparation of a corpus for the renderer's training: latents and packed scores.
 
     python -m models.training.latents --data CORPUS --out FOLDER
 
 Each clip becomes FOLDER/NNNNNN.npz: `latents` float16 (T, D) of the frozen codec, the score packed
-into small integers (velocities 0..255), the style of its terms. Runs again only for clips that are
-not there yet.
+into small integers (velocities 0..255), the style of its terms. Existing files are skipped.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ BYTE_FIELDS = ("drums", "sustain", "chroma")
 
 
 def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-    """A clip's arrays, cut to the frames that both audio and score have."""
+    """Arrays of a clip, trimmed to the frames of both audio and score."""
     score = clip.score
     frames = min(len(score), len(latents))
     ages, _ = note_age(score.onset, score.sustain > 0, no_age())
@@ -48,14 +47,14 @@ def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.gener
     }
     for name in BYTE_FIELDS:
         packed[name] = np.rint(np.clip(packed[name], 0, 1) * 255).astype(np.uint8)
-    cut = {name: values[:frames] for name, values in packed.items()}
-    cut["style"] = np.asarray(mixture(clip.terms), np.float16)
-    return cut
+    trimmed = {name: values[:frames] for name, values in packed.items()}
+    trimmed["style"] = np.asarray(mixture(clip.terms), np.float16)
+    return trimmed
 
 
 @dataclass
 class LatentBatch:
-    """What one training step needs: latents (B, T, D), the score, the styles (B, 128)."""
+    """Training batch: latents (B, T, D), the score, the styles (B, 128)."""
 
     latents: Tensor
     score: ScoreBatch
@@ -63,21 +62,21 @@ class LatentBatch:
 
 
 class PreparedClips:
-    """All prepared clips in memory, and random crops of them."""
+    """Data set of prepared clips, in memory."""
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
         self.limit = limit
         self.clips: list[dict[str, NDArray[np.generic]]] = []
-        self._seen: set[str] = set()
+        self._read: set[str] = set()
         self.refresh()
 
     def refresh(self) -> int:
-        """Take in clips written since; returns how many there are."""
+        """Read new clips; returns the number of all."""
         for path in sorted(self.folder.glob("*.npz")):
-            if path.name in self._seen or (self.limit and len(self.clips) >= self.limit):
+            if path.name in self._read or (self.limit and len(self.clips) >= self.limit):
                 continue
-            self._seen.add(path.name)
+            self._read.add(path.name)
             with np.load(path) as arrays:
                 self.clips.append({name: arrays[name] for name in arrays.files})
         return len(self.clips)
@@ -96,7 +95,7 @@ class PreparedClips:
 
     @staticmethod
     def stack(rows: list[dict[str, NDArray[np.generic]]]) -> LatentBatch:
-        """Equally long crops -> tensors."""
+        """A batch of crops of equal length."""
 
         def real(name: str) -> Tensor:
             stacked = torch.from_numpy(np.stack([row[name] for row in rows]))
@@ -125,11 +124,11 @@ def main() -> None:
     parser.add_argument("--codec", type=Path, default=Path("resources/weights/codec.safetensors"))
     parser.add_argument("--wait", type=float, default=0.0, help="minutes to wait for more clips")
     arguments = parser.parse_args()
-    from models.segue.codec import Codec  # after argument errors: it loads torch weights
+    from models.segue.codec import Codec  # slow, so after argument errors
 
     codec = Codec.load(arguments.codec)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + arguments.wait * 60
+    deadline = time.monotonic() + arguments.wait * 60
     while True:
         done = {path.stem for path in arguments.out.glob("*.npz")}
         for path in tqdm([p for p in clips(arguments.data) if p.name not in done], unit="clip"):
@@ -139,7 +138,7 @@ def main() -> None:
             with open(partial, "wb") as file:
                 np.savez(file, **pack(clip, codec.encode(clip.float_audio())))  # type: ignore[arg-type]
             partial.rename(target)
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             break
         time.sleep(10)
 

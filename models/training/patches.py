@@ -1,7 +1,7 @@
-"""The training set of the codec: patches of every clip, analysed once and kept. Offline lane.
+"""Data set of the codec's training: patches of every clip, cached on disk.
 
-Audio is turned into patches (T, 1320), float16, one file a clip, in a folder of its own. Clips that
-are written while training runs are picked up by the next ``refresh``.
+Patches are float16 (T, 1320), one file a clip. `Patches.refresh` adds clips that are written while
+training runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Read = Callable[[], NDArray[np.floating]]
 
 
 def find_audio(folder: Path) -> Iterator[tuple[str, Read]]:
-    """Name and reader of every clip in a folder: a corpus of ours, or WAV and FLAC files."""
+    """Name and reader of every clip in a folder, of `models.corpus` or of WAV and FLAC files."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".npz" and path.with_suffix(".npy").exists():
             yield f"{folder.name}-{path.stem}", _clip_reader(path.with_suffix(".npy"))
@@ -53,15 +53,15 @@ def _file_reader(path: Path) -> Read:
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a clip is kept for validation: about one in twenty, by its name."""
+    """Whether a clip is for validation: about one in twenty, by a hash of its name."""
     return zlib.crc32(name.encode()) % 20 == 0
 
 
 class Patches:
-    """Patches of all clips in memory, cut into random training sequences.
+    """Data set of patches, in memory.
 
-    data: folders of audio; cache: where patches are kept. ``seconds`` bounds how much of a clip is
-    kept, so that a few long clips cannot outweigh the rest.
+    data: folders of audio; cache: folder of the patches; seconds: largest length used of a clip, so
+    that a few long clips do not dominate.
     """
 
     def __init__(self, data: list[Path], cache: Path, seconds: float = 30.0) -> None:
@@ -69,7 +69,7 @@ class Patches:
             if not folder.is_dir():
                 raise SegueError(f"There is no folder {folder}; write a corpus first.")
         self.data, self.cache = data, cache
-        self.most = int(seconds * B.SAMPLE_RATE / B.FRAME)
+        self.max_frames = int(seconds * B.SAMPLE_RATE / B.FRAME)
         self.train: list[Tensor] = []
         self.validation: list[Tensor] = []
         self._known: set[str] = set()
@@ -81,48 +81,48 @@ class Patches:
         """Hours of audio to train on."""
         return float(self._lengths.sum()) / (25 * 3600)
 
-    def refresh(self, most_seconds: float = 1e9) -> int:
-        """Take in clips that were not there before; how many. Stops after ``most_seconds``."""
-        begin, found = time.monotonic(), 0
+    def refresh(self, max_seconds: float = 1e9) -> int:
+        """Read new clips for at most `max_seconds`; returns their number."""
+        begin, added = time.monotonic(), 0
         for name, read in chain.from_iterable(map(find_audio, self.data)):
             if name in self._known:
                 continue
-            if time.monotonic() - begin > most_seconds:
+            if time.monotonic() - begin > max_seconds:
                 break
-            kept = self.cache / f"{name}.npy"
-            if kept.exists():
-                patches = np.load(kept)[: self.most]
+            cached = self.cache / f"{name}.npy"
+            if cached.exists():
+                patches = np.load(cached)[: self.max_frames]
             else:
-                samples = read()[: self.most * B.FRAME]
+                samples = read()[: self.max_frames * B.FRAME]
                 if len(samples) < 80 * B.FRAME:
                     self._known.add(name)
                     continue
                 patches = join_patches(*B.analyse(samples)).astype(np.float16)
-                np.save(kept, patches)
+                np.save(cached, patches)
             self._known.add(name)
             (self.validation if is_held_out(name) else self.train).append(torch.from_numpy(patches))
-            found += 1
+            added += 1
         self._lengths = np.array([len(p) for p in self.train], dtype=np.float64)
-        return found
+        return added
 
     def sample(self, rng: np.random.Generator, batch: int, length: int) -> Tensor:
-        """Random sequences, float32 (batch, length, 1320), with random level and sides swapped."""
+        """Random sequences, float32 (batch, length, 1320), with random gain and channel swap."""
         if not self.train:
             raise SegueError("There are no clips to train on; write a corpus first.")
-        odds = self._lengths / self._lengths.sum()
+        probabilities = self._lengths / self._lengths.sum()
         out = torch.empty(batch, length, self.train[0].shape[1])
-        for row, clip in enumerate(rng.choice(len(self.train), size=batch, p=odds)):
+        for row, clip in enumerate(rng.choice(len(self.train), size=batch, p=probabilities)):
             patches = self.train[clip]
             at = int(rng.integers(0, max(1, len(patches) - length)))
-            piece = patches[at : at + length].float()
-            out[row, : len(piece)] = piece
-            out[row, len(piece) :] = piece[-1]
+            passage = patches[at : at + length].float()
+            out[row, : len(passage)] = passage
+            out[row, len(passage) :] = passage[-1]
         gain = torch.from_numpy(rng.uniform(-8, 6, (batch, 1, 1)).astype(np.float32))
         return augment(out, 10 ** (gain / 20), torch.from_numpy(rng.random((batch, 1, 1)) < 0.5))
 
 
 def augment(patches: Tensor, gain: Tensor, swap: Tensor) -> Tensor:
-    """The same sound louder by ``gain`` (batch, 1, 1) and with its sides swapped where asked."""
+    """Patches with `gain` (batch, 1, 1) applied, and left and right exchanged where `swap`."""
     size = B.PATCH * B.BANDS
     pans = slice(size, size + B.STEREO_BANDS)
     bands = patches[..., :size]

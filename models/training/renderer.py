@@ -1,14 +1,14 @@
-"""Train the renderer's flow. Offline lane; CPU (bfloat16 where it pays) or CUDA.
+"""Training of the renderer's flow.
 
     python -m models.training.renderer --data PREPARED --out FOLDER --minutes 60
 
-With ``--start WEIGHTS`` a new folder begins with exported weights, such as the shipped ones.
+With `--start WEIGHTS` training starts from exported weights, such as the shipped ones.
 
 Rectified flow (Liu et al. 2023; Lipman et al. 2023) on latents, block-causal with clean context,
-after "Live Music Diffusion Models" section 3. What is dropped at random: the style (for guidance),
-parts of the score (so that the renderer can play from sketches), density and brightness (auto).
+after "Live Music Diffusion Models" section 3. Dropped at random are the style (for guidance), parts
+of the score (so that the renderer can play from sketches), density and brightness (auto).
 
-Against exposure error, the papers' known failure over minutes: the context is noised at an
+Against exposure bias, which degrades the papers' models over minutes, the context is noised at an
 unknown level (as in GameNGen, Valevski et al. 2024, section 3.2.1), and in part replaced by the
 network's own predictions (scheduled sampling in parallel form, Mihaylova & Martins 2019).
 """
@@ -37,7 +37,7 @@ from models.training.trainer import Trainer, export_half
 
 
 def drop_score(score: ScoreBatch, rng: torch.Generator) -> ScoreBatch:
-    """Hide random parts of the score, clip by clip: everything (6 %), single rolls (4 %), timbres
+    """Mask random parts of the score, per clip: everything (6 %), single rolls (4 %), timbres
     (8 %), chroma and beat (15 %), density and brightness (35 %)."""
     size, frames = score.tempo.shape
 
@@ -59,37 +59,37 @@ def drop_score(score: ScoreBatch, rng: torch.Generator) -> ScoreBatch:
 
 
 def noise_levels(size: int, blocks: int, rng: torch.Generator) -> Tensor:
-    """(B, N) levels, a quarter of them at pure noise, where few-step sampling begins."""
+    """Random noise levels (B, N), a quarter of them at 0 (pure noise), where sampling begins."""
     spread = torch.sigmoid(torch.randn(size, blocks, generator=rng) - 0.3)
     start = torch.rand(size, blocks, generator=rng) < 0.25
     return spread.masked_fill(start, 0.0)
 
 
-def corrupt_context(clean: Tensor, guess: Tensor | None, rng: torch.Generator) -> Tensor:
-    """Context as it will be in play: noised, and in part the network's own `guess`."""
+def corrupt_context(clean: Tensor, own_prediction: Tensor | None, rng: torch.Generator) -> Tensor:
+    """Context as in inference: noised, and partly the network's own prediction."""
     size, time, _ = clean.shape
     context = clean
-    if guess is not None:
+    if own_prediction is not None:
         blocks = time // TOKENS_PER_BLOCK
         share = torch.rand(size, 1, generator=rng)
-        own = torch.rand(size, blocks, generator=rng) < share
-        own = own.repeat_interleave(TOKENS_PER_BLOCK, dim=1).to(clean.device)
-        context = torch.where(own[..., None], guess, clean)
+        use_own = torch.rand(size, blocks, generator=rng) < share
+        use_own = use_own.repeat_interleave(TOKENS_PER_BLOCK, dim=1).to(clean.device)
+        context = torch.where(use_own[..., None], own_prediction, clean)
     strength = 0.8 * torch.rand(size, 1, 1, generator=rng).square().to(clean.device)
     return context + strength * torch.randn(clean.shape, generator=rng).to(clean.device)
 
 
 def draw_context(size: int, window: int, rng: torch.Generator) -> Tensor:
-    """(B,) blocks of context: none (20 %), one to six (40 %), all. A renderer that always has
-    context learns to copy it and hardly reads the score: measured, it then holds one drone."""
+    """Random limits (B,) of the context in blocks: none (20 %), one to six (40 %), all; a renderer
+    that always has context learns to copy it and ignores the score."""
     kind = torch.rand(size, generator=rng)
-    few = torch.randint(1, 7, (size,), generator=rng)
-    max_context = torch.where(kind < 0.6, few, window)
+    one_to_six = torch.randint(1, 7, (size,), generator=rng)
+    max_context = torch.where(kind < 0.6, one_to_six, window)
     return max_context.masked_fill(kind < 0.2, 0)
 
 
 class FlowLoss(nn.Module):
-    """The training objective around a renderer."""
+    """Flow-matching loss of a renderer; `own_context`: share of batches with own predictions."""
 
     def __init__(self, renderer: Renderer, own_context: float = 0.35) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class FlowLoss(nn.Module):
         score = drop_score(batch.score, rng)
         style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
         has_style = (torch.rand(size, generator=rng) > 0.1).float().to(device)
-        plain = torch.ones(size, device=device)
+        unguided = torch.ones(size, device=device)
         max_context = draw_context(size, self.renderer.config.window, rng).to(device)
 
         def noised(level: Tensor) -> Tensor:
@@ -112,21 +112,23 @@ class FlowLoss(nn.Module):
             per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
             return (1 - per_token) * noise + per_token * clean
 
-        guess = None
+        own_prediction = None
         if float(torch.rand(1, generator=rng)) < self.own_context:
             with torch.no_grad():
                 zero = torch.zeros(size, blocks, device=device)
                 context = corrupt_context(clean, None, rng)
-                guess = self.renderer(
-                    context, noised(zero), zero, score, style, has_style, plain, max_context
+                own_prediction = self.renderer(
+                    context, noised(zero), zero, score, style, has_style, unguided, max_context
                 ).to(clean.dtype)
-        context = corrupt_context(clean, guess, rng)
+        context = corrupt_context(clean, own_prediction, rng)
         level = noise_levels(size, blocks, rng).to(device)
         noisy = noised(level)
-        found = self.renderer(context, noisy, level, score, style, has_style, plain, max_context)
-        error = (found.float() - clean).square().mean(dim=-1)
+        predicted = self.renderer(
+            context, noisy, level, score, style, has_style, unguided, max_context
+        )
+        error = (predicted.float() - clean).square().mean(dim=-1)
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
-        # Velocity error, (x - x')^2 / (1 - t)^2, bounded where t nears 1.
+        # Error of the velocity, (x - x')^2 / (1 - t)^2, bounded near t = 1.
         weight = 1.0 / (1.0 - per_token).clamp(min=0.3).square()
         loss = (error * weight).mean()
         start = per_token == 0

@@ -1,11 +1,10 @@
-"""Train the style model: ``python -m models.training.style --data CORPUS [--minutes 10]``.
+"""Training of the style model: `python -m models.training.style --data CORPUS [--minutes 10]`.
 
-Offline lane. First the text head (``--text``, about two minutes, needs no corpus), then the audio
-tower, contrastively against the frozen anchors and the captions (LiT: locked text, Zhai et al.
-2022, section 3): a softmax over the 120 anchors with the clip's shares as its target, and within
-the batch a softmax over its captions. Stops and goes on: a second call with the same --out
-continues from the last checkpoint (one every two minutes). Ends with the exported weights
-(resources/weights/style.safetensors, float16) and the figures on held-out clips.
+First the text head (`--text`, needs no corpus), then the audio tower, contrastively against the
+frozen anchors and the captions (LiT: locked text, Zhai et al. 2022, section 3): a softmax over the
+120 anchors with the clip's term weights as its target, and a softmax over the batch's captions.
+Resumes from the last checkpoint in --out. Exports resources/weights/style.safetensors (float16) and
+prints the evaluation on held-out clips.
 """
 
 from __future__ import annotations
@@ -39,55 +38,57 @@ LABEL_SMOOTHING = 0.05
 
 
 def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] | None) -> None:
-    """Write the shipped file: anchors as they were, and new parts in place of old ones."""
+    """Write the shipped file: its anchors, and the parts that are not None replaced."""
     state = load_file(path)
     for prefix, part in (("head.", head), ("tower.", tower)):
         if part is None:
             continue
         state = {k: v for k, v in state.items() if not k.startswith(prefix)}
         for name, value in part.items():
-            kept = value.detach().cpu()
-            state[prefix + name] = kept.half() if kept.is_floating_point() else kept
+            tensor = value.detach().cpu()
+            state[prefix + name] = tensor.half() if tensor.is_floating_point() else tensor
     if "tower.anchors" in state:
         state["tower.anchors"] = state["anchors"].clone()
     save_atomic(state, path, {"licence": "Apache-2.0"})
 
 
 def train_text(out: Path, weights: Path) -> dict[str, float]:
-    """Train the head twice: without some synonyms to measure it, then with all to ship it."""
+    """Train the head twice: without held-out synonyms to evaluate it, then with all to ship it."""
     encoder = SentenceEncoder.load()
     figures: dict[str, float] = {}
-    unknown = style_text.held_out_synonyms()
-    for name, without in (("held-out", unknown), ("shipped", set[str]())):
-        data = style_text.make_set(encoder, 12000, 1, without)
-        head = style_text.make_head(encoder, without)
+    held_out = style_text.held_out_synonyms()
+    for name, excluded in (("held-out", held_out), ("shipped", set[str]())):
+        data = style_text.make_set(encoder, 12000, 1, excluded)
+        head = style_text.make_head(encoder, excluded)
         curve = style_text.train_head(head, data, 2500, 0)
         plot_curve(curve, out / f"text-{name}.png")
-        if without:
-            figures |= evaluate_text(head, encoder, unknown)
+        if excluded:
+            figures |= evaluate_text(head, encoder, held_out)
     export(weights, head.state_dict(), None)
     return figures
 
 
 def loss_terms(
-    tower: AudioTower, power: Tensor, shares: Tensor, spoken: Tensor, pure: Tensor
+    tower: AudioTower, power: Tensor, shares: Tensor, caption_styles: Tensor, is_unmixed: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy over the anchors, and over the batch's captions for the clips left pure."""
-    z = tower.embed(normalise_level(power))
+    """Cross-entropy over the anchors, and over the batch's captions for the unmixed clips."""
+    embedded = tower.embed(normalise_level(power))
     scale = tower.scale.clamp_max(5.0).exp()
     target = shares * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / shares.shape[1]
-    terms_loss = -(target * (scale * z @ tower.anchors.T).log_softmax(-1)).sum(-1).mean()
-    said = F.normalize(spoken, dim=-1)
-    # Clips whose captions mean the same are each other's positives.
-    same = ((said @ said.T) > 0.9).float()
+    terms_loss = -(target * (scale * embedded @ tower.anchors.T).log_softmax(-1)).sum(-1).mean()
+    captions = F.normalize(caption_styles, dim=-1)
+    # Clips with equivalent captions are each other's positives.
+    same = ((captions @ captions.T) > 0.9).float()
     same = same / same.sum(-1, keepdim=True)
-    odds = (scale * z @ said.T).log_softmax(-1)
-    captions_loss = -((same * odds).sum(-1) * pure).sum() / pure.sum().clamp_min(1)
+    log_probabilities = (scale * embedded @ captions.T).log_softmax(-1)
+    captions_loss = -(
+        (same * log_probabilities).sum(-1) * is_unmixed
+    ).sum() / is_unmixed.sum().clamp_min(1)
     return terms_loss, captions_loss
 
 
 def train_audio(arguments: argparse.Namespace) -> dict[str, float]:
-    """Train the tower for so many minutes, export it, and return the figures on held-out clips."""
+    """Train and export the tower; returns the evaluation on held-out clips."""
     device = resolve_device(arguments.device)
     data = MelSet(arguments.data, arguments.cache, StyleModel.load())
     data.refresh()
@@ -102,9 +103,11 @@ def train_audio(arguments: argparse.Namespace) -> dict[str, float]:
     for step in trainer.run(arguments.minutes, checkpoint_seconds=120):
         if step % 200 == 199 and not arguments.final:
             data.refresh(64)
-        power, shares, spoken = data.crops(rng, arguments.batch)
+        power, shares, caption_styles = data.crops(rng, arguments.batch)
         power, shares, mixed = mix(power, shares, rng)
-        batch = [t.to(device) for t in (degrade(power, rng), shares, spoken, (~mixed).float())]
+        batch = [
+            t.to(device) for t in (degrade(power, rng), shares, caption_styles, (~mixed).float())
+        ]
         terms_loss, captions_loss = loss_terms(tower, *batch)
         trainer.descend(
             terms_loss + CAPTION_SHARE * captions_loss,
@@ -131,7 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--final", action="store_true", help="look for no clips while training")
+    parser.add_argument("--final", action="store_true", help="read no new clips while training")
     parser.add_argument("--evaluate", action="store_true", help="only measure the weights")
     arguments = parser.parse_args(argv)
     arguments.cache = arguments.cache or arguments.out / "mels"

@@ -1,4 +1,4 @@
-"""How well the style model hears and reads, on what it was not trained on. Offline lane."""
+"""Evaluation of the style model on held-out synonyms and clips."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from models.training.style_text import top_k_accuracy
 STEPS = 6
 
 
-def evaluate_text(head: TextHead, encoder: SentenceEncoder, unknown: set[str]) -> dict[str, float]:
-    """Rates at which synonyms that neither head nor table know lead to their term."""
+def evaluate_text(head: TextHead, encoder: SentenceEncoder, held_out: set[str]) -> dict[str, float]:
+    """Top-1 and top-5 accuracy of the head on held-out synonyms."""
     return {
-        "text top 1, unknown synonyms": top_k_accuracy(head, encoder, unknown, 1),
-        "text top 5, unknown synonyms": top_k_accuracy(head, encoder, unknown, 5),
-        "unknown synonyms": float(len(unknown)),
+        "text top 1, unknown synonyms": top_k_accuracy(head, encoder, held_out, 1),
+        "text top 5, unknown synonyms": top_k_accuracy(head, encoder, held_out, 5),
+        "unknown synonyms": float(len(held_out)),
     }
 
 
 def _shares(tower: AudioTower, power: Tensor) -> Tensor:
-    """(120,) as the style model gives them for a whole clip."""
+    """Term weights (120,) of a whole clip, as `StyleModel.audio_shares`."""
     device = next(tower.parameters()).device
     return tower.shares(split_windows(power).to(device)).mean(0).cpu()
 
@@ -39,7 +39,7 @@ def _power(item: LabelledClip, seconds: float = 10.0) -> Tensor:
 
 
 def ranks(tower: AudioTower, items: list[LabelledClip]) -> tuple[list[int], list[int]]:
-    """Place (from 0) of each clip's main term by share, and by cosine of the style with anchors."""
+    """Rank (from 0) of each clip's main term by weight, and by cosine of the style to anchors."""
     by_share, by_cosine = [], []
     anchors = tower.anchors.cpu()
     for item in items:
@@ -58,7 +58,7 @@ def transition(tower: AudioTower, first: LabelledClip, last: LabelledClip) -> tu
     anchors = tower.anchors.cpu()
     fall, rise = [], []
     for share in np.linspace(0, 1, STEPS):
-        # The mean of two signals: weights are amplitudes, so powers go with their squares.
+        # Weights are amplitudes, so powers are weighted by their squares.
         style = _shares(tower, (1 - share) ** 2 * a + share**2 * b) @ anchors
         fall.append(float(style @ anchors[first.main]))
         rise.append(float(style @ anchors[last.main]))
@@ -74,21 +74,21 @@ def evaluate_audio(
         return {}
     by_share, by_cosine = (np.array(r) for r in ranks(tower, items))
     main = np.array([item.main for item in items])
-    heard = [np.mean(by_share[main == t] < 5) >= 0.5 for t in np.unique(main)]
+    mostly_in_top_5 = [np.mean(by_share[main == t] < 5) >= 0.5 for t in np.unique(main)]
     rng = np.random.default_rng(3)
-    moved = []
+    correlations = []
     for _ in range(pairs if len(items) > 1 else 0):
         i, j = rng.choice(len(items), 2, replace=False)
         if main[i] != main[j]:
-            moved.append(transition(tower, items[i], items[j]))
-    fall, rise = np.array(moved).T if moved else (np.zeros(1), np.zeros(1))
+            correlations.append(transition(tower, items[i], items[j]))
+    fall, rise = np.array(correlations).T if correlations else (np.zeros(1), np.zeros(1))
     return {
         "held-out clips": float(len(items)),
         "terms among them": float(len(np.unique(main))),
         "audio top 1": float((by_share < 1).mean()),
         "audio top 5": float((by_share < 5).mean()),
         "audio top 5 by cosine": float((by_cosine < 5).mean()),
-        "terms mostly in the top 5": float(np.mean(heard)),
+        "terms mostly in the top 5": float(np.mean(mostly_in_top_5)),
         "pairs whose first falls (rho < -0.8)": float((fall < -0.8).mean()),
         "pairs whose last rises (rho > 0.8)": float((rise > 0.8).mean()),
         "mean rho, first": float(fall.mean()),
@@ -99,7 +99,7 @@ def evaluate_audio(
 def worst_terms(
     tower: AudioTower, items: list[LabelledClip], count: int = 20
 ) -> list[tuple[str, float]]:
-    """The terms whose held-out clips are ranked worst, with their mean place."""
+    """Terms whose held-out clips have the worst mean rank, with that rank."""
     places, _ = ranks(tower, items)
     main = np.array([item.main for item in items])
     means = [(terms.NAMES[t], float(np.mean(np.array(places)[main == t]))) for t in np.unique(main)]

@@ -1,8 +1,8 @@
-"""Train the style model's text head on captions made from the terms table. Offline lane, CPU.
+"""Training of the style model's text head on captions generated from the terms table.
 
-Captions of single terms, of mixtures, synonyms, descriptions and scenes are embedded once by the
-frozen sentence encoder; the head learns the distribution over terms that each was made from, with
-noise on the embeddings so that neighbouring words fall to the neighbouring terms.
+Captions of single terms, mixtures, synonyms, descriptions and scenes are embedded once by the
+frozen sentence encoder; the head learns the distribution over terms behind each, with noise on the
+embeddings for generalisation to similar words.
 """
 
 from __future__ import annotations
@@ -26,54 +26,54 @@ SMOOTHING = 0.04
 
 @dataclass(frozen=True)
 class TextSet:
-    """Embedded captions: x (n, 384), and the share of each term in each: y (n, 120)."""
+    """Embedded captions x (n, 384), and their term weights y (n, 120)."""
 
     x: Tensor
     y: Tensor
 
 
 def held_out_synonyms(share: float = 0.15, seed: int = 11) -> set[str]:
-    """Synonyms that are kept from training to see how unknown words fare."""
+    """Random synonyms that are excluded from training, for evaluation."""
     rng = np.random.default_rng(seed)
     return {word for term in terms.TERMS for word in term.synonyms if rng.random() < share}
 
 
 def captions(
-    count: int, rng: np.random.Generator, without: set[str]
+    count: int, rng: np.random.Generator, excluded: set[str]
 ) -> list[tuple[str, dict[str, float]]]:
-    """`count` captions of 1 to 3 terms with their shares; none speaks a word of `without`."""
-    made: list[tuple[str, dict[str, float]]] = []
-    banned = {f" {' '.join(terms.tokens(word))} " for word in without}
-    while len(made) < count:
+    """`count` random captions of 1 to 3 terms with their weights, without the excluded words."""
+    examples: list[tuple[str, dict[str, float]]] = []
+    excluded_phrases = {f" {' '.join(terms.tokens(word))} " for word in excluded}
+    while len(examples) < count:
         size = int(rng.choice([1, 2, 3], p=[0.5, 0.38, 0.12]))
         names = [str(name) for name in rng.choice(terms.NAMES, size, replace=False)]
         weights = dict(zip(names, rng.choice([1.0, 1.0, 0.6, 0.35], size), strict=True))
         text = terms.caption(weights, rng)
-        spoken = f" {' '.join(terms.tokens(text))} "
-        if any(word in spoken for word in banned):
+        words_of_text = f" {' '.join(terms.tokens(text))} "
+        if any(word in words_of_text for word in excluded_phrases):
             continue
-        whole = sum(weights.values())
-        made.append((text, {name: weight / whole for name, weight in weights.items()}))
-    return made
+        total = sum(weights.values())
+        examples.append((text, {name: weight / total for name, weight in weights.items()}))
+    return examples
 
 
-def phrases(without: set[str]) -> list[tuple[str, dict[str, float]]]:
-    """Everything the table says of single terms and fixed mixtures."""
-    found: list[tuple[str, dict[str, float]]] = []
+def phrases(excluded: set[str]) -> list[tuple[str, dict[str, float]]]:
+    """All texts of the table with their mixtures, except excluded ones."""
+    pairs: list[tuple[str, dict[str, float]]] = []
     for term in terms.TERMS:
         alone = {term.name: 1.0}
-        found.append((term.name, alone))
-        found += [(word, alone) for word in term.synonyms if word not in without]
+        pairs.append((term.name, alone))
+        pairs += [(word, alone) for word in term.synonyms if word not in excluded]
         for text in term_texts(term):
-            if text not in without and text.removesuffix(" music") not in without:
-                found.append((text, alone))
-    found += list(terms.MIXTURES.items())
-    found += list(terms.SCENES.items()) * 3
-    return found
+            if text not in excluded and text.removesuffix(" music") not in excluded:
+                pairs.append((text, alone))
+    pairs += list(terms.MIXTURES.items())
+    pairs += list(terms.SCENES.items()) * 3
+    return pairs
 
 
 def embed_all(encoder: SentenceEncoder, batch: Sequence[str]) -> Tensor:
-    """(n, 384), with a progress bar; texts of like length go together."""
+    """Embeddings (n, 384), in batches of similar length, with a progress bar."""
     order = sorted(range(len(batch)), key=lambda i: len(batch[i]))
     rows = torch.empty(len(batch), 384)
     for start in tqdm(range(0, len(order), 128), unit="batch", desc="captions", mininterval=5):
@@ -83,7 +83,7 @@ def embed_all(encoder: SentenceEncoder, batch: Sequence[str]) -> Tensor:
 
 
 def shares(mixtures: Sequence[dict[str, float]]) -> Tensor:
-    """(n, 120) shares, smoothed a little towards related terms."""
+    """Term weights (n, 120), smoothed towards related terms."""
     y = torch.zeros(len(mixtures), len(terms.NAMES))
     for row, mixture in enumerate(mixtures):
         for name, weight in mixture.items():
@@ -95,19 +95,19 @@ def shares(mixtures: Sequence[dict[str, float]]) -> Tensor:
     return y
 
 
-def make_set(encoder: SentenceEncoder, count: int, seed: int, without: set[str]) -> TextSet:
+def make_set(encoder: SentenceEncoder, count: int, seed: int, excluded: set[str]) -> TextSet:
     """Embedded captions and phrases to train on."""
-    pairs = phrases(without) + captions(count, np.random.default_rng(seed), without)
+    pairs = phrases(excluded) + captions(count, np.random.default_rng(seed), excluded)
     return TextSet(embed_all(encoder, [t for t, _ in pairs]), shares([m for _, m in pairs]))
 
 
-def make_head(encoder: SentenceEncoder, without: set[str]) -> TextHead:
-    """An untrained head that remembers the table's phrases."""
+def make_head(encoder: SentenceEncoder, excluded: set[str]) -> TextHead:
+    """An untrained head whose memory is the table's phrases."""
     remembered = [
         (text, i)
         for i, term in enumerate(terms.TERMS)
         for text in [f"{term.name} music", f"{term.name}: {term.description}"]
-        + [word for word in term.synonyms if word not in without]
+        + [word for word in term.synonyms if word not in excluded]
     ]
     head = TextHead(len(remembered))
     head.memory.copy_(embed_all(encoder, [text for text, _ in remembered]))
@@ -116,7 +116,7 @@ def make_head(encoder: SentenceEncoder, without: set[str]) -> TextHead:
 
 
 def train_head(head: TextHead, data: TextSet, steps: int, seed: int) -> list[dict[str, float]]:
-    """Train in place; returns the loss curve. About a minute on one core for 3000 steps."""
+    """Train in place; returns the loss curve."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     optimiser = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.02)
@@ -143,7 +143,7 @@ def train_head(head: TextHead, data: TextSet, steps: int, seed: int) -> list[dic
 
 @torch.no_grad()
 def top_k_accuracy(head: TextHead, encoder: SentenceEncoder, words: set[str], k: int = 5) -> float:
-    """Share of single-term synonyms for which the head ranks their term in the first `k`."""
+    """Top-k accuracy of the head on the given synonyms."""
     pairs = [(w, i) for i, term in enumerate(terms.TERMS) for w in term.synonyms if w in words]
     best = head(encoder.embed([w for w, _ in pairs])).topk(k).indices
     truth = torch.tensor([i for _, i in pairs])

@@ -1,4 +1,4 @@
-"""What all training stages share: checkpoints that survive a stop, curves, export. Offline."""
+"""Trainer of all stages: optimiser, averaged weights, checkpoints, loss curve, export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 
 def save_atomic(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
-    """Write safetensors beside `path`, then put it in place, so that a stop never halves a file."""
+    """Write safetensors atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=dict(metadata))
@@ -24,7 +24,7 @@ def save_atomic(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str
 
 
 def export_half(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Weights as float16 safetensors, what ships."""
+    """Write a module's weights as float16 safetensors, the shipped form."""
     tensors = {
         name: tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else None)
         for name, tensor in module.state_dict().items()
@@ -33,7 +33,7 @@ def export_half(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> N
 
 
 class MovingAverage:
-    """Exponential moving average of a module's weights, what is evaluated and shipped."""
+    """Exponential moving average of a module's weights; these are evaluated and shipped."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -42,7 +42,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Fold the current weights in; young averages forget faster."""
+        """Update with the current weights; the decay is lower in the first steps."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, value in module.state_dict().items():
@@ -50,10 +50,9 @@ class MovingAverage:
 
 
 class Trainer:
-    """Optimiser, average, log and checkpoint of one stage, in one folder.
+    """Optimiser, averaged weights, log and checkpoint of one stage, in one folder.
 
-    A stopped run goes on from `state.safetensors` (weights, average, Adam's moments) and
-    `log.jsonl` (a line a hundred steps or so).
+    Resumes from `state.safetensors` (weights, average, Adam's moments) and `log.jsonl`.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Trainer:
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._pending: dict[str, list[float]] = {}
-        self._span: tuple[float, float] | None = None
+        self._time_limit: tuple[float, float] | None = None
         self._resume()
 
     @property
@@ -111,7 +110,7 @@ class Trainer:
             self.history = [json.loads(line) for line in log.read_text().split("\n") if line]
 
     def save(self) -> None:
-        """Checkpoint: weights, average, moments, log, curve."""
+        """Write the checkpoint, the log and the loss curve."""
         tensors = {f"model.{k}": v.detach().cpu() for k, v in self.module.state_dict().items()}
         tensors |= {f"average.{k}": v.cpu() for k, v in self.average.weights.items()}
         for index, parameter in enumerate(self._parameters):
@@ -127,10 +126,10 @@ class Trainer:
         plot_curve(self.history, self.out / "loss.png")
 
     def _time_share(self) -> float:
-        """How much of this run's minutes is gone: a run cut by the clock should still cool down."""
-        if self._span is None:
+        """Elapsed share of this run's minutes, for the learning rate's decay."""
+        if self._time_limit is None:
             return 0.0
-        begin, length = self._span
+        begin, length = self._time_limit
         return (time.monotonic() - begin) / length
 
     def rate(self) -> float:
@@ -141,7 +140,7 @@ class Trainer:
         return self.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
 
     def descend(self, loss: Tensor, **logged: float) -> None:
-        """One optimiser step on `loss` (a scalar); a loss that is not finite is skipped."""
+        """One optimiser step on `loss` (a scalar); skipped if it is not finite."""
         self.optimiser.zero_grad(set_to_none=True)
         if not torch.isfinite(loss):
             self.step += 1
@@ -161,9 +160,9 @@ class Trainer:
             self._pending = {}
 
     def run(self, minutes: float, checkpoint_seconds: float = 180.0) -> Iterator[int]:
-        """Yield step numbers until the time or `total_steps` is up, checkpointing on the way."""
+        """Yield step numbers until `minutes` or `total_steps`, with checkpoints."""
         begin = saved = time.monotonic()
-        self._span = (begin, max(1.0, minutes * 60))
+        self._time_limit = (begin, max(1.0, minutes * 60))
         bar = tqdm(total=self.total_steps, initial=self.step, unit="step", mininterval=5)
         try:
             while self.step < self.total_steps and time.monotonic() - begin < minutes * 60:
@@ -181,7 +180,7 @@ class Trainer:
 
 
 def plot_curve(history: list[dict[str, float]], path: Path) -> None:
-    """Every logged figure over the steps, as a PNG."""
+    """Plot every logged value over the steps as a PNG."""
     if len(history) < 2:
         return
     import matplotlib
