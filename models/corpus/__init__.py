@@ -1,1 +1,1 @@
-"""The corpus: a seeded composer and a renderer of music whose labels are exact. Offline lane."""
+"""Corpus: composer and sound renderer of labelled music for training."""

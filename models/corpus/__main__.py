@@ -1,4 +1,4 @@
-"""`python -m models.corpus --hours 8 --out DIR --jobs 2`: writes a data set. Offline lane."""
+"""Command line that writes a data set: `python -m models.corpus --hours 8 --out DIR`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from models.errors import SegueError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse, write, report; returns the exit code."""
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.corpus", description=__doc__)
-    parser.add_argument("--hours", type=float, required=True, help="how much music there shall be")
+    parser.add_argument("--hours", type=float, required=True, help="hours of music")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the clips")
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other music")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the music")
     parser.add_argument("--split", choices=("train", "eval"), default="train")
     options = parser.parse_args(arguments)
     total = max(1, round(options.hours * 3600 / CLIP_SECONDS))

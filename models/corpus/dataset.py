@@ -1,4 +1,4 @@
-"""The data set on disk: writing it with several processes, reading it back. Offline lane.
+"""Data set of the corpus on disk: writing with several processes, and reading.
 
 A data set is a folder of clips of 30 s (750 frames of 40 ms; frame 0 begins at sample 0):
 
@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.corpus.sound.measure import brightness, onset_density
-from models.corpus.sound.render import drop_parts, fit_compass, render
+from models.corpus.sound.render import drop_parts, fit_range, render
 from models.errors import SegueError
 from models.music.score import (
     FRAME_SECONDS,
@@ -58,7 +58,7 @@ EVAL_SEEDS: Final = 1 << 40
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip. `audio` int16 (n, 2) memory-mapped; divide by 32767 for float."""
+    """Clip of the data set. `audio` int16 (n, 2) memory-mapped; divide by 32767 for float."""
 
     path: Path
     audio: NDArray[np.int16]
@@ -68,7 +68,11 @@ class Clip:
 
     @classmethod
     def load(cls, path: str | Path) -> Clip:
-        """Read the clip whose ``.npy`` or ``.npz`` file (or name without ending) this is."""
+        """Read a clip by the path of its `.npy` or `.npz` file, or without suffix.
+
+        Raises:
+            SegueError: the files are missing or damaged.
+        """
         path = Path(path).with_suffix("")
         sound, label = path.with_suffix(".npy"), path.with_suffix(".npz")
         try:
@@ -89,22 +93,22 @@ class Clip:
 
     @property
     def bpm(self) -> float:
-        """Tempo."""
+        """Tempo in beats per minute."""
         return float(self.labels["bpm"])
 
     @property
     def tonic(self) -> int:
-        """0..11."""
+        """Pitch class of the tonic, 0..11."""
         return int(self.labels["tonic"])
 
     @property
     def mode(self) -> str:
-        """Name in score.MODES."""
+        """Mode, a name in `score.MODES`."""
         return str(self.meta["mode"])
 
     @property
     def key(self) -> str:
-        """For example 'A minor'; `score.parse_key` reads it."""
+        """Key, such as 'A minor', for `score.parse_key`."""
         return f"{NOTE_NAMES[self.tonic]} {self.mode.replace('_', ' ')}"
 
     @property
@@ -114,12 +118,12 @@ class Clip:
 
     @property
     def captions(self) -> list[str]:
-        """Several texts, from single words to sentences."""
+        """Captions, from single words to sentences."""
         return [str(text) for text in self.meta["captions"]]
 
     @cached_property
     def score(self) -> FrameScore:
-        """Labels of the whole clip, density and brightness as measured."""
+        """Score of the whole clip, with measured density and brightness."""
         frames = len(self.labels["density"])
         score = rasterize(self.events, 0.0, frames)
         return score.with_(
@@ -138,23 +142,23 @@ class Clip:
 
 
 def clips(folder: str | Path) -> list[Path]:
-    """Names (without ending) of all finished clips of a data set, sorted."""
+    """Paths (without suffix) of all complete clips of a data set, sorted."""
     return sorted(p.with_suffix("") for p in Path(folder).glob("[0-9]*.npz"))
 
 
 def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], dict[str, Any]]:
-    """Compose, render and label clip `seed` -> audio and what goes into its ``.npz``."""
+    """Compose, render and label clip `seed` -> int16 audio (n, 2), and the arrays of its `.npz`."""
     from models.corpus.composer.composer import compose
 
     rng = np.random.default_rng([seed, 0xC11B])
     song: Song = compose(seed, seconds=CLIP_SECONDS, split=split)
-    song = drop_parts(fit_compass(song), rng, CLIP_SECONDS)
+    song = drop_parts(fit_range(song), rng, CLIP_SECONDS)
     mix = render(song, rng, CLIP_SECONDS, split).mix
     return np.round(mix * 32767).astype(np.int16), label(song, mix)
 
 
 def label(song: Song, mix: NDArray[np.float32]) -> dict[str, Any]:
-    """Everything that goes into a clip's ``.npz``."""
+    """Arrays of a clip's `.npz`."""
     score = song.frame_labels(0.0, CLIP_FRAMES)
     events = song.events()
     events = events[events["on"] < CLIP_SECONDS]
@@ -186,12 +190,12 @@ def label(song: Song, mix: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def _write(job: tuple[int, int, str, str]) -> tuple[int, str]:
-    """Make one clip in a worker; returns its number and, if it failed, why."""
+    """Make one clip in a worker process; returns its number, and an error text or ''."""
     number, seed, folder, split = job
     path = Path(folder) / f"{number:06d}"
     try:
         audio, labels = make_clip(seed, split)
-    except Exception as error:  # one bad seed must not end an hour's work; it is reported
+    except Exception as error:  # reported; one failure must not end the run
         return number, f"{type(error).__name__}: {error}"
     with open(path.with_suffix(".npy.part"), "wb") as out:
         np.save(out, audio)
@@ -210,9 +214,21 @@ def write(
     split: str = "train",
     progress: Callable[[int, str], None] | None = None,
 ) -> int:
-    """Write the clips that are missing to `folder`; returns how many could not be made.
+    """Write the missing clips of a data set.
 
-    `progress` is called after each clip with its number and an error text, empty if all went well.
+    Args:
+        folder: of the clips; created.
+        hours: of music in all.
+        jobs: worker processes.
+        seed: of the music.
+        split: 'train' or 'eval'.
+        progress: called after each clip with its number and an error text or ''.
+
+    Returns:
+        The number of failed clips.
+
+    Raises:
+        SegueError: an unknown split, or no hours.
     """
     if split not in ("train", "eval"):
         raise SegueError(f"The split is '{split}'; it must be 'train' or 'eval'.")
@@ -230,7 +246,7 @@ def write(
     ]
     failures = 0
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # inherited by the workers, which import numpy afresh
+        os.environ[name] = "1"  # inherited by the worker processes
     context = multiprocessing.get_context("spawn")
     with context.Pool(max(1, jobs)) as pool:
         for number, problem in pool.imap_unordered(_write, todo):

@@ -83,7 +83,7 @@ def render(folder: Path, source: str) -> None:
             audio = play(engine, Controls(style=engine.embed_text(term)), SECONDS, seed)
         else:
             rng, held_out = np.random.default_rng(seed), EVAL_SEEDS + seed
-            song = mixing.fit_compass(compose(held_out, [(term, 1.0)], SECONDS, split="eval"))
+            song = mixing.fit_range(compose(held_out, [(term, 1.0)], SECONDS, split="eval"))
             audio = mixing.render(song, rng, SECONDS, "eval").mix
         part, cut = folder / f"{term}.part", audio[round(SETTLE * SAMPLE_RATE) :]
         soundfile.write(part, cut, SAMPLE_RATE, subtype="FLOAT", format="WAV")

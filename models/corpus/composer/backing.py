@@ -1,4 +1,4 @@
-"""Bass lines, comping and second lines, as patterns of many idioms. Offline lane; pure logic.
+"""Accompaniment: bass lines, comping and second voices.
 
 The patterns are in `models.corpus.styles.patterns`.
 """
@@ -37,14 +37,14 @@ ROLES: Final = frozenset(
 def _draw_patterns(
     rng: np.random.Generator, table: tuple[str, tuple[str, ...]], metre: str
 ) -> list[str]:
-    """This song's patterns, in its metre: a main one and a second."""
+    """Two random patterns of a table, adapted to the metre."""
     source, patterns = table
-    picked = [patterns[int(rng.integers(len(patterns)))] for _ in range(2)]
-    return [adapt(text, source, metre) for text in picked]
+    chosen = [patterns[int(rng.integers(len(patterns)))] for _ in range(2)]
+    return [adapt(text, source, metre) for text in chosen]
 
 
 class Bassist:
-    """One bass line through a song."""
+    """Player of a bass line through a song."""
 
     def __init__(
         self,
@@ -57,26 +57,26 @@ class Bassist:
     ) -> None:
         self.rng, self.tonic, self.mode = rng, tonic, mode
         self.beat, self.bar = METRES[metre]
-        self.rows: dict[int, list[str]] = {}
-        self.make = lambda: _draw_patterns(rng, LINES[line], metre)
-        self.main = self.make()
+        self.patterns: dict[int, list[str]] = {}
+        self.draw = lambda: _draw_patterns(rng, LINES[line], metre)
+        self.main_pattern = self.draw()
         self.low, self.high = part_range("bass", instrument)
         self.drone = line in ("drone", "pedal")
-        self.walk = "w" in "".join(self.main)
+        self.walk = "w" in "".join(self.main_pattern)
         self.base = self.low + 2
         self.previous = self.base + 5
         self.short = rng.random() < 0.35
 
     def play(
-        self, index: int, bar: int, level: float, chords: np.ndarray, ahead: int
+        self, index: int, bar: int, level: float, chords: np.ndarray, next_symbol: int
     ) -> list[Note]:
-        """Notes of one bar; `ahead` is the symbol of the next bar's first chord."""
-        if index not in self.rows:
-            self.rows[index] = self.main if self.rng.random() < 0.6 else self.make()
-        rows = self.rows[index]
-        text = rows[1] if bar % 4 == 3 else rows[0]
+        """Notes of one bar; `next_symbol`: first chord of the next bar."""
+        if index not in self.patterns:
+            self.patterns[index] = self.main_pattern if self.rng.random() < 0.6 else self.draw()
+        patterns = self.patterns[index]
+        text = patterns[1] if bar % 4 == 3 else patterns[0]
         notes: list[Note] = []
-        dice = self.rng.random(self.bar)
+        random = self.rng.random(self.bar)
         bar_beats = self.bar / self.beat
         for step in range(self.bar):
             token = text[step % len(text)]
@@ -84,10 +84,10 @@ class Bassist:
                 if not notes or self.drone:
                     continue
                 if token == "." and step % self.beat:
-                    if dice[step] < 0.35 * (level - 1.1):
+                    if random[step] < 0.35 * (level - 1.1):
                         notes.append((step, 1.0, notes[-1][2], 66))
-                elif step * 2 % self.beat == 0 and dice[step] < 0.5 * (level - 1.2):
-                    # A held note is struck again.
+                elif step * 2 % self.beat == 0 and random[step] < 0.5 * (level - 1.2):
+                    # Split a sustained note in two.
                     start, length, pitch, velocity = notes[-1]
                     notes[-1] = (start, float(step - start), pitch, velocity)
                     end = step + 1
@@ -96,16 +96,16 @@ class Bassist:
                     notes.append((step, float(end - step), pitch, 74))
                 continue
             weak = step % self.beat != 0
-            if level < 0.85 and step and dice[step] < (0.9 - level) * (1.2 if weak else 0.7):
+            if level < 0.85 and step and random[step] < (0.9 - level) * (1.2 if weak else 0.7):
                 continue
             length = 1
             while step + length < self.bar and text[(step + length) % len(text)] == "-":
                 length += 1
             symbol = int(chords[step])
-            following = int(chords[step + length]) if step + length < self.bar else ahead
+            following = int(chords[step + length]) if step + length < self.bar else next_symbol
             pitch = self._pitch(token, symbol, following)
             velocity = 96 if step == 0 else 88 if not weak else 80
-            velocity += int(10 * (dice[step] - 0.5))
+            velocity += int(10 * (random[step] - 0.5))
             if token == "x":
                 notes.append((step, 0.4, pitch, 48))
                 continue
@@ -114,10 +114,10 @@ class Bassist:
             self.previous = pitch
         return notes
 
-    def _place(self, pitch_class: int, near: float | None = None) -> int:
+    def _place(self, pitch_class: int, close_to: float | None = None) -> int:
         root = self.low + (pitch_class - self.low) % 12
         options = [p for p in (root, root + 12, root + 24) if p <= self.high] or [root]
-        goal = self.base + 5 if near is None else near
+        goal = self.base + 5 if close_to is None else close_to
         return min(options, key=lambda p: abs(p - goal))
 
     def _pitch(self, token: str, symbol: int, following: int) -> int:
@@ -142,11 +142,11 @@ class Bassist:
                 first if self.low <= first <= self.high else second if second >= self.low else root
             )
         if token in "3467":
-            wanted = {"3": 3 if minor else 4, "4": 5, "6": 9, "7": 10}[token]
-            if token in "67" and (tones[0] + wanted) % 12 not in scale:
-                other = {"6": 8, "7": 11}[token]
-                wanted = other if (tones[0] + other) % 12 in scale else 7
-            pitch = root + wanted
+            interval = {"3": 3 if minor else 4, "4": 5, "6": 9, "7": 10}[token]
+            if token in "67" and (tones[0] + interval) % 12 not in scale:
+                alternative = {"6": 8, "7": 11}[token]
+                interval = alternative if (tones[0] + alternative) % 12 in scale else 7
+            pitch = root + interval
             return pitch if pitch <= self.high else pitch - 12
         goal_class = self.tonic + (chord_intervals(following)[0] if following >= 0 else tones[0])
         goal = self._place(goal_class)
@@ -178,24 +178,24 @@ class Bassist:
 
 
 class Accompanist:
-    """When chords are struck, and how long they are held."""
+    """Player of chords (comping): times, lengths and velocities."""
 
     def __init__(self, rng: np.random.Generator, comp: str, metre: str) -> None:
         self.rng = rng
         self.beat, self.bar = METRES[metre]
-        self.make = lambda: _draw_patterns(rng, COMPS[comp], metre)
-        self.main = self.make()
-        self.rows: dict[int, list[str]] = {}
-        self.held = comp in ("pad", "whole", "drone", "swell", "harp", "power_long", "tanpura")
+        self.draw = lambda: _draw_patterns(rng, COMPS[comp], metre)
+        self.main_pattern = self.draw()
+        self.patterns: dict[int, list[str]] = {}
+        self.sustained = comp in ("pad", "whole", "drone", "swell", "harp", "power_long", "tanpura")
 
     def play(self, index: int, bar: int, level: float, chords: np.ndarray) -> list[Note]:
-        """(step, length, chord symbol, velocity) of one bar."""
-        if index not in self.rows:
-            self.rows[index] = self.main if self.rng.random() < 0.6 else self.make()
-        rows = self.rows[index]
-        text = rows[1] if bar % 4 == 3 else rows[0]
+        """Strikes of one bar: (step, length, chord symbol, velocity)."""
+        if index not in self.patterns:
+            self.patterns[index] = self.main_pattern if self.rng.random() < 0.6 else self.draw()
+        patterns = self.patterns[index]
+        text = patterns[1] if bar % 4 == 3 else patterns[0]
         strikes: list[Note] = []
-        dice = self.rng.random(self.bar)
+        random = self.rng.random(self.bar)
         for step in range(self.bar):
             token = text[step % len(text)]
             symbol = int(chords[step])
@@ -203,39 +203,41 @@ class Accompanist:
                 continue
             changed = step > 0 and symbol != int(chords[step - 1])
             if token == "-" and not changed:
-                free = step * 2 % self.beat == 0 and not self.held
-                if free and dice[step] < 0.6 * (level - 1.15):
+                free = step * 2 % self.beat == 0 and not self.sustained
+                if free and random[step] < 0.6 * (level - 1.15):
                     strikes.append((step, 1.0, symbol, 66))
                 continue
             if token == "." and not changed:
-                if level > 1.2 and dice[step] < 0.12 * (level - 1) and not self.held:
+                if level > 1.2 and random[step] < 0.12 * (level - 1) and not self.sustained:
                     strikes.append((step, 0.8, symbol, 60))
                 continue
             if token == "." and changed:
                 continue
             weak = step % self.beat != 0
-            spare = (0.95 - level) * {"X": 0.5, "x": 0.9, "o": 1.3}.get(token, 0.2)
-            if step and not changed and dice[step] < spare * (1.2 if weak else 0.9):
+            drop_chance = (0.95 - level) * {"X": 0.5, "x": 0.9, "o": 1.3}.get(token, 0.2)
+            if step and not changed and random[step] < drop_chance * (1.2 if weak else 0.9):
                 continue
-            velocity = {"X": 94, "x": 82, "o": 64}.get(token, 82) + int(10 * (dice[step] - 0.5))
+            velocity = {"X": 94, "x": 82, "o": 64}.get(token, 82) + int(10 * (random[step] - 0.5))
             strikes.append((step, 1.0, symbol, velocity))
         return self._hold(strikes, text, chords)
 
     def _hold(self, strikes: list[Note], text: str, chords: np.ndarray) -> list[Note]:
-        """Each strike lasts while the pattern holds, up to the next strike or chord."""
+        """Set the lengths of strikes: as long as the pattern holds and the chord stays."""
         result: list[Note] = []
         for order, (step, length, symbol, velocity) in enumerate(strikes):
-            until = int(strikes[order + 1][0]) if order + 1 < len(strikes) else self.bar
+            next_step = int(strikes[order + 1][0]) if order + 1 < len(strikes) else self.bar
             end = int(step) + 1
-            while end < until and text[end % len(text)] == "-" and chords[end] == symbol:
+            while end < next_step and text[end % len(text)] == "-" and chords[end] == symbol:
                 end += 1
-            held = end - step
-            result.append((step, held * 0.97 if held > 1 else min(length, 0.8), symbol, velocity))
+            sustained = end - step
+            result.append(
+                (step, sustained * 0.97 if sustained > 1 else min(length, 0.8), symbol, velocity)
+            )
         return result
 
 
 class SecondVoice:
-    """The extra part: arpeggio, drone, pulse, riff, counter-melody or answer."""
+    """Player of the extra part: arpeggio, drone, pulse, riff, counter-melody or answer."""
 
     def __init__(
         self,
@@ -263,7 +265,7 @@ class SecondVoice:
         }.get(role)
         if behaviour:
             self.melodist = Melodist(rng, behaviour, instrument, metre, tonic, mode, bar_seconds)
-        self.rows: dict[int, str] = {}
+        self.patterns: dict[int, str] = {}
         self.metre = metre
         middle = (self.low + self.high) / 2
         self.floor = int(
@@ -274,14 +276,14 @@ class SecondVoice:
     def _row(self) -> str:
         texts = ARPS[self.role]
         text = adapt(texts[int(self.rng.integers(len(texts)))], "4/4", self.metre)
-        if self.step_limit < 0.085:  # too fast for fingers: every other step
+        if self.step_limit < 0.085:  # too fast to play: every other step
             text = "".join(c if i % 2 == 0 or self.beat == 3 else "." for i, c in enumerate(text))
         return text
 
     def play(
         self, index: int, bar: int, level: float, chords: np.ndarray, lead: list[Note]
     ) -> list[Note]:
-        """Notes of one bar; `lead` are the lead's notes in it, to answer or to double."""
+        """Notes of one bar; `lead`: the lead's notes in it, to answer or to double."""
         if self.role in ARPS:
             return self._arp(index, level, chords)
         if self.role in ("drone", "fifths", "pulse", "offbeat"):
@@ -291,26 +293,26 @@ class SecondVoice:
         assert self.melodist is not None
         notes = self.melodist.play(index, bar, level, chords)
         if self.role == "answer" and lead:
-            quiet = max(int(n[0] + n[1]) for n in lead)
-            notes = [n for n in notes if n[0] >= min(quiet, self.bar - 2)]
+            lead_end = max(int(n[0] + n[1]) for n in lead)
+            notes = [n for n in notes if n[0] >= min(lead_end, self.bar - 2)]
         return [(s, length, p, max(1, v - 12)) for s, length, p, v in notes]
 
     def _arp(self, index: int, level: float, chords: np.ndarray) -> list[Note]:
-        if index not in self.rows:
-            self.rows[index] = self._row()
-        text = self.rows[index]
+        if index not in self.patterns:
+            self.patterns[index] = self._row()
+        text = self.patterns[index]
         notes: list[Note] = []
-        dice = self.rng.random(self.bar)
+        random = self.rng.random(self.bar)
         for step in range(self.bar):
             token = text[step % len(text)]
             if not token.isdigit() or chords[step] < 0:
                 continue
-            if level < 1 and step % self.beat and dice[step] < 0.9 * (1 - level):
+            if level < 1 and step % self.beat and random[step] < 0.9 * (1 - level):
                 continue
             classes = chord_intervals(int(chords[step]))
             pitches = sorted(self.floor + (self.tonic + c - self.floor) % 12 for c in classes[:4])
-            octave, place = divmod(int(token), len(pitches))
-            pitch = pitches[place] + 12 * octave
+            octave, degree = divmod(int(token), len(pitches))
+            pitch = pitches[degree] + 12 * octave
             while pitch > self.high:
                 pitch -= 12
             length = 1.0
@@ -319,7 +321,7 @@ class SecondVoice:
                 and not text[(step + int(length)) % len(text)].isdigit()
             ):
                 length += 1
-            velocity = 70 + 12 * (step % self.beat == 0) + int(12 * (dice[step] - 0.5))
+            velocity = 70 + 12 * (step % self.beat == 0) + int(12 * (random[step] - 0.5))
             notes.append((step, length * 0.9, pitch, velocity))
         return notes
 
@@ -332,31 +334,33 @@ class SecondVoice:
                 half = self.bar // 2
                 return [(0, half * 0.97, pitch, 70), (half, half * 0.97, pitch + 7, 66)]
             return [(0, self.bar * 0.98, pitch, 70)]
-        every = self.beat if level < 0.7 else max(1, self.beat // 2) if level < 1.4 else 1
-        first = every if self.role == "offbeat" and every < self.beat else 0
-        jump = self.beat if self.role == "offbeat" and every > 1 else every
-        for step in range(first, self.bar, jump):
+        spacing = self.beat if level < 0.7 else max(1, self.beat // 2) if level < 1.4 else 1
+        first_step = spacing if self.role == "offbeat" and spacing < self.beat else 0
+        stride = self.beat if self.role == "offbeat" and spacing > 1 else spacing
+        for step in range(first_step, self.bar, stride):
             if chords[step] < 0:
                 continue
             root = chord_intervals(int(chords[step]))[0]
             pitch = self.floor + (self.tonic + root - self.floor) % 12
-            notes.append((step, max(0.6, every * 0.6), pitch, 76 if step % self.beat == 0 else 66))
+            notes.append(
+                (step, max(0.6, spacing * 0.6), pitch, 76 if step % self.beat == 0 else 66)
+            )
         return notes
 
     def _double(self, lead: list[Note], chords: np.ndarray) -> list[Note]:
-        """A third or so under the lead, on chord tones: the second voice of a duet."""
+        """Second voice of a duet: chord tones about a third under the lead."""
         notes: list[Note] = []
         for step, length, pitch, velocity in lead:
             symbol = int(chords[min(int(step), self.bar - 1)])
             tones = chord_intervals(symbol) if symbol >= 0 else (0, 7)
             members = {(self.tonic + c) % 12 for c in tones}
-            under = pitch - 3
-            while under % 12 not in members:
-                under -= 1
-            while under > self.high:
-                under -= 12
-            while under < self.low:
-                under += 12
-            if self.low <= under <= self.high:
-                notes.append((step, length, under, max(1, velocity - 12)))
+            lower = pitch - 3
+            while lower % 12 not in members:
+                lower -= 1
+            while lower > self.high:
+                lower -= 12
+            while lower < self.low:
+                lower += 12
+            if self.low <= lower <= self.high:
+                notes.append((step, length, lower, max(1, velocity - 12)))
         return notes

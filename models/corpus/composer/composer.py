@@ -1,7 +1,7 @@
-"""The composer: a seed and a few prompt terms become a song. Offline lane; pure numpy.
+"""Composer: a seed and prompt terms become a song.
 
-`compose` draws a plan (composer_plan), lays out the form, then lets each player play bar by bar:
-drummer, bassist, comper, melodist, second. The same seed, terms and split give the same song.
+`compose` draws a plan and a form; then drummer, bassist, accompanist, melodist and second voice
+play bar by bar. The same seed, terms and split give the same song.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from models.music.voicing import chord_register, voice
 from models.segue.style.terms import caption
 
 ATTEMPTS: Final = 4
-"""A song whose notes suggest another key than its own is written again, up to so many times."""
+"""Most attempts at a song whose notes imply its key."""
 
 
 def compose(
@@ -45,11 +45,18 @@ def compose(
     key: str | None = None,
     split: str = "train",
 ) -> Song:
-    """A song of at least `seconds`, in whole bars.
+    """Compose a song; deterministic.
 
-    `terms` are (name, weight) pairs from `models.corpus.styles.TERMS`; None draws one to three.
-    `bpm` and `key` ('A minor') override the style's own. SegueError for an unknown term, key or
-    split, or a length or tempo that no song has.
+    Args:
+        seed: 0 or more.
+        terms: (name, weight) pairs of `models.corpus.styles.TERMS`; None draws one to three.
+        seconds: least length, 1 to 3600; the song has whole bars.
+        bpm: tempo, 30 to 300; the style's if None.
+        key: such as 'A minor'; the style's mode and a random tonic if None.
+        split: 'train' or 'eval'.
+
+    Raises:
+        SegueError: an unknown term, key or split, or a value out of range.
     """
     if not np.isfinite(seconds) or not 1.0 <= seconds <= 3600.0:
         raise SegueError(f"A song lasts 1 to 3600 seconds; {seconds} is out of range.")
@@ -70,7 +77,7 @@ def compose(
 
 
 class _SongWriter:
-    """Writes one song."""
+    """Writer of one song."""
 
     def __init__(
         self,
@@ -94,20 +101,26 @@ class _SongWriter:
         self.drummer = (
             Drummer(rng, style.groove, style.metre, plan.groove_second) if drums else None
         )
-        make = plan.instruments
+        instruments = plan.instruments
         common = (style.metre, tonic, mode)
-        self.bassist = Bassist(rng, style.line, make["bass"], *common)
-        self.comper = Accompanist(rng, style.comp, style.metre)
-        above = sum(chord_register(make["chords"])) // 2 - 2 if make["chords"] != "none" else 0
-        self.lead = Melodist(rng, style.melody, make["lead"], *common, self.bar_seconds, above)
-        self.second = SecondVoice(rng, style.role, make["extra"], *common, self.bar_seconds)
+        self.bassist = Bassist(rng, style.line, instruments["bass"], *common)
+        self.accompanist = Accompanist(rng, style.comp, style.metre)
+        above = (
+            sum(chord_register(instruments["chords"])) // 2 - 2
+            if instruments["chords"] != "none"
+            else 0
+        )
+        self.lead = Melodist(
+            rng, style.melody, instruments["lead"], *common, self.bar_seconds, above
+        )
+        self.second = SecondVoice(rng, style.role, instruments["extra"], *common, self.bar_seconds)
         self.notes: dict[str, list[Note]] = {part: [] for part in PITCHED}
         self.voicing: tuple[int, ...] | None = None
         self.progressions: dict[int, tuple[tuple[int, ...], ...]] = {}
         self.played: dict[int, int] = {}
 
     def song(self, seed: int, terms: tuple[tuple[str, float], ...], split: str) -> Song:
-        """Play every section and gather the result."""
+        """The song of all sections."""
         steps = self.bars * self.bar
         drums = np.zeros((steps, len(DRUMS)), np.float32)
         chords = np.full(steps, -1, np.int16)
@@ -124,9 +137,9 @@ class _SongWriter:
             first += section.bars
         names: dict[int, str] = {s.index: s.name for s in self.sections}
         plan, style = self.plan, self.plan.style
-        words = np.random.default_rng([seed, 77])
-        said = " and ".join(name for name, _ in terms)
-        captions = (said, *(caption(terms, words) for _ in range(3)))
+        caption_rng = np.random.default_rng([seed, 77])
+        first_caption = " and ".join(name for name, _ in terms)
+        captions = (first_caption, *(caption(terms, caption_rng) for _ in range(3)))
         notes = {part: _finish(self.notes[part], steps, part) for part in PITCHED}
         return Song(
             seed=seed if split == "train" else seed + (1 << 31),
@@ -156,8 +169,8 @@ class _SongWriter:
         if section.index not in self.progressions:
             reuse = self.progressions and self.rng.random() < 0.4
             if reuse:
-                kept = list(self.progressions.values())
-                self.progressions[section.index] = kept[0]
+                existing = list(self.progressions.values())
+                self.progressions[section.index] = existing[0]
             else:
                 self.progressions[section.index] = progression(
                     self.rng, self.plan.style.harmony, self.mode
@@ -166,7 +179,7 @@ class _SongWriter:
         rate = float(self.plan.style.rate)
         if len(entries) >= 8:
             rate = min(rate, 1.0)
-        if self.bar_seconds < 1.1 and len(entries) < 8:  # fast bars: chords would fly by
+        if self.bar_seconds < 1.1 and len(entries) < 8:  # fast bars: slower chord changes
             rate = max(rate, 1.0) * 2
         if self.bar_seconds > 3.4:
             rate = min(rate, 1.0)
@@ -176,9 +189,9 @@ class _SongWriter:
         for step in range(len(symbols)):
             bar, within = divmod(step, self.bar)
             within -= within % self.beat  # chords change on beats
-            place = (begin + bar + within / self.bar) / rate
-            entry = entries[int(place) % len(entries)]
-            symbols[step] = entry[int((place - int(place)) * len(entry) + 1e-9)]
+            bar_number = (begin + bar + within / self.bar) / rate
+            entry = entries[int(bar_number) % len(entries)]
+            symbols[step] = entry[int((bar_number - int(bar_number)) * len(entry) + 1e-9)]
         return symbols
 
     def _section(
@@ -186,48 +199,53 @@ class _SongWriter:
     ) -> None:
         rng, bar = self.rng, self.bar
         last_section = number == len(self.sections) - 1
-        feel = {part: float(np.exp(rng.normal(0.0, 0.12))) for part in ("drums", *PITCHED)}
-        loud = 0.9 + 0.12 * min(section.level, 1.5) + rng.normal(0.0, 0.03)
+        density_factor = {
+            part: float(np.exp(rng.normal(0.0, 0.12))) for part in ("drums", *PITCHED)
+        }
+        loudness = 0.9 + 0.12 * min(section.level, 1.5) + rng.normal(0.0, 0.03)
         fill_at_end = rng.random() < 0.75 and not last_section
-        for place in range(section.bars):
-            chords = symbols[place * bar : (place + 1) * bar]
-            following = int(symbols[((place + 1) * bar) % len(symbols)])
-            start = (first + place) * bar
-            # One or two players alone carry the music, so they do not thin out as a band may.
-            least = {1: 0.75, 2: 0.55}.get(len(section.parts), 0.3)
-            levels = {part: float(np.clip(section.level * feel[part], least, 2.0)) for part in feel}
+        for bar_number in range(section.bars):
+            chords = symbols[bar_number * bar : (bar_number + 1) * bar]
+            following = int(symbols[((bar_number + 1) * bar) % len(symbols)])
+            start = (first + bar_number) * bar
+            # One or two parts alone keep a higher minimum density.
+            min_level = {1: 0.75, 2: 0.55}.get(len(section.parts), 0.3)
+            levels = {
+                part: float(np.clip(section.level * density_factor[part], min_level, 2.0))
+                for part in density_factor
+            }
             if "drums" in section.parts and self.drummer is not None:
                 only = section.drums_only
-                grid = self.drummer.play(place, levels["drums"], section.second, only)
-                end = place == section.bars - 1
+                grid = self.drummer.play(bar_number, levels["drums"], section.second, only)
+                end = bar_number == section.bars - 1
                 if section.name == "build":
-                    self.drummer.build(grid, (place + 1) / section.bars)
+                    self.drummer.build(grid, (bar_number + 1) / section.bars)
                 elif end and fill_at_end and only is None:
                     self.drummer.fill(grid, section.bars >= 8 and rng.random() < 0.5)
-                elif place % 4 == 3 and only is None and rng.random() < 0.25:
+                elif bar_number % 4 == 3 and only is None and rng.random() < 0.25:
                     self.drummer.fill(grid, False)
-                if place == 0 and self.drummer.crash and number and only is None:
+                if bar_number == 0 and self.drummer.crash and number and only is None:
                     grid[0, DRUMS.index("crash")] = 104
-                drums[place * bar : (place + 1) * bar] = grid * loud
+                drums[bar_number * bar : (bar_number + 1) * bar] = grid * loudness
             before = sum(map(len, self.notes.values()))
-            self._pitched(section, place, start, chords, following, levels, loud)
+            self._pitched(section, bar_number, start, chords, following, levels, loudness)
             silent = before == sum(map(len, self.notes.values()))
-            if silent and not drums[place * bar : (place + 1) * bar].any():
-                # Nobody came in: somebody must, music does not stop.
+            if silent and not drums[bar_number * bar : (bar_number + 1) * bar].any():
+                # No part plays in this bar: let one play.
                 part = min(self.plan.focus & self.used, default=min(self.used))
-                solo = replace(section, parts=frozenset({part}))
-                calm = dict.fromkeys(levels, 1.0)
-                self._pitched(solo, place, start, chords, following, calm, loud)
+                fallback = replace(section, parts=frozenset({part}))
+                neutral = dict.fromkeys(levels, 1.0)
+                self._pitched(fallback, bar_number, start, chords, following, neutral, loudness)
 
     def _pitched(
         self,
         section: Section,
-        place: int,
+        bar_number: int,
         start: int,
         chords: NDArray[np.int16],
         following: int,
         levels: dict[str, float],
-        loud: float,
+        loudness: float,
     ) -> None:
         index = section.index
         lead: list[Note] = []
@@ -235,44 +253,49 @@ class _SongWriter:
             self._add(
                 "bass",
                 start,
-                loud,
-                self.bassist.play(index, place, levels["bass"], chords, following),
+                loudness,
+                self.bassist.play(index, bar_number, levels["bass"], chords, following),
             )
         if "chords" in section.parts:
-            self._strikes(start, loud, self.comper.play(index, place, levels["chords"], chords))
+            self._strikes(
+                start, loudness, self.accompanist.play(index, bar_number, levels["chords"], chords)
+            )
         if "lead" in section.parts:
             alone = len(section.parts) == 1
-            lead = self.lead.play(index, place, levels["lead"], chords, alone)
-            self._add("lead", start, loud, lead)
+            lead = self.lead.play(index, bar_number, levels["lead"], chords, alone)
+            self._add("lead", start, loudness, lead)
         if "extra" in section.parts:
             self._add(
-                "extra", start, loud, self.second.play(index, place, levels["extra"], chords, lead)
+                "extra",
+                start,
+                loudness,
+                self.second.play(index, bar_number, levels["extra"], chords, lead),
             )
 
-    def _add(self, part: str, start: int, loud: float, notes: list[Note]) -> None:
+    def _add(self, part: str, start: int, loudness: float, notes: list[Note]) -> None:
         self.notes[part] += [
-            (start + step, length, pitch, int(velocity * loud))
+            (start + step, length, pitch, int(velocity * loudness))
             for step, length, pitch, velocity in notes
         ]
 
-    def _strikes(self, start: int, loud: float, strikes: list[Note]) -> None:
-        """Turn chord strikes into notes; held styles tie over the bar line."""
+    def _strikes(self, start: int, loudness: float, strikes: list[Note]) -> None:
+        """Add chord strikes as notes; sustained styles may tie over the bar line."""
         instrument = self.plan.instruments["chords"]
         notes = self.notes["chords"]
         for step, length, symbol, velocity in strikes:
             pitches = voice(int(symbol), self.tonic, instrument, self.voicing)
-            if step == 0 and self.comper.held and pitches == self.voicing and notes:
+            if step == 0 and self.accompanist.sustained and pitches == self.voicing and notes:
                 tied = [n for n in notes[-8:] if n[0] + n[1] > start - 1.5]
                 if tied and self.rng.random() < 0.6 and len(tied) == len(pitches):
-                    kept = len(notes) - len(tied)
-                    notes[kept:] = [(s, start + length - s, p, v) for s, _, p, v in tied]
+                    existing = len(notes) - len(tied)
+                    notes[existing:] = [(s, start + length - s, p, v) for s, _, p, v in tied]
                     continue
             self.voicing = pitches
-            notes += [(start + step, length, p, int(velocity * loud)) for p in pitches]
+            notes += [(start + step, length, p, int(velocity * loudness)) for p in pitches]
 
 
 def _finish(notes: list[Note], steps: int, part: str) -> NDArray[np.void]:
-    """A sorted NOTE array inside the song; a line has one note at a time, a chord one strike."""
+    """Notes as a sorted NOTE array within the song, without overlaps."""
     table = (
         np.array([n for n in notes if 0 <= n[0] < steps], dtype=NOTE)
         if notes
@@ -285,10 +308,10 @@ def _finish(notes: list[Note], steps: int, part: str) -> NDArray[np.void]:
     table = table[np.lexsort((table["pitch"], table["step"]))]
     onsets = table["step"]
     if part != "chords":
-        # A grace note gives way to a note that is already there.
+        # One note per step: the last, so that grace notes do not replace it.
         table = table[np.append(onsets[1:] != onsets[:-1], True)]
         onsets = table["step"]
-    later = np.searchsorted(onsets, onsets, side="right")
-    until = np.append(onsets, steps)[later]
-    table["length"] = np.maximum(np.minimum(table["length"], until - onsets), 0.25)
+    next_index = np.searchsorted(onsets, onsets, side="right")
+    next_onset = np.append(onsets, steps)[next_index]
+    table["length"] = np.maximum(np.minimum(table["length"], next_onset - onsets), 0.25)
     return table

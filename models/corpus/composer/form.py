@@ -1,4 +1,4 @@
-"""Metres, and the form of a song: which parts play in which section. Offline lane; pure logic."""
+"""Metres, and forms: which parts play in which section."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRES: Final[dict[str, tuple[int, int]]] = {
 
 
 def _convert(cells: str, steps: int) -> str:
-    """The cells of one beat, four or three, as `steps` cells."""
+    """One beat of four or three cells, converted to `steps` cells."""
     if len(cells) == steps:
         return cells
     if steps == 3:  # swung: the second half of the beat becomes the last triplet
@@ -31,10 +31,10 @@ def _convert(cells: str, steps: int) -> str:
 
 @lru_cache(maxsize=4096)
 def adapt(pattern: str, source: str, target: str) -> str:
-    """A pattern of one or more bars in metre `source`, rewritten for metre `target`.
+    """A pattern of one or more bars in metre `source`, converted to metre `target`.
 
-    Beats keep their place and are converted one by one; a shorter bar loses its last beats, a
-    longer one goes on with the first.
+    Beats are converted one by one; a shorter bar omits its last beats, a longer one repeats the
+    first.
     """
     if source == target:
         return pattern
@@ -54,18 +54,18 @@ def adapt(pattern: str, source: str, target: str) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of bars with the same material and the same players."""
+    """Section: bars with the same material and the same parts."""
 
     name: str
     index: int  # same index, same material
     bars: int
     parts: frozenset[str]
     level: float  # density multiplier
-    second: bool = False  # the drummer's other groove
-    drums_only: frozenset[str] | None = None  # a thinned kit
+    second: bool = False  # the drummer's second groove
+    drums_only: frozenset[str] | None = None  # subset of the kit
 
 
-# (label, choices of parts, density) in playing order, round and round.
+# (label, choices of parts, density) in cyclic order.
 # Parts: D drums, B bass, C chords, L lead, E extra.
 FORMS: Final[dict[str, tuple[tuple[str, str, float], ...]]] = {
     "song": (
@@ -161,11 +161,10 @@ def sections(
     focus: frozenset[str],
     spread: float = 1.0,
 ) -> list[Section]:
-    """Sections that fill `bars` bars. `focus` parts never rest for long; `used` are those at all.
+    """Random sections that fill `bars` bars, from a random place in the form.
 
-    The song may be met anywhere in its form, as a listener meets a stream. The density multiplier
-    is drawn for the song and again for each section (0.3 .. 1.8), so that it says nothing about
-    the style.
+    The density multiplier (0.3 .. 1.8) is drawn for the song and for each section, independent of
+    the style. `used`: parts of the song; `focus`: those that do not rest for long.
     """
     plan = FORMS[form]
     at = int(rng.integers(len(plan))) if rng.random() < 0.6 else 0

@@ -1,7 +1,7 @@
-"""Drum grooves: patterns from many idioms, and how they are thinned, thickened and filled.
+"""Drum grooves: patterns, their variation by density, and fills.
 
-Offline lane; pure logic. A pattern is a string with one character a step, bars may follow one
-another: X accent, x hit, o soft, g ghost, ? sometimes, . rest. Keys are short names of DRUMS.
+A pattern is a string of one or more bars with one character a step: X accent, x hit, o soft, g
+ghost, ? sometimes, . rest. Keys are short names of DRUMS.
 """
 
 from __future__ import annotations
@@ -35,18 +35,12 @@ SHORT: Final = {
     "b": "bell",
 }
 LOUDNESS: Final = {"X": 118, "x": 98, "o": 72, "g": 42, "?": 78}
-DROP_LIKELIHOOD: Final = {
-    "X": 0.0,
-    "x": 0.35,
-    "o": 0.8,
-    "g": 1.0,
-    "?": 1.0,
-}  # how readily it is left out
+DROP_LIKELIHOOD: Final = {"X": 0.0, "x": 0.35, "o": 0.8, "g": 1.0, "?": 1.0}
 
 
 @dataclass(frozen=True)
 class Groove:
-    """Patterns by drum; `metre` says how long a bar is; `fill` which kind of fill suits."""
+    """Groove: patterns by drum, their metre, and a kind of fill."""
 
     metre: str
     layers: dict[str, str]
@@ -54,7 +48,7 @@ class Groove:
 
 
 def _load() -> dict[str, Groove]:
-    """The table next to this module; its first lines say how it is written."""
+    """Read grooves.txt, whose first lines describe its format."""
     table = {}
     for line in Path(__file__).with_name("grooves.txt").read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
@@ -69,7 +63,7 @@ GROOVES: Final = _load()
 
 
 def _variant(rng: np.random.Generator, groove: Groove, metre: str) -> dict[str, str]:
-    """This song's own version of a groove: a layer may be missing, a hit or two moved."""
+    """Random variation of a groove: a layer removed, hits added."""
     layers = {drum: adapt(text, groove.metre, metre) for drum, text in groove.layers.items()}
     droppable = [d for d in layers if d not in ("kick", "snare", "clap", "perc_low")]
     if len(layers) > 2 and droppable and rng.random() < 0.3:
@@ -78,7 +72,7 @@ def _variant(rng: np.random.Generator, groove: Groove, metre: str) -> dict[str, 
         cells = list(layers[drum])
         bar = METRES[metre][1]
         if drum in ("kick", "perc_low", "perc_mid", "perc_high", "bell") and rng.random() < 0.45:
-            # An extra pick-up that comes back in every bar makes the groove this song's own.
+            # An extra hit, repeated in every bar.
             at = int(rng.integers(1, bar))
             if cells[at] == "." and cells[at - 1] == ".":
                 for place in range(at, len(cells), bar):
@@ -87,16 +81,16 @@ def _variant(rng: np.random.Generator, groove: Groove, metre: str) -> dict[str, 
     return layers
 
 
-def _metrical(step: int, beat: int) -> float:
-    """How strong a step is: 1 on the beat, 0.5 half-way, 0.2 between."""
-    within = step % beat
-    if within == 0:
+def _metrical_weight(step: int, beat: int) -> float:
+    """Metrical weight of a step: 1 on the beat, 0.5 half-way, 0.2 between."""
+    position = step % beat
+    if position == 0:
         return 1.0
-    return 0.5 if within * 2 == beat or beat == 3 else 0.2
+    return 0.5 if position * 2 == beat or beat == 3 else 0.2
 
 
 class Drummer:
-    """Plays one groove through a song, bar by bar."""
+    """Player of the drums: one groove (and a second) through a song, bar by bar."""
 
     def __init__(self, rng: np.random.Generator, name: str, metre: str, second: str = "") -> None:
         self.rng = rng
@@ -107,10 +101,10 @@ class Drummer:
         other = GROOVES[second or name]
         self.other = _variant(rng, other, metre)
         self.crash = rng.random() < 0.75 and self.groove.fill in ("toms", "break", "snare_roll")
-        self.curve = 1 + 0.12 * rng.normal(size=self.bar).clip(-1.5, 1.5)
+        self.accents = 1 + 0.12 * rng.normal(size=self.bar).clip(-1.5, 1.5)
 
     def play(self, bar: int, level: float, second: bool, only: frozenset[str] | None) -> NDArray:
-        """(steps_per_bar, 16) float velocities of bar `bar` of a section at density `level`."""
+        """Velocities (steps_per_bar, 16) of bar `bar` of a section at density `level`."""
         grid = np.zeros((self.bar, len(DRUMS)), np.float32)
         layers = self.other if second else self.layers
         for drum, text in layers.items():
@@ -125,36 +119,40 @@ class Drummer:
                 if cell == "?" and self.rng.random() > 0.35 * level + 0.1:
                     continue
                 if level < 1:
-                    spare = DROP_LIKELIHOOD[cell] * (1.4 - _metrical(step, self.beat))
-                    if self.rng.random() < spare * (1 - level) * 1.1:
+                    drop_chance = DROP_LIKELIHOOD[cell] * (1.4 - _metrical_weight(step, self.beat))
+                    if self.rng.random() < drop_chance * (1 - level) * 1.1:
                         continue
-                grid[step, column] = LOUDNESS[cell] * self.curve[step]
+                grid[step, column] = LOUDNESS[cell] * self.accents[step]
         if level > 1:
-            self._thicken(grid, layers, level)
+            self._add_hits(grid, layers, level)
         return grid
 
-    def _thicken(self, grid: NDArray, layers: dict[str, str], level: float) -> None:
-        """More hits between the hits: the fastest layer fills up, ghosts appear."""
-        busy = [
+    def _add_hits(self, grid: NDArray, layers: dict[str, str], level: float) -> None:
+        """Add hits for a density above 1: in the fastest layers, and ghost notes."""
+        fast_layers = [
             d
             for d in ("hat", "ride", "shaker", "tambourine", "perc_high", "perc_mid", "bell")
             if d in layers
         ]
-        more = min(1.0, level - 1.0)
-        for drum in busy[:2]:
+        amount = min(1.0, level - 1.0)
+        for drum in fast_layers[:2]:
             column = DRUMS.index(drum)
             for step in range(self.bar):
-                if grid[step, column] == 0 and self.rng.random() < 0.8 * more:
+                if grid[step, column] == 0 and self.rng.random() < 0.8 * amount:
                     grid[step, column] = self.rng.uniform(42, 74)
         column = DRUMS.index("snare" if "snare" in layers else "perc_mid")
         if column == DRUMS.index("snare") or "perc_mid" in layers:
             for step in range(self.bar):
                 free = grid[step, column] == 0
-                if free and _metrical(step, self.beat) < 1 and self.rng.random() < 0.3 * more:
+                if (
+                    free
+                    and _metrical_weight(step, self.beat) < 1
+                    and self.rng.random() < 0.3 * amount
+                ):
                     grid[step, column] = self.rng.uniform(32, 52)
 
     def fill(self, grid: NDArray, big: bool) -> None:
-        """Write a fill over the end of a bar."""
+        """Replace the end of a bar with a fill."""
         rng, bar, beat = self.rng, self.bar, self.beat
         length = min(bar, beat * (2 if big else 1))
         start = bar - length
@@ -163,10 +161,10 @@ class Drummer:
         if kind == "drop":
             grid[start:, :] *= (rng.random((length, 1)) < 0.35).astype(np.float32)
             return
-        keep = [at["kick"], at["perc_low"]]
-        kept = grid[start:, keep].copy()
+        kept_columns = [at["kick"], at["perc_low"]]
+        kept_hits = grid[start:, kept_columns].copy()
         grid[start:, :] = 0
-        grid[start:, keep] = kept * (rng.random(kept.shape) < 0.6)
+        grid[start:, kept_columns] = kept_hits * (rng.random(kept_hits.shape) < 0.6)
         ramp = np.linspace(62, 112, length)
         if kind == "tihai":
             word = rng.random(max(2, length // 3)) < 0.75
@@ -193,7 +191,7 @@ class Drummer:
                 grid[start + step, at[voices[index]]] = ramp[step] * rng.uniform(0.8, 1.05)
 
     def build(self, grid: NDArray, progress: float) -> None:
-        """A snare roll that doubles its pace as `progress` goes from 0 to 1."""
+        """Add a snare roll that gets faster as `progress` goes from 0 to 1."""
         every = self.beat if progress < 0.5 else max(1, self.beat // 2) if progress < 0.8 else 1
         column = DRUMS.index("snare" if "snare" in self.layers else "clap")
         for step in range(0, self.bar, every):

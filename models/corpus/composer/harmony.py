@@ -1,6 +1,6 @@
-"""Roman numerals to chords, chords to scales. Offline lane; pure logic.
+"""Harmony: roman numerals to chords, chords to scales.
 
-The progressions are in `models.corpus.styles.progressions`, with how they are written.
+The progressions and their notation are in `models.corpus.styles.progressions`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def parse(text: str) -> tuple[tuple[int, ...], ...]:
 
 
 def progression(rng: np.random.Generator, pool: str, mode: str) -> tuple[tuple[int, ...], ...]:
-    """One progression of `pool` that suits `mode`: chord symbols by bar, tonic first or last."""
+    """A random progression of `pool` in `mode`, as chord symbols by bar."""
     table = PROGRESSIONS[pool]
     if mode not in MODES:
         raise SegueError(f"'{mode}' names no mode that is known; use one of {', '.join(MODES)}.")
@@ -73,10 +73,10 @@ def chord_intervals(symbol: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def scale_of(mode: str, symbol: int) -> tuple[int, ...]:
-    """The mode's notes relative to the tonic, bent to the chord that sounds.
+    """Scale of the mode relative to the tonic, adapted to a chord.
 
-    A note of the mode gives way to a chord tone a semitone off (the raised seventh over V in
-    minor), as a player would; otherwise the mode stays as it is.
+    A note of the mode is replaced by a chord tone a semitone away (the raised seventh over V in
+    minor).
     """
     scale = set(MODES[mode])
     if symbol >= 0:

@@ -1,4 +1,4 @@
-"""From prompt terms to a plan: which style gives the groove, the harmony, each player. Offline lane.
+"""Plan of a song: styles, instruments, tempo and production from prompt terms.
 
 A mixture of terms takes each aspect from one of them, drawn by weight; an instrument term always
 brings its instrument. Combinations of terms are kept apart for evaluation by a hash of their
@@ -21,15 +21,15 @@ from models.music.score import PITCHED
 from models.music.song import Production
 
 SPLITS: Final = ("train", "eval")
-HELD_OUT_SHARE: Final = 10  # one combination of terms in ten is heard in evaluation only
+HELD_OUT_SHARE: Final = 10  # one combination of terms in ten is for evaluation only
 Terms = tuple[tuple[str, float], ...]
 
 
 @dataclass
 class SongPlan:
-    """One song's choices, before any note is written."""
+    """All choices of a song except its notes."""
 
-    style: Style  # words already drawn: every choice is a single word
+    style: Style  # its weighted words already drawn
     bpm: float
     swing: float
     instruments: dict[str, str]
@@ -40,7 +40,7 @@ class SongPlan:
 
 
 def split_rng(seed: int, split: str, purpose: int = 0) -> np.random.Generator:
-    """The random stream of a seed in a split; the splits never share a stream."""
+    """Random generator of a seed in a split; splits share no streams. SegueError if unknown."""
     if split not in SPLITS:
         raise SegueError(f"'{split}' is no split of the corpus; use one of {', '.join(SPLITS)}.")
     if seed < 0:
@@ -49,7 +49,7 @@ def split_rng(seed: int, split: str, purpose: int = 0) -> np.random.Generator:
 
 
 def is_held_out(names: Iterable[str]) -> bool:
-    """Whether this combination of two or more terms is kept for evaluation."""
+    """Whether a combination of two or more terms is for evaluation only."""
     ordered = sorted(set(names))
     if len(ordered) < 2:
         return False
@@ -70,8 +70,8 @@ def _is_allowed(first: Sequence[str], name: str, split: str) -> bool:
 
 
 def draw_terms(seed: int, split: str = "train") -> Terms:
-    """One to three terms with weights. Any 120 seeds in a row (from a multiple of 120) lead with
-    every term once, so the corpus is balanced."""
+    """One to three random terms with weights. The first terms of 120 consecutive seeds (from a
+    multiple of 120) are all different, so that the corpus is balanced."""
     cycle, place = divmod(seed, len(TERMS))
     first = TERMS[int(split_rng(cycle, split, 1).permutation(len(TERMS))[place])]
     rng = split_rng(seed, split, 2)
@@ -82,7 +82,7 @@ def draw_terms(seed: int, split: str = "train") -> Terms:
         if rng.random() < 0.55:
             kinds = GENRES if first in PLAYERS else INSTRUMENT_TERMS
         name = kinds[int(rng.integers(len(kinds)))]
-        # The second term alone decides whether the pair is held out; a third must not undo it.
+        # The second term decides whether the pair is held out; a third must not change it.
         if len(names) == 1 and _is_allowed(names, name, split):
             names.append(name)
         elif (
@@ -102,7 +102,7 @@ def draw_terms(seed: int, split: str = "train") -> Terms:
 
 def check_terms(terms: Iterable[tuple[str, float]]) -> Terms:
     """Terms with weights that sum to 1; SegueError for an unknown name or no positive weight."""
-    kept = []
+    chosen = []
     for name, weight in terms:
         if name not in STYLES and name not in PLAYERS:
             raise SegueError(
@@ -111,11 +111,11 @@ def check_terms(terms: Iterable[tuple[str, float]]) -> Terms:
         if not np.isfinite(weight) or weight < 0:
             raise SegueError(f"The weight of '{name}' must be zero or more, not {weight}.")
         if weight > 0:
-            kept.append((name, float(weight)))
-    total = sum(weight for _, weight in kept)
+            chosen.append((name, float(weight)))
+    total = sum(weight for _, weight in chosen)
     if total <= 0:
         raise SegueError("At least one term needs a weight above zero.")
-    return tuple((name, weight / total) for name, weight in kept)
+    return tuple((name, weight / total) for name, weight in chosen)
 
 
 def _host(rng: np.random.Generator, player: PlayerStyle) -> Style:
@@ -126,7 +126,7 @@ def _host(rng: np.random.Generator, player: PlayerStyle) -> Style:
 
 @dataclass(frozen=True)
 class _TermVoice:
-    """One term's offer: a style, and the parts its instrument must have."""
+    """Contribution of a term: a style, and the parts of its instrument."""
 
     style: Style
     instrument: str = ""
@@ -141,7 +141,7 @@ def _term_voice(rng: np.random.Generator, name: str) -> _TermVoice:
         return _TermVoice(STYLES[name])
     player = PLAYERS[name]
     style = _host(rng, player)
-    given = {
+    fields = {
         word: getattr(player, word)
         for word in ("melody", "comp", "line", "role", "groove", "chords", "bass", "lead", "extra")
         if getattr(player, word)
@@ -149,13 +149,13 @@ def _term_voice(rng: np.random.Generator, name: str) -> _TermVoice:
     instrument = choose(rng, player.instrument)
     parts = tuple(choose(rng, player.parts).split("+"))
     if parts == ("drums",):
-        given["kit"] = instrument
+        fields["kit"] = instrument
         if player.name == "Funk Drums" and rng.random() < 0.25:
-            given["kit"] = instrument = "breaks" if rng.random() < 0.3 else "funk"
-    dice = rng.random()
-    solo = dice < player.solo
-    small = not solo and dice < player.solo + player.small * (1 - player.solo)
-    return _TermVoice(replace(style, **given), instrument, parts, solo, small, player)
+            fields["kit"] = instrument = "breaks" if rng.random() < 0.3 else "funk"
+    draw = rng.random()
+    solo = draw < player.solo
+    small = not solo and draw < player.solo + player.small * (1 - player.solo)
+    return _TermVoice(replace(style, **fields), instrument, parts, solo, small, player)
 
 
 MONOPHONIC: Final = words(
@@ -163,7 +163,7 @@ MONOPHONIC: Final = words(
     bass_clarinet bassoon soprano_sax alto_sax tenor_sax baritone_sax trumpet muted_trumpet trombone
     french_horn tuba didgeridoo precision_bass voice_oohs"""
 )
-"""Instruments that play one note at a time: a solo stays a line."""
+"""Instruments that play one note at a time: their solos have no chords."""
 
 ASPECTS: Final[tuple[tuple[str, ...], ...]] = (
     ("tempo", "metre", "swing", "looseness", "laid_back"),
@@ -182,30 +182,30 @@ WEIGHTED_FIELDS: Final = (
     *("metre", "mode", "harmony", "rate", "groove", "kit", "bass", "line"),
     *("chords", "comp", "lead", "melody", "extra", "role", "form"),
 )
-"""The fields of a style that hold weighted words."""
+"""Fields of a style that are weighted words."""
 
 
 def make_plan(rng: np.random.Generator, terms: Terms) -> SongPlan:
-    """Draw every choice of a song from its terms."""
+    """Draw all choices of a song from its terms."""
     voices = [_term_voice(rng, name) for name, _ in terms]
-    odds = np.array([weight for _, weight in terms])
-    given: dict[str, object] = {}
+    weights = np.array([weight for _, weight in terms])
+    fields: dict[str, object] = {}
     sources: dict[str, int] = {}
     for group in ASPECTS:
-        source = int(rng.choice(len(voices), p=odds))
+        source = int(rng.choice(len(voices), p=weights))
         if group == ("kit",) and rng.random() < 0.6:
             source = sources["groove"]
         sources[group[0]] = source
         for field in group:
-            given[field] = getattr(voices[source].style, field)
+            fields[field] = getattr(voices[source].style, field)
     main = voices[sources["tempo"]].style
-    style = replace(main, name="+".join(name for name, _ in terms), **given)  # type: ignore[arg-type]
-    bpm = _tempo(rng, voices, odds, main)
+    style = replace(main, name="+".join(name for name, _ in terms), **fields)  # type: ignore[arg-type]
+    bpm = _tempo(rng, voices, weights, main)
     second = choose(rng, style.groove)
     drawn = {word: choose(rng, getattr(style, word)) for word in WEIGHTED_FIELDS}
     style = replace(style, **drawn)  # type: ignore[arg-type]
     instruments = {part: getattr(style, part) for part in PITCHED}
-    style, kit, present = _assign_parts(rng, voices, odds, style, instruments, style.kit)
+    style, kit, present = _assign_parts(rng, voices, weights, style, instruments, style.kit)
     focus = present or {"lead" if instruments["lead"] != "none" else "chords"}
     if len(voices) == 1 and voices[0].player is not None:
         kit = _thin_accompaniment(rng, voices[0], instruments, kit, present)
@@ -230,44 +230,44 @@ def make_plan(rng: np.random.Generator, terms: Terms) -> SongPlan:
 
 
 def _enrich(rng: np.random.Generator, style: Style, instruments: dict[str, str]) -> None:
-    """A genre on its own is at least two parts beside drums and bass, mostly."""
-    wanted = 2 if rng.random() < 0.8 else 1
+    """Add parts to a single genre: usually at least two beside drums and bass."""
+    target = 2 if rng.random() < 0.8 else 1
     for part in ("chords", "lead", "extra"):
-        have = sum(instruments[p] != "none" for p in ("chords", "lead", "extra"))
-        given = " ".join(w for w in getattr(style, part).split() if not w.startswith("none"))
-        if have < wanted and instruments[part] == "none" and given:
-            instruments[part] = choose(rng, given)
+        present = sum(instruments[p] != "none" for p in ("chords", "lead", "extra"))
+        fields = " ".join(w for w in getattr(style, part).split() if not w.startswith("none"))
+        if present < target and instruments[part] == "none" and fields:
+            instruments[part] = choose(rng, fields)
 
 
 def _tempo(
-    rng: np.random.Generator, voices: list[_TermVoice], odds: np.ndarray, main: Style
+    rng: np.random.Generator, voices: list[_TermVoice], weights: np.ndarray, main: Style
 ) -> float:
     """The main style's tempo, or one in between (on a logarithmic scale) in a mixture."""
     tempi = [np.log(rng.uniform(*voice.style.tempo)) for voice in voices]
     if len(voices) > 1 and rng.random() < 0.35:
-        return float(np.exp(np.dot(odds, tempi)))
+        return float(np.exp(np.dot(weights, tempi)))
     return float(rng.uniform(*main.tempo))
 
 
 def _assign_parts(
     rng: np.random.Generator,
     voices: list[_TermVoice],
-    odds: np.ndarray,
+    weights: np.ndarray,
     style: Style,
     instruments: dict[str, str],
     kit: str,
 ) -> tuple[Style, str, set[str]]:
-    """Give every instrument term its part: the heaviest chooses first."""
+    """Assign parts to instrument terms, in order of weight."""
     taken: set[str] = set()
-    for index in np.argsort(-odds, kind="stable"):
+    for index in np.argsort(-weights, kind="stable"):
         voice = voices[int(index)]
         if voice.player is None:
             continue
-        offered = voice.style
+        offer = voice.style
         if voice.parts == ("drums",):
             if "drums" not in taken:
                 kit = voice.instrument
-                style = replace(style, groove=choose(rng, offered.groove), kit=kit)
+                style = replace(style, groove=choose(rng, offer.groove), kit=kit)
                 taken.add("drums")
             continue
         parts = [part for part in voice.parts if part not in taken]
@@ -282,13 +282,13 @@ def _assign_parts(
             instruments[part] = voice.instrument
             taken.add(part)
             if part == "lead":
-                style = replace(style, melody=choose(rng, offered.melody))
+                style = replace(style, melody=choose(rng, offer.melody))
             elif part == "chords":
-                style = replace(style, comp=choose(rng, offered.comp))
+                style = replace(style, comp=choose(rng, offer.comp))
             elif part == "bass":
-                style = replace(style, line=choose(rng, offered.line))
+                style = replace(style, line=choose(rng, offer.line))
             else:
-                style = replace(style, role=choose(rng, offered.role))
+                style = replace(style, role=choose(rng, offer.role))
     return style, kit, taken
 
 
@@ -299,7 +299,7 @@ def _thin_accompaniment(
     kit: str,
     present: set[str],
 ) -> str:
-    """Thin the host's company round a single instrument term; returns the kit that stays."""
+    """Remove parts around a single instrument term; returns the kit or 'none'."""
     if (
         voice.solo
         and present == {"lead"}
@@ -313,27 +313,27 @@ def _thin_accompaniment(
         others.append("drums")
     if not voice.solo and not voice.small:
         return kit
-    keep = 0 if voice.solo else int(rng.integers(1, 3))
-    # What accompanies best: a line needs chords, chords need a bass.
-    liking = {"chords": 3.0, "bass": 2.0, "extra": 1.0, "lead": 0.7, "drums": 1.0}
-    kept: list[str] = []
-    while others and len(kept) < keep:
-        odds = np.array([liking[part] for part in others])
-        part = others[int(rng.choice(len(others), p=odds / odds.sum()))]
+    count = 0 if voice.solo else int(rng.integers(1, 3))
+    # Preferred accompaniment: chords for a line, a bass for chords.
+    priority = {"chords": 3.0, "bass": 2.0, "extra": 1.0, "lead": 0.7, "drums": 1.0}
+    chosen: list[str] = []
+    while others and len(chosen) < count:
+        weights = np.array([priority[part] for part in others])
+        part = others[int(rng.choice(len(others), p=weights / weights.sum()))]
         others.remove(part)
-        kept.append(part)
+        chosen.append(part)
     for part in PITCHED:
-        if part not in present and part not in kept:
+        if part not in present and part not in chosen:
             instruments[part] = "none"
-    return kit if "drums" in present or "drums" in kept else "none"
+    return kit if "drums" in present or "drums" in chosen else "none"
 
 
 def vary_production(
     rng: np.random.Generator, base: Production, focus: Iterable[str] = ()
 ) -> Production:
-    """A production near `base`: no two mixes alike. Parts in `focus` are a little louder."""
+    """A random variation of a production, with parts in `focus` slightly louder."""
 
-    def near(amount: float, top: float = 1.0) -> float:
+    def varied(amount: float, top: float = 1.0) -> float:
         return float(np.clip(amount * np.exp(rng.normal(0.0, 0.25)), 0.0, top))
 
     levels = {part: float(rng.normal(0.0, 1.2)) for part in ("drums", *PITCHED)}
@@ -343,21 +343,21 @@ def vary_production(
         levels[part] += 2.0
     return replace(
         base,
-        reverb_amount=near(base.reverb_amount),
-        delay=near(base.delay),
+        reverb_amount=varied(base.reverb_amount),
+        delay=varied(base.delay),
         delay_beats=float(
             rng.choice([base.delay_beats, 0.5, 0.75, 1.0], p=[0.55, 0.15, 0.15, 0.15])
         ),
-        delay_feedback=near(base.delay_feedback, 0.7),
-        drive=near(base.drive),
-        tape=near(base.tape),
-        vinyl=near(base.vinyl),
-        pump=near(base.pump),
-        width=near(base.width, 1.5),
+        delay_feedback=varied(base.delay_feedback, 0.7),
+        drive=varied(base.drive),
+        tape=varied(base.tape),
+        vinyl=varied(base.vinyl),
+        pump=varied(base.pump),
+        width=varied(base.width, 1.5),
         tilt_db=float(np.clip(base.tilt_db + rng.normal(0.0, 1.3), -6, 6)),
-        compress=near(base.compress),
+        compress=varied(base.compress),
         lowpass_hz=base.lowpass_hz * float(rng.uniform(0.75, 1.4)),
-        chorus=near(base.chorus),
-        phaser=near(base.phaser),
+        chorus=varied(base.chorus),
+        phaser=varied(base.phaser),
         levels_db=levels,
     )

@@ -1,4 +1,4 @@
-"""Which key notes suggest. Offline lane; pure numpy.
+"""Key estimation from notes.
 
 Krumhansl and Kessler's probe-tone profiles, correlated with the durations of pitch classes in all
 24 keys (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4).
@@ -31,8 +31,8 @@ _PROFILES: Final = _profiles()
 def pitch_class_weights(
     notes: Mapping[str, NDArray[np.void]], step_seconds: float
 ) -> NDArray[np.float64]:
-    """(12,) seconds that each pitch class sounds, weighted by loudness; a note counts for 1 s at
-    most, as long notes fade."""
+    """Duration in seconds of each pitch class (12,), weighted by velocity; 1 s at most per note,
+    since long notes fade."""
     weights = np.zeros(12)
     for table in notes.values():
         seconds = np.minimum(table["length"] * step_seconds, 1.0) + 0.05
@@ -41,7 +41,7 @@ def pitch_class_weights(
 
 
 def estimate_key(weights: NDArray[np.float64]) -> tuple[int, bool]:
-    """(tonic 0..11, minor?) that the (12,) pitch class weights suggest most."""
+    """Most likely tonic 0..11, and whether minor, of pitch class weights (12,)."""
     best = int(np.argmax(_PROFILES @ (weights - weights.mean())))
     return best % 12, best >= 12
 
@@ -49,8 +49,8 @@ def estimate_key(weights: NDArray[np.float64]) -> tuple[int, bool]:
 def agrees(
     notes: Mapping[str, NDArray[np.void]], step_seconds: float, tonic: int, mode: str
 ) -> bool:
-    """Whether the notes suggest the key they were written in. Notes without any third, or none
-    at all, agree when the tonic does."""
+    """Whether the estimated key of notes is the given one; without any third the tonic suffices,
+    and no notes agree with all keys."""
     weights = pitch_class_weights(notes, step_seconds)
     if weights.sum() == 0:
         return True

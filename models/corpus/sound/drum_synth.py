@@ -1,4 +1,4 @@
-"""Drums made of nothing: kicks, snares, hats, bells and skins as one-shots. Offline lane.
+"""Drum synthesis: one-shots of kicks, snares, cymbals, bells and hand drums.
 
 Each maker returns a mono float64 one-shot at 48 kHz, peak about 1. Circuit ideas are common
 knowledge of analogue drum machines: bridged-T resonators for kicks and toms, six detuned square
@@ -46,7 +46,7 @@ def low(x: Shot, hz: float, order: int = 2) -> Shot:
 
 
 def peak(x: Shot) -> Shot:
-    """Scaled to a peak of 1, its last 2 ms faded."""
+    """Normalise to a peak of 1 and fade out the last 2 ms."""
     x = x / (np.abs(x).max() + 1e-9)
     fade = min(len(x), 96)
     x[len(x) - fade :] *= np.linspace(1, 0, fade)
@@ -56,7 +56,7 @@ def peak(x: Shot) -> Shot:
 def kick(
     rng: Rng, hz: float, sweep: float, bend: float, decay: float, click: float, drive: float
 ) -> Shot:
-    """Sine that falls from `hz * sweep` to `hz` within `bend` s and dies within `decay` s."""
+    """Kick: a sine that falls from `hz * sweep` to `hz` within `bend` s and dies within `decay` s."""
     t = _time(min(decay * 2.2, 2.0))
     freq = hz * (1 + (sweep - 1) * np.exp(-t / bend))
     body = np.sin(2 * np.pi * np.cumsum(freq) / SAMPLE_RATE) * np.exp(-t * 3 / decay)
@@ -71,7 +71,7 @@ def kick(
 def snare(
     rng: Rng, hz: float, tone: float, decay: float, snappy: float, bright: float, drive: float = 0
 ) -> Shot:
-    """Two drum modes and a burst of filtered noise."""
+    """Snare: two membrane modes and a burst of filtered noise."""
     t = _time(decay * 2.5)
     bend = 1 + 0.5 * np.exp(-t / 0.008)
     phase = 2 * np.pi * np.cumsum(hz * bend) / SAMPLE_RATE
@@ -85,14 +85,14 @@ def snare(
 
 
 def clap(rng: Rng, hz: float, decay: float, gap: float = 0.011) -> Shot:
-    """Three or four bursts of band-passed noise, then a tail."""
+    """Clap: three or four bursts of band-passed noise, then a tail."""
     t = _time(decay * 2.5 + 0.06)
     env = np.zeros(len(t))
     count = int(rng.integers(3, 5))
-    for hand in range(count):
-        at = hand * gap * rng.uniform(0.8, 1.2)
+    for burst in range(count):
+        at = burst * gap * rng.uniform(0.8, 1.2)
         late = t >= at
-        length = decay if hand == count - 1 else 0.007
+        length = decay if burst == count - 1 else 0.007
         env[late] = np.maximum(env[late], np.exp(-(t[late] - at) * 3 / length))
     return peak(band(rng.standard_normal(len(t)), hz * 0.7, hz * 1.7) * env)
 
@@ -111,7 +111,7 @@ def metal(rng: Rng, hz: float, decay: float, cut: float, noise: float, spread: f
 
 
 def cymbal(rng: Rng, decay: float, dark: float, ping: float) -> Shot:
-    """Ride or crash as a plate with many modes and a wash of noise."""
+    """Ride or crash: a plate with many modes, and noise."""
     t = _time(decay * 1.5)
     wash = rng.standard_normal(len(t))
     slow = high(wash, 3500) * np.exp(-t * 3 / decay)
@@ -126,7 +126,7 @@ def cymbal(rng: Rng, decay: float, dark: float, ping: float) -> Shot:
 
 
 def tom(rng: Rng, hz: float, decay: float, skin: float = 0.2) -> Shot:
-    """Kick-like drum with a longer note."""
+    """Tom: like the kick with a longer note."""
     t = _time(decay * 2)
     freq = hz * (1 + 0.5 * np.exp(-t / 0.03))
     x = np.sin(2 * np.pi * np.cumsum(freq) / SAMPLE_RATE) * np.exp(-t * 3 / decay)
@@ -136,14 +136,14 @@ def tom(rng: Rng, hz: float, decay: float, skin: float = 0.2) -> Shot:
 
 
 def shaker(rng: Rng, hz: float, decay: float) -> Shot:
-    """Grains of noise that swell and fall."""
+    """Shaker: noise with a slow attack."""
     t = _time(decay * 1.8)
     env = np.minimum(1, t / (decay * 0.35)) * np.exp(-np.maximum(0, t - decay * 0.35) * 4 / decay)
     return peak(band(rng.standard_normal(len(t)), hz * 0.75, min(hz * 1.9, 20000)) * env)
 
 
 def tambourine(rng: Rng, decay: float) -> Shot:
-    """Jingles."""
+    """Tambourine: high modes and grains of noise."""
     t = _time(decay * 1.6)
     freqs = rng.uniform(5000, 13000, 18)
     x = kernels.modes(len(t), freqs, rng.uniform(0.3, 1, 18) * decay, rng.uniform(0.3, 1, 18), 0.0)
@@ -152,7 +152,7 @@ def tambourine(rng: Rng, decay: float) -> Shot:
 
 
 def cowbell(rng: Rng, hz: float, decay: float) -> Shot:
-    """Two square waves through a band-pass."""
+    """Cowbell: two square waves through a band-pass."""
     t = _time(decay * 1.6)
     x = np.sign(np.sin(2 * np.pi * hz * t)) + np.sign(np.sin(2 * np.pi * hz * 1.48 * t))
     env = 0.5 * np.exp(-t / 0.015) + np.exp(-t * 4 / decay)
@@ -171,7 +171,7 @@ def skin(
     rng: Rng, hz: float, decay: float, slap: float, ring: tuple[float, ...], bend: float = 0.1,
     bright: float = 2500.0,
 ) -> Shot:  # fmt: skip
-    """A hand drum: membrane modes at `ring` ratios that bend, and the noise of the hand."""
+    """Hand drum: membrane modes at `ring` ratios that bend, and noise of the stroke."""
     t = _time(max(decay * 1.8, 0.05))
     freq = hz * (1 + bend * np.exp(-t / 0.03))
     phase = 2 * np.pi * np.cumsum(freq) / SAMPLE_RATE
@@ -179,8 +179,8 @@ def skin(
     for order, ratio in enumerate(ring):
         x += np.sin(ratio * phase) * np.exp(-t * 3 * (1 + 0.6 * order) / decay) / (1 + 0.7 * order)
     x *= np.minimum(1, t / 0.0005)
-    hand = band(rng.standard_normal(len(t)), bright * 0.5, bright * 2) * np.exp(-t / 0.012)
-    return peak(x / (np.abs(x).max() + 1e-9) + slap * peak(hand))
+    stroke = band(rng.standard_normal(len(t)), bright * 0.5, bright * 2) * np.exp(-t / 0.012)
+    return peak(x / (np.abs(x).max() + 1e-9) + slap * peak(stroke))
 
 
 def noise_hit(rng: Rng, hz: float, decay: float, levels: int = 0) -> Shot:
@@ -195,7 +195,7 @@ def noise_hit(rng: Rng, hz: float, decay: float, levels: int = 0) -> Shot:
 
 
 def clang(rng: Rng, hz: float, decay: float, drive: float) -> Shot:
-    """A struck sheet or pipe, overdriven: industrial."""
+    """Overdriven metal sheet or pipe."""
     count = 14
     freqs = hz * np.sort(rng.uniform(1, 14, count))
     x = kernels.modes(

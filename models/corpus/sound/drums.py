@@ -1,7 +1,6 @@
-"""Drum kits: every kit of the score gives every drum of the score a fitting sound. Offline lane.
+"""Drum kits: a sound for every drum of the score in every kit of the score.
 
-Recorded kits come from the General MIDI banks, machine and hand kits from `drumsynth`. Each clip
-has its own machine: all parameters are drawn anew.
+Recorded kits come from the General MIDI banks, machine and hand drum kits from `drum_synth`, with random parameters for each clip.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ GM_KITS: Final[dict[str, tuple[str, ...]]] = {
     "metal": ("F128.16", "M128.16", "F128.18", "M128.18"),
     "dub": ("F128.0", "M128.8", "F128.8", "M128.0"),
 }
-"""Kits that start from recorded drums."""
+"""General MIDI programs of kits with recorded drums."""
 
 
 def _drum_machine(rng: Rng, kind: str) -> dict[str, Maker]:
-    """Makers of all sixteen drums of an electronic kit."""
+    """Makers of the sixteen drums of an electronic kit."""
     u = rng.uniform
     k: dict[str, tuple[float, ...]] = {  # hz, sweep, bend, decay, click, drive
         "tr808": (u(44, 56), u(2.0, 3.5), u(0.012, 0.03), u(0.45, 1.1), u(0.02, 0.15), u(0, 0.5)),
@@ -145,7 +144,7 @@ HAND_DRUMS: Final[
 
 
 def _hand_drums(rng: Rng, kind: str) -> dict[str, Maker]:
-    """Makers of a hand drum kit: its own skins, and its neighbours for the other drums."""
+    """Makers of the sixteen drums of a hand drum kit."""
     u = rng.uniform
     size = 2.0 ** u(-0.18, 0.18)
     table: dict[str, Maker] = {}
@@ -175,7 +174,7 @@ SYNTHETIC: Final = ("tr808", "tr909", "linn", "electronic", "industrial", "trap"
 
 
 def _sampled(rng: Rng, kit: str, hits: NDArray[np.void], seconds: float) -> NDArray[np.float32]:
-    """Recorded drums of a General MIDI kit."""
+    """Audio (n, 2) of a General MIDI kit."""
     keys = dict(GM_KEYS)
     if kit in ("latin", "jazz"):
         keys.update(GM_TIMBALES if rng.random() < 0.6 else GM_BONGOS)
@@ -193,7 +192,7 @@ def _sampled(rng: Rng, kit: str, hits: NDArray[np.void], seconds: float) -> NDAr
 def _shots(
     rng: Rng, makers: dict[str, Maker], hits: NDArray[np.void], seconds: float, width: float
 ) -> NDArray[np.float32]:
-    """Place one-shots: two takes of each drum, open hats choked by the next hat."""
+    """Audio (n, 2) of one-shots: two variants of each drum, open hats choked by the next hat."""
     out = np.zeros((round(seconds * SAMPLE_RATE), 2))
     takes = {
         index: [makers[DRUMS[index]]() for _ in range(2)]
@@ -220,24 +219,24 @@ def _shots(
         if count <= 0:
             continue
         level = (float(hit["velocity"]) / 110.0) ** 1.5 * levels[DRUMS[index]]
-        piece = shot[:count] * level
+        sample = shot[:count] * level
         if index == open_hat:
-            later = hats[np.searchsorted(hats, float(hit["on"]) + 0.01) :]
-            if len(later):
-                cut = round(float(later[0] - hit["on"]) * SAMPLE_RATE)
+            next_hats = hats[np.searchsorted(hats, float(hit["on"]) + 0.01) :]
+            if len(next_hats):
+                cut = round(float(next_hats[0] - hit["on"]) * SAMPLE_RATE)
                 if cut < count:
                     fade = min(480, count - cut)
-                    piece = piece[: cut + fade].copy()
-                    piece[cut:] *= np.linspace(1, 0, fade)
-                    count = len(piece)
+                    sample = sample[: cut + fade].copy()
+                    sample[cut:] *= np.linspace(1, 0, fade)
+                    count = len(sample)
         pan = pans[index]
-        out[start : start + count, 0] += piece * min(1.0, 2 * (1 - pan))
-        out[start : start + count, 1] += piece * min(1.0, 2 * pan)
+        out[start : start + count, 0] += sample * min(1.0, 2 * (1 - pan))
+        out[start : start + count, 1] += sample * min(1.0, 2 * pan)
     return out.astype(np.float32)
 
 
 def play_drums(kit: str, hits: NDArray[np.void], seconds: float, rng: Rng) -> NDArray[np.float32]:
-    """Play drum events (dtype EVENT, pitch = index into DRUMS) with a kit -> float32 (n, 2)."""
+    """Render drum events (dtype EVENT, pitch an index into DRUMS) with a kit -> float32 (n, 2)."""
     if kit == "none" or not len(hits):
         return np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
     if kit in SYNTHETIC:
@@ -249,15 +248,17 @@ def play_drums(kit: str, hits: NDArray[np.void], seconds: float, rng: Rng) -> ND
     audio = _sampled(rng, kit, hits, seconds)
     kinds = hits["pitch"]
     if kit == "metal":  # a clicking synthetic kick under the recorded one
-        some = hits[kinds == DRUMS.index("kick")]
-        audio = audio + 0.4 * _shots(rng, _drum_machine(rng, "metal"), some, seconds, 0.5)
+        selected = hits[kinds == DRUMS.index("kick")]
+        audio = audio + 0.4 * _shots(rng, _drum_machine(rng, "metal"), selected, seconds, 0.5)
     if kit == "marching":  # field drums: tight, high, all together
-        some = hits[np.isin(kinds, [DRUMS.index(n) for n in ("snare", "rim", "tom_high")])].copy()
-        some["pitch"] = DRUMS.index("snare")
+        selected = hits[
+            np.isin(kinds, [DRUMS.index(n) for n in ("snare", "rim", "tom_high")])
+        ].copy()
+        selected["pitch"] = DRUMS.index("snare")
         field: dict[str, Maker] = {
             "snare": lambda: d.snare(rng, rng.uniform(240, 330), 0.5, 0.11, 1.0, 2500)
         }
-        for late in (0.0, 0.009):
-            some["on"] = some["on"] + late
-            audio = audio + 0.3 * _shots(rng, field, some, seconds, 0.5)
+        for delay in (0.0, 0.009):
+            selected["on"] = selected["on"] + delay
+            audio = audio + 0.3 * _shots(rng, field, selected, seconds, 0.5)
     return audio.astype(np.float32)

@@ -1,6 +1,6 @@
-"""Insert effects: filters, amplifiers, chorus, rotary, wah, mellotron, glitch. Offline lane.
+"""Insert effects: filters, amplifiers, chorus, rotary, wah, mellotron, glitch.
 
-Everything works on float32 (n, 2) at 48 kHz. Filters follow the Audio EQ Cookbook (Bristow-Johnson).
+Audio is float32 (n, 2) at 48 kHz. Filters follow the Audio EQ Cookbook (Bristow-Johnson).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 
 def biquad(x: Audio, kind: str, hz: float, q: float = 0.707, gain_db: float = 0.0) -> Audio:
-    """'low', 'high', 'band', 'peak', 'low_shelf' or 'high_shelf' filter."""
+    """Biquad filter: 'low', 'high', 'band', 'peak', 'low_shelf' or 'high_shelf'."""
     w = 2 * np.pi * min(hz, 0.47 * SAMPLE_RATE) / SAMPLE_RATE
     cosine, alpha, a = np.cos(w), np.sin(w) / (2 * q), 10 ** (gain_db / 40)
     if kind == "low":
@@ -52,7 +52,7 @@ def biquad(x: Audio, kind: str, hz: float, q: float = 0.707, gain_db: float = 0.
 
 
 def normalise_rms(x: Audio, rms: float = 0.1) -> Audio:
-    """Scaled so that its sounding part has this root mean square."""
+    """Scale to a root mean square of the parts that are not silent."""
     power = x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1]
     loud = power > 2e-7
     count = int(loud.sum())
@@ -67,7 +67,7 @@ def _cycle(n: int, hz: float, start: float) -> NDArray[np.float32]:
 
 
 def chorus(x: Audio, rng: Rng, amount: float = 0.5) -> Audio:
-    """Two detuned copies, one each side."""
+    """Chorus: a modulated delay on each side."""
     n = len(x)
     rate = rng.uniform(0.3, 1.1)
     wet = np.empty_like(x)
@@ -79,12 +79,12 @@ def chorus(x: Audio, rng: Rng, amount: float = 0.5) -> Audio:
 
 
 def tremolo(x: Audio, hz: float, depth: float) -> Audio:
-    """Amplitude modulation."""
+    """Tremolo: amplitude modulation."""
     return x * (1 - depth * (0.5 + 0.5 * _cycle(len(x), hz, 0.0)))[:, None]
 
 
 def crush(x: Audio, bits: int, rate_hz: float) -> Audio:
-    """A sampler of few bits and a low clock; 0 leaves that part out."""
+    """Reduce bit depth and sample rate; 0 for none."""
     if rate_hz:
         x = biquad(x, "low", 0.42 * rate_hz)
         hold = np.floor(np.arange(len(x)) * rate_hz / SAMPLE_RATE) * SAMPLE_RATE / rate_hz
@@ -96,7 +96,7 @@ def crush(x: Audio, bits: int, rate_hz: float) -> Audio:
 
 
 def saturate(x: Audio, drive: float, bias: float = 0.0) -> Audio:
-    """Soft clipping; `drive` is the gain in front, output level is roughly kept."""
+    """Soft clipping with input gain `drive`, at about the same output level."""
     y = np.tanh(x * np.float32(drive) + np.float32(bias)) - np.float32(np.tanh(bias))
     return y / np.float32(drive**0.75)
 
@@ -116,7 +116,7 @@ def amplifier(
 
 
 def wow(x: Audio, rng: Rng, depth: float) -> Audio:
-    """Wow and flutter of a tape; depth 1 is a worn cassette."""
+    """Wow and flutter of tape; depth 1 is a worn cassette."""
     n = len(x)
     slow = _cycle(n, rng.uniform(0.35, 0.9), rng.random()) * 60 * depth
     fast = _cycle(n, rng.uniform(5, 9), rng.random()) * 2.5 * depth
@@ -155,7 +155,7 @@ def _mellotron(x: Audio, rng: Rng) -> Audio:
 
 
 def _glitch(x: Audio, rng: Rng) -> Audio:
-    """Stutters: short pieces are caught and repeated, some are crushed."""
+    """Glitch effect: bit reduction, and repeated short passages."""
     x = crush(x, int(rng.integers(5, 9)), float(rng.uniform(6000, 16000)))
     for _ in range(int(rng.integers(4, 14))):
         at = int(rng.integers(0, max(1, len(x) - SAMPLE_RATE)))

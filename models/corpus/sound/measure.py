@@ -1,4 +1,4 @@
-"""What an independent ear would measure: loudness, brightness, density. Offline lane; numpy, scipy.
+"""Measurements of audio: loudness, brightness, onset density.
 
 Loudness after ITU-R BS.1770-4 (K weighting, absolute and relative gate).
 """
@@ -42,16 +42,16 @@ def loudness(x: NDArray[np.float32]) -> float:
     slices = power[: count * hop].reshape(count, hop).mean(1)
     blocks = (slices[:-3] + slices[1:-2] + slices[2:-1] + slices[3:]) / 4
     level = -0.691 + 10 * np.log10(blocks + 1e-12)
-    loud = blocks[level > -70]
-    if not len(loud):
+    above_gate = blocks[level > -70]
+    if not len(above_gate):
         return -70.0
-    gate = -0.691 + 10 * np.log10(loud.mean()) - 10
-    kept = loud[-0.691 + 10 * np.log10(loud) > gate]
-    return float(-0.691 + 10 * np.log10(kept.mean()))
+    gate = -0.691 + 10 * np.log10(above_gate.mean()) - 10
+    gated = above_gate[-0.691 + 10 * np.log10(above_gate) > gate]
+    return float(-0.691 + 10 * np.log10(gated.mean()))
 
 
 def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hann-weighted running mean over 2 s, normalised at the edges."""
+    """Moving average with a Hann window of 2 s, normalised at the edges."""
     window = np.hanning(SMOOTH_FRAMES + 3)[1:-1]
     window /= window.sum()
     inside = slice(len(window) // 2, len(window) // 2 + len(x))
@@ -62,8 +62,7 @@ def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def brightness(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """log2 of the spectral centroid over 1 kHz per 40 ms frame, smoothed over 2 s.
 
-    The centroid is weighted by magnitude (window 2048, one per frame, centred); frames count by
-    their magnitude, so silence says nothing. nan where the whole neighbourhood is silent.
+    Frames (window 2048, centred) are weighted by magnitude; nan where all around is silent.
     """
     mono = (x[:, 0] + x[:, 1]) / 2 if x.ndim == 2 else x
     frames = len(mono) // FRAME_SAMPLES
@@ -75,8 +74,8 @@ def brightness(x: NDArray[np.float32]) -> NDArray[np.float32]:
     top = _smooth(magnitude @ hertz)
     bottom = _smooth(magnitude.sum(1))
     result = np.full(frames, np.nan, np.float32)
-    heard = bottom > 0.05
-    result[heard] = np.log2(np.maximum(top[heard] / bottom[heard], 20.0) / 1000.0)
+    audible = bottom > 0.05
+    result[audible] = np.log2(np.maximum(top[audible] / bottom[audible], 20.0) / 1000.0)
     return result
 
 
@@ -85,7 +84,7 @@ def onset_density(
 ) -> NDArray[np.float32]:
     """Onsets a second around each frame, Hann window of 2 s to each side, as `Song.density_at`.
 
-    An onset less than 30 ms after another is one with it: a strum, a flam, a chord. `seconds` is where the music ends.
+    Onsets less than 30 ms after another do not count. `seconds`: end of the music.
     """
     times = start + (np.arange(frames) + 0.5) * FRAME_SECONDS
     on = np.sort(onsets)
@@ -94,7 +93,11 @@ def onset_density(
     gap = np.abs(times[:, None] - on[None, :]) / window
     weight = np.where(gap < 1, 0.5 + 0.5 * np.cos(np.pi * gap), 0.0)
     grid = np.linspace(-1, 1, 41)[None, :]
-    place = times[:, None] + grid * window
+    times_in_window = times[:, None] + grid * window
     shape = 0.5 + 0.5 * np.cos(np.pi * grid)
-    area = window * (((place >= 0) & (place < seconds)) * shape).sum(1) / shape.sum()
+    area = (
+        window
+        * (((times_in_window >= 0) & (times_in_window < seconds)) * shape).sum(1)
+        / shape.sum()
+    )
     return np.asarray(weight.sum(1) / np.maximum(area, 0.25 * window), np.float32)

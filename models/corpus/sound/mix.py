@@ -1,7 +1,8 @@
-"""From dry parts to a mix that sounds produced. Offline lane.
+"""Mixdown and mastering of a song's parts.
 
-Balance by loudness, per-part EQ, compression and place; reverb, delay, side-chain pump, tape, vinyl
-and sampler dirt as the song's `Production` asks; then a bus: tilt, glue, limiter, -16 LUFS.
+Parts are balanced by loudness, with EQ, compression and panning; reverb, delay, side-chain
+compression, tape, vinyl and sampler effects follow the song's `Production`; the master bus has
+tilt, compressor and limiter, at -16 LUFS.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BALANCE: Final = {"drums": -17.0, "bass": -18.5, "chords": -21.5, "lead": -19.0,
 """Loudness of each part before the bus, LUFS."""
 LOW_CUT: Final = {"drums": 28.0, "bass": 28.0, "chords": 120.0, "lead": 140.0, "extra": 130.0}
 SEND: Final = {"drums": 0.5, "bass": 0.12, "chords": 1.0, "lead": 1.1, "extra": 1.2}
-PLACE: Final = {"drums": 0.0, "bass": 0.05, "chords": 0.3, "lead": 0.15, "extra": 0.5}
+PAN_WIDTH: Final = {"drums": 0.0, "bass": 0.05, "chords": 0.3, "lead": 0.15, "extra": 0.5}
 
 
 def db(value: float) -> np.float32:
@@ -52,14 +53,14 @@ def width(x: Audio, amount: float) -> Audio:
     return np.stack([mid + side, mid - side], axis=1)
 
 
-def pan(x: Audio, place: float) -> Audio:
-    """Balance, -1 left .. 1 right, constant power at the centre."""
-    angle = (place + 1) * np.pi / 4
+def pan(x: Audio, position: float) -> Audio:
+    """Balance, -1 left .. 1 right, constant power."""
+    angle = (position + 1) * np.pi / 4
     return x * (np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(np.sqrt(2)))
 
 
 def tilt(x: Audio, db_per_decade: float) -> Audio:
-    """Slope the spectrum about 1 kHz, by FFT, without phase; flat below 40 Hz and over 16 kHz."""
+    """Zero-phase spectral tilt about 1 kHz, by FFT; flat below 40 Hz and over 16 kHz."""
     size = fft.next_fast_len(len(x), real=True)
     hertz = np.clip(fft.rfftfreq(size, 1 / SAMPLE_RATE), 40, 16000)
     gain = (10 ** (db_per_decade * np.log10(hertz / 1000) / 20)).astype(np.float32)
@@ -70,7 +71,7 @@ def tilt(x: Audio, db_per_decade: float) -> Audio:
 
 
 def duck(samples: int, kicks: NDArray[np.float64], depth: float, recover: float) -> Audio:
-    """Gain of a side-chain compressor that hears the kicks at these times."""
+    """Gain of a side-chain compressor triggered at the times of the kicks."""
     gain = np.ones(samples, np.float32)
     length = int(recover * SAMPLE_RATE)
     shape = (1 - depth * (1 - np.linspace(0, 1, length) ** 1.5)).astype(np.float32)
@@ -85,7 +86,7 @@ def duck(samples: int, kicks: NDArray[np.float64], depth: float, recover: float)
 
 
 def vinyl(samples: int, rng: Rng, amount: float) -> Audio:
-    """Crackle, rumble and hiss of a record."""
+    """Crackle, rumble and hiss of vinyl, (samples, 2)."""
     noise = np.zeros((samples, 2), np.float32)
     count = rng.poisson(samples / SAMPLE_RATE * (4 + 26 * amount))
     at = rng.integers(0, samples, count)
@@ -100,7 +101,7 @@ def vinyl(samples: int, rng: Rng, amount: float) -> Audio:
     return (noise + hiss + rumble) * np.float32(amount)
 
 
-def _part(name: str, x: Audio, instrument: str, rng: Rng, production: Production) -> Audio:
+def _channel_strip(name: str, x: Audio, instrument: str, rng: Rng, production: Production) -> Audio:
     """Channel strip of one part."""
     x = fx.biquad(x, "high", LOW_CUT[name] * rng.uniform(0.7, 1.3))
     x = fx.biquad(
@@ -110,15 +111,15 @@ def _part(name: str, x: Audio, instrument: str, rng: Rng, production: Production
         x = fx.biquad(x, "peak", rng.uniform(55, 90), 1.0, rng.uniform(-1, 4))
         x = fx.biquad(x, "high_shelf", 7000, 0.7, rng.uniform(-2, 4))
     x = fx.normalise_rms(x, 0.1)
-    squash = 0.3 + 0.5 * production.compress * (1.3 if name in ("drums", "bass") else 0.8)
-    threshold = 20 * np.log10(0.1) + 12 - 14 * squash
+    compression = 0.3 + 0.5 * production.compress * (1.3 if name in ("drums", "bass") else 0.8)
+    threshold = 20 * np.log10(0.1) + 12 - 14 * compression
     attack = 0.012 if name == "drums" else 0.005
-    gain = lines.compress(x, threshold, 1.5 + 4 * squash, attack, rng.uniform(0.06, 0.2), 4.0)
+    gain = lines.compress(x, threshold, 1.5 + 4 * compression, attack, rng.uniform(0.06, 0.2), 4.0)
     x = x * gain[:, None]
     if production.drive > 0.05 and name != "bass":
         x = fx.saturate(x, 1 + 5 * production.drive * rng.random())
     x = width(x, rng.uniform(0.15, 0.5) if name == "bass" else rng.uniform(0.7, 1.2))
-    return pan(x, rng.uniform(-1, 1) * PLACE[name])
+    return pan(x, rng.uniform(-1, 1) * PAN_WIDTH[name])
 
 
 def _delay(sends: Audio, production: Production, bpm: float, rng: Rng) -> Audio:
@@ -133,8 +134,8 @@ def _delay(sends: Audio, production: Production, bpm: float, rng: Rng) -> Audio:
     )  # fmt: skip
 
 
-def _dirt(mix: Audio, production: Production, rng: Rng) -> Audio:
-    """Sampler, tape and record on the whole mix."""
+def _degrade(mix: Audio, production: Production, rng: Rng) -> Audio:
+    """Sampler, tape and vinyl effects on the mix."""
     if production.bits or production.rate_hz:
         mix = fx.crush(mix, production.bits, production.rate_hz)
     if production.tape > 0.02:
@@ -162,13 +163,23 @@ def mixdown(
     bpm: float,
     rng: Rng,
 ) -> tuple[dict[str, Audio], Audio]:
-    """Dry parts -> (stems before the bus, mastered mix), all float32 (n, 2).
+    """Mix and master dry parts.
 
-    `wet` scales the reverb send of each part; `kicks` are the times of the kick in seconds.
+    Args:
+        parts: float32 (n, 2) by name in PARTS.
+        instruments: of the parts.
+        wet: factor of each part's reverb send.
+        kicks: times in seconds, for side-chain compression.
+        production: effects and mix.
+        bpm: for the delay.
+        rng: of random variations.
+
+    Returns:
+        Stems before the master bus, and the mastered mix, float32 (n, 2).
     """
     samples = len(next(iter(parts.values())))
     stems = {stem: np.zeros((samples, 2), np.float32) for stem in STEMS}
-    room = impulse(production.reverb, rng) if production.reverb != "none" else None
+    reverb_response = impulse(production.reverb, rng) if production.reverb != "none" else None
     pump = None
     if production.pump > 0.02 and len(kicks):
         pump = duck(samples, kicks, min(0.92, production.pump), rng.uniform(0.45, 0.85) * 60 / bpm)
@@ -177,16 +188,16 @@ def mixdown(
         x = parts.get(name)
         if x is None or not float(np.abs(x).max()) > 1e-6:
             continue
-        strip = _part(name, x, instruments.get(name, "none"), rng, production)
-        now = loudness(strip)
-        want = BALANCE[name] + production.level(name) + rng.normal(0, 1.3)
-        strip = strip * db(float(np.clip(want - now, -40, 40)))
+        strip = _channel_strip(name, x, instruments.get(name, "none"), rng, production)
+        measured = loudness(strip)
+        target = BALANCE[name] + production.level(name) + rng.normal(0, 1.3)
+        strip = strip * db(float(np.clip(target - measured, -40, 40)))
         if production.chorus > 0.05 and name in ("chords", "extra"):
             strip = fx.chorus(strip, rng, production.chorus)
         if pump is not None and name != "drums":
             strip = strip * pump[:, None]
         strips[name] = strip
-    # One reverb per stem, so that a stem can be left out together with its tail.
+    # One reverb per stem, so that a stem includes its tail.
     for stem in STEMS:
         names = [n for n in strips if STEM_OF_PART[n] == stem]
         if not names:
@@ -197,8 +208,8 @@ def mixdown(
             echo = _delay(send, production, bpm, rng) * np.float32(0.9 * production.delay)
             total = total + echo
             send = send + echo
-        if room is not None and production.reverb_amount > 0.01 and stem != "bass":
-            tail = convolve(fx.biquad(send, "high", 180), room)
+        if reverb_response is not None and production.reverb_amount > 0.01 and stem != "bass":
+            tail = convolve(fx.biquad(send, "high", 180), reverb_response)
             tail *= np.float32(1.1 * production.reverb_amount)
             if pump is not None and stem == "other":
                 tail = tail * pump[:, None]
@@ -208,13 +219,13 @@ def mixdown(
 
 
 def master(mix: Audio, production: Production, rng: Rng) -> Audio:
-    """The bus: dirt, width, tilt, glue, loudness, limiter. Peak at most `CEILING`."""
+    """Master bus: effects, width, tilt, compressor, loudness, limiter. Peak at most CEILING."""
     if production.phaser > 0.05:
         sweep = (3 + 2.5 * np.sin(2 * np.pi * 0.3 * np.arange(len(mix)) / SAMPLE_RATE)) * 12
         mix = mix + lines.warp(mix, sweep.astype(np.float32)) * np.float32(0.6 * production.phaser)
-    mix = _dirt(mix, production, rng)
+    mix = _degrade(mix, production, rng)
     mix = width(mix, production.width)
-    # Drawn apart from the style, so that brightness is a control of its own.
+    # Independent of the style, so that brightness can be learnt as a control.
     slope = float(np.clip(production.tilt_db + rng.uniform(-5.5, 5.5), -9, 9)) * 0.7
     mix = tilt(mix, slope)
     mix = fx.biquad(mix, "high", 25)
@@ -224,7 +235,7 @@ def master(mix: Audio, production: Production, rng: Rng) -> Audio:
     )
     mix = mix * gain[:, None]
     mix = fx.saturate(mix, 1.0 + production.drive)
-    for _ in range(2):  # the limiter takes some loudness, so look twice
+    for _ in range(2):  # twice, since the limiter reduces the loudness
         mix = mix * db(float(np.clip(TARGET_LUFS - loudness(mix), -40, 40)))
         mix = np.ascontiguousarray(mix, np.float32)
         lines.limit(mix, CEILING, 240, 0.12)

@@ -1,8 +1,8 @@
-"""Which sounds can play an instrument of the score: General MIDI programs and our own patches.
+"""Presets: the sounds that play each instrument of the score.
 
-Offline lane. A recipe is a sum of sources: 'F24' is FluidR3's program 24, 'M8.24' MuseScore
-General's program 24 of bank 8, 'sub:', 'fm:', 'pluck:' and 'body:' are patches of our synthesiser;
-'F107+pluck:koto' layers two. The recipes in `Sound.held` are kept for evaluation.
+A recipe is a sum of sources: 'F24' is FluidR3's program 24, 'M8.24' MuseScore General's program 24
+of bank 8, 'sub:', 'fm:', 'pluck:' and 'body:' are patches of `models.corpus.synth`;
+'F107+pluck:koto' layers two. The recipes in `Sound.held` are for evaluation only.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sound:
-    """Sounds of one instrument. `low`..`high` is the compass in MIDI notes (octaves fold into it)."""
+    """Sounds of an instrument; notes are transposed by octaves into MIDI notes `low`..`high`."""
 
     recipes: tuple[str, ...]
     low: int = 36
     high: int = 84
     held: tuple[str, ...] = ()
     level: float = 0.0  # dB against other instruments of the same part
-    wet: float = 1.0  # how much reverb it takes
+    wet: float = 1.0  # factor of the reverb send
     scoop: float = 0.0  # cents; every note slides up
     effect: str = ""  # name of an insert effect in `mix.EFFECTS`
-    plain: bool = False  # do not vary the envelope by controllers
+    plain: bool = False  # no random envelope controllers
 
     def choose(self, rng: np.random.Generator, split: str) -> str:
-        """A recipe; the held-out ones only for `split` 'eval'."""
+        """A random recipe; held-out ones only for `split` 'eval'."""
         pool = self.held if split == "eval" and self.held and rng.random() < 0.5 else self.recipes
         return str(pool[int(rng.integers(len(pool)))])
 

@@ -1,6 +1,6 @@
-"""A song becomes sound: parts are played one by one, then mixed. Offline lane.
+"""Rendering of a song: its parts are played one by one, then mixed.
 
-Everything is drawn from the generator given, so the same song and seed give the same samples.
+Deterministic: the same song and random generator give the same samples.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from models.music.song import Song
 Audio = NDArray[np.float32]
 
 DROP_SHARE: Final = 0.35
-"""Share of clips in which parts are muted for a while, so that the renderer learns mutes."""
+"""Share of clips with muted passages, so that the renderer learns mutes."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """`mix` float32 (n, 2), mastered; `stems` before the master bus, by name in score.STEMS."""
+    """Rendered song: mastered `mix` float32 (n, 2); `stems` before the master bus, by name."""
 
     mix: Audio
     stems: dict[str, Audio]
 
 
-def fit_compass(song: Song) -> Song:
-    """Notes outside an instrument's compass move by octaves, in the score as in the sound."""
+def fit_range(song: Song) -> Song:
+    """Transpose notes outside their instrument's range by octaves."""
     notes = {}
-    for part, played in song.notes.items():
+    for part, part_notes in song.notes.items():
         sound = SOUNDS.get(song.instruments.get(part, "none"))
-        if sound is not None and len(played):
-            played = played.copy()
-            played["pitch"] = fold_octaves(played["pitch"], sound.low, sound.high)
-        notes[part] = played
+        if sound is not None and len(part_notes):
+            part_notes = part_notes.copy()
+            part_notes["pitch"] = fold_octaves(part_notes["pitch"], sound.low, sound.high)
+        notes[part] = part_notes
     return replace(song, notes=notes)
 
 
 def drop_parts(song: Song, rng: np.random.Generator, seconds: float) -> Song:
-    """Sometimes mute one or two parts for 4 to 10 s, in the score and so in the sound."""
+    """Randomly remove one or two parts for 4 to 10 s from the score."""
     if rng.random() >= DROP_SHARE:
         return song
     present = [p for p in PITCHED if len(song.notes.get(p, ()))]
@@ -64,17 +64,17 @@ def drop_parts(song: Song, rng: np.random.Generator, seconds: float) -> Song:
         if part == "drums":
             drums[first:last] = 0
             continue
-        played = notes[part].copy()
-        played = played[(played["step"] < first) | (played["step"] >= last)]
-        over = played["step"] < first
-        room = (first - played["step"]).astype(np.float32)
-        played["length"][over] = np.minimum(played["length"], room)[over]
-        notes[part] = played
+        part_notes = notes[part].copy()
+        part_notes = part_notes[(part_notes["step"] < first) | (part_notes["step"] >= last)]
+        overhanging = part_notes["step"] < first
+        space = (first - part_notes["step"]).astype(np.float32)
+        part_notes["length"][overhanging] = np.minimum(part_notes["length"], space)[overhanging]
+        notes[part] = part_notes
     return replace(song, notes=notes, drums=drums)
 
 
-def _character(kit: str, audio: Audio, rng: np.random.Generator) -> Audio:
-    """What was done to a kit before it reached the mix."""
+def _process_kit(kit: str, audio: Audio, rng: np.random.Generator) -> Audio:
+    """Effects that belong to a drum kit."""
     if kit == "lofi":
         return crush(
             saturate(audio * np.float32(3), 2.0), int(rng.integers(9, 12)), rng.uniform(9e3, 16e3)
@@ -90,28 +90,30 @@ def _character(kit: str, audio: Audio, rng: np.random.Generator) -> Audio:
 
 
 def render(song: Song, rng: np.random.Generator, seconds: float, split: str = "train") -> Rendered:
-    """Play and mix the first `seconds` of a song; deterministic in song, rng and split."""
+    """Render and mix the first `seconds` of a song."""
     events = song.events()
     events = events[events["on"] < seconds]
     parts: dict[str, Audio] = {}
     instruments: dict[str, str] = {}
     wet: dict[str, float] = {}
     for index, name in enumerate(PARTS):
-        mine = events[events["part"] == index]
-        own = np.random.default_rng(rng.integers(2**63))  # one part's draws do not shift another's
-        if not len(mine):
+        part_events = events[events["part"] == index]
+        part_rng = np.random.default_rng(rng.integers(2**63))  # independent of other parts
+        if not len(part_events):
             continue
         if name == "drums":
             if song.kit == "none":
                 continue
-            parts[name] = _character(song.kit, play_drums(song.kit, mine, seconds, own), own)
+            parts[name] = _process_kit(
+                song.kit, play_drums(song.kit, part_events, seconds, part_rng), part_rng
+            )
             instruments[name] = song.kit
             continue
         instrument = song.instruments.get(name, "none")
         if instrument == "none":
             continue
-        audio = play_part(instrument, mine, seconds, own, song.bpm, split)
-        parts[name] = EFFECTS[SOUNDS[instrument].effect](audio, own)
+        audio = play_part(instrument, part_events, seconds, part_rng, song.bpm, split)
+        parts[name] = EFFECTS[SOUNDS[instrument].effect](audio, part_rng)
         instruments[name] = instrument
         wet[name] = SOUNDS[instrument].wet
     samples = round(seconds * SAMPLE_RATE)

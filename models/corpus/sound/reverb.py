@@ -1,7 +1,7 @@
-"""Rooms, plates and springs: synthetic impulse responses and their convolution. Offline lane.
+"""Reverb: synthetic impulse responses of rooms, plates and springs, and convolution.
 
-A tail is noise that decays faster at high frequencies (Moorer, "About this reverberation business",
-CMJ 1979), with early reflections in front; a spring is a chirp, because its waves are dispersive.
+Tails are noise that decays faster at high frequencies (Moorer, "About this reverberation business",
+CMJ 1979), after early reflections; springs are chirps, since their waves are dispersive.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def impulse(kind: str, rng: np.random.Generator) -> Audio:
         loud = (1.0, 1.0, 0.9, 0.7, 0.5)[order]
         response += part * (loud * np.exp(-6.9 * t / (t60 * share[order])))[:, None]
     if kind == "spring":
-        # Group delay grows with frequency: each pass through the coil is a chirp.
+        # Group delay grows with frequency, so that each pass through the spring is a chirp.
         delay = 0.033 * rng.uniform(0.8, 1.3)
         bend = np.minimum(freqs / 4500, 1.0) ** 2
         phase = -2 * np.pi * np.cumsum(delay * (1 + 1.5 * bend)) * (freqs[1] - freqs[0])
@@ -73,7 +73,7 @@ def impulse(kind: str, rng: np.random.Generator) -> Audio:
 
 
 def convolve(x: Audio, response: Audio) -> Audio:
-    """Convolution cut to the length of `x`; both (n, 2)."""
+    """Convolution of (n, 2) arrays, truncated to the length of `x`."""
     size = fft.next_fast_len(len(x) + len(response), real=True)
     out = np.empty_like(x)
     for side in range(2):

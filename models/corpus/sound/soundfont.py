@@ -1,8 +1,7 @@
-"""SoundFont playback without a device: libfluidsynth through ctypes. Offline lane.
+"""SoundFont player: libfluidsynth through ctypes.
 
-One synthesiser per process is kept alive with both General MIDI banks in it (FluidR3 GM and
-MuseScore General, both MIT). Samples of a preset are read when it is first used and then stay in
-memory. Every part is rendered by itself, dry, so that the mix decides about space.
+There is one synthesiser per process with two General MIDI banks (FluidR3 GM and MuseScore General,
+both MIT). Samples of a preset are loaded at first use. Parts are rendered without reverb.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ FONTS: Final[dict[str, tuple[str, ...]]] = {
         "/usr/share/sounds/sf3/MuseScore_General.sf3",
     ),
 }
-"""Letter of a bank -> where Debian, Ubuntu and Fedora put it."""
+"""Letter of a bank -> its paths on Debian, Ubuntu and Fedora."""
 QUANTUM: Final = 64  # fluidsynth's own block: 1.3 ms
 
 
 class Program(NamedTuple):
-    """A preset of a bank; written 'F0', 'M8.4' (bank 8) or 'F128.25' (a drum kit)."""
+    """Preset of a bank, written 'F0', 'M8.4' (bank 8) or 'F128.25' (a drum kit)."""
 
     font: str
     bank: int
@@ -45,7 +44,7 @@ class Program(NamedTuple):
 
 
 def available() -> bool:
-    """Whether the library and both banks are on this machine."""
+    """Whether the library and both banks are installed."""
     return ctypes.util.find_library("fluidsynth") is not None and all(map(_font_path, FONTS))
 
 
@@ -54,7 +53,7 @@ def _font_path(letter: str) -> Path | None:
 
 
 class SoundFontPlayer:
-    """A fluidsynth instance. Not to be shared between threads or processes."""
+    """Instance of fluidsynth. Not thread-safe."""
 
     CHANNEL: Final = 0
     DRUM_CHANNEL: Final = 9
@@ -87,7 +86,7 @@ class SoundFontPlayer:
         lib.fluid_synth_system_reset.argtypes = [handle]
         lib.fluid_synth_write_float.argtypes = [handle, integer] + [handle, integer, integer] * 2
         lib.fluid_set_log_function.argtypes = [integer, handle, handle]
-        for level in range(1, 5):  # its complaints go nowhere; we look at return values
+        for level in range(1, 5):  # no logging; return values are checked
             lib.fluid_set_log_function(level, None, None)
         settings = lib.new_fluid_settings()
         for key, value in {
@@ -116,22 +115,21 @@ class SoundFontPlayer:
             self._ids[letter] = self._lib.fluid_synth_sfload(self._synth, str(path).encode(), 0)
         return self._ids[letter]
 
-    def _forget(self) -> None:
-        """Bring every voice into the same state.
+    def _reset_voices(self) -> None:
+        """Bring all voices into the same state, for deterministic rendering.
 
-        fluidsynth hands a voice's last gain and filter on to its next note, so that the first
-        quantum of a note would depend on what was rendered before. All voices play plain notes
-        instead; twice, because each voice has a second self that it swaps in.
+        fluidsynth starts a note with the last gain and filter of its voice. So all voices play
+        plain notes; twice, because voices are double-buffered.
         """
         lib, synth = self._lib, self._synth
         lib.fluid_synth_system_reset(synth)
         lib.fluid_synth_program_select(synth, self.CHANNEL, self._font("F"), 0, 0)
-        spare = np.zeros(2 * QUANTUM, np.float32).ctypes
+        buffer = np.zeros(2 * QUANTUM, np.float32).ctypes
         for _ in range(2):
             for key in range(24, 24 + self.VOICES):
                 lib.fluid_synth_noteon(synth, self.CHANNEL, key, 64)
             for _ in range(2):
-                lib.fluid_synth_write_float(synth, QUANTUM, spare.data, 0, 1, spare.data, 0, 1)
+                lib.fluid_synth_write_float(synth, QUANTUM, buffer.data, 0, 1, buffer.data, 0, 1)
                 lib.fluid_synth_all_sounds_off(synth, self.CHANNEL)
 
     def render(
@@ -144,17 +142,17 @@ class SoundFontPlayer:
         scoop: float = 0.0,
         controls: Mapping[int, int] | None = None,
     ) -> NDArray[np.float32]:
-        """Play `notes` (fields on, off, pitch, velocity; seconds) -> float32 (n, 2).
+        """Render notes (fields on, off, pitch, velocity; seconds) -> float32 (n, 2).
 
-        `cents` detunes all; `scoop` lets every note slide up to its pitch from so many cents
-        below; `controls` are MIDI controllers set at the start.
+        `cents`: detuning; `scoop`: every note slides up to its pitch from so many cents below;
+        `controls`: MIDI controllers at the start.
         """
         lib, synth = self._lib, self._synth
         font = self._font(program.font)
         if program not in self._pinned:
             lib.fluid_synth_pin_preset(synth, font, program.bank, program.program)
             self._pinned.add(program)
-        self._forget()
+        self._reset_voices()
         channel = self.DRUM_CHANNEL if program.bank == 128 else self.CHANNEL
         lib.fluid_synth_system_reset(synth)
         if lib.fluid_synth_program_select(synth, channel, font, program.bank, program.program):
@@ -182,15 +180,22 @@ class SoundFontPlayer:
         left = np.zeros(total, np.float32)
         right = np.zeros(total, np.float32)
         left_at, right_at = left.ctypes.data, right.ctypes.data
-        done = 0
+        rendered = 0
         for quantum, kind, first, second in events:
-            upto = min(total, quantum * QUANTUM)
-            if upto > done:
+            end_sample = min(total, quantum * QUANTUM)
+            if end_sample > rendered:
                 lib.fluid_synth_write_float(
-                    synth, upto - done, left_at + 4 * done, 0, 1, right_at + 4 * done, 0, 1
+                    synth,
+                    end_sample - rendered,
+                    left_at + 4 * rendered,
+                    0,
+                    1,
+                    right_at + 4 * rendered,
+                    0,
+                    1,
                 )
-                done = upto
-            if done >= total:
+                rendered = end_sample
+            if rendered >= total:
                 break
             if kind == 0:
                 lib.fluid_synth_noteoff(synth, channel, first)
@@ -198,9 +203,9 @@ class SoundFontPlayer:
                 lib.fluid_synth_pitch_bend(synth, channel, first)
             else:
                 lib.fluid_synth_noteon(synth, channel, first, second)
-        if done < total:
+        if rendered < total:
             lib.fluid_synth_write_float(
-                synth, total - done, left_at + 4 * done, 0, 1, right_at + 4 * done, 0, 1
+                synth, total - rendered, left_at + 4 * rendered, 0, 1, right_at + 4 * rendered, 0, 1
             )
         lib.fluid_synth_all_sounds_off(synth, channel)
         return np.stack([left, right], axis=1)
@@ -208,5 +213,5 @@ class SoundFontPlayer:
 
 @lru_cache(maxsize=1)
 def player() -> SoundFontPlayer:
-    """The one synthesiser of this process."""
+    """The synthesiser of this process."""
     return SoundFontPlayer()

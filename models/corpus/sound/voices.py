@@ -1,4 +1,4 @@
-"""Plays one pitched part: chooses a sound, varies it, renders its notes. Offline lane."""
+"""Playing of one pitched part: choice of a sound, variation, rendering of its notes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PLAYERS = {
 
 
 TUNING = {"F52": 22.0}
-"""Cents that a recorded preset is flat by, where that is more than an ear forgives."""
+"""Corrections in cents of presets that are audibly flat."""
 
 
 def fold_octaves(pitch: NDArray[np.int16], low: int, high: int) -> NDArray[np.int16]:
-    """Move notes by octaves into an instrument's compass. The score's octave is kept if it fits."""
+    """Transpose notes outside an instrument's range by octaves into it."""
     pitch = np.where(pitch < low, pitch + 12 * -((pitch - low) // 12), pitch)
     return np.where(pitch > high, pitch - 12 * -((high - pitch) // 12), pitch).astype(np.int16)
 
 
 def remove_overlaps(notes: NDArray[np.void], sound: Sound) -> NDArray[np.void]:
-    """Sorted copy, folded into the compass; a note ends where its pitch is struck again."""
+    """Sorted copy within the range; a note ends where its pitch is struck again."""
     notes = np.sort(notes, order=["on", "pitch"])
     notes["pitch"] = fold_octaves(notes["pitch"], sound.low, sound.high)
     last: dict[int, int] = {}
@@ -51,7 +51,7 @@ def play_recipe(
     bpm: float,
     sound: Sound,
 ) -> NDArray[np.float32]:
-    """Render tidy notes with a recipe -> float32 (n, 2), about -20 dB."""
+    """Render notes without overlaps with a recipe -> float32 (n, 2), about -20 dB."""
     mix: NDArray[np.float32] | None = None
     sources = recipe.split("+")
     for source in sources:
@@ -63,13 +63,13 @@ def play_recipe(
         else:
             controls = {}
             if not sound.plain:
-                # Attack, release and brightness (72 to 74) where the preset listens to them.
+                # Attack, release and brightness (72 to 74), where the preset supports them.
                 controls = {
                     73: int(64 + rng.integers(-10, 14)),
                     72: int(64 + rng.integers(-10, 16)),
                     74: int(64 + rng.integers(-16, 12)),
                     1: int(rng.choice([0, 0, 12, 30])),
-                    2: 112,  # breath: the "expressive" presets are mute without it
+                    2: 112,  # breath: the "expressive" presets are silent without it
                 }
             audio = player().render(
                 Program.parse(source),
@@ -95,7 +95,7 @@ def play_part(
     bpm: float,
     split: str = "train",
 ) -> NDArray[np.float32]:
-    """Play a part with an instrument of the score -> float32 (n, 2), dry, before effects."""
+    """Render a part with an instrument of the score -> float32 (n, 2), without effects."""
     if instrument not in SOUNDS:
         raise SegueError(f"'{instrument}' is no instrument of the score; see models.music.score.")
     sound = SOUNDS[instrument]

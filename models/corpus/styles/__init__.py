@@ -1,4 +1,4 @@
-"""The table of styles: every prompt term, and the idioms its instruments borrow. Offline lane."""
+"""Table of styles: genres, instrument terms, and idioms that these use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ STYLES: Final[dict[str, Style]] = {
 }
 PLAYERS: Final[dict[str, PlayerStyle]] = {player.name: player for player in players.PLAYERS}
 GENRES: Final = tuple(sorted(name for name in STYLES if not name[0].islower()))
-"""Terms that name a whole manner of playing."""
+"""Terms of genres and moods."""
 INSTRUMENT_TERMS: Final = tuple(sorted(PLAYERS))
 TERMS: Final = tuple(sorted((*GENRES, *INSTRUMENT_TERMS), key=str.lower))
-"""All prompt terms that the composer knows."""
+"""All prompt terms of the composer."""
 
 
 def style_named(name: str) -> Style:

@@ -1,7 +1,7 @@
-"""What a style is: the fields of its table. Offline lane; pure logic.
+"""Styles: their fields, and weighted choices.
 
-Choices are written as weighted words, "piano:3 organ none:0.5": each word with its odds (1 where
-none are given). Aspects of several styles can be mixed because every aspect is named separately.
+Choices are written as weighted words, "piano:3 organ none:0.5": each word with its weight (1 by
+default). Since every aspect is a field of its own, aspects of several styles can be mixed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Inner loops of the synthesiser, compiled by numba. Offline lane.
+"""Inner loops of the synthesiser, compiled by numba.
 
 Oscillators are band-limited by polynomial steps (Valimaki & Huovilainen, "Antialiasing oscillators
 in subtractive synthesis", IEEE SPM 2007, section on PolyBLEP); the filter is the trapezoidal state

@@ -1,4 +1,4 @@
-"""Inner loops of delays, compressor and limiter, compiled by numba. Offline lane.
+"""Inner loops of delays, compressor and limiter, compiled by numba.
 
 The compressor is a feed-forward design with a soft knee and a branching peak detector (Giannoulis,
 Massberg & Reiss, "Digital dynamic range compressor design", JAES 2012), run on blocks of 32 samples.

@@ -1,4 +1,4 @@
-"""Subtractive voices: leads, pads, basses, stabs, chip waves and bowed strings. Offline lane.
+"""Subtractive synthesiser: leads, pads, basses, stabs, chip waves and bowed strings.
 
 A `Voice` is a recipe; `play` varies it by its `loose` fields and renders notes with it.
 """
@@ -18,13 +18,13 @@ A4: Final = 440.0
 
 
 def hertz(pitch: float) -> float:
-    """Equal temperament, A4 = 440 Hz."""
+    """Frequency in Hz of a MIDI pitch, equal temperament, A4 = 440 Hz."""
     return float(A4 * 2.0 ** ((pitch - 69) / 12))
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Recipe of a subtractive voice. Times in seconds, cutoff in Hz at middle C, LFO in octaves."""
+    """Parameters of a subtractive voice. Times in seconds, cutoff in Hz at middle C, LFO in octaves."""
 
     saw: float = 0.0
     pulse: float = 0.0
@@ -62,10 +62,10 @@ class Voice:
     vel_cut: float = 0.8  # octaves of cutoff per velocity
     trem_rate: float = 5.0
     trem: float = 0.0
-    fixed: bool = False  # leave the recipe as it is
+    fixed: bool = False  # no random variation
 
     def vary(self, rng: np.random.Generator) -> Voice:
-        """The same kind of sound from another synthesiser."""
+        """A random variation of the voice."""
         if self.fixed:
             return self
         return replace(

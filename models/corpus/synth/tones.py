@@ -1,4 +1,4 @@
-"""FM pianos and bells, plucked strings, struck bars and shells. Offline lane.
+"""FM pianos and bells, plucked strings, struck bars and shells.
 
 Notes that start alike are rendered once a clip and pitch, then placed with their own length and
 loudness: a plucked or struck body does not know how long the player will let it ring.
@@ -53,7 +53,7 @@ FM: Final[dict[str, Pairs]] = {
 
 
 def play_fm(name: str, notes: Notes, seconds: float, rng: np.random.Generator, bpm: float) -> Audio:
-    """Render notes with an FM sound, its indices and decays varied."""
+    """Render notes with a random variation of an FM sound."""
     kind = FM[name]
     table = np.array(kind.pairs)
     table[:, 2] *= rng.uniform(0.6, 1.5)
@@ -122,7 +122,7 @@ PLUCKS: Final[dict[str, Pluck]] = {
 
 
 def _peaking(x: Audio, hz: float, gain_db: float, q: float) -> Audio:
-    """One resonance of a body (Audio EQ Cookbook, peaking EQ)."""
+    """Resonance of a body (Audio EQ Cookbook, peaking EQ)."""
     from scipy.signal import lfilter
 
     w = 2 * np.pi * hz / SAMPLE_RATE
@@ -134,7 +134,7 @@ def _peaking(x: Audio, hz: float, gain_db: float, q: float) -> Audio:
 
 
 def _tremolo(notes: Notes, rate: float, rng: np.random.Generator) -> Notes:
-    """Long notes become repeated strokes."""
+    """Split long notes into repeated strokes."""
     if not rate:
         return notes
     pieces = []
@@ -154,7 +154,7 @@ def _tremolo(notes: Notes, rate: float, rng: np.random.Generator) -> Notes:
 
 
 def _place(out: NDArray[np.float64], note: np.void, sound: Audio, release: float) -> None:
-    """Add a ringing sound at the note's time, damped after its end."""
+    """Add a decaying sound at the note's time, damped after its end."""
     start = max(0, round(float(note["on"]) * SAMPLE_RATE))
     held = max(64, round(float(note["off"] - note["on"]) * SAMPLE_RATE))
     stop = min(len(out), start + min(len(sound), held + int(release * SAMPLE_RATE)))
@@ -173,7 +173,7 @@ def _place(out: NDArray[np.float64], note: np.void, sound: Audio, release: float
 def play_pluck(
     name: str, notes: Notes, seconds: float, rng: np.random.Generator, bpm: float
 ) -> Audio:
-    """Render notes with a plucked instrument, its material varied."""
+    """Render notes with a random variation of a plucked instrument."""
     kind = PLUCKS[name]
     damp = float(np.clip(kind.damp * rng.uniform(0.7, 1.4), 0.03, 0.5))
     ring = kind.t60 * rng.uniform(0.7, 1.5)
@@ -242,7 +242,7 @@ BODIES: Final[dict[str, Body]] = {
 def play_body(
     name: str, notes: Notes, seconds: float, rng: np.random.Generator, bpm: float
 ) -> Audio:
-    """Render notes with a struck body, its partials and mallet varied."""
+    """Render notes with a random variation of a struck body."""
     kind = BODIES[name]
     table = np.array(kind.modes)
     table[1:, 0] *= 1 + rng.normal(0, 0.004, len(table) - 1)

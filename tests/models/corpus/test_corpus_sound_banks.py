@@ -12,7 +12,7 @@ from models.corpus.__main__ import main
 from models.corpus.composer.composer import compose
 from models.corpus.sound import soundfont
 from models.corpus.sound.measure import loudness
-from models.corpus.sound.render import drop_parts, fit_compass, render
+from models.corpus.sound.render import drop_parts, fit_range, render
 from models.corpus.sound.soundfont import Program, SoundFontPlayer
 from models.errors import SegueError
 from models.music.score import EVENT, PARTS, PITCHED, SAMPLE_RATE
@@ -49,7 +49,7 @@ def test_a_missing_bank_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_song_becomes_a_mix_of_its_stems() -> None:
-    song = fit_compass(compose(3, seconds=8.0))
+    song = fit_range(compose(3, seconds=8.0))
     first = render(song, np.random.default_rng(1), 8.0)
     second = render(song, np.random.default_rng(1), 8.0)
     assert np.array_equal(first.mix, second.mix)
@@ -60,7 +60,7 @@ def test_a_song_becomes_a_mix_of_its_stems() -> None:
 
 
 def test_drops_silence_a_part_in_score_and_sound() -> None:
-    song = fit_compass(compose(5, seconds=30.0))
+    song = fit_range(compose(5, seconds=30.0))
     for seed in range(40):
         dropped = drop_parts(song, np.random.default_rng(seed), 30.0)
         if dropped is not song:
