@@ -47,7 +47,8 @@ class Prompt:
             check_prompt_text(self.text)
         if self.audio is not None and not self.audio.strip():
             raise SegueError("the audio prompt names no file: give its path, or remove it.")
-        number = isinstance(self.weight, Real) and not isinstance(self.weight, bool)
+        weight: object = self.weight
+        number = isinstance(weight, Real) and not isinstance(weight, bool)
         if not number or not math.isfinite(self.weight) or self.weight < 0:
             raise SegueError(
                 f"the weight of '{self.name}' is {self.weight}: give a number of 0 or more."

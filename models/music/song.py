@@ -40,37 +40,13 @@ REVERBS: Final = ("none", "room", "chamber", "hall", "cathedral", "plate", "spri
 
 STRUMMED: Final = frozenset(
     {
-        "nylon_guitar",
-        "flamenco_guitar",
-        "steel_guitar",
-        "warm_guitar",
-        "slide_guitar",
-        "jazz_guitar",
-        "clean_guitar",
-        "surf_guitar",
-        "funk_guitar",
-        "overdrive_guitar",
-        "distortion_guitar",
-        "fuzz_guitar",
-        "ukulele",
-        "cavaquinho",
-        "charango",
-        "balalaika",
-        "bouzouki",
-        "mandolin",
-        "banjo",
-        "lute",
-        "harp",
-        "lyre",
-        "zither",
-        "dulcimer",
-        "koto",
-        "pipa",
-        "sitar",
-        "sarod",
-        "tanpura",
+        "nylon_guitar", "flamenco_guitar", "steel_guitar", "warm_guitar", "slide_guitar",
+        "jazz_guitar", "clean_guitar", "surf_guitar", "funk_guitar", "overdrive_guitar",
+        "distortion_guitar", "fuzz_guitar", "ukulele", "cavaquinho", "charango", "balalaika",
+        "bouzouki", "mandolin", "banjo", "lute", "harp", "lyre", "zither", "dulcimer", "koto",
+        "pipa", "sitar", "sarod", "tanpura",
     }
-)
+)  # fmt: skip
 """Instruments whose chords are strummed."""
 
 MACHINES: Final = frozenset({"tr808", "tr909", "linn", "electronic", "chip", "industrial", "trap"})
@@ -241,7 +217,7 @@ class Song:
         )
         shape = 0.5 + 0.5 * np.cos(np.pi * grid)
         area = window * (inside * shape).sum(1) / shape.sum()
-        return (weight.sum(1) / np.maximum(area, 0.25 * window)).astype(np.float32)
+        return np.asarray(weight.sum(1) / np.maximum(area, 0.25 * window), np.float32)
 
     def frame_labels(self, start: float, frames: int, humanise: bool = True) -> FrameScore:
         """Score of `frames` latent frames from `start` seconds; brightness is nan."""

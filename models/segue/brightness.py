@@ -43,7 +43,7 @@ def centroid_octaves(bands: NDArray[np.float32]) -> float:
 
 def tilt(bands: NDArray[np.float32], slope: float) -> NDArray[np.float32]:
     """Bands (T, 320), tilted by `slope` dB an octave about 1 kHz."""
-    return (bands + slope * _TILT).astype(np.float32)
+    return np.asarray(bands + slope * _TILT, np.float32)
 
 
 @dataclass(frozen=True)

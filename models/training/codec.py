@@ -134,7 +134,8 @@ def averaged_network(trainer: Trainer, config: CodecConfig, device: str) -> Auto
     """An autoencoder with the averaged weights."""
     network = Autoencoder(config)
     network.load_state_dict({k: v.cpu() for k, v in trainer.average.weights.items()})
-    return network.to(device).eval()
+    network.to(device).eval()
+    return network
 
 
 @torch.no_grad()
@@ -152,7 +153,7 @@ def fix_latents(network: Autoencoder, data: Patches, rng: np.random.Generator) -
     raw, _ = network.encode_raw(patches[None], network.encoder.start(1))
     network.latent_mean.copy_(raw.mean((0, 1)).half().float())
     network.latent_std.copy_(raw.std((0, 1)).clamp_min(1e-3).half().float())
-    return explained
+    return float(explained)
 
 
 def main(arguments: list[str] | None = None) -> int:

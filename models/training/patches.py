@@ -35,7 +35,7 @@ def find_audio(folder: Path) -> Iterator[tuple[str, Read]]:
 
 def _clip_reader(path: Path) -> Read:
     def read() -> NDArray[np.floating]:
-        return np.load(path, mmap_mode="r").astype(np.float32) / np.float32(32767)
+        return np.asarray(np.load(path, mmap_mode="r"), np.float32) / np.float32(32767)
 
     return read
 

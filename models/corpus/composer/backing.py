@@ -17,21 +17,10 @@ from models.music.voicing import instrument_range, part_range
 
 ROLES: Final = frozenset(
     {
-        *ARPS,
-        "counter",
-        "riff",
-        "drone",
-        "offbeat",
-        "answer",
-        "pulse",
-        "double",
-        "long",
-        "hook",
-        "bells",
-        "fifths",
-        "sparks",
+        *ARPS, "counter", "riff", "drone", "offbeat", "answer", "pulse", "double", "long", "hook",
+        "bells", "fifths", "sparks",
     }
-)
+)  # fmt: skip
 
 
 def _draw_patterns(

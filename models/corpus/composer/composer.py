@@ -195,7 +195,12 @@ class _SongWriter:
         return symbols
 
     def _section(
-        self, section: Section, first: int, symbols: NDArray[np.int16], drums: NDArray, number: int
+        self,
+        section: Section,
+        first: int,
+        symbols: NDArray[np.int16],
+        drums: NDArray[np.float32],
+        number: int,
     ) -> None:
         rng, bar = self.rng, self.bar
         last_section = number == len(self.sections) - 1

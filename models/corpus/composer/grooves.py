@@ -17,23 +17,10 @@ from models.corpus.composer.form import METRES, adapt
 from models.music.score import DRUMS
 
 SHORT: Final = {
-    "k": "kick",
-    "s": "snare",
-    "c": "clap",
-    "r": "rim",
-    "h": "hat",
-    "O": "open_hat",
-    "R": "ride",
-    "C": "crash",
-    "t": "tom_low",
-    "T": "tom_high",
-    "S": "shaker",
-    "j": "tambourine",
-    "l": "perc_low",
-    "m": "perc_mid",
-    "p": "perc_high",
-    "b": "bell",
-}
+    "k": "kick", "s": "snare", "c": "clap", "r": "rim", "h": "hat", "O": "open_hat", "R": "ride",
+    "C": "crash", "t": "tom_low", "T": "tom_high", "S": "shaker", "j": "tambourine",
+    "l": "perc_low", "m": "perc_mid", "p": "perc_high", "b": "bell",
+}  # fmt: skip
 LOUDNESS: Final = {"X": 118, "x": 98, "o": 72, "g": 42, "?": 78}
 DROP_LIKELIHOOD: Final = {"X": 0.0, "x": 0.35, "o": 0.8, "g": 1.0, "?": 1.0}
 
@@ -103,7 +90,9 @@ class Drummer:
         self.crash = rng.random() < 0.75 and self.groove.fill in ("toms", "break", "snare_roll")
         self.accents = 1 + 0.12 * rng.normal(size=self.bar).clip(-1.5, 1.5)
 
-    def play(self, bar: int, level: float, second: bool, only: frozenset[str] | None) -> NDArray:
+    def play(
+        self, bar: int, level: float, second: bool, only: frozenset[str] | None
+    ) -> NDArray[np.float32]:
         """Velocities (steps_per_bar, 16) of bar `bar` of a section at density `level`."""
         grid = np.zeros((self.bar, len(DRUMS)), np.float32)
         layers = self.other if second else self.layers
@@ -127,7 +116,7 @@ class Drummer:
             self._add_hits(grid, layers, level)
         return grid
 
-    def _add_hits(self, grid: NDArray, layers: dict[str, str], level: float) -> None:
+    def _add_hits(self, grid: NDArray[np.float32], layers: dict[str, str], level: float) -> None:
         """Add hits for a density above 1: in the fastest layers, and ghost notes."""
         fast_layers = [
             d
@@ -151,7 +140,7 @@ class Drummer:
                 ):
                     grid[step, column] = self.rng.uniform(32, 52)
 
-    def fill(self, grid: NDArray, big: bool) -> None:
+    def fill(self, grid: NDArray[np.float32], big: bool) -> None:
         """Replace the end of a bar with a fill."""
         rng, bar, beat = self.rng, self.bar, self.beat
         length = min(bar, beat * (2 if big else 1))
@@ -190,7 +179,7 @@ class Drummer:
                 index = min(len(voices) - 1, int(step / length * len(voices)))
                 grid[start + step, at[voices[index]]] = ramp[step] * rng.uniform(0.8, 1.05)
 
-    def build(self, grid: NDArray, progress: float) -> None:
+    def build(self, grid: NDArray[np.float32], progress: float) -> None:
         """Add a snare roll that gets faster as `progress` goes from 0 to 1."""
         every = self.beat if progress < 0.5 else max(1, self.beat // 2) if progress < 0.8 else 1
         column = DRUMS.index("snare" if "snare" in self.layers else "clap")

@@ -98,7 +98,7 @@ def crush(x: Audio, bits: int, rate_hz: float) -> Audio:
 def saturate(x: Audio, drive: float, bias: float = 0.0) -> Audio:
     """Soft clipping with input gain `drive`, at about the same output level."""
     y = np.tanh(x * np.float32(drive) + np.float32(bias)) - np.float32(np.tanh(bias))
-    return y / np.float32(drive**0.75)
+    return np.asarray(y / np.float32(drive**0.75))
 
 
 def amplifier(

@@ -98,7 +98,7 @@ def vinyl(samples: int, rng: Rng, amount: float) -> Audio:
     rumble = fx.biquad(rng.standard_normal((samples, 2), dtype=np.float32), "low", 60) * np.float32(
         0.02
     )
-    return (noise + hiss + rumble) * np.float32(amount)
+    return np.asarray((noise + hiss + rumble) * np.float32(amount))
 
 
 def _channel_strip(name: str, x: Audio, instrument: str, rng: Rng, production: Production) -> Audio:

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from models.music.song import Production
 from models.errors import SegueError
+from models.music.song import Production
 
 
 @lru_cache(maxsize=4096)

@@ -77,7 +77,7 @@ def _pooling() -> Array:
     weights[_BELOW, index] = 1.0 - _SHARE
     weights[_BELOW + 1, index] += _SHARE
     inside = weights.astype(np.float32) * (index <= TOP_HZ * WINDOW / SAMPLE_RATE)
-    return (inside / inside.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(inside / inside.sum(1, keepdims=True), np.float32)
 
 
 CENTRES_HZ: Array = (_band_centres() * SAMPLE_RATE / WINDOW).astype(np.float32)
@@ -194,4 +194,4 @@ def to_magnitudes(bands: Array) -> Array:
     magnitude = np.exp(np.minimum(log, np.float32(0.7), out=log), out=log)
     magnitude -= np.float32(FLOOR)
     magnitude[:, _ABOVE] = 0.0
-    return np.maximum(magnitude, 0.0, out=magnitude)
+    return np.asarray(np.maximum(magnitude, 0.0, out=magnitude))

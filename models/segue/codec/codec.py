@@ -76,7 +76,7 @@ class Codec:
     @property
     def latent_dim(self) -> int:
         """Size of a latent frame."""
-        return self.network.config.latent
+        return int(self.network.config.latent)
 
     @property
     def delay(self) -> int:
@@ -128,8 +128,7 @@ class Codec:
     def encode_bands(self, bands: Array, stereo: Array) -> Array:
         """Latents (T, D) of bands (4 T, 320) and stereo images (T, 40)."""
         patches = join_patches(bands, stereo)
-        latents, _ = self._encode(patches, self.network.encoder.start(1))
-        return latents
+        return np.asarray(self._encode(patches, self.network.encoder.start(1))[0])
 
     @torch.inference_mode()
     def _encode(self, patches: Array, state: State) -> tuple[Array, State]:

@@ -60,4 +60,4 @@ def _neighbour_mean(values: Array) -> Array:
     # Without scipy, whose import would lengthen the loading of the engine.
     padded = np.pad(values.astype(np.float64), NEIGHBOURS // 2, mode="edge")
     sums = np.cumsum(np.concatenate([[0.0], padded]))
-    return ((sums[NEIGHBOURS:] - sums[:-NEIGHBOURS]) / NEIGHBOURS).astype(np.float32)
+    return np.asarray((sums[NEIGHBOURS:] - sums[:-NEIGHBOURS]) / NEIGHBOURS, np.float32)

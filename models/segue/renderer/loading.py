@@ -36,4 +36,5 @@ def load_renderer(path: Path, device: str = "cpu") -> Renderer:
         ) from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise SegueError(f"the weights {path.name} hold numbers that are not finite: restore it.")
-    return renderer.to(device).eval().requires_grad_(False)
+    renderer.to(device).eval().requires_grad_(False)
+    return renderer

@@ -188,7 +188,7 @@ class RendererLayer(nn.Module):
     def modulation(self, level: Tensor | None) -> tuple[Tensor, ...]:
         """Shift, scale and gate of attention, then of the feed-forward; of clean tokens if None."""
         table = self.table if level is None else self.table + level
-        return table.unbind(dim=-2)
+        return tuple(table.unbind(dim=-2))
 
     def feed(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up(x).chunk(2, dim=-1)

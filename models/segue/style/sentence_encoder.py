@@ -81,7 +81,8 @@ class SentenceEncoder(nn.Module):
             encoder.load_state_dict(dequantise(state), assign=True)
         except RuntimeError as error:
             raise SegueError(f"{weights} is damaged; install Segue again.") from error
-        return encoder.requires_grad_(False).eval()
+        encoder.requires_grad_(False).eval()
+        return encoder
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Tensor:

@@ -161,13 +161,8 @@ def resolve(text: str) -> Resolution:
         if match is not None:
             if not negated:
                 before = " ".join(words[max(0, i - 4) : i])
-                scale = (
-                    _LESS_FACTOR
-                    if _LESS.search(before)
-                    else _MORE_FACTOR
-                    if _MORE.search(before)
-                    else 1.0
-                )
+                less, more = _LESS.search(before), _MORE.search(before)
+                scale = _LESS_FACTOR if less else _MORE_FACTOR if more else 1.0
                 mixture, weak = phrases[match]
                 found_terms.append((mixture, weak, scale))
             negated = False

@@ -53,6 +53,6 @@ class TextHead(nn.Module):
         """Weights of the terms (n, 120) that sum to 1, at most `MAX_TERMS` of them above 0."""
         probabilities = self(x).softmax(-1)
         largest, indices = probabilities.topk(MAX_TERMS)
-        largest = torch.indices(largest >= 0.1 * largest[:, :1], largest, 0.0)
+        largest = torch.where(largest >= 0.1 * largest[:, :1], largest, 0.0)
         shares = torch.zeros_like(probabilities).scatter(1, indices, largest)
         return shares / shares.sum(1, keepdim=True)

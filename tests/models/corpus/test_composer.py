@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -160,7 +162,7 @@ def test_tempo_and_key_can_be_asked_for() -> None:
         ({"seed": -1}, "zero or more"),
     ],
 )
-def test_bad_requests_are_refused_in_a_sentence(arguments: dict, words: str) -> None:
+def test_bad_requests_are_refused_in_a_sentence(arguments: dict[str, Any], words: str) -> None:
     given_ = {"seed": 1, **arguments}
     with pytest.raises(SegueError, match=words):
         compose(**given_)

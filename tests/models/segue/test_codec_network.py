@@ -39,7 +39,7 @@ def sound(seconds: float) -> np.ndarray:
     time = np.arange(int(seconds * B.SAMPLE_RATE)) / B.SAMPLE_RATE
     beat = np.exp(-8 * (time % 0.5))
     wave = np.sin(2 * np.pi * 330 * time)[:, None] * beat[:, None] * np.array([0.2, 0.3])
-    return (wave + 0.01 * rng.normal(size=wave.shape)).astype(np.float32)
+    return np.asarray(wave + 0.01 * rng.normal(size=wave.shape), np.float32)
 
 
 def test_streamed_encoding_equals_whole(codec: Codec) -> None:

@@ -40,7 +40,7 @@ def magnitudes(wave: np.ndarray) -> np.ndarray:
     padded = np.zeros((len(wave) + B.WINDOW, 2), np.float32)
     padded[B.LOOKAHEAD : B.LOOKAHEAD + len(wave)] = wave
     spectrum = np.abs(B.spectra(padded, len(wave) // B.HOP))
-    return np.sqrt((spectrum**2).mean(1))
+    return np.asarray(np.sqrt((spectrum**2).mean(1)))
 
 
 def test_the_wave_has_the_magnitudes_it_was_asked_for() -> None:

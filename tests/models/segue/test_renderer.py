@@ -27,7 +27,8 @@ def renderer() -> Renderer:
     small = RendererConfig(
         latent_dim=8, width=48, layers=3, heads=6, hidden=64, score_width=32, window=WINDOW
     )
-    network = Renderer(small).eval()
+    network = Renderer(small)
+    network.eval()
     for parameter in network.parameters():
         if not parameter.abs().sum():
             torch.nn.init.normal_(parameter, std=0.1)
