@@ -1,4 +1,4 @@
-"""Recording and capture, as the window does it. GUI lane."""
+"""Recording and saving of the capture, on behalf of the window."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from models.music.score import SAMPLE_RATE
 
 
 def music_folder() -> Path:
-    """Where recordings go unless told otherwise."""
+    """Default folder of recordings."""
     places = QStandardPaths.standardLocations(QStandardPaths.StandardLocation.MusicLocation)
     return Path(places[0] if places else Path.home()) / "Segue"
 
 
 class Recordings(QObject):
-    """Works on "record" and "capture.save"."""
+    """Carries out the parameters "record" and "capture.save"."""
 
     message = Signal(str, str)
 
@@ -45,7 +45,7 @@ class Recordings(QObject):
         self._unsubscribe()
 
     def path_for(self, kind: str, now: datetime) -> Path:
-        """A free name such as segue-2026-01-31-2145.wav; makes the folder. Raises SegueError."""
+        """Unused path like segue-2026-01-31-214500.wav; makes the folder or raises SegueError."""
         chosen = self.preferences.record_folder
         folder = Path(chosen) if chosen else music_folder()
         try:
@@ -83,7 +83,7 @@ class Recordings(QObject):
         self.message.emit("info", f"Recording to {path}.")
 
     def _stop(self) -> None:
-        # In the pool: the end of a recording waits for the disk.
+        # In the thread pool: it waits for the disk.
         self.jobs.start(
             self.capture.stop_recording,
             self._on_stopped,
@@ -125,8 +125,8 @@ class Recordings(QObject):
         return (self.selection[1] - self.selection[0]) / SAMPLE_RATE
 
     def recorded_seconds(self) -> float | None:
-        """Seconds on the file; None while not recording. A recorder that stopped by itself (a
-        full disk) lets the key go out."""
+        """Recorded seconds; None while not recording. Resets "record" where the recorder has
+        stopped by itself (full disk)."""
         status = self.capture.recording
         if status is None or status.stopped_because:
             if self.registry.get("record"):

@@ -1,7 +1,7 @@
-"""Opening, saving, autosave and recovery, as the window does it. GUI lane.
+"""Session files: open, save, autosave and crash recovery.
 
-What is written, and the places in the music that scenes go back to (hundreds of megabytes with some
-engines), go over the disk in a thread. One job at a time, in the order in which they were begun.
+Writing, and reading the moments of scenes (hundreds of megabytes with some engines), is done in a
+thread, one job at a time in the order of the requests.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ FILTER: Final = f"Segue sessions (*{SUFFIX});;All files (*)"
 
 
 class SessionFiles(QObject):
-    """The file that the session belongs to. `folder` holds autosaves and the recent list."""
+    """File of the open session; `folder` holds the autosaves and the list of recent files."""
 
     renamed = Signal()
     message = Signal(str, str)
-    question = Signal(str, object)  # a question and its answers, as `Banner.ask` takes them
-    saves_finished = Signal()  # nothing is being saved any more
+    question = Signal(str, object)  # sentence and answers, see `Banner.ask`
+    saves_finished = Signal()
 
     def __init__(self, session: Session, folder: Path, window: QWidget) -> None:
         super().__init__(window)
@@ -50,11 +50,11 @@ class SessionFiles(QObject):
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self._tick_in_background)
         self._jobs = Jobs(self)
-        self._pending_saves = 0  # how many savings are under way or wait for the reading
-        self._last_save_succeeded = True  # whether the last one went well
+        self._pending_saves = 0
+        self._last_save_succeeded = True
         self._awaiting_moments: list[Callable[[], None]] | None = None
-        """What waits for the places in the music to be read; None while none are."""
-        self._generation = 0  # counts sessions, so that what came of an earlier one is known
+        """Calls delayed until the moments have been read; None while none are being read."""
+        self._generation = 0  # of the session: results of jobs for an earlier one are ignored
         self._timer.start()
 
     @property
@@ -63,7 +63,7 @@ class SessionFiles(QObject):
 
     # -- autosave and recovery -----------------------------------------------------------------
     def tick(self) -> None:
-        """Autosave, when something has changed since."""
+        """Autosave if the session has changed."""
         if self.session.edits == self._autosaved_edits:
             return
         try:
@@ -75,7 +75,7 @@ class SessionFiles(QObject):
         self._autosaved_edits = self.session.edits
 
     def _tick_in_background(self) -> None:
-        """`tick`, without waiting for the disk: a sync held the window up for 120 ms."""
+        """Autosave in the thread: waiting for the disk would block the window."""
         if self.session.edits != self._autosaved_edits and self._awaiting_moments is None:
             self._autosave(lambda: None)
 
@@ -99,11 +99,11 @@ class SessionFiles(QObject):
         self._autosave_failed = True
 
     def recoverable(self) -> list[RecoveredSession]:
-        """What a crash left."""
+        """Autosaves of crashed runs."""
         return self.autosave.left_over(self.session.registry)
 
     def offer_recovery(self) -> None:
-        """Ask whether to take up what a crash left; nothing waits for the answer."""
+        """Ask whether to recover autosaves of crashed runs, without waiting for the answer."""
         for item in self.recoverable():
             self._offer(item)
 
@@ -119,8 +119,8 @@ class SessionFiles(QObject):
         )
 
     def recover(self, item: RecoveredSession) -> None:
-        """Become what the crash left; it counts as unsaved. What the crash left goes only when this
-        program's own autosave holds all of it."""
+        """Open a recovered session as unsaved. Its autosave is deleted once this run's own autosave
+        holds all of it."""
         self._load(item.path, item.document)
         self.session.edits += 1
         self.path = item.original
@@ -128,10 +128,10 @@ class SessionFiles(QObject):
         self.renamed.emit()
 
     def close(self, *, discard_unsaved: bool) -> None:
-        """The end. Where nobody was asked (the computer shuts down, Ctrl+C in a terminal), unsaved
-        work is left as a crash would leave it, and offered at the next start."""
+        """Finish all jobs. Unless `discard_unsaved`, an unsaved session stays as an autosave and is
+        offered at the next start (the computer shuts down, Ctrl+C in a terminal)."""
         self._timer.stop()
-        self._generation += 1  # what is still being read is not waited for
+        self._generation += 1  # makes jobs that are still reading stop
         self._jobs.wait()
         if self.session.unsaved and not discard_unsaved:
             with contextlib.suppress(SegueError):
@@ -141,7 +141,7 @@ class SessionFiles(QObject):
 
     # -- files ---------------------------------------------------------------------------------
     def open_path(self, path: Path) -> bool:
-        """Open a session; the present one stays where it cannot be opened."""
+        """Open a session file; False, and the session stays, where it cannot be read."""
         try:
             document = storage.load(path, self.session.registry)
         except SegueError as error:
@@ -154,13 +154,13 @@ class SessionFiles(QObject):
         return True
 
     def _load(self, path: Path, document: Document) -> None:
-        """Become the document; its places in the music follow when they have been read."""
+        """Load the document; its moments are read in the thread."""
         self.wait_for_saves()
         self._generation += 1
-        generation, wanted = self._generation, document.moments
-        self.session.load(document, wanted)
-        self._awaiting_moments = [] if wanted else None
-        if not wanted:
+        generation, moments = self._generation, document.moments
+        self.session.load(document, moments)
+        self._awaiting_moments = [] if moments else None
+        if not moments:
             return
 
         def is_stale() -> bool:
@@ -183,20 +183,19 @@ class SessionFiles(QObject):
         self._jobs.start(lambda: storage.load_moments(path, document, is_stale), read, failed)
 
     def _when_moments_read(self, act: Callable[[], None]) -> None:
-        """At once, or when the session's places in the music are all there."""
+        """Call at once, or when all moments of the session have been read."""
         if self._awaiting_moments is None:
             act()
         else:
             self._awaiting_moments.append(act)
 
     def save_path(self, path: Path) -> bool:
-        """Save, and wait until it is done; whether it was. The music plays on meanwhile, and the
-        window is drawn."""
+        """Save and wait; False if it failed. The window is still painted meanwhile."""
         self.save_in_background(path)
         return self.wait_for_saves()
 
     def save_in_background(self, path: Path) -> None:
-        """Save without waiting; `message` tells how it went."""
+        """Save without waiting; reports by `message`."""
         self._pending_saves += 1
         self._when_moments_read(lambda: self._save(path))
 
@@ -232,16 +231,16 @@ class SessionFiles(QObject):
             self.saves_finished.emit()
 
     def wait_for_saves(self) -> bool:
-        """Wait until nothing is being saved; whether the last saving went well."""
+        """Wait until all saves are done; whether the last one succeeded."""
         if self._pending_saves:
             loop = QEventLoop()
             self.saves_finished.connect(loop.quit)
-            # Drawn, but not touched: an edit now would be of a session that is about to be left.
+            # No user input: an edit would be of a session that is about to be closed.
             loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
         return self._last_save_succeeded
 
     def _remember(self, path: Path) -> None:
-        """Among the recent files. Lane: that of the jobs, as it waits for the disk."""
+        """Add to the recent files. Called in the thread of the jobs, as it waits for the disk."""
         with contextlib.suppress(SegueError):
             self.recent.add(path)
 
@@ -262,13 +261,13 @@ class SessionFiles(QObject):
             self.open_path(Path(path))
 
     def save(self) -> None:
-        """Under its name, or one that is asked for."""
+        """Save under the session's name, or ask for one."""
         path = self.path or self._ask_for_name()
         if path is not None:
             self.save_in_background(path)
 
     def save_dialog(self) -> None:
-        """Under a name that is asked for."""
+        """Ask for a name and save."""
         path = self._ask_for_name()
         if path is not None:
             self.save_in_background(path)
@@ -281,7 +280,7 @@ class SessionFiles(QObject):
         return Path(path if path.endswith(".json") else path + SUFFIX)
 
     def may_leave(self) -> bool:
-        """Whether the present session may be left: saved, or the performer says so."""
+        """Whether the session may be closed; asks if it is unsaved."""
         self.wait_for_saves()
         if not self.session.unsaved:
             return True

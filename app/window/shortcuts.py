@@ -1,4 +1,4 @@
-"""Every key of the instrument, as one table: what acts, and what the sheet shows. GUI lane."""
+"""Table of keyboard shortcuts: actions, and descriptions for the keyboard sheet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 
 @dataclass(frozen=True)
 class Shortcut:
-    """`action` is a parameter's name (switches flip, triggers fire) or "window.…"."""
+    """Shortcut for a parameter (toggle or trigger) or for a command "window.…"."""
 
     keys: str
     action: str
@@ -78,11 +78,11 @@ KEY_GROUPS: Final = (
     ("Home", "spectrogram: back to now", "Window"),
     ("Esc", "close, clear the selection", "Window"),
 )
-"""Keys that are not one row of the table: (keys, words, group)."""
+"""Further rows of the keyboard sheet: (keys, description, group)."""
 
 
 def shortcut_of(event: QKeyEvent) -> Shortcut | None:
-    """The shortcut that a key event means. Signs count by what they write, on any layout."""
+    """Shortcut of a key event; punctuation is matched by its text, on any keyboard layout."""
     if event.text() in ("?", "+", "-", "[", "]"):
         return BY_KEYS[event.text()]
     modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

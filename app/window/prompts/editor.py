@@ -1,6 +1,6 @@
-"""Writing a prompt: a line, suggestions by group, or a sound file. GUI lane.
+"""Prompt editor: a text line, suggestions by group, or a sound file.
 
-It lies over the window rather than in one of its own, so that it works on a stage, full screen.
+An overlay rather than a dialog, so that it also works in full screen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TITLES: Final = {"instrument": "Instruments", "genre": "Genres", "mood": "Moods"
 
 
 def load_suggestions(path: Path = SUGGESTIONS) -> dict[str, list[str]]:
-    """Group -> words, in the file's order; what is not as expected is left out."""
+    """Suggestions by group, in the file's order; entries of another type are skipped."""
     data = json.loads(path.read_text(encoding="utf-8"))
     groups: dict[str, list[str]] = {}
     for group, items in data.items():
@@ -47,7 +47,7 @@ def load_suggestions(path: Path = SUGGESTIONS) -> dict[str, list[str]]:
 
 
 class PromptEditor(QWidget):
-    """Shown over `parent`, near a strip. `confirmed(n, text)`, `sound_chosen(n, path)`."""
+    """Editor over `parent`, near a strip; emits `confirmed(n, text)` or `sound_chosen(n, path)`."""
 
     confirmed = Signal(int, str)
     sound_chosen = Signal(int, str)
@@ -101,7 +101,7 @@ class PromptEditor(QWidget):
         self.hide()
 
     def open_at(self, n: int, text: str, anchor: QPoint) -> None:
-        """Edit prompt n; `anchor` is the middle of its strip's words in the parent."""
+        """Edit prompt n (from 1); `anchor` is the point of the parent to open at."""
         self.n = n
         width = min(WIDTH, self._host.width() - 24)
         height = min(HEIGHT, self._host.height() - 24)
@@ -122,7 +122,7 @@ class PromptEditor(QWidget):
         app.installEventFilter(self)
 
     def show_group(self, group: str) -> None:
-        """Chips of one group."""
+        """Show the suggestions of a group as chips."""
         old = self.area.takeWidget()
         if old is not None:
             old.deleteLater()
@@ -177,7 +177,7 @@ class PromptEditor(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close_editor()
-        event.accept()  # keys of the instrument do not act while words are written
+        event.accept()  # shortcuts are disabled while text is edited
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()

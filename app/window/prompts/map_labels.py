@@ -1,4 +1,4 @@
-"""Where the names of places on the map go, so that they can be read. GUI lane; pure, no Qt.
+"""Placement of the prompt names on the map, so that they do not overlap.
 
 Greedy point-feature label placement among four sides (J. Christensen, J. Marks and S. Shieber,
 "An empirical study of algorithms for point-feature label placement", 1995, section 3.1).
@@ -22,10 +22,10 @@ def place_labels(
     radius: float,
     field: tuple[float, float],
 ) -> list[Box]:
-    """A box for each label of a `sizes` (width, height), beside its point, within `field`.
+    """Box for each label, next to its point and within the `field` (width, height).
 
-    Below is best, then above, right, left; of all the side that covers least of the other points
-    and of the labels that were placed before. Earlier points have the first choice.
+    Of the sides below, above, right and left, in this order of preference, the one that overlaps
+    least with the other points (discs of `radius`) and with the labels placed before.
     """
     dots = [(x - radius, y - radius, 2 * radius, 2 * radius) for x, y in points]
     boxes: list[Box] = []
@@ -52,7 +52,7 @@ def place_labels(
 
 
 def overlap_area(a: Box, b: Box) -> float:
-    """Area that two boxes share."""
+    """Area of the intersection of two boxes."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     return width * height if width > 0.0 and height > 0.0 else 0.0

@@ -1,4 +1,4 @@
-"""The prompt map with its few controls. GUI lane."""
+"""Prompt map with its controls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.window.widgets.knob import Knob
 
 
 class MapPanel(QWidget):
-    """Map on the left; orbit, speed, reach and spread beside it."""
+    """Map on the left; orbit, speed, reach and spread on the right."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class MapPanel(QWidget):
         self.set_scale(1.0)
 
     def set_scale(self, scale: float) -> None:
-        """How large the side panel is."""
+        """Scale the side panel."""
         self.side.setFixedWidth(round(96 * scale))
         self.orbit.setFixedHeight(round(66 * scale))
         for knob in (self.speed, self.reach):

@@ -1,6 +1,6 @@
-"""The prompt map: prompts as places on a plane, the mix where the cursor is. GUI lane.
+"""Prompt map: prompts as points of a plane, mixed by their distance to a cursor.
 
-Moving the cursor moves the prompts' weights, so that mixer, MIDI and map agree; looking at the map
+Moving the cursor sets the prompts' weights, so that mixer, MIDI and map agree; showing the map
 changes nothing. The cursor can be thrown, and it orbits while `map.orbit` is on.
 """
 
@@ -33,14 +33,15 @@ from app.window.prompts.map_labels import place_labels
 from app.window.style import colours, theme
 
 FRAME_MS: Final = 16
-MIN_THROW_SPEED: Final = 0.35  # plane units a second under which letting go is just letting go
+MIN_THROW_SPEED: Final = 0.35
+"""Speed at release, in plane units a second, above which the cursor glides on."""
 MARGIN: Final = 46.0
 LABEL_RADIUS: Final = 19.0
-"""A name keeps as far from its prompt's place as if the prompt had half of the mix."""
+"""Distance of a name from its prompt: the radius that a share of nearly one half has."""
 
 
 class PromptMapView(QWidget):
-    """Works on "map.x", "map.y", "map.orbit", "map.speed", "map.reach", "prompt.N.x/y"."""
+    """View of the parameters "map.x", "map.y", "map.orbit", "map.reach" and "prompt.N.x/y"."""
 
     edit_requested = Signal(int)
 
@@ -51,7 +52,7 @@ class PromptMapView(QWidget):
         self.shares: list[float] = []
         self.locked = False
         self.cursor_state = MapCursor()
-        self._dragged: int | None = None  # 0 the cursor, n a prompt
+        self._dragged: int | None = None  # 0: the cursor, n: prompt n
         self._drag_path: deque[tuple[float, Point]] = deque(maxlen=6)
         self._trail: deque[Point] = deque(maxlen=70)
         self._background: QPixmap | None = None
@@ -77,7 +78,7 @@ class PromptMapView(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(800, 400)
 
-    # -- from outside --------------------------------------------------------------------------
+    # -- updates -------------------------------------------------------------------------------
     def refresh(self) -> None:
         self._background = None
         self.update()
@@ -92,7 +93,7 @@ class PromptMapView(QWidget):
             self._set_orbit(bool(self.registry.get("map.orbit")))
         elif name in ("map.x", "map.y"):
             if not self._writing and change.source not in ("undo", "load", "scene", "morph"):
-                # Another hand (MIDI, OSC) moves the cursor: it is as good as the mouse.
+                # Moved by MIDI or OSC: as if by the mouse.
                 self.cursor_state = self.cursor_state.moved_to(self._position())
                 self.session.prompts.apply_map_weights("map")
             elif not self._writing:
@@ -119,7 +120,7 @@ class PromptMapView(QWidget):
         self.update()
 
     def _centroid(self) -> Point:
-        """The middle of the prompts: what the cursor circles."""
+        """Mean of the prompts' points: the centre of the orbit."""
         points = self.session.prompts.points()
         if not points:
             return (0.0, 0.0)
@@ -143,7 +144,7 @@ class PromptMapView(QWidget):
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Let the cursor move on by itself."""
+        """Advance a gliding or orbiting cursor."""
         self.cursor_state = self.cursor_state.advanced(seconds, self.registry.number("map.speed"))
         self._set_cursor(self.cursor_state.position, "orbit")
 
@@ -160,7 +161,7 @@ class PromptMapView(QWidget):
         self.update()
 
     def stop(self) -> None:
-        """Bring everything to rest (the window closes)."""
+        """Stop all motion (the window closes)."""
         self._timer.stop()
         self.cursor_state = self.cursor_state.stopped()
 
@@ -188,7 +189,7 @@ class PromptMapView(QWidget):
                 return n
         return None
 
-    # -- hand ----------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
@@ -253,7 +254,7 @@ class PromptMapView(QWidget):
         else:
             event.ignore()
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -265,7 +266,7 @@ class PromptMapView(QWidget):
         self._paint_cursor(painter, cursor)
 
     def _background_pixmap(self) -> QPixmap:
-        """The panel with each prompt's field of influence; painted anew only when one moves."""
+        """Cached background: the panel and each prompt's area of influence."""
         ratio = self.devicePixelRatioF()
         size = self.size() * ratio
         if self._background is not None and self._background.size() == size:
@@ -311,7 +312,7 @@ class PromptMapView(QWidget):
         return self.shares[n - 1] if n <= len(self.shares) else 0.0
 
     def _paint_links(self, painter: QPainter, cursor: QPointF) -> None:
-        """A thread from the cursor to each prompt that is heard, as strong as its share."""
+        """Paint a line from the cursor to each audible prompt, as wide as its share."""
         for n, (prompt, point) in enumerate(
             zip(self.session.prompts, self.session.prompts.points(), strict=False), 1
         ):
@@ -353,8 +354,8 @@ class PromptMapView(QWidget):
         return theme.bold(min(max(self.height() * 0.04, 13.0), theme.scaled(24.0)))
 
     def _labels(self) -> list[tuple[str, QRectF]]:
-        """Each prompt's name, cut where it is long, and its place; found anew only when a prompt
-        moves, so that names stand still while the cursor moves."""
+        """Elided name of each prompt, and its box; cached, so that names stay while the cursor
+        moves."""
         key = (
             tuple(prompt.text for prompt in self.session.prompts),
             tuple(self.session.prompts.points()),

@@ -1,6 +1,8 @@
-"""The prompt mixer: the strips side by side, one row up to eight, two beyond. GUI lane."""
+"""Prompt mixer: the prompt strips in one row, or in two for more than eight."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -13,14 +15,14 @@ from app.window.style import colours, theme
 from app.window.widgets.buttons import PlainButton
 from app.window.widgets.repaint_throttle import RepaintThrottle
 
-GAP = 8
-ADD_WIDTH = 40
-MAX_IN_ROW = 8
-MAX_STRIP_WIDTH = 262
+GAP: Final = 8
+ADD_WIDTH: Final = 40
+MAX_IN_ROW: Final = 8
+MAX_STRIP_WIDTH: Final = 262
 
 
 class PromptMixer(QWidget):
-    """Shows the session's prompts; edits of words and sounds are asked for by signal."""
+    """Strips of the session's prompts; the window edits texts and sounds on request."""
 
     edit_requested = Signal(int)
     add_requested = Signal()
@@ -59,7 +61,7 @@ class PromptMixer(QWidget):
         return len(self.session.prompts)
 
     def refresh(self) -> None:
-        """The session's prompts are others now."""
+        """Show the session's prompts after a change."""
         for strip, prompt in zip(self.strips, self.session.prompts, strict=False):
             strip.set_prompt(prompt)
         self._arrange()
@@ -69,7 +71,7 @@ class PromptMixer(QWidget):
             strip.set_share(share)
 
     def set_locked(self, locked: bool) -> None:
-        """Stage mode: the knobs play, the words and the order stay."""
+        """Lock texts and order of the prompts (stage mode); the knobs stay active."""
         self._locked = locked
         for strip in self.strips:
             strip.set_locked(locked)
@@ -89,7 +91,7 @@ class PromptMixer(QWidget):
 
     @property
     def rows(self) -> int:
-        """How many rows of prompts there are."""
+        """Number of rows of strips."""
         return 1 if self.count <= MAX_IN_ROW else 2
 
     def _boxes(self) -> list[QRect]:
@@ -116,7 +118,7 @@ class PromptMixer(QWidget):
 
     # -- reorder -------------------------------------------------------------------------------
     def number_at(self, point: QPoint) -> int:
-        """The number that a strip dropped at a point of this widget would get."""
+        """Number (from 1) of the strip nearest to a point of this widget."""
         boxes = self._boxes()
         best = min(range(len(boxes)), key=lambda i: (boxes[i].center() - point).manhattanLength())
         return best + 1
@@ -131,7 +133,7 @@ class PromptMixer(QWidget):
         self.session.prompts.move(n, self.number_at(self.mapFromGlobal(position.toPoint())))
 
     def _shift_prompt(self, n: int, offset: int) -> None:
-        """By keyboard; the focus goes along."""
+        """Move a prompt by keyboard, and the focus with it."""
         target = n + offset
         if 1 <= target <= self.count:
             self.session.prompts.move(n, target)

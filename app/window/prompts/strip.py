@@ -1,4 +1,4 @@
-"""A prompt's strip: number, halo knob, words or sound, mute and solo. GUI lane."""
+"""Prompt strip: number, weight knob with halo, text or waveform, mute and solo."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ STATES: Final = ("ready", "waiting", "failed", "empty")
 
 
 class PromptStrip(QWidget):
-    """Strip number `n` (from 1). It shows what it is given and says what the hand wants."""
+    """Strip of prompt `n` (from 1)."""
 
     edit_requested = Signal(int)
     remove_requested = Signal(int)
-    drag_moved = Signal(int, QPointF)  # the strip is being dragged; global position
-    drag_ended = Signal(int, QPointF)  # and let go
-    shift_requested = Signal(int, int)  # by how many places
-    menu_requested = Signal(int, QPoint)  # global position
+    drag_moved = Signal(int, QPointF)  # number, global position
+    drag_ended = Signal(int, QPointF)
+    shift_requested = Signal(int, int)  # number, places to move by
+    menu_requested = Signal(int, QPoint)  # number, global position
     sound_dropped = Signal(int, str)
 
     def __init__(
@@ -56,7 +56,7 @@ class PromptStrip(QWidget):
         *,
         throttle: RepaintThrottle | None = None,
     ) -> None:
-        """paced: when it is painted while others move it; None for at once."""
+        """throttle: queue for repaints that MIDI or a morph cause; None repaints at once."""
         super().__init__(parent)
         self.n = n
         self.prompt = SessionPrompt()
@@ -69,7 +69,7 @@ class PromptStrip(QWidget):
         self._dragging = False
         self._drop_target = False
         self.knob = Knob(registry, f"prompt.{n}.weight", self)
-        self.knob.setMinimumSize(30, 30)  # else it would lie over the words of a low strip
+        self.knob.setMinimumSize(30, 30)  # must not overlap the text of a low strip
         self.mute = KeyButton(
             registry, f"prompt.{n}.mute", self, label="M", hex_color=colours.DANGER
         )
@@ -86,13 +86,13 @@ class PromptStrip(QWidget):
         self.setMouseTracking(True)
         self.setMinimumSize(64, 118)
         self._throttle = throttle
-        self._painted_with = (0.0, "", "", "")  # share, tints and ink that it was last painted with
+        self._painted_with = (0.0, "", "", "")  # share, tints and ink of the last paint
         self.knob.change_handler = self._on_weight_change
         for part in ("mute", "solo"):
             registry.subscribe(lambda _: self.update(), f"prompt.{n}.{part}")
         self._registry = registry
 
-    # -- what it shows -------------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------------
     def set_prompt(self, prompt: SessionPrompt) -> None:
         self.prompt = prompt
         hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
@@ -102,7 +102,7 @@ class PromptStrip(QWidget):
         self.update()
 
     def set_state(self, state: str, problem: str = "") -> None:
-        """`state` of STATES: whether the engine has this prompt's style."""
+        """Show the state of the prompt's style, one of STATES, and why it failed."""
         if (state, problem) != (self.state, self.problem):
             self.state, self.problem = state, problem
             self._update_tooltip()
@@ -111,12 +111,12 @@ class PromptStrip(QWidget):
     def set_share(self, share: float) -> None:
         text, self.share = self.knob.centre_text, share
         self.knob.set_halo(share, f"{share * 100:.0f}" if share >= 0.005 else "")
-        # By what is seen, not by the last step: a slow fader's steps are all too small.
+        # Compared with what was painted: the steps of a slow fader are below the threshold.
         if abs(share - self._painted_with[0]) > 1e-3 or text != self.knob.centre_text:
             self._request_repaint()
 
     def _on_weight_change(self, source: str) -> None:
-        """A hand has moved the weight; the mouse's own move is seen at once."""
+        """Repaint after a change of the weight, at once for the mouse."""
         if source == "window":
             self.refresh()
         else:
@@ -129,7 +129,7 @@ class PromptStrip(QWidget):
             self._throttle.request(self)
 
     def refresh(self) -> None:
-        """Paint what follows weight and share: all of it only where tint or ink are others."""
+        """Repaint the part that shows weight and share, or all where tint or ink change."""
         share, *_ = self._painted_with
         if self._appearance()[1:] != self._painted_with[1:]:
             self.update()
@@ -139,8 +139,8 @@ class PromptStrip(QWidget):
         self.update(0, 0, self.width(), max(math.ceil(down), self.knob.geometry().bottom() + 1))
 
     def _appearance(self) -> tuple[float, str, str, str]:
-        """Share, the panel's tint above and below, and the ink of the words."""
-        # In steps that no eye tells apart, so that a moved fader does not repaint everything.
+        """Share, tints of the panel at top and bottom, and colour of the text."""
+        # Quantised below what is visible, so that a moved fader seldom repaints everything.
         tint = 0.02 + 0.05 * round(self.share * 16.0) / 16.0
         muted = bool(self._registry.get(f"prompt.{self.n}.mute"))
         ink = colours.TEXT if self.share > 0.0 else (colours.FAINT if muted else colours.DIM)
@@ -156,12 +156,12 @@ class PromptStrip(QWidget):
         )
 
     def set_peaks(self, peaks: Sequence[float]) -> None:
-        """The outline of a sound, 0..1, for the little waveform."""
+        """Show the waveform outline of a sound (peaks 0..1)."""
         self.peaks = peaks
         self.update()
 
     def set_locked(self, locked: bool) -> None:
-        """Stage mode: only the knob and its keys can be touched."""
+        """Lock everything but knob, mute and solo (stage mode)."""
         self.locked = locked
         self._drag_from, self._dragging, self._drop_target = None, False, False
         if locked:
@@ -208,7 +208,7 @@ class PromptStrip(QWidget):
         h = float(self.height())
         button_height = min(max(h * 0.115, 24), theme.scaled(46)) + 9
         top = self._header_height()
-        # The knob takes a square of the width where there is room; the words have the rest.
+        # The knob takes a square where there is room, the text the rest.
         knob = min(self.width() * 1.0, h * 0.50)
         free = h - button_height - top - knob - 8
         tall = min(max(free, 38.0), theme.scaled(132.0))
@@ -216,7 +216,7 @@ class PromptStrip(QWidget):
             8, h - button_height - 6 - max(free, tall) / 2 - tall / 2, self.width() - 16, tall
         )
 
-    # -- looks ---------------------------------------------------------------------------------
+    # -- painting ------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -234,7 +234,7 @@ class PromptStrip(QWidget):
         painter.setPen(QPen(QColor(edge), 1.0))
         painter.drawRoundedRect(box, 10, 10)
         self._paint_halo(painter, box)
-        # The strip's colour along its top, as bright as the prompt is loud.
+        # The strip's colour along the top, brighter with the prompt's share.
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(self.hex_color, 0.35 + 0.65 * min(1.0, self.share * 2.0)))
         painter.drawRoundedRect(QRectF(10, 1, self.width() - 20, 2.6), 1.3, 1.3)
@@ -245,7 +245,7 @@ class PromptStrip(QWidget):
             self._paint_name(painter, words, ink)
 
     def _paint_halo(self, painter: QPainter, box: QRectF) -> None:
-        """The prompt's light on its strip, larger and brighter with its share of the mix."""
+        """Paint the halo, larger and brighter with the prompt's share of the mix."""
         if self.share <= 0.0:
             return
         clip = QPainterPath()
@@ -277,7 +277,7 @@ class PromptStrip(QWidget):
         )
 
     def weight_text(self) -> str:
-        """The weight as the header writes it."""
+        """Weight as shown in the header."""
         name = f"prompt.{self.n}.weight"
         return self._registry[name].text(self._registry.get(name))
 
@@ -306,7 +306,7 @@ class PromptStrip(QWidget):
                 QRectF(box.left() + index * 3, box.center().y() - high / 2, 2, high), 1, 1
             )
 
-    # -- hand ----------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------
     def _remove(self) -> None:
         self.remove_requested.emit(self.n)
 
@@ -353,7 +353,7 @@ class PromptStrip(QWidget):
             self.update()
 
     def _update_cursor(self, position: QPointF) -> None:
-        """The cursor says what a press would do."""
+        """Set the mouse cursor for what a press would do."""
         shape = Qt.CursorShape.ArrowCursor
         if not self.locked and position.y() <= self._header_height():
             shape = Qt.CursorShape.OpenHandCursor
@@ -387,7 +387,7 @@ class PromptStrip(QWidget):
 
 
 def dropped_sound(event: QDropEvent) -> str | None:
-    """The first local sound file of a drop."""
+    """Path of the first local sound file of a drop; None without one."""
     for url in event.mimeData().urls():
         path = url.toLocalFile()
         if path and Path(path).suffix.lower() in SOUND_SUFFIXES:

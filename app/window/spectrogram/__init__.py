@@ -1,1 +1,1 @@
-"""The spectrogram: past, playhead and planned future."""
+"""Spectrogram of the past and of the planned future."""

@@ -1,4 +1,4 @@
-"""The way back from the spectrogram's past to the playhead. GUI lane."""
+"""Button that returns the panned spectrogram to the playhead."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from app.window.style import theme
 
 
 class BackToNowButton(QPushButton):
-    """At the upper right of `parent`; shown while the picture is away from the playhead."""
+    """Button at the upper right of `parent`, shown while the spectrogram is panned."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("Back to now", parent)
         self._host = parent
         self.setIcon(theme.icon("play"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        # The keys stay the instrument's.
+        # Takes no focus: the shortcuts stay usable.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setToolTip("Let the picture go with the music again (Home)")
+        self.setToolTip("Follow the playhead again (Home)")
         parent.installEventFilter(self)
         self.hide()
 

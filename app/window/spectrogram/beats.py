@@ -1,4 +1,4 @@
-"""Beats and bars of a block, from what the engine tells about it. GUI lane; pure."""
+"""Positions of beats and bars within a block, from its score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def beat_positions(
     beats_at_anchor = bars * meter
     at_start = beats_at_anchor - anchor / beat_frames
     beats, starts = [], []
-    # A hair of tolerance: a beat on the seam belongs to the block that it starts.
+    # With a tolerance: a beat on a block boundary belongs to the later block.
     number = math.ceil(at_start - 1e-6)
     while True:
         offset = (number - at_start) * beat_frames

@@ -1,7 +1,6 @@
-"""Looking back in the spectrogram: where the picture stands, and the words of its time axis.
+"""Panning of the spectrogram: origin and tick labels of its time axis.
 
-GUI lane; pure, no Qt. The picture goes with the playhead, until a hand moves it into the past; then
-it stands still, and the music runs on at the right.
+The view follows the playhead until it is panned into the past; then it stays where it is.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from models.music.score import SAMPLE_RATE
 TICK_SECONDS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between ticks."""
 MAX_TICKS: Final = 10
-"""Ticks at most."""
+"""Maximum number of ticks."""
 PAN_FRACTION: Final = 0.25
-"""Part of the visible past that one step moves."""
+"""Share of the visible past that one step pans by."""
 
 
 class Panning:
-    """`pinned` is the plan position (frames) that stands at the axis' zero; None: the playhead."""
+    """Pan state; `pinned` is the plan position (frames) at zero of the axis, None: the playhead."""
 
     def __init__(self) -> None:
         self.pinned: float | None = None
@@ -30,27 +29,26 @@ class Panning:
         return self.pinned is not None
 
     def origin(self, playhead: float) -> float:
-        """Plan position at the axis' zero."""
+        """Plan position (frames) at zero of the axis."""
         return playhead if self.pinned is None else min(self.pinned, playhead)
 
     def pan(self, seconds: float, playhead: float, first: float, past: float) -> None:
-        """Move by seconds (negative: further back) as far as there is anything to see.
+        """Pan by seconds (negative: further back), as far as there is data.
 
-        `first` is the oldest position that is kept, `past` the seconds left of the zero.
+        `first` is the oldest position with data, `past` the seconds shown left of zero.
         """
         lowest = min(first + past * SAMPLE_RATE, playhead)
         pinned = max(self.origin(playhead) + seconds * SAMPLE_RATE, lowest)
         self.pinned = None if pinned >= playhead else pinned
 
     def reset(self) -> None:
-        """Go with the playhead again."""
+        """Follow the playhead again."""
         self.pinned = None
 
     def ticks(self, past: float, future: float) -> list[tuple[float, str]]:
-        """(seconds from the zero, words), from -past to +future.
+        """Ticks (seconds from zero, label) between -past and +future.
 
-        With the playhead: how long ago. Away from it: the time since the performance began, which
-        stands still as the picture does.
+        Labels are relative to now; or, while panned, times since the performance began.
         """
         step = next((s for s in TICK_SECONDS if (past + future) / s <= MAX_TICKS), TICK_SECONDS[-1])
         if self.pinned is not None:

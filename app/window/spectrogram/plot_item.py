@@ -1,7 +1,7 @@
-"""The moving picture of the music: spectrum, waveform, beats, marks. GUI lane.
+"""Plot item of the spectrogram: spectrum, waveform, beats, marks, selection, playhead.
 
-Columns are turned into colours once, when they are written; a frame is two blits of the ring and a
-few lines. Everything is painted in seconds relative to the playhead, so that the axes stand still.
+Columns are converted to colours once, when they are written, into ring-buffer images; a frame is
+two blits and a few lines. The x axis is in seconds relative to the origin: axes do not move.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from app.window.style.time_text import offset_text
 from models.music.score import SAMPLE_RATE
 
 COLUMNS: Final = 4096
-"""Columns of the ring that is painted: more than a screen is wide."""
+"""Columns of the ring-buffer images; more than a screen is wide."""
 WAVE_ROWS: Final = 48
 SPECTRUM: Final = (0.0, 1.0)
-"""Vertical place of the spectrum in the plot, and below it of the waveform."""
+"""Vertical range of the spectrum in the plot; WAVE is that of the waveform below."""
 WAVE: Final = (-0.27, -0.03)
 FLASH_SECONDS: Final = 0.45
-"""Seconds that a rewritten future shows that it was rewritten."""
+"""Seconds for which a rewritten plan is highlighted."""
 
 
 @dataclass(frozen=True)
 class PlotMark:
-    """Something that happened: kind "controls", "clear", "scene", "moment", "hold", "panic"."""
+    """Labelled mark at a plan position, of the kind that the worker reports."""
 
     position: int
     kind: str
@@ -42,22 +42,22 @@ class PlotMark:
 
 
 class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
-    """Paints `spectra` around `playhead` (frames, fractional) from -past to +future seconds."""
+    """Graphics item that paints `spectra`, `past` seconds before the origin to `future` after."""
 
     def __init__(self, spectra: Spectra) -> None:
         super().__init__()
         self.spectra = spectra
         self.playhead = 0.0
-        self.origin = 0.0  # plan position at the axis' zero; the playhead unless panned
-        self.scale = 1.0  # of the writing
+        self.origin = 0.0  # plan position at zero of the axis; the playhead unless panned
+        self.scale = 1.0  # of the text
         self.past, self.future = 20.0, 4.0
         self.selection: tuple[int, int] | None = None
         self.hover: float | None = None  # seconds relative to the playhead
         self.marks: deque[PlotMark] = deque(maxlen=500)
         self.beats: list[int] = []
         self.bars: list[int] = []
-        self.beats_version = 0  # counts what was told of them
-        self.marks_version = 0  # counts marks
+        self.beats_version = 0  # incremented with each change
+        self.marks_version = 0  # incremented with each mark
         self._lines: list[list[QLineF]] = []
         self._lines_key: tuple[object, ...] = ()
         self._lines_from = 0.0
@@ -75,7 +75,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self._colour_table = 0xFF000000 | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2]
         self._background = np.uint32(QColor(colours.BACKGROUND).rgba())
         self._wave_colour = np.uint32(QColor("#7d8795").rgba())
-        self._rendered = (0, 0)  # columns (of this level) that the ring holds
+        self._rendered = (0, 0)  # columns (of this level) in the ring-buffer images
         self._flag_texts: dict[tuple[str, float], tuple[QStaticText, int, float]] = {}
 
     def boundingRect(self) -> QRectF:
@@ -83,11 +83,11 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
 
     @property
     def flashing(self) -> bool:
-        """Whether a rewritten future still shows that it was."""
-        return self.clock - self.flash_at < 2.0 * FLASH_SECONDS  # and the frame in which it is over
+        """Whether a rewritten plan is still highlighted."""
+        return self.clock - self.flash_at < 2.0 * FLASH_SECONDS  # and one frame more, to remove it
 
     def set_beats(self, position: int, beats: list[int], bars: list[int]) -> None:
-        """From a plan position on these are the beats and bars, and no others."""
+        """Replace the beats and bars from a plan position on."""
         self.beats_version += 1
         for places, cached in ((self.beats, beats), (self.bars, bars)):
             del places[bisect.bisect_left(places, position) :]
@@ -96,14 +96,14 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
 
     # -- columns to colours --------------------------------------------------------------------
     def set_span(self, past: float, future: float, width: int) -> None:
-        """Seconds before and after the playhead, over `width` pixels."""
+        """Set the visible seconds before and after the origin, over `width` pixels."""
         self.prepareGeometryChange()
         self.past, self.future = past, future
         columns = (past + future) * SAMPLE_RATE / HOP
         level = 0
         while columns / GROUP**level > max(width, 64) and level < LEVELS - 1:
             level += 1
-        # One finer than the pixels, so that scrolling is smooth; it must fit the ring.
+        # One level finer than the pixels, for smooth scrolling, if it fits the images.
         if level > 0 and columns / GROUP ** (level - 1) < COLUMNS * 0.9:
             level -= 1
         if level != self.level:
@@ -112,11 +112,11 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self.update()
 
     def update_columns(self, first: int, last: int) -> None:
-        """Columns (finest) first..last are new; the future after `last` is gone."""
+        """Render new columns first..last (finest level); those after `last` are invalid."""
         group = GROUP**self.level
         low, high = self._rendered
         if first // group > high:
-            return  # far from what is looked at (panned): coloured when it comes into sight
+            return  # out of sight (panned): rendered when it comes into view
         self._render_columns(first // group, -(-last // group))
         end = -(-self.spectra.end // group)
         self._rendered = (max(low, end - COLUMNS), max(min(high, end), -(-last // group)))
@@ -131,13 +131,13 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         levels = self.spectra.images[self.level][:, sources]
         self._spectrum_pixels[:, places] = self._colour_table[levels]
         half = self.spectra.waves[self.level][sources].astype(np.float32) / 255.0
-        # Bytes hold the square root of the peak, which is also a good loudness curve to draw.
+        # The bytes hold the square root of the peak, which is also a good loudness scale.
         rows = np.abs(np.arange(WAVE_ROWS) - (WAVE_ROWS - 1) / 2.0) / (WAVE_ROWS / 2.0)
         lit = rows[:, None] <= np.maximum(half, 0.02)[None, :]
         self._wave_pixels[:, places] = np.where(lit, self._wave_colour, self._background)
 
     def _ensure_columns(self, first: int, last: int) -> None:
-        """Make sure that the ring holds columns first..last of this level."""
+        """Render columns first..last of this level where the images lack them."""
         low, high = self._rendered
         if low <= first and last <= high:
             return
@@ -189,7 +189,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
             while begin < last:
                 at = begin % COLUMNS
                 count = min(last - begin, COLUMNS - at)
-                # A column is centred on its number: it covers half a column to either side.
+                # A column is centred on its number: it covers half a column on either side.
                 x0 = self._x((begin - 0.5) * frames_per_column, box)
                 x1 = self._x((begin + count - 0.5) * frames_per_column, box)
                 painter.drawImage(
@@ -222,8 +222,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
             return
         low = self.origin - self.past * SAMPLE_RATE
         high = self.origin + self.future * SAMPLE_RATE
-        # The lines are made where beats come or go, and only moved in between: a quarter of a
-        # frame's time went into making them.
+        # Lines are rebuilt only when the visible beats change, and translated in between.
         scale, bottom = box.width() / (high - low), box.bottom()
         visible = [
             (bisect.bisect_left(places, low), bisect.bisect_right(places, high))
@@ -269,8 +268,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
             occupied_until = x + width + 4
 
     def _flag_text(self, text: str, painter: QPainter) -> tuple[QStaticText, int, float]:
-        """A mark's words as there is room for them, how wide their flag is, and how far below its
-        top they begin. Laid out once: a quarter of a frame's time went into doing it anew."""
+        """Elided text of a mark, width of its flag, and offset of the text; cached."""
         key = (text, self.scale)
         cached = self._flag_texts.get(key)
         if cached is None:
@@ -330,12 +328,12 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, words)
 
     def seconds_at(self, scene_point: QPointF) -> float:
-        """Seconds relative to the playhead at a point of the scene."""
+        """Seconds relative to the playhead at a point of the graphics scene."""
         x = float(self.mapFromScene(scene_point).x())
         return x + (self.origin - self.playhead) / SAMPLE_RATE
 
 
 def _pixel_view(image: QImage) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
-    """The image's own memory as (rows, columns) of 0xAARRGGBB."""
+    """Memory of an image as an array (rows, columns) of 0xAARRGGBB."""
     flat = np.frombuffer(image.bits(), np.uint32)
     return flat.reshape(image.height(), image.bytesPerLine() // 4)[:, : image.width()]

@@ -1,8 +1,8 @@
-"""Spectra of the music as it is planned and rewritten, in columns. GUI lane; numpy, no Qt.
+"""Spectra and waveform peaks of the music, as columns of bytes.
 
-A column every 20 ms, log-spaced bands from 30 Hz to 16 kHz, levels as bytes. Columns and waveform
-are kept for the whole capture time, in several resolutions (the loudest of each group), so that
-half an hour is drawn as cheaply as ten seconds. Blocks may overwrite what is not yet heard.
+A column every 20 ms, log-spaced bands from 30 Hz to 16 kHz. Columns cover the whole capture time in
+several resolutions (maximum of each group): half an hour is drawn as cheaply as ten seconds.
+Blocks may overwrite the part of the plan that has not been played.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.music.score import SAMPLE_RATE
 
 HOP: Final = 960
-"""Frames of a column: 50 columns a second."""
+"""Frames per column: 50 columns a second."""
 WINDOW_FRAMES: Final = 4096
 BANDS: Final = 132
 LOWEST_HZ: Final = 30.0
@@ -24,14 +24,14 @@ FLOOR_DB: Final = -88.0
 TOP_DB: Final = -6.0
 LEVELS: Final = 7
 GROUP: Final = 3
-"""Resolution k has one column for GROUP**k columns of the finest: 20 ms to 14.6 s."""
+"""A column of level k spans GROUP**k columns of level 0: 20 ms to 14.6 s."""
 
 
 def band_matrix() -> NDArray[np.float32]:
-    """(BANDS, WINDOW // 2 + 1) weights from the power of FFT bins to bands.
+    """Weights (BANDS, WINDOW_FRAMES // 2 + 1) from the power of FFT bins to bands.
 
     Below about 400 Hz, where bands are narrower than bins, neighbouring bins are interpolated;
-    above, a band is a triangle over its bins, so that a lone partial keeps its level.
+    above, a band is a triangle over its bins, so that a single partial keeps its level.
     """
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 2)
     bins = np.arange(WINDOW_FRAMES // 2 + 1)
@@ -47,15 +47,15 @@ def band_matrix() -> NDArray[np.float32]:
 
 
 def band_of(frequency: float) -> float:
-    """Frequency in Hz -> band (fractional)."""
+    """Fractional band of a frequency in Hz."""
     return float(np.log(frequency / LOWEST_HZ) / np.log(HIGHEST_HZ / LOWEST_HZ) * (BANDS + 1)) - 1.0
 
 
 class Spectra:
-    """Rings of columns by absolute number; column c is centred on frame c * HOP.
+    """Ring buffers of columns by absolute number; column c is centred on frame c * HOP.
 
-    `capacity` is how many of the finest columns are kept. `images[k]` is uint8
-    (BANDS, capacity_k), row 0 the highest band; `waves[k]` uint8 (capacity_k,) the peak level.
+    `images[k]` is uint8 (BANDS, sizes[k]), row 0 the highest band; `waves[k]` is uint8 (sizes[k],),
+    the square root of the peak.
     """
 
     def __init__(self, seconds: float = 1860.0) -> None:
@@ -64,12 +64,12 @@ class Spectra:
         ]
         self.images = [np.zeros((BANDS, size), np.uint8) for size in self.sizes]
         self.waves = [np.zeros(size, np.uint8) for size in self.sizes]
-        self.end = 0  # first column that was never written
-        self.floor = 0  # columns before it were never written
+        self.end = 0  # one past the last column
+        self.floor = 0  # first column ever written
         self._audio = np.zeros(SAMPLE_RATE * 16, np.float32)
         self._audio_end = 0
-        # Only what is not zero, and not only for speed: a dense product goes to BLAS, whose threads
-        # fight with the engine for the cores (measured: 58 ms a block instead of 1).
+        # Sparse, and not only for speed: a dense product uses BLAS, whose threads compete with the
+        # engine for the cores.
         matrix = band_matrix()
         bands, self._bins = np.nonzero(matrix)
         self._weights = matrix[bands, self._bins]
@@ -78,9 +78,9 @@ class Spectra:
         self._scale = float(2.0 / self._window.sum()) ** 2
 
     def write(self, position: int, samples: NDArray[np.float32]) -> tuple[int, int]:
-        """A block (n, channels) at a plan position; returns the columns that changed.
+        """Analyse a block (frames, channels) at a plan position; returns the changed columns.
 
-        What follows the block is forgotten: a rewritten future begins with its first block.
+        Columns after the block are dropped: a rewrite of the plan begins with its first block.
         """
         mono = samples.mean(axis=1, dtype=np.float32)
         ring = len(self._audio)
@@ -108,7 +108,7 @@ class Spectra:
         self._audio[: len(mono) - head] = mono[head:]
 
     def _read_ring(self, begin: int, length: int, stop: int) -> NDArray[np.float32]:
-        """Audio (length,) from frame `begin`; silence where none is known."""
+        """Mono audio (length,) from frame `begin`; zeros where there is none."""
         span = np.zeros(length, np.float32)
         ring = len(self._audio)
         left = max(begin, self.floor * HOP, stop - ring)
@@ -128,7 +128,7 @@ class Spectra:
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) * self._scale
         weighted = power[:, self._bins] * self._weights
         level = 10.0 * np.log10(np.add.reduceat(weighted, self._starts, axis=1) + 1e-12)
-        # Music falls off with frequency; a gentle tilt shows the highs as clearly as the lows.
+        # Music falls off with frequency; a tilt makes high bands as visible as low ones.
         level += np.linspace(-6.0, 14.0, BANDS, dtype=np.float32)
         scaled = (level - FLOOR_DB) * (255.0 / (TOP_DB - FLOOR_DB))
         image = np.clip(scaled, 0, 255).astype(np.uint8).T[::-1]
@@ -141,7 +141,7 @@ class Spectra:
         self._reduce(first, last)
 
     def _reduce(self, first: int, last: int) -> None:
-        """Bring the coarser resolutions up to date."""
+        """Update the coarser levels from columns first..last of level 0."""
         for level in range(1, LEVELS):
             first, last = first // GROUP, -(-last // GROUP)
             targets = np.arange(first, last)
@@ -150,18 +150,7 @@ class Spectra:
             self.images[level][:, places] = self.images[level - 1][:, sources].max(axis=2)
             self.waves[level][places] = self.waves[level - 1][sources].max(axis=1)
 
-    def forget_after(self, position: int) -> None:
-        """Nothing is planned from this position on (any more)."""
-        column = -(-position // HOP)
-        if column >= self.end:
-            return
-        places = np.arange(column, self.end)
-        self.images[0][:, places % self.sizes[0]] = 0
-        self.waves[0][places % self.sizes[0]] = 0
-        self._reduce(column, self.end)
-        self.end = column
-
     @property
     def start(self) -> int:
-        """First column that is still kept."""
+        """First column that is still in the ring buffer."""
         return max(self.floor, self.end - self.sizes[0] + GROUP**2, 0)

@@ -1,4 +1,4 @@
-"""The spectrogram: past, playhead, planned future; click to go back, drag to select. GUI lane."""
+"""Spectrogram widget: click to go back in the music, drag to select, wheel to zoom."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ FREQUENCY_TICKS: Final = (
 )
 ZOOM_SECONDS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
 ANALYSIS_BUDGET: Final = 0.001
-"""Seconds of a frame after which no further block is analysed; the rest waits for the next."""
+"""Seconds per frame for the analysis of blocks; the rest is analysed in the next frames."""
 MAX_PENDING_BLOCKS: Final = 48
-"""Blocks that wait for the next frame at most: while the window is put away there is none."""
+"""Blocks to queue at most: there are no frames while the window is minimised."""
 CLICK_PIXELS: Final = 5
 
 
@@ -58,7 +58,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
     seek_requested = Signal(object)  # plan position: int
     selection_changed = Signal(object)  # (start, stop) in plan positions, or None
     sound_dropped = Signal(str)
-    panned = Signal(bool)  # whether the picture is away from the playhead
+    panned = Signal(bool)  # whether the view is away from the playhead
 
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
         super().__init__(parent, background=colours.BACKGROUND, axisItems=_axes())
@@ -81,21 +81,21 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         plot.layout.setContentsMargins(0, 4, 8, 0)
         plot.getAxis("left").setWidth(42)
         plot.getAxis("bottom").setHeight(20)
-        for name in ("left", "bottom"):  # they stand still while the picture moves
+        for name in ("left", "bottom"):  # axes do not move
             plot.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.setFrameShape(self.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setAccessibleName("SpectrogramView")
+        self.setAccessibleName("Spectrogram")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
         self.set_accepts_sound(False)
         self._apply_zoom()
 
-    # -- what comes ----------------------------------------------------------------------------
+    # -- data ----------------------------------------------------------------------------------
     def add_block(
         self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None
     ) -> None:
-        """A planned block (or one that replaces what was planned there)."""
+        """Add a planned block (frames, channels), replacing the plan from its position on."""
         self._pending_blocks.append((position, samples))
         if len(self._pending_blocks) > MAX_PENDING_BLOCKS:
             self._analyse_next()
@@ -104,21 +104,19 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             self.item.set_beats(position, beats, bars)
 
     def show_rewrite(self, position: int) -> None:
-        """The plan from this position on is being generated again."""
+        """Highlight that the plan is being rewritten from a position on."""
         self.item.flash_from = position
         self.item.flash_at = time.monotonic()
 
     def add_mark(self, position: int, kind: str, text: str) -> None:
-        """Something happened at a position."""
-        # What was marked in a future that has been rewritten since never happens.
+        """Add a mark, and drop those after it: the plan that they belonged to was rewritten."""
         while self.item.marks and self.item.marks[-1].position > position:
             self.item.marks.pop()
         self.item.marks.append(PlotMark(position, kind, text))
         self.item.marks_version += 1
 
     def frame(self, playhead: float) -> None:
-        """Draw the next frame, if anything in it has changed: while nothing plays, the engine that
-        is being loaded or the battery has more use for the time."""
+        """Analyse queued blocks, and repaint if anything has changed. `playhead`: frames."""
         start = time.perf_counter()
         had_pending = bool(self._pending_blocks)
         while self._pending_blocks and time.perf_counter() - start < ANALYSIS_BUDGET:
@@ -134,7 +132,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             item.update()
 
     def _analyse_next(self) -> None:
-        """The block that has waited longest."""
+        """Analyse the oldest queued block."""
         position, samples = self._pending_blocks.popleft()
         self.item.update_columns(*self.spectra.write(position, samples))
 
@@ -150,18 +148,18 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         event.accept()
 
     def zoom(self, steps: int) -> None:
-        """Show less (-1) or more (+1) of the past."""
+        """Zoom in (-1) or out (+1)."""
         self._zoom = min(max(self._zoom + steps, 0), len(ZOOM_SECONDS) - 1)
         self._apply_zoom()
 
     def pan(self, seconds: float) -> None:
-        """Look back (negative) or forth; the music goes on."""
+        """Pan by seconds (negative: into the past)."""
         first = float(self.spectra.start * HOP)
         self.panning.pan(seconds, self.item.playhead, first, self.item.past)
         self._on_panned()
 
     def show_now(self) -> None:
-        """Go with the playhead again."""
+        """Follow the playhead again."""
         self.panning.reset()
         self._on_panned()
 
@@ -180,7 +178,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         bottom.setTicks([self.panning.ticks(past, future), []])
 
     def set_scale(self, scale: float) -> None:
-        """How large the writing is; 1 is usual."""
+        """Set the text scale; 1 is the default."""
         self.item.scale = scale
         left, bottom = (self.getPlotItem().getAxis(name) for name in ("left", "bottom"))
         left.setWidth(round(42 * scale))
@@ -195,7 +193,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     # -- files ---------------------------------------------------------------------------------
     def set_accepts_sound(self, accepts: bool) -> None:
-        """Whether an audio file may be dropped here, to be continued."""
+        """Set whether an audio file can be dropped, to continue from its end."""
         self.accepts_sound = accepts
         drop = "Drop an audio file: the music goes on from its end. " if accepts else ""
         self.setToolTip(
@@ -231,26 +229,26 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             event.acceptProposedAction()
             self.sound_dropped.emit(path)
 
-    # -- hand ----------------------------------------------------------------------------------
-    def _seconds(self, point: QPointF) -> float:
+    # -- input ---------------------------------------------------------------------------------
+    def _seconds_at(self, point: QPointF) -> float:
         return self.item.seconds_at(self.mapToScene(point.toPoint()))
 
-    def _position(self, point: QPointF) -> int:
-        seconds = min(self._seconds(point), 0.0)
+    def _position_at(self, point: QPointF) -> int:
+        seconds = min(self._seconds_at(point), 0.0)
         first = self.spectra.start * HOP
         return max(round(self.item.playhead + seconds * SAMPLE_RATE), first, 0)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and not self.locked:
             self._press = event.position()
-            self._press_position = self._position(event.position())
+            self._press_position = self._position_at(event.position())
         elif event.button() in (Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
-            self._pan_from = self._seconds(event.position())
+            self._pan_from = self._seconds_at(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        seconds = self._seconds(event.position())
+        seconds = self._seconds_at(event.position())
         if self._pan_from is not None:
-            # What was taken hold of stays under the hand.
+            # The dragged point stays under the mouse.
             self.pan(self._pan_from - seconds)
             return
         in_past = seconds < 0.0 and not self.locked
@@ -259,7 +257,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         if self._press is None:
             return
         if abs(event.position().x() - self._press.x()) > CLICK_PIXELS or self.item.selection:
-            position = self._position(event.position())
+            position = self._position_at(event.position())
             low, high = sorted((self._press_position, position))
             self.item.selection = (low, high)
 
@@ -273,7 +271,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             self.selection_changed.emit(self.item.selection)
         elif self.item.selection is not None:
             self.clear_selection()
-        elif self._seconds(press) < 0.0:
+        elif self._seconds_at(press) < 0.0:
             self.show_now()
             self.seek_requested.emit(self._press_position)
 

@@ -29,9 +29,8 @@ class ParameterWidget(QWidget):
         self.parameter = registry[name]
         self.hovered = False
         self.model_choice = ""  # the value that the model plays while this is at auto
-        self.change_handler: Callable[[str], None] | None = (
-            None  # who paints it when a hand moves it
-        )
+        self.change_handler: Callable[[str], None] | None = None
+        """Called with the source of a change; by default the widget repaints itself."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.parameter.label)
