@@ -1,4 +1,4 @@
-"""The window on a fake player, offscreen: hands, panels, scenes, files, the clean end."""
+"""Main window with a fake player, offscreen: input, panels, scenes, files, closing."""
 
 from __future__ import annotations
 

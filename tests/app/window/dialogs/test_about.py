@@ -1,4 +1,4 @@
-"""About: the licences of all that comes along, one click away."""
+"""About dialog: versions and licences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Qt-free parts of the window: spectra, beats, colours, the table of keys, steering."""
+"""Parts of the window without Qt: spectra, beats, colours, shortcuts; and steering."""
 
 from __future__ import annotations
 

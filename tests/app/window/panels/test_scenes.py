@@ -1,4 +1,4 @@
-"""Scenes, tempo and the map under the hand."""
+"""Scene pads, tempo, key and prompt map, with mouse and keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keyboards play, in the window: latch, octave, all notes off, and how firmly it decides."""
+"""Keyboard settings in the window: octave, latch, all notes off, and the strength knob."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_octave_up_by_its_arrow(rig: ControllersRig) -> None:
     QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
     QTest.mouseClick(stepper, LEFT, NOTHING, QPoint(4, stepper.height() // 2))
     assert stepper.label == "Octave -1"
-    play(rig, 60, on=False)  # let go as it was struck, whatever the octave is now
+    play(rig, 60, on=False)  # released as it was pressed, whatever the octave is now
     held(rig)
     QTest.mouseDClick(stepper, LEFT, NOTHING, stepper.rect().center())
     assert stepper.label == "Octave 0"

@@ -1,4 +1,4 @@
-"""What others move is painted in turns, and what is seen in the end is what is so. Test lane."""
+"""Repaint throttle: order and rate of repaints, and the final picture of the strips."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from tests.support.rig import Rig
 
 
 class Painted:
-    """Remembers when it was painted."""
+    """Widget that records its repaints."""
 
-    def __init__(self, name: str, told: list[str]) -> None:
-        self.name, self.told = name, told
+    def __init__(self, name: str, repaints: list[str]) -> None:
+        self.name, self.repaints = name, repaints
 
     def refresh(self) -> None:
-        self.told.append(self.name)
+        self.repaints.append(self.name)
 
 
 def test_each_has_its_turn_and_its_rest(qtbot: QtBot) -> None:
-    now, told = [10.0], list[str]()
+    now, repaints = [10.0], list[str]()
     throttle = RepaintThrottle(clock=lambda: now[0])
-    a, b = Painted("a", told), Painted("b", told)
+    a, b = Painted("a", repaints), Painted("b", repaints)
     for widget in (a, b, a, a):
         throttle.request(widget)
     throttle.tick()
-    assert told == ["a"]
+    assert repaints == ["a"]
     throttle.request(a)  # has just been painted: b is before it
     for _ in range(3):
         now[0] += INTERVAL_MS / 1000.0
         throttle.tick()
-    assert told == ["a", "b"]
+    assert repaints == ["a", "b"]
     now[0] += MIN_REPAINT_SECONDS
     throttle.tick()
-    assert told == ["a", "b", "a"]
+    assert repaints == ["a", "b", "a"]
     throttle.stop()
 
 
 def test_it_rests_when_nothing_waits_and_ends_with_the_window(qtbot: QtBot) -> None:
-    told: list[str] = []
+    repaints: list[str] = []
     throttle = RepaintThrottle()
-    throttle.request(Painted("a", told))
-    qtbot.waitUntil(lambda: told == ["a"], timeout=2000)
+    throttle.request(Painted("a", repaints))
+    qtbot.waitUntil(lambda: repaints == ["a"], timeout=2000)
     assert not throttle._timer.isActive()
     throttle.stop()
-    throttle.request(Painted("b", told))
+    throttle.request(Painted("b", repaints))
     throttle.tick()
-    assert told == ["a"] and not throttle._timer.isActive()
+    assert repaints == ["a"] and not throttle._timer.isActive()
 
 
 def seen(rig: Rig, strip: PromptStrip) -> NDArray[np.int16]:
-    """(h, w, 3) what is on the screen where the strip is."""
+    """Pixels (h, w, 3) of the window where the strip is."""
     shot = rig.window.screen().grabWindow(rig.window.winId()).toImage()
     corner = strip.mapTo(rig.window, strip.rect().topLeft())
     return pixels(shot.copy(QRect(corner, strip.size())))

@@ -1,4 +1,4 @@
-"""Stage mode, the keyboard, and every edit taken back."""
+"""Stage mode, keyboard shortcuts, and undo of every kind of edit."""
 
 from __future__ import annotations
 
@@ -155,12 +155,12 @@ def test_the_desktop_is_asked_to_stay_awake_and_released(tmp_path: Path) -> None
 
 @NEEDS_BUS
 def test_a_service_that_does_not_answer_leaves_python_its_lock(tmp_path: Path) -> None:
-    """A call of Qt's that waits held the window up, from whatever thread."""
+    """A blocking D-Bus call in Qt would hold the GIL, from whatever thread."""
     assert "went on" in on_a_bus(tmp_path, "beside", 3.0)
 
 
 def on_a_bus(folder: Path, part: str, delay: float) -> list[str]:
-    """What the two programs say that talk over a D-Bus of their own."""
+    """Output of two programs that talk over a private D-Bus."""
     script, said = folder / "bus.py", folder / "said"
     script.write_text(BUS)
     both = (

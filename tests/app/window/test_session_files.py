@@ -19,7 +19,7 @@ from tests.support.rig import CTRL, LEFT, SHIFT, Rig
 
 
 def crashed(folder: Path, words: str, original: Path | None = None) -> Path:
-    """What a program that ended without a farewell left behind."""
+    """Autosave as a crashed program leaves it."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     session = Session()
@@ -47,7 +47,7 @@ def test_a_crash_is_asked_about_without_a_dialog_and_taken_up(rig: Rig, tmp_path
     assert rig.session.unsaved and rig.window.files.name == "gig"
     assert banner.isHidden()
     rig.qtbot.waitUntil(lambda: not left.exists())
-    # It is safe again by then: this program's own autosave holds it.
+    # By then this run's own autosave holds it.
     assert "before the crash" in rig.window.files.autosave.path.read_text()
 
 
@@ -86,7 +86,7 @@ def test_autosave_follows_the_edits_and_goes_at_a_clean_end(
 
 @pytest.mark.parametrize("edited", [True, False])
 def test_where_nobody_was_asked_unsaved_work_is_offered_again(rig: Rig, edited: bool) -> None:
-    """The computer shuts down: a polite kill used to take the autosave with it."""
+    """When the computer shuts down (SIGTERM), the autosave stays."""
     path = rig.window.files.autosave.path
     if edited:
         rig.registry.set("density", 0.3)

@@ -1,4 +1,4 @@
-"""Places in the music that a session's file brings, while they are being read and when they are."""
+"""Moments of a session file, while they are being read and afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.rig import Rig
 
 
 def gig(folder: Path, name: str, size: int = 1000) -> Path:
-    """A session file with scenes on the first two pads, each with a place of `size` bytes."""
+    """Session file with scenes on the first two pads, each with a moment of `size` bytes."""
     session = Session(build_registry())
     for pad in (1, 2):
         content = np.full(size, pad, np.uint8)
@@ -37,7 +37,7 @@ def gig(folder: Path, name: str, size: int = 1000) -> Path:
 
 
 class Gate:
-    """The disk, which answers when the test lets it."""
+    """Reads of moments that block until the test releases them."""
 
     def __init__(self, read: Callable[..., Any]) -> None:
         self.open = threading.Event()
@@ -69,7 +69,7 @@ def said(rig: Rig) -> list[str]:
 
 
 def icon_strength(rig: Rig, n: int) -> float:
-    """How bright it is where a pad shows that it has a place in the music."""
+    """Brightness of the moment icon on a pad."""
     pad = rig.window.scenes.grid.pads[n - 1]
     image = pad.grab().toImage()
     ratio = image.devicePixelRatio()
@@ -223,7 +223,7 @@ def test_a_scene_on_its_way_does_not_come_into_another_session(rig: Rig, tmp_pat
 
 
 def test_the_window_does_not_wait_for_a_large_file(rig: Rig, tmp_path: Path) -> None:
-    """120 MB: read and checked in one piece on the GUI lane, this took over 200 ms."""
+    """A file of 120 MB is read without blocking the GUI thread."""
     path = gig(tmp_path, "large", 60_000_000)
     gaps, before = [], time.perf_counter()
 
@@ -250,7 +250,7 @@ def test_the_window_does_not_wait_for_a_large_file(rig: Rig, tmp_path: Path) -> 
 def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind 200 MB that are being written, the small list of recent files took 67 ms."""
+    """Writing the list of recent files must not wait for a large save in the GUI thread."""
     lanes: list[int] = []
     flush = storage.os.fsync
 

@@ -1,4 +1,4 @@
-"""Prompts under the hand: order, number, colour, words, and sounds dropped on a strip."""
+"""Prompt strips: order, number, colour, text, sounds dropped on a strip."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.benchmarks.stage import display
 
 PROGRAMS = ("openbox", "wmctrl", "xdotool", "xprop", "xwininfo")
 LACKING = [name for name in PROGRAMS if shutil.which(name) is None]
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SIZE = (1600, 1000)
 
 pytestmark = pytest.mark.skipif(
@@ -32,10 +32,10 @@ pytestmark = pytest.mark.skipif(
 
 
 class Desktop:
-    """A display with Openbox, the program in it, and a hand."""
+    """Display with Openbox and the program, and xdotool for its input."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        # Nobody's own settings, neither of the window manager nor of Segue.
+        # Isolated from the user's settings of the window manager and of Segue.
         self.environment = {
             **os.environ, "DISPLAY": name, "QT_QPA_PLATFORM": "xcb", "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data"),
@@ -69,7 +69,7 @@ class Desktop:
         self.ask("xdotool", "key", keys)
 
     def tell(self, state: str) -> None:
-        """The window manager's own way to change a state, such as "remove,fullscreen"."""
+        """Change the state through the window manager, such as "remove,fullscreen"."""
         self.ask("wmctrl", "-i", "-r", self.window, "-b", state)
 
     def state(self) -> set[str]:
@@ -91,7 +91,7 @@ class Desktop:
 
 
 def until(so: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for it; the test fails where it never comes."""
+    """Wait for a condition; fails after the timeout."""
     end = time.monotonic() + seconds
     while not so():
         assert time.monotonic() < end, "it did not come"

@@ -1,4 +1,4 @@
-"""The spectrogram under the hand: into the past, selecting, looking back, and what it shows."""
+"""Spectrogram widget: going back, selection, panning, zoom, and what is painted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RIGHT = Qt.MouseButton.RightButton
 
 
 def lightness(rig: Rig, seconds: float) -> float:
-    """Mean lightness of the picture's columns around a time relative to the playhead."""
+    """Mean lightness of the columns around a time relative to the playhead."""
     view = rig.window.spectrogram.viewport()
     image = view.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)

@@ -1,4 +1,4 @@
-"""The first start, and a start without an engine."""
+"""First start with its steps, and a start without an engine."""
 
 from __future__ import annotations
 

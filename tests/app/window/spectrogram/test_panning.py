@@ -1,4 +1,4 @@
-"""Looking back in the spectrogram: where it stands and what its axis says."""
+"""Panning of the spectrogram: origin and tick labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NOW = 100.0 * SAMPLE_RATE
     ("seconds", "first", "past", "pinned"),
     [
         (-10.0, 0.0, 20.0, 90.0),
-        (-90.0, 0.0, 20.0, 20.0),  # no further than there is something to see
+        (-90.0, 0.0, 20.0, 20.0),  # no further than there is data
         (-90.0, 50.0, 20.0, 70.0),  # older columns are gone
-        (-10.0, 95.0, 20.0, None),  # all that is kept is in sight
+        (-10.0, 95.0, 20.0, None),  # all data is visible
         (5.0, 0.0, 20.0, None),  # never beyond the playhead
     ],
 )

@@ -1,4 +1,4 @@
-"""How it looks: contrast, sizes, long words, tooltips on everything that can be touched."""
+"""Appearance: contrast, layout at window sizes, long texts, tooltips on every widget."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_scale_follows_the_window(width: int, height: int, stage: bool, scale: f
 
 @pytest.mark.parametrize(("height", "count"), [(640, 9), (720, 16), (900, 16)])
 def test_a_strips_knob_leaves_its_words_alone(rig: Rig, height: int, count: int) -> None:
-    """On a small laptop two rows of prompts had their knobs on their names."""
+    """Two rows of prompts on a small screen: the knobs must not cover the names."""
     while len(rig.session.prompts) < count:
         rig.session.prompts.add("more of this", weight=0.3)
     rig.window.resize(1280, height)
@@ -146,7 +146,7 @@ def test_it_opens_so_that_all_of_it_is_on_the_screen(
 
 
 def test_on_a_small_screen_it_opens_maximised(rig: Rig) -> None:
-    """Its transport was below the edge of a screen of 1280 by 720."""
+    """All of the window must fit on a screen of 1280 by 720."""
     rig.window.hide()
     rig.window.proportions.open()
     small = rig.window.screen().availableSize()
