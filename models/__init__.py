@@ -9,15 +9,6 @@ from models.errors import SegueError
 from models.registry import engine_names, open_engine, register_engine
 
 __all__ = [
-    "STEMS",
-    "Controls",
-    "Engine",
-    "EngineInfo",
-    "SegueError",
-    "Snapshot",
-    "Stream",
-    "blend",
-    "engine_names",
-    "open_engine",
-    "register_engine",
-]
+    "STEMS", "Controls", "Engine", "EngineInfo", "SegueError", "Snapshot", "Stream", "blend",
+    "engine_names", "open_engine", "register_engine",
+]  # fmt: skip

@@ -44,7 +44,6 @@ from models.music.score import (
     KITS,
     NOTE_NAMES,
     PITCHED,
-    SAMPLE_RATE,
     FrameScore,
     rasterize,
 )
@@ -254,6 +253,3 @@ def write(
             if progress is not None:
                 progress(number, problem)
     return failures
-
-
-__all__ = ["CLIP_FRAMES", "CLIP_SECONDS", "SAMPLE_RATE", "Clip", "clips", "make_clip", "write"]

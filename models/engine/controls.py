@@ -34,19 +34,9 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 
 CONTROL_NAMES: Final = (
-    "style",
-    "bpm",
-    "key",
-    "density",
-    "brightness",
-    "mute",
-    "notes",
-    "drums",
-    "guidance",
-    "guidance_notes",
-    "guidance_drums",
-    "chaos",
-)
+    "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
+    "guidance_notes", "guidance_drums", "chaos",
+)  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
 

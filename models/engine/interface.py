@@ -20,20 +20,9 @@ from models.music.score import STEMS
 from models.storage.serialisation import PackedState
 
 __all__ = [
-    "STEMS",
-    "Audio",
-    "Controls",
-    "Engine",
-    "EngineInfo",
-    "Samples",
-    "ScoreInfo",
-    "Snapshot",
-    "Stream",
-    "Style",
-    "as_style",
-    "blend",
-    "block_fault",
-]
+    "STEMS", "Audio", "Controls", "Engine", "EngineInfo", "Samples", "ScoreInfo", "Snapshot",
+    "Stream", "Style", "as_style", "blend", "block_fault",
+]  # fmt: skip
 
 Audio: TypeAlias = NDArray[np.float32]
 """Audio of an engine: float32 (samples, channels), full scale at +-1."""

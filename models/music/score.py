@@ -31,12 +31,8 @@ PITCHED: Final = PARTS[1:]
 STEMS: Final = ("drums", "bass", "other")
 """Groups of parts that the performer can mute: chords, lead and extra are `other`."""
 STEM_OF_PART: Final = {
-    "drums": "drums",
-    "bass": "bass",
-    "chords": "other",
-    "lead": "other",
-    "extra": "other",
-}
+    "drums": "drums", "bass": "bass", "chords": "other", "lead": "other", "extra": "other",
+}  # fmt: skip
 
 LOW_PITCH: Final = 21
 PITCHES: Final = 88  # MIDI 21 (A0) to 108 (C8)

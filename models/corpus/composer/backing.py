@@ -243,15 +243,9 @@ class SecondVoice:
         self.low, self.high = instrument_range(instrument)
         self.melodist: Melodist | None = None
         behaviour = {
-            "counter": "lyric",
-            "riff": "riff",
-            "answer": "talk",
-            "long": "long",
-            "hook": "hook",
-            "bells": "bells",
-            "sparks": "glitch",
-            "double": "riff",
-        }.get(role)
+            "counter": "lyric", "riff": "riff", "answer": "talk", "long": "long", "hook": "hook",
+            "bells": "bells", "sparks": "glitch", "double": "riff",
+        }.get(role)  # fmt: skip
         if behaviour:
             self.melodist = Melodist(rng, behaviour, instrument, metre, tonic, mode, bar_seconds)
         self.patterns: dict[int, str] = {}

@@ -17,18 +17,10 @@ from models.music.score import MODES, QUALITIES, QUALITY_NAMES, chord_symbol
 
 _ROOTS: Final = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _SUFFIX: Final = {
-    "": ("maj", "min"),
-    "7": ("7", "min7"),
-    "maj7": ("maj7", "min7"),
-    "9": ("9", "min9"),
-    "maj9": ("maj9", "min9"),
-    "6": ("6", "min"),
-    "sus": ("sus", "sus"),
-    "5": ("5", "5"),
-    "o": ("dim", "dim"),
-    "h": ("half_dim", "half_dim"),
-    "+": ("aug", "aug"),
-}
+    "": ("maj", "min"), "7": ("7", "min7"), "maj7": ("maj7", "min7"), "9": ("9", "min9"),
+    "maj9": ("maj9", "min9"), "6": ("6", "min"), "sus": ("sus", "sus"), "5": ("5", "5"),
+    "o": ("dim", "dim"), "h": ("half_dim", "half_dim"), "+": ("aug", "aug"),
+}  # fmt: skip
 _NUMERAL: Final = re.compile(r"([b#]?)(VII|VI|IV|V|III|II|I|vii|vi|iv|v|iii|ii|i)(.*)")
 
 

@@ -1,7 +1,7 @@
 """Plan of a song: styles, instruments, tempo and production from prompt terms.
 
 A mixture of terms takes each aspect from one of them, drawn by weight; an instrument term always
-brings its instrument. Combinations of terms are kept apart for evaluation by a hash of their
+brings its instrument. Combinations of terms are held out for evaluation by a hash of their
 names, seeds by the split's own random stream.
 """
 

@@ -1,6 +1,7 @@
 """Drum kits: a sound for every drum of the score in every kit of the score.
 
-Recorded kits come from the General MIDI banks, machine and hand drum kits from `drum_synth`, with random parameters for each clip.
+Recorded kits come from the General MIDI banks, machine and hand drum kits from `drum_synth`, with
+random parameters for each clip.
 """
 
 from __future__ import annotations

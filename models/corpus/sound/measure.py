@@ -16,17 +16,10 @@ from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 SMOOTH_FRAMES: Final = 50  # 2 s
 _WEIGHTING: Final = np.array(
     [  # the standard's shelf and high-pass at 48 kHz
-        [
-            1.53512485958691,
-            -2.69169618940638,
-            1.19839281085285,
-            1,
-            -1.69065929318241,
-            0.73248077421585,
-        ],
+        [1.53512485958691, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241, 0.73248077421585],
         [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
     ]
-)
+)  # fmt: skip
 
 
 def loudness(x: NDArray[np.float32]) -> float:

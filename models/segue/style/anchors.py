@@ -165,8 +165,8 @@ def main() -> None:
     off = ~np.eye(len(NAMES), dtype=bool)
     print(f"related pairs: {related.sum() // 2}, cosines {gram[related].min():.3f}", end=" ")
     print(f"to {gram[related].max():.3f}; others {gram[~related & off].min():.3f}", end=" ")
-    print(f"to {gram[~related & off].max():.3f}; asked and got: ", end="")
-    print(f"{np.corrcoef(gram[off], cosines[off])[0, 1]:.3f} correlated")
+    print(f"to {gram[~related & off].max():.3f}; correlation with the targets: ", end="")
+    print(f"{np.corrcoef(gram[off], cosines[off])[0, 1]:.3f}")
     if WEIGHTS.exists():
         print(f"largest difference from the shipped anchors: {np.abs(anchors - load()).max():.2g}")
     else:

@@ -1,4 +1,4 @@
-"""The composer: every term composes, in its key and range, the same every time."""
+"""Composer: every term gives a song in its key and range, deterministically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composer's tables: every word is known, every pattern fits its metre."""
+"""Tables of the composer: known words, patterns that fit their metre."""
 
 from __future__ import annotations
 

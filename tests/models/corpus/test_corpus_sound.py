@@ -1,4 +1,4 @@
-"""The corpus' synthesiser, drums, effects and measures, without sound banks."""
+"""Synthesiser, drums, effects and measurements of the corpus, without sound banks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def note(pitch: int, on: float = 0.05, off: float = 0.75, velocity: int = 95) ->
 
 
 def cents_off(x: NDArray[np.float32], pitch: int) -> float:
-    """How far the best harmonic comb near a pitch is from it, within +-150 cents."""
+    """Deviation in cents of the best harmonic comb within +-150 cents of a pitch."""
     size = 1 << 17
     spectrum = np.sqrt(np.abs(np.fft.rfft(x * np.hanning(len(x)), size)))
     f0 = 440 * 2 ** ((pitch - 69) / 12)
@@ -53,7 +53,7 @@ PATCHES = [f"{kind}:{name}" for kind, table in
 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_own_patches_are_in_tune(patch: str) -> None:
-    """Within 30 cents of the pitch asked for, low, middle and high."""
+    """Within 30 cents of the pitch: low, middle and high."""
     users = [s for s in SOUNDS.values() if any(patch in r.split("+") for r in s.recipes + s.held)]
     assert users, f"nobody plays {patch}"
     sound = users[0]

@@ -1,4 +1,4 @@
-"""The corpus with its sound banks: recorded presets, whole clips, the data set on disk."""
+"""Corpus with sound banks: recorded presets, whole clips, the data set on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls and blend: what is accepted, what is refused and in which words."""
+"""Controls and blend: valid values, and error messages of invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine interface: the registry, the checks, and what every stream promises."""
+"""Engine interface: the registry, the checks, and the contract of every stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts as written on the command line, audio prompts as they lie on the disk, and their mix."""
+"""Prompts of the command line, audio prompts from files, and their blend."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_relative_audio_starts_at_the_given_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
 def test_the_end_of_a_file_is_its_end(tmp_path: Path, name: str) -> None:
-    """Compressed files cannot be entered at any place: what is decoded must be the same."""
+    """The end of compressed files, which cannot be seeked exactly."""
     seconds = 20
     swell = np.linspace(0.1, 0.9, 48_000 * seconds)[:, None]
     tone = np.sin(np.arange(48_000 * seconds) * 0.05)[:, None] * swell

@@ -1,4 +1,4 @@
-"""Evening the steps between latent frames (models/segue/codec/frame_smoothing.py)."""
+"""Smoothing of the steps between latent frames (models/segue/codec/frame_smoothing.py)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_grain_is_spread_over_the_frame() -> None:
     [(12.0, 320, 0.95), (6.0, 320, 0.9), (-12.0, 320, 0.95), (30.0, 2, 0.85), (20.0, 1, 0.7)],
 )
 def test_events_stay_where_they_are(decibels: float, width: int, kept: float) -> None:
-    """Attacks and releases of everything, and partials that begin."""
+    """Attacks and releases of all bands, and onsets of partials."""
     height = decibels / (20 / np.log(10) * B.LOG_SCALE)
     bands = np.zeros((8, B.BANDS), np.float32)
     bands[4:, 100 : 100 + width] = height

@@ -1,4 +1,4 @@
-"""The autoencoder, and the codec as a whole (models/codec/)."""
+"""Autoencoder, and the codec as a whole (models/segue/codec/)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.segue.codec.decoder import StreamingDecoder
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
-    """A small codec whose residual networks do something (random, not zero, last layers)."""
+    """A small codec with random last layers, so that the residual networks have an effect."""
     torch.manual_seed(0)
     config = CodecConfig(
         latent=24, encoder_width=32, encoder_blocks=2, decoder_width=32, decoder_blocks=2

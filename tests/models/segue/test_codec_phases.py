@@ -1,4 +1,4 @@
-"""A unit of the vocoder as it is recorded (models/segue/codec/phases.py)."""
+"""Phase reconstruction, traced and not (models/segue/codec/phases.py)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_two_threads_may_play_at_once() -> None:
 
 
 def test_a_state_that_may_not_be_written_to_is_played_from() -> None:
-    """As one that came out of a file is."""
+    """As arrays of a snapshot from a file may be."""
     vocoder = Vocoder(iterations=2, lookahead=2)
     bands, stereo = sound()
     _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(1))
@@ -79,7 +79,7 @@ def test_a_state_that_may_not_be_written_to_is_played_from() -> None:
 
 
 def test_a_state_keeps_nothing_that_is_larger_than_itself() -> None:
-    """A piece has thousands of moments: none may hold on to what it is only the end of."""
+    """No state may keep a larger array alive, since a piece has thousands of snapshots."""
     vocoder = Vocoder(iterations=2, lookahead=2)
     bands, stereo = sound()
     _, state = vocoder.step(bands[:40], stereo[:10], vocoder.start(1))

@@ -1,4 +1,4 @@
-"""Training and measuring the codec (models/training/codec.py, models/evaluation/codec.py)."""
+"""Training and evaluation of the codec (models/training/codec.py, models/evaluation/codec.py)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.training.patches import Patches, augment, is_held_out
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Chords and noise in a dozen files, one of which falls to validation."""
+    """Chords and noise in a dozen files, one of them for validation."""
     folder = tmp_path_factory.mktemp("audio")
     rng = np.random.default_rng(0)
     time = np.arange(4 * B.SAMPLE_RATE) / B.SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""The phase-reconstructing vocoder (models/segue/codec/vocoder.py)."""
+"""Vocoder (models/segue/codec/vocoder.py)."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_mixing_gains_give_the_panning_and_coherence_asked(pan: float, coherence
 
 
 def test_width_comes_back() -> None:
-    """Independent noises left and right are heard as (nearly) independent."""
+    """Independent noises left and right stay nearly independent."""
     wide = np.random.default_rng(0).normal(0, 0.1, (2 * RATE, 2)).astype(np.float32)
     bands, stereo = B.analyse(wide)
     heard = play(Vocoder(iterations=4), bands, stereo, [len(stereo)])[9600:]

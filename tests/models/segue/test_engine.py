@@ -1,4 +1,4 @@
-"""The embedded engine with the weights that ship: what its interface promises."""
+"""Embedded engine with the shipped weights: the contract of the interface."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_damaged_weights_are_told_in_a_sentence(name: str, tmp_path: Path) -> No
 def test_a_leap_to_another_prompt_drops_the_sound_s_context(
     engine: Engine, share: float, kept: bool
 ) -> None:
-    """A knob that is turned keeps it; another prompt must be heard at once."""
+    """Small changes of the style keep the context; another prompt drops it."""
     styles = [engine.embed_text("solo cello"), engine.embed_text("techno")]
     stream = engine.start(4)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""The loudness governor and the brightness hold: bounded, smooth, honest."""
+"""Loudness normalisation and brightness control: bounded and smooth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The renderer's streaming equals its training pass, and its cache is immutable."""
+"""Renderer: streaming inference equals the training pass, and the cache is immutable."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_cache_can_be_taken_up_again(renderer: Renderer) -> None:
 
 @pytest.mark.parametrize("change", ["future", "too_old"])
 def test_a_block_hears_only_its_window(renderer: Renderer, change: str) -> None:
-    """Changing what lies ahead, or what one layer's window cannot see, changes nothing."""
+    """Tokens after the block, or outside a layer's window, have no effect."""
     mask = training_mask(BLOCKS, WINDOW)
     time = BLOCKS * TOKENS_PER_BLOCK
     row = time + 6 * TOKENS_PER_BLOCK  # the first noisy token of block 6

@@ -1,4 +1,4 @@
-"""The shipped anchors: unit length, told apart, kindred terms near; and mixtures of them."""
+"""Shipped anchors: unit length, distinct, related terms similar; and mixtures of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The style model's text side, its audio side's plumbing, and its errors."""
+"""Style model: text, audio preparation, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms table: complete, consistent, and understood in the words people use."""
+"""Terms table: complete, consistent, and found by common synonyms."""
 
 from __future__ import annotations
 

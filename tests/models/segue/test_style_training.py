@@ -1,4 +1,4 @@
-"""Training the style model: captions, augmentation, and a tiny run that stops and goes on."""
+"""Training of the style model: captions, augmentation, and a small run that resumes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_tiny_run_learns_stops_and_goes_on(
 
 def test_evaluation_counts_right_and_wrong() -> None:
     class Knowing(AudioTower):
-        """Hears loud bands as terms: band i is term i."""
+        """A tower that maps band i to term i."""
 
         def forward(self, bands: torch.Tensor) -> torch.Tensor:
             return torch.nn.functional.pad(bands.mean(1) * 30, (0, 40))
