@@ -206,7 +206,7 @@ class PerformancePlayer:
     """Player of a performance: one step for each block.
 
     All prompts are mixed at once, so that an unusable prompt is known before the first block.
-    mix: `PromptBook.mix` of the engine. base: controls until the first change.
+    mix: `PromptEmbedder.mix` of the engine. base: controls until the first change.
     """
 
     def __init__(
