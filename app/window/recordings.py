@@ -120,9 +120,8 @@ class Recordings(QObject):
         return max(stop - start, 0) / SAMPLE_RATE
 
     def selected_seconds(self) -> float | None:
-        if self.selection is None:
-            return None
-        return (self.selection[1] - self.selection[0]) / SAMPLE_RATE
+        start, stop = self.selection or (0, 0)
+        return (stop - start) / SAMPLE_RATE if self.selection else None
 
     def recorded_seconds(self) -> float | None:
         """Recorded seconds; None while not recording. Resets "record" where the recorder has

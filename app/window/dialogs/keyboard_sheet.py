@@ -50,8 +50,7 @@ class KeyboardSheet(QWidget):
         self.hide()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         painter.fillRect(self.rect(), theme.colour(colours.BACKGROUND, 0.86))
         # Scaled with the window's text, as far as there is room.
         room = QSizeF(self.width() - 60.0, self.height() - 60.0)

@@ -37,9 +37,9 @@ class ControlsPanel(Panel):
                 f"stem.{stem}",
                 self,
                 icon=stem,
-                label=stem.capitalize(),
                 horizontal=True,
                 indicator=True,
+                label=stem.capitalize(),
             )
             for stem in STEMS
         }

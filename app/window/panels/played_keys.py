@@ -72,8 +72,7 @@ class Stepper(ParameterWidget):
             super().mouseDoubleClickEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect())
         moved = round(self.registry.number(self.parameter_name)) != 0
         paint_key(

@@ -136,8 +136,7 @@ class ScenePad(ParameterWidget):
         )
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
         scene = self.scene
         if scene is None:
@@ -255,11 +254,7 @@ class ScenePadGrid(QWidget):
     ) -> None:
         """Numbers of pads (from 1) or None; `progress` 0..1 of the morph."""
         for pad in self.pads:
-            state = (
-                pad.n == active,
-                pad.n == waiting,
-                progress if pad.n == morphing else None,
-            )
+            state = (pad.n == active, pad.n == waiting, progress if pad.n == morphing else None)
             if state != (pad.active, pad.waiting, pad.progress):
                 pad.active, pad.waiting, pad.progress = state
                 pad.update()

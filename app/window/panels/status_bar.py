@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any, Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.window.style import colours, theme
@@ -121,8 +121,7 @@ class StatusBar(QWidget):
         return shown, sentences.elidedText(self._message[1], mode, room)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         middle = Qt.AlignmentFlag.AlignVCenter
         shown, text = self.layout_fields()
         for left, name, value, alarm in shown:

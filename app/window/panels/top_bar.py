@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.parameters.registry import Registry
@@ -20,8 +20,7 @@ class Wordmark(QWidget):
         self.setToolTip("Segue: go on to the next part without a pause")
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         theme.draw_icon(painter, "segue", colours.ACCENT, QRectF(4, 5, 26, 26))
         font = theme.bold(20)
         painter.setFont(font)
@@ -35,9 +34,7 @@ class TopBar(QWidget):
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(44)
-        self.session = PlainButton(
-            icon="session", label="Untitled", tooltip="Open, save, recent files"
-        )
+        self.session = PlainButton(icon="session", tooltip="Open, save, recent files")
         self.undo = PlainButton(icon="undo", tooltip="Undo (Ctrl+Z)")
         self.redo = PlainButton(icon="redo", tooltip="Redo (Ctrl+Shift+Z)")
         self.view = Segments(registry, "view", [("mixer", "Mixer"), ("map", "Map")], self)

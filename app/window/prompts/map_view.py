@@ -124,10 +124,7 @@ class PromptMapView(QWidget):
         points = self.session.prompts.points()
         if not points:
             return (0.0, 0.0)
-        return (
-            sum(x for x, _ in points) / len(points),
-            sum(y for _, y in points) / len(points),
-        )
+        return (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points))
 
     # -- motion --------------------------------------------------------------------------------
     def _start_motion(self) -> None:
@@ -256,8 +253,7 @@ class PromptMapView(QWidget):
 
     # -- painting ------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         painter.drawPixmap(0, 0, self._background_pixmap())
         cursor = self.to_screen(self._position())
         self._paint_links(painter, cursor)
@@ -274,8 +270,7 @@ class PromptMapView(QWidget):
         background = QPixmap(size)
         background.setDevicePixelRatio(ratio)
         background.fill(QColor(colours.BACKGROUND))
-        painter = QPainter(background)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(background)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setBrush(QColor("#111419"))
         painter.setPen(QPen(QColor(colours.EDGE), 1))

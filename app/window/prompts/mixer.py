@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.parameters.catalogue import PROMPTS
@@ -104,13 +104,8 @@ class PromptMixer(QWidget):
         )
         h = (self.height() - GAP * (rows - 1)) / rows
         return [
-            QRect(
-                int((index % columns) * (w + GAP)),
-                int((index // columns) * (h + GAP)),
-                int(w),
-                int(h),
-            )
-            for index in range(self.count)
+            QRect(int(column * (w + GAP)), int(row * (h + GAP)), int(w), int(h))
+            for row, column in (divmod(index, columns) for index in range(self.count))
         ]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -146,8 +141,7 @@ class PromptMixer(QWidget):
             self.error.emit(str(error))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         if self.add_button.isVisible():
             pen = QPen(QColor(colours.EDGE), 1.2, Qt.PenStyle.DashLine)
             painter.setPen(pen)

@@ -218,8 +218,7 @@ class PromptStrip(QWidget):
 
     # -- painting ------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         panel = QLinearGradient(box.topLeft(), box.bottomLeft())
         self._painted_with = _, top, bottom, ink = self._appearance()

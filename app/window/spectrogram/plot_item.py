@@ -236,9 +236,8 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
                     QLineF(x, bottom - height, x, bottom)
                     for x in [(position - low) * scale for position in places[first:last]]
                 ]
-                for places, (first, last), height in (
-                    (self.beats, visible[0], 5.0),
-                    (self.bars, visible[1], 11.0),
+                for places, (first, last), height in zip(
+                    (self.beats, self.bars), visible, (5.0, 11.0), strict=True
                 )
             ]
         painter.translate(box.left() + (self._lines_from - low) * scale, 0.0)

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QIcon,
+    QPaintDevice,
+    QPainter,
+    QPalette,
+    QPixmap,
+)
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -107,6 +116,13 @@ def draw_icon(painter: QPainter, name: str, hex_color: str, box: QRectF) -> None
     pixmap = icon_pixmap(name, hex_color, size, painter.device().devicePixelRatioF())
     corner = box.center() - QRectF(0, 0, size, size).center()
     painter.drawPixmap(corner, pixmap)
+
+
+def antialiased(device: QPaintDevice) -> QPainter:
+    """Painter with antialiasing."""
+    painter = QPainter(device)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    return painter
 
 
 def install(app: QApplication) -> None:

@@ -110,8 +110,7 @@ class KeyButton(ParameterWidget):
         super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect())
         glow = 1.0 if self.on or (self._pressed and self.parameter.kind == "trigger") else 0.0
         paint_key(
@@ -234,8 +233,7 @@ class Segments(ParameterWidget):
                 self.registry.set(self.parameter_name, self.parameter.choices[index])
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         whole = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setBrush(QColor(colours.BACKGROUND))
         edge = colours.TEXT if self.hasFocus() else colours.EDGE
@@ -278,8 +276,7 @@ class PlainButton(QAbstractButton):
         return QSize(round(theme.scaled(width)), round(theme.scaled(30)))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         hot = self.underMouse() and self.isEnabled()
         if hot or self.hasFocus() or self.isChecked():
@@ -311,8 +308,7 @@ class Chip(QAbstractButton):
         return QSize(self.fontMetrics().horizontalAdvance(self.label) + 24, 28)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         hot = self.underMouse() or self.hasFocus()
         painter.setBrush(QColor(colours.EDGE if hot else colours.RAISED))

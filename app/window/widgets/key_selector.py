@@ -119,8 +119,7 @@ class KeySelector(ParameterWidget):
         painter.drawEllipse(QPointF(box.center().x(), box.bottom() - 9), 3.5, 3.5)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         text_size = self._text_size()
         enabled = self.isEnabled()
         painter.setFont(theme.caption(text_size))

@@ -97,8 +97,7 @@ class Knob(ParameterWidget):
         return centre, radius
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         centre, radius, text_size = self._geometry()
         enabled = self.isEnabled()
         hex_color = self.hex_color if enabled else colours.LINE
@@ -217,8 +216,7 @@ def _make_cap_pixmap(side: int, radius: float, ratio: float) -> QPixmap:
     pixmap = QPixmap(round(side * ratio), round(side * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter = theme.antialiased(pixmap)
     painter.setPen(Qt.PenStyle.NoPen)
     centre = QPointF(side / 2.0, side / 2.0)
     shadow = QRadialGradient(centre + QPointF(0, radius * 0.1), radius * 1.15)

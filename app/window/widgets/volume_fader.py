@@ -75,8 +75,7 @@ class VolumeFader(ParameterWidget):
         self._drag = None
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = theme.antialiased(self)
         track = self._track()
         middle = self.width() * 0.34
         size, scale = QSizeF(self.size()), theme.scaled(1.0)
