@@ -41,6 +41,8 @@ def render(chosen: Namespace) -> int:
     try:
         player = make_player(engine, prompts, controls, played, chosen.continue_from)
         _warn_missing(engine, controls, prompts)
+        if played is not None:
+            _warn_other_weights(engine, played)
         took = render_wav(engine, player, seed, seconds, chosen.out, chosen.format)
     finally:
         engine.close()
@@ -124,6 +126,13 @@ def seed_of(seed: int | None, played: Performance | None) -> int:
     if not 0 <= seed < 2**63:
         raise SegueError(f"--seed is {seed}: give a whole number of 0 or more.")
     return seed
+
+
+def _warn_other_weights(engine: Engine, played: Performance) -> None:
+    """Print that a performance was recorded with other weights than the engine has."""
+    warning = played.weights_warning(engine.info.name, engine.weights_identity)
+    if warning is not None:
+        print(f"segue: {warning}", file=sys.stderr)
 
 
 def _warn_missing(engine: Engine, controls: Controls, prompts: Sequence[Prompt]) -> None:

@@ -90,7 +90,7 @@ class Planner:
         self.clock = clock
         self.rate = self.info.sample_rate
         self.source = BlockSource(engine, seed, self.listener, clock)
-        self.performance.begin(self.info.name, seed, ring.end)
+        self.performance.begin(self.info.name, seed, ring.end, engine.weights_identity)
         self.writer = PlanWriter(ring, self._frames(self.settings.fade_ms))
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
@@ -209,7 +209,8 @@ class Planner:
         self.source.restart(seed)
         self._empty_plan()
         self.latency_stats.forget()
-        self.performance.begin(self.info.name, seed, self.ring.read)
+        identity = self.source.engine.weights_identity
+        self.performance.begin(self.info.name, seed, self.ring.read, identity)
         self._task = self._loop = self._later = self._unwritten = None
         self.listener.rewritten(self.ring.read)
 

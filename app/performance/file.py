@@ -5,7 +5,8 @@ Each line holds `t` (seconds from the start) and what changed there: `prompts`, 
 `guidance_drums`, `chaos`, `strength`. A value of null sets a control to auto; an empty list of
 prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
 the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
-context, `end: true` is where the performance stops. The first line may name `engine` and `seed`.
+context, `end: true` is where the performance stops. The first line may name `engine`, `seed` and
+`weights`, the identity of the weights that it was played with: with others it sounds differently.
 
 Changes take effect at the first block that starts at their time or later; the instrument records
 the start of the block in which a change first sounded, so that the same blocks are rendered.
@@ -31,7 +32,8 @@ from models.music.score import SAMPLE_RATE
 CONTROL_KEYS: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
-    "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed"
+    "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed",
+    "weights",
 )  # fmt: skip
 HALF_SAMPLE: Final = 0.5 / SAMPLE_RATE
 
@@ -50,6 +52,7 @@ class PerformanceChange:
     engine: str | None = None
     seed: int | None = None
     where: str = ""
+    weights: str | None = None
 
     def apply(self, controls: Controls) -> Controls:
         """Controls with the values of this change; the style stays."""
@@ -70,6 +73,33 @@ class Performance:
     @property
     def seed(self) -> int | None:
         return self.changes[0].seed if self.changes else None
+
+    @property
+    def weights(self) -> str | None:
+        """Identity of the weights that it was recorded with (`Engine.weights_identity`), if it
+        says so."""
+        return self.changes[0].weights if self.changes else None
+
+    def weights_warning(self, engine: str, identity: str | None) -> str | None:
+        """What must be said where the engine's weights are not those of the recording.
+
+        Args:
+            engine: Name of the engine that is to play it.
+            identity: Identity of its weights (`Engine.weights_identity`).
+
+        Returns:
+            A sentence; None where the weights are the same, or either is not known, or the
+            performance is of another engine.
+        """
+        if None in (self.weights, identity) or self.weights == identity:
+            return None
+        if self.engine not in (None, engine):
+            return None
+        recorded, here = str(self.weights)[:8], str(identity)[:8]
+        return (
+            f"the performance was recorded with other weights of {engine} ({recorded}) than are "
+            f"here ({here}): it will not sound the same."
+        )
 
     @property
     def end(self) -> float | None:
@@ -101,8 +131,8 @@ def parse_lines(lines: Iterable[str], name: str = "performance") -> tuple[Perfor
             change = _parse_line(line, where)
             if changes and change.t < changes[-1].t:
                 raise SegueError("t goes back in time: put the lines in order.")
-            if changes and (change.engine is not None or change.seed is not None):
-                raise SegueError("engine and seed stand in the first line only.")
+            if changes and (change.engine, change.seed, change.weights) != (None, None, None):
+                raise SegueError("engine, seed and weights stand in the first line only.")
         except SegueError as error:
             raise SegueError(f"{where}: {error}") from None
         changes.append(change)
@@ -139,6 +169,7 @@ def _parse_line(line: str, where: str) -> PerformanceChange:
         engine=_engine(values.get("engine")),
         seed=_seed(values.get("seed")),
         where=where,
+        weights=_identity(values.get("weights")),
     )
 
 
@@ -159,6 +190,12 @@ def _flag(name: str, values: Mapping[str, object]) -> bool:
 def _engine(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise SegueError(f"engine is {value!r}: write its name in quotes.")
+    return value
+
+
+def _identity(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SegueError(f"weights is {value!r}: write their checksum in quotes, or leave it out.")
     return value
 
 
@@ -271,9 +308,11 @@ class PerformanceWriter:
     OSError (a full disk) leaves whole lines behind.
     """
 
-    def __init__(self, path: Path, engine: str, seed: int) -> None:
+    def __init__(self, path: Path, engine: str, seed: int, weights: str | None = None) -> None:
         self.path = path
         self._header: dict[str, Any] = {"engine": engine, "seed": seed}
+        if weights:
+            self._header["weights"] = weights
         self._last = Controls()
         self._prompts: tuple[Prompt, ...] = ()
         self._file = path.open("x", encoding="utf-8")

@@ -38,13 +38,14 @@ class PerformanceLog:
     def __init__(self) -> None:
         self.engine = ""
         self.seed = 0
+        self.weights: str | None = None
         self._lock = threading.Lock()
         self._blocks: list[SteeringRecord] = []
 
-    def begin(self, engine: str, seed: int, position: int) -> None:
-        """Start a fresh stream of an engine at a position."""
+    def begin(self, engine: str, seed: int, position: int, weights: str | None = None) -> None:
+        """Start a fresh stream of an engine at a position. weights: their identity, if known."""
         with self._lock:
-            self.engine, self.seed = engine, seed
+            self.engine, self.seed, self.weights = engine, seed, weights
             self._cut(position)
 
     def put(
@@ -104,7 +105,7 @@ class PerformanceFile:
         self._next = start
         self._first = True
         self._last: SteeringRecord | None = None
-        self._writer = PerformanceWriter(path, log.engine, log.seed)
+        self._writer = PerformanceWriter(path, log.engine, log.seed, log.weights)
 
     @property
     def next(self) -> int:

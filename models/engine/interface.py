@@ -154,6 +154,13 @@ class Engine(ABC):
     def info(self) -> EngineInfo:
         """Properties of the engine; constant while it is open."""
 
+    @property
+    def weights_identity(self) -> str | None:
+        """A checksum in hex of everything that this engine's sound depends on, to tell what was
+        played with these weights from what was played with others; None for an engine without
+        weights of its own here."""
+        return None
+
     @abstractmethod
     def embed_text(self, text: str) -> Style:
         """Style of a text prompt, float32 (style_dim,).

@@ -29,6 +29,7 @@ def measurements(pairs: Path | None, part: slice, minutes: float | None) -> dict
         "density": measures.density,
         "brightness": measures.brightness,
         "stems": measures.stems,
+        "guidance": _guidance,
         "prompts": prompts.prompts,
     }
     if pairs is not None:
@@ -37,9 +38,22 @@ def measurements(pairs: Path | None, part: slice, minutes: float | None) -> dict
     return table
 
 
+def _guidance(engine: Engine) -> Figures:
+    from models.evaluation.guidance import guidance  # the corpus behind it needs the extra `train`
+
+    return guidance(engine)
+
+
 def main() -> int:
     """Run the named measurements, one JSON file each."""
-    parser = argparse.ArgumentParser(description="Measure the embedded engine.")
+    if sys.argv[1:2] == ["ladder"]:
+        from models.evaluation.ladder.command import main as ladder
+
+        return ladder(sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        description="Measure the embedded engine.",
+        epilog="'ladder' is a command of its own: python -m models.evaluation ladder --help",
+    )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--engine", default="segue")

@@ -136,6 +136,16 @@ BARS: Final = (
         lambda f: f["left"] < 0.25,
     ),
     CardBar(
+        "guidance, from least to most, the renderer alone: mel distance of the same score",
+        "at least 1 dB",
+        "guidance",
+        lambda f: (
+            f"{f['moved_db']:.2f} dB (other noise {f['other_noise_db']:.2f} dB); likeness to the "
+            f"prompt {f['similarity'][0]:.3f}, then {f['similarity'][2]:.3f}"
+        ),
+        lambda f: f["moved_db"] >= 1,
+    ),
+    CardBar(
         "prompts: asked term in the audio tower's first 5 of 120",
         "at least 60 %",
         "prompts",
@@ -222,13 +232,15 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=TEXT")
     arguments = parser.parse_args()
     folder: Path = arguments.figures
-    codec = folder / "codec.md"
+    sections = {name: folder / f"{name}.md" for name in ("codec", "ladder")}
     words = {
         "table": table(folder),
-        "codec": codec.read_text("utf-8") if codec.exists() else "not measured",
+        "before": "",
+        **{n: p.read_text("utf-8") if p.exists() else "not measured" for n, p in sections.items()},
         "sizes": sizes(arguments.out.parent),
         **dict(pair.split("=", 1) for pair in arguments.set),
     }
+    # What of the table was measured with earlier weights stands under it, with --set before=...
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, value in words.items():
         text = text.replace("{{" + name + "}}", value.strip())
@@ -239,7 +251,7 @@ def main() -> None:
     if (folder / "endurance.json").exists():
         figures = json.loads((folder / "endurance.json").read_text("utf-8"))
         draw_endurance(figures, plots / "endurance.png")
-    for name in ("transitions.png", "renderer_loss.png", "codec.png"):
+    for name in ("transitions.png", "renderer_loss.png", "codec.png", "ladder.png"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, plots / name)
     arguments.out.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
     python -m models.evaluation.tagger render CLIPS [--source engine|corpus]
     python models/evaluation/tagger.py tag CLIPS --out TAGS.json       in musicnn's own environment
+    python models/evaluation/tagger.py embed CLIPS --out FILE.npz      there too, for the ladder
     python -m models.evaluation.tagger figures TAGS.json --ceiling OF_CORPUS.json --out tagger.json
 
 The tagger is musicnn 0.1.0 (Pons & Serra 2019, "musicnn: pre-trained convolutional neural networks
@@ -29,6 +30,10 @@ Tags = dict[str, dict[str, dict[str, float]]]
 """Of each clip's name, of each network, the probability of every tag."""
 
 NETWORKS: Final = {"MTT": "MTT_musicnn", "MSD": "MSD_musicnn"}
+PENULTIMATE: Final = -1
+"""Place of the last layer under the tags among a network's outputs."""
+EMBEDDING_HOP: Final = 1.5
+EMBEDDING_LEVEL_DB: Final = -17.0
 SECONDS, SETTLE = 12.0, 2.0  # as models.evaluation.prompts, which does not judge the first two
 
 WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
@@ -90,41 +95,76 @@ def render(folder: Path, source: str) -> None:
         part.replace(part.with_suffix(".wav"))  # last: marks it finished
 
 
-def tag(folder: Path) -> Tags:
-    """Mean probabilities over patches of 3 s, as musicnn.tagger.top_tags; without the project."""
+def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[str, np.ndarray]:
+    """Mel patches (n, frames, bands) of 3 s, `hop` seconds apart, of every clip of a folder, as
+    musicnn.extractor has them; with a level, of the clip at that mean square."""
     import librosa
-    import musicnn
-    import tensorflow as tf
     from musicnn import configuration as config
-    from musicnn import models as networks
 
-    tf.compat.v1.disable_eager_execution()
     sizes = {"sr": config.SR, "n_fft": config.FFT_SIZE, "hop_length": config.FFT_HOP}
-    frames = int(librosa.time_to_frames(3, **sizes)) + 1
+    frames, step = (int(librosa.time_to_frames(seconds, **sizes)) + 1 for seconds in (3, hop))
     patches = {}
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".wav", ".mp3", ".flac")):
         audio, _ = librosa.load(path, sr=config.SR)
+        if level_db is not None:
+            audio = audio * (10 ** (level_db / 20) / np.sqrt(np.square(audio).mean() + 1e-12))
         mel = librosa.feature.melspectrogram(y=audio, **sizes, n_mels=config.N_MELS).T
         mel = np.log10(10_000 * mel + 1)  # in float32: musicnn's float16 overflows at 65504
         if len(mel) < frames:
             raise ValueError(f"{path} is shorter than the 3 s that the tagger listens to at once.")
-        mel = mel[: len(mel) // frames * frames]
-        patches[path.stem] = mel.reshape(-1, frames, config.N_MELS)
+        starts = range(0, len(mel) - frames + 1, step)
+        patches[path.stem] = np.stack([mel[start : start + frames] for start in starts])
+    return patches
+
+
+def run_network(model: str, words: int, output: int, patches: dict[str, np.ndarray]) -> Any:
+    """Of each clip what a network gives for its patches, (n, ...): `output` is the place in what
+    musicnn.models.define_model returns."""
+    import musicnn
+    import tensorflow as tf
+    from musicnn import models as networks
+
+    tf.compat.v1.disable_eager_execution()
+    tf.compat.v1.reset_default_graph()
+    shape = next(iter(patches.values())).shape[1:]
+    with tf.name_scope("model"):  # where the checkpoint has its names
+        x = tf.compat.v1.placeholder(tf.float32, [None, *shape])
+        training = tf.compat.v1.placeholder(tf.bool)
+        found = networks.define_model(x, training, model, words)[output]
+    with tf.compat.v1.Session() as session:
+        weights = Path(musicnn.__file__).parent / model
+        tf.compat.v1.train.Saver().restore(session, f"{weights}/")
+        return {
+            name: session.run(found, {x: batch, training: False}) for name, batch in patches.items()
+        }
+
+
+def tag(folder: Path) -> Tags:
+    """Mean probabilities over patches of 3 s, as musicnn.tagger.top_tags; without the project."""
+    from musicnn import configuration as config
+
+    patches = patches_of(folder, 3.0)
     tags: Tags = {name: {} for name in patches}
     for short, model in NETWORKS.items():
         words = getattr(config, f"{short}_LABELS")
-        tf.compat.v1.reset_default_graph()
-        with tf.name_scope("model"):  # where the checkpoint has its names
-            x = tf.compat.v1.placeholder(tf.float32, [None, frames, config.N_MELS])
-            training = tf.compat.v1.placeholder(tf.bool)
-            likely = tf.nn.sigmoid(networks.define_model(x, training, model, len(words))[0])
-        with tf.compat.v1.Session() as session:
-            weights = Path(musicnn.__file__).parent / model
-            tf.compat.v1.train.Saver().restore(session, f"{weights}/")
-            for name, batch in patches.items():
-                mean = session.run(likely, {x: batch, training: False}).mean(axis=0)
-                tags[name][short] = dict(zip(words, mean.tolist(), strict=True))
+        for name, logits in run_network(model, len(words), 0, patches).items():
+            mean = (1 / (1 + np.exp(-logits))).mean(axis=0)
+            tags[name][short] = dict(zip(words, mean.tolist(), strict=True))
     return tags
+
+
+def embed(folder: Path, out: Path) -> None:
+    """Write musicnn's embeddings of a folder's clips, (n, 200) of each by its name, as .npz.
+
+    The embedding is the penultimate layer of the MagnaTagATune network, of clips at one level.
+    """
+    from musicnn import configuration as config
+
+    patches = patches_of(folder, EMBEDDING_HOP, EMBEDDING_LEVEL_DB)
+    found = run_network(NETWORKS["MTT"], len(config.MTT_LABELS), PENULTIMATE, patches)
+    part = out.with_suffix(".part.npz")
+    np.savez(part, **found)
+    part.replace(out)
 
 
 def figures(tags: Tags) -> Figures:
@@ -169,7 +209,7 @@ def figures(tags: Tags) -> Figures:
 def main() -> int:
     """Play, listen or count."""
     parser = argparse.ArgumentParser(description="An outside tagger on the engine's prompts.")
-    parser.add_argument("what", choices=("render", "tag", "figures"))
+    parser.add_argument("what", choices=("render", "tag", "embed", "figures"))
     parser.add_argument("path", type=Path, help="folder of clips, or the file of tags")
     parser.add_argument("--source", choices=("engine", "corpus"), default="engine")
     parser.add_argument("--ceiling", type=Path, help="tags of the corpus' clips")
@@ -181,6 +221,9 @@ def main() -> int:
     try:
         if arguments.out is None:
             raise ValueError("Say where the figures go with --out.")
+        if arguments.what == "embed":
+            embed(arguments.path, arguments.out)
+            return 0
         if arguments.what == "tag":
             result: Figures = dict(tag(arguments.path))
         else:

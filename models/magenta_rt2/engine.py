@@ -266,6 +266,10 @@ class MagentaEngine(Engine):
         weights = files.fingerprint(self.folder, files.CHECKPOINTS[self.name])
         return f"{weights} {self.precision} {codec_dtype}"
 
+    @property
+    def weights_identity(self) -> str:
+        return self.checksum
+
     def pack(self, snapshot: Snapshot) -> PackedState:
         if not isinstance(snapshot, StreamState) or snapshot.model != self.name:
             raise SegueError("this moment belongs to another engine: it cannot be kept here.")

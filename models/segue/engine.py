@@ -1,9 +1,9 @@
 """Embedded engine: arranger, renderer, codec and style model.
 
 A block of 240 ms: the arranger writes six frames of score under the controls; the renderer turns
-score, style and clean context into six latent frames in a few denoising steps; the codec's decoder
-and its vocoder make the wave. The state of a stream is one immutable value, so a snapshot is a
-reference.
+score, style and clean context into six latent frames in as many denoising steps as its weights ask
+for; the codec's decoder and its vocoder make the wave. The state of a stream is one immutable
+value, so a snapshot is a reference.
 """
 
 from __future__ import annotations
@@ -40,18 +40,17 @@ from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
 from models.segue.renderer.features import Age, no_age, score_batch
-from models.segue.renderer.inference import KeyValueCache, RendererInference
-from models.segue.renderer.loading import load_renderer
+from models.segue.renderer.inference import KeyValueCache
+from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
+from models.segue.renderer.sampler import Sampler
 from models.segue.style import StyleModel
 from models.storage.serialisation import PackedState, pack, unpack_state
-from models.storage.weights import identity
+from models.storage.weights import embedded_files, identity
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 CONTEXT_WEIGHTS: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
 """Weights that a snapshot depends on."""
-LEVELS: Final = (0.0, 0.3, 0.6, 0.85)
-"""Noise levels of the denoising steps."""
 STYLE_JUMP: Final = 0.7
 """Distance of two blocks' styles from which the renderer's context is dropped; the score goes on.
 
@@ -96,10 +95,7 @@ class SegueEngine(Engine):
         if self.device == "cpu":
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
-        # The network itself is freed: inference keeps its own packed copy of the weights.
-        self.renderer = RendererInference(
-            load_renderer(weights / "renderer.safetensors", self.device), LEVELS
-        )
+        self.renderer = load_inference(weights / "renderer.safetensors", self.device)
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         if self.renderer.config.latent_dim != self.codec.latent_dim:
@@ -134,6 +130,10 @@ class SegueEngine(Engine):
     def checksum(self) -> str:
         """Checksum of the weights that a snapshot depends on."""
         return identity(CONTEXT_WEIGHTS, self.weights)
+
+    @cached_property
+    def weights_identity(self) -> str:
+        return identity(embedded_files(self.weights), self.weights)
 
     def pack(self, snapshot: Snapshot) -> PackedState:
         return PackedState(self.info.name, self.checksum, *pack(_checked(snapshot)))
@@ -196,6 +196,7 @@ class SegueStream(Stream):
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),
             self._noise(),
+            guidance_weight(engine.renderer.sampler, controls.guidance),
         )
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
@@ -246,6 +247,20 @@ class SegueStream(Stream):
             cache=KeyValueCache(),
             tone=ToneState(),
         )
+
+
+def guidance_weight(sampler: Sampler, guidance: float | None) -> float:
+    """The renderer's guidance weight for a value of the control, None for auto.
+
+    The control's whole range acts: its ends are the least and the most that the network was
+    trained with, and its value at auto is the network's default weight.
+    """
+    trained = sampler.guidance
+    if trained is None or guidance is None:
+        return sampler.weight
+    low, high = GUIDANCE_RANGE
+    weights = (trained.least, trained.usual, trained.most)
+    return float(np.interp(guidance, (low, GUIDANCE, high), weights))
 
 
 def _checked(snapshot: Snapshot) -> StreamState:

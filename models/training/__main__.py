@@ -33,13 +33,12 @@ def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, li
         "flow": [
             *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
             *(*compute, "--minutes", f"{minutes:.0f}"),
-            # Distilled weights are exported separately, since they need other noise levels.
-            *("--export", str(WEIGHTS / "renderer.safetensors")),
+            *("--export", str(out / "renderer-flow.safetensors")),
         ],
         "distil": [
             *("models.training.distil", "--data", prepared, "--teacher", str(out / "flow")),
             *("--out", str(out / "distil"), *compute, "--minutes", spans["distil"]),
-            *("--export", str(out / "renderer-distilled.safetensors")),
+            *("--export", str(WEIGHTS / "renderer.safetensors")),
         ],
         "manifest": ["models.storage.weights"],
     }

@@ -8,12 +8,14 @@ noise, given the weight as an input (guidance distillation, Meng et al. 2023, se
 the context is replaced by the student's own output, so that it learns to continue itself: the
 parallel form of the papers' self-forced rollouts. The loss is the music-aware one of "Data-Free
 Streaming Consistency Distillation": latent, plus spectral along time, plus temporal difference.
+The exported file says how it is to be played.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -28,13 +30,14 @@ from models.segue.renderer.network import (
     Renderer,
     RendererConfig,
 )
+from models.segue.renderer.sampler import GuidanceInput, Sampler
 from models.training.latents import LatentBatch, PreparedClips
 from models.training.renderer import corrupt_context, drop_score, to_device
 from models.training.trainer import Trainer, export_half
 
-STARTS = (0.0, 0.5)
-"""Levels from which a distilled renderer denoises: what models.segue.engine.LEVELS is to become
-with such weights. The shipped ones are the flow's own, played in more steps."""
+SAMPLER: Final = Sampler((0.0, 0.5), "euler", GuidanceInput(1.0, 1.5, 3.0))
+"""How the student is to be sampled, which its file says: the levels from which it learns to reach
+the end in one step, and the guidance weights that it learns (1 is the unguided model)."""
 
 
 def music_loss(predicted: Tensor, target: Tensor) -> Tensor:
@@ -60,6 +63,8 @@ class Distillation:
     def __init__(self, teacher: Renderer, steps: int = 4) -> None:
         self.teacher = teacher
         self.steps = steps
+        assert SAMPLER.guidance is not None
+        self.weights = (SAMPLER.guidance.least, SAMPLER.guidance.most)
 
     @torch.no_grad()
     def target(
@@ -98,10 +103,11 @@ class Distillation:
         device = clean.device
         score = drop_score(batch.score, rng)
         style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
-        # Guidance 1 is the unguided model; 3 is the top of the control's useful range.
-        weight = (1.0 + 2.0 * torch.rand(size, generator=rng)).to(device)
+        least, most = self.weights
+        weight = (least + (most - least) * torch.rand(size, generator=rng)).to(device)
         given = torch.ones_like(weight)
-        start = torch.tensor(STARTS)[torch.randint(len(STARTS), (size, blocks), generator=rng)]
+        starts = torch.tensor(SAMPLER.levels)
+        start = starts[torch.randint(len(starts), (size, blocks), generator=rng)]
         start = start.to(device)
         per_token = start.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
         noise = torch.randn(clean.shape, generator=rng).to(device)
@@ -161,7 +167,8 @@ def main() -> None:
         trainer.descend(loss)
     if arguments.export:
         student.load_state_dict(trainer.average.weights)
-        export_half(student, arguments.export, student.config.as_metadata())
+        metadata = {**student.config.as_metadata(), **SAMPLER.as_metadata()}
+        export_half(student, arguments.export, metadata)
 
 
 if __name__ == "__main__":

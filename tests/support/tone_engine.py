@@ -68,7 +68,9 @@ class ToneEngine(Engine):
         start_fault: bool = False,
         controls: frozenset[str] = frozenset(CONTROL_NAMES),
         continues_audio: bool = False,
+        weights: str | None = None,
     ) -> None:
+        self._weights = weights
         self.render_seconds = render_seconds
         self.stall_seconds = stall_seconds
         self.faults = dict(faults or {})
@@ -85,6 +87,10 @@ class ToneEngine(Engine):
             device="cpu" if device == "auto" else device,
             continues_audio=continues_audio,
         )
+
+    @property
+    def weights_identity(self) -> str | None:
+        return self._weights
 
     @property
     def info(self) -> EngineInfo:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ from models.segue.renderer.network import (
     RendererLayer,
     rotary,
 )
+from models.segue.renderer.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,18 @@ class RendererInference:
     """Renderer with its weights laid out for inference; stateless.
 
     Between passes the block is integrated along the flow's path (rectified flow, Liu et al. 2023,
-    section 2.2) by the two-step Adams-Bashforth method, which needs no further pass.
+    section 2.2) by the sampler's solver. The guidance weight is an input of the network, so it may
+    differ from block to block.
 
     Args:
         renderer: the network, on the device to play on.
-        levels: noise levels, ascending from 0 (pure noise); one pass each.
-        guidance: guidance weight that a distilled network was taught to imitate; 1 for none.
+        sampler: how its weights are to be sampled.
     """
 
     @torch.inference_mode()
-    def __init__(self, renderer: Renderer, levels: Sequence[float], guidance: float = 1.0) -> None:
+    def __init__(self, renderer: Renderer, sampler: Sampler) -> None:
         self.config = config = renderer.config
-        self.levels = tuple(levels)
+        self.sampler = sampler
         self.device = renderer.no_style.device
         self._score, self._style = renderer.score, renderer.style
         self._latents_in = renderer.latents_in
@@ -72,17 +74,25 @@ class RendererInference:
         mask = torch.zeros(2 * TOKENS_PER_BLOCK, positions, device=self.device)
         mask[:TOKENS_PER_BLOCK, self._context_tokens + TOKENS_PER_BLOCK :] = -torch.inf
         self._mask = mask.repeat(config.heads // config.kv_heads, 1)
-        self._passes = passes = _Passes(renderer, self.levels, guidance)
+        # Guidance seldom changes, and computing its modulation is a measurable part of a block.
+        self._modulation = lru_cache(maxsize=8)(_Modulation(renderer, sampler.levels))
+        self._passes = passes = _Passes(renderer, sampler)
         self._first_block, self._next_block = passes.first, passes.following
         if self.device.type == "cpu":
             width = 2 * config.latent_dim
             row = torch.zeros(TOKENS_PER_BLOCK, config.width)
-            example = (torch.zeros(TOKENS_PER_BLOCK, width), row, row, self._window(()), self._mask)
+            inputs = (torch.zeros(TOKENS_PER_BLOCK, width), row, *self._modulation(sampler.weight))
+            example = (*inputs, row, self._window(()), self._mask)
             self._next_block = trace(self._next_block, (*example, *passes.weights))
 
     @torch.inference_mode()
     def block(
-        self, cache: KeyValueCache, score: ScoreBatch, style: Tensor | None, noise: Tensor
+        self,
+        cache: KeyValueCache,
+        score: ScoreBatch,
+        style: Tensor | None,
+        noise: Tensor,
+        guidance: float | None = None,
     ) -> tuple[Tensor, KeyValueCache]:
         """Generate one block.
 
@@ -91,6 +101,8 @@ class RendererInference:
             score: 6 frames (240 ms), a batch of one.
             style: (128,), or None to leave it to the network.
             noise: standard normal, (3, 2 D).
+            guidance: guidance weight of the style; None for the sampler's default. Only networks
+                that were trained with guidance understand another (`Sampler.guidance`).
 
         Returns:
             Latents (6, D), and the cache for the next block.
@@ -98,8 +110,9 @@ class RendererInference:
         scored = self._score(score)
         conditioning = scored[0] + (self._no_style if style is None else self._style(style))
         blocks, weights = cache.blocks, self._passes.weights
+        modulation = self._modulation(self.sampler.weight if guidance is None else guidance)
         if cache.finished is None:
-            (noisy,) = self._first_block(noise, conditioning, *weights)
+            (noisy,) = self._first_block(noise, conditioning, *modulation, *weights)
         else:
             tokens, finished_score = cache.finished
             finished = (self._latents_in(tokens) + finished_score + self._clean)[0]
@@ -109,7 +122,7 @@ class RendererInference:
                 mask = mask.clone()
                 mask[:, :missing] = -torch.inf
             noisy, finished_kv = self._next_block(
-                noise, conditioning, finished, window, mask, *weights
+                noise, conditioning, *modulation, finished, window, mask, *weights
             )
             blocks = (*blocks, finished_kv)
         latents = noisy.reshape(-1, self.config.latent_dim)
@@ -130,13 +143,11 @@ class _Passes:
     """All denoising passes of a block as a function of tensors. Packed weights are arguments, as
     `models.runtime.tracing` asks."""
 
-    def __init__(self, renderer: Renderer, levels: Sequence[float], guidance: float) -> None:
+    def __init__(self, renderer: Renderer, sampler: Sampler) -> None:
         self.config = config = renderer.config
-        self.levels = tuple(levels)
+        self.sampler = sampler
         device = renderer.no_style.device
-        rows = torch.tensor([[[level]] for level in self.levels], device=device)
-        modulations = renderer.level(rows, torch.full_like(rows, guidance))[:, 0, 0]
-        self._layers = [_Modulation(layer, modulations) for layer in _layers(renderer)]
+        self._layers = [_LayerNorms(layer) for layer in _layers(renderer)]
         linears = [linear for layer in _layers(renderer) for linear in _linears(layer)]
         linears += [
             PackedLinear(part.weight, part.bias) for part in (renderer.noisy_in, renderer.out)
@@ -151,15 +162,20 @@ class _Passes:
         self._cosine = torch.cat([cosine, cosine], dim=-1)
         self._sine = torch.cat([-sine, sine], dim=-1)
 
-    def first(self, noise: Tensor, conditioning: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-        """First block of a stream: noise (3, 2 D), conditioning (3, width) -> tokens (3, 2 D)."""
+    def first(
+        self, noise: Tensor, conditioning: Tensor, joint: Tensor, alone: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        """First block of a stream: noise (3, 2 D), conditioning (3, width) and the modulation
+        (`_Modulation`) -> tokens (3, 2 D)."""
         kv_cache = _RotatedCache.none(self.config, noise)
-        return (self._flow(noise, conditioning, None, kv_cache, None, weights),)
+        return (self._flow(noise, conditioning, (joint, alone), None, kv_cache, None, weights),)
 
     def following(
         self,
         noise: Tensor,
         conditioning: Tensor,
+        joint: Tensor,
+        alone: Tensor,
         finished: Tensor,
         window: Tensor,
         mask: Tensor,
@@ -169,13 +185,15 @@ class _Passes:
         -> tokens (3, 2 D), and the finished block's keys and values for the cache."""
         keys = self._rotate(window[:, 0], 0, self._context_tokens)
         kv_cache = _RotatedCache.of(self.config, keys, window[:, 1], self._context_tokens)
-        noisy = self._flow(noise, conditioning, finished, kv_cache, mask, weights)
+        modulation = (joint, alone)
+        noisy = self._flow(noise, conditioning, modulation, finished, kv_cache, mask, weights)
         return noisy, kv_cache.finished_kv
 
     def _flow(
         self,
         noise: Tensor,
         conditioning: Tensor,
+        modulation: tuple[Tensor, Tensor],
         finished: Tensor | None,
         kv_cache: _RotatedCache,
         mask: Tensor | None,
@@ -183,18 +201,25 @@ class _Passes:
     ) -> Tensor:
         noisy, velocity, before = noise, noise, 0.0
         noisy_mask = None if mask is None else mask[TOKENS_PER_BLOCK : TOKENS_PER_BLOCK + 1]
-        for index, level in enumerate(self.levels):
-            step = (*self.levels, 1.0)[index + 1] - level
+        levels, two_step = self.sampler.levels, self.sampler.solver == "adams-bashforth"
+        joint, alone = modulation
+        for index, level in enumerate(levels):
+            step = (*levels, 1.0)[index + 1] - level
             x = self._linear(-2, noisy, weights) + conditioning
             finished_tokens = 0
             if finished is not None and not index:
                 x, finished_tokens = torch.cat([finished, x]), TOKENS_PER_BLOCK
             out = self._pass(
-                index, x, finished_tokens, kv_cache, noisy_mask if index else mask, weights
+                joint if finished_tokens else alone[index],
+                x,
+                finished_tokens,
+                kv_cache,
+                noisy_mask if index else mask,
+                weights,
             )
             last, velocity = velocity, (out - noisy) / (1.0 - level)
             moved = velocity
-            if index:
+            if index and two_step:
                 moved = velocity + (velocity - last) * (step / (2.0 * before))
             noisy, before = noisy + step * moved, step
         return noisy
@@ -210,7 +235,7 @@ class _Passes:
 
     def _pass(
         self,
-        index: int,
+        modulations: Tensor,
         x: Tensor,
         finished_tokens: int,
         kv_cache: _RotatedCache,
@@ -222,7 +247,7 @@ class _Passes:
         time, at = finished_tokens + TOKENS_PER_BLOCK, kv_cache.length
         kv, head = config.kv_heads, config.head_dim
         for number, layer in enumerate(self._layers):
-            modulation = layer.joint[index] if finished_tokens else layer.alone[index]
+            modulation = modulations[number].unbind()
             first = 4 * number
             normed = torch.addcmul(
                 modulation[1], layer.rms_normalise(x, config.width), modulation[0]
@@ -298,42 +323,52 @@ class _RotatedCache:
         return cls(keys, values, finished_kv, length)
 
 
-class _Modulation:
-    """Modulation of a layer's norms and gates, precomputed for each noise level.
+class _LayerNorms:
+    """Norms of a layer as far as they are constant. heads: weights for queries and keys."""
 
-    joint, alone: for each level, six tensors (rows, width) or (1, width): scale (the norm's weight
-    in it), shift and gate of attention, then of the feed-forward; with a finished block, which
-    never sees a level, and without. heads: weights of the norms of queries and keys.
-    """
-
-    def __init__(self, layer: RendererLayer, modulations: Tensor) -> None:
+    def __init__(self, layer: RendererLayer) -> None:
         config = layer.config
         self._epsilon = layer.norm1.eps or 0.0
         queries = layer.query_norm.weight.expand(config.heads, -1)
         keys = layer.key_norm.weight.expand(config.kv_heads, -1)
         self.heads = torch.cat([queries, keys]).detach() * config.head_dim**0.5
-        table = layer.table.detach()
-        clean = self._parts(layer, table)
-        self.joint: list[tuple[Tensor, ...]] = []
-        self.alone: list[tuple[Tensor, ...]] = []
-        for modulation in modulations:
-            noisy = self._parts(layer, table + modulation)
-            rows = [
-                torch.stack([a] * TOKENS_PER_BLOCK + [b] * TOKENS_PER_BLOCK)
-                for a, b in zip(clean, noisy, strict=True)
-            ]
-            self.joint.append(tuple(rows))
-            self.alone.append(tuple(part[None].clone() for part in noisy))
-
-    @staticmethod
-    def _parts(layer: RendererLayer, table: Tensor) -> tuple[Tensor, ...]:
-        shift1, scale1, gate1, shift2, scale2, gate2 = table.unbind(dim=-2)
-        root = layer.config.width**0.5
-        first = (1 + scale1) * (root * layer.norm1.weight.detach())
-        second = (1 + scale2) * (root * layer.norm2.weight.detach())
-        return first, shift1, gate1, second, shift2, gate2
 
     def rms_normalise(self, x: Tensor, size: int) -> Tensor:
         """x over its Euclidean norm along the last dimension. The factor sqrt(size) that makes it
         an RMS norm is folded into the weights that follow."""
         return x * (x * x).sum(-1, keepdim=True).add(size * self._epsilon).rsqrt()
+
+
+class _Modulation:
+    """Modulation of the norms and gates of all layers by noise level and guidance.
+
+    Six rows a layer: scale (the norm's weight in it), shift and gate of attention, then of the
+    feed-forward.
+    """
+
+    def __init__(self, renderer: Renderer, levels: Sequence[float]) -> None:
+        layers = _layers(renderer)
+        self._levels = torch.tensor(levels, device=renderer.no_style.device)
+        self._noise = renderer.level
+        self._table = torch.stack([layer.table.detach() for layer in layers])
+        root = renderer.config.width**0.5
+        norms = [(layer.norm1.weight, layer.norm2.weight) for layer in layers]
+        self._norms = torch.stack([torch.stack(pair).detach() for pair in norms]) * root
+
+    def __call__(self, guidance: float) -> tuple[Tensor, Tensor]:
+        """The modulation at a guidance weight.
+
+        Returns:
+            Of the first pass beside a finished block, which never sees a level, (layers, 6, 6
+            tokens, width); and of each pass over the new block alone, (levels, layers, 6, width).
+        """
+        changes = self._noise(self._levels, torch.full_like(self._levels, guidance))
+        alone = self._parts(self._table + changes[:, None])
+        rows = [self._parts(self._table)] * TOKENS_PER_BLOCK + [alone[0]] * TOKENS_PER_BLOCK
+        return torch.stack(rows, dim=2), alone
+
+    def _parts(self, table: Tensor) -> Tensor:
+        shift1, scale1, gate1, shift2, scale2, gate2 = table.unbind(dim=-2)
+        first = (1 + scale1) * self._norms[:, 0]
+        second = (1 + scale2) * self._norms[:, 1]
+        return torch.stack([first, shift1, gate1, second, shift2, gate2], dim=-2)

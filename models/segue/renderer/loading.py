@@ -8,7 +8,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from models.errors import SegueError
+from models.segue.renderer.inference import RendererInference
 from models.segue.renderer.network import Renderer, RendererConfig
+from models.segue.renderer.sampler import Sampler
 
 
 def load_renderer(path: Path, device: str = "cpu") -> Renderer:
@@ -38,3 +40,29 @@ def load_renderer(path: Path, device: str = "cpu") -> Renderer:
         raise SegueError(f"the weights {path.name} hold numbers that are not finite: restore it.")
     renderer.to(device).eval().requires_grad_(False)
     return renderer
+
+
+def load_sampler(path: Path) -> Sampler:
+    """How a file's weights are to be sampled; as the flow where the file does not say.
+
+    Raises:
+        SegueError: the file cannot be read, or asks for what this version does not know.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return Sampler.from_metadata(file.metadata() or {})
+    except (SafetensorError, ValueError, OSError) as error:
+        raise SegueError(
+            f"the weights {path.name} are damaged or of another version: restore the file."
+        ) from error
+
+
+def load_inference(path: Path, device: str = "cpu") -> RendererInference:
+    """A file's weights laid out for inference, sampled as the file says.
+
+    The network itself is freed: inference keeps its own packed copy of the weights.
+
+    Raises:
+        SegueError: the file is missing, damaged or of another version.
+    """
+    return RendererInference(load_renderer(path, device), load_sampler(path))

@@ -177,6 +177,22 @@ def test_a_performance_is_played(capsys: pytest.CaptureFixture[str]) -> None:
         assert np.abs(np.fft.rfft(half)).argmax() * 2 == hertz
 
 
+@pytest.mark.parametrize("here", ["1a" * 32, "9f" * 32, None])
+def test_a_performance_of_other_weights_is_played_and_says_so(
+    here: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"t": 0, "engine": "weighty", "seed": 5, "weights": "1a" * 32}
+    Path("p.jsonl").write_text("\n".join(map(json.dumps, (first, {"t": 0.2, "end": True}))))
+    register_tone_engine("weighty", weights=here)
+    try:
+        assert main(["render", "out.wav", "--performance", "p.jsonl"]) == 0
+    finally:
+        unregister_engine("weighty")
+    told = "recorded with other weights of weighty (1a1a1a1a) than are here (9f9f9f9f)"
+    assert (told in capsys.readouterr().err) == (here == "9f" * 32)
+    assert soundfile.info("out.wav").frames == 9600
+
+
 def test_a_performance_goes_back_to_a_moment() -> None:
     lines = [{"t": 0, "seed": 1}, {"t": 0.4, "moment": 0.1}, {"t": 0.7, "end": True}]
     Path("p.jsonl").write_text("\n".join(json.dumps(line) for line in lines))

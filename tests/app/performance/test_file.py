@@ -75,7 +75,7 @@ def test_a_wrong_line_is_named_and_explained(line: str, words: str) -> None:
 def test_order_and_header_are_checked() -> None:
     with pytest.raises(SegueError, match="line 2: t goes back in time"):
         parse_lines(['{"t": 2}', '{"t": 1}'])
-    with pytest.raises(SegueError, match="line 2: engine and seed stand in the first line only"):
+    with pytest.raises(SegueError, match="line 2: engine, seed and weights stand in the first"):
         parse_lines(['{"t": 0}', '{"t": 1, "seed": 4}'])
     with pytest.raises(SegueError, match="is empty"):
         parse_lines(["", "  "])
@@ -203,6 +203,46 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
         assert steps[number].controls == controls.with_(style=mix(prompts) if prompts else None)
     assert [number for number, step in enumerate(steps) if step.clear] == [8]
     assert [number for number, step in enumerate(steps) if step.moment == 2] == [9]
+
+
+RECORDED, OTHER = "1a" * 32, "9f" * 32
+
+
+@pytest.mark.parametrize(
+    ("recorded", "engine", "here", "told"),
+    [
+        (RECORDED, "segue", OTHER, True),
+        (RECORDED, "segue", RECORDED, False),
+        (RECORDED, "segue", None, False),
+        (RECORDED, "other", OTHER, False),
+        (None, "segue", OTHER, False),
+    ],
+)
+def test_other_weights_than_those_of_the_recording_are_told(
+    tmp_path: Path, recorded: str | None, engine: str, here: str | None, told: bool
+) -> None:
+    path = tmp_path / "p.jsonl"
+    with PerformanceWriter(path, "segue", 7, recorded) as writer:
+        writer.record(0.0, Controls())
+        writer.record(1.0, Controls(bpm=90.0))
+    performance = read_performance(path)
+    assert performance.weights == recorded
+    warning = performance.weights_warning(engine, here)
+    assert (warning is not None) is told
+    if warning is not None:
+        assert "1a1a1a1a" in warning and "9f9f9f9f" in warning
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['{"t": 0, "weights": 3}'], "weights is 3"),
+        (['{"t": 0}', '{"t": 1, "weights": "1a"}'], "first line only"),
+    ],
+)
+def test_weights_stand_in_the_first_line_as_text(lines: list[str], words: str) -> None:
+    with pytest.raises(SegueError, match=words):
+        parse_lines(lines)
 
 
 def test_a_recording_is_never_written_over(tmp_path: Path) -> None:

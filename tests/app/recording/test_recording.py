@@ -162,7 +162,7 @@ def test_capture_fills_gaps_and_starts_anew_after_long_ones(tmp_path: Path) -> N
 
 def test_the_log_holds_what_was_heard_and_reads_back(tmp_path: Path) -> None:
     log = PerformanceLog()
-    log.begin("tone", 7, 0)
+    log.begin("tone", 7, 0, "1a2b")
     fast, slow = Controls(bpm=140.0), Controls(bpm=90.0, mute=frozenset({"drums"}))
     flute = (Prompt("flute", weight=0.5),)
     for block in range(10):
@@ -172,7 +172,7 @@ def test_the_log_holds_what_was_heard_and_reads_back(tmp_path: Path) -> None:
     log.put(8000, 1000, slow, flute, moment=2000)
     log.save(tmp_path / "a.jsonl", 1500, 9000)
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
-    assert lines[0] == {"t": 0.0, "engine": "tone", "seed": 7, "bpm": 140.0}
+    assert lines[0] == {"t": 0.0, "engine": "tone", "seed": 7, "weights": "1a2b", "bpm": 140.0}
     assert lines[1]["t"] == pytest.approx(2500 / RATE, abs=1e-6)
     assert lines[1]["bpm"] == 90.0 and lines[1]["clear"] is True
     assert lines[1]["prompts"] == [{"text": "flute", "weight": 0.5}]

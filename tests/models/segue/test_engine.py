@@ -7,11 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from models.engine.controls import Controls
 from models.engine.interface import Engine, blend, block_fault
 from models.errors import SegueError
-from models.segue.engine import WEIGHTS, SegueEngine
+from models.segue.arranger.arranger import GUIDANCE
+from models.segue.engine import WEIGHTS, SegueEngine, guidance_weight
+from models.segue.renderer.features import no_age, score_batch
+from models.segue.renderer.inference import KeyValueCache
+from models.segue.renderer.network import FRAMES_PER_BLOCK
+from models.segue.renderer.sampler import GuidanceInput, Sampler
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +108,46 @@ def test_damaged_weights_are_told_in_a_sentence(name: str, tmp_path: Path) -> No
         half.truncate(damaged.stat().st_size // 2)
     with pytest.raises(SegueError):
         SegueEngine("cpu", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("taught", "control", "weight"),
+    [
+        (None, 3.0, 1.0),
+        (GuidanceInput(1.0, 1.5, 3.0), None, 1.5),
+        (GuidanceInput(1.0, 1.5, 3.0), GUIDANCE, 1.5),
+        (GuidanceInput(1.0, 1.5, 3.0), -1.0, 1.0),
+        (GuidanceInput(1.0, 1.5, 3.0), 0.0, 1.0),
+        (GuidanceInput(1.0, 1.5, 3.0), 3.0, 3.0),
+        (GuidanceInput(1.0, 1.5, 3.0), 7.0, 3.0),
+    ],
+)
+def test_the_guidance_control_in_the_network_s_own_weights(
+    taught: GuidanceInput | None, control: float | None, weight: float
+) -> None:
+    assert guidance_weight(Sampler(guidance=taught), control) == pytest.approx(weight)
+
+
+def test_guidance_moves_the_sound_of_the_same_score(engine: Engine) -> None:
+    assert isinstance(engine, SegueEngine)
+    assert engine.renderer.sampler.guidance is not None, "the weights that ship were taught it"
+    prompt = engine.embed_text("flamenco guitar")
+    state = engine.arranger.start(1)
+    score, _, _ = engine.arranger.block(state, prompt, Controls(), 6 * FRAMES_PER_BLOCK)
+    batch, style = score_batch(score, no_age())[0], torch.from_numpy(prompt.copy())
+    found = {}
+    for control in (None, 0.0, GUIDANCE, 3.0):
+        weight = guidance_weight(engine.renderer.sampler, control)
+        generator, cache, latents = torch.Generator().manual_seed(1), KeyValueCache(), []
+        for block in range(6):
+            span = slice(block * FRAMES_PER_BLOCK, (block + 1) * FRAMES_PER_BLOCK)
+            noise = torch.randn(3, 2 * engine.codec.latent_dim, generator=generator)
+            new, cache = engine.renderer.block(cache, batch[span], style, noise, weight)
+            latents.append(new)
+        found[control] = torch.cat(latents)
+    assert torch.equal(found[None], found[GUIDANCE])
+    apart = (found[0.0] - found[3.0]).square().mean().sqrt()
+    assert apart > 0.02, "latents have unit variance, and rounding makes differences of 1e-6"
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.0, True), (0.2, True), (1.0, False)])

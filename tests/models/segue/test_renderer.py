@@ -16,6 +16,7 @@ from models.segue.renderer.network import (
     RendererConfig,
     training_mask,
 )
+from models.segue.renderer.sampler import GuidanceInput, Sampler
 
 BLOCKS = 9
 WINDOW = 4
@@ -54,7 +55,7 @@ def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
     one = torch.ones(1)
     with torch.inference_mode():
         whole = renderer(clean, noise, torch.zeros(1, BLOCKS), score, style, one, one)
-    cache, player = KeyValueCache(), RendererInference(renderer, [0.0])
+    cache, player = KeyValueCache(), RendererInference(renderer, Sampler((0.0,)))
     for block in range(BLOCKS):
         span = slice(block * TOKENS_PER_BLOCK, (block + 1) * TOKENS_PER_BLOCK)
         frames = slice(block * FRAMES_PER_BLOCK, (block + 1) * FRAMES_PER_BLOCK)
@@ -67,11 +68,50 @@ def test_streaming_equals_the_masked_pass(renderer: Renderer) -> None:
         assert len(cache.blocks) <= WINDOW - 1
 
 
+@pytest.mark.parametrize("solver", ["euler", "adams-bashforth"])
+def test_passes_follow_the_sampler_with_its_guidance(renderer: Renderer, solver: str) -> None:
+    """Two passes of the first block, against the training pass taken step by step."""
+    token, weight = 2 * renderer.config.latent_dim, 2.5
+    noise = torch.randn(1, TOKENS_PER_BLOCK, token)
+    style, score, one = torch.randn(1, 128), random_score(FRAMES_PER_BLOCK), torch.ones(1)
+
+    def clean(noisy: torch.Tensor, level: float, guidance: float = weight) -> torch.Tensor:
+        given = torch.full((1, 1), level), score, style, one, torch.tensor([guidance])
+        return renderer(torch.zeros_like(noisy), noisy, *given)  # type: ignore[no-any-return]
+
+    with torch.inference_mode():
+        first = clean(noise, 0.0) - noise
+        middle = noise + 0.4 * first
+        second = (clean(middle, 0.4) - middle) / 0.6
+        if solver == "adams-bashforth":
+            second = second + (second - first) * (0.6 / (2 * 0.4))
+        expected = (middle + 0.6 * second)[0]
+    guidance = GuidanceInput(1.0, weight, 3.0)
+    player = RendererInference(renderer, Sampler((0.0, 0.4), solver, guidance))
+    latents, _ = player.block(KeyValueCache(), score, style[0], noise[0])
+    torch.testing.assert_close(latents.reshape_as(expected), expected, atol=2e-5, rtol=0)
+    other, _ = player.block(KeyValueCache(), score, style[0], noise[0], 1.0)
+    assert not torch.allclose(latents, other, atol=1e-4)
+    again, _ = player.block(KeyValueCache(), score, style[0], noise[0], weight)
+    assert torch.equal(latents, again)
+
+
+def test_guidance_differs_from_block_to_block(renderer: Renderer) -> None:
+    """The recorded passes take the guidance as an input, behind a finished block too."""
+    player = RendererInference(renderer, Sampler((0.0, 0.5), "euler", GuidanceInput(1.0, 1.5, 3.0)))
+    token, score = 2 * renderer.config.latent_dim, random_score(FRAMES_PER_BLOCK)
+    noise = torch.randn(TOKENS_PER_BLOCK, token)
+    _, cache = player.block(KeyValueCache(), score, None, noise)
+    found = [player.block(cache, score, None, noise, weight)[0] for weight in (1.0, 2.0, 1.0)]
+    assert torch.equal(found[0], found[2])
+    assert not torch.allclose(found[0], found[1], atol=1e-4)
+
+
 def test_a_cache_can_be_taken_up_again(renderer: Renderer) -> None:
     token = 2 * renderer.config.latent_dim
     score = random_score(FRAMES_PER_BLOCK)
     noise = torch.randn(TOKENS_PER_BLOCK, token)
-    cache, player = KeyValueCache(), RendererInference(renderer, [0.0, 0.5])
+    cache, player = KeyValueCache(), RendererInference(renderer, Sampler((0.0, 0.5)))
     for _ in range(3):
         _, cache = player.block(cache, score, None, noise)
     first, after = player.block(cache, score, None, noise)
