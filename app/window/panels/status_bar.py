@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import time
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from app.audio.settings import AudioStatus
+from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
@@ -57,7 +59,7 @@ class StatusBar(QWidget):
     def message(self) -> str:
         return self._message[1] if self._message is not None else ""
 
-    def show_status(self, status: Any) -> None:
+    def show_status(self, status: WorkerStatus) -> None:
         """Show the figures of the worker and of the audio output."""
         audio = status.audio
         delay = status.knob_to_sound_ms
@@ -162,7 +164,7 @@ def _severity(level: str) -> int:
     return {"info": 0, "warning": 1}.get(level, 2)
 
 
-def _engine_text(status: Any) -> str:
+def _engine_text(status: WorkerStatus) -> str:
     if status.state == "loading":
         return "engine is loading …"
     if status.state == "failed":
@@ -170,7 +172,7 @@ def _engine_text(status: Any) -> str:
     return f"{status.engine} on {status.device}" if status.device else status.engine
 
 
-def _device_text(audio: Any) -> str:
+def _device_text(audio: AudioStatus) -> str:
     if not audio.running:
         return "no sound device"
     if audio.is_null:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -65,7 +66,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.spectra = Spectra(seconds)
         self.item = SpectrogramPlotItem(self.spectra)
         self.locked = False
-        self._pending_blocks: deque[tuple[int, np.ndarray[Any, Any]]] = deque()
+        self._pending_blocks: deque[tuple[int, NDArray[np.float32]]] = deque()
         self._press: QPointF | None = None
         self._press_position = 0
         self._zoom = 2
@@ -93,7 +94,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     # -- data ----------------------------------------------------------------------------------
     def add_block(
-        self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None
+        self, position: int, samples: NDArray[np.float32], score: ScoreInfo | None = None
     ) -> None:
         """Add a planned block (frames, channels), replacing the plan from its position on."""
         self._pending_blocks.append((position, samples))

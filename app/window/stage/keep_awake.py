@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.window.stage.screen_saver import XScreenSaver
+
+if TYPE_CHECKING:
+    from PySide6.QtDBus import QDBusConnection, QDBusPendingCall
 
 SERVICE: Final = "org.freedesktop.ScreenSaver"
 SERVICES: Final = (
@@ -94,7 +97,7 @@ def _on_x11() -> bool:
     return QGuiApplication.platformName() == "xcb"
 
 
-def _session_bus() -> Any:
+def _session_bus() -> QDBusConnection | None:
     """Connection to the session bus of D-Bus; None where there is none."""
     try:
         from PySide6.QtDBus import QDBusConnection
@@ -104,7 +107,9 @@ def _session_bus() -> Any:
     return bus if bus.isConnected() else None
 
 
-def _request_inhibit(bus: Any, name: str, path: str, interface: str) -> Any:
+def _request_inhibit(
+    bus: QDBusConnection, name: str, path: str, interface: str
+) -> QDBusPendingCall:
     """Start an asynchronous Inhibit call; returns the pending call."""
     from PySide6.QtDBus import QDBusMessage
 
@@ -113,7 +118,7 @@ def _request_inhibit(bus: Any, name: str, path: str, interface: str) -> Any:
     return bus.asyncCall(message, TIMEOUT_MS)
 
 
-def _any_granted(calls: Sequence[Any]) -> bool:
+def _any_granted(calls: Sequence[QDBusPendingCall]) -> bool:
     """Poll for the replies: a blocking wait in Qt would hold the GIL."""
     end = time.monotonic() + 1.5 * TIMEOUT_MS / 1000.0
     while not all(call.isFinished() for call in calls) and time.monotonic() < end:

@@ -10,7 +10,7 @@ made it. It is sent through libxcb, which Qt needs anyway, by its published
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Final
+from typing import Final
 
 EXTENSION: Final = b"MIT-SCREEN-SAVER"
 SUSPEND: Final = 5
@@ -64,7 +64,7 @@ class XScreenSaver:
             xcb.xcb_disconnect(connection)
         return self._connection is not None
 
-    def _send(self, xcb: Any, connection: int, extension: _Extension) -> None:
+    def _send(self, xcb: ctypes.CDLL, connection: int, extension: _Extension) -> None:
         # xcb fills in opcodes and length, and may use the two parts before the one given.
         body = (ctypes.c_uint32 * 2)(0, 1)
         parts = (_Part * 3)()
@@ -91,7 +91,7 @@ def _free(pointer: int) -> None:
     free(pointer)
 
 
-def _library() -> Any:
+def _library() -> ctypes.CDLL:
     """Load libxcb with its signatures; raises OSError where it is missing."""
     xcb = ctypes.CDLL(LIBRARY)
     address = ctypes.c_void_p
