@@ -22,7 +22,7 @@ from contents import ROOT
 
 sys.path.insert(0, str(ROOT))
 
-from app.about import BUNDLED, NOTICES, Part, licence_of
+from app.window.dialogs.components import BUNDLED, NOTICES, Part, licence_of
 
 LICENCE_FILE: Final = re.compile(
     r"^(licen[cs]e|copying|notice|copyright|authors|unlicense)", re.IGNORECASE

@@ -12,7 +12,7 @@ NULL_DEVICE: Final = "null"
 """Label of the device that discards the sound in real time."""
 
 BUFFER_SIZES: Final = (64, 128, 256, 512, 1024, 2048)
-SAMPLE_RATES: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
+SAMPLE_RATES: Final = (44_100, SAMPLE_RATE, 88_200, 96_000, 176_400, 192_000)
 
 
 @dataclass(frozen=True)

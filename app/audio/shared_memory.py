@@ -113,6 +113,7 @@ class SharedAudio:
         shape = (layout.tap_frames, CHANNELS)
         offset = 2 * _PAGE + 4 * CHANNELS * layout.plan_frames
         self.tap: NDArray[np.float32] = np.ndarray(shape, np.float32, buffer, offset)
+        self._closed = False
         if self._owner:
             self.words[:] = 0
             self.floats[:] = 0.0
@@ -125,8 +126,9 @@ class SharedAudio:
 
     def close(self) -> None:
         """Release the memory; the owner removes it. Safe to call twice."""
-        if not hasattr(self, "words"):
+        if self._closed:
             return
+        self._closed = True
         del self.words, self.floats, self.plan, self.tap
         if self._owner:
             self._memory.unlink()

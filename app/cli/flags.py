@@ -17,7 +17,7 @@ def special(arguments: Sequence[str]) -> int | None:
         return None
     (word,) = arguments
     if word == "--version":
-        from app.about import versions
+        from app.window.dialogs.components import versions
 
         rows = versions()
         width = max(len(name) for name, _ in rows)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 PART_SECONDS: Final = 180.0
 """Time limit of a part."""
@@ -68,7 +69,7 @@ def _hung(name: str) -> None:
 
 
 def _program() -> str:
-    from app.about import frozen, version
+    from app.window.dialogs.components import frozen, version
 
     kind = "bundle" if frozen() else "sources"
     return f"segue {version()} ({kind}), Python {sys.version.split()[0]} on {sys.platform}"
@@ -76,10 +77,10 @@ def _program() -> str:
 
 def _resources() -> str:
     """Check that every file of the program's folder is there and valid."""
-    from app.about import LICENCES, OWN, ROOT
     from app.control.midi.map_file import load
     from app.performance.file import read_performance
     from app.session.session import Session
+    from app.window.dialogs.components import LICENCES, OWN, ROOT
     from models.storage.weights import check_files, files_of
 
     folder = ROOT / "resources"
@@ -246,12 +247,12 @@ def _files() -> str:
         kinds = []
         for suffix in ("wav", "flac", "ogg", "mp3"):
             path = Path(folder) / f"é a.{suffix}"
-            soundfile.write(path, wave, 48_000)
+            soundfile.write(path, wave, SAMPLE_RATE)
             back, rate = soundfile.read(path, dtype="float32")
-            if rate != 48_000 or float(np.abs(back).max()) < 0.3:
+            if rate != SAMPLE_RATE or float(np.abs(back).max()) < 0.3:
                 raise SegueError(f"a {suffix} file did not come back as it was written.")
             kinds.append(suffix)
-    if len(soxr.resample(wave, 48_000, 44_100)) != 4410:
+    if len(soxr.resample(wave, SAMPLE_RATE, 44_100)) != 4410:
         raise SegueError("the resampler returns the wrong length.")
     return f"{', '.join(kinds)}, resampling"
 
@@ -302,7 +303,7 @@ def _window() -> str:
 
 
 def _licences() -> str:
-    from app.about import LICENCES, NOTICES, frozen, notices, packages
+    from app.window.dialogs.components import LICENCES, NOTICES, frozen, notices, packages
 
     if frozen() and not (LICENCES / NOTICES).is_file():
         raise SegueError("the licences of what comes along are missing: get Segue again.")

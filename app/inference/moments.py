@@ -18,8 +18,9 @@ import numpy as np
 from app.inference.moment_pool import DEPTH, SIMPLE, MomentBlock, MomentPool, is_tensor
 from app.performance.moment import Moment
 from models.engine.interface import Snapshot
+from models.music.score import SAMPLE_RATE
 
-RECENT: Final = 30 * 48_000
+RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is as dense as the present."""
 
 

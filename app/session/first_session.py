@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from app.parameters.parameter import Value
-from app.session import prompt_plane as plane
 from app.session.document import Document, SessionPrompt
+from app.session.prompts import plane as plane
 
 FIRST_PROMPTS: Final = (
     ("Minimal Techno", 1.0),

@@ -14,7 +14,7 @@ from app.parameters.catalogue import PROMPTS
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from app.session.document import Scene, SessionPrompt
-from app.session.prompt_list import STRIP_PARAMETERS
+from app.session.prompts.list import STRIP_PARAMETERS
 
 
 @dataclass(frozen=True)

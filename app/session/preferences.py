@@ -9,9 +9,10 @@ from typing import Final
 
 from app.files import write_text
 from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
 
 BUFFERS: Final = (64, 128, 256, 512, 1024, 2048)
-RATES: Final = (None, 44_100, 48_000, 88_200, 96_000)
+RATES: Final = (None, 44_100, SAMPLE_RATE, 88_200, 96_000)
 FORMATS: Final = ("wav", "flac")
 
 

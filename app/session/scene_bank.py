@@ -11,7 +11,7 @@ from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from app.session.document import Scene, SessionPrompt, scene_title
 from app.session.morph import Morph, plan_morph
-from app.session.prompt_list import Editor, PromptList
+from app.session.prompts.list import Editor, PromptList
 
 
 class SceneBank(Sequence[Scene | None]):

@@ -18,7 +18,7 @@ from app.performance.moment import Moment
 from app.session.document import Document
 from app.session.first_session import first_document
 from app.session.history import EditHistory, SideEdit, edit_key
-from app.session.prompt_list import PromptList
+from app.session.prompts.list import PromptList
 from app.session.scene_bank import SceneBank
 
 NON_EDIT_SOURCES: Final = frozenset(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.parameters.catalogue import CONTROL_OF
-from app.session import prompt_mix as mix
 from app.session.document import Scene, SessionPrompt
+from app.session.prompts import mix as mix
 from models.engine.controls import Controls, Style, blend
 from models.engine.prompts import Prompt as EnginePrompt
 from models.music.score import STEMS

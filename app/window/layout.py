@@ -18,7 +18,7 @@ from app.window.panels.status_bar import StatusBar
 from app.window.panels.top_bar import TopBar
 from app.window.panels.transport import TransportPanel
 from app.window.prompts.editor import PromptEditor
-from app.window.prompts.map_panel import MapPanel
+from app.window.prompts.map.panel import MapPanel
 from app.window.prompts.mixer import PromptMixer
 from app.window.spectrogram.back_to_now_button import BackToNowButton
 from app.window.spectrogram.view import SpectrogramView

@@ -147,7 +147,15 @@ class Controls:
 
 
 def check_number(name: str, value: object) -> float | None:
-    """A numeric control as a float; None stays None (auto). SegueError outside RANGES."""
+    """A numeric control as a float; None stays None (auto).
+
+    Args:
+        name: name of the control, a key of RANGES.
+        value: what was given for it.
+
+    Raises:
+        SegueError: no number, or outside RANGES.
+    """
     if value is None:
         return None
     low, high = RANGES[name]

@@ -27,8 +27,8 @@ from models.segue.style.anchors import WEIGHTS
 from models.segue.style.audio_tower import AudioTower, normalise_level
 from models.segue.style.model import StyleModel
 from models.segue.style.sentence_encoder import SentenceEncoder
-from models.training import style_text
-from models.training.style_data import MelSet, degrade, mix
+from models.training import text_head as style_text
+from models.training.mel_set import MelSet, degrade, mix
 from models.training.style_evaluation import evaluate_audio, evaluate_text
 from models.training.trainer import Trainer, plot_curve, save_atomic
 

@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy
 import pytest
 
-from app import about
+from app.window.dialogs import components as about
 
 ROOT = Path(__file__).resolve().parents[2]
 Load = Callable[[str], ModuleType]

@@ -14,9 +14,9 @@ from app.control.midi.learn_mode import LearnResult
 from app.control.midi.mapping import ControllerMap, Mapping
 from app.window.controllers import map_edits as edits
 from app.window.controllers.controllers_window import ControllersWindow
-from app.window.controllers.learn_overlay import LearnOverlay
-from app.window.controllers.learn_panel import COMPACT_HEIGHT, HEIGHT, LearnPanel
-from app.window.controllers.learn_zones import LearnTargets, box_in, control_at
+from app.window.controllers.learn.overlay import LearnOverlay
+from app.window.controllers.learn.panel import COMPACT_HEIGHT, HEIGHT, LearnPanel
+from app.window.controllers.learn.zones import LearnTargets, box_in, control_at
 from app.window.controllers.offer_bar import OfferBar
 from models.errors import SegueError
 

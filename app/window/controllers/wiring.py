@@ -12,7 +12,7 @@ from app.session.history import SideEdit
 from app.session.session import Session
 from app.window.controllers.clock_alignment import ClockAlignment
 from app.window.controllers.coordinator import ControllerCoordinator
-from app.window.controllers.learn_zones import LearnTargets
+from app.window.controllers.learn.zones import LearnTargets
 from app.window.main_window import MainWindow
 
 

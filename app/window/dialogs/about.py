@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import about
+from app.window.dialogs import components as about
 from app.window.style import theme
 
 LGPL: Final = (

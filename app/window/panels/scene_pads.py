@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QGridLayout, QInputDialog, QMenu, QWidget
 
 from app.parameters.catalogue import SCENES
 from app.session.document import Scene
-from app.session.prompt_mix import shares
+from app.session.prompts.mix import shares
 from app.session.session import Session
 from app.window.style import colours, theme
 from app.window.widgets.fit_text import paint_fit_text

@@ -12,7 +12,7 @@ from app.session.document import SessionPrompt
 from app.session.session import Session
 from app.window.jobs import Jobs, sound_outline
 from app.window.prompts.editor import PromptEditor
-from app.window.prompts.map_view import PromptMapView
+from app.window.prompts.map.view import PromptMapView
 from app.window.prompts.mixer import PromptMixer
 from app.window.prompts.strip_menu import strip_menu
 from models.errors import SegueError

@@ -61,6 +61,8 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
     sound_dropped = Signal(str)
     panned = Signal(bool)  # whether the view is away from the playhead
 
+    _built = False  # the base class resizes the view while it is built
+
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
         super().__init__(parent, background=colours.BACKGROUND, axisItems=_axes())
         self.spectra = Spectra(seconds)
@@ -90,6 +92,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.setAccessibleName("Spectrogram")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
         self.set_accepts_sound(False)
+        self._built = True
         self._apply_zoom()
 
     # -- data ----------------------------------------------------------------------------------
@@ -189,7 +192,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "item"):
+        if self._built:
             self._apply_zoom()
 
     # -- files ---------------------------------------------------------------------------------

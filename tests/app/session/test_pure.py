@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.parameters.catalogue import build_registry, set_prompt_count
-from app.session import prompt_mix as mix
-from app.session import prompt_plane as plane
 from app.session.document import Scene, SessionPrompt
 from app.session.history import EditHistory, SideEdit
 from app.session.incident_log import IncidentLog
 from app.session.morph import between, plan_morph
+from app.session.prompts import mix as mix
+from app.session.prompts import plane as plane
 from app.session.tap_tempo import TapTempo
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from app.window.prompts.map_labels import overlap_area, place_labels
+from app.window.prompts.map.labels import overlap_area, place_labels
 from app.window.proportions import MAX_SCALE, opening, scale_of
 from app.window.style import colours
 from app.window.widgets.fit_text import paint_fit_text

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 
-from app import about
+from app.window.dialogs import components as about
 from app.window.dialogs.about import LGPL, AboutDialog
 from tests.support.rig import Rig
 

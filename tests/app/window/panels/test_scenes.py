@@ -141,7 +141,7 @@ def test_the_cursor_is_thrown_glides_and_rests(rig: Rig, monkeypatch: pytest.Mon
     plane = rig.window.map_panel.map
     middle = plane.to_screen((0.0, 0.0)).toPoint()
     now = [50.0]
-    monkeypatch.setattr("app.window.prompts.map_view.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("app.window.prompts.map.view.time.monotonic", lambda: now[0])
     rig.qtbot.mousePress(plane, LEFT, pos=middle)
     for step in range(1, 4):
         now[0] += 0.012

@@ -10,9 +10,9 @@ from typing import Final, Protocol, overload
 from app.parameters import catalogue
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
-from app.session import prompt_mix as mix
-from app.session import prompt_plane as plane
 from app.session.document import SessionPrompt
+from app.session.prompts import mix as mix
+from app.session.prompts import plane as plane
 from models.errors import SegueError
 
 STRIP_PARAMETERS: Final = ("weight", "mute", "solo", "x", "y")

@@ -27,9 +27,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.parameters.registry import Change
-from app.session.prompt_plane import MapCursor, Point
+from app.session.prompts.plane import MapCursor, Point
 from app.session.session import Session
-from app.window.prompts.map_labels import place_labels
+from app.window.prompts.map.labels import place_labels
 from app.window.style import colours, theme
 
 FRAME_MS: Final = 16

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from models.errors import SegueError
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[3]
 LICENCES: Final = ROOT / "resources" / "licences"
 BUNDLED: Final = "bundled.json"
 NOTICES: Final = "third-party.txt"

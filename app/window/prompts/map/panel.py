@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.session.prompt_plane import spread
+from app.session.prompts.plane import spread
 from app.session.session import Session
 from app.window.panels.panel import Panel
-from app.window.prompts.map_view import PromptMapView
+from app.window.prompts.map.view import PromptMapView
 from app.window.widgets.buttons import KeyButton, PlainButton
 from app.window.widgets.knob import Knob
 

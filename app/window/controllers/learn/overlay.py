@@ -26,7 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.window.controllers import map_edits as edits
-from app.window.controllers.learn_zones import Zone
+from app.window.controllers.learn.zones import Zone
 from app.window.style import colours, theme
 
 POLL_MS: Final = 200

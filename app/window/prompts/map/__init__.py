@@ -1,0 +1,1 @@
+"""Prompt map: prompts in a plane, mixed by their distance from a cursor."""
