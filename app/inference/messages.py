@@ -90,12 +90,20 @@ class HeldLoop:
     written: int = 0
 
 
-@dataclass(eq=False)
-class ControlTask:
-    """Rewrite of the plan under other controls. Each task has the kind and text of its mark.
+class _Task:
+    """What all rewrite tasks have; each has the kind and text of its mark."""
 
-    earliest: first plan position that may change. attempts: how often the
-    reader was faster. lengthened: blocks by which the plan was made longer first.
+    def fade_ms(self, settings: WorkerSettings) -> float:
+        """Crossfade from the old plan into the new one, in milliseconds."""
+        return settings.fade_ms
+
+
+@dataclass(eq=False)
+class ControlTask(_Task):
+    """Rewrite of the plan under other controls.
+
+    earliest: first plan position that may change. attempts: how often the reader was faster.
+    lengthened: blocks by which the plan was made longer first.
     """
 
     kind: ClassVar[str] = "controls"
@@ -107,16 +115,19 @@ class ControlTask:
 
 
 @dataclass(eq=False)
-class ClearTask:
+class ClearTask(_Task):
     """Rewrite with a fresh context; `snapshot` is taken when it is first tried."""
 
     kind: ClassVar[str] = "clear"
     text: ClassVar[str] = ""
     snapshot: Snapshot | None = None
 
+    def fade_ms(self, settings: WorkerSettings) -> float:
+        return settings.clear_fade_ms
+
 
 @dataclass(eq=False)
-class MomentTask:
+class MomentTask(_Task):
     """Rewrite that goes on `skip` frames after a snapshot.
 
     origin: plan position of the moment, None if it is of another performance.
@@ -130,9 +141,12 @@ class MomentTask:
     continue_from: str = ""
     text: str = ""
 
+    def fade_ms(self, settings: WorkerSettings) -> float:
+        return 4 * settings.fade_ms
+
 
 @dataclass(eq=False)
-class HoldTask:
+class HoldTask(_Task):
     """Rewrite that repeats the last bars."""
 
     kind: ClassVar[str] = "hold"
@@ -140,7 +154,7 @@ class HoldTask:
 
 
 @dataclass(eq=False)
-class RecoverTask:
+class RecoverTask(_Task):
     """Rewrite after a fault of the engine, from a snapshot of the repaired stream."""
 
     kind: ClassVar[str] = "recover"

@@ -14,8 +14,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from app.inference.messages import RewriteTask
 from app.performance.moment import Moment
-from models.engine.interface import ScoreInfo, Snapshot
+from models.engine.interface import Audio, ScoreInfo, Snapshot
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class PlannedBlock:
     def moment_at(self, position: int, engine: str) -> Moment:
         """Moment of a position within the block."""
         return Moment(position, self.snapshot, self.skip + position - self.position, engine)
+
+
+@dataclass(frozen=True)
+class RenderedBlock:
+    """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any."""
+
+    block: PlannedBlock
+    frames: Audio
+    join: int
+    task: RewriteTask | None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,7 @@ from app.inference.moments import MomentStore
 from app.inference.plan import (
     BlockPlan,
     PlannedBlock,
+    RenderedBlock,
     RewriteTarget,
     bar_after,
     bar_points,
@@ -54,18 +55,6 @@ IDLE: Final = 0
 WORKED: Final = 1
 MAX_ATTEMPTS: Final = 3
 """Rewrites that may come too late before new controls go to the plan's end."""
-MOMENT_FADE: Final = 4
-"""Crossfade to a moment, as a multiple of that to other controls."""
-
-
-@dataclass(frozen=True)
-class _RenderedBlock:
-    """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any."""
-
-    block: PlannedBlock
-    frames: Audio
-    join: int
-    task: RewriteTask | None
 
 
 class Planner:
@@ -105,7 +94,7 @@ class Planner:
         self._task: RewriteTask | None = None
         self._loop: HeldLoop | None = None
         self._follows = False  # the next block continues the one written last
-        self._unwritten: _RenderedBlock | None = None
+        self._unwritten: RenderedBlock | None = None
         self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
 
     @property
@@ -352,7 +341,7 @@ class Planner:
         score = self.stream.score
         block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score)
         frames = np.ascontiguousarray(frames)
-        return self._write(_RenderedBlock(block, frames, target.join, task))
+        return self._write(RenderedBlock(block, frames, target.join, task))
 
     def _try(self, snapshot: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A valid block; or None, and everything is ready for the next attempt."""
@@ -374,18 +363,14 @@ class Planner:
 
     # Writing.
 
-    def _write(self, rendered: _RenderedBlock) -> int:
+    def _write(self, rendered: RenderedBlock) -> int:
         """Join a block into the ring; where that is not possible, wait or render it again."""
         ring, block, task = self.ring, rendered.block, rendered.task
         waited, self._unwritten = self._unwritten is not None, None
         if self.reader_stopped and block.position <= ring.read and ring.depth:
             self._empty_plan()  # nothing of it has sounded, and nothing will
         rewritten = block.position < ring.end
-        fade = self.settings.fade_ms
-        if isinstance(task, ClearTask):
-            fade = self.settings.clear_fade_ms
-        elif isinstance(task, MomentTask):
-            fade *= MOMENT_FADE
+        fade = self.settings.fade_ms if task is None else task.fade_ms(self.settings)
         result = self.writer.write(
             block.position, rendered.frames, self._follows, self._frames(fade), rendered.join
         )
@@ -402,7 +387,7 @@ class Planner:
         self._written(rendered, result, rewritten)
         return WORKED
 
-    def _written(self, rendered: _RenderedBlock, result: WriteResult, rewritten: bool) -> None:
+    def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""
         block, frames, task = rendered.block, rendered.frames, rendered.task
         moment = task if isinstance(task, MomentTask) else MomentTask(None)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import shiboken6
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow
 
-from app.audio.settings import AudioDevice
 from app.inference.messages import BlockReport, TimelineMark
 from app.inference.status import WorkerStatus
 from app.live_controller import LiveController
@@ -26,7 +23,7 @@ from app.session.session import Session
 from app.window.commands import REPEATABLE, Commands
 from app.window.continuation import ContinueFromAudio
 from app.window.dialogs.incident_log import LogDialog
-from app.window.dialogs.settings import SettingsDialog
+from app.window.dialogs.settings import open_settings
 from app.window.jobs import Jobs
 from app.window.layout import build_widgets
 from app.window.prompts.actions import PromptActions
@@ -344,23 +341,10 @@ class MainWindow(QMainWindow):
         dialog.open()
 
     def open_settings(self) -> None:
-        """Open the settings; audio devices are scanned in the thread pool."""
-        output = self.playback.output
-        dialog = SettingsDialog(self.preferences, output.devices(), self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        """Open the settings."""
+        dialog = open_settings(self.preferences, self.playback.output, self.jobs, self.say, self)
         dialog.applied.connect(self.apply_preferences)
         dialog.controllers_requested.connect(lambda: self.controllers_requested.emit("Ports"))
-
-        def show(devices: Sequence[AudioDevice]) -> None:
-            if shiboken6.isValid(dialog):
-                dialog.show_devices(devices)
-
-        dialog.rescan_requested.connect(
-            lambda: self.jobs.start(
-                lambda: output.devices(True), show, lambda sentence: self.say("warning", sentence)
-            )
-        )
-        dialog.open()
 
     def apply_preferences(self, new: prefs.Preferences) -> None:
         """Take over audio device and file formats from the settings; the music goes on."""

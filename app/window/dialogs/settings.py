@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Signal
+import shiboken6
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -20,7 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.audio.settings import AudioDevice
+from app.interfaces import OutputProtocol
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
+from app.window.jobs import Jobs
 
 
 class SettingsDialog(QDialog):
@@ -130,3 +133,26 @@ class SettingsDialog(QDialog):
     def _apply(self) -> None:
         self.applied.emit(self.chosen())
         self.accept()
+
+
+def open_settings(
+    preferences: Preferences,
+    output: OutputProtocol,
+    jobs: Jobs,
+    report: Callable[[str, str], None],
+    parent: QWidget,
+) -> SettingsDialog:
+    """Open the dialog; audio devices are scanned again in the thread pool."""
+    dialog = SettingsDialog(preferences, output.devices(), parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    def show(devices: Sequence[AudioDevice]) -> None:
+        if shiboken6.isValid(dialog):
+            dialog.show_devices(devices)
+
+    def scan() -> None:
+        jobs.start(lambda: output.devices(True), show, lambda sentence: report("warning", sentence))
+
+    dialog.rescan_requested.connect(scan)
+    dialog.open()
+    return dialog
