@@ -102,4 +102,5 @@ def spectrum_table(dim: float = 0.0) -> NDArray[np.uint8]:
     background = np.array([int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
     grey = table.mean(axis=1, keepdims=True)
     muted = 0.55 * table + 0.45 * grey
-    return np.round((1 - dim) * table + dim * (0.55 * muted + 0.45 * background)).astype(np.uint8)
+    mixed = (1 - dim) * table + dim * (0.55 * muted + 0.45 * background)
+    return np.asarray(np.round(mixed), np.uint8)
