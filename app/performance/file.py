@@ -2,7 +2,8 @@
 
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
-`guidance_drums`, `chaos`, `strength`. A value of null sets a control to auto; an empty list of
+`guidance_drums`, `chaos`, `energy`, `follow_prompts`, `change_at`, `fill`, `next_section`,
+`strength`. A value of null sets a control to auto; an empty list of
 prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
 the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
 context, `end: true` is where the performance stops. The first line may name `engine`, `seed` and
@@ -23,13 +24,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from models.engine.controls import RANGES, Controls, Style, check_notes
+from models.engine.controls import RANGES, SWITCHES, Controls, Style, check_notes
 from models.engine.interface import Audio
 from models.engine.prompts import Prompt, check_weights, load_ending
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
-CONTROL_KEYS: Final = (*RANGES, "key", "mute", "notes", "drums", "strength")
+CONTROL_KEYS: Final = (
+    *RANGES, "key", "mute", "notes", "drums", "energy", *SWITCHES, "change_at", "strength"
+)  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
     "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed",

@@ -32,10 +32,17 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "chaos": (0.0, 1.0),
 }
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
+ENERGY: Final = (0.0, 1.0)
+"""Closed range of the energy control, which the command line does not name."""
+ARRIVALS: Final = ("now", "bar")
+"""When a changed tempo or key arrives."""
+SWITCHES: Final = ("follow_prompts", "fill", "next_section")
+"""Controls that are on or off."""
 
 CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
-    "guidance_notes", "guidance_drums", "chaos",
+    "guidance_notes", "guidance_drums", "chaos", "energy", "follow_prompts", "change_at", "fill",
+    "next_section",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -84,6 +91,12 @@ class Controls:
         guidance_notes: the same for `notes`, in engines with separate guidance.
         guidance_drums: the same for `drums`.
         chaos: 0 to 1, randomness of sampling.
+        energy: 0 to 1, how many parts play and how busily; a large rise or fall also moves the
+            form.
+        follow_prompts: tempo, metre and mode at auto change with the prompts, gliding over a bar,
+            instead of staying.
+        change_at: when a changed tempo or key arrives, "now" or at the next "bar".
+        fill, next_section: triggers; each acts once when it turns true.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
     Raises:
@@ -102,6 +115,11 @@ class Controls:
     guidance_notes: float | None = None
     guidance_drums: float | None = None
     chaos: float | None = None
+    energy: float | None = None
+    follow_prompts: bool = False
+    change_at: str = "now"
+    fill: bool = False
+    next_section: bool = False
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -112,6 +130,13 @@ class Controls:
             put("style", as_style(self.style))
         for name in RANGES:
             put(name, check_number(name, getattr(self, name)))
+        put("energy", check_number("energy", self.energy, ENERGY))
+        for name in SWITCHES:
+            put(name, _check_switch(name, getattr(self, name)))
+        if self.change_at is None:
+            put("change_at", ARRIVALS[0])
+        elif self.change_at not in ARRIVALS:
+            raise SegueError(f"change_at is {self.change_at!r}: write {' or '.join(ARRIVALS)}.")
         if self.key is not None:
             if not isinstance(self.key, str):
                 raise SegueError(f"key is {self.key!r}: write a name such as 'A minor'.")
@@ -129,7 +154,9 @@ class Controls:
     def strength_of(self, name: str) -> float:
         """Strength of a control, 0 to 1; 0 where it is left at auto."""
         value = getattr(self, name)
-        if value is None or (name in ("mute", "notes") and not value):
+        if value is None or (name in ("mute", "notes", *SWITCHES) and not value):
+            return 0.0
+        if name == "change_at" and value == ARRIVALS[0]:
             return 0.0
         return self.strength.get(name, 1.0)
 
@@ -146,19 +173,22 @@ class Controls:
         return hash(self._identity())
 
 
-def check_number(name: str, value: object) -> float | None:
+def check_number(
+    name: str, value: object, limits: tuple[float, float] | None = None
+) -> float | None:
     """A numeric control as a float; None stays None (auto).
 
     Args:
         name: name of the control, a key of RANGES.
         value: what was given for it.
+        limits: closed range instead of that of RANGES.
 
     Raises:
-        SegueError: no number, or outside RANGES.
+        SegueError: no number, or outside the range.
     """
     if value is None:
         return None
-    low, high = RANGES[name]
+    low, high = limits or RANGES[name]
     # A bool is a Real in Python, but a mistake here.
     if isinstance(value, bool) or not isinstance(value, Real):
         raise SegueError(f"{name} is {value!r}: give a number from {low:g} to {high:g}.")
@@ -168,6 +198,13 @@ def check_number(name: str, value: object) -> float | None:
     if not low <= number <= high:
         raise SegueError(f"{name} is {number:g}: give a number from {low:g} to {high:g}.")
     return number
+
+
+def _check_switch(name: str, value: object) -> bool:
+    """A switch; None means off."""
+    if value is not None and not isinstance(value, bool):
+        raise SegueError(f"{name} is {value!r}: write true or false.")
+    return bool(value)
 
 
 def check_mute(value: object) -> frozenset[str]:

@@ -1,1 +1,1 @@
-"""Music theory: score, song, voicing."""
+"""Rules of music that composing and playing share. Pure logic: neither Qt nor torch."""

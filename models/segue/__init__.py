@@ -1,1 +1,1 @@
-"""Segue's own engines: arranger, renderer, codec and style model."""
+"""The embedded engine, a folder for each of its parts."""

@@ -57,7 +57,7 @@ STYLE_JUMP: Final = 0.7
 The context would hold on to the old sound. Turning a weight's knob changes the style by less."""
 CONTROLS: Final = frozenset(
     {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
-     "strength"}
+     "energy", "follow_prompts", "change_at", "fill", "next_section", "strength"}
 )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus.composer.form import METRES, adapt
-from models.corpus.composer.harmony import MINOR_LIKE, chord_intervals, scale_of
 from models.corpus.composer.melody import Melodist, Note
 from models.corpus.styles.patterns import ARPS, COMPS, LINES
+from models.music.form import METRES, adapt
+from models.music.harmony import MINOR_LIKE, chord_intervals, scale_of
 from models.music.voicing import instrument_range, part_range
 
 ROLES: Final = frozenset(

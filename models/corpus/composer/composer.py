@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.corpus.composer.backing import Accompanist, Bassist, SecondVoice
-from models.corpus.composer.form import METRES, Section, sections
 from models.corpus.composer.grooves import Drummer
 from models.corpus.composer.harmony import progression
 from models.corpus.composer.melody import Melodist, Note
@@ -26,10 +25,11 @@ from models.corpus.composer.plan import (
     split_rng,
     vary_production,
 )
-from models.corpus.composer.tonality import agrees
 from models.errors import SegueError
+from models.music.form import METRES, Section, sections
 from models.music.score import DRUMS, PITCHED, parse_key
 from models.music.song import NOTE, Song
+from models.music.tonality import agrees
 from models.music.voicing import chord_register, voice
 from models.segue.style.terms import caption
 

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.composer.form import METRES, adapt
+from models.music.fills import write_fill, write_roll
+from models.music.form import METRES, adapt
 from models.music.score import DRUMS
 
 SHORT: Final = {
@@ -142,46 +143,8 @@ class Drummer:
 
     def fill(self, grid: NDArray[np.float32], big: bool) -> None:
         """Replace the end of a bar with a fill."""
-        rng, bar, beat = self.rng, self.bar, self.beat
-        length = min(bar, beat * (2 if big else 1))
-        start = bar - length
-        kind = self.groove.fill
-        at = {name: DRUMS.index(name) for name in DRUMS}
-        if kind == "drop":
-            grid[start:, :] *= (rng.random((length, 1)) < 0.35).astype(np.float32)
-            return
-        kept_columns = [at["kick"], at["perc_low"]]
-        kept_hits = grid[start:, kept_columns].copy()
-        grid[start:, :] = 0
-        grid[start:, kept_columns] = kept_hits * (rng.random(kept_hits.shape) < 0.6)
-        ramp = np.linspace(62, 112, length)
-        if kind == "tihai":
-            word = rng.random(max(2, length // 3)) < 0.75
-            for step in range(length):
-                if word[step % len(word)]:
-                    grid[start + step, at["perc_high" if step % 2 == 0 else "perc_mid"]] = ramp[
-                        step
-                    ]
-            return
-        voices = {
-            "toms": ("snare", "tom_high", "tom_low"),
-            "snare_roll": ("snare", "snare", "clap") if rng.random() < 0.7 else ("clap", "snare"),
-            "break": ("snare", "snare", "kick", "tom_high"),
-            "ghost": ("snare", "tom_high", "kick"),
-            "jazz": ("snare", "tom_high", "tom_low", "ride"),
-            "roll": ("snare",),
-            "timbale": ("perc_high", "perc_mid", "tom_high"),
-            "hand": ("perc_high", "perc_mid", "perc_low"),
-        }[kind]
-        chance = {"roll": 0.95, "snare_roll": 0.9, "jazz": 0.55}.get(kind, 0.7)
-        for step in range(length):
-            if rng.random() < chance or step == 0:
-                index = min(len(voices) - 1, int(step / length * len(voices)))
-                grid[start + step, at[voices[index]]] = ramp[step] * rng.uniform(0.8, 1.05)
+        write_fill(grid, self.groove.fill, self.beat * (2 if big else 1), self.rng)
 
     def build(self, grid: NDArray[np.float32], progress: float) -> None:
         """Add a snare roll that gets faster as `progress` goes from 0 to 1."""
-        every = self.beat if progress < 0.5 else max(1, self.beat // 2) if progress < 0.8 else 1
-        column = DRUMS.index("snare" if "snare" in self.layers else "clap")
-        for step in range(0, self.bar, every):
-            grid[step, column] = max(grid[step, column], 55 + 55 * progress)
+        write_roll(grid, "snare" if "snare" in self.layers else "clap", self.beat, progress)

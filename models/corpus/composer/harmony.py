@@ -1,4 +1,4 @@
-"""Harmony: roman numerals to chords, chords to scales.
+"""Harmony: roman numerals to chords.
 
 The progressions and their notation are in `models.corpus.styles.progressions`.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from models.corpus.styles.progressions import GENERIC, PROGRESSIONS
 from models.errors import SegueError
-from models.music.score import MODES, QUALITIES, QUALITY_NAMES, chord_symbol
+from models.music.score import MODES, chord_symbol
 
 _ROOTS: Final = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _SUFFIX: Final = {
@@ -51,32 +51,3 @@ def progression(rng: np.random.Generator, pool: str, mode: str) -> tuple[tuple[i
         fallback = {"pentatonic_minor": "minor", "pentatonic_major": "major"}.get(mode, "")
         choices = table.get(fallback) or GENERIC[mode]
     return parse(choices[int(rng.integers(len(choices)))])
-
-
-MINOR_LIKE: Final = frozenset({"minor", "dorian", "phrygian", "harmonic_minor", "pentatonic_minor"})
-
-
-@lru_cache(maxsize=1024)
-def chord_intervals(symbol: int) -> tuple[int, ...]:
-    """Pitch classes of a chord symbol relative to the tonic, root first."""
-    root, quality = divmod(symbol, len(QUALITIES))
-    return tuple((root + step) % 12 for step in QUALITIES[QUALITY_NAMES[quality]])
-
-
-@lru_cache(maxsize=1024)
-def scale_of(mode: str, symbol: int) -> tuple[int, ...]:
-    """Scale of the mode relative to the tonic, adapted to a chord.
-
-    A note of the mode is replaced by a chord tone a semitone away (the raised seventh over V in
-    minor).
-    """
-    scale = set(MODES[mode])
-    if symbol >= 0:
-        for tone in chord_intervals(symbol):
-            if tone not in scale:
-                if tone - 1 in scale and tone - 1 not in chord_intervals(symbol) and tone - 1:
-                    scale.discard(tone - 1)
-                elif tone + 1 in scale and tone + 1 not in chord_intervals(symbol):
-                    scale.discard(tone + 1)
-                scale.add(tone)
-    return tuple(sorted(scale))

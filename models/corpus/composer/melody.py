@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus.composer.form import METRES
-from models.corpus.composer.harmony import MINOR_LIKE, chord_intervals, scale_of
 from models.corpus.styles.base import words
 from models.corpus.styles.behaviours import BEHAVIOURS, FEELS, Behaviour
+from models.music.form import METRES
+from models.music.harmony import MINOR_LIKE, chord_intervals, scale_of
 from models.music.score import MODES
 from models.music.voicing import instrument_range
 

@@ -1,1 +1,1 @@
-"""Arranger: writes the score of the next block."""
+"""The arranger: writes the score that is played."""

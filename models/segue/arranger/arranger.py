@@ -9,6 +9,7 @@ is a few small products, which a GPU would only make slower.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,13 @@ from torch import Tensor
 
 from models.engine.controls import Controls
 from models.errors import SegueError
-from models.music.score import FRAME_SECONDS, MODE_NAMES, FrameScore, parse_key
+from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, FrameScore, parse_key
+from models.segue.arranger.arrival import arrived, base_of, latched
+from models.segue.arranger.bar_plan import plan_bar, plan_section
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
-from models.segue.arranger.clock import Tick
+from models.segue.arranger.clock import Tick, glide
+from models.segue.arranger.fills import fill_levels, fill_span
+from models.segue.arranger.form_plan import MOST_BARS, fullness
 from models.segue.arranger.held_keys import Held, held_harmony
 from models.segue.arranger.network import ArrangerConfig, ArrangerNet, StepCondition
 from models.segue.arranger.sampling import SamplingParams, StepNoise
@@ -36,10 +41,11 @@ from models.segue.arranger.step_writer import (
     drummed,
     groove,
     moment_of,
-    plan_bar,
     sources,
 )
-from models.segue.arranger.steps import SYMBOL, WIDTH, Setting, onsets, sounding
+from models.segue.arranger.steps import SYMBOL, WIDTH, Setting, onsets, section_code, sounding
+from models.segue.arranger.themes import THEME_BARS, find, keep_theme, recall
+from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, sounding_notes
 from models.segue.arranger.voices import play_row
 from models.storage.weights import WEIGHTS
 
@@ -89,7 +95,8 @@ class Arranger:
         return cls(net, setting, quantiles)
 
     def start(self, seed: int = 0, state: State | None = None) -> State:
-        """A fresh context. With `state` the clock and the key go on from there (a `clear`)."""
+        """A fresh context, its tempo and key still to be chosen. With `state` the clock goes on
+        from there (a `clear`)."""
         config = self.net.config
         fresh = State(
             seed=seed & 0xFFFFFFFF,
@@ -105,7 +112,6 @@ class Arranger:
             ticks=state.ticks,
             timbres=state.timbres,
             symbols=(0,) * len(state.symbols),
-            tonic=state.tonic,
         )
 
     @torch.inference_mode()
@@ -124,12 +130,13 @@ class Arranger:
             state = state.with_(
                 ticks=state.ticks[-1:], timbres=state.timbres[-1:], symbols=state.symbols[-1:]
             )
-        state = self._rekey(state, controls, start)
+        state = self._rekey(state, arrived(state, controls), start)
+        state = latched(state, controls)
         written = 0
         while state.clock.start < end - 1e-9:
             state = self._step(state, style, controls)
             written += 1
-        assert state.setting is not None and state.ticks
+        assert state.ticks  # a slow step may outlast the block, even the first one after a clear
         frames = frames_of(state, controls, start, n_frames)
         info = info_of(state, written, start)
         return frames, state.with_(frames=state.frames + n_frames), info
@@ -175,22 +182,36 @@ class Arranger:
         return found
 
     def _choose(self, state: State, style: Style | None, controls: Controls) -> State:
-        """On a beat: choose the setting again if style, key or guidance have changed."""
+        """On a beat: choose the setting again if style, key or guidance have changed.
+
+        Tempo, metre and mode stay as they were chosen for the first style, unless they are to
+        follow the prompts.
+        """
         mode = None
         if controls.key is not None and controls.strength_of("key") >= 0.5:
             mode = MODE_NAMES.index(parse_key(controls.key)[1])
         guidance = _guidance(controls)
         identity = b"" if style is None else style.tobytes()
-        wanted = (identity, mode, guidance)
+        follows = controls.follow_prompts
+        wanted = (identity, mode, guidance, follows)
         old = state.setting
         if old is not None and state.chosen_for == wanted:
             return state
-        new = choose_setting(self.setting_net, style, SettingNoise.of(state.seed), guidance, mode)
+        base = base_of(state)
+        noise = SettingNoise.of(state.seed)
+        new = choose_setting(
+            self.setting_net, style, noise, guidance, mode, None if follows else base
+        )
         chosen: object = wanted
-        if old is not None and new.metre != old.metre and not state.clock.on_bar:
-            # Bars are finished in their metre; the rest need not wait.
-            new, chosen = _with_metre(new, old.metre), None
-        state = state.with_(setting=new, chosen_for=chosen)
+        if old is not None and not state.clock.on_bar:
+            # Bars are finished in their metre and mode; the rest need not wait.
+            waits = follows and mode is None
+            later = replace(new, metre=old.metre, mode=old.mode if waits else new.mode)
+            if later != new:
+                new, chosen = later, None
+        if style is not None and chosen is not None and (base is None or follows):
+            base = new
+        state = state.with_(setting=new, chosen_for=chosen, base=base)
         if old is None:
             return state.with_(style=identity)
         step = state.history.length
@@ -201,15 +222,19 @@ class Arranger:
             state = state.with_(style=identity, style_step=step)
         return state
 
-    def _step(self, state: State, style: Style | None, controls: Controls) -> State:
+    def _step(self, state: State, style: Style | None, asked: Controls) -> State:
         """Write the step at which the clock stands."""
+        controls = arrived(state, asked)
+        if state.asked is None or state.clock.on_bar:
+            state = self._rekey(state, controls, state.clock.start)
         per_beat = state.setting.steps_per_beat if state.setting else 1
         changed = state.setting
         if state.setting is None or state.clock.on_beat(per_beat):
             state = self._choose(state, style, controls)
         setting = state.setting
         assert setting is not None
-        bpm = setting.bpm
+        own = glide(state.tempo or setting.bpm, setting.bpm, setting.steps_per_bar)
+        bpm = own
         if controls.bpm is not None:
             bpm *= (controls.bpm / bpm) ** controls.strength_of("bpm")
         tick, clock = state.clock.tick(
@@ -231,14 +256,22 @@ class Arranger:
             step, tick.step_in_bar, (step - state.style_step) // setting.steps_per_bar, state.floor
         )
         condition = self._condition(style, _at_tempo(setting, tick.bpm))
-        form = state.form
         if tick.on_bar or band_changed or not state.ticks:
-            before = moment_of(place, form, setting, wish.density)
-            form = plan_bar(
-                self.net, state.output, condition, before, form, place, state.history, setting,
-                wish, dice, keep=not tick.on_bar,
-            )  # fmt: skip
-        looked = sources(state.history, form, place, setting.steps_per_bar)
+            identity = b"" if style is None else style.tobytes()
+            state = self._plan(state, condition, place, tick, setting, wish, dice, identity)
+        span = fill_span(state.fill, state.fill_due, tick, step)
+        state = state.with_(fill=span, fill_due=False)
+        form, plan = state.form, state.plan
+        theme = find(state.themes, form.section, setting.steps_per_bar) if plan.again else None
+        themed = None if theme is None else theme.row(step - form.start)
+        wish = replace(
+            wish,
+            bias=wish.bias + (fullness(plan, controls.energy) if controls.density is None else 0.0),
+            theme=themed,
+            recall=recall(plan.again),
+            fill=fill_levels(state.fill, step, KITS[setting.kit], state.seed),
+        )
+        looked = sources(state.history, form, place, setting.steps_per_bar, themed)
         remembered = groove(state.history, form, place, setting.steps_per_bar)
         if remembered is not None:
             looked = [drummed(row, remembered) for row in looked]
@@ -251,21 +284,77 @@ class Arranger:
             wish, dice,
         )  # fmt: skip
         voices = play_row(state.voices, row, tick, setting, tonic, held, state.seed, step)
+        # The pitch classes of another key are forgotten.
+        before = state.tones if tonic == state.key[0] else NO_WEIGHTS
         state = self._measure(state, row, tick, controls)
         return state.with_(
             hidden=hidden,
             output=output,
             clock=clock,
             history=state.history.append(row),
-            form=form,
             symbol=int(row[SYMBOL]),
             voices=voices,
             ticks=(*state.ticks, tick),
             timbres=(*state.timbres, setting),
             symbols=(*state.symbols, int(row[SYMBOL])),
             key=(tonic, mode),
+            tempo=own,
+            asked=(controls.bpm, controls.key),
+            tones=follow(before, sounding_notes(voices, tick), tonic, tick.length),
             notes=controls.notes if held is not None or not controls.notes else state.notes,
         )
+
+    def _plan(
+        self,
+        state: State,
+        condition: Tensor,
+        place: StepPosition,
+        tick: Tick,
+        setting: Setting,
+        wish: StepTargets,
+        dice: StepNoise,
+        identity: bytes,
+    ) -> State:
+        """The state with the plan of the bar that begins, or of the rest of this one."""
+        keep = not tick.on_bar
+        before = moment_of(place, state.form, setting, wish.density)
+        form, plan, bar = state.form, state.plan, setting.steps_per_bar
+        entered = False
+        if not keep or not plan.place:
+            leapt = _distance(identity, state.plan_style) > NEW_STYLE
+            if leapt or not plan.place:
+                # Another music has themes of its own.
+                state = state.with_(plan_style=identity, themes=())
+            plan, entered = plan_section(
+                self.net, state.output, condition, before, plan, form.bar + 1,
+                tick.length * bar, setting, wish, dice, state.seed, state.due, leapt,
+            )  # fmt: skip
+        if entered:
+            end = min(place.step, form.start + THEME_BARS * bar)
+            rows = [
+                row
+                for index in range(max(form.start, state.floor), end)
+                if (row := state.history.get(index)) is not None
+            ]
+            if form.start >= state.style_step:
+                state = state.with_(themes=keep_theme(state.themes, form.section, bar, rows))
+            state = state.with_(due=False)
+            form = form.enter(section_code(plan.name), place.step)
+        elif not keep:
+            form = replace(form, bar=form.bar + 1)
+        theme = find(state.themes, form.section, bar) if plan.again else None
+        back = form.returns(place.step)
+        returned = state.history.get(back) if back >= place.floor else None
+        if theme is not None:
+            returned = theme.row(place.step - form.start)
+        form = plan_bar(
+            self.net, state.output, condition, before, form, plan, returned, setting, wish, dice,
+            entered, keep,
+        )  # fmt: skip
+        if plan.fill and not keep and form.active & 1 and form.bar == plan.bars - 1:
+            length = setting.steps_per_beat * (2 if plan.bars >= MOST_BARS else 1)
+            state = state.with_(fill=(place.step + bar - length, place.step + bar))
+        return state.with_(form=form, plan=plan)
 
     def _wish(
         self, state: State, controls: Controls, held: Held | None, strike: bool
@@ -291,6 +380,8 @@ class Arranger:
             held=held,
             strike=strike,
             mute=controls.mute,
+            tones=pull(state.tones, self._key(state, controls)[1]),
+            energy=controls.energy,
         )
 
     def _lack(self, state: State, density: float) -> float:
@@ -336,12 +427,6 @@ def _at_tempo(setting: Setting, bpm: float) -> Setting:
         round(float(120 * np.exp(0.02 * steps)), 3),
         setting.swing,
         setting.mode,
-    )
-
-
-def _with_metre(setting: Setting, metre: int) -> Setting:
-    return Setting(
-        metre, setting.kit, setting.instruments, setting.bpm, setting.swing, setting.mode
     )
 
 

@@ -46,6 +46,7 @@ class ArrangerInfo:
     kit: str
     steps: int
     density: float  # onsets per second, as written
+    section_name: str = ""  # as the form calls it: intro, a, b, build, drop, break, solo
 
 
 def frames_of(state: State, controls: Controls, start: float, n_frames: int) -> FrameScore:
@@ -91,6 +92,7 @@ def info_of(state: State, written: int, start: float) -> ArrangerInfo:
         kit=KITS[setting.kit],
         steps=written,
         density=state.busy,
+        section_name=state.plan.name,
     )
 
 

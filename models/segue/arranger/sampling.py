@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 NOISE: Final = 1024  # numbers a step
+AUTO_CHAOS: Final = 0.6
+"""Chaos at auto. Below it chords and lines are poorer than what was learned: fewer chords, and a
+lead that dwells on the tonic."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class SamplingParams:
 
     @classmethod
     def of(cls, chaos: float | None) -> SamplingParams:
-        """Of the chaos control; auto plays close to what was learned."""
-        amount = 0.4 if chaos is None else chaos
+        """Of the chaos control; auto draws nearly as was learned."""
+        amount = AUTO_CHAOS if chaos is None else chaos
         return cls(
             temperature=0.65 + 0.65 * amount,
             nucleus=min(1.0, 0.82 + 0.25 * amount),

@@ -108,12 +108,17 @@ def choose_setting(
     noise: SettingNoise,
     guidance: float = 1.0,
     mode: int | None = None,
+    base: Setting | None = None,
 ) -> Setting:
     """The setting for a style (style_dim,), None for no style at all.
 
     guidance above 1 moves away from what would be chosen without a style (Ho & Salimans 2022,
-    eq. 6). mode fixes the mode (index into MODE_NAMES).
+    eq. 6). mode fixes the mode (index into MODE_NAMES). base: a setting whose metre, tempo and (but
+    for `mode`) mode stay; the rest is chosen to go with them.
     """
+    fixed: dict[str, int] = {} if mode is None else {"mode": mode}
+    if base is not None:
+        fixed = {"metre": base.metre, "bpm": int(bpm_bin(base.bpm)), "mode": base.mode} | fixed
     size = net.read[0].in_features - 1
     styles = torch.zeros(2, size)
     styled = torch.zeros(2, 1)
@@ -127,8 +132,8 @@ def choose_setting(
         logits = net.odds(index, read, chosen).log_softmax(-1)
         odds = (logits[1] + guidance * (logits[0] - logits[1])).numpy() / TEMPERATURE
         start = _EDGES[index]
-        if name == "mode" and mode is not None:
-            code = mode
+        if name in fixed:
+            code = fixed[name]
         elif name == "bpm":
             # The same quantile of every distribution, so that the tempo moves with the mix.
             odds = np.exp(odds - odds.max())
@@ -144,7 +149,7 @@ def choose_setting(
         metre=codes["metre"],
         kit=codes["kit"],
         instruments=(codes["bass"], codes["chords"], codes["lead"], codes["extra"]),
-        bpm=round(bpm_at(tempo), 2),
+        bpm=round(bpm_at(tempo), 2) if base is None else base.bpm,
         swing=SWINGS[codes["swing"]],
         mode=codes["mode"],
     )

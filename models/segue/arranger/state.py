@@ -11,7 +11,10 @@ from torch import Tensor
 
 from models.music.score import PARTS
 from models.segue.arranger.clock import Clock, Tick
+from models.segue.arranger.form_plan import FormPlan
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting
+from models.segue.arranger.themes import Theme
+from models.segue.arranger.tonal_balance import NO_WEIGHTS, Weights
 from models.segue.arranger.voices import Voices
 
 Row = NDArray[np.uint8]
@@ -114,6 +117,17 @@ class State:
     busy: float = 0.0  # measured onset density, onsets per second
     push: float = 0.0  # what the density control has learned to add
     silence: float = 0.0  # seconds since something audible was written
+    tones: Weights = NO_WEIGHTS  # pitch classes of the last seconds
+    base: Setting | None = None  # setting whose metre, tempo and mode stay when prompts change
+    tempo: float = 0.0  # tempo at auto, gliding to the base's; 0 before the first step
+    asked: tuple[float | None, str | None] | None = None  # bpm and key controls that have arrived
+    plan: FormPlan = field(default_factory=FormPlan)
+    plan_style: bytes = b""  # the style that the form was chosen for
+    themes: tuple[Theme, ...] = ()
+    due: bool = False  # the next section comes with the next bar
+    fill_due: bool = False  # a fill begins with the next step
+    triggers: tuple[bool, bool] = (False, False)  # fill and next_section when last looked at
+    fill: tuple[int, int] = (-1, -1)  # first row of a fill, and the row after its last
 
     def with_(self, **changes: object) -> State:
         """A copy with some fields replaced."""

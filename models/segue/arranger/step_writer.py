@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from models.music.harmony import scale_of
 from models.music.score import (
     CHORDS,
     DRUMS,
@@ -21,13 +23,11 @@ from models.music.score import (
 )
 from models.segue.arranger.held_keys import Held, snap
 from models.segue.arranger.network import (
-    ACTIVES,
     FEATURES,
     LAGS,
     LONG_AGO,
     OFFSETS,
     SECTION_BARS,
-    SECTION_CODES,
     SOURCES,
     STAY,
     SYMBOL_CODES,
@@ -52,7 +52,6 @@ from models.segue.arranger.steps import (
     NOTE_CODES,
     NOTE_PARTS,
     PITCH_CODES,
-    SECTIONS,
     STRIKE,
     SYMBOL,
     TOKEN,
@@ -66,16 +65,14 @@ from models.segue.arranger.steps import (
 ABSENT: Final = 255
 CODE_COLUMNS: Final = (SYMBOL, ACTION, *(TOKEN[p] for p in NOTE_PARTS))
 OUT_OF_SCALE: Final = 2.5  # log-odds against a note outside the key that was asked for
-OUTRO: Final = SECTIONS.index("outro")
-THIN: Final = tuple(SECTIONS.index(name) for name in ("intro", "break", "build"))
-THIN_BARS: Final = 4  # a thin section ends after so many bars, and is not followed by another
+CHORD_OUT_OF_SCALE: Final = 0.6  # log-odds against a chord for each of its notes outside the key
 GROOVE_BARS: Final = 24  # bars back in which a drummer looks for the last groove
-STEADY_BARS: Final = 8  # bars between two thin sections
-PATIENCE: Final = 2  # bars that a part may be away before it is pressed to come back
+UNDER_FILLS: Final = ("kick", "perc_low")
 ROW_FEATURES: Final = RowFeatures()
 _SYMBOL_CLASSES: Final = np.zeros((CHORDS, 12), np.float32)
 for _symbol in range(CHORDS):
     _SYMBOL_CLASSES[_symbol, list(chord_pitch_classes(_symbol, 0))] = 1.0
+_SYMBOL_MEANS: Final = _SYMBOL_CLASSES / _SYMBOL_CLASSES.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,12 @@ class StepTargets:
     held: Held | None
     strike: bool  # the chord part must strike now
     mute: frozenset[str]
+    tones: Logits = field(default_factory=lambda: np.zeros(12, np.float32))
+    """(12,) log-odds of notes counted from the tonic, see `tonal_balance`."""
+    theme: Row | None = None  # what the section's theme has here
+    recall: float = 0.0  # log-odds for it
+    fill: NDArray[np.uint8] | None = None  # (drums,) levels of a fill
+    energy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ def audible(mute: frozenset[str]) -> int:
     return sum(1 << i for i, part in enumerate(PARTS) if STEM_OF_PART[part] not in mute)
 
 
-def _bits(active: int) -> list[float]:
+def part_flags(active: int) -> list[float]:
+    """Bits of parts as zeros and ones, in PARTS' order."""
     return [float(active >> i & 1) for i in range(len(PARTS))]
 
 
@@ -132,84 +136,10 @@ def moment_of(
         place=both(setting.metre * MAX_BAR + place.step_in_bar),
         section=both(form.section),
         section_bar=both(min(form.bar, SECTION_BARS - 1)),
-        active=torch.tensor(_bits(form.active)).expand(2, 1, -1),
+        active=torch.tensor(part_flags(form.active)).expand(2, 1, -1),
         change=both(min(place.change, LONG_AGO)),
         density=torch.tensor(density, dtype=torch.float32).expand(2, 1, -1),
     )
-
-
-def plan_bar(
-    net: ArrangerNet,
-    output: Tensor,
-    condition: Tensor,
-    before: StepPlace,
-    form: Form,
-    place: StepPosition,
-    history: History,
-    setting: Setting,
-    wish: StepTargets,
-    dice: StepNoise,
-    keep: bool = False,
-) -> Form:
-    """Section and active parts of the bar that begins now. With `keep` the section goes on.
-
-    A part must have an instrument; at least one that is not muted plays. Music does not end, so
-    there is no outro.
-    """
-    section_logits, plan = net.logits_section(output, condition, _squeeze(before))
-    odds = mixed(section_logits.numpy(), wish.guidance)
-    odds[1 + OUTRO] = -np.inf
-    if form.section in THIN and form.bar + 1 >= THIN_BARS:
-        odds[STAY] = -np.inf
-    if form.section in THIN or form.steady < STEADY_BARS:
-        odds[[1 + section for section in THIN]] = -np.inf
-    if place.step == 0:
-        odds[STAY] = -np.inf
-    noise = dice.roll(SECTION_CODES)
-    code = STAY if keep else pick(odds, noise, SamplingParams(1.0, 1.0, 0.0))
-    if code != STAY:
-        form = form.enter(code - 1, place.step)
-    elif not keep:
-        form = replace(form, bar=form.bar + 1)
-    back = form.returns(place.step)
-    row = history.get(back) if back >= place.floor else None
-    returned = [*_bits(int(row[WIDTH])), 1.0] if row is not None else [0.0] * (len(PARTS) + 1)
-    logits = net.logits_active(
-        plan, torch.full((2,), code), torch.tensor(returned).expand(2, -1)
-    ).numpy()
-    odds = mixed(logits, wish.guidance)
-    can, heard = available(setting), available(setting) & audible(wish.mute)
-    bits = np.arange(ACTIVES)
-    barred = (bits & ~can) != 0
-    if heard:
-        barred |= (bits & heard) == 0
-    elif can:
-        barred |= bits == 0
-    odds = np.where(barred, -np.inf, odds + _pressure(form, heard, wish.density))
-    active = (
-        pick(odds, dice.roll(ACTIVES), SamplingParams(0.9, 0.97, 0.0)) if not barred.all() else 0
-    )
-    return replace(form, active=active) if keep else form.sounded(active, form.section in THIN)
-
-
-def _pressure(form: Form, heard: int, density: tuple[float, float]) -> Logits:
-    """(ACTIVES,) log-odds in favour of the parts of `heard` that have been away for long.
-
-    A composed song may begin with half a minute of pads; whoever asked for a genre on a stage
-    waits for its drums. Low density asks for few players, so there the pressure eases.
-    """
-    if form.section in THIN:
-        return np.zeros(ACTIVES, np.float32)
-    asked, known = density
-    ease = min(1.0, asked / 0.4) if known else 1.0
-    bits = np.arange(ACTIVES)
-    total = np.zeros(ACTIVES, np.float32)
-    for part, bars in enumerate(form.missed):
-        if heard >> part & 1:
-            weight = 2.5 if part == 0 else 0.5
-            push = ease * weight * min(max(bars - PATIENCE, 0), 6)
-            total += np.float32(push) * (bits >> part & 1)
-    return total
 
 
 def groove(history: History, form: Form, place: StepPosition, steps_per_bar: int) -> Row | None:
@@ -241,17 +171,16 @@ def drummed(row: Row | None, drums: Row) -> Row:
     return patched
 
 
-def _squeeze(moment: StepPlace) -> StepPlace:
-    return StepPlace(*(value[:, 0] for value in moment))
-
-
 def sources(
-    history: History, form: Form, place: StepPosition, steps_per_bar: int
+    history: History, form: Form, place: StepPosition, steps_per_bar: int, theme: Row | None = None
 ) -> list[Row | None]:
-    """The rows that the network may copy from."""
+    """The rows that the network may copy from; `theme`: the same place of the section's theme."""
     back = [place.step - lag * steps_per_bar for lag in LAGS]
     back.append(form.returns(place.step))
-    return [history.get(index) if index >= place.floor else None for index in back]
+    rows = [history.get(index) if index >= place.floor else None for index in back]
+    if theme is not None:
+        rows[-1] = theme
+    return rows
 
 
 def _lag_codes(rows: Sequence[Row | None], symbol: int) -> Tensor:
@@ -311,6 +240,10 @@ def decode_step(
             net.logits_drums(start, gates, lag_features[None]).numpy(), wish.guidance
         )
         row[DRUM_COLUMNS] = pick_drums(base, links, noise, wish.taste, wish.bias, LEVELS)
+    if wish.fill is not None:
+        # What holds the bar together plays on under the fill.
+        kept = row[DRUM_COLUMNS] * np.isin(DRUMS, UNDER_FILLS)
+        row[DRUM_COLUMNS] = np.maximum(wish.fill, kept)
     so_far = np.zeros(FEATURES, np.float32)
     ROW_FEATURES.add(so_far, row, range(SYMBOL))
     # One piece of memory: what is set below is heard by the next head.
@@ -331,19 +264,25 @@ def decode_step(
     if wish.held is not None:
         row[SYMBOL] = wish.held.symbol + 1
     else:
-        outside = wish.scale * 1.2 * (_SYMBOL_CLASSES @ (1 - scale))
-        logits[2:] -= outside
+        fitness = _SYMBOL_MEANS @ wish.tones
+        fitness -= wish.scale * CHORD_OUT_OF_SCALE * (_SYMBOL_CLASSES @ (1 - scale))
+        logits[2:] += fitness
         if symbol:
-            logits[STAY] -= outside[symbol - 1]
+            logits[STAY] += fitness[symbol - 1]
         if form.active >> 1:
             # A tune has a harmony, even where it rests.
             logits[1] = -np.inf
             if not symbol:
                 logits[STAY] = -np.inf
+        if wish.theme is not None:
+            known = int(wish.theme[SYMBOL])
+            logits[STAY if known == symbol else known + 1] += wish.recall
         code = pick(logits, noise, wish.taste)
         row[SYMBOL] = symbol if code == STAY else code - 1
     ROW_FEATURES.add(so_far, row, range(SYMBOL, ACTION))
     # The parts.
+    notes = wish.tones - OUT_OF_SCALE * wish.scale * (1 - _bent(mode, int(row[SYMBOL])))
+    notes = notes[np.arange(PITCH_CODES) % 12]
     for head, part in enumerate(("chords", *NOTE_PARTS), start=2):
         size = STRIKE + 1 if part == "chords" else NOTE_CODES
         noise, touch_noise = dice.roll(size), dice.roll(TOUCHES)
@@ -354,10 +293,12 @@ def decode_step(
             continue
         logits, heard = odds(head)
         logits[STRIKE:] += wish.bias
+        if wish.theme is not None and wish.theme[WIDTH] >> PARTS.index(part) & 1:
+            logits[int(wish.theme[column])] += wish.recall
         if part == "chords":
             code = STRIKE if forced else pick(logits, noise, wish.taste)
         else:
-            logits[STRIKE:] -= OUT_OF_SCALE * wish.scale * (1 - scale)[np.arange(PITCH_CODES) % 12]
+            logits[STRIKE:] += notes
             code = pick(logits, noise, wish.taste)
             if code >= STRIKE and wish.held is not None:
                 code = STRIKE + _to_chord(code - STRIKE, tonic, wish.held, part)
@@ -368,6 +309,13 @@ def decode_step(
             row[column + 1] = pick(touches, touch_noise, wish.taste)
             ROW_FEATURES.add(so_far, row, range(column + 1, column + 2))
     return row
+
+
+def _bent(mode: str, symbol: int) -> Logits:
+    """(12,) 1 for the notes of the mode, bent to the chord (+ 1, 0 for none) that sounds."""
+    scale = np.zeros(12, np.float32)
+    scale[list(scale_of(mode, symbol - 1))] = 1.0
+    return scale
 
 
 def mixed_groups(logits: Logits, guidance: float) -> Logits:

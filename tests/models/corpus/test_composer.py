@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.corpus.composer.composer import compose
-from models.corpus.composer.form import METRES
 from models.corpus.composer.plan import _kit_term, draw_terms, is_held_out
-from models.corpus.composer.tonality import agrees, estimate_key
 from models.corpus.styles import PLAYERS, STYLES, TERMS
 from models.corpus.styles.base import weights
 from models.errors import SegueError
+from models.music.form import METRES
 from models.music.score import DRUMS, INSTRUMENTS, KITS, MODES, PITCHED
 from models.music.song import NOTE, Song
+from models.music.tonality import agrees, estimate_key
 from models.music.voicing import part_range
 
 

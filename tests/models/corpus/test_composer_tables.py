@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from models.corpus.composer.backing import ROLES
-from models.corpus.composer.form import FORMS, METRES, adapt
 from models.corpus.composer.grooves import GROOVES, LOUDNESS
-from models.corpus.composer.harmony import parse_chord, progression, scale_of
+from models.corpus.composer.harmony import parse_chord, progression
 from models.corpus.styles import PLAYERS, STYLES
 from models.corpus.styles.base import weights
 from models.corpus.styles.behaviours import BEHAVIOURS
 from models.corpus.styles.patterns import ARPS, COMPS, LINES
 from models.corpus.styles.progressions import GENERIC, PROGRESSIONS
 from models.errors import SegueError
+from models.music.form import FORMS, METRES, adapt
+from models.music.harmony import scale_of
 from models.music.score import INSTRUMENTS, KITS, MODES, QUALITIES, chord_symbol
 from models.music.voicing import RANGES, chord_register, part_range, voice
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.composer.harmony import MINOR_LIKE
+from models.music.harmony import MINOR_LIKE
 
 _MAJOR: Final = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR: Final = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
@@ -40,9 +40,20 @@ def pitch_class_weights(
     return weights
 
 
+def key_profiles() -> NDArray[np.float64]:
+    """(24, 12) profiles of unit length and zero mean: twelve major keys, then twelve minor ones."""
+    return _PROFILES
+
+
+def key_correlations(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(24,) correlation of (12,) pitch class weights with each of `key_profiles`."""
+    centred = weights - weights.mean()
+    return np.asarray(_PROFILES @ centred / max(float(np.linalg.norm(centred)), 1e-12))
+
+
 def estimate_key(weights: NDArray[np.float64]) -> tuple[int, bool]:
     """Most likely tonic 0..11, and whether minor, of pitch class weights (12,)."""
-    best = int(np.argmax(_PROFILES @ (weights - weights.mean())))
+    best = int(np.argmax(key_correlations(weights)))
     return best % 12, best >= 12
 
 

@@ -1,0 +1,36 @@
+"""Which of the controls have arrived, and what stays when the prompts change."""
+
+from __future__ import annotations
+
+from models.engine.controls import Controls
+from models.segue.arranger.state import State
+from models.segue.arranger.steps import Setting
+
+
+def arrived(state: State, controls: Controls) -> Controls:
+    """The controls with the tempo and key that act now: a change may wait for the next bar."""
+    if controls.change_at == "now" or state.asked is None or state.clock.on_bar:
+        return controls
+    if state.asked == (controls.bpm, controls.key):
+        return controls
+    return controls.with_(bpm=state.asked[0], key=state.asked[1])
+
+
+def base_of(state: State) -> Setting | None:
+    """The setting whose tempo, metre and mode stay; None before the first style.
+
+    A moment that an older version saved has none, but the setting that it was playing in.
+    """
+    if state.base is None and state.style:
+        return state.setting
+    return state.base
+
+
+def latched(state: State, controls: Controls) -> State:
+    """The state with the triggers that have turned true noted, until a step answers them."""
+    before = state.triggers
+    return state.with_(
+        due=state.due or (controls.next_section and not before[1]),
+        fill_due=state.fill_due or (controls.fill and not before[0]),
+        triggers=(controls.fill, controls.next_section),
+    )

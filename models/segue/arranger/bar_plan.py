@@ -1,0 +1,185 @@
+"""The plan of one bar: the form's section, and the network's choice of who plays. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.music.score import PARTS
+from models.segue.arranger.form_plan import (
+    THIN,
+    FormPlan,
+    choose_form,
+    in_form,
+    is_over,
+    likely_forms,
+    next_section,
+    part_limits,
+)
+from models.segue.arranger.network import ACTIVES, STAY, ArrangerNet, StepPlace
+from models.segue.arranger.sampling import Logits, SamplingParams, StepNoise, mixed, pick
+from models.segue.arranger.state import Form, Row
+from models.segue.arranger.step_writer import StepTargets, audible, available, part_flags
+from models.segue.arranger.steps import SECTIONS, WIDTH, Setting, section_code
+
+PATIENCE: Final = 2  # bars that a part may be away before it is pressed to come back
+THIN_CODES: Final = frozenset(section_code(name) for name in THIN)
+_BITS: Final = np.arange(ACTIVES)
+_COUNTS: Final = sum((_BITS >> i) & 1 for i in range(len(PARTS)))
+
+
+def plan_section(
+    net: ArrangerNet,
+    output: Tensor,
+    condition: Tensor,
+    before: StepPlace,
+    plan: FormPlan,
+    bar: int,
+    bar_seconds: float,
+    setting: Setting,
+    wish: StepTargets,
+    dice: StepNoise,
+    seed: int,
+    due: bool,
+    leapt: bool,
+) -> tuple[FormPlan, bool]:
+    """The plan of the section that the coming bar belongs to, and whether it begins here.
+
+    Args:
+        output, condition, before: the network's state, as `ArrangerNet.logits_section` takes them.
+        bar: bars since the section began, if it goes on.
+        bar_seconds: length of a bar.
+        seed: the stream's, which chooses among forms that suit equally well.
+        due: the performer has asked for the next section.
+        leapt: the style is another than the form was chosen for.
+    """
+    if not due and not leapt and not is_over(plan, bar, wish.energy):
+        return plan, False
+    _, hidden = net.logits_section(output, condition, _squeeze(before))
+    odds_of: dict[int, Logits] = {}
+
+    def parts_of(code: int) -> Logits:
+        if code not in odds_of:
+            odds_of[code] = _log(_active_odds(net, hidden, 1 + code, None, wish.guidance))
+        return odds_of[code]
+
+    can = available(setting)
+    unmuted = (can & audible(wish.mute)) or can
+    if leapt or not plan.form:
+        # As at the start of a stream, for a form is a choice for the whole of it.
+        moment = _squeeze(before)
+        fresh = moment._replace(
+            section=torch.full_like(moment.section, SECTIONS.index("other")),
+            section_bar=torch.zeros_like(moment.section_bar),
+            active=torch.zeros_like(moment.active),
+            change=torch.zeros_like(moment.change),
+        )
+        logits, start = net.logits_section(torch.zeros_like(output), condition, fresh)
+        names = np.exp(_log(mixed(logits.numpy(), wish.guidance))[1:])
+        parts = np.stack(
+            [
+                _log(_active_odds(net, start, 1 + code, None, wish.guidance))
+                for code in range(len(SECTIONS))
+            ]
+        )
+        noise = np.random.default_rng([seed & 0xFFFFFFFF, 0xF0])
+        form = choose_form(likely_forms(names, parts, unmuted), lambda: float(noise.random()))
+        if form == plan.form and not due and not is_over(plan, bar, wish.energy):
+            return plan, False
+        plan = in_form(plan, form)
+    favour: Callable[[int, int], float] = lambda code, bits: float(parts_of(code)[bits])  # noqa: E731
+    return next_section(plan, unmuted, bar_seconds, wish.energy, favour, dice.even), True
+
+
+def plan_bar(
+    net: ArrangerNet,
+    output: Tensor,
+    condition: Tensor,
+    before: StepPlace,
+    form: Form,
+    plan: FormPlan,
+    returned: Row | None,
+    setting: Setting,
+    wish: StepTargets,
+    dice: StepNoise,
+    entered: bool,
+    keep: bool,
+) -> Form:
+    """The form with the active parts of the bar that begins now.
+
+    Args:
+        returned: the row at this place of the section's earlier occurrence.
+        entered: the section begins here.
+        keep: the bar has begun before; only its players have changed.
+
+    A part must have an instrument and be among the plan's; at least one that is not muted plays.
+    """
+    _, hidden = net.logits_section(output, condition, _squeeze(before))
+    code = 1 + form.section if entered else STAY
+    odds = _active_odds(net, hidden, code, returned, wish.guidance)
+    can = available(setting)
+    planned = (plan.parts & can) or can
+    if not planned & audible(wish.mute):
+        planned = can
+    unmuted = planned & audible(wish.mute)
+    barred = (_BITS & ~planned) != 0
+    barred |= (_BITS & unmuted) == 0 if unmuted else (_BITS == 0) & bool(can)
+    least, most = part_limits(wish.energy)
+    if wish.energy is not None:
+        # Energy may bring in players whom the section leaves out.
+        pool = can & audible(wish.mute)
+        if least > bin(unmuted).count("1"):
+            barred = ((_BITS & ~can) != 0) | ((_BITS & pool) == 0)
+        count = sum((_BITS & pool) >> i & 1 for i in range(len(PARTS)))
+        barred |= count < min(least, bin(pool).count("1"))
+        barred |= count > most
+    odds = np.where(barred, -np.inf, odds + _pressure(form, unmuted, wish.density))
+    active = (
+        pick(odds, dice.roll(ACTIVES), SamplingParams(0.9, 0.97, 0.0)) if not barred.all() else 0
+    )
+    return (
+        replace(form, active=active) if keep else form.sounded(active, form.section in THIN_CODES)
+    )
+
+
+def _active_odds(
+    net: ArrangerNet, hidden: Tensor, code: int, returned: Row | None, guidance: float
+) -> Logits:
+    flags = [0.0] * (len(PARTS) + 1)
+    if returned is not None:
+        flags = [*part_flags(int(returned[WIDTH])), 1.0]
+    logits = net.logits_active(
+        hidden, torch.full((2,), code), torch.tensor(flags).expand(2, -1)
+    ).numpy()
+    return mixed(logits, guidance)
+
+
+def _log(odds: Logits) -> Logits:
+    """Normalised log-odds."""
+    return np.asarray(odds - np.logaddexp.reduce(odds), np.float32)
+
+
+def _pressure(form: Form, unmuted: int, density: tuple[float, float]) -> Logits:
+    """(ACTIVES,) log-odds in favour of the parts of `unmuted` that have been away for long.
+
+    A composed song may begin with half a minute of pads; whoever asked for a genre on a stage
+    waits for its drums. Low density asks for few players, so there the pressure eases.
+    """
+    asked, known = density
+    ease = min(1.0, asked / 0.4) if known else 1.0
+    total = np.zeros(ACTIVES, np.float32)
+    for part, bars in enumerate(form.missed):
+        if unmuted >> part & 1:
+            weight = 2.5 if part == 0 else 0.5
+            push = ease * weight * min(max(bars - PATIENCE, 0), 6)
+            total += np.float32(push) * (_BITS >> part & 1)
+    return total
+
+
+def _squeeze(moment: StepPlace) -> StepPlace:
+    return StepPlace(*(value[:, 0] for value in moment))
