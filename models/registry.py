@@ -37,12 +37,16 @@ def _lazy(target: str) -> EngineFactory:
     return make
 
 
-def _embedded(device: str) -> Engine:
-    """The embedded engine, after verifying the checksums of its weights."""
-    from models.storage.weights import check_files
+def _embedded(target: str) -> EngineFactory:
+    """A factory for an engine of the embedded weights, whose checksums are verified first."""
 
-    check_files("segue")
-    return _lazy("models.segue.engine:SegueEngine")(device)
+    def make(device: str) -> Engine:
+        from models.storage.weights import check_files
+
+        check_files("segue")
+        return _lazy(target)(device)
+
+    return make
 
 
 def _magenta(size: str) -> EngineFactory:
@@ -57,7 +61,12 @@ def _magenta(size: str) -> EngineFactory:
 
 _REGISTRY: dict[str, _RegisteredEngine] = {
     "segue": _RegisteredEngine(
-        "our own live music diffusion model; its weights come with Segue", _embedded
+        "our arranger's score, played by instruments; all of it comes with Segue",
+        _embedded("models.segue.engine:SegueEngine"),
+    ),
+    "segue-diffusion": _RegisteredEngine(
+        "our own live music diffusion model; its weights come with Segue",
+        _embedded("models.segue.diffusion_engine:DiffusionEngine"),
     ),
     "magenta-rt2-small": _RegisteredEngine(
         "Magenta RealTime 2, the small one, in PyTorch", _magenta("small")

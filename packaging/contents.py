@@ -101,6 +101,7 @@ EXCLUDED_PLUGINS: Final = ("*virtualkeyboard*", "*eglfs*", "*linuxfb*", "*vnc*",
 RESOURCES: Final = (
     "controllers",
     "icons",
+    "instruments",
     "licences",
     "osc",
     "performances",

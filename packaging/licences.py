@@ -215,6 +215,9 @@ OWN: Final = (
     ("Segue icons", "Apache-2.0", "icons"),
     ("Segue weights (arranger, codec, renderer, style)", "Apache-2.0", "weights"),
     ("all-MiniLM-L6-v2", "Apache-2.0", "weights"),
+    ("Fluid (R3) GM SoundFont (parts)", "MIT", "samples"),
+    ("MuseScore General SoundFont (parts)", "MIT, parts CC0 or public domain", "samples"),
+    ("Segue synthesisers and drum machines", "Apache-2.0", "samples"),
 )
 """Parts from resources/ that are not code; segue.txt describes them."""
 
@@ -239,5 +242,7 @@ def write(found: Sequence[LicensedPart], folder: Path, version: str) -> None:
 
 
 def _own_text() -> str:
-    texts = [ROOT / "resources" / "weights" / "ATTRIBUTION.md", ROOT / "resources/theme/OFL.txt"]
+    folders = ("weights", "instruments")
+    texts = [ROOT / "resources" / folder / "ATTRIBUTION.md" for folder in folders]
+    texts.append(ROOT / "resources/theme/OFL.txt")
     return "\n\n".join(path.read_text(encoding="utf-8").strip() for path in texts)

@@ -24,6 +24,7 @@ KINDS: Final = {
     "weights": "machine-learning-model",
     "typeface": "file",
     "icons": "file",
+    "samples": "file",
 }
 
 

@@ -21,6 +21,7 @@ PARTS: Final = (
     ("Qt", ("PySide6", "shiboken6")),
     ("numpy, scipy", ("numpy", "numpy.libs", "scipy", "scipy.libs")),
     ("weights", ("resources/weights",)),
+    ("instruments", ("resources/instruments",)),
     ("resources", ("resources",)),
     ("tokenizers", ("tokenizers",)),
     ("sound", ("portaudio", "_soundfile_data", "_sounddevice_data", "soxr", "rtmidi")),

@@ -52,6 +52,9 @@ class EngineInfo:
             are clipped.
         defaults: value of auto, for controls whose auto is a number.
         continues_audio: whether `Engine.snapshot_after` is implemented.
+        parts: names of the parts that `Stream.stems` has, in the order of a mixer; empty for none.
+        stems_lead: samples by which the stems are ahead of the block's sound, since the master's
+            limiter looks ahead.
 
     Raises:
         ValueError: names that are not controls, or ranges of controls without effect.
@@ -68,6 +71,8 @@ class EngineInfo:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, float] = field(default_factory=dict, hash=False)
     continues_audio: bool = False
+    parts: tuple[str, ...] = ()
+    stems_lead: int = 0
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}
@@ -120,6 +125,12 @@ class Stream(ABC):
             SegueError: controls that do not fit this engine, such as a style of another one. The
                 stream is then unchanged.
         """
+
+    @property
+    def stems(self) -> Mapping[str, Audio]:
+        """Sound of each part of the last block, float32 (block_frames, channels), by the names of
+        `EngineInfo.parts`. They sum to the mix before the master. Empty where there are none."""
+        return {}
 
     @abstractmethod
     def snapshot(self) -> Snapshot:

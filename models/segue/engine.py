@@ -1,20 +1,19 @@
-"""Embedded engine: arranger, renderer, codec and style model.
+"""Engine `segue`: the arranger writes the score, the studio plays it with instruments.
 
-A block of 240 ms: the arranger writes six frames of score under the controls; the renderer turns
-score, style and clean context into six latent frames in as many denoising steps as its weights ask
-for; the codec's decoder and its vocoder make the wave. The state of a stream is one immutable
-value, so a snapshot is a reference.
+A block of 80 ms: the arranger writes every step that begins in it, under the controls of that
+moment; the studio plays the notes. Nothing is written further ahead, so a held key is heard at the
+next step. Everything a stream remembers is in one immutable value of a few kilobytes.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
 from models.engine.interface import (
     Audio,
@@ -29,92 +28,76 @@ from models.engine.interface import (
     check_prompt_audio,
     check_prompt_text,
 )
-from models.engine.loudness import LevelState, normalise_loudness, target_level_db
 from models.errors import SegueError
-from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, PARTS, SAMPLE_RATE
-from models.runtime.device import resolve_device
+from models.music.score import FRAME_SAMPLES, INSTRUMENTS, KITS, PARTS, SAMPLE_RATE, STEM_OF_PART
 from models.runtime.threads import use_one_thread
-from models.segue.arranger.arranger import GUIDANCE, GUIDANCE_RANGE, Arranger
-from models.segue.arranger.block_score import ArrangerInfo
+from models.segue.arranger.arranger import ARRANGER_CONTROLS, GUIDANCE, GUIDANCE_RANGE, Arranger
+from models.segue.arranger.block_score import ArrangerInfo, score_info
+from models.segue.arranger.clock import phases
+from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.arranger.state import State as ArrangerState
-from models.segue.brightness import ToneState, brightness_target, control_brightness
-from models.segue.codec import Codec, DecodingState
-from models.segue.renderer.features import Age, no_age, score_batch
-from models.segue.renderer.inference import KeyValueCache
-from models.segue.renderer.loading import load_inference
-from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
-from models.segue.renderer.sampler import Sampler
+from models.segue.studio.bank import FOLDER, Bank
+from models.segue.studio.dynamics import AHEAD
+from models.segue.studio.production import MixTable
+from models.segue.studio.space import BLOCK
+from models.segue.studio.studio import MixRequest, Played, Score, Studio, StudioState
+from models.segue.studio.voices import Motion
 from models.segue.style import StyleModel
+from models.segue.style import anchors as style_anchors
+from models.segue.style.terms import NAMES
 from models.storage.serialisation import PackedState, pack, unpack_state
-from models.storage.weights import embedded_files, identity
+from models.storage.weights import WEIGHTS, identity
 
-WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
-CONTEXT_WEIGHTS: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
+FRAMES: Final = BLOCK // FRAME_SAMPLES
+CONTEXT_WEIGHTS: Final = ("arranger.safetensors",)
 """Weights that a snapshot depends on."""
-STYLE_JUMP: Final = 0.7
-"""Distance of two blocks' styles from which the renderer's context is dropped; the score goes on.
-
-The context would hold on to the old sound. Turning a weight's knob changes the style by less."""
-CONTROLS: Final = frozenset(
-    {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
-     "energy", "follow_prompts", "change_at", "fill", "next_section", "strength"}
-)  # fmt: skip
+BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
 
 
 @dataclass(frozen=True)
-class StreamState:
-    """State of a stream; immutable. Field names are stored in files and must not change."""
+class StudioStreamState:
+    """State of a stream; immutable."""
 
-    seed: int
-    block: int
     arranger: ArrangerState
-    player: DecodingState
-    age: Age = field(default_factory=no_age)
-    cache: KeyValueCache = field(default_factory=KeyValueCache)
-    level: LevelState = field(default_factory=LevelState)
-    tone: ToneState = field(default_factory=ToneState)
+    studio: StudioState = field(default_factory=StudioState)
     info: ArrangerInfo | None = None
-    style: Style | None = None
 
 
 class SegueEngine(Engine):
-    """Live music diffusion model, after "Live Music Diffusion Models"; the score as
-    self-conditioning after "Live Music Models", section 4.
+    """Arranger and studio as one engine. It always runs on the CPU."""
 
-    Args:
-        device: of `models.runtime.device.resolve_device`.
-        weights: folder of the safetensors files.
-
-    Raises:
-        SegueError: weights that are missing, damaged or of different versions; no such device.
-    """
-
-    def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:
-        self.device = resolve_device(device)
+    def __init__(
+        self, device: str = "auto", weights: Path = WEIGHTS, instruments: Path = FOLDER
+    ) -> None:
+        self.device = "cpu"
         self.weights = weights
-        if self.device == "cpu":
-            use_one_thread()
-        self.codec = Codec.load(weights / "codec.safetensors", self.device)
-        self.renderer = load_inference(weights / "renderer.safetensors", self.device)
+        use_one_thread()
+        self.bank = Bank(instruments)
+        self.studio = Studio(self.bank)
+        # The rooms are made while the rest loads; whoever needs one sooner makes it itself.
+        rooms = threading.Thread(target=self.studio.warm_up, name="rooms", daemon=True)
+        rooms.start()
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
-        if self.renderer.config.latent_dim != self.codec.latent_dim:
-            raise SegueError("renderer and codec weights are not of one version: restore both.")
+        self.productions = MixTable(style_anchors.load(), NAMES, instruments)
+        self._foreseen: bytes | None = None
+        rooms.join()
 
     @property
     def info(self) -> EngineInfo:
-        frames = FRAMES_PER_BLOCK
         return EngineInfo(
             name="segue",
             sample_rate=SAMPLE_RATE,
             channels=2,
-            block_frames=frames * FRAME_SAMPLES,
-            context_seconds=self.renderer.config.window * frames * FRAME_SECONDS,
-            style_dim=self.renderer.config.style_dim,
-            controls=CONTROLS,
+            block_frames=BLOCK,
+            context_seconds=60.0,
+            style_dim=self.arranger.net.config.style_dim,
+            controls=ARRANGER_CONTROLS,
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
+            parts=PARTS,
+            stems_lead=AHEAD,
         )
 
     def embed_text(self, text: str) -> Style:
@@ -126,6 +109,24 @@ class SegueEngine(Engine):
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)
 
+    def foresee(self, style: Style | None, controls: Controls, seed: int) -> None:
+        """Have the instruments of a new style decoded before the arranger takes them on, which it
+        does on the next beat. What is played does not depend on it."""
+        name = b"" if style is None else style.tobytes()
+        if name == self._foreseen:
+            return
+        self._foreseen = name
+
+        def prepare() -> None:
+            if name == self._foreseen:  # or it is of yesterday
+                noise = SettingNoise.of(seed)
+                guidance = GUIDANCE if controls.guidance is None else controls.guidance
+                setting = choose_setting(self.arranger.setting_net, style, noise, guidance)
+                names = [INSTRUMENTS[index] for index in setting.instruments]
+                self.bank.prepare(names, [KITS[setting.kit]])
+
+        self.bank.soon(prepare)
+
     @cached_property
     def checksum(self) -> str:
         """Checksum of the weights that a snapshot depends on."""
@@ -133,144 +134,108 @@ class SegueEngine(Engine):
 
     @cached_property
     def weights_identity(self) -> str:
-        return identity(embedded_files(self.weights), self.weights)
+        return identity(("arranger.safetensors", "style.safetensors"), self.weights)
 
     def pack(self, snapshot: Snapshot) -> PackedState:
         return PackedState(self.info.name, self.checksum, *pack(_checked(snapshot)))
 
     def unpack(self, packed: PackedState) -> Snapshot:
-        devices = dict.fromkeys(("cache", "player"), self.device)
-        return unpack_state(packed, StreamState, self.info.name, self.checksum, devices)
+        return unpack_state(packed, StudioStreamState, self.info.name, self.checksum, {})
+
+    def close(self) -> None:
+        self.bank.close()
 
 
 class SegueStream(Stream):
-    """Stream of the embedded engine."""
+    """One endless piece of arranger and studio."""
 
     def __init__(self, engine: SegueEngine, seed: int) -> None:
         self.engine = engine
-        self.state = StreamState(
-            seed=seed,
-            block=0,
-            arranger=engine.arranger.start(seed),
-            player=engine.codec.start_decoding(seed),
+        self.state = StudioStreamState(
+            engine.arranger.start(seed), StudioState(seed=seed & 0xFFFFFFFF)
         )
+        self._played: Played | None = None
+        self._stems: dict[str, Audio] | None = None
 
     @property
     def score(self) -> ScoreInfo | None:
-        """Score of the last block; `bars_at` includes the vocoder's delay."""
-        info, end = self.state.info, self.state.arranger.frames * FRAME_SECONDS
-        if info is None:
+        """Score of the last block; `bars_at` includes the limiter's look-ahead."""
+        return score_info(self.state.info, self.state.arranger, AHEAD)
+
+    @property
+    def stems(self) -> dict[str, Audio]:
+        """{part: float32 (block_frames, 2)} of the last block; they sum to the mix before the
+        master, which the block's sound follows `EngineInfo.stems_lead` samples later."""
+        if self._played is None:
+            return {}
+        if self._stems is None:
+            planes = self.engine.studio.stems(self._played)
+            self._stems = {part: np.ascontiguousarray(x.T) for part, x in planes.items()}
+        return dict(self._stems)
+
+    @property
+    def before_master(self) -> Audio | None:
+        """float32 (block_frames, 2) of the last block: the mix that the stems sum to."""
+        if self._played is None:
             return None
-        notes: dict[str, tuple[int, ...]] = {}
-        for note in self.state.arranger.voices.notes:
-            if note.part and note.on < end:
-                notes[PARTS[note.part]] = (*notes.get(PARTS[note.part], ()), note.pitch)
-        return ScoreInfo(
-            tempo=info.bpm,
-            key=info.key,
-            chord=info.chord,
-            beat=info.beats,
-            bars=info.bars,
-            bars_at=info.bars_at + self.engine.codec.delay,
-            beats_per_bar=info.beats_per_bar,
-            notes=notes,
-        )
+        return np.ascontiguousarray(self._played.before_master.T)
 
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         style = controls.style
-        if style is not None and style.shape != (engine.renderer.config.style_dim,):
+        if style is not None and style.shape != (engine.arranger.net.config.style_dim,):
             raise SegueError(
                 f"the style has {len(style)} numbers, this engine's have "
-                f"{engine.renderer.config.style_dim}: embed the prompt with this engine."
+                f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
             )
-        score, arranger, info = engine.arranger.block(
-            state.arranger, style, controls, FRAMES_PER_BLOCK
+        engine.foresee(style, controls, state.arranger.seed)
+        arranger, info = engine.arranger.write(state.arranger, style, controls, FRAMES)
+        start = state.studio.block * BLOCK / SAMPLE_RATE
+        score = score_of(arranger, start)
+        engine.bank.prepare(score.sounds[1:], score.sounds[:1])
+        production, room = engine.productions.of(style)
+        bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
+        request = MixRequest(
+            production,
+            room,
+            tuple(0.0 if STEM_OF_PART[part] in controls.mute else 1.0 for part in PARTS),
+            BRIGHTEST * bright * controls.strength_of("brightness"),
         )
-        brightness = brightness_target(controls.brightness)
-        if brightness is not None:
-            score = score.with_(brightness=np.full(len(score), brightness, np.float32))
-        batch, age = score_batch(score, state.age)
-        latents, cache = engine.renderer.block(
-            KeyValueCache() if _is_style_jump(state.style, style) else state.cache,
-            batch.to(engine.device),
-            None if style is None else torch.from_numpy(style.copy()).to(engine.device),
-            self._noise(),
-            guidance_weight(engine.renderer.sampler, controls.guidance),
-        )
-        if not bool(torch.isfinite(latents).all()):
-            raise SegueError("the renderer gave numbers that are not finite: clear the history.")
-        bands, image, network = engine.codec.decode_step(latents, state.player.network)
-        bands, tone = control_brightness(
-            bands, brightness, state.tone, b"" if style is None else style.tobytes()
-        )
-        audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
-        audio, level = normalise_loudness(
-            audio, state.level, target_db=target_level_db(controls.mute)
-        )
-        self.state = StreamState(
-            seed=state.seed,
-            block=state.block + 1,
-            arranger=arranger,
-            player=DecodingState(network, vocoder),
-            age=age,
-            cache=cache,
-            level=level,
-            tone=tone,
-            info=info,
-            style=style,
-        )
-        return audio
-
-    def _noise(self) -> torch.Tensor:
-        """Noise of this block, (3, 2 D), seeded by its number: the same after `restore`."""
-        number = ((self.state.seed << 32) + self.state.block) & (2**63 - 1)
-        generator = torch.Generator().manual_seed(number)
-        shape = (TOKENS_PER_BLOCK, 2 * self.engine.renderer.config.latent_dim)
-        return torch.randn(shape, generator=generator).to(self.engine.device)
+        played, studio = engine.studio.block(state.studio, score, request)
+        self.state = StudioStreamState(arranger, studio, info)
+        self._played, self._stems = played, None
+        return np.ascontiguousarray(played.mix.T)
 
     def snapshot(self) -> Snapshot:
         return self.state
 
     def restore(self, snapshot: Snapshot) -> None:
         self.state = _checked(snapshot)
+        self._played = self._stems = None
 
     def clear(self) -> None:
-        # The vocoder's state stays, so that the sound rings out instead of being cut.
+        # The studio goes on, so what still sounds rings out instead of being cut.
         state = self.state
-        self.state = replace(
-            state,
-            arranger=self.engine.arranger.start(
-                state.seed + 7919 * (state.block + 1), state.arranger
-            ),
-            age=no_age(),
-            cache=KeyValueCache(),
-            tone=ToneState(),
-        )
+        seed = state.studio.seed + 7919 * (state.studio.block + 1)
+        self.state = replace(state, arranger=self.engine.arranger.start(seed, state.arranger))
 
 
-def guidance_weight(sampler: Sampler, guidance: float | None) -> float:
-    """The renderer's guidance weight for a value of the control, None for auto.
+def score_of(state: ArrangerState, start: float) -> Score:
+    """What the studio is to play in the block that begins at `start` seconds."""
+    setting = state.timbres[-1]
+    times = np.array([start, start + BLOCK / SAMPLE_RATE])
+    _, beats, _ = phases(state.ticks, times)
+    # From block to block without a leap, swing or not.
+    step = float(beats[1] - beats[0]) / BLOCK
+    return Score(
+        notes=state.voices.notes,
+        sounds=(KITS[setting.kit], *(INSTRUMENTS[i] for i in setting.instruments)),
+        bpm=state.ticks[-1].bpm,
+        motion=Motion(float(beats[0]), step),
+    )
 
-    The control's whole range acts: its ends are the least and the most that the network was
-    trained with, and its value at auto is the network's default weight.
-    """
-    trained = sampler.guidance
-    if trained is None or guidance is None:
-        return sampler.weight
-    low, high = GUIDANCE_RANGE
-    weights = (trained.least, trained.usual, trained.most)
-    return float(np.interp(guidance, (low, GUIDANCE, high), weights))
 
-
-def _checked(snapshot: Snapshot) -> StreamState:
-    if not isinstance(snapshot, StreamState):
+def _checked(snapshot: Snapshot) -> StudioStreamState:
+    if not isinstance(snapshot, StudioStreamState):
         raise SegueError("this moment belongs to another engine: choose that engine first.")
     return snapshot
-
-
-def _is_style_jump(before: Style | None, now: Style | None) -> bool:
-    """Whether the style of two consecutive blocks differs by more than STYLE_JUMP."""
-    if before is None or now is None or before is now:
-        return False
-    return float(np.linalg.norm(now - before)) > STYLE_JUMP

@@ -17,6 +17,8 @@ from models.errors import SegueError
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 MANIFEST: Final = "manifest.json"
+OWNERS: Final = {"segue-diffusion": "segue"}
+"""Engines that read the files of another."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def read_manifest(folder: Path = WEIGHTS) -> tuple[WeightsFile, ...]:
 
 def files_of(engine: str, folder: Path = WEIGHTS) -> tuple[WeightsFile, ...]:
     """The files of one engine in the manifest; empty for an engine that needs none."""
-    return tuple(file for file in read_manifest(folder) if file.engine == engine)
+    owner = OWNERS.get(engine, engine)
+    return tuple(file for file in read_manifest(folder) if file.engine == owner)
 
 
 def sha256_of(path: Path, step: Callable[[int], object] | None = None) -> str:

@@ -56,7 +56,7 @@ def test_files_that_are_kept(script: Load, place: str, kept: bool) -> None:
 def test_all_that_plays_goes_along_and_nothing_that_trains(script: Load) -> None:
     contents = script("contents")
     names = contents.own_modules()
-    assert {"app.audio.process", "app.cli.selftest", "models.segue.engine"} <= set(names)
+    assert {"app.audio.process", "app.cli.selftest", "models.segue.diffusion_engine"} <= set(names)
     assert not [name for name in names if contents.within(name, contents.EXCLUDED_PACKAGES)]
     assert contents.within("models.corpus.dataset", contents.EXCLUDED_PACKAGES)
     assert not contents.within("models.corpusculum", contents.EXCLUDED_PACKAGES)

@@ -45,7 +45,7 @@ GM_KITS: Final[dict[str, tuple[str, ...]]] = {
 """General MIDI programs of kits with recorded drums."""
 
 
-def _drum_machine(rng: Rng, kind: str) -> dict[str, Maker]:
+def drum_machine(rng: Rng, kind: str) -> dict[str, Maker]:
     """Makers of the sixteen drums of an electronic kit."""
     u = rng.uniform
     k: dict[str, tuple[float, ...]] = {  # hz, sweep, bend, decay, click, drive
@@ -144,7 +144,7 @@ HAND_DRUMS: Final[
 }
 
 
-def _hand_drums(rng: Rng, kind: str) -> dict[str, Maker]:
+def hand_drums(rng: Rng, kind: str) -> dict[str, Maker]:
     """Makers of the sixteen drums of a hand drum kit."""
     u = rng.uniform
     size = 2.0 ** u(-0.18, 0.18)
@@ -241,16 +241,16 @@ def play_drums(kit: str, hits: NDArray[np.void], seconds: float, rng: Rng) -> ND
     if kit == "none" or not len(hits):
         return np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
     if kit in SYNTHETIC:
-        return _shots(rng, _drum_machine(rng, kit), hits, seconds, rng.uniform(0.3, 1.0))
+        return _shots(rng, drum_machine(rng, kit), hits, seconds, rng.uniform(0.3, 1.0))
     if kit in HAND_DRUMS:
-        return _shots(rng, _hand_drums(rng, kit), hits, seconds, rng.uniform(0.4, 1.0))
+        return _shots(rng, hand_drums(rng, kit), hits, seconds, rng.uniform(0.4, 1.0))
     if kit not in GM_KITS:
         raise SegueError(f"'{kit}' is no drum kit of the score; see models.music.score.KITS.")
     audio = _sampled(rng, kit, hits, seconds)
     kinds = hits["pitch"]
     if kit == "metal":  # a clicking synthetic kick under the recorded one
         selected = hits[kinds == DRUMS.index("kick")]
-        audio = audio + 0.4 * _shots(rng, _drum_machine(rng, "metal"), selected, seconds, 0.5)
+        audio = audio + 0.4 * _shots(rng, drum_machine(rng, "metal"), selected, seconds, 0.5)
     if kit == "marching":  # field drums: tight, high, all together
         selected = hits[
             np.isin(kinds, [DRUMS.index(n) for n in ("snare", "rim", "tom_high")])

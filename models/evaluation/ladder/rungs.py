@@ -32,7 +32,7 @@ from models.registry import open_engine
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.voices import SoundingNote, Voices
 from models.segue.codec import Codec
-from models.segue.engine import SegueEngine
+from models.segue.diffusion_engine import DiffusionEngine
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_inference
@@ -297,7 +297,7 @@ def make_rung(name: str, setup: Setup) -> Rung:
         folder = setup.weights[label]
         if kind == "score":
             return ScoreRung(name, setup, folder)
-        return EngineRung(name, setup, lambda: SegueEngine("cpu", folder))
+        return EngineRung(name, setup, lambda: DiffusionEngine("cpu", folder))
     if name in FIXED:
         return FIXED[name](name, setup)
     return EngineRung(name, setup, lambda: open_engine(name, "auto"))

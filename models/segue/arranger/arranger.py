@@ -58,6 +58,13 @@ QUIET: Final = 0.8  # seconds without an onset after which the next one becomes 
 Style = NDArray[np.float32]
 
 
+ARRANGER_CONTROLS: Final = frozenset(
+    {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
+     "energy", "follow_prompts", "change_at", "fill", "next_section", "strength"}
+)  # fmt: skip
+"""Controls of an engine whose score the arranger writes."""
+
+
 class Arranger:
     """Stateless but for its weights: `block` takes a state and returns the next one."""
 
@@ -118,10 +125,32 @@ class Arranger:
     def block(
         self, state: State, style: Style | None, controls: Controls, n_frames: int = 6
     ) -> tuple[FrameScore, State, ArrangerInfo]:
-        """The score of the next `n_frames` frames of 40 ms, and the state after them.
+        """Write the next frames, as `write`, and rasterise them for the renderer.
 
-        Writes every step whose onset lies in these frames and no other, so a control acts on the
-        first step that has not sounded. `style` (style_dim,) is the mix, None for no style.
+        Returns:
+            The score of the frames, the state after them, and what was written.
+        """
+        start = state.frames * FRAME_SECONDS
+        state, info = self.write(state, style, controls, n_frames)
+        frames = frames_of(state.with_(frames=state.frames - n_frames), controls, start, n_frames)
+        return frames, state, info
+
+    @torch.inference_mode()
+    def write(
+        self, state: State, style: Style | None, controls: Controls, n_frames: int = 2
+    ) -> tuple[State, ArrangerInfo]:
+        """Write every step that begins in the next frames, and no other.
+
+        A control therefore acts on the first step that has not sounded.
+
+        Args:
+            state: of the stream.
+            style: (style_dim,) mix of the prompts, None for no style.
+            controls: of this block.
+            n_frames: frames of 40 ms.
+
+        Returns:
+            The state after them, whose voices hold the notes, and what was written.
         """
         start = state.frames * FRAME_SECONDS
         end = start + n_frames * FRAME_SECONDS
@@ -137,9 +166,8 @@ class Arranger:
             state = self._step(state, style, controls)
             written += 1
         assert state.ticks  # a slow step may outlast the block, even the first one after a clear
-        frames = frames_of(state, controls, start, n_frames)
         info = info_of(state, written, start)
-        return frames, state.with_(frames=state.frames + n_frames), info
+        return state.with_(frames=state.frames + n_frames), info
 
     def _key(self, state: State, controls: Controls) -> tuple[int, str]:
         """Tonic and mode that hold now."""

@@ -1,7 +1,4 @@
-"""What the arranger shows of a block: the score of its frames, and what to tell the performer.
-
-Lane: inference. Pure numpy but for the state that it reads.
-"""
+"""Score of a block: its frames for the renderer, and what the performer is shown of it."""
 
 from __future__ import annotations
 
@@ -10,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.engine.controls import Controls
+from models.engine.interface import ScoreInfo
 from models.music.score import (
     FRAME_SECONDS,
     INSTRUMENTS,
     KITS,
     NOTE_NAMES,
+    PARTS,
     PITCHED,
     QUALITY_NAMES,
     SAMPLE_RATE,
@@ -47,6 +46,32 @@ class ArrangerInfo:
     steps: int
     density: float  # onsets per second, as written
     section_name: str = ""  # as the form calls it: intro, a, b, build, drop, break, solo
+
+
+def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo | None:
+    """What an engine tells of a block.
+
+    Args:
+        info: of the arranger; None before the first block.
+        state: of the arranger, after the block.
+        delay: samples by which the engine's sound is behind the score.
+    """
+    if info is None:
+        return None
+    end, notes = state.frames * FRAME_SECONDS, dict[str, tuple[int, ...]]()
+    for note in state.voices.notes:
+        if note.part and note.on < end:
+            notes[PARTS[note.part]] = (*notes.get(PARTS[note.part], ()), note.pitch)
+    return ScoreInfo(
+        tempo=info.bpm,
+        key=info.key,
+        chord=info.chord,
+        beat=info.beats,
+        bars=info.bars,
+        bars_at=info.bars_at + delay,
+        beats_per_bar=info.beats_per_bar,
+        notes=notes,
+    )
 
 
 def frames_of(state: State, controls: Controls, start: float, n_frames: int) -> FrameScore:

@@ -318,7 +318,8 @@ def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(shlex.split(words)) == 0
         lines = capsys.readouterr().out.splitlines()
         names = [line.split()[0] for line in lines]
-        assert names == ["segue", "magenta-rt2-small", "magenta-rt2-base", "tone"]
+        magenta = ["magenta-rt2-small", "magenta-rt2-base"]
+        assert names == ["segue", "segue-diffusion", *magenta, "tone"]
         assert "needs no weights" in lines[-1]
 
 

@@ -13,7 +13,7 @@ from models.engine.controls import Controls
 from models.engine.interface import Engine, blend, block_fault
 from models.errors import SegueError
 from models.segue.arranger.arranger import GUIDANCE
-from models.segue.engine import WEIGHTS, SegueEngine, guidance_weight
+from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.network import FRAMES_PER_BLOCK
@@ -22,7 +22,7 @@ from models.segue.renderer.sampler import GuidanceInput, Sampler
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return SegueEngine("cpu")
+    return DiffusionEngine("cpu")
 
 
 def blocks(engine: Engine, controls: Controls, count: int, seed: int = 3) -> np.ndarray:
@@ -102,12 +102,12 @@ def test_damaged_weights_are_told_in_a_sentence(name: str, tmp_path: Path) -> No
     damaged = tmp_path / f"{name}.safetensors"
     damaged.unlink()
     with pytest.raises(SegueError):
-        SegueEngine("cpu", tmp_path)
+        DiffusionEngine("cpu", tmp_path)
     shutil.copy(WEIGHTS / f"{name}.safetensors", damaged)
     with open(damaged, "r+b") as half:
         half.truncate(damaged.stat().st_size // 2)
     with pytest.raises(SegueError):
-        SegueEngine("cpu", tmp_path)
+        DiffusionEngine("cpu", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_guidance_control_in_the_network_s_own_weights(
 
 
 def test_guidance_moves_the_sound_of_the_same_score(engine: Engine) -> None:
-    assert isinstance(engine, SegueEngine)
+    assert isinstance(engine, DiffusionEngine)
     assert engine.renderer.sampler.guidance is not None, "the weights that ship were taught it"
     prompt = engine.embed_text("flamenco guitar")
     state = engine.arranger.start(1)

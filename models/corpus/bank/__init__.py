@@ -1,0 +1,1 @@
+"""Builder of the studio's instrument bank (`python -m models.corpus.bank`). Offline."""

@@ -1,0 +1,288 @@
+"""The instrument bank: recorded notes and hits, read when they are first needed. Any thread.
+
+resources/instruments holds, made by `python -m models.corpus.bank`:
+
+* `manifest.json`: `sources` (name, licence and makers of what was sampled), `instruments` (how each
+  is played, its sources and its pack), `kits` (for each drum its hits: pack, zone, gain, velocity
+  layer) and `packs` (file, checksum, zones).
+* A data file a pack: complete Ogg Vorbis (notes) or FLAC (hits) files, one behind the other. A zone
+  says where its file lies (`at`, `size`), its rate, samples and channels, the `gain` that restores
+  its level, and of a note the MIDI `key` that was played, its velocity `layer`, the `loop` (first
+  sample, and the one after the last) and the `decay` in dB a second that the loop was freed of, and
+  the `cents` that bring it into tune.
+* `productions.json`: how each style of the corpus is mixed (`models.segue.studio.production`).
+
+A zone is decoded when it is first played, which takes a few milliseconds; `Bank.prepare` has it
+done beforehand by a thread. What sounds never depends on who decoded it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import SegueError
+
+FOLDER: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"
+FORMAT: Final = 1
+BEFORE: Final = 16  # zeros before the first sample of a decoded zone
+AFTER: Final = 32  # samples after its last one, for the interpolation
+RISE: Final = (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 16))).astype(np.float32)
+SEAM: Final = 480
+MEMORY: Final = 220_000_000  # bytes of decoded zones that are kept
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One recorded note or hit; see the module for the fields."""
+
+    pack: str
+    number: int
+    at: int
+    size: int
+    rate: int
+    frames: int
+    channels: int
+    gain: float
+    key: int = 60
+    layer: int = 0
+    velocity: int = 100
+    loop: tuple[int, int] | None = None
+    decay: float = 0.0
+    cents: float = 0.0
+    pan: float = 0.0
+    name: str = ""
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        return self.pack, self.number
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One take of a drum: its zone, its gain within the kit and its velocity layer."""
+
+    zone: Zone
+    gain: float
+    layer: int
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A pitched instrument: zones by key and layer, and how it is played."""
+
+    name: str
+    zones: tuple[tuple[int, tuple[Zone, ...]], ...]  # key, layers from soft to loud
+    low: int
+    high: int
+    release: float
+    glide: float
+    scoop: float
+    lfo_beats: float
+    overlap: bool
+    wet: float
+    effect: str
+    gain: float
+
+    def fold(self, pitch: int) -> int:
+        """The pitch moved by octaves into the compass."""
+        while pitch < self.low:
+            pitch += 12
+        while pitch > self.high:
+            pitch -= 12
+        return pitch
+
+    def nearest(self, pitch: int, other: bool) -> tuple[Zone, ...]:
+        """The layers nearest to a pitch; `other` takes the neighbour if it is not far."""
+        order = sorted(self.zones, key=lambda entry: (abs(entry[0] - pitch), entry[0]))
+        if other and len(order) > 1 and abs(order[1][0] - pitch) <= 3:
+            return order[1][1]
+        return order[0][1]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """A drum kit: the takes of each drum of the score."""
+
+    name: str
+    drums: tuple[tuple[Hit, ...], ...]
+    gain: float
+
+
+class Bank:
+    """All instruments and kits; the sound itself is read zone by zone."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+        except (OSError, ValueError) as error:
+            raise SegueError(
+                f"the instruments in {folder} cannot be read: restore them."
+            ) from error
+        if manifest.get("format") != FORMAT:
+            raise SegueError(f"the instruments in {folder} are of another version: restore them.")
+        self.manifest: dict[str, Any] = manifest
+        self._zones: dict[str, tuple[Zone, ...]] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._kits: dict[str, Kit] = {}
+        self._decoded: OrderedDict[tuple[str, int], NDArray[np.float32]] = OrderedDict()
+        self._held = 0
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._prepared: set[str] = set()
+
+    def _pack(self, name: str) -> tuple[Zone, ...]:
+        found = self._zones.get(name)
+        if found is None:
+            found = tuple(
+                Zone(
+                    name,
+                    number,
+                    **{**zone, "loop": tuple(zone["loop"]) if "loop" in zone else None},
+                )
+                for number, zone in enumerate(self.manifest["packs"][name]["zones"])
+            )
+            self._zones[name] = found
+        return found
+
+    def instrument(self, name: str) -> Instrument:
+        """An instrument of the score; SegueError for one that the bank lacks."""
+        found = self._instruments.get(name)
+        if found is None:
+            entry = self.manifest["instruments"].get(name)
+            if entry is None:
+                raise SegueError(f"the bank has no instrument '{name}': restore the instruments.")
+            by_key: dict[int, list[Zone]] = {}
+            for zone in self._pack(entry["pack"]):
+                by_key.setdefault(zone.key, []).append(zone)
+            zones = tuple(
+                (key, tuple(sorted(layers, key=lambda z: z.layer)))
+                for key, layers in sorted(by_key.items())
+            )
+            found = Instrument(
+                name, zones, entry["low"], entry["high"], entry["release"], entry["glide"],
+                entry["scoop"], entry["lfo_beats"], entry["overlap"], entry["wet"],
+                entry["effect"], 10 ** (entry["gain_db"] / 20),
+            )  # fmt: skip
+            self._instruments[name] = found
+        return found
+
+    def kit(self, name: str) -> Kit:
+        """A drum kit of the score; SegueError for one that the bank lacks."""
+        found = self._kits.get(name)
+        if found is None:
+            entry = self.manifest["kits"].get(name)
+            if entry is None:
+                raise SegueError(f"the bank has no drum kit '{name}': restore the instruments.")
+            drums = tuple(
+                tuple(Hit(self._pack(pack)[zone], gain, layer) for pack, zone, gain, layer in hits)
+                for hits in entry["drums"].values()
+            )
+            found = self._kits[name] = Kit(name, drums, 10 ** (entry.get("gain_db", 0.0) / 20))
+        return found
+
+    def samples(self, zone: Zone) -> NDArray[np.float32]:
+        """(channels, BEFORE + frames + AFTER) of a zone at its own level.
+
+        Behind the end of a loop its beginning goes on; elsewhere is silence.
+        """
+        with self._lock:
+            found = self._decoded.get(zone.identity)
+            if found is not None:
+                self._decoded.move_to_end(zone.identity)
+                return found
+        made = self._decode(zone)
+        with self._lock:
+            if zone.identity not in self._decoded:
+                self._decoded[zone.identity] = made
+                self._held += made.nbytes
+                while self._held > MEMORY and len(self._decoded) > 1:
+                    _, old = self._decoded.popitem(last=False)
+                    self._held -= old.nbytes
+        return made
+
+    def _decode(self, zone: Zone) -> NDArray[np.float32]:
+        import soundfile
+
+        try:
+            with (self.folder / self.manifest["packs"][zone.pack]["file"]).open("rb") as file:
+                file.seek(zone.at)
+                raw = file.read(zone.size)
+            audio, _ = soundfile.read(io.BytesIO(raw), dtype="float32", always_2d=True)
+        except (OSError, RuntimeError) as error:
+            raise SegueError(f"the instrument file {zone.pack} is damaged: restore it.") from error
+        if audio.shape != (zone.frames, zone.channels):
+            raise SegueError(f"the instrument file {zone.pack} is damaged: restore it.")
+        end = zone.loop[1] if zone.loop else zone.frames
+        out = np.zeros((zone.channels, BEFORE + end + AFTER), np.float32)
+        out[:, BEFORE : BEFORE + end] = audio[:end].T * np.float32(zone.gain)
+        # A recording that begins at full level would begin with a click.
+        out[:, BEFORE : BEFORE + len(RISE)] *= RISE
+        if zone.loop:
+            start = BEFORE + zone.loop[0]
+            # The loop was closed before it was compressed: its last samples are, but for the
+            # noise of compression, those before its first. They are made the same.
+            count = min(SEAM, zone.loop[0])
+            share = np.linspace(0, 1, count, dtype=np.float32)
+            last = out[:, BEFORE + end - count : BEFORE + end]
+            last += (out[:, start - count : start] - last) * share
+            out[:, BEFORE + end :] = out[:, start : start + AFTER]
+        out.setflags(write=False)
+        return out
+
+    def prepare(self, instruments: Iterable[str], kits: Iterable[str]) -> None:
+        """Have the zones of these decoded by a thread, soon. Returns at once."""
+        for name in instruments:
+            if name not in self._prepared and name in self.manifest["instruments"]:
+                self._prepared.add(name)
+                zones = self.instrument(name).zones
+                middle = 60
+                order = sorted(zones, key=lambda entry: abs(entry[0] - middle))
+                self._decode_soon(tuple(zone for _, layers in order for zone in layers))
+        for name in kits:
+            if name not in self._prepared and name in self.manifest["kits"]:
+                self._prepared.add(name)
+                self._decode_soon(tuple(hit.zone for hits in self.kit(name).drums for hit in hits))
+
+    def soon(self, task: Callable[[], None]) -> None:
+        """Have something done by the thread that decodes; for what decides what to decode."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="instruments", daemon=True)
+            self._thread.start()
+        self._queue.put(task)
+
+    def _decode_soon(self, zones: tuple[Zone, ...]) -> None:
+        def decode() -> None:
+            for zone in zones:
+                self.samples(zone)
+
+        self.soon(decode)
+
+    def _work(self) -> None:
+        while True:
+            task = self._queue.get()
+            if task is None:
+                return
+            try:
+                task()
+            except SegueError:
+                pass  # said again when the instrument is played
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(timeout=5.0)
+            self._thread = None

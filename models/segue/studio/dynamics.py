@@ -1,0 +1,164 @@
+"""Level over time: compressor, loudness, look-ahead limiter. Pure numpy; inference thread."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+SAMPLE_RATE: Final = 48_000
+HOP: Final = 96  # samples of one look of a compressor at its input
+AHEAD: Final = 96  # samples by which the limiter looks ahead
+CEILING: Final = 0.865  # -1.26 dB: what the four-fold peak misses stays under -1 dB
+RELEASE: Final = 0.12  # seconds of the limiter
+
+Planes = NDArray[np.float32]  # (2, samples)
+
+
+class Press(NamedTuple):
+    """A compressor's setting: dB, ratio, seconds, dB."""
+
+    threshold: float
+    ratio: float
+    attack: float
+    release: float
+    knee: float
+
+
+def compress(
+    x: Planes, press: Press, reduction: float, makeup: float = 1.0
+) -> tuple[Planes, float]:
+    """Feed-forward compression (Giannoulis, Massberg & Reiss, JAES 2012) with a soft knee.
+
+    `reduction` is the state, in dB; the gain is a line between looks of HOP samples.
+    """
+    peaks = np.abs(x).reshape(2, -1, HOP).max(axis=2).max(axis=0)
+    over = 20.0 * np.log10(peaks + 1e-9) - press.threshold
+    if reduction < 1e-6 and float(over.max()) < -press.knee:
+        return (x if makeup == 1.0 else x * np.float32(makeup)), 0.0
+    slope, knee = 1.0 - 1.0 / press.ratio, press.knee
+    bent = (np.clip(over, -knee, knee) + knee) ** 2 / (4.0 * knee)
+    target = (np.where(over > knee, over, bent) * slope).tolist()
+    up = math.exp(-HOP / (press.attack * SAMPLE_RATE))
+    down = math.exp(-HOP / (press.release * SAMPLE_RATE))
+    trace = [reduction]
+    for want in target:
+        fade = up if want > reduction else down
+        reduction = want + (reduction - want) * fade
+        trace.append(reduction)
+    if max(trace) < 1e-3:
+        return (x if makeup == 1.0 else x * np.float32(makeup)), reduction
+    gain = (np.power(10.0, np.array(trace) / -20.0) * makeup).astype(np.float32)
+    ramp = _ramp(HOP)
+    steps = gain[:-1, None] + (gain[1:] - gain[:-1])[:, None] * ramp
+    return x * steps.reshape(-1), reduction
+
+
+def line(begin: float, end: float, samples: int) -> NDArray[np.float32] | np.float32:
+    """(samples,) from one gain to just before another; a number where they are the same."""
+    if begin == end:
+        return np.float32(begin)
+    return np.float32(begin) + np.float32(end - begin) * _from_zero(samples)
+
+
+@lru_cache(maxsize=8)
+def _from_zero(length: int) -> NDArray[np.float32]:
+    return np.arange(length, dtype=np.float32) / np.float32(length)
+
+
+@lru_cache(maxsize=8)
+def _ramp(length: int) -> NDArray[np.float32]:
+    """(length,) from 1 / length to 1."""
+    return np.arange(1, length + 1, dtype=np.float32) / np.float32(length)
+
+
+@lru_cache(maxsize=4)
+def k_weights(samples: int) -> NDArray[np.float32]:
+    """Power of the K weighting (ITU-R BS.1770-4) at the bins of a transform of `samples`."""
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(samples))
+    shelf = (1.53512485958691 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
+        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
+    )
+    high = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
+    weight = np.square(np.abs(shelf * high)) * 2.0 / samples**2
+    return weight.astype(np.float32)
+
+
+def loudness(x: Planes) -> float:
+    """K-weighted loudness of a block (2, samples) in LUFS; -120 for silence."""
+    spectrum = np.fft.rfft(x, axis=1)
+    power = spectrum.real**2 + spectrum.imag**2
+    return -0.691 + 10.0 * math.log10(float((power @ k_weights(x.shape[1])).sum()) + 1e-12)
+
+
+def loudness_fast(x: Planes) -> float:
+    """`loudness` of the middle alone, for parts: half the work."""
+    spectrum = np.fft.rfft(x[0] + x[1])
+    power = spectrum.real**2 + spectrum.imag**2
+    return -0.691 + 10.0 * math.log10(0.5 * float(power @ k_weights(x.shape[1])) + 1e-12)
+
+
+NEAR: Final = 16  # samples that one between them is made of
+
+
+@lru_cache(maxsize=1)
+def _between() -> NDArray[np.float32]:
+    """(NEAR, 3) filters that give the samples at a quarter, half and three quarters of the way."""
+    place = np.arange(NEAR)[:, None] - (NEAR // 2 - 1) - np.array([0.25, 0.5, 0.75])[None, :]
+    taps = np.sinc(place) * np.i0(5.0 * np.sqrt(1 - (place / (NEAR / 2)) ** 2))
+    return (taps / taps.sum(0)).astype(np.float32)
+
+
+def true_peaks(x: Planes, hop: int = AHEAD) -> NDArray[np.float32]:
+    """(samples / hop,) four-fold oversampled peak of each hop (ITU-R BS.1770-4, annex 2)."""
+    peaks = np.abs(x).max(axis=0)
+    hops = peaks.reshape(-1, hop).max(axis=1)
+    if float(hops.max()) < 0.5 * CEILING:
+        return hops
+    padded = np.pad(x, ((0, 0), (NEAR // 2 - 1, NEAR // 2)))
+    for channel in padded:
+        between = np.abs(sliding_window_view(channel, NEAR) @ _between()).max(axis=1)
+        hops = np.maximum(hops, between.reshape(-1, hop).max(axis=1))
+    return hops
+
+
+class LimiterState(NamedTuple):
+    """The last AHEAD samples (2, AHEAD) that are not given out, the gain at their beginning, and
+    the reduction that is being let go."""
+
+    tail: Planes
+    gain: float = 1.0
+
+    @classmethod
+    def start(cls) -> LimiterState:
+        return cls(np.zeros((2, AHEAD), np.float32))
+
+
+def limit(x: Planes, state: LimiterState) -> tuple[Planes, LimiterState]:
+    """Hold true peaks under CEILING; what comes out is AHEAD samples late."""
+    joined = np.concatenate([state.tail, x], axis=1)
+    need = np.minimum(1.0, CEILING / np.maximum(true_peaks(joined), 1e-9))
+    hops = x.shape[1] // AHEAD
+    out = joined[:, :-AHEAD]
+    tail = np.ascontiguousarray(joined[:, -AHEAD:])
+    tail.setflags(write=False)
+    if state.gain == 1.0 and float(need.min()) == 1.0:
+        return out, LimiterState(tail)
+    down = math.exp(-AHEAD / (RELEASE * SAMPLE_RATE))
+    target = np.minimum(need[:-1], need[1:]).tolist()
+    held = min(state.gain, float(need[0]))
+    edges = [held]
+    for want in target:
+        held = min(want, 1.0 - (1.0 - held) * down)
+        if held > 0.9999:
+            held = 1.0
+        edges.append(held)
+    gain = np.array(edges, np.float32)
+    ramp = _ramp(AHEAD)
+    steps = gain[:-1, None] + (gain[1:] - gain[:-1])[:, None] * ramp
+    assert len(steps) == hops
+    return out * steps.reshape(-1), LimiterState(tail, held)

@@ -1,0 +1,213 @@
+"""The bus: what the corpus does to a whole mix, then loudness and limiter. Pure numpy."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.segue.studio.dynamics import LimiterState, Press, compress, limit, line, loudness
+from models.segue.studio.filters import FilterState, Section, filter_of
+from models.segue.studio.inserts import cycle, numbers, read_at
+from models.segue.studio.production import OPEN_HZ, MixParameters
+
+BLOCK: Final = 3840
+SAMPLE_RATE: Final = 48_000
+TARGET: Final = -16.0  # LUFS
+GATE_DB: Final = 9.0
+MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
+WINDOW: Final = 0.9  # seconds over which the loudness is measured
+PULL: Final = 2.2  # seconds in which it is led back
+REACH_DB: Final = 12.0
+SUDDEN_DB: Final = 2.0  # over the target within the last moments
+PAST: Final = 320  # samples that a tape's flutter looks back to
+
+Planes = NDArray[np.float32]
+
+
+class MasterState(NamedTuple):
+    """State of the bus."""
+
+    tone: FilterState | None = None
+    past: NDArray[np.float16] | None = None
+    crushed: tuple[float, float] = (0.0, 0.0)
+    gain_db: float = -1.5  # what most styles come to
+    measured: float = TARGET
+    moment: float = 10 ** (TARGET / 10)
+    blocks: int = 0
+    reduction: float = 0.0
+    production: MixParameters = MixParameters()
+    brightness: float = 0.0
+    limiter: LimiterState = LimiterState.start()
+
+
+def tone_sections(production: MixParameters, brightness: float) -> tuple[Section, ...]:
+    """High-pass, tilt about 1 kHz and the low-pass of old media, in steps that can be counted."""
+    slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness
+    slope = round(slope * 4) / 4
+    taped = 19_500.0 * 0.32**production.tape if production.tape > 0.02 else OPEN_HZ
+    pressed = 17_500.0 * 0.6**production.vinyl if production.vinyl > 0.02 else OPEN_HZ
+    closed = min(production.lowpass_hz, taped, pressed)
+    step = round(24 * math.log2(min(closed, OPEN_HZ) / OPEN_HZ))
+    return (
+        Section("high", 25.0),
+        Section("low_shelf", 260.0, 0.5, -0.9 * slope),
+        Section("high_shelf", 3800.0, 0.5, 1.1 * slope),
+        Section("low", OPEN_HZ * 2.0 ** (step / 24)),
+        Section("low_shelf", 110.0, 0.7, round(2 * production.tape * 4) / 4),
+    )
+
+
+def master(
+    mix: Planes, state: MasterState, production: MixParameters, brightness: float, target: float,
+    start: int, seed: int,
+) -> tuple[Planes, MasterState]:  # fmt: skip
+    """The finished block (2, BLOCK), AHEAD samples late, and the state after it."""
+    before = state.production
+    stored = None
+    if production.tape > 0.02 or production.phaser > 0.05:
+        stored = mix[:, -PAST:].astype(np.float16)
+        stored.setflags(write=False)
+    mix = _moved(mix, state, production, start)
+    mix, crushed = _crushed(mix, state, production, start)
+    noise = _noise(production, start, seed)
+    if noise is not None:
+        mix = mix + noise
+    bright = state.brightness + (brightness - state.brightness) * 0.3
+    bright = brightness if abs(brightness - bright) < 0.05 else bright
+    tone = filter_of(tone_sections(production, bright))
+    mix, tone_state = tone.run(
+        np.ascontiguousarray(mix), tone.start() if state.tone is None else state.tone
+    )
+    middle = (mix[0] + mix[1]) * np.float32(0.5)
+    aside = (mix[0] - mix[1]) * line(0.5 * before.width, 0.5 * production.width, BLOCK)
+    mix = np.stack([middle + aside, middle - aside])
+    gain_db = state.gain_db
+    if state.blocks:
+        # The further away, and the less has been measured, the faster.
+        error = target - state.measured
+        haste = (1.0 + min(error * error / 6.0, 3.0)) * (1.0 + 2.0 * (state.blocks < 40))
+        # Too loud is worse than too soft, and a rest is no reason to turn up.
+        haste *= 2.5 if error < -0.7 else 0.8
+        gain_db += error * min(0.3, haste * 0.08 / PULL)
+        # An entry after a quiet passage is held at once.
+        over = 10 * math.log10(state.moment + 1e-12) - target - SUDDEN_DB
+        gain_db -= 0.14 * max(over, 0.0)
+        gain_db = min(max(gain_db, -REACH_DB), REACH_DB)
+    mix = mix * line(10 ** (state.gain_db / 20), 10 ** (gain_db / 20), BLOCK)
+    squeeze = production.compress
+    press = Press(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
+    mix, reduction = compress(mix, press, state.reduction)
+    if production.drive > 0.02 or before.drive > 0.02:
+        hard, soft = (line(a, b, BLOCK) for a, b in (
+            (1 + before.drive, 1 + production.drive),
+            ((1 + before.drive) ** -0.75, (1 + production.drive) ** -0.75),
+        ))  # fmt: skip
+        mix = np.tanh(mix * hard) * soft
+    out, limiter = limit(mix, state.limiter)
+    # As the standard's blocks of 400 ms: the rests of a beat belong to it.
+    moment, measured, blocks = state.moment, state.measured, state.blocks
+    odd = start // BLOCK % 2  # every other block is enough
+    if odd:
+        moment += (10 ** (loudness(out) / 10) - moment) * MOMENT
+    now = 10 * math.log10(moment + 1e-12)
+    if odd and now > measured - GATE_DB and now > -50.0:
+        power = 10 ** (measured / 10)
+        pull = 1.0 - math.exp(-0.16 / WINDOW)
+        measured = 10 * math.log10(power + (moment - power) * pull)
+        blocks = min(blocks + 2, 1000)
+    return out, MasterState(
+        tone_state,
+        stored,
+        crushed,
+        gain_db,
+        measured,
+        moment,
+        blocks,
+        reduction,
+        production,
+        bright,
+        limiter,
+    )
+
+
+def _moved(mix: Planes, state: MasterState, production: MixParameters, start: int) -> Planes:
+    """Wow and flutter of a tape; a phaser is a second, shorter copy."""
+    tape = [p.tape if p.tape > 0.02 else 0.0 for p in (state.production, production)]
+    phase = [p.phaser if p.phaser > 0.05 else 0.0 for p in (state.production, production)]
+    if not any(tape) and not any(phase):
+        return mix
+    past = np.zeros((2, PAST), np.float16) if state.past is None else state.past
+    joined = np.concatenate([past, mix.astype(np.float16)], axis=1).astype(np.float32)
+    joined = np.pad(joined, ((0, 0), (0, 1)))
+    place = np.float32(PAST) + numbers(BLOCK)
+    out = mix
+    if any(phase):
+        amount = np.float32(0.6) * line(phase[0], phase[1], BLOCK)
+        sweep = 36.0 + 30.0 * cycle(0.3, start, BLOCK)
+        out = (
+            out
+            + np.stack([read_at(side, np.asarray(place - sweep, np.float32)) for side in joined])
+            * amount
+        )
+    if any(tape):
+        slow = 60.0 * cycle(0.6, start, BLOCK) + 40.0 * cycle(0.13, start, BLOCK)
+        late = 130.0 + slow + 2.5 * cycle(6.8, start, BLOCK)
+        depth = line(0.5 * tape[0], 0.5 * tape[1], BLOCK)
+        place = np.asarray(place - late * depth, np.float32)
+        out = np.stack([read_at(side, place) for side in joined])
+        hard = np.float32(1 + 1.5 * production.tape)
+        out = np.tanh(out * (2 * hard)) / np.float32(2 * hard**0.9)
+    return out
+
+
+def _crushed(
+    mix: Planes, state: MasterState, production: MixParameters, start: int
+) -> tuple[Planes, tuple[float, float]]:
+    """A sampler of few bits and a low clock, as far as the styles ask for one."""
+    share = (state.production.crush, production.crush)
+    if max(share) < 0.02:
+        return mix, (float(mix[0, -1]), float(mix[1, -1]))
+    dirty = mix
+    if production.rate_hz < 47_000.0:
+        ratio = production.rate_hz / SAMPLE_RATE
+        clock = np.floor((start + np.arange(BLOCK)) * ratio)
+        at = np.ceil(clock / ratio).astype(np.int64) - start
+        held = np.take(mix, np.clip(at, 0, BLOCK - 1), axis=1)
+        held[:, at < 0] = np.array(state.crushed, np.float32)[:, None]
+        dirty = held
+    scale = np.float32(2.0 ** (production.bits - 1))
+    dirty = np.asarray(np.round(dirty * scale) / scale, np.float32)
+    last = (float(dirty[0, -1]), float(dirty[1, -1]))
+    return mix + (dirty - mix) * line(share[0], share[1], BLOCK), last
+
+
+def _noise(production: MixParameters, start: int, seed: int) -> Planes | None:
+    """Crackle, rumble and hiss, which belong to the time and not to the state."""
+    vinyl = production.vinyl if production.vinyl > 0.02 else 0.0
+    hiss = 0.0007 * production.tape + 0.0006 * vinyl
+    if hiss < 2e-5:
+        return None
+    rng = np.random.Generator(np.random.Philox(key=seed & 0xFFFFFFFF, counter=start))
+    table = _hiss()
+    at = int(rng.integers(table.shape[1] - BLOCK))
+    noise = table[:, at : at + BLOCK] * np.float32(hiss)
+    if vinyl:
+        count = int(rng.poisson(0.08 * (4 + 26 * vinyl)))
+        for at, size in zip(
+            rng.integers(0, BLOCK - 24, count), rng.standard_t(3, count), strict=True
+        ):
+            shape = np.hanning(2 + abs(int(size * 7)) % 18 + 3).astype(np.float32)
+            noise[:, at : at + len(shape)] += shape * np.float32(
+                min(max(float(size) * 0.03, -0.2), 0.2) * vinyl
+            )
+    return noise
+
+
+@lru_cache(maxsize=1)
+def _hiss() -> Planes:
+    """(2, four seconds) of white noise, of which each block takes a piece."""
+    return np.random.default_rng(1977).standard_normal((2, 4 * SAMPLE_RATE), np.float32)
