@@ -187,6 +187,8 @@ def table(folder: Path) -> str:
             continue
         figures = json.loads(path.read_text(encoding="utf-8"))
         met = "yes" if bar.met(figures) else "no"
+        if figures.get("earlier"):  # not measured again since the weights changed
+            met = "with earlier weights"
         rows.append(f"| {bar.what} | {bar.bar} | {bar.show(figures)} | {met} |")
     return "\n".join(rows)
 
@@ -235,12 +237,10 @@ def main() -> None:
     sections = {name: folder / f"{name}.md" for name in ("codec", "ladder")}
     words = {
         "table": table(folder),
-        "before": "",
         **{n: p.read_text("utf-8") if p.exists() else "not measured" for n, p in sections.items()},
         "sizes": sizes(arguments.out.parent),
         **dict(pair.split("=", 1) for pair in arguments.set),
     }
-    # What of the table was measured with earlier weights stands under it, with --set before=...
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, value in words.items():
         text = text.replace("{{" + name + "}}", value.strip())
@@ -250,7 +250,8 @@ def main() -> None:
     plots.mkdir(exist_ok=True)
     if (folder / "endurance.json").exists():
         figures = json.loads((folder / "endurance.json").read_text("utf-8"))
-        draw_endurance(figures, plots / "endurance.png")
+        if "levels_db" in figures:
+            draw_endurance(figures, plots / "endurance.png")
     for name in ("transitions.png", "renderer_loss.png", "codec.png", "ladder.png"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, plots / name)

@@ -34,7 +34,7 @@ def title(name: str) -> str:
 
 
 def markdown(figures: Mapping[str, Any]) -> str:
-    """The table: a row for each rung, '-' where a figure was not measured."""
+    """The table: a row for each rung, '-' where a figure was not measured; then how much music."""
     lines = [
         "| rung | " + " | ".join(heading for _, heading, _ in COLUMNS) + " |",
         "|---" * (len(COLUMNS) + 1) + "|",
@@ -42,7 +42,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
     for name, row in figures["rungs"].items():
         cells = [f"{row[key]:.{digits}f}" if key in row else "-" for key, _, digits in COLUMNS]
         lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    amount = f"{figures['clips']} clips of {figures['seconds']:g} seconds a rung."
+    return "\n".join([*lines, "", amount]) + "\n"
 
 
 def draw(figures: Mapping[str, Any], path: Path) -> None:

@@ -139,11 +139,13 @@ def test_silence_is_left_out() -> None:
 
 
 FIGURES: dict[str, Any] = {
+    "clips": 2,
+    "seconds": 20.0,
     "rungs": {
         "corpus": {"clips": 2, "musicnn_to_real": 21.04, "full_band_to_real": 0.5},
         "score:before": {"clips": 2, "full_band_to_corpus": 0.25149},
         "segue": {"clips": 2, "musicnn_to_corpus": 15.6, "musicnn_to_real": 29.1},
-    }
+    },
 }
 
 
@@ -152,6 +154,7 @@ def test_the_table_shows_what_was_measured_and_nothing_else(tmp_path: Path) -> N
     assert lines[2] == "| corpus | - | 21.0 | - | 0.500 |"
     assert lines[3] == "| true scores, renderer, codec, weights 'before' | - | - | 0.251 | - |"
     assert lines[4] == "| `segue` | 15.6 | 29.1 | - | - |"
+    assert lines[-1] == "2 clips of 20 seconds a rung."
     draw(FIGURES, tmp_path / "ladder.png")
     assert (tmp_path / "ladder.png").stat().st_size > 1000
 
