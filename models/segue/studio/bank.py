@@ -43,7 +43,7 @@ MEMORY: Final = 220_000_000  # bytes of decoded zones that are kept
 
 
 @dataclass(frozen=True)
-class Zone:
+class SampleZone:
     """One recorded note or hit; see the module for the fields."""
 
     pack: str
@@ -72,7 +72,7 @@ class Zone:
 class Hit:
     """One take of a drum: its zone, its gain within the kit and its velocity layer."""
 
-    zone: Zone
+    zone: SampleZone
     gain: float
     layer: int
 
@@ -82,7 +82,7 @@ class Instrument:
     """A pitched instrument: zones by key and layer, and how it is played."""
 
     name: str
-    zones: tuple[tuple[int, tuple[Zone, ...]], ...]  # key, layers from soft to loud
+    zones: tuple[tuple[int, tuple[SampleZone, ...]], ...]  # key, layers from soft to loud
     low: int
     high: int
     release: float
@@ -102,7 +102,7 @@ class Instrument:
             pitch -= 12
         return pitch
 
-    def nearest(self, pitch: int, other: bool) -> tuple[Zone, ...]:
+    def nearest(self, pitch: int, other: bool) -> tuple[SampleZone, ...]:
         """The layers nearest to a pitch; `other` takes the neighbour if it is not far."""
         order = sorted(self.zones, key=lambda entry: (abs(entry[0] - pitch), entry[0]))
         if other and len(order) > 1 and abs(order[1][0] - pitch) <= 3:
@@ -133,7 +133,7 @@ class Bank:
         if manifest.get("format") != FORMAT:
             raise SegueError(f"the instruments in {folder} are of another version: restore them.")
         self.manifest: dict[str, Any] = manifest
-        self._zones: dict[str, tuple[Zone, ...]] = {}
+        self._zones: dict[str, tuple[SampleZone, ...]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._kits: dict[str, Kit] = {}
         self._decoded: OrderedDict[tuple[str, int], NDArray[np.float32]] = OrderedDict()
@@ -143,11 +143,11 @@ class Bank:
         self._thread: threading.Thread | None = None
         self._prepared: set[str] = set()
 
-    def _pack(self, name: str) -> tuple[Zone, ...]:
+    def _pack(self, name: str) -> tuple[SampleZone, ...]:
         found = self._zones.get(name)
         if found is None:
             found = tuple(
-                Zone(
+                SampleZone(
                     name,
                     number,
                     **{**zone, "loop": tuple(zone["loop"]) if "loop" in zone else None},
@@ -164,7 +164,7 @@ class Bank:
             entry = self.manifest["instruments"].get(name)
             if entry is None:
                 raise SegueError(f"the bank has no instrument '{name}': restore the instruments.")
-            by_key: dict[int, list[Zone]] = {}
+            by_key: dict[int, list[SampleZone]] = {}
             for zone in self._pack(entry["pack"]):
                 by_key.setdefault(zone.key, []).append(zone)
             zones = tuple(
@@ -193,7 +193,7 @@ class Bank:
             found = self._kits[name] = Kit(name, drums, 10 ** (entry.get("gain_db", 0.0) / 20))
         return found
 
-    def samples(self, zone: Zone) -> NDArray[np.float32]:
+    def samples(self, zone: SampleZone) -> NDArray[np.float32]:
         """(channels, BEFORE + frames + AFTER) of a zone at its own level.
 
         Behind the end of a loop its beginning goes on; elsewhere is silence.
@@ -213,7 +213,7 @@ class Bank:
                     self._held -= old.nbytes
         return made
 
-    def _decode(self, zone: Zone) -> NDArray[np.float32]:
+    def _decode(self, zone: SampleZone) -> NDArray[np.float32]:
         import soundfile
 
         try:
@@ -263,7 +263,7 @@ class Bank:
             self._thread.start()
         self._queue.put(task)
 
-    def _decode_soon(self, zones: tuple[Zone, ...]) -> None:
+    def _decode_soon(self, zones: tuple[SampleZone, ...]) -> None:
         def decode() -> None:
             for zone in zones:
                 self.samples(zone)

@@ -23,7 +23,7 @@ Planes = NDArray[np.float32]  # (channels, samples)
 FilterState = NDArray[np.float64]  # (channels, 2 a section)
 
 
-class Section(NamedTuple):
+class FilterSection(NamedTuple):
     """One biquad: `kind` low, high, band, peak, low_shelf or high_shelf; hertz, Q and dB."""
 
     kind: str
@@ -32,7 +32,7 @@ class Section(NamedTuple):
     gain_db: float = 0.0
 
 
-def coefficients(section: Section) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def coefficients(section: FilterSection) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Numerator and denominator (3,) of a biquad, the denominator's first being 1."""
     kind, hz, q, gain_db = section
     w = 2 * math.pi * min(hz, 0.47 * SAMPLE_RATE) / SAMPLE_RATE
@@ -67,7 +67,7 @@ def coefficients(section: Section) -> tuple[NDArray[np.float64], NDArray[np.floa
 class Filter:
     """A cascade of sections, ready to run over blocks. Immutable."""
 
-    def __init__(self, sections: tuple[Section, ...]) -> None:
+    def __init__(self, sections: tuple[FilterSection, ...]) -> None:
         self.sections = sections
         size = 2 * len(sections)
         a = np.zeros((size, size))
@@ -130,6 +130,6 @@ class Filter:
 
 
 @lru_cache(maxsize=256)
-def filter_of(sections: tuple[Section, ...]) -> Filter:
+def filter_of(sections: tuple[FilterSection, ...]) -> Filter:
     """The filter of these sections, made once."""
     return Filter(sections)

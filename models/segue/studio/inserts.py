@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segue.studio.filters import Section as S
+from models.segue.studio.filters import FilterSection as S
 
 Planes = NDArray[np.float32]
 

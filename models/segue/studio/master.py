@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.segue.studio.dynamics import LimiterState, Press, compress, limit, line, loudness
-from models.segue.studio.filters import FilterState, Section, filter_of
+from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import cycle, numbers, read_at
 from models.segue.studio.production import OPEN_HZ, MixParameters
 
@@ -44,7 +44,7 @@ class MasterState(NamedTuple):
     limiter: LimiterState = LimiterState.start()
 
 
-def tone_sections(production: MixParameters, brightness: float) -> tuple[Section, ...]:
+def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterSection, ...]:
     """High-pass, tilt about 1 kHz and the low-pass of old media, in steps that can be counted."""
     slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness
     slope = round(slope * 4) / 4
@@ -53,11 +53,11 @@ def tone_sections(production: MixParameters, brightness: float) -> tuple[Section
     closed = min(production.lowpass_hz, taped, pressed)
     step = round(24 * math.log2(min(closed, OPEN_HZ) / OPEN_HZ))
     return (
-        Section("high", 25.0),
-        Section("low_shelf", 260.0, 0.5, -0.9 * slope),
-        Section("high_shelf", 3800.0, 0.5, 1.1 * slope),
-        Section("low", OPEN_HZ * 2.0 ** (step / 24)),
-        Section("low_shelf", 110.0, 0.7, round(2 * production.tape * 4) / 4),
+        FilterSection("high", 25.0),
+        FilterSection("low_shelf", 260.0, 0.5, -0.9 * slope),
+        FilterSection("high_shelf", 3800.0, 0.5, 1.1 * slope),
+        FilterSection("low", OPEN_HZ * 2.0 ** (step / 24)),
+        FilterSection("low_shelf", 110.0, 0.7, round(2 * production.tape * 4) / 4),
     )
 
 

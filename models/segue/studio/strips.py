@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from models.music.score import DRUMS, PARTS
 from models.segue.studio.dynamics import Press, compress, line, loudness_fast
-from models.segue.studio.filters import FilterState, Section, filter_of
+from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import CHORUS, INSERTS, REACH, middle, saturate, swept
 from models.segue.studio.production import MixParameters
-from models.segue.studio.voices import Motion, Tones, Voice
+from models.segue.studio.voices import Motion, SamplerVoice, Tones
 
 BLOCK: Final = 3840
 SAMPLE_RATE: Final = 48_000
@@ -28,12 +28,16 @@ NOMINAL: Final = -20.0
 """Loudness that the bank is calibrated to."""
 PLACE: Final = (0.0, 0.0, 0.14, 0.06, 0.24)
 WIDTH: Final = (0.9, 0.25, 0.85, 0.85, 0.85)
-EQ: Final[tuple[tuple[Section, ...], ...]] = (
-    (Section("high", 28), Section("peak", 70, 1.0, 1.5), Section("high_shelf", 7000, 0.7, 1.0)),
-    (Section("high", 28), Section("peak", 300, 0.9, -1.5)),
-    (Section("high", 120), Section("peak", 350, 0.8, -1.5)),
-    (Section("high", 140), Section("peak", 2800, 0.8, 1.0)),
-    (Section("high", 130),),
+EQ: Final[tuple[tuple[FilterSection, ...], ...]] = (
+    (
+        FilterSection("high", 28),
+        FilterSection("peak", 70, 1.0, 1.5),
+        FilterSection("high_shelf", 7000, 0.7, 1.0),
+    ),
+    (FilterSection("high", 28), FilterSection("peak", 300, 0.9, -1.5)),
+    (FilterSection("high", 120), FilterSection("peak", 350, 0.8, -1.5)),
+    (FilterSection("high", 140), FilterSection("peak", 2800, 0.8, 1.0)),
+    (FilterSection("high", 130),),
 )
 GATE_DB: Final = 10.0  # a block so far under the part's level is a rest
 FOLLOW: Final = 7.0  # seconds in which the level of a part is evened out
@@ -103,13 +107,13 @@ def pump_gain(
 
 
 def play_part(
-    part: int, voices: list[Voice], strip: Strip, tones: Tones, production: MixParameters,
+    part: int, voices: list[SamplerVoice], strip: Strip, tones: Tones, production: MixParameters,
     start: int, motion: Motion, current: str, side: float,
 ) -> tuple[Planes | None, Strip]:  # fmt: skip
     """The dry sound (2, BLOCK) of a part, before faders and pump; None where all is still."""
     if not voices and not strip.channels and strip.past is None:
         return None, strip
-    groups: dict[str, list[Voice]] = {channel.effect: [] for channel in strip.channels}
+    groups: dict[str, list[SamplerVoice]] = {channel.effect: [] for channel in strip.channels}
     for voice in voices:
         effect = tones.bank.instrument(voice.sound).effect if part else ""
         groups.setdefault(effect, []).append(voice)

@@ -31,7 +31,7 @@ from models.segue.studio.space import (
     warm_up,
 )
 from models.segue.studio.strips import BALANCE, KICK, Pump, Strip, play_part, pump_gain
-from models.segue.studio.voices import Motion, NoteLike, Tones, Voice, follow, scramble
+from models.segue.studio.voices import Motion, NoteLike, SamplerVoice, Tones, follow, scramble
 
 SEND: Final = (0.5, 0.12, 1.0, 1.1, 1.2)
 """How much of each part goes into the room, as in the corpus."""
@@ -68,7 +68,7 @@ class StudioState:
 
     seed: int = 0
     block: int = 0
-    voices: tuple[Voice, ...] = ()
+    voices: tuple[SamplerVoice, ...] = ()
     strips: tuple[Strip, ...] = (Strip(),) * len(PARTS)
     pump: Pump = NO_KICK
     space: SpaceState = field(default_factory=SpaceState)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.score import DRUMS
-from models.segue.studio.bank import Bank, Instrument, Zone
+from models.segue.studio.bank import Bank, Instrument, SampleZone
 from models.segue.studio.waves import SAMPLE_RATE, Wave, Waves
 
 OPEN: Final = -1  # a voice whose end is not known
@@ -50,7 +50,7 @@ class NoteLike(Protocol):
     def open(self) -> bool: ...
 
 
-class Voice(NamedTuple):
+class SamplerVoice(NamedTuple):
     """A note that sounds. `start` and `stop` in samples since the stream began (stop OPEN while it
     is held), `release` in seconds, `slide` the pitch that it begins from, `number` varies it."""
 
@@ -85,14 +85,14 @@ def scramble(*numbers: int) -> int:
 
 
 def follow(
-    voices: tuple[Voice, ...],
+    voices: tuple[SamplerVoice, ...],
     notes: Iterable[NoteLike],
     sounds: Mapping[int, str],
     bank: Bank,
     start: int,
     count: int,
     seed: int,
-) -> tuple[Voice, ...]:
+) -> tuple[SamplerVoice, ...]:
     """The voices of a block from sample `start`: ends of notes become known, new notes begin.
 
     `sounds` names the instrument or kit of each part for notes that begin now; a part that is not
@@ -105,7 +105,7 @@ def follow(
         known[(note.on, note.part, note.pitch)] = note
         if start <= round(note.on * SAMPLE_RATE) < end:
             fresh.append(note)
-    out: list[Voice] = []
+    out: list[SamplerVoice] = []
     for voice in voices:
         if voice.stop == OPEN and voice.part:
             held = known.get((voice.time, voice.part, voice.pitch))
@@ -125,8 +125,8 @@ def follow(
 
 
 def _begin(
-    voices: list[Voice], note: NoteLike, sound: str, bank: Bank, end: int, seed: int
-) -> list[Voice]:
+    voices: list[SamplerVoice], note: NoteLike, sound: str, bank: Bank, end: int, seed: int
+) -> list[SamplerVoice]:
     """With one more voice; what it silences ends where it begins."""
     at = round(note.on * SAMPLE_RATE)
     slide = note.pitch
@@ -134,7 +134,7 @@ def _begin(
     if note.part:
         instrument = bank.instrument(sound)
         release = instrument.release
-    out: list[Voice] = []
+    out: list[SamplerVoice] = []
     playing = 0
     for voice in voices:
         if voice.part == note.part:
@@ -164,7 +164,7 @@ def _begin(
     if note.part and not note.open and note.off * SAMPLE_RATE < end:
         stop = max(round((note.off - GAP) * SAMPLE_RATE), at + SHORTEST)
     out.append(
-        Voice(
+        SamplerVoice(
             note.on, note.part, note.pitch, note.velocity, sound, at, stop, release, slide,
             scramble(seed, at, note.part, note.pitch) >> 32,
         )
@@ -190,7 +190,7 @@ class Tones:
         self.waves = Waves(bank)
         self._layers = lru_cache(maxsize=4096)(self._make_layers)
 
-    def layers(self, voice: Voice) -> tuple[Layer, ...]:
+    def layers(self, voice: SamplerVoice) -> tuple[Layer, ...]:
         """The waves of a voice."""
         return self._layers(
             voice.part == 0, voice.sound, voice.pitch, voice.velocity, voice.slide, voice.number
@@ -244,7 +244,7 @@ class Tones:
         return (Layer(Wave(hit.zone, ratio, dark), gain * (1 - side), gain * (1 + side), None),)
 
     def _layer(
-        self, zone: Zone, pitch: int, dark: int, loud: float, lean: float, cents: float,
+        self, zone: SampleZone, pitch: int, dark: int, loud: float, lean: float, cents: float,
         glide: float, turn: float | None,
     ) -> Layer:  # fmt: skip
         ratio = zone.rate / SAMPLE_RATE * 2.0 ** ((pitch - zone.key) / 12 + zone.cents / 1200)
@@ -253,7 +253,7 @@ class Tones:
             loud * (1 + zone.pan + lean), turn,
         )  # fmt: skip
 
-    def ended(self, voice: Voice, at: int) -> bool:
+    def ended(self, voice: SamplerVoice, at: int) -> bool:
         """Whether nothing of a voice sounds from sample `at` on."""
         if voice.start >= at:
             return False
@@ -272,7 +272,9 @@ class Tones:
             return at >= voice.start + seconds * SAMPLE_RATE
         return False
 
-    def add(self, out: NDArray[np.float32], voice: Voice, start: int, motion: Motion) -> None:
+    def add(
+        self, out: NDArray[np.float32], voice: SamplerVoice, start: int, motion: Motion
+    ) -> None:
         """Add a voice's samples from `start` on to `out` (2, n)."""
         count = out.shape[1]
         first = max(0, voice.start - start)
@@ -307,7 +309,7 @@ class Tones:
             out[1, first:last] += right * np.float32(layer.right)
 
     def _envelope(
-        self, voice: Voice, wave: Wave, local: int, number: int, fade: int
+        self, voice: SamplerVoice, wave: Wave, local: int, number: int, fade: int
     ) -> NDArray[np.float32] | None:
         """Decay and release of a voice's samples `local` .. `local + number`; None for all ones."""
         zone = wave.zone
@@ -331,7 +333,7 @@ class Tones:
         return envelope
 
 
-def layer_of(layers: tuple[Zone, ...], velocity: int) -> tuple[Zone, int]:
+def layer_of(layers: tuple[SampleZone, ...], velocity: int) -> tuple[SampleZone, int]:
     """The recorded layer for a velocity, and how much darker than it the note is."""
     zone = layers[-1]
     if len(layers) > 1:

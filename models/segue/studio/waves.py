@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from models.segue.studio.bank import BEFORE, Bank, Zone
+from models.segue.studio.bank import BEFORE, Bank, SampleZone
 
 SAMPLE_RATE: Final = 48_000
 PIECE: Final = 3840
@@ -33,7 +33,7 @@ class Wave(NamedTuple):
     """Which wave: the zone, samples of the zone a sample, index into DARKNESS, and from how many
     cents off, within how many seconds, the pitch slides into place."""
 
-    zone: Zone
+    zone: SampleZone
     ratio: float
     dark: int = 0
     cents: float = 0.0

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt
 
-from models.segue.studio.filters import Filter, Section, coefficients
+from models.segue.studio.filters import Filter, FilterSection, coefficients
 
 CASCADES = {
-    "one": (Section("low", 900.0),),
+    "one": (FilterSection("low", 900.0),),
     "strip": (
-        Section("high", 28.0),
-        Section("peak", 700.0, 0.9, 3.0),
-        Section("high_shelf", 7000.0, 0.7, -3.0),
+        FilterSection("high", 28.0),
+        FilterSection("peak", 700.0, 0.9, 3.0),
+        FilterSection("high_shelf", 7000.0, 0.7, -3.0),
     ),
-    "sharp": (Section("band", 2300.0, 9.0), Section("low_shelf", 110.0, 0.7, 6.0)),
-    "top": (Section("low", 40_000.0),),
+    "sharp": (FilterSection("band", 2300.0, 9.0), FilterSection("low_shelf", 110.0, 0.7, 6.0)),
+    "top": (FilterSection("low", 40_000.0),),
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_blocks_are_filtered_as_one_piece(name: str) -> None:
 
 
 def test_a_state_is_not_written_to() -> None:
-    made = Filter((Section("high", 100.0),))
+    made = Filter((FilterSection("high", 100.0),))
     state = made.start()
     state[:] = 0.25
     before = state.copy()
@@ -46,7 +46,7 @@ def test_a_state_is_not_written_to() -> None:
 
 
 def test_silence_comes_to_rest() -> None:
-    made = Filter((Section("low", 50.0),))
+    made = Filter((FilterSection("low", 50.0),))
     _, state = made.run(np.ones((2, 3840), np.float32), made.start())
     for _ in range(100):
         y, state = made.run(np.zeros((2, 3840), np.float32), state)

@@ -10,7 +10,7 @@ import pytest
 from models.music.score import DRUMS
 from models.segue.studio.bank import Bank
 from models.segue.studio.space import BLOCK, SAMPLE_RATE
-from models.segue.studio.voices import MOST, OPEN, Motion, Tones, Voice, follow
+from models.segue.studio.voices import MOST, OPEN, Motion, SamplerVoice, Tones, follow
 
 SECONDS = BLOCK / SAMPLE_RATE
 
@@ -32,8 +32,8 @@ def bank() -> Bank:
 
 def voices_after(
     bank: Bank, blocks: list[list[N]], sound: str, part: int = 3
-) -> list[tuple[Voice, ...]]:
-    voices: tuple[Voice, ...] = ()
+) -> list[tuple[SamplerVoice, ...]]:
+    voices: tuple[SamplerVoice, ...] = ()
     out = []
     for block, notes in enumerate(blocks):
         voices = follow(voices, notes, {part: sound}, bank, block * BLOCK, BLOCK, 5)
@@ -75,7 +75,7 @@ def test_a_string_struck_again_is_damped_and_one_that_dies_is_left_alone(bank: B
     after = voices_after(bank, [notes], "piano")[0]
     old, new = sorted(after, key=lambda voice: voice.start)
     assert old.stop == new.start and old.release <= 0.06
-    dying = Voice(0.0, 3, 60, 96, "piano", 0, 100, 0.22, 60, 1)
+    dying = SamplerVoice(0.0, 3, 60, 96, "piano", 0, 100, 0.22, 60, 1)
     again = follow((dying,), [N(0.05, 0.6, 3, 60)], {3: "piano"}, bank, 0, BLOCK, 5)
     assert dying in again
 
@@ -109,7 +109,7 @@ def test_there_is_an_end_to_voices(bank: Bank) -> None:
 
 def rendered(bank: Bank, note: N, sound: str, blocks: int = 14) -> np.ndarray:
     tones, out = Tones(bank), []
-    voices: tuple[Voice, ...] = ()
+    voices: tuple[SamplerVoice, ...] = ()
     for block in range(blocks):
         start = block * BLOCK
         voices = follow(voices, [note], {note.part: sound}, bank, start, BLOCK, 5)

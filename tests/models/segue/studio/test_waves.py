@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.segue.studio.bank import AFTER, BEFORE, Zone
+from models.segue.studio.bank import AFTER, BEFORE, SampleZone
 from models.segue.studio.waves import PIECE, SAMPLE_RATE, Wave, Waves
 
 
@@ -15,7 +15,7 @@ class Tone:
 
     def __init__(self, hertz: float, loop: bool = True) -> None:
         frames = 48_000
-        self.zone = Zone("tone", 0, 0, 0, 48_000, frames, 1, 1.0,
+        self.zone = SampleZone("tone", 0, 0, 0, 48_000, frames, 1, 1.0,
                          loop=(24_000, 48_000) if loop else None)  # fmt: skip
         x = np.sin(2 * np.pi * hertz * np.arange(frames) / 48_000)
         self.data = np.zeros((1, BEFORE + frames + AFTER), np.float32)
@@ -25,7 +25,7 @@ class Tone:
                 0, BEFORE + 24_000 : BEFORE + 24_000 + AFTER
             ]
 
-    def samples(self, zone: Zone) -> NDArray[np.float32]:
+    def samples(self, zone: SampleZone) -> NDArray[np.float32]:
         return self.data
 
 
