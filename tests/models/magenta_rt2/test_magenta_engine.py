@@ -17,7 +17,6 @@ from models.engine.interface import block_fault
 from models.engine.loudness import LevelState, normalise_loudness
 from models.errors import SegueError
 from models.magenta_rt2 import engine as engine_module
-from models.magenta_rt2.bench import cuda as measure_cuda
 from models.magenta_rt2.block_generator import BlockGenerator
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.random_weights import write
@@ -39,6 +38,7 @@ from models.magenta_rt2.silence_watch import (
 )
 from models.magenta_rt2.spectrostream.codec import SpectroStreamConfig
 from models.registry import engine_names, open_engine
+from tests.benchmarks.magenta import cuda as measure_cuda
 
 TINY = DepthformerConfig(
     "magenta-rt2-small",

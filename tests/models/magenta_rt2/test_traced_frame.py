@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.magenta_rt2.bench.cpu import ROUNDS, measure_traced
 from models.magenta_rt2.checkpoint.files import CHECKPOINTS
 from models.magenta_rt2.checkpoint.random_weights import write
 from models.magenta_rt2.checkpoint.weights import load_depthformer
@@ -29,6 +28,7 @@ from models.magenta_rt2.depthformer.sampling import gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
+from tests.benchmarks.magenta.cpu import ROUNDS, measure_traced
 from tests.models.magenta_rt2.test_depthformer import TINY, draw
 from tests.models.magenta_rt2.test_magenta_engine import CODEC
 

@@ -1,6 +1,6 @@
 """Benchmark on a CUDA device: speed of frames and blocks, eager and as a CUDA graph.
 
-    python -m models.magenta_rt2.bench.cuda [--sizes small,base] [--frames 300] [--out FILE]
+    python -m tests.benchmarks.magenta.cuda [--sizes small,base] [--frames 300] [--out FILE]
 
 Needs torch, numpy and safetensors only, and no weights: it writes random ones of the released size
 into a temporary folder (1.4 GB for `small`, 10 GB for `base`) and opens the engine on them.
@@ -34,7 +34,6 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
-from models.magenta_rt2.bench import rounded
 from models.magenta_rt2.checkpoint import random_weights
 from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
 from models.magenta_rt2.depthformer import cuda_graphs
@@ -43,6 +42,7 @@ from models.magenta_rt2.depthformer.quantize import read_bytes
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine
+from tests.benchmarks.magenta import rounded
 
 WARM_UP: Final = 20
 SEED: Final = 7

@@ -1,7 +1,7 @@
 """Benchmark on a CPU: speed of frames, codec and engine, and the error of eight-bit weights.
 
     python -m models.magenta_rt2.checkpoint.random_weights --size small --out FOLDER
-    python -m models.magenta_rt2.bench.cpu FOLDER/checkpoints/mrt2_small.safetensors [--frames 60]
+    python -m tests.benchmarks.magenta.cpu FOLDER/checkpoints/mrt2_small.safetensors [--frames 60]
 
 For a CUDA device see `cuda.py`. Measured in one run, so that the figures are comparable:
 
@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from models.engine.controls import Controls
-from models.magenta_rt2.bench import rounded
 from models.magenta_rt2.block_generator import FRAMES_PER_BLOCK, BlockGenerator
 from models.magenta_rt2.checkpoint.weights import codec_tensors, load_depthformer
 from models.magenta_rt2.conditioning import DEFAULT_GUIDANCE, condition_tokens
@@ -43,6 +42,7 @@ from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
+from tests.benchmarks.magenta import rounded
 
 ROUNDS: Final = 4
 SWITCH_SECONDS: Final = 0.001
