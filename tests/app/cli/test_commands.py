@@ -91,7 +91,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
     [
         (
             "render out.wav --engine moog",
-            "there is no engine 'moog': choose from segue, magenta-rt2-small, ",
+            "there is no engine 'moog': choose from segue, segue-diffusion, ",
         ),
         ("bench --engine moog", "there is no engine 'moog'"),
         ("--engine tone bench --seconds -1", "--seconds is -1"),
