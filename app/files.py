@@ -57,7 +57,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         part.chmod(0o666 & ~mask)
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(part, target)
+        part.replace(target)
     except OSError as error:
         raise SegueError(
             f"{target} could not be written ({error.strerror or error}): free some space or "
@@ -72,7 +72,7 @@ def write_text(path: Path, text: str) -> None:
     temporary = temporary_path(path)
     try:
         write_flushed(temporary, text)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise not_written(path, error, temporary) from error
 
@@ -84,7 +84,7 @@ def temporary_path(path: Path) -> Path:
 
 def write_flushed(path: Path, text: str) -> None:
     """Write a text file and wait until it is on the disk. Raises OSError."""
-    with open(path, "w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

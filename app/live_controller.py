@@ -37,6 +37,7 @@ class LiveController(QObject):
         session: prompts, values and scenes.
         worker: takes the submissions.
         playhead: plan position that is heard now, in frames.
+
     """
 
     mix_changed = Signal()

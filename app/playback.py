@@ -46,6 +46,7 @@ def open_playback(
 
     Returns:
         The running playback; its `stop` must be called.
+
     """
     from app.audio.output import AudioOutput
     from app.inference.worker import Worker

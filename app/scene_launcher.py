@@ -31,6 +31,7 @@ class SceneLauncher(QObject):
         steer: what the engine would be told of a scene; None where that is refused.
         flush: sends the session's present state to the worker.
         set_mark: sets the text that the next submission gets in the spectrogram.
+
     """
 
     changed = Signal()

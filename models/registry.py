@@ -84,6 +84,7 @@ def register_engine(name: str, factory: EngineFactory, summary: str = "") -> Non
         name: for `open_engine` and the command line.
         factory: called with a device of DEVICES; heavy imports belong inside it.
         summary: a few words for lists of engines.
+
     """
     _REGISTRY[name] = _RegisteredEngine(summary, factory)
 
@@ -121,6 +122,7 @@ def open_engine(name: str = "segue", device: str = "auto") -> Engine:
     Raises:
         SegueError: unknown name or device, a device that this machine lacks, or weights that are
             missing or damaged.
+
     """
     entry = _entry(name)
     if device not in DEVICES:

@@ -50,7 +50,7 @@ def stop(words: str) -> None:
 
 def requirements() -> list[str]:
     """The run-time dependencies in pyproject.toml; torch first, as in setup.sh."""
-    with open(ROOT / "pyproject.toml", "rb") as file:
+    with (ROOT / "pyproject.toml").open("rb") as file:
         dependencies: list[str] = tomllib.load(file)["project"]["dependencies"]
     return sorted(dependencies, key=lambda requirement: not requirement.startswith("torch=="))
 

@@ -68,7 +68,7 @@ def ico(pictures: Mapping[int, bytes]) -> bytes:
 
 
 def icns(pictures: Mapping[int, bytes]) -> bytes:
-    """macOS icon of PNG pictures by size."""
+    """Icon for macOS of PNG pictures by size."""
     body = b"".join(
         ICNS_KINDS[size] + struct.pack(">I", len(data) + 8) + data
         for size, data in sorted(pictures.items())

@@ -102,6 +102,7 @@ class UnderrunFade:
 
         Returns:
             How many frames to take from the plan; those beyond are silent.
+
         """
         before, fade_frames = self.phase, self.length // speed
         if self.silent:

@@ -29,7 +29,7 @@ class DeviceRate:
         channels: int = CHANNELS,
         max_frames: int = 16_384,
     ) -> None:
-        """source fills an array (n, 2). max_frames: of one `process`."""
+        """Reads from `source`, which fills an array (n, 2). max_frames: of one `process`."""
         self._source = source
         self._channels = channels
         self._stream = (

@@ -76,6 +76,7 @@ class PlanWriter:
             follows: it continues the block written last, which ends at `start`.
             fade: frames of the crossfade, if there must be one.
             earliest: first position within the block at which it may take over.
+
         """
         ring = self.ring
         length = min(self.fade if fade is None else fade, max(1, len(block) // 2))

@@ -27,7 +27,7 @@ PART_SECONDS: Final = 180.0
 SOUND_SECONDS: Final = 90.0
 
 
-class SelftestNote(Exception):
+class SelftestNoteError(Exception):
     """Note on a part that works."""
 
 
@@ -48,7 +48,7 @@ def _one(name: str, test: Callable[[], str]) -> str:
     hung.start()
     try:
         verdict, words = "ok", test()
-    except SelftestNote as note:
+    except SelftestNoteError as note:
         verdict, words = "note", str(note)
     except SegueError as error:
         verdict, words = "FAIL", str(error)
@@ -174,7 +174,7 @@ def _engine() -> str:
             f"{block * 1e3:.0f} ms of music in {typical * 1e3:.0f} ms"
         )
         if typical > block:
-            raise SelftestNote(f"{words}: too slow here to play without a break")
+            raise SelftestNoteError(f"{words}: too slow here to play without a break")
         return words
     finally:
         engine.close()
@@ -209,7 +209,7 @@ def _devices() -> str:
 
     found = list_devices()
     if not found:
-        raise SelftestNote("PortAudio is there, but no output; the music would go on unheard")
+        raise SelftestNoteError("PortAudio is there, but no output; the music would go on unheard")
     default = next((d.label for d in found if d.is_default), found[0].label)
     return f"{len(found)} outputs, the first choice is {default}"
 
@@ -231,7 +231,7 @@ def _midi() -> str:
                 continue
             reached.append(f"{api}: {ins} in, {outs} out")
     if not reached:
-        raise SelftestNote(
+        raise SelftestNoteError(
             f"rtmidi is there ({', '.join(available())}), but no MIDI system answers"
         )
     return "; ".join(reached)

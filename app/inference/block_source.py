@@ -52,6 +52,7 @@ class BlockSource:
             controls: of the block.
             snapshot: the stream as it is now.
             earlier: gives a snapshot of the past to go back to, if there is any.
+
         """
         self.refused = self.lost = self.silent = False
         fault: str | None

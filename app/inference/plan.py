@@ -120,6 +120,7 @@ class BlockPlan:
 
         Returns:
             The target; None where nothing planned can be changed: go on at the plan's end.
+
         """
         boundaries = self.boundaries()
         index = bisect.bisect_left(boundaries, commit)

@@ -120,6 +120,7 @@ class Worker(QThread):
             prompts: those that the style was mixed from, for the recording.
             mark: text for the spectrogram.
             at: plan position in frames from which they hold; None: as soon as possible.
+
         """
         now, recorded = time.monotonic(), tuple(prompts)
         self._queue(lambda planner: planner.submit(controls, recorded, mark, at, now))

@@ -108,6 +108,7 @@ def set_engine_controls(
         controls: names of fields of `Controls` that act, as in `EngineInfo.controls`.
         ranges: control -> (low, high) where the engine has a narrower range.
         defaults: control -> value from which a knob starts that was on auto.
+
     """
     for name, control in CONTROL_OF.items():
         registry.set_available(name, control in controls)

@@ -35,6 +35,7 @@ class Parameter:
         auto: whether the model may choose (value None).
         group: heading in lists.
         help: tooltip.
+
     """
 
     name: str
@@ -84,6 +85,7 @@ class Parameter:
 
         Raises:
             SegueError: the position is not finite.
+
         """
         if not math.isfinite(position):
             raise SegueError(f"'{self.name}' needs a finite position between 0 and 1.")
@@ -105,6 +107,7 @@ class Parameter:
 
         Raises:
             SegueError: the value is of a wrong type, not finite, or no choice.
+
         """
         if value is None:
             if not self.auto:

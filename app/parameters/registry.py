@@ -119,6 +119,7 @@ class Registry:
             start: value from which a knob starts that was on auto.
 
         A value outside the range stays, as sessions keep what the present engine cannot do.
+
         """
         entry = self._entry(name)
         low, high = span if span is not None else (entry.whole.low, entry.whole.high)
@@ -167,6 +168,7 @@ class Registry:
 
         Raises:
             SegueError: unknown name, or no value of this parameter.
+
         """
         entry = self._entry(name)
         parameter = entry.parameter

@@ -80,7 +80,8 @@ class Performance:
     @property
     def weights(self) -> str | None:
         """Identity of the weights that it was recorded with (`Engine.weights_identity`), if it
-        says so."""
+        says so.
+        """
         return self.changes[0].weights if self.changes else None
 
     def weights_warning(self, engine: str, identity: str | None) -> str | None:
@@ -93,6 +94,7 @@ class Performance:
         Returns:
             A sentence; None where the weights are the same, or either is not known, or the
             performance is of another engine.
+
         """
         if None in (self.weights, identity) or self.weights == identity:
             return None

@@ -103,6 +103,7 @@ class Capture:
 
         Raises:
             SegueError: where it cannot be written; no file is left.
+
         """
         low, high = self.range
         start = low if start is None else max(low, start)

@@ -80,6 +80,7 @@ class CaptureThread:
 
         Raises:
             SegueError: where the file cannot be made, or a recording is running.
+
         """
         with self._lock:
             self._follow()

@@ -117,6 +117,7 @@ def steer(
         acting: controls that the engine has; others stay at auto.
         last_style: used where no prompt is audible: closing the last fader changes nothing.
         notes: MIDI numbers of the keys held.
+
     """
     ready, weights, used = [], [], []
     for prompt, weight in zip(scene.prompts, scene_weights(scene), strict=True):

@@ -56,6 +56,7 @@ def save(path: Path, document: Document, stored: Mapping[str, Moment] | None = N
 
     Raises:
         SegueError: where the session was not written.
+
     """
     stored = stored or {}
     data = to_json(document)
@@ -82,8 +83,8 @@ def save(path: Path, document: Document, stored: Mapping[str, Moment] | None = N
     try:
         write_flushed(unfinished, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
         if storable:
-            os.replace(new_side, side)
-        os.replace(unfinished, path)
+            new_side.replace(side)
+        unfinished.replace(path)
     except OSError as error:
         raise not_written(path, error, unfinished, new_side) from error
     if "moments" not in data:
@@ -167,7 +168,7 @@ class Autosave:
         try:
             if storable.keys() - self._saved_keys:  # superfluous ones do no harm
                 moments.write(temporary_path(side), storable)
-                os.replace(temporary_path(side), side)
+                temporary_path(side).replace(side)
                 self._saved_keys = frozenset(storable)
         except OSError as error:
             # The session without its moments.

@@ -27,6 +27,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto"
 
     Returns:
         The exit code.
+
     """
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["segue"])

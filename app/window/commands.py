@@ -23,6 +23,7 @@ class Commands:
         registry: switches are toggled, triggers fired.
         window_commands: commands by name.
         focus_strip: takes the number of a prompt strip, from 1.
+
     """
 
     def __init__(

@@ -63,6 +63,7 @@ def build_widgets(
         session: what they show.
         suggestions: prompts that the editor offers, by group.
         window: parent of all of them.
+
     """
     registry = session.registry
     centre, right, lower = QWidget(window), QWidget(window), QWidget(window)

@@ -47,6 +47,7 @@ class MainWindow(QMainWindow):
         session: prompts, values and scenes that it shows and edits.
         playback: worker, output and capture; stopped by `shut`.
         folder: keeps autosaves, recent files and preferences.
+
     """
 
     reported = Signal(str, str)
@@ -399,6 +400,7 @@ class MainWindow(QMainWindow):
 
         Args:
             confirmed: the performer has agreed that what is unsaved may go.
+
         """
         if self._closed:
             return

@@ -125,7 +125,8 @@ class Recordings(QObject):
 
     def recorded_seconds(self) -> float | None:
         """Recorded seconds; None while not recording. Resets "record" where the recorder has
-        stopped by itself (full disk)."""
+        stopped by itself (full disk).
+        """
         status = self.capture.recording
         if status is None or status.stopped_because:
             if self.registry.get("record"):

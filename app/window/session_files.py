@@ -120,7 +120,8 @@ class SessionFiles(QObject):
 
     def recover(self, item: RecoveredSession) -> None:
         """Open a recovered session as unsaved. Its autosave is deleted once this run's own autosave
-        holds all of it."""
+        holds all of it.
+        """
         self._load(item.path, item.document)
         self.session.edits += 1
         self.path = item.original
@@ -129,7 +130,8 @@ class SessionFiles(QObject):
 
     def close(self, *, discard_unsaved: bool) -> None:
         """Finish all jobs. Unless `discard_unsaved`, an unsaved session stays as an autosave and is
-        offered at the next start (the computer shuts down, Ctrl+C in a terminal)."""
+        offered at the next start (the computer shuts down, Ctrl+C in a terminal).
+        """
         self._timer.stop()
         self._generation += 1  # makes jobs that are still reading stop
         self._jobs.wait()

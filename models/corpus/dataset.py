@@ -71,6 +71,7 @@ class Clip:
 
         Raises:
             SegueError: the files are missing or damaged.
+
         """
         path = Path(path).with_suffix("")
         sound, label = path.with_suffix(".npy"), path.with_suffix(".npz")
@@ -196,12 +197,12 @@ def _write(job: tuple[int, int, str, str]) -> tuple[int, str]:
         audio, labels = make_clip(seed, split)
     except Exception as error:  # reported; one failure must not end the run
         return number, f"{type(error).__name__}: {error}"
-    with open(path.with_suffix(".npy.part"), "wb") as out:
+    with path.with_suffix(".npy.part").open("wb") as out:
         np.save(out, audio)
-    with open(path.with_suffix(".npz.part"), "wb") as out:
+    with path.with_suffix(".npz.part").open("wb") as out:
         np.savez_compressed(out, **labels)
-    os.replace(path.with_suffix(".npy.part"), path.with_suffix(".npy"))
-    os.replace(path.with_suffix(".npz.part"), path.with_suffix(".npz"))  # last: marks it finished
+    path.with_suffix(".npy.part").replace(path.with_suffix(".npy"))
+    path.with_suffix(".npz.part").replace(path.with_suffix(".npz"))  # last: marks it finished
     return number, ""
 
 
@@ -228,6 +229,7 @@ def write(
 
     Raises:
         SegueError: an unknown split, or no hours.
+
     """
     if split not in ("train", "eval"):
         raise SegueError(f"The split is '{split}'; it must be 'train' or 'eval'.")

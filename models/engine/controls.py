@@ -101,6 +101,7 @@ class Controls:
 
     Raises:
         SegueError: a value out of range or of the wrong type.
+
     """
 
     style: Style | None = None
@@ -185,6 +186,7 @@ def check_number(
 
     Raises:
         SegueError: no number, or outside the range.
+
     """
     if value is None:
         return None
@@ -255,6 +257,7 @@ def as_style(vector: ArrayLike) -> Style:
 
     Raises:
         SegueError: not a vector, empty, or not finite.
+
     """
     style = np.array(vector, dtype=np.float32)
     if style.ndim != 1 or style.size == 0:
@@ -274,6 +277,7 @@ def blend(styles: Sequence[ArrayLike], weights: Sequence[float]) -> Style:
 
     Raises:
         SegueError: no styles, different sizes, negative weights, not finite, or all zero.
+
     """
     if len(styles) == 0:
         raise SegueError("there is no prompt to mix: give at least one.")

@@ -58,6 +58,7 @@ class EngineInfo:
 
     Raises:
         ValueError: names that are not controls, or ranges of controls without effect.
+
     """
 
     name: str
@@ -124,12 +125,14 @@ class Stream(ABC):
         Raises:
             SegueError: controls that do not fit this engine, such as a style of another one. The
                 stream is then unchanged.
+
         """
 
     @property
     def stems(self) -> Mapping[str, Audio]:
         """Sound of each part of the last block, float32 (block_frames, channels), by the names of
-        `EngineInfo.parts`. They sum to the mix before the master. Empty where there are none."""
+        `EngineInfo.parts`. They sum to the mix before the master. Empty where there are none.
+        """
         return {}
 
     @abstractmethod
@@ -145,6 +148,7 @@ class Stream(ABC):
 
         Raises:
             SegueError: a snapshot of another engine.
+
         """
 
     @abstractmethod
@@ -169,7 +173,8 @@ class Engine(ABC):
     def weights_identity(self) -> str | None:
         """A checksum in hex of everything that this engine's sound depends on, to tell what was
         played with these weights from what was played with others; None for an engine without
-        weights of its own here."""
+        weights of its own here.
+        """
         return None
 
     @abstractmethod
@@ -178,6 +183,7 @@ class Engine(ABC):
 
         Raises:
             SegueError: text that `check_prompt_text` refuses.
+
         """
 
     @abstractmethod
@@ -190,6 +196,7 @@ class Engine(ABC):
 
         Raises:
             SegueError: samples that `check_prompt_audio` refuses.
+
         """
 
     @abstractmethod
@@ -209,6 +216,7 @@ class Engine(ABC):
         Raises:
             SegueError: samples that `check_prompt_audio` refuses, or an engine without
                 `EngineInfo.continues_audio`.
+
         """
         raise SegueError(f"{self.info.name} cannot go on from audio: choose an engine that can.")
 
@@ -219,6 +227,7 @@ class Engine(ABC):
 
         Raises:
             SegueError: a snapshot of another engine.
+
         """
         return None
 
@@ -227,6 +236,7 @@ class Engine(ABC):
 
         Raises:
             SegueError: a snapshot of another engine, of other weights or of another version.
+
         """
         raise SegueError(f"{self.info.name} cannot load places in the music from files.")
 
@@ -243,6 +253,7 @@ def check_prompt_text(text: str) -> str:
 
     Raises:
         SegueError: empty, or longer than MAX_PROMPT_CHARACTERS.
+
     """
     stripped = " ".join(text.split())
     if not stripped:
@@ -263,6 +274,7 @@ def check_prompt_audio(samples: Samples, sample_rate: int) -> Audio:
 
     Raises:
         SegueError: shorter than MIN_PROMPT_SECONDS, not finite, or silent.
+
     """
     if sample_rate <= 0:
         raise SegueError(f"the audio prompt's sample rate is {sample_rate}: it must be above 0.")
@@ -289,6 +301,7 @@ def block_fault(block: object, info: EngineInfo) -> str | None:
     Args:
         block: what `Stream.render` returned.
         info: of the engine.
+
     """
     if not isinstance(block, np.ndarray) or block.dtype != np.float32:
         return "the engine gave something that is not float32 samples"

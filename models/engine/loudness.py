@@ -68,6 +68,7 @@ def normalise_loudness(
 
     Returns:
         float32 (n, 2), and the state for the next block.
+
     """
     power = float(np.mean(np.square(audio, dtype=np.float64)))
     level_db = 10.0 * np.log10(power + 1e-12)

@@ -31,6 +31,7 @@ class Prompt:
 
     Raises:
         SegueError: both or none given, empty, or a weight that is negative or not finite.
+
     """
 
     text: str | None = None
@@ -69,6 +70,7 @@ def parse_prompt(argument: str) -> Prompt:
 
     Raises:
         SegueError: as `Prompt`.
+
     """
     text, equals, number = argument.rpartition("=")
     weight = 1.0
@@ -92,6 +94,7 @@ def load_audio(path: Path) -> tuple[Audio, int]:
 
     Raises:
         SegueError: no such file, not readable as audio, or refused by `check_prompt_audio`.
+
     """
     return _load(path, PROMPT_SECONDS, 0)
 
@@ -155,7 +158,8 @@ class PromptEmbedder:
 
     def mix(self, prompts: Iterable[Prompt]) -> Style | None:
         """Blend of the styles, float32 (style_dim,); None for no prompts. SegueError if all weights
-        are zero."""
+        are zero.
+        """
         chosen: Sequence[Prompt] = list(prompts)
         if not chosen:
             return None

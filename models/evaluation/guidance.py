@@ -41,6 +41,7 @@ def guidance(engine: Engine, seconds: float = 8.0) -> Figures:
 
     Raises:
         SegueError: The weights were not taught guidance.
+
     """
     player = load_inference(WEIGHTS / "renderer.safetensors")
     codec = Codec.load(WEIGHTS / "codec.safetensors")

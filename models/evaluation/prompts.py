@@ -86,7 +86,8 @@ def transitions(
     minutes: float | None = None,
 ) -> Figures:
     """Every pair of the list, or as many as begin within `minutes`; means over pairs, and the
-    share whose trends are right."""
+    share whose trends are right.
+    """
     begin = time.monotonic()
     table = []
     for index, (first, last) in enumerate(pairs):

@@ -97,7 +97,8 @@ def render(folder: Path, source: str) -> None:
 
 def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[str, np.ndarray]:
     """Mel patches (n, frames, bands) of 3 s, `hop` seconds apart, of every clip of a folder, as
-    musicnn.extractor has them; with a level, of the clip at that mean square."""
+    musicnn.extractor has them; with a level, of the clip at that mean square.
+    """
     import librosa
     from musicnn import configuration as config
 
@@ -119,7 +120,8 @@ def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[
 
 def run_network(model: str, words: int, output: int, patches: dict[str, np.ndarray]) -> Any:
     """Of each clip what a network gives for its patches, (n, ...): `output` is the place in what
-    musicnn.models.define_model returns."""
+    musicnn.models.define_model returns.
+    """
     import musicnn
     import tensorflow as tf
     from musicnn import models as networks

@@ -128,10 +128,12 @@ class MagentaEngine(Engine):
             device: 'auto', 'cpu', 'cuda' or 'mps'.
             folder: of the released files; None for where `models fetch` puts them.
             precision: one of `quantize.PRECISIONS`; None for the device's default.
-            config, codec: other sizes, for tests.
+            config: other sizes of the depthformer, for tests.
+            codec: other sizes of the codec, for tests.
 
         Raises:
             SegueError: weights are missing, damaged, or another model's.
+
         """
         self.config = config or size_config(size)
         self.size, self.name = size, f"magenta-rt2-{size}"

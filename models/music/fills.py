@@ -44,6 +44,8 @@ def write_fill(grid: NDArray[np.float32], kind: str, length: int, rng: np.random
         grid: (steps, drums) velocities of the bar, changed in place.
         kind: one of KINDS, `tihai` (a word said over and over) or `drop` (the bar thins out).
         length: steps that the fill takes, at most the bar.
+        rng: of the variations.
+
     """
     length = min(len(grid), length)
     start = len(grid) - length
@@ -78,7 +80,10 @@ def write_roll(grid: NDArray[np.float32], drum: str, beat: int, progress: float)
 
     Args:
         grid: (steps, drums) velocities of the bar, changed in place.
+        drum: one of DRUMS.
         beat: steps in a beat.
+        progress: of the roll, 0 to 1.
+
     """
     every = beat if progress < 0.5 else max(1, beat // 2) if progress < 0.8 else 1
     column = DRUMS.index(drum)

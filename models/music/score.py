@@ -139,6 +139,7 @@ def parse_key(text: str) -> tuple[int, str]:
 
     Raises:
         SegueError: not a key.
+
     """
     match = re.fullmatch(r"\s*([A-Ga-g])\s*([#b♯♭]?)\s*[- ]?\s*([A-Za-z_ ]*)\s*", text)
     if not match:
@@ -185,6 +186,7 @@ class FrameScore:
         tempo: (T,) beats per minute.
         density: (T,) onsets per second, smoothed over about 2 s; nan where unknown.
         brightness: (T,) log2 of the spectral centroid over 1 kHz, likewise.
+
     """
 
     drums: NDArray[np.float32]
@@ -235,6 +237,7 @@ def rasterize(events: NDArray[np.void], start: float, frames: int) -> FrameScore
         events: dtype EVENT, in any order; notes that began before `start` appear in `sustain` only.
         start: seconds.
         frames: number of frames of 40 ms.
+
     """
     score = FrameScore.silent(frames)
     end = start + frames * FRAME_SECONDS

@@ -32,7 +32,8 @@ def pitch_class_weights(
     notes: Mapping[str, NDArray[np.void]], step_seconds: float
 ) -> NDArray[np.float64]:
     """Duration in seconds of each pitch class (12,), weighted by velocity; 1 s at most per note,
-    since long notes fade."""
+    since long notes fade.
+    """
     weights = np.zeros(12)
     for table in notes.values():
         seconds = np.minimum(table["length"] * step_seconds, 1.0) + 0.05
@@ -61,7 +62,8 @@ def agrees(
     notes: Mapping[str, NDArray[np.void]], step_seconds: float, tonic: int, mode: str
 ) -> bool:
     """Whether the estimated key of notes is the given one; without any third the tonic suffices,
-    and no notes agree with all keys."""
+    and no notes agree with all keys.
+    """
     weights = pitch_class_weights(notes, step_seconds)
     if weights.sum() == 0:
         return True

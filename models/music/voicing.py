@@ -151,6 +151,7 @@ def voice(
 
     Raises:
         SegueError: an unknown instrument.
+
     """
     if instrument not in RANGES:
         raise SegueError(f"'{instrument}' is no instrument of the score; see score.INSTRUMENTS.")

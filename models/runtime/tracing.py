@@ -48,6 +48,7 @@ def trace(function: TensorFunction, example: Sequence[Tensor]) -> TensorFunction
 
     Returns:
         The traced function, as thread-safe as the function; where torch cannot trace, the function.
+
     """
     try:
         with warnings.catch_warnings(), torch.inference_mode():

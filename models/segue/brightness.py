@@ -79,6 +79,7 @@ def control_brightness(
 
     Returns:
         Bands (T, 320), and the state for the next block.
+
     """
     if target is None:
         state = _stabilise(bands, state, style)

@@ -83,6 +83,7 @@ class DiffusionEngine(Engine):
 
     Raises:
         SegueError: weights that are missing, damaged or of different versions; no such device.
+
     """
 
     def __init__(self, device: str = "auto", weights: Path = WEIGHTS) -> None:

@@ -146,11 +146,13 @@ def unpack_state(
     Args:
         packed: the state.
         kind: its class.
-        engine, weights: name and checksum of the engine that unpacks; they must be those packed.
+        engine: name of the engine that unpacks; it must be the one that packed.
+        weights: checksum of its weights, which must be those packed.
         devices: as in `unpack`.
 
     Raises:
         SegueError: the state is of another engine, other weights or another version.
+
     """
     if (packed.engine, packed.weights) != (engine, weights):
         raise SegueError(

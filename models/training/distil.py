@@ -77,7 +77,8 @@ class Distillation:
         weight: Tensor,
     ) -> Tensor:
         """End of the teacher's guided flow from `noisy` at levels `start` (B, N), in equal
-        steps."""
+        steps.
+        """
         size = len(style)
         given, no_style = torch.ones_like(weight), torch.zeros_like(weight)
         unguided = torch.ones_like(weight)

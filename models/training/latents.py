@@ -135,7 +135,7 @@ def main() -> None:
             clip = Clip.load(path)
             target = arguments.out / f"{path.name}.npz"
             partial = arguments.out / f"{path.name}.partial"
-            with open(partial, "wb") as file:
+            with partial.open("wb") as file:
                 np.savez(file, **pack(clip, codec.encode(clip.float_audio())))  # type: ignore[arg-type]
             partial.rename(target)
         if time.monotonic() > deadline:

@@ -114,7 +114,8 @@ class MelSet:
 
     def crops(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Mel power (size, frames, 80) of 2 to 10 s, term weights (size, 120), captions (size,
-        128)."""
+        128).
+        """
         if not self.train:
             raise SegueError("There are no clips to train on; write a corpus first.")
         frames = int(FRAMES_PER_SECOND * float(rng.uniform(2.0, 10.0) if rng.random() < 0.5 else 4))

@@ -38,7 +38,8 @@ from models.training.trainer import Trainer, export_half
 
 def drop_score(score: ScoreBatch, rng: torch.Generator) -> ScoreBatch:
     """Mask random parts of the score, per clip: everything (6 %), single rolls (4 %), timbres
-    (8 %), chroma and beat (15 %), density and brightness (35 %)."""
+    (8 %), chroma and beat (15 %), density and brightness (35 %).
+    """
     size, frames = score.tempo.shape
 
     def draw(columns: int, odds: float) -> Tensor:
@@ -81,7 +82,8 @@ def corrupt_context(clean: Tensor, own_prediction: Tensor | None, rng: torch.Gen
 
 def draw_context(size: int, window: int, rng: torch.Generator) -> Tensor:
     """Random limits (B,) of the context in blocks: none (20 %), one to six (40 %), all; a renderer
-    that always has context learns to copy it and ignores the score."""
+    that always has context learns to copy it and ignores the score.
+    """
     kind = torch.rand(size, generator=rng)
     one_to_six = torch.randint(1, 7, (size,), generator=rng)
     max_context = torch.where(kind < 0.6, one_to_six, window)

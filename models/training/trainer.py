@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ def save_atomic(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=dict(metadata))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def export_half(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

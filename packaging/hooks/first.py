@@ -2,13 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
 
 def give_streams() -> None:
     """A program with a window has no standard streams on Windows; writing must not fail."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def find_portaudio() -> None:
@@ -20,11 +21,11 @@ def find_portaudio() -> None:
     import ctypes
     import ctypes.util
 
-    folder = os.path.join(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
+    folder = Path(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
     usual = ctypes.util.find_library
 
     def load(name: str, mode: int = ctypes.DEFAULT_MODE) -> str | None:
-        for path in (name, os.path.join(folder, name)):
+        for path in (name, str(folder / name)):
             try:
                 ctypes.CDLL(path, mode)
             except OSError:
@@ -52,21 +53,21 @@ def lend_alsa() -> None:
     """
     import ctypes
 
-    folder = os.path.join(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
+    folder = Path(sys._MEIPASS, "portaudio")  # type: ignore[attr-defined]
     try:
         ctypes.CDLL("libasound.so.2")
         return
     except OSError:
         pass
     try:
-        ctypes.CDLL(os.path.join(folder, "libasound.so.2"), ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(folder / "libasound.so.2"), ctypes.RTLD_GLOBAL)
         # ALSA takes a space in a name for the end of it; an open folder has a name without one.
-        settings = os.open(os.path.join(folder, "alsa"), os.O_PATH | os.O_DIRECTORY)
+        settings = os.open(folder / "alsa", os.O_PATH | os.O_DIRECTORY)
     except OSError:
         return
     here = "/proc/self/fd/"
     told = os.environ.get("ALSA_CONFIG_DIR", here)  # where it begins so, by a process of ours
-    if told.startswith(here) and not os.path.exists("/usr/share/alsa/alsa.conf"):
+    if told.startswith(here) and not Path("/usr/share/alsa/alsa.conf").exists():
         os.environ["ALSA_CONFIG_DIR"] = f"{here}{settings}"
 
 
@@ -82,7 +83,7 @@ def be_a_helper() -> None:
     # There is no main.py to be imported: the helper is told that it has it already.
     own = sys.modules["__main__"]
     before = own.__file__
-    own.__file__ = os.path.normpath(os.path.join(sys._MEIPASS, "main.py"))  # type: ignore[attr-defined]
+    own.__file__ = str(Path(sys._MEIPASS, "main.py"))  # type: ignore[attr-defined]
     multiprocessing.process.ORIGINAL_DIR = None  # type: ignore[attr-defined]
     multiprocessing.spawn.freeze_support()
     own.__file__ = before
@@ -95,7 +96,7 @@ def be_a_helper() -> None:
 
 
 def leave_opengl_out() -> None:
-    """pyqtgraph asks for QtOpenGL, 10 MB, to draw in a way that Segue does not use."""
+    """Stand-ins for QtOpenGL, 10 MB, which pyqtgraph imports and Segue does not use."""
     import types
 
     for name in ("PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets"):

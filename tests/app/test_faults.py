@@ -100,7 +100,7 @@ def test_a_full_disk_does_not_stop_the_music(
     said: list[tuple[str, str]] = []
 
     def full(number: int, data: bytes) -> int:
-        target = os.readlink(f"/proc/self/fd/{number}") if sys.platform == "linux" else ""
+        target = str(Path(f"/proc/self/fd/{number}").readlink()) if sys.platform == "linux" else ""
         if target.endswith("take.wav"):
             room[0] -= len(data)
             if room[0] < 0:

@@ -221,7 +221,7 @@ def test_the_desktop_file_and_the_type_of_sessions_fit_together() -> None:
 
 
 def test_entitlements_and_microphone_words() -> None:
-    with open(PACKAGING / "macos" / "entitlements.plist", "rb") as file:
+    with (PACKAGING / "macos" / "entitlements.plist").open("rb") as file:
         rights = plistlib.load(file)
     assert rights["com.apple.security.device.audio-input"] is True
     assert "com.apple.security.get-task-allow" not in rights  # would refuse to be notarised
@@ -252,7 +252,7 @@ def test_workflows_cover_every_system_and_call_what_is_there() -> None:
     for system in ("ubuntu", "windows", "macos"):
         assert re.search(rf"os: \[.*{system}-\d", test), system
         assert release.count(f"os: {system}-") >= 2, "a bundle, and a try of the packed one"
-    with open(ROOT / "pyproject.toml", "rb") as file:
+    with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
     assert 'python: ["3.11", "3.12", "3.13"]' in test

@@ -38,13 +38,13 @@ SMALL: Final = "magenta-rt2-small"
 MEGABYTE: Final = 1_000_000
 
 
-class Failed(Exception):
+class FaultError(Exception):
     """A fault that was not borne; its words say how."""
 
 
 def need(true: bool, otherwise: str) -> None:
     if not true:
-        raise Failed(otherwise)
+        raise FaultError(otherwise)
 
 
 @contextlib.contextmanager
@@ -268,7 +268,7 @@ def main() -> int:
         print(f"      {name}: {FAULTS[name].__doc__}", flush=True)
         try:
             FAULTS[name](trial)
-        except Failed as fault:
+        except FaultError as fault:
             failed += 1
             print(f"FAIL  {name}: {fault}", flush=True)
         else:

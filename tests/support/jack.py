@@ -177,7 +177,7 @@ def _claim_name() -> tuple[str, IO[str]]:
 
     for number in range(6):
         name = f"segue-test-{os.getuid()}-{number}"  # another user's lock could not be opened
-        lock = open(Path(tempfile.gettempdir()) / f"{name}.lock", "w")  # noqa: SIM115
+        lock = Path(tempfile.gettempdir(), f"{name}.lock").open("w")  # noqa: SIM115
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

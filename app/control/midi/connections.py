@@ -7,14 +7,13 @@ plugged in again is recognised.
 
 from __future__ import annotations
 
-import glob
-import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from app.control.midi.ports import Backend, Inbox, InputPort, OutputPort, is_ours, keys_of
@@ -50,7 +49,7 @@ def choose_api(choice: str, available: list[str]) -> str:
     if choice != "auto":
         return choice
     for api in available:
-        if api == "LINUX_ALSA" and not os.path.exists("/dev/snd/seq"):
+        if api == "LINUX_ALSA" and not Path("/dev/snd/seq").exists():
             continue
         if api == "UNIX_JACK" and not _jack_runs():
             continue
@@ -62,7 +61,7 @@ def _jack_runs() -> bool:
     # Connecting to the server would print its errors where there is none.
     if sys.platform != "linux":
         return False
-    return bool(glob.glob("/dev/shm/jack_*_0"))
+    return any(Path("/dev/shm").glob("jack_*_0"))
 
 
 class MidiSender:

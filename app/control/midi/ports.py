@@ -22,10 +22,14 @@ HARD: Final = 65536
 
 
 class InputPort(Protocol):
+    """An open MIDI input."""
+
     def close(self) -> None: ...
 
 
 class OutputPort(Protocol):
+    """An open MIDI output."""
+
     def send(self, data: bytes) -> None:
         """Send a message. Raises OSError when the port is gone."""
 

@@ -264,19 +264,15 @@ class Surface:
 
     def _press(self, mapping: Mapping, control: ControllerElement, performed: Gesture) -> None:
         if mapping.target == SHIFT:
-            if mapping.action == "toggle":
-                self._shift(not self.shifted if performed.kind == "press" else self.shifted)
-            else:
-                self._shift(performed.kind == "press")
+            pressed = performed.kind == "press"
+            self._shift(self.shifted != pressed if mapping.action == "toggle" else pressed)
             return
         name = mapping.target
         if control.kind == "program":
             name = name.replace("*", str(performed.steps + 1))
-        if name not in self.registry:
+        if name not in self.registry or performed.kind == "release":
             return
         action = resolve_action(mapping, control.kind, self.registry[name])
-        if performed.kind == "release":
-            return
         strength = performed.position if control.kind == "pad" else 1.0
         if action == "gate":
             self._set_position(mapping, strength)

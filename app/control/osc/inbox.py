@@ -17,7 +17,7 @@ from typing import Final, Literal
 from app.control.osc.messages import (
     MAX_BYTES,
     Argument,
-    MalformedPacket,
+    MalformedPacketError,
     address_of,
     has_arguments,
     parse,
@@ -69,7 +69,7 @@ class Packet:
         """Address and arguments, or the bytes of a malformed packet."""
         try:
             address, arguments = parse(self.data)
-        except MalformedPacket:
+        except MalformedPacketError:
             begin = self.data[:24]
             more = " …" if len(self.data) > len(begin) else ""
             readable = "".join(chr(b) if 32 <= b < 127 else "·" for b in begin)
@@ -141,7 +141,7 @@ class OscInbox:
         try:
             for message in split(data):
                 self._queue(address_of(message), message, peer, when)
-        except MalformedPacket:
+        except MalformedPacketError:
             self.counts.malformed += 1
             self._record(Packet(when, peer, data[:MAX_SHOWN_BYTES], "malformed"))
 

@@ -27,38 +27,38 @@ _BYTES_OF: Final = {"i": 4, "f": 4, "h": 8, "d": 8}
 Argument = float | int | str | bool | None
 
 
-class MalformedPacket(Exception):
+class MalformedPacketError(Exception):
     """The bytes are no OSC message that Segue can read."""
 
 
 def split(data: bytes, depth: int = 0) -> list[bytes]:
     """Split a datagram into messages, bundles included. Time tags are ignored.
 
-    Raises MalformedPacket.
+    Raises MalformedPacketError.
     """
     if data.startswith(b"/"):
         return [data]
     if not data.startswith(b"#bundle\0") or len(data) < 16 or depth >= MAX_DEPTH:
-        raise MalformedPacket
+        raise MalformedPacketError
     found: list[bytes] = []
     at = 16
     while at < len(data):
         if at + 4 > len(data):
-            raise MalformedPacket
+            raise MalformedPacketError
         size = int.from_bytes(data[at : at + 4], "big", signed=True)
         at += 4
         if size <= 0 or size % 4 or at + size > len(data):
-            raise MalformedPacket
+            raise MalformedPacketError
         found += split(data[at : at + size], depth + 1)
         at += size
     return found
 
 
 def address_of(data: bytes) -> bytes:
-    """The address of a message. Raises MalformedPacket."""
+    """The address of a message. Raises MalformedPacketError."""
     end = data.find(b"\0")
     if end < 1 or end > 200:
-        raise MalformedPacket
+        raise MalformedPacketError
     return data[:end]
 
 
@@ -70,20 +70,20 @@ def has_arguments(data: bytes) -> bool:
 
 
 def parse(data: bytes) -> tuple[str, list[Argument]]:
-    """Parse one message into address and arguments. Raises MalformedPacket."""
+    """Parse one message into address and arguments. Raises MalformedPacketError."""
     end = data.find(b"\0")
     if len(data) % 4 or end < 1 or not data.startswith(b"/"):
-        raise MalformedPacket
+        raise MalformedPacketError
     tags_at = (end // 4 + 1) * 4
     tags_end = data.find(b"\0", tags_at)
     tags = data[tags_at:tags_end]
     if tags_at < len(data) and (tags_end < 0 or not tags.startswith(b",")):
-        raise MalformedPacket
+        raise MalformedPacketError
     # Checked first: python-osc logs unknown types.
     if len(tags) > MAX_ARGUMENTS + 1 or not KNOWN_TYPES.issuperset(tags[1:].replace(b"I", b"T")):
-        raise MalformedPacket
+        raise MalformedPacketError
     if not _complete(data, tags_end, tags.decode("ascii")):
-        raise MalformedPacket
+        raise MalformedPacketError
     if b"I" in tags:
         # Infinitum (a bang of some controllers) has no data: read as true.
         data = data[:tags_at] + tags.replace(b"I", b"T") + data[tags_end:]
@@ -92,9 +92,9 @@ def parse(data: bytes) -> tuple[str, list[Argument]]:
         arguments = list(message)
         address = message.address
     except (osc_message.ParseError, UnicodeDecodeError, ValueError) as error:
-        raise MalformedPacket from error
+        raise MalformedPacketError from error
     if any(isinstance(each, float) and not math.isfinite(each) for each in arguments):
-        raise MalformedPacket
+        raise MalformedPacketError
     return address, arguments
 
 

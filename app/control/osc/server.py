@@ -29,7 +29,7 @@ from app.control.osc.inbox import OscInbox, Packet, Peer
 from app.control.osc.messages import (
     ROOT,
     Argument,
-    MalformedPacket,
+    MalformedPacketError,
     address_for,
     build,
     is_pattern,
@@ -55,7 +55,7 @@ MAX_ERRORS_PER_SECOND: Final = 10.0
 """Errors sent to one peer in a second; the rest are only counted."""
 
 
-class _UnknownAddress(SegueError):
+class _UnknownAddressError(SegueError):
     """There is no such address."""
 
 
@@ -190,7 +190,7 @@ class OscServer:
         peer = packet.peer
         try:
             address, arguments = parse(packet.data)
-        except MalformedPacket:
+        except MalformedPacketError:
             self.counts.malformed += 1
             packet.outcome = "malformed"
             return
@@ -202,7 +202,7 @@ class OscServer:
             else:
                 self._parameter(address, arguments, peer)
         except SegueError as error:
-            if isinstance(error, _UnknownAddress):
+            if isinstance(error, _UnknownAddressError):
                 self.counts.unknown += 1
                 packet.outcome = "unknown"
             else:
@@ -221,7 +221,7 @@ class OscServer:
         else:
             names = [name] if name in self.registry else []
         if not names:
-            raise _UnknownAddress(f"There is nothing at '{address[:80]}'; ask /segue/list.")
+            raise _UnknownAddressError(f"There is nothing at '{address[:80]}'; ask /segue/list.")
         for each in names:
             kind = self.registry[each].kind
             if not arguments and kind != "trigger":

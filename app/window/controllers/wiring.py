@@ -23,6 +23,7 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
         window: receives held notes and messages; its session undoes edits of maps.
         folder: keeps settings and maps.
         options: as for `ControlHub`.
+
     """
     live, session = window.live, window.session
 

@@ -29,6 +29,7 @@ class PromptActions(QObject):
         retry_style: called where a prompt is confirmed unchanged.
         locked: whether prompts may not be edited (stage mode).
         window: parent of menus; the editor is placed within its `centre`.
+
     """
 
     message = Signal(str, str)

@@ -33,6 +33,7 @@ class StageMode(QObject):
         registry: its "stage" is set to False where somebody else ends full screen.
         jobs: runs what may block, such as the desktop's service against the screen saver.
         resize: called with whether it is on, where sizes change.
+
     """
 
     message = Signal(str, str)

@@ -57,6 +57,7 @@ def compose(
 
     Raises:
         SegueError: an unknown term, key or split, or a value out of range.
+
     """
     if not np.isfinite(seconds) or not 1.0 <= seconds <= 3600.0:
         raise SegueError(f"A song lasts 1 to 3600 seconds; {seconds} is out of range.")

@@ -71,7 +71,8 @@ def _is_allowed(first: Sequence[str], name: str, split: str) -> bool:
 
 def draw_terms(seed: int, split: str = "train") -> Terms:
     """One to three random terms with weights. The first terms of 120 consecutive seeds (from a
-    multiple of 120) are all different, so that the corpus is balanced."""
+    multiple of 120) are all different, so that the corpus is balanced.
+    """
     cycle, place = divmod(seed, len(TERMS))
     first = TERMS[int(split_rng(cycle, split, 1).permutation(len(TERMS))[place])]
     rng = split_rng(seed, split, 2)

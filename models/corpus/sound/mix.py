@@ -176,6 +176,7 @@ def mixdown(
 
     Returns:
         Stems before the master bus, and the mastered mix, float32 (n, 2).
+
     """
     samples = len(next(iter(parts.values())))
     stems = {stem: np.zeros((samples, 2), np.float32) for stem in STEMS}

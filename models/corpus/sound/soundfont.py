@@ -163,25 +163,11 @@ class SoundFontPlayer:
         lib.fluid_synth_pitch_bend(synth, channel, min(16383, max(0, wheel)))
 
         total = round(seconds * SAMPLE_RATE)
-        events: list[tuple[int, int, int, int]] = []  # quantum, kind (off, bend, on), a, b
-        rate = SAMPLE_RATE / QUANTUM
-        for note in notes:
-            begin = round(float(note["on"]) * rate)
-            end = max(begin + 2, round(float(note["off"]) * rate))
-            pitch = int(note["pitch"])
-            events.append((begin, 2, pitch, int(note["velocity"])))
-            events.append((end, 0, pitch, 0))
-            if scoop:
-                for step in range(13):
-                    share = (1 - step / 12) ** 2
-                    bent = wheel - round(8192 * scoop * share / 200)
-                    events.append((begin + step * 7, 1, min(16383, max(0, bent)), 0))
-        events.sort()
         left = np.zeros(total, np.float32)
         right = np.zeros(total, np.float32)
         left_at, right_at = left.ctypes.data, right.ctypes.data
         rendered = 0
-        for quantum, kind, first, second in events:
+        for quantum, kind, first, second in _events(notes, scoop, wheel):
             end_sample = min(total, quantum * QUANTUM)
             if end_sample > rendered:
                 lib.fluid_synth_write_float(
@@ -209,6 +195,24 @@ class SoundFontPlayer:
             )
         lib.fluid_synth_all_sounds_off(synth, channel)
         return np.stack([left, right], axis=1)
+
+
+def _events(notes: NDArray[np.void], scoop: float, wheel: int) -> list[tuple[int, int, int, int]]:
+    """Events of notes in order: quantum, kind (0 note off, 1 bend, 2 note on), and two values."""
+    events: list[tuple[int, int, int, int]] = []
+    rate = SAMPLE_RATE / QUANTUM
+    for note in notes:
+        begin = round(float(note["on"]) * rate)
+        end = max(begin + 2, round(float(note["off"]) * rate))
+        pitch = int(note["pitch"])
+        events.append((begin, 2, pitch, int(note["velocity"])))
+        events.append((end, 0, pitch, 0))
+        if scoop:
+            for step in range(13):
+                share = (1 - step / 12) ** 2
+                bent = wheel - round(8192 * scoop * share / 200)
+                events.append((begin + step * 7, 1, min(16383, max(0, bent)), 0))
+    return sorted(events)
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """Table of jazz, Latin, classical, folk and world genres, and of idioms that only instruments use
-(lower-case names)."""
+(lower-case names).
+"""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ def write_clips(
 
     Raises:
         SegueError: The folder holds clips that were made otherwise, by what their note says.
+
     """
     import soundfile
 
@@ -85,6 +86,7 @@ class RealMusic:
 
     Raises:
         SegueError: The folder does not hold two recordings that are long enough.
+
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:

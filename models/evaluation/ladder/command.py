@@ -77,12 +77,13 @@ def folder_of(out: Path, rung: str) -> Path:
 
 
 def embeddings(folder: Path, python: Path | None, count: int) -> Vectors | None:
-    """musicnn's embeddings of a rung's first clips, (n, d); None without its environment.
+    """Embeddings of a rung's first clips by musicnn, (n, d); None without its environment.
 
     Kept beside the clips, and made again where a clip is newer.
 
     Raises:
         SegueError: musicnn fails; its own words are printed before.
+
     """
     saved = folder / "musicnn.npz"
     clips = [clip_path(folder, number) for number in range(count)]

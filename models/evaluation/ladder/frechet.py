@@ -25,6 +25,7 @@ def frechet_distance(first: Vectors, second: Vectors) -> float:
 
     Raises:
         ValueError: The vectors are of different sizes, too few, or not finite.
+
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:

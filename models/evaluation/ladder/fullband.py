@@ -35,7 +35,8 @@ NAMES: Final = (
 
 def at_level(audio: Audio, level_db: float = LEVEL_DB) -> Audio:
     """Audio (n, channels) at a level in dB (mean square of all channels, re full scale); silence
-    stays silence."""
+    stays silence.
+    """
     power = float(np.mean(np.square(audio, dtype=np.float64)))
     if power <= 1e-12:
         return audio
@@ -50,6 +51,7 @@ def features(audio: Audio) -> dict[str, float]:
 
     Returns:
         A number for each of NAMES; decibels where the name says so.
+
     """
     middle, side = audio.mean(axis=1), (audio[:, 0] - audio[:, 1]) / 2
     frames = np.lib.stride_tricks.sliding_window_view(middle, WINDOW)[::HOP]
@@ -98,6 +100,7 @@ def features_of(clips: list[Audio]) -> Features:
 
     Raises:
         ValueError: No clip holds ten seconds that are not silent.
+
     """
     rows = []
     for clip in clips:
@@ -124,5 +127,6 @@ def distances(reference: Features, other: Features) -> dict[str, float]:
 
 def distance(reference: Features, other: Features) -> float:
     """Mean of `distances`: 0.1 is another half of the same music, 1 plainly another kind of
-    sound."""
+    sound.
+    """
     return float(np.mean(list(distances(reference, other).values())))

@@ -64,7 +64,8 @@ def corpus_audio(seed: int, seconds: float) -> Audio:
 @dataclass(frozen=True)
 class Setup:
     """What the rungs of a run share: length of the clips, the folder where they lie, and other
-    weights by label (`--weights`)."""
+    weights by label (`--weights`).
+    """
 
     seconds: float
     out: Path
@@ -171,6 +172,7 @@ def render_score(
 
     Returns:
         Samples (n, 2) at 48 kHz.
+
     """
     blocks = -(-len(clip) // round(FRAMES_PER_BLOCK * FRAME_SECONDS * SAMPLE_RATE))
     frames = blocks * FRAMES_PER_BLOCK
@@ -289,6 +291,7 @@ def make_rung(name: str, setup: Setup) -> Rung:
 
     Raises:
         SegueError: There is no rung, engine or label of that name.
+
     """
     kind, _, label = name.partition(":")
     if label and kind in ("score", "diffusion"):

@@ -63,6 +63,7 @@ def fetch(name: str, report: Report = print, progress_bar: type[object] | None =
 
     Raises:
         SegueError: the download failed; it continues on the next call.
+
     """
     with _exclusive_staging(name) as staging, _errors_explained(name):
         commit, remotes = _list_remote_files(name)
@@ -371,7 +372,7 @@ def _install(name: str, staging: Path, table: dict[str, Any], origin: str) -> Pa
 
 
 def _git_sha1(path: Path) -> str:
-    """git's object id of a file's content, the hub's digest of small files."""
+    """Object id that git gives a file's content, the hub's digest of small files."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     digest.update(path.read_bytes())
     return digest.hexdigest()

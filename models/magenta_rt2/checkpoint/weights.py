@@ -129,12 +129,14 @@ def load_depthformer(
     Args:
         path: the checkpoint.
         config: the sizes that it must have.
-        device, dtype: of the parameters.
+        device: of the parameters.
+        dtype: of the parameters.
         fuse: compute query, key and value by one layer each, see `Projections.fuse`.
 
     Raises:
         SegueError: the file is missing or damaged, or has missing or unknown keys or wrong shapes,
             all of which it names.
+
     """
     model = Depthformer(config)
     expected = {slot.key: slot for slot in tensor_slots(model)}

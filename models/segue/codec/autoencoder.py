@@ -57,7 +57,8 @@ class CodecConfig:
 
 class CausalBlock(nn.Module):
     """Causal residual block: h + W2 gelu(W1 [norm(h) at t-2, t-1, t]), the convolution as one
-    matrix product."""
+    matrix product.
+    """
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class CausalBlock(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, h: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
-        """h (batch, T, width) and past inputs (batch, kernel-1, width) -> both for what follows."""
+        """Output and next history; `h` (batch, T, width), `history` (batch, kernel-1, width)."""
         buffer = torch.cat([history, self.norm(h)], dim=1)
         length = h.shape[1]
         shifted = torch.cat([buffer[:, i : i + length] for i in range(self.kernel)], dim=-1)
@@ -128,6 +129,7 @@ class Autoencoder(nn.Module):
 
         Returns:
             The share of the patches' variance that the components explain.
+
         """
         weight = torch.full((PATCH_SIZE,), _STEREO_WEIGHT)
         weight[: B.PATCH * B.BANDS] = torch.from_numpy(_perceptual_weights()).repeat(B.PATCH)

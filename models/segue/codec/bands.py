@@ -62,7 +62,8 @@ def _band_centres() -> NDArray[np.float64]:
 
 def _interpolation() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Linear interpolation from bands to FFT bins: for every bin the band whose centre is at or
-    below it, and the weight of the next band, 0 to 1; (1025,) each."""
+    below it, and the weight of the next band, 0 to 1; (1025,) each.
+    """
     centres = _band_centres()
     bins = np.arange(BINS, dtype=np.float64)
     below = np.clip(np.searchsorted(centres, bins, side="right"), 1, BANDS - 1) - 1
@@ -133,6 +134,7 @@ def analyse_frames(padded: Array, frames: int) -> tuple[Array, Array]:
 
     Returns:
         Bands (frames, 320) and stereo images (frames / 4, 40).
+
     """
     bands = np.empty((frames, BANDS), np.float32)
     stereo = np.empty((frames // PATCH, STEREO), np.float32)
@@ -177,6 +179,7 @@ def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
 
     Raises:
         SegueError: another shape, or samples that are not finite.
+
     """
     samples = as_stereo(audio)
     frames = -(-len(samples) // FRAME) * PATCH

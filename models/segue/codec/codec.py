@@ -63,6 +63,7 @@ class Codec:
         network: its weights are packed here and must not change afterwards.
         device: torch device of the network; the vocoder runs on the CPU.
         iterations: Griffin-Lim iterations of the vocoder per latent frame.
+
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Codec:
 
         Raises:
             SegueError: the file is missing, damaged or of another version.
+
         """
         path = Path(path)
         if not path.is_file():
@@ -155,6 +157,7 @@ class Codec:
 
         Raises:
             SegueError: the number of samples is not a multiple of 1920.
+
         """
         samples = B.as_stereo(audio)
         if len(samples) % B.FRAME:
@@ -179,6 +182,7 @@ class Codec:
 
         Raises:
             SegueError: latents of another shape.
+
         """
         z = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
         if z.ndim != 2 or not len(z) or z.shape[1] != self.latent_dim:

@@ -40,6 +40,7 @@ def smooth_frames(bands: Array, last: Array | None) -> tuple[Array, Array]:
 
     Returns:
         Bands (4 k, 320), and `last` for the next call.
+
     """
     out = bands.copy()
     for at in range(0, len(out), B.PATCH):

@@ -115,11 +115,18 @@ class _PhaseReconstruction:
         Args:
             magnitude: (4, 1025).
             gains: (4, 4, 20), of `vocoder.mixing_gains`.
-            noise, noise_log: phasors and log magnitudes of the noise, (4, 1025).
-            held, momentum, log_last, log_slow, mono, stereo: of `vocoder.VocoderState`.
+            noise: phasors of the noise, (4, 1025).
+            noise_log: log magnitudes of the noise, (4, 1025).
+            held: this and the following are the fields of `vocoder.VocoderState`.
+            momentum: as there.
+            log_last: as there.
+            log_slow: as there.
+            mono: as there.
+            stereo: as there.
 
         Returns:
             Audio (1920, 2), and the state fields after the step, in the same order.
+
         """
         log = (magnitude + B.FLOOR).log()
         logs = torch.cat([log_last[None], log])
@@ -141,7 +148,8 @@ class _PhaseReconstruction:
 
     def _phase_advance(self, log: Tensor, slow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Phase advance of every bin per hop, at the nearest peak, as a phasor; whether a peak is
-        near (phase locking); local variance of the log magnitudes. All (4, 1025)."""
+        near (phase locking); local variance of the log magnitudes. All (4, 1025).
+        """
         slope = functional.pad(log[:, 2:] - log[:, :-2], (1, 1))
         gradient = self.advance + slope * (B.HOP * B.WINDOW / _GAMMA / 2)
         stacked = torch.cat([log, slow])
@@ -186,7 +194,8 @@ class _PhaseReconstruction:
         self, spectrum: Tensor, target: Tensor, momentum: Tensor, mono: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Fast Griffin-Lim on the frames in progress, with the finished ones fixed -> their spectra
-        and the extrapolated spectra."""
+        and the extrapolated spectra.
+        """
         extrapolated = torch.cat([momentum, spectrum[self.lookahead :]])
         if not self.iterations:
             return spectrum, extrapolated
@@ -216,7 +225,8 @@ class _PhaseReconstruction:
         self, finished: Tensor, gains: Tensor, mono: Tensor, stereo: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Stereo mix and overlap-add -> the 1920 samples that no later frame overlaps, and the
-        remainders of `mono` and `stereo`."""
+        remainders of `mono` and `stereo`.
+        """
         # A product with ones and zeros is much faster than gathering rows by index.
         bin_gains = (gains.reshape(-1, B.STEREO_BANDS) @ self.bands_to_bins).view(
             -1, *finished.shape

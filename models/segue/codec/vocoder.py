@@ -103,6 +103,7 @@ class Vocoder:
 
     Raises:
         SegueError: a value out of range.
+
     """
 
     def __init__(self, iterations: int = 16, lookahead: int = 3, momentum: float = 0.99) -> None:
@@ -148,6 +149,7 @@ class Vocoder:
 
         Raises:
             SegueError: other shapes.
+
         """
         if bands.ndim != 2 or bands.shape[1] != B.BANDS or len(bands) % B.PATCH:
             raise SegueError(f"The vocoder needs bands of shape (4 k, 320), not {bands.shape}.")

@@ -44,6 +44,7 @@ def note_age(
 
     Returns:
         (T, 4, 88) ages in frames, and those after the last frame.
+
     """
     ages = np.empty(onset.shape, np.uint8)
     current = before

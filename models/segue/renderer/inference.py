@@ -57,6 +57,7 @@ class RendererInference:
     Args:
         renderer: the network, on the device to play on.
         sampler: how its weights are to be sampled.
+
     """
 
     @torch.inference_mode()
@@ -106,6 +107,7 @@ class RendererInference:
 
         Returns:
             Latents (6, D), and the cache for the next block.
+
         """
         scored = self._score(score)
         conditioning = scored[0] + (self._no_style if style is None else self._style(style))
@@ -131,7 +133,8 @@ class RendererInference:
 
     def _window(self, blocks: Sequence[Tensor]) -> Tensor:
         """Keys and values of finished blocks, (layers, 2, kv_heads, context tokens, head_dim), the
-        newest last; zeros where there are none yet."""
+        newest last; zeros where there are none yet.
+        """
         config = self.config
         shape = (config.layers, 2, config.kv_heads)
         missing = self._context_tokens - len(blocks) * TOKENS_PER_BLOCK
@@ -141,7 +144,8 @@ class RendererInference:
 
 class _Passes:
     """All denoising passes of a block as a function of tensors. Packed weights are arguments, as
-    `models.runtime.tracing` asks."""
+    `models.runtime.tracing` asks.
+    """
 
     def __init__(self, renderer: Renderer, sampler: Sampler) -> None:
         self.config = config = renderer.config
@@ -166,7 +170,8 @@ class _Passes:
         self, noise: Tensor, conditioning: Tensor, joint: Tensor, alone: Tensor, *weights: Tensor
     ) -> tuple[Tensor, ...]:
         """First block of a stream: noise (3, 2 D), conditioning (3, width) and the modulation
-        (`_Modulation`) -> tokens (3, 2 D)."""
+        (`_Modulation`) -> tokens (3, 2 D).
+        """
         kv_cache = _RotatedCache.none(self.config, noise)
         return (self._flow(noise, conditioning, (joint, alone), None, kv_cache, None, weights),)
 
@@ -182,7 +187,8 @@ class _Passes:
         *weights: Tensor,
     ) -> tuple[Tensor, ...]:
         """Block after others: finished block, embedded (3, width), and the window's keys and values
-        -> tokens (3, 2 D), and the finished block's keys and values for the cache."""
+        -> tokens (3, 2 D), and the finished block's keys and values for the cache.
+        """
         keys = self._rotate(window[:, 0], 0, self._context_tokens)
         kv_cache = _RotatedCache.of(self.config, keys, window[:, 1], self._context_tokens)
         modulation = (joint, alone)
@@ -228,7 +234,7 @@ class _Passes:
         return self._linears[number].linear(x, weights[number])
 
     def _rotate(self, x: Tensor, first: int, count: int) -> Tensor:
-        """x (..., count, head_dim), whose first row is at position `first`."""
+        """Rotate `x` (..., count, head_dim), whose first row is at position `first`."""
         span = slice(first, first + count)
         rotated_half = torch.roll(x, self.config.head_dim // 2, -1)
         return torch.addcmul(x * self._cosine[span], rotated_half, self._sine[span])
@@ -302,7 +308,8 @@ class _RotatedCache:
     kv_heads, positions, head_dim). They are rotated once a block instead of once a pass and layer.
 
     length: positions in use. finished_kv: keys and values of the finished block, before
-    rotation."""
+    rotation.
+    """
 
     keys: Tensor
     values: Tensor
@@ -334,8 +341,10 @@ class _LayerNorms:
         self.heads = torch.cat([queries, keys]).detach() * config.head_dim**0.5
 
     def rms_normalise(self, x: Tensor, size: int) -> Tensor:
-        """x over its Euclidean norm along the last dimension. The factor sqrt(size) that makes it
-        an RMS norm is folded into the weights that follow."""
+        """Divide `x` by its Euclidean norm along the last dimension.
+
+        The factor sqrt(size) that makes it an RMS norm is folded into the weights that follow.
+        """
         return x * (x * x).sum(-1, keepdim=True).add(size * self._epsilon).rsqrt()
 
 
@@ -361,6 +370,7 @@ class _Modulation:
         Returns:
             Of the first pass beside a finished block, which never sees a level, (layers, 6, 6
             tokens, width); and of each pass over the new block alone, (levels, layers, 6, width).
+
         """
         changes = self._noise(self._levels, torch.full_like(self._levels, guidance))
         alone = self._parts(self._table + changes[:, None])

@@ -22,6 +22,7 @@ def load_renderer(path: Path, device: str = "cpu") -> Renderer:
 
     Raises:
         SegueError: the file is missing, damaged or of another version.
+
     """
     if not path.is_file():
         raise SegueError(f"the weights {path.name} are missing: restore {path.parent.name}.")
@@ -47,6 +48,7 @@ def load_sampler(path: Path) -> Sampler:
 
     Raises:
         SegueError: the file cannot be read, or asks for what this version does not know.
+
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -64,5 +66,6 @@ def load_inference(path: Path, device: str = "cpu") -> RendererInference:
 
     Raises:
         SegueError: the file is missing, damaged or of another version.
+
     """
     return RendererInference(load_renderer(path, device), load_sampler(path))

@@ -151,7 +151,8 @@ class NoiseLevel(nn.Module):
 
 class RendererLayer(nn.Module):
     """Transformer layer: attention and gated feed-forward with RMS norms, modulated for noisy
-    tokens only."""
+    tokens only.
+    """
 
     def __init__(self, config: RendererConfig) -> None:
         super().__init__()
@@ -197,7 +198,8 @@ class RendererLayer(nn.Module):
 
 def rotary(positions: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
     """Rotary embedding (RoFormer, Su et al. 2021, section 3.2): positions (T,) -> cosine and sine
-    (T, head_dim / 2)."""
+    (T, head_dim / 2).
+    """
     half = head_dim // 2
     rate = torch.exp(torch.arange(half) * (-math.log(1000.0) / half)).to(positions.device)
     angle = positions.float()[:, None] * rate
@@ -205,7 +207,7 @@ def rotary(positions: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """x (..., T, head_dim), rotated by the angles of its positions."""
+    """Rotate `x` (..., T, head_dim) by the angles of its positions."""
     cosine, sine = (part.to(x.dtype) for part in angles)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
@@ -245,7 +247,8 @@ class Renderer(nn.Module):
 
     def embed_noisy(self, noisy: Tensor, score: Tensor, style: Tensor, has_style: Tensor) -> Tensor:
         """Embedding of noisy tokens (B, n, 2 D) with score (B, n, width), style (B, 128) and
-        has_style (B,)."""
+        has_style (B,).
+        """
         given = has_style[:, None].to(noisy.dtype)
         styled = self.style(style) * given + self.no_style * (1 - given)
         return self.noisy_in(noisy) + score + styled[:, None]
@@ -275,6 +278,7 @@ class Renderer(nn.Module):
 
         Returns:
             The predicted clean tokens (B, T, 2 D).
+
         """
         config = self.config
         time = clean.shape[1]

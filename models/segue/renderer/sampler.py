@@ -18,7 +18,8 @@ SOLVERS: Final = ("euler", "adams-bashforth")
 @dataclass(frozen=True)
 class GuidanceInput:
     """Guidance weights that a network takes as an input (Meng et al. 2023, section 3): the least,
-    the usual and the most that it was taught. 1 is the conditional model alone."""
+    the usual and the most that it was taught. 1 is the conditional model alone.
+    """
 
     least: float
     usual: float
@@ -77,6 +78,7 @@ class Sampler:
 
         Raises:
             ValueError: An entry is not what `as_metadata` writes.
+
         """
         plain = cls()
         levels = metadata.get("levels")

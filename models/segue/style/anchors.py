@@ -143,6 +143,7 @@ def mixture(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> Array
 
     Raises:
         SegueError: an unknown name, or no positive weight.
+
     """
     pairs = dict(weights)
     shares = np.zeros(len(NAMES), dtype=np.float32)

@@ -90,6 +90,7 @@ class StyleModel:
 
         Raises:
             SegueError: an empty text.
+
         """
         return np.asarray(self.text_shares(text) @ self.anchors, dtype=np.float32)
 
@@ -118,6 +119,7 @@ class StyleModel:
 
         Raises:
             SegueError: under 0.1 s, silent, not finite, or an invalid sample rate.
+
         """
         return np.asarray(self.audio_shares(samples, sample_rate) @ self.anchors, dtype=np.float32)
 

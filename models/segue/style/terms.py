@@ -104,7 +104,8 @@ def tokens(text: str) -> list[str]:
 @functools.cache
 def _phrases() -> dict[tuple[str, ...], tuple[dict[str, float], bool]]:
     """Known word sequences: the mixture of each, and whether it is weak (an adjective that counts
-    less beside others)."""
+    less beside others).
+    """
     weak = {tuple(tokens(word)) for word in _table()["weak"]["words"]}
     found: dict[tuple[str, ...], tuple[dict[str, float], bool]] = {}
 
@@ -233,6 +234,7 @@ def caption(
 
     Raises:
         SegueError: an unknown name, or no positive weight.
+
     """
     pairs = sorted(dict(terms_with_weights).items(), key=lambda pair: -pair[1])
     for name, _ in pairs:

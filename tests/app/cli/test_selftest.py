@@ -87,7 +87,7 @@ def test_a_part_that_fails_is_one_line_and_the_exit_code(
         raise ZeroDivisionError("by zero")
 
     def short() -> str:
-        raise selftest.SelftestNote("no output here")
+        raise selftest.SelftestNoteError("no output here")
 
     parts = (("a", lambda: "fine"), ("b", short), ("c", broken), ("d", odd))
     monkeypatch.setattr(selftest, "PARTS", parts[:2])

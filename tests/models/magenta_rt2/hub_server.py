@@ -53,65 +53,71 @@ class Hub:
         return {"id": "google/magenta-realtime-2", "sha": COMMIT, "siblings": siblings}
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers as the hub does; `hub` is set by `serving`."""
+
+    hub: Hub
+
+    def log_message(self, format: str, *words: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/api/models/google/magenta-realtime-2":
+            self._answer(200, json.dumps(self.hub.listing()).encode())
+            return
+        found = re.fullmatch(rf"/google/magenta-realtime-2/resolve/{COMMIT}/(.+)", path)
+        if self.hub.status is not None:
+            self._answer(self.hub.status, b"")
+        elif found and found[1] in self.hub.files and found[1] not in self.hub.absent:
+            self._file(found[1])
+        else:
+            self._answer(404, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self._send(body)
+
+    def _send(self, body: bytes) -> None:
+        with suppress(ConnectionError):  # the client may be gone: that is tested
+            self.wfile.write(body)
+
+    def _file(self, name: str) -> None:
+        content = self.hub.files[name]
+        byte_range = self.headers.get("Range")
+        self.hub.requests.append((name, byte_range))
+        start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range else 0
+        body = content[start:]
+        if name in self.hub.corrupted and start == 0:
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if name in self.hub.short:
+            body = body[:-1]
+        self.send_response(206 if byte_range else 200)
+        if byte_range:
+            end = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.send_header("Content-Range", end)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.hub.drop_after and self.hub.drop_after[0] < len(body):
+            body = body[: self.hub.drop_after.pop(0)]
+            self.close_connection = True
+        self.hub.sent += len(body)
+        if self.hub.stall_after is not None:
+            self._send(body[: self.hub.stall_after])
+            body, self.hub.stall_after = body[self.hub.stall_after :], None
+            self.hub.stalled.set()
+            self.hub.go_on.wait(60)
+        self._send(body)
+
+
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
     """The hub on a free port of the loopback device."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *words: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if path == "/api/models/google/magenta-realtime-2":
-                self._answer(200, json.dumps(hub.listing()).encode())
-                return
-            found = re.fullmatch(rf"/google/magenta-realtime-2/resolve/{COMMIT}/(.+)", path)
-            if hub.status is not None:
-                self._answer(hub.status, b"")
-            elif found and found[1] in hub.files and found[1] not in hub.absent:
-                self._file(found[1])
-            else:
-                self._answer(404, b"")
-
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self._send(body)
-
-        def _send(self, body: bytes) -> None:
-            with suppress(ConnectionError):  # the client may be gone: that is tested
-                self.wfile.write(body)
-
-        def _file(self, name: str) -> None:
-            content = hub.files[name]
-            byte_range = self.headers.get("Range")
-            hub.requests.append((name, byte_range))
-            start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range else 0
-            body = content[start:]
-            if name in hub.corrupted and start == 0:
-                body = bytes([body[0] ^ 1]) + body[1:]
-            if name in hub.short:
-                body = body[:-1]
-            self.send_response(206 if byte_range else 200)
-            if byte_range:
-                end = f"bytes {start}-{len(content) - 1}/{len(content)}"
-                self.send_header("Content-Range", end)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if hub.drop_after and hub.drop_after[0] < len(body):
-                body = body[: hub.drop_after.pop(0)]
-                self.close_connection = True
-            hub.sent += len(body)
-            if hub.stall_after is not None:
-                self._send(body[: hub.stall_after])
-                body, hub.stall_after = body[hub.stall_after :], None
-                hub.stalled.set()
-                hub.go_on.wait(60)
-            self._send(body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -89,7 +89,7 @@ def test_a_fetch(hub: Hub, place: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_the_terms_are_shown_once(
     hub: Hub, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115 - closed below
+    monkeypatch.setattr(sys, "stdin", Path(os.devnull).open())  # noqa: SIM115 - closed below
     assert main(["models", "fetch", SMALL]) == 2
     captured = capsys.readouterr()
     assert "give --accept" in captured.err and not terms.accepted() and not hub.requests

@@ -104,7 +104,7 @@ def test_damaged_weights_are_told_in_a_sentence(name: str, tmp_path: Path) -> No
     with pytest.raises(SegueError):
         DiffusionEngine("cpu", tmp_path)
     shutil.copy(WEIGHTS / f"{name}.safetensors", damaged)
-    with open(damaged, "r+b") as half:
+    with damaged.open("r+b") as half:
         half.truncate(damaged.stat().st_size // 2)
     with pytest.raises(SegueError):
         DiffusionEngine("cpu", tmp_path)

@@ -85,7 +85,8 @@ class LearnOverlay(QWidget):
     # -- opening and closing --------------------------------------------------------------------
     def open_overlay(self, *, key_held: bool = False) -> None:
         """key_held: opened by a key that is still down; releasing it after a while ends learn
-        mode."""
+        mode.
+        """
         self._key_down = time.monotonic() if key_held else None
         self.setGeometry(self._below.rect())
         self.poll()

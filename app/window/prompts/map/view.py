@@ -350,7 +350,8 @@ class PromptMapView(QWidget):
 
     def _labels(self) -> list[tuple[str, QRectF]]:
         """Elided name of each prompt, and its box; cached, so that names stay while the cursor
-        moves."""
+        moves.
+        """
         key = (
             tuple(prompt.text for prompt in self.session.prompts),
             tuple(self.session.prompts.points()),

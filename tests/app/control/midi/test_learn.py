@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +12,17 @@ from app.control.midi.decode import KINDS
 from app.control.midi.detection import ControlDetector
 from app.control.midi.message import Message
 from app.control.midi.notes import HeldNotes
+
+MOVEMENTS: dict[str, Callable[[int, int], Message]] = {
+    "knob": lambda n, click: Message("cc", 1, 20, 30 + 2 * n),
+    "relative-twos": lambda n, click: Message("cc", 1, 20, click % 128),
+    "relative-offset": lambda n, click: Message("cc", 1, 20, 64 + click),
+    "relative-sign": lambda n, click: Message("cc", 1, 20, click if click > 0 else 64 - click),
+    "bend": lambda n, click: Message("bend", 1, 0, 8192 + 200 * n),
+    "aftertouch": lambda n, click: Message("aftertouch", 1, 0, 3 * n),
+    "pressure": lambda n, click: Message("pressure", 1, 60, 3 * n),
+}
+"""The message of step n of a sweep, or of a click of an endless encoder."""
 
 
 def sweep(kind: str, rng: random.Random) -> list[tuple[float, Message]]:
@@ -23,25 +35,12 @@ def sweep(kind: str, rng: random.Random) -> list[tuple[float, Message]]:
 
     clicks = [rng.choice([1, 1, 1, 2]) for _ in range(12)]
     clicks += [-rng.choice([1, 1, 1, 2]) for _ in range(12)]
-    for n in range(24):
-        click = clicks[n]
-        if kind == "knob":
-            add(Message("cc", 1, 20, 30 + 2 * n))
+    for n, click in enumerate(clicks):
+        if kind in MOVEMENTS:
+            add(MOVEMENTS[kind](n, click))
         elif kind == "knob14":
             add(Message("cc", 1, 3, 30 + n))
             add(Message("cc", 1, 35, rng.randrange(128)), 0.001)
-        elif kind == "relative-twos":
-            add(Message("cc", 1, 20, click % 128))
-        elif kind == "relative-offset":
-            add(Message("cc", 1, 20, 64 + click))
-        elif kind == "relative-sign":
-            add(Message("cc", 1, 20, click if click > 0 else 64 - click))
-        elif kind == "bend":
-            add(Message("bend", 1, 0, 8192 + 200 * n))
-        elif kind == "aftertouch":
-            add(Message("aftertouch", 1, 0, 3 * n))
-        elif kind == "pressure":
-            add(Message("pressure", 1, 60, 3 * n))
         elif kind == "nrpn":
             for number, value in ((99, 1), (98, 7), (6, n), (38, 0)):
                 add(Message("cc", 1, number, value), 0.001)

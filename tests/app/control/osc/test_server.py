@@ -18,7 +18,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from app.control import settings as remembered
 from app.control.osc import server as osc
 from app.control.osc.inbox import MAX_QUEUED
-from app.control.osc.messages import MalformedPacket, address_for, name_from, parse, split
+from app.control.osc.messages import MalformedPacketError, address_for, name_from, parse, split
 from app.control.osc.server import MAX_SUBSCRIBERS, OscServer
 from app.control.settings import ControlSettings
 from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
@@ -483,7 +483,7 @@ def test_no_bytes_do_harm(data: bytes) -> None:
     try:
         for each in split(data):
             parse(each)
-    except MalformedPacket:
+    except MalformedPacketError:
         pass
 
 
