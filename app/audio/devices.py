@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from app.audio.settings import AudioDevice
 from models.errors import SegueError
@@ -40,14 +40,15 @@ def quiet_stderr() -> Iterator[None]:
         os.close(null)
 
 
-def portaudio() -> Any:
+def portaudio() -> ModuleType:
     """The sounddevice module. SegueError where there is no PortAudio on this machine."""
     try:
         with quiet_stderr():
             import sounddevice
     except (OSError, ImportError) as error:
         raise SegueError(f"{NO_PORTAUDIO}.") from error
-    return sounddevice
+    module: ModuleType = sounddevice
+    return module
 
 
 def reinitialize() -> None:
@@ -80,7 +81,7 @@ def query() -> list[AudioDevice]:
     return found
 
 
-def default_index(sounddevice: Any) -> int:
+def default_index(sounddevice: ModuleType) -> int:
     """Index of the default output: of a running JACK server, else PortAudio's own; -1: none.
 
     ALSA's default is often a detour to a JACK server that runs.

@@ -12,7 +12,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 PRIORITY: Final = 5
 """Above ordinary threads, below those of a sound server."""
@@ -25,7 +25,7 @@ def raise_process_priority() -> bool:
     The main thread as well: losing the processor while it holds the GIL would delay the callback.
     """
     if sys.platform == "win32":
-        kernel: Any = ctypes.windll.kernel32
+        kernel = ctypes.windll.kernel32
         return bool(kernel.SetPriorityClass(kernel.GetCurrentProcess(), HIGH_PRIORITY_CLASS))
     if _round_robin():
         return True
@@ -38,7 +38,7 @@ def raise_process_priority() -> bool:
 @contextlib.contextmanager
 def normal_priority() -> Iterator[None]:
     """Normal priority for long work that is not urgent, such as listing devices."""
-    before: Any = None
+    before: tuple[int, os.sched_param] | None = None
     with contextlib.suppress(OSError, AttributeError):
         if os.sched_getscheduler(0) != os.SCHED_OTHER:
             before = (os.sched_getscheduler(0), os.sched_getparam(0))

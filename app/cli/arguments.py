@@ -6,10 +6,10 @@ import argparse
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from models.command import PROGRAM_NAME
 from models.engine.controls import RANGES
@@ -35,6 +35,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise SegueError(f"{message}. See: {self.prog} --help")
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -80,7 +83,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _render(commands: Any) -> None:
+def _render(commands: Commands) -> None:
     parser = commands.add_parser(
         "render",
         help="write music to a WAV file",
@@ -152,7 +155,7 @@ def _render(commands: Any) -> None:
     parser.set_defaults(command=_call("app.cli.render", "render"))
 
 
-def _bench(commands: Any) -> None:
+def _bench(commands: Commands) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure how fast an engine plays here",
@@ -166,7 +169,7 @@ def _bench(commands: Any) -> None:
     parser.set_defaults(command=_call("app.cli.bench", "bench"))
 
 
-def _soak(commands: Any) -> None:
+def _soak(commands: Commands) -> None:
     parser = commands.add_parser(
         "soak",
         help="play through the audio device and count what goes wrong",
@@ -179,7 +182,7 @@ def _soak(commands: Any) -> None:
     parser.set_defaults(command=_call("app.cli.soak", "soak"))
 
 
-def _devices(commands: Any) -> None:
+def _devices(commands: Commands) -> None:
     parser = commands.add_parser(
         "devices",
         help="list audio and MIDI ports",
@@ -188,7 +191,7 @@ def _devices(commands: Any) -> None:
     parser.set_defaults(command=_call("app.cli.devices", "devices"))
 
 
-def _models(commands: Any) -> None:
+def _models(commands: Commands) -> None:
     parser = commands.add_parser(
         "models",
         help="list engines, fetch or verify their weights",
@@ -217,7 +220,7 @@ def _models(commands: Any) -> None:
         action.set_defaults(command=_call("app.cli.models", name))
 
 
-def _call(module: str, name: str) -> Any:
+def _call(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     """Command function of a module that is imported only when it runs."""
 
     def run(chosen: argparse.Namespace) -> int:

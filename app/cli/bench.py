@@ -8,7 +8,6 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from app.cli.rendering import blocks, progress
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer
 from models.engine.prompts import Prompt, PromptEmbedder
 from models.registry import open_engine
+from models.storage.json_types import JsonObject
 
 # Changes of style, tempo and keys, as they may cost more than going on.
 PIECE = (
@@ -40,7 +40,7 @@ def bench(chosen: Namespace) -> int:
     return 0
 
 
-def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
+def measure(name: str, device: str, seconds: float) -> JsonObject:
     """Figures of an engine that plays `seconds` of PIECE."""
     opening = time.perf_counter()
     engine = open_engine(name, device)
@@ -85,7 +85,7 @@ def measure(name: str, device: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def as_text(figures: dict[str, Any]) -> str:
+def as_text(figures: JsonObject) -> str:
     """Figures as text."""
     times = figures["block_ms"]
     since_start = figures["start_to_first_block_seconds"]

@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.files import whole_file
 from app.performance.file import PerformancePlayer
 from models.engine.interface import Audio, Engine, Snapshot, block_fault
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Audio]:
@@ -78,7 +81,7 @@ def render_wav(
     return time.perf_counter() - began
 
 
-def progress(total: float, unit: str, name: str) -> Any:
+def progress(total: float, unit: str, name: str) -> tqdm:
     """Progress bar on the error output, where that is a terminal."""
     from tqdm import tqdm
 

@@ -14,12 +14,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from app.audio.output import AudioOutput
+    from app.audio.settings import AudioSettings
 
 PART_SECONDS: Final = 180.0
 """Time limit of a part."""
@@ -198,7 +202,7 @@ def _audio() -> str:
         return f"process {output.pid} plays, {len(modules)} modules"
 
 
-def _output(settings: Any) -> Any:
+def _output(settings: AudioSettings) -> AudioOutput:
     from app.audio.output import AudioOutput
 
     return AudioOutput(settings)

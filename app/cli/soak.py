@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from argparse import Namespace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -76,17 +76,19 @@ def soak(chosen: Namespace) -> int:
 
 def _turned(acting: frozenset[str], turn: int) -> Controls:
     """Controls after some turns of knobs, of those that the engine has."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, float] = {}
     if "density" in acting:
         changes["density"] = (0.3, 0.8)[turn % 2]
     elif "brightness" in acting:
         changes["brightness"] = (0.3, 0.8)[turn % 2]
     if "bpm" in acting:
         changes["bpm"] = (120.0, 120.0, 126.0, 126.0)[turn % 4]
-    return Controls(**changes)
+    return Controls().with_(**changes)
 
 
-def _play(worker: Worker, output: AudioOutput, info: EngineInfo, seconds: float) -> dict[str, Any]:
+def _play(
+    worker: Worker, output: AudioOutput, info: EngineInfo, seconds: float
+) -> dict[str, object]:
     deadline = time.monotonic() + 10.0
     while output.status().gain < 1.0 and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -12,7 +12,7 @@ import ctypes
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeGuard
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,21 +29,34 @@ NOTHING: Final = np.zeros(0, np.int32)
 _FIELDS: Final[dict[type, tuple[str, ...] | None]] = {}
 
 
+class Device(Protocol):
+    """What the pool uses of `torch.device`."""
+
+    type: str
+
+
+class Storage(Protocol):
+    """What is used of `torch.UntypedStorage`."""
+
+    def data_ptr(self) -> int: ...
+    def nbytes(self) -> int: ...
+
+
 class Tensor(Protocol):
     """What the pool uses of `torch.Tensor`."""
 
-    dtype: Any
-    device: Any
+    dtype: object
+    device: Device
     shape: Sequence[int]
     nbytes: int
 
     def is_contiguous(self) -> bool: ...
     def data_ptr(self) -> int: ...
-    def untyped_storage(self) -> Any: ...
+    def untyped_storage(self) -> Storage: ...
     def new_empty(self, shape: Sequence[int] | int) -> Tensor: ...
 
 
-Array: TypeAlias = NDArray[Any] | Tensor
+Array: TypeAlias = NDArray[np.generic] | Tensor
 
 
 def is_tensor(value: object) -> TypeGuard[Tensor]:
@@ -57,7 +70,7 @@ class MomentBlock:
     __slots__ = ("dtype", "shape", "size", "units", "uses")
 
     def __init__(
-        self, units: NDArray[np.int32], shape: tuple[int, ...], dtype: Any, size: int
+        self, units: NDArray[np.int32], shape: tuple[int, ...], dtype: object, size: int
     ) -> None:
         self.units, self.shape, self.dtype, self.size = units, shape, dtype, size
         self.uses = 0
@@ -179,8 +192,10 @@ class MomentPool:
             array = template.new_empty(block.shape)
             ctypes.memmove(array.data_ptr(), content.ctypes.data, block.size)
         else:
-            array = np.empty(block.shape, block.dtype)
-            array.reshape(-1).view(np.uint8)[:] = content
+            assert isinstance(block.dtype, np.dtype)
+            filled = np.empty(block.shape, block.dtype)
+            filled.reshape(-1).view(np.uint8)[:] = content
+            array = filled
         self._remember(array, block)
         return array
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class EmbedRequest:
 
     key: str
     text: str | None = None
-    source: NDArray[np.floating[Any]] | str | None = None
+    source: NDArray[np.floating] | str | None = None
     sample_rate: int | None = None
     queued_at: float = 0.0
 

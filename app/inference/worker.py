@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,7 +218,7 @@ class Worker(QThread):
         self._embed(EmbedRequest(key, text=text))
 
     def embed_audio(
-        self, key: str, source: NDArray[np.floating[Any]] | str, sample_rate: int | None = None
+        self, key: str, source: NDArray[np.floating] | str, sample_rate: int | None = None
     ) -> None:
         """As `embed_text`, for samples (n,) or (n, channels) at a rate in Hz, or an audio file."""
         self._embed(EmbedRequest(key, source=source, sample_rate=sample_rate))

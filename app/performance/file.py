@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 from models.engine.controls import RANGES, SWITCHES, Controls, Style, check_notes
 from models.engine.interface import Audio
@@ -46,7 +46,7 @@ class PerformanceChange:
     """One line: at `t` seconds new values of `controls` and `prompts` (None: unchanged)."""
 
     t: float
-    controls: Mapping[str, Any] = field(default_factory=dict)
+    controls: Mapping[str, object] = field(default_factory=dict)
     prompts: tuple[Prompt, ...] | None = None
     clear: bool = False
     moment: float | None = None
@@ -315,7 +315,7 @@ class PerformanceWriter:
 
     def __init__(self, path: Path, engine: str, seed: int, weights: str | None = None) -> None:
         self.path = path
-        self._header: dict[str, Any] = {"engine": engine, "seed": seed}
+        self._header: dict[str, object] = {"engine": engine, "seed": seed}
         if weights:
             self._header["weights"] = weights
         self._last = Controls()
@@ -337,14 +337,14 @@ class PerformanceWriter:
 
         The style itself is not written, as it follows from the prompts.
         """
-        line: dict[str, Any] = {"t": round(t, 6), **self._header}
+        line: dict[str, object] = {"t": round(t, 6), **self._header}
         if tuple(prompts) != self._prompts:
             line["prompts"] = [_prompt_json(prompt) for prompt in prompts]
         for name in CONTROL_KEYS:
             value = getattr(controls, name)
             if value != getattr(self._last, name):
                 line[name] = _plain(value)
-        flags: dict[str, Any] = {
+        flags: dict[str, object] = {
             "clear": clear or None,
             "moment": moment,
             "continue_from": continue_from,
@@ -372,7 +372,7 @@ class PerformanceWriter:
         self.close()
 
 
-def _prompt_json(prompt: Prompt) -> dict[str, Any]:
+def _prompt_json(prompt: Prompt) -> dict[str, object]:
     named = {"text": prompt.text} if prompt.text is not None else {"audio": prompt.audio}
     return {**named, "weight": prompt.weight}
 

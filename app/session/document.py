@@ -18,15 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from app.parameters.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from models.errors import SegueError
+from models.storage.json_types import JsonObject
 
-Json: TypeAlias = dict[str, Any]
-"""An object of a JSON file."""
 FORMAT: Final = "segue-session"
 VERSION: Final = 2
 MAX_TEXT: Final = 1000
@@ -97,7 +96,7 @@ def scene_title(
 
 
 # -- to JSON -----------------------------------------------------------------------------------
-def to_json(document: Document) -> Json:
+def to_json(document: Document) -> JsonObject:
     """JSON form of a session."""
     return {
         "format": FORMAT,
@@ -118,14 +117,14 @@ def _values_json(values: Mapping[str, Value], count: int) -> dict[str, Value]:
     }
 
 
-def _prompt_json(prompt: SessionPrompt) -> Json:
-    data: Json = {"text": prompt.text, "colour": prompt.colour}
+def _prompt_json(prompt: SessionPrompt) -> JsonObject:
+    data: JsonObject = {"text": prompt.text, "colour": prompt.colour}
     if prompt.audio is not None:
         data["audio"] = prompt.audio
     return data
 
 
-def _scene_json(scene: Scene) -> Json:
+def _scene_json(scene: Scene) -> JsonObject:
     return {
         "name": scene.name,
         "prompts": [_prompt_json(prompt) for prompt in scene.prompts],
@@ -161,7 +160,7 @@ def from_json(data: object, registry: Registry) -> Document:
     )
 
 
-def _list(data: Json, name: str, limit: int, where: str = "") -> list[Any]:
+def _list(data: JsonObject, name: str, limit: int, where: str = "") -> list[object]:
     items = data.get(name, [])
     if not isinstance(items, list):
         raise SegueError(f"In the session, '{where}{name}' is no list; open another copy of it.")
@@ -176,7 +175,7 @@ def _read_int(value: object, where: str) -> int:
     return value
 
 
-def _read_prompts(data: Json, where: str) -> tuple[SessionPrompt, ...]:
+def _read_prompts(data: JsonObject, where: str) -> tuple[SessionPrompt, ...]:
     prompts = []
     for n, item in enumerate(_list(data, "prompts", PROMPTS, where), 1):
         place = f"{where}prompt {n}"
@@ -190,7 +189,7 @@ def _read_prompts(data: Json, where: str) -> tuple[SessionPrompt, ...]:
     return tuple(prompts)
 
 
-def _read_values(data: Json, registry: Registry, where: str) -> dict[str, Value]:
+def _read_values(data: JsonObject, registry: Registry, where: str) -> dict[str, Value]:
     raw = data.get("values", {})
     if not isinstance(raw, dict):
         raise SegueError(f"In the session, '{where}values' is damaged; open another copy of it.")
@@ -221,7 +220,7 @@ def _read_scene(item: object, registry: Registry, n: int) -> Scene | None:
     )
 
 
-def _read_moment(item: Json, where: str) -> str | None:
+def _read_moment(item: JsonObject, where: str) -> str | None:
     key = item.get("moment")
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= 100):
         raise SegueError(f"In the session, '{where}moment' is no name; open another copy of it.")

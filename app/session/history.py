@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+State = TypeVar("State")
 
 LIMIT: Final = 500
 GESTURE: Final = 1.0
@@ -21,11 +22,15 @@ TOGETHER: Final = 0.25
 
 
 @dataclass(frozen=True)
-class SideEdit:
+class SideEdit(Generic[State]):
     """Step outside the document: `swap` restores `state` and returns the state it replaced."""
 
-    state: Any
-    swap: Callable[[Any], Any]
+    state: State
+    swap: Callable[[State], State]
+
+    def swapped(self) -> SideEdit[State]:
+        """The step back; what it returns is what this one restores."""
+        return SideEdit(self.swap(self.state), self.swap)
 
 
 def edit_key(name: str) -> str:
@@ -37,14 +42,18 @@ def edit_key(name: str) -> str:
     return name
 
 
+AnySideEdit: TypeAlias = SideEdit[Any]
+"""A side edit of whatever state."""
+
+
 class EditHistory(Generic[T]):
     """Undo and redo stacks of documents."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._undo: list[tuple[str, T | SideEdit]] = []
-        self._redo: list[tuple[str, T | SideEdit]] = []
+        self._undo: list[tuple[str, T | AnySideEdit]] = []
+        self._redo: list[tuple[str, T | AnySideEdit]] = []
         self._limit = limit
-        self._active: dict[str, tuple[float, tuple[str, T | SideEdit]]] = {}
+        self._active: dict[str, tuple[float, tuple[str, T | AnySideEdit]]] = {}
         """Keys being edited: time of the last edit, and the step that it belongs to."""
 
     def continues(self, key: str, now: float) -> bool:
@@ -61,7 +70,7 @@ class EditHistory(Generic[T]):
         self._active[key] = (now, step)
         return True
 
-    def _join(self, step: tuple[str, T | SideEdit]) -> bool:
+    def _join(self, step: tuple[str, T | AnySideEdit]) -> bool:
         """Merge all later steps into this one, if they are all still being edited."""
         at = next((n for n, each in enumerate(self._undo) if each is step), None)
         if at is None:
@@ -77,7 +86,7 @@ class EditHistory(Generic[T]):
                 self._active[key] = (when, step)
         return True
 
-    def record(self, key: str, before: T | SideEdit, now: float) -> None:
+    def record(self, key: str, before: T | AnySideEdit, now: float) -> None:
         """Record the document before an edit; clears the redo stack."""
         step = (key, before)
         self._undo.append(step)
@@ -103,8 +112,8 @@ class EditHistory(Generic[T]):
 
     def _step(
         self,
-        source: list[tuple[str, T | SideEdit]],
-        target: list[tuple[str, T | SideEdit]],
+        source: list[tuple[str, T | AnySideEdit]],
+        target: list[tuple[str, T | AnySideEdit]],
         current: Callable[[], T],
         restore: Callable[[T], None],
     ) -> str:
@@ -113,7 +122,7 @@ class EditHistory(Generic[T]):
         key, state = source.pop()
         self._active.clear()
         if isinstance(state, SideEdit):
-            target.append((key, SideEdit(state.swap(state.state), state.swap)))
+            target.append((key, state.swapped()))
         else:
             target.append((key, current()))
             restore(state)

@@ -19,14 +19,15 @@ import os
 import secrets
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
 import numpy as np
 
 from app.performance.moment import Moment
 from models.errors import SegueError
+from models.storage.json_types import JsonObject
 from models.storage.serialisation import Array, PackedState
 
 SUFFIX: Final = ".moments.safetensors"
@@ -194,7 +195,7 @@ class _Index:
     Layout: README of the library safetensors, "Format".
     """
 
-    def __init__(self, file: IO[bytes] | FileIO) -> None:
+    def __init__(self, file: BufferedReader | FileIO) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
         (length,) = struct.unpack("<Q", _exactly(file, 8))
@@ -231,14 +232,14 @@ class _Index:
         return content.view(kind).reshape(shape)
 
 
-def _exactly(file: IO[bytes] | FileIO, count: int) -> bytes:
+def _exactly(file: BufferedReader | FileIO, count: int) -> bytes:
     content = file.read(count)
     if content is None or len(content) != count:
         raise ValueError("the file ends too soon")
     return content
 
 
-def _fill(file: Any, piece: memoryview) -> None:
+def _fill(file: BufferedReader | FileIO, piece: memoryview) -> None:
     while piece:
         got = file.readinto(piece)
         if not got:
@@ -247,7 +248,7 @@ def _fill(file: Any, piece: memoryview) -> None:
 
 
 def _read(
-    index: _Index, entry: Mapping[str, Any], arrays: dict[str, Array], stop: Callable[[], bool]
+    index: _Index, entry: JsonObject, arrays: dict[str, Array], stop: Callable[[], bool]
 ) -> Moment:
     """Moment of an entry. ValueError for a wrong checksum. arrays: those read so far, by name."""
     for name in entry["arrays"]:

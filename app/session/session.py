@@ -17,7 +17,7 @@ from app.parameters.registry import Change, Registry
 from app.performance.moment import Moment
 from app.session.document import Document
 from app.session.first_session import first_document
-from app.session.history import EditHistory, SideEdit, edit_key
+from app.session.history import EditHistory, SideEdit, State, edit_key
 from app.session.prompts.list import PromptList
 from app.session.scene_bank import SceneBank
 
@@ -169,7 +169,7 @@ class Session:
         if saved:
             self.notify("file")
 
-    def record_side_edit(self, key: str, step: SideEdit, *, alone: bool = True) -> None:
+    def record_side_edit(self, key: str, step: SideEdit[State], *, alone: bool = True) -> None:
         """Record an edit of something outside the document.
 
         alone: it is a step of its own, else it joins a recent step of the same key.

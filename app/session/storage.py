@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.files import not_written, temporary_path, write_flushed, write_text
 from app.parameters.registry import Registry
@@ -26,7 +26,7 @@ MAX_BYTES: Final = 8_000_000
 MAX_RECENT: Final = 10
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> object:
     """Content of a JSON file. SegueError in a sentence where it cannot be read."""
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -108,8 +108,10 @@ def load_moments(
     if not keys:
         return {}, ""
     side = moments.path_for(path)
-    with contextlib.suppress(SegueError, AttributeError):
-        name = _read_json(path).get("moments")  # the session alone may have been renamed
+    with contextlib.suppress(SegueError):
+        data = _read_json(path)
+        # The session alone may have been renamed.
+        name = data.get("moments") if isinstance(data, dict) else None
         if isinstance(name, str) and not side.exists():
             side = path.with_name(Path(name).name)
     try:
@@ -197,7 +199,7 @@ class Autosave:
                 with contextlib.suppress(OSError):
                     path.replace(path.with_suffix(".damaged"))
                 continue
-            original = data.get("original")
+            original = data.get("original") if isinstance(data, dict) else None
             found.append(
                 RecoveredSession(
                     path,

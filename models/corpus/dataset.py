@@ -26,11 +26,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +48,15 @@ from models.music.score import (
     rasterize,
 )
 from models.music.song import Song
+from models.storage.json_types import JsonObject
 
 CLIP_SECONDS: Final = 30.0
 CLIP_FRAMES: Final = round(CLIP_SECONDS / FRAME_SECONDS)
 EVAL_SEEDS: Final = 1 << 40
 """Seeds from here on are the evaluation split's; training never sees them."""
+
+Labels: TypeAlias = Mapping[str, NDArray[np.generic] | np.generic]
+"""Arrays and numbers of a clip's `.npz`, by name."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class Clip:
     path: Path
     audio: NDArray[np.int16]
     events: NDArray[np.void]
-    labels: dict[str, NDArray[Any]]
-    meta: dict[str, Any]
+    labels: dict[str, NDArray[np.generic]]
+    meta: JsonObject
 
     @classmethod
     def load(cls, path: str | Path) -> Clip:
@@ -146,7 +150,7 @@ def clips(folder: str | Path) -> list[Path]:
     return sorted(p.with_suffix("") for p in Path(folder).glob("[0-9]*.npz"))
 
 
-def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], dict[str, Any]]:
+def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], Labels]:
     """Compose, render and label clip `seed` -> int16 audio (n, 2), and the arrays of its `.npz`."""
     from models.corpus.composer.composer import compose
 
@@ -157,7 +161,7 @@ def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], dict[
     return np.round(mix * 32767).astype(np.int16), label(song, mix)
 
 
-def label(song: Song, mix: NDArray[np.float32]) -> dict[str, Any]:
+def label(song: Song, mix: NDArray[np.float32]) -> Labels:
     """Arrays of a clip's `.npz`."""
     score = song.frame_labels(0.0, CLIP_FRAMES)
     events = song.events()
@@ -200,7 +204,7 @@ def _write(job: tuple[int, int, str, str]) -> tuple[int, str]:
     with path.with_suffix(".npy.part").open("wb") as out:
         np.save(out, audio)
     with path.with_suffix(".npz.part").open("wb") as out:
-        np.savez_compressed(out, **labels)
+        np.savez_compressed(out, **labels)  # type: ignore[arg-type]
     path.with_suffix(".npy.part").replace(path.with_suffix(".npy"))
     path.with_suffix(".npz.part").replace(path.with_suffix(".npz"))  # last: marks it finished
     return number, ""

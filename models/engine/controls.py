@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,10 +134,7 @@ class Controls:
         put("energy", check_number("energy", self.energy, ENERGY))
         for name in SWITCHES:
             put(name, _check_switch(name, getattr(self, name)))
-        if self.change_at is None:
-            put("change_at", ARRIVALS[0])
-        elif self.change_at not in ARRIVALS:
-            raise SegueError(f"change_at is {self.change_at!r}: write {' or '.join(ARRIVALS)}.")
+        put("change_at", _check_arrival(self.change_at))
         if self.key is not None:
             if not isinstance(self.key, str):
                 raise SegueError(f"key is {self.key!r}: write a name such as 'A minor'.")
@@ -148,9 +145,9 @@ class Controls:
             raise SegueError(f"drums is {self.drums!r}: write true, false, or null for auto.")
         put("strength", _check_strength(self.strength))
 
-    def with_(self, **changes: Any) -> Controls:
+    def with_(self, **changes: object) -> Controls:
         """A copy with some fields replaced, validated again."""
-        return replace(self, **changes)
+        return replace(self, **changes)  # type: ignore[arg-type]  # __post_init__ checks them
 
     def strength_of(self, name: str) -> float:
         """Strength of a control, 0 to 1; 0 where it is left at auto."""
@@ -200,6 +197,14 @@ def check_number(
     if not low <= number <= high:
         raise SegueError(f"{name} is {number:g}: give a number from {low:g} to {high:g}.")
     return number
+
+
+def _check_arrival(value: object) -> str:
+    """An arrival; the first for None. SegueError for another value."""
+    for arrival in ARRIVALS:
+        if value == arrival or value is None:
+            return arrival
+    raise SegueError(f"change_at is {value!r}: write {' or '.join(ARRIVALS)}.")
 
 
 def _check_switch(name: str, value: object) -> bool:

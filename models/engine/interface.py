@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ __all__ = [
 Audio: TypeAlias = NDArray[np.float32]
 """Audio of an engine: float32 (samples, channels), full scale at +-1."""
 
-Samples: TypeAlias = NDArray[np.floating[Any]]
+Samples: TypeAlias = NDArray[np.floating]
 """Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
 Snapshot: TypeAlias = object

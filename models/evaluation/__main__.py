@@ -13,9 +13,9 @@ from pathlib import Path
 from models import open_engine
 from models.engine.interface import Engine
 from models.evaluation import measures, prompts
-from models.evaluation.measures import Figures
+from models.storage.json_types import JsonObject
 
-Measure = Callable[[Engine], Figures]
+Measure = Callable[[Engine], JsonObject]
 
 
 def measurements(pairs: Path | None, part: slice, minutes: float | None) -> dict[str, Measure]:
@@ -38,7 +38,7 @@ def measurements(pairs: Path | None, part: slice, minutes: float | None) -> dict
     return table
 
 
-def _guidance(engine: Engine) -> Figures:
+def _guidance(engine: Engine) -> JsonObject:
     from models.evaluation.guidance import guidance  # the corpus behind it needs the extra `train`
 
     return guidance(engine)

@@ -15,9 +15,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from safetensors import safe_open
+
+from models.storage.json_types import JsonObject
 
 TEMPLATE: Final = Path(__file__).with_name("card.md")
 
@@ -29,8 +31,8 @@ class CardBar:
     what: str
     bar: str
     source: str
-    show: Callable[[dict[str, Any]], str]
-    met: Callable[[dict[str, Any]], bool]
+    show: Callable[[JsonObject], str]
+    met: Callable[[JsonObject], bool]
 
 
 def _share(value: float) -> str:
@@ -207,7 +209,7 @@ def sizes(weights: Path) -> str:
     return "\n".join([*rows, f"| together | | {total / 1e6:.1f} MB |"])
 
 
-def draw_endurance(figures: dict[str, Any], path: Path) -> None:
+def draw_endurance(figures: JsonObject, path: Path) -> None:
     """Level over ten minutes, as a PNG."""
     import matplotlib
 

@@ -53,7 +53,8 @@ def mel_filters(count: int = 80, low: float = 30.0, high: float = 20_000.0) -> A
     for row, centre in zip(filters, edges[1:-1], strict=True):
         if row.sum() == 0:  # narrower than a bin
             row[round(centre * B.WINDOW / B.SAMPLE_RATE)] = 1.0
-    return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
+    weights: NDArray[np.float32] = (filters / filters.sum(1, keepdims=True)).astype(np.float32)
+    return weights
 
 
 _MEL = mel_filters()

@@ -102,8 +102,11 @@ def level_db(audio: Audio, seconds: float) -> NDArray[np.float64]:
     """RMS level in dB of consecutive stretches of `seconds`."""
     size = int(seconds * SAMPLE_RATE)
     count = len(audio) // size
-    power = np.square(audio[: count * size], dtype=np.float64).reshape(count, -1).mean(axis=1)
-    return 10.0 * np.log10(power + 1e-12)
+    power: NDArray[np.float64] = (
+        np.square(audio[: count * size], dtype=np.float64).reshape(count, -1).mean(axis=1)
+    )
+    levels: NDArray[np.float64] = 10.0 * np.log10(power + 1e-12)
+    return levels
 
 
 def rank_correlation(asked: NDArray[np.float64], heard: NDArray[np.float64]) -> float:

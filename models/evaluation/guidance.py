@@ -15,11 +15,11 @@ from models.engine.interface import Engine
 from models.errors import SegueError
 from models.evaluation.codec import compare
 from models.evaluation.ladder.rungs import corpus_audio, render_score, song_of
-from models.evaluation.measures import Figures
 from models.music.score import SAMPLE_RATE
 from models.segue.codec import Codec
 from models.segue.renderer.loading import load_inference
 from models.segue.style.anchors import mixture
+from models.storage.json_types import JsonObject
 from models.storage.weights import WEIGHTS
 
 SONGS: Final = 12
@@ -27,7 +27,7 @@ FIRST_SONG: Final = 650_000
 SETTLE: Final = 1.0
 
 
-def guidance(engine: Engine, seconds: float = 8.0) -> Figures:
+def guidance(engine: Engine, seconds: float = 8.0) -> JsonObject:
     """Mel distance between least and most guidance, and likeness to the prompt.
 
     Args:

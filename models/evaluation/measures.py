@@ -7,8 +7,8 @@ JSON. Seeds are over 900 000, which the corpus never uses; prompts are the 120 t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -16,8 +16,8 @@ from scipy.stats import mannwhitneyu
 from models.engine.interface import Controls, Engine
 from models.evaluation import ears
 from models.music.score import NOTE_NAMES, SAMPLE_RATE, parse_key
+from models.storage.json_types import JsonObject
 
-Figures = dict[str, Any]
 SEED: Final = 900_000
 
 RHYTHMIC: Final = (
@@ -49,7 +49,7 @@ def play(engine: Engine, controls: Controls, seconds: float, seed: int) -> np.nd
     return np.concatenate([stream.render(controls) for _ in range(blocks)])
 
 
-def speed(engine: Engine, seconds: float = 60.0) -> Figures:
+def speed(engine: Engine, seconds: float = 60.0) -> JsonObject:
     """Real-time factor of the whole chain and the blocks' times."""
     stream = engine.start(SEED)
     controls = Controls(style=engine.embed_text("Synthpop"))
@@ -67,7 +67,7 @@ def speed(engine: Engine, seconds: float = 60.0) -> Figures:
     }
 
 
-def tempo(engine: Engine, seconds: float = 24.0) -> Figures:
+def tempo(engine: Engine, seconds: float = 24.0) -> JsonObject:
     """The asked tempo by an independent beat tracker, forty rhythmic cases."""
     cases = []
     for index, (prompt, bpm) in enumerate(RHYTHMIC):
@@ -80,7 +80,7 @@ def tempo(engine: Engine, seconds: float = 24.0) -> Figures:
     return {"right": count["right"] / len(cases), "counts": count, "cases": cases}
 
 
-def key(engine: Engine, seconds: float = 24.0) -> Figures:
+def key(engine: Engine, seconds: float = 24.0) -> JsonObject:
     """The asked key by an independent key finder, forty cases, MIREX weighting."""
     rng = np.random.default_rng(SEED)
     cases = []
@@ -96,7 +96,13 @@ def key(engine: Engine, seconds: float = 24.0) -> Figures:
     return {"mirex": float(np.mean([c["score"] for c in cases])), "cases": cases}
 
 
-def _sweep(engine: Engine, name: str, prompts: Sequence[str], hear: Any, seconds: float) -> Figures:
+def _sweep(
+    engine: Engine,
+    name: str,
+    prompts: Sequence[str],
+    hear: Callable[[np.ndarray], float],
+    seconds: float,
+) -> JsonObject:
     values = np.linspace(0.05, 0.95, 7)
     rows = []
     for index, prompt in enumerate(prompts):
@@ -115,17 +121,17 @@ def _sweep(engine: Engine, name: str, prompts: Sequence[str], hear: Any, seconds
 SWEPT: Final = ("Techno", "Indie Pop", "Piano Ballad", "Latin Jazz", "Baroque", "Synthpop")
 
 
-def density(engine: Engine, seconds: float = 16.0) -> Figures:
+def density(engine: Engine, seconds: float = 16.0) -> JsonObject:
     """Asked density against onsets per second."""
     return _sweep(engine, "density", SWEPT, ears.onset_rate, seconds)
 
 
-def brightness(engine: Engine, seconds: float = 14.0) -> Figures:
+def brightness(engine: Engine, seconds: float = 14.0) -> JsonObject:
     """Asked brightness against the spectral centroid."""
     return _sweep(engine, "brightness", SWEPT, ears.centroid, seconds)
 
 
-def stems(engine: Engine, seconds: float = 16.0) -> Figures:
+def stems(engine: Engine, seconds: float = 16.0) -> JsonObject:
     """Percussive power left when the drums are muted, against the same seed unmuted."""
     cases = []
     for index, (prompt, bpm) in enumerate(RHYTHMIC[::4]):
@@ -137,7 +143,9 @@ def stems(engine: Engine, seconds: float = 16.0) -> Figures:
     return {"left": float(np.median([c["left"] for c in cases])), "cases": cases}
 
 
-def endurance(engine: Engine, minutes: float = 10.0, prompt: str = "Indie Electronic") -> Figures:
+def endurance(
+    engine: Engine, minutes: float = 10.0, prompt: str = "Indie Electronic"
+) -> JsonObject:
     """Ten minutes from one prompt: level, silence, full scale, drift of brightness."""
     audio = play(engine, Controls(style=engine.embed_text(prompt)), minutes * 60, SEED + 400)
     levels = ears.level_db(audio[20 * SAMPLE_RATE :], 10.0)
@@ -159,7 +167,7 @@ def endurance(engine: Engine, minutes: float = 10.0, prompt: str = "Indie Electr
     }
 
 
-def seams(engine: Engine, seconds: float = 60.0) -> Figures:
+def seams(engine: Engine, seconds: float = 60.0) -> JsonObject:
     """Jump and spectral flux at block edges against elsewhere: Mann-Whitney rank tests."""
     controls = Controls(style=engine.embed_text("Orchestral Score"))
     audio = play(engine, controls, seconds, SEED + 500)
@@ -184,7 +192,7 @@ def seams(engine: Engine, seconds: float = 60.0) -> Figures:
     return {"jump_p": float(jumps), "flux_p": float(fluxes), "edges": len(edges), "hop": hop}
 
 
-def transitions_scores(similarities: np.ndarray) -> Figures:
+def transitions_scores(similarities: np.ndarray) -> JsonObject:
     """(pairs, steps, 2) similarity to first and last prompt -> means and rank trends."""
     steps = np.arange(similarities.shape[1], dtype=np.float64)
     falls = [ears.rank_correlation(steps, row[:, 0]) for row in similarities]

@@ -15,15 +15,16 @@ from typing import Final
 import numpy as np
 
 from models.engine.interface import Controls, Engine, blend
-from models.evaluation.measures import SEED, Figures, play, transitions_scores
+from models.evaluation.measures import SEED, play, transitions_scores
 from models.music.score import SAMPLE_RATE
 from models.segue.style.terms import NAMES
+from models.storage.json_types import JsonObject
 
 STEPS: Final = 6
 PAIRS_FILE: Final = "eval/prompt_transitions.tsv"
 
 
-def prompts(engine: Engine, seconds: float = 12.0) -> Figures:
+def prompts(engine: Engine, seconds: float = 12.0) -> JsonObject:
     """Rank of the asked term among the 120 by the audio tower, one case a term."""
     rank_of = _ranker()
     cases = []
@@ -84,7 +85,7 @@ def transitions(
     pairs: list[tuple[str, str]],
     seconds: float = 60.0,
     minutes: float | None = None,
-) -> Figures:
+) -> JsonObject:
     """Every pair of the list, or as many as begin within `minutes`; means over pairs, and the
     share whose trends are right.
     """
@@ -103,7 +104,7 @@ def transitions(
     }
 
 
-def merged(parts: list[Figures]) -> Figures:
+def merged(parts: list[JsonObject]) -> JsonObject:
     """One result of several parts of the list."""
     table = np.concatenate([np.array(part["table"]) for part in parts])
     return {
@@ -115,7 +116,7 @@ def merged(parts: list[Figures]) -> Figures:
     }
 
 
-def draw_transitions(figures: Figures, path: Path) -> None:
+def draw_transitions(figures: JsonObject, path: Path) -> None:
     """The two curves of the paper's figure 2."""
     import matplotlib
 

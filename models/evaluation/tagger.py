@@ -25,7 +25,8 @@ from typing import Any, Final
 
 import numpy as np
 
-Figures = dict[str, Any]
+from models.storage.json_types import JsonObject
+
 Tags = dict[str, dict[str, dict[str, float]]]
 """Of each clip's name, of each network, the probability of every tag."""
 
@@ -169,7 +170,7 @@ def embed(folder: Path, out: Path) -> None:
     part.replace(out)
 
 
-def figures(tags: Tags) -> Figures:
+def figures(tags: Tags) -> JsonObject:
     """Rank and rise of the asked word, one case a term and network that has a word for it.
 
     `raised` is the word's probability over its mean in the clips of terms that do not ask for it,
@@ -184,7 +185,7 @@ def figures(tags: Tags) -> Figures:
             others = [clip[network] for name, clip in tags.items() if WORDS[name][column] != word]
             if not others:
                 raise ValueError(f"Only clips that ask for {word}: play other terms too.")
-            case: Figures = {"prompt": term, "network": network, "word": word}
+            case: JsonObject = {"prompt": term, "network": network, "word": word}
             clips = (tags[term][network], *others)
             case["rank"], *elsewhere = (1 + sum(p > t[word] for p in t.values()) for t in clips)
             for count in (5, 10):
@@ -227,7 +228,7 @@ def main() -> int:
             embed(arguments.path, arguments.out)
             return 0
         if arguments.what == "tag":
-            result: Figures = dict(tag(arguments.path))
+            result: JsonObject = dict(tag(arguments.path))
         else:
             tags = json.loads(arguments.path.read_text("utf-8"))
             result = figures(tags)

@@ -17,7 +17,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -86,11 +86,9 @@ class StyleEmbedder(Protocol):
 
     def embed_text(self, text: str) -> NDArray[np.float32]: ...
 
-    def embed_audio(
-        self, samples: NDArray[np.floating[Any]], rate: int, /
-    ) -> NDArray[np.float32]: ...
+    def embed_audio(self, samples: NDArray[np.floating], rate: int, /) -> NDArray[np.float32]: ...
 
-    def tokenize(self, style: NDArray[np.float32], /) -> NDArray[np.integer[Any]]: ...
+    def tokenize(self, style: NDArray[np.float32], /) -> NDArray[np.integer]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +167,7 @@ class MagentaEngine(Engine):
         self.generator = BlockGenerator(
             self.stepper, self.codec, self.device == "cpu" and available_cores() > 1
         )
-        self._token_cache: dict[bytes, NDArray[np.integer[Any]]] = {}
+        self._token_cache: dict[bytes, NDArray[np.integer]] = {}
 
     def _capture_graph(self) -> None:
         try:
@@ -215,14 +213,14 @@ class MagentaEngine(Engine):
     def embed_text(self, text: str) -> Style:
         return np.asarray(self.style_model.embed_text(check_prompt_text(text)), np.float32)
 
-    def embed_audio(self, samples: NDArray[np.floating[Any]], sample_rate: int) -> Style:
+    def embed_audio(self, samples: NDArray[np.floating], sample_rate: int) -> Style:
         audio = check_prompt_audio(samples, sample_rate)
         return np.asarray(self.style_model.embed_audio(audio, sample_rate), np.float32)
 
     def start(self, seed: int = 0) -> MagentaStream:
         return MagentaStream(self, seed)
 
-    def style_tokens(self, style: Style | None) -> NDArray[np.integer[Any]] | None:
+    def style_tokens(self, style: Style | None) -> NDArray[np.integer] | None:
         """MusicCoCa tokens of a style, cached; SegueError for another engine's style."""
         if style is None:
             return None
@@ -247,7 +245,7 @@ class MagentaEngine(Engine):
         return self.codec
 
     def snapshot_after(
-        self, samples: NDArray[np.floating[Any]], sample_rate: int, seed: int = 0
+        self, samples: NDArray[np.floating], sample_rate: int, seed: int = 0
     ) -> StreamState:
         """State after audio, of which the last ten seconds count, with every control at auto.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -199,9 +199,7 @@ class Song:
         spread = min(0.011, 0.25 * self.step_seconds / 5)
         return np.where(up, size - 1 - rank, rank) * spread
 
-    def density_at(
-        self, times: NDArray[np.floating[Any]], window: float = 2.0
-    ) -> NDArray[np.float32]:
+    def density_at(self, times: NDArray[np.floating], window: float = 2.0) -> NDArray[np.float32]:
         """Onsets per second around each time, in a Hann window of +-`window` seconds.
 
         Onsets closer than 30 ms count as one.

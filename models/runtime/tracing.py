@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,8 +67,7 @@ def packed_linear_op() -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        unit: Any = torch.jit.CompilationUnit(
-            _PACKED_LINEAR
-        )  # from text: a bundle has no source files
+        # From text: a bundle has no source files.
+        unit = torch.jit.CompilationUnit(_PACKED_LINEAR)
     linear: Callable[[Tensor, Tensor, Tensor | None], Tensor] = unit.linear
     return linear

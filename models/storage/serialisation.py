@@ -14,12 +14,17 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
+from models.storage.json_types import Json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array: TypeAlias = NDArray[np.generic]
 Classes: TypeAlias = Mapping[str, type]
@@ -71,16 +76,14 @@ def pack(value: object) -> tuple[str, tuple[Array, ...]]:
     return json.dumps(tree, separators=(",", ":")), tuple(arrays)
 
 
-def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
+def _pack(value: object, arrays: list[Array], known: dict[int, int]) -> Json:
     def number(key: int, make: Callable[[], Array]) -> int:
         if key not in known:
             known[key] = len(arrays)
             arrays.append(make())
         return known[key]
 
-    def inner(part: Any) -> Any:
-        return _pack(part, arrays, known)
-
+    inner = partial(_pack, arrays=arrays, known=known)
     # Scalars of numpy before plain numbers: np.float64 is a float, and would be restored as one.
     if isinstance(value, np.generic):
         return {"scalar": number(id(value), lambda: np.array(value)), "dtype": value.dtype.name}
@@ -90,7 +93,7 @@ def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
         return {"bytes": base64.b64encode(value).decode("ascii")}
     if isinstance(value, np.ndarray):
         return {"array": number(id(value), lambda: _contiguous(value)), "dtype": value.dtype.name}
-    if hasattr(value, "untyped_storage"):  # a torch tensor; torch is not imported here
+    if _is_tensor(value):
         name = str(value.dtype).removeprefix("torch.")
         return {"tensor": number(id(value), lambda: _tensor_to_array(value, name)), "dtype": name}
     if isinstance(value, list):
@@ -106,7 +109,7 @@ def _pack(value: Any, arrays: list[Array], known: dict[int, int]) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be packed")
 
 
-def _contiguous(array: NDArray[Any]) -> Array:
+def _contiguous(array: Array) -> Array:
     """A contiguous array of a dtype in NUMPY_DTYPES; complex numbers become pairs of floats."""
     array = np.ascontiguousarray(array).reshape(array.shape)  # a scalar stays a scalar
     if array.dtype.name in NUMPY_DTYPES:
@@ -116,7 +119,12 @@ def _contiguous(array: NDArray[Any]) -> Array:
     raise TypeError(f"arrays of {array.dtype} cannot be packed")
 
 
-def _tensor_to_array(tensor: Any, name: str) -> Array:
+def _is_tensor(value: object) -> TypeGuard[Tensor]:
+    """Whether a value is a torch tensor; torch is not imported here."""
+    return hasattr(value, "untyped_storage")
+
+
+def _tensor_to_array(tensor: Tensor, name: str) -> Array:
     tensor = tensor.detach().cpu().contiguous()
     if name not in NUMPY_DTYPES:  # numpy has neither bfloat16 nor eight-bit floats: store the bits
         import torch
@@ -183,10 +191,8 @@ def unpack(
         raise SegueError(VERSION_ERROR) from error
 
 
-def _unpack(tree: Any, arrays: tuple[Array, ...], classes: Classes, device: str) -> Any:
-    def inner(part: Any) -> Any:
-        return _unpack(part, arrays, classes, device)
-
+def _unpack(tree: object, arrays: tuple[Array, ...], classes: Classes, device: str) -> object:
+    inner = partial(_unpack, arrays=arrays, classes=classes, device=device)
     if isinstance(tree, list):
         return [inner(part) for part in tree]
     if not isinstance(tree, dict):
@@ -211,7 +217,7 @@ def _unpack(tree: Any, arrays: tuple[Array, ...], classes: Classes, device: str)
     return array if "array" in tree else array[()]
 
 
-def _restore_dtype(array: NDArray[Any], name: str) -> NDArray[Any]:
+def _restore_dtype(array: Array, name: str) -> Array:
     if array.dtype.name == name:
         return array
     if np.dtype(name).kind != "c":
@@ -219,7 +225,7 @@ def _restore_dtype(array: NDArray[Any], name: str) -> NDArray[Any]:
     return array.view(name).reshape(array.shape[:-1])
 
 
-def _array_to_tensor(array: NDArray[Any], name: str) -> Any:
+def _array_to_tensor(array: Array, name: str) -> Tensor:
     import torch
 
     kind = getattr(torch, name)
@@ -235,7 +241,7 @@ def classes_of(root: type) -> dict[str, type]:
     Raises ValueError where two classes have the same name.
     """
     found: dict[str, type] = {}
-    waiting: list[Any] = [root]
+    waiting: list[object] = [root]
     while waiting:
         kind = waiting.pop()
         if isinstance(kind, types.UnionType) or typing.get_origin(kind) is not None:

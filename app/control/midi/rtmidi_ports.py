@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
 
 from app.control.midi.ports import OURS, InputPort, OutputPort, Receive
 from models.errors import SegueError
@@ -35,6 +35,19 @@ def available() -> list[str]:
     return [api for api in APIS if getattr(rtmidi, f"API_{api}") in compiled]
 
 
+class RtMidiPort(Protocol):
+    """What is used of `rtmidi.MidiIn` and `rtmidi.MidiOut`."""
+
+    def get_ports(self) -> list[str]: ...
+    def get_port_name(self, number: int) -> str: ...
+    def open_port(self, number: int, name: str) -> object: ...
+    def delete(self) -> None: ...
+    def ignore_types(self, sysex: bool, timing: bool, active_sense: bool) -> None: ...
+    def set_callback(self, receive: Callable[[tuple[Sequence[int], float]], None]) -> None: ...
+    def cancel_callback(self) -> None: ...
+    def send_message(self, data: bytes) -> None: ...
+
+
 class RtMidiBackend:
     """Ports of one API. Raises OSError where there is no such server or port."""
 
@@ -48,15 +61,16 @@ class RtMidiBackend:
         self.api = api
         self._number = getattr(rtmidi, f"API_{api}")
         self._errors: tuple[type[Exception], ...] = (rtmidi.RtMidiError, ValueError)
-        self._look: list[Any] = []
+        self._look: list[RtMidiPort] = []
 
-    def _make(self, kind: str) -> Any:
+    def _make(self, kind: Literal["MidiIn", "MidiOut"]) -> RtMidiPort:
         import rtmidi
 
         try:
-            return getattr(rtmidi, kind)(self._number, name=OURS)
+            port: RtMidiPort = getattr(rtmidi, kind)(self._number, name=OURS)
         except self._errors as error:
             raise OSError(f"{LABELS[self.api]} does not answer: {error}") from error
+        return port
 
     def _names(self, index: int) -> list[str]:
         if not self._look:
@@ -87,7 +101,7 @@ class RtMidiBackend:
         self._open(port, name)
         return _Output(port, self._errors)
 
-    def _open(self, port: Any, name: str) -> None:
+    def _open(self, port: RtMidiPort, name: str) -> None:
         try:
             names = list(port.get_ports())
             if name not in names:
@@ -135,14 +149,14 @@ class _Stamp:
 
 
 class _Input:
-    def __init__(self, port: Any) -> None:
+    def __init__(self, port: RtMidiPort) -> None:
         self._port = port
 
     def close(self) -> None:
         close_input(self._port)
 
 
-def close_input(port: Any) -> None:
+def close_input(port: RtMidiPort) -> None:
     """Close an rtmidi.MidiIn that has a callback, even while messages arrive.
 
     python-rtmidi 1.5.8 frees the callback's data while a message may be in flight (crash), so a
@@ -157,7 +171,7 @@ def close_input(port: Any) -> None:
 
 
 class _Output:
-    def __init__(self, port: Any, errors: tuple[type[Exception], ...]) -> None:
+    def __init__(self, port: RtMidiPort, errors: tuple[type[Exception], ...]) -> None:
         self._port = port
         self._errors = errors
 

@@ -15,9 +15,10 @@ import tomllib
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from models.errors import SegueError
+from models.storage.json_types import JsonObject
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 LICENCES: Final = ROOT / "resources" / "licences"
@@ -41,7 +42,7 @@ def frozen() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
-def _bundled() -> dict[str, Any] | None:
+def _bundled() -> JsonObject | None:
     try:
         table = json.loads((LICENCES / BUNDLED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -49,7 +50,7 @@ def _bundled() -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _project() -> dict[str, Any]:
+def _project() -> JsonObject:
     try:
         text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         project = tomllib.loads(text)["project"]
@@ -81,10 +82,13 @@ def name_of(requirement: str) -> str:
 
 def licence_of(record: metadata.PackageMetadata) -> str:
     """Licence of a package in a few words; '' where it names none."""
-    fields: Any = record  # a Message, though its declared type knows only half of one
-    short = str(fields.get("License-Expression") or "")
+
+    def field(name: str) -> str:
+        return record[name] if name in record else ""  # noqa: SIM401 - the type has no `get`
+
+    short = field("License-Expression")
     if not short:
-        text = str(fields.get("License") or "").strip()
+        text = field("License").strip()
         short = text if text and "\n" not in text and len(text) < 80 else ""
     if not short:
         classes = record.get_all("Classifier") or []

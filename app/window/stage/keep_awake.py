@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.window.stage.screen_saver import XScreenSaver
 
@@ -74,7 +74,7 @@ class KeepAwake:
     def _windows_state(self, flags: int) -> bool:
         import ctypes
 
-        windll: Any = getattr(ctypes, "windll", None)
+        windll = getattr(ctypes, "windll", None)
         self._windows = bool(windll and windll.kernel32.SetThreadExecutionState(flags))
         return self._windows
 

@@ -11,7 +11,7 @@ import ctypes.util
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,24 +67,31 @@ class SoundFontPlayer:
                 "'apt install libfluidsynth3 fluid-soundfont-gm musescore-general-soundfont'."
             )
         lib = ctypes.CDLL(name)
-        number: Any = ctypes.c_double
-        handle: Any = ctypes.c_void_p
-        integer: Any = ctypes.c_int
+        number, handle, integer = ctypes.c_double, ctypes.c_void_p, ctypes.c_int
         lib.new_fluid_settings.restype = handle
         lib.new_fluid_synth.restype = handle
         lib.new_fluid_synth.argtypes = [handle]
         lib.fluid_settings_setint.argtypes = [handle, ctypes.c_char_p, integer]
         lib.fluid_settings_setnum.argtypes = [handle, ctypes.c_char_p, number]
         lib.fluid_synth_sfload.argtypes = [handle, ctypes.c_char_p, integer]
-        lib.fluid_synth_pin_preset.argtypes = [handle] + [integer] * 3
-        lib.fluid_synth_program_select.argtypes = [handle] + [integer] * 4
-        lib.fluid_synth_noteon.argtypes = [handle] + [integer] * 3
-        lib.fluid_synth_noteoff.argtypes = [handle] + [integer] * 2
-        lib.fluid_synth_cc.argtypes = [handle] + [integer] * 3
-        lib.fluid_synth_pitch_bend.argtypes = [handle] + [integer] * 2
+        lib.fluid_synth_pin_preset.argtypes = [handle, *[integer] * 3]
+        lib.fluid_synth_program_select.argtypes = [handle, *[integer] * 4]
+        lib.fluid_synth_noteon.argtypes = [handle, *[integer] * 3]
+        lib.fluid_synth_noteoff.argtypes = [handle, *[integer] * 2]
+        lib.fluid_synth_cc.argtypes = [handle, *[integer] * 3]
+        lib.fluid_synth_pitch_bend.argtypes = [handle, *[integer] * 2]
         lib.fluid_synth_all_sounds_off.argtypes = [handle, integer]
         lib.fluid_synth_system_reset.argtypes = [handle]
-        lib.fluid_synth_write_float.argtypes = [handle, integer] + [handle, integer, integer] * 2
+        lib.fluid_synth_write_float.argtypes = [
+            handle,
+            integer,
+            handle,
+            integer,
+            integer,
+            handle,
+            integer,
+            integer,
+        ]
         lib.fluid_set_log_function.argtypes = [integer, handle, handle]
         for level in range(1, 5):  # no logging; return values are checked
             lib.fluid_set_log_function(level, None, None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.evaluation.ladder.fullband import SILENCE
 from models.music.score import SAMPLE_RATE
+from models.storage.json_types import JsonObject
 
 Audio = NDArray[np.float32]
 SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3")
@@ -35,7 +36,7 @@ def read_clip(path: Path) -> Audio:
 def write_clips(
     folder: Path,
     count: int,
-    note: Mapping[str, Any],
+    note: JsonObject,
     make: Callable[[int], Audio],
     said: Callable[[str], object] = print,
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from models.storage.json_types import JsonObject
 
 COLUMNS: Final = (
     ("musicnn_to_corpus", "musicnn, to the corpus", 1),
@@ -33,7 +34,7 @@ def title(name: str) -> str:
     return f"{TITLES.get(kind, f'`{kind}`')}" + (f", weights '{label}'" if label else "")
 
 
-def markdown(figures: Mapping[str, Any]) -> str:
+def markdown(figures: JsonObject) -> str:
     """The table: a row for each rung, '-' where a figure was not measured; then how much music."""
     lines = [
         "| rung | " + " | ".join(heading for _, heading, _ in COLUMNS) + " |",
@@ -46,7 +47,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", amount]) + "\n"
 
 
-def draw(figures: Mapping[str, Any], path: Path) -> None:
+def draw(figures: JsonObject, path: Path) -> None:
     """Bars of all distances as a PNG: musicnn on the left, full band on the right."""
     import matplotlib
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.style.anchors import mixture
+from models.storage.json_types import JsonObject
 from models.storage.weights import WEIGHTS, identity
 
 Audio = NDArray[np.float32]
@@ -85,7 +86,7 @@ class Rung:
         self.setup = setup
 
     @property
-    def note(self) -> dict[str, Any]:
+    def note(self) -> JsonObject:
         """What tells these clips from others of the same rung."""
         return {"seconds": self.setup.seconds, "seed": SEED, "weights": self.weights}
 

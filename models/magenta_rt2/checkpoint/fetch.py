@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from models.command import FROZEN, install_hint
@@ -34,6 +34,7 @@ from models.magenta_rt2.checkpoint.files import (
     REPOSITORY,
     required,
 )
+from models.storage.json_types import JsonObject
 from models.storage.weights import WeightsFile, fault_of, sha256_of
 
 MIN_FREE_BYTES: Final = 64 << 20  # left free on the disk
@@ -348,7 +349,7 @@ def _check_safetensors(target: Path, source: Path) -> None:
         raise SegueError(f"{source} is cut short or damaged: get it again.") from None
 
 
-def _install(name: str, staging: Path, table: dict[str, Any], origin: str) -> Path:
+def _install(name: str, staging: Path, table: JsonObject, origin: str) -> Path:
     """Write the file list, remove leftovers, and move the staging folder into place."""
     expected = {*table, FILE_LIST}
     for path in sorted(staging.rglob("*"), reverse=True):

@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
+from models.storage.json_types import JsonObject
 from models.storage.weights import WeightsFile
 
 REPOSITORY: Final = "google/magenta-realtime-2"
@@ -75,14 +76,14 @@ def required(name: str) -> tuple[str, ...]:
     return (CHECKPOINTS[name], *SHARED)
 
 
-def read_list(folder: Path) -> dict[str, Any]:
+def read_list(folder: Path) -> JsonObject:
     """The file list of an installed folder, as JSON.
 
     Raises FileNotFoundError where there is none, SegueError where it is damaged.
     """
     path = folder / FILE_LIST
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table: JsonObject = json.loads(path.read_text(encoding="utf-8"))
         for entry in table["files"].values():
             int(entry["size"]), str(entry["sha256"])
     except FileNotFoundError:
@@ -91,8 +92,7 @@ def read_list(folder: Path) -> dict[str, Any]:
         raise SegueError(
             f"{path} is damaged: run {PROGRAM_NAME} models fetch {folder.name}."
         ) from None
-    result: dict[str, Any] = table
-    return result
+    return table
 
 
 def installed(name: str) -> tuple[WeightsFile, ...]:

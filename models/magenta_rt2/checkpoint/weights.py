@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.depthformer.config import SIZES, DepthformerConfig
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
 from models.magenta_rt2.depthformer.layers import Attention, Dense, DepthformerLayer, FeedForward
 from models.magenta_rt2.depthformer.network import Depthformer
 
@@ -177,7 +180,7 @@ def file_metadata(path: Path, name: str) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
-def open_file(path: Path, name: str, device: str = "cpu") -> Any:
+def open_file(path: Path, name: str, device: str = "cpu") -> safe_open:
     """The opened safetensors file; SegueError where it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -25,7 +25,7 @@ def sample_code(logits: Tensor, noise: Tensor, temperature: Tensor, top_k: Tenso
 
 
 @cache
-def torchscript() -> Any:
+def torchscript() -> torch.jit.CompilationUnit:
     """Compiled `one_row_norm(x, scale, epsilon)` and `sample_code(logits, noise, ...)`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ def trace_frame(stepper: FrameStepper) -> bool:
             warnings.simplefilter("ignore", DeprecationWarning)
             # The tracer warns of every number read from a shape; all shapes here are fixed.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            traced: Any = torch.jit.trace(FrameModule(stepper), buffers, check_trace=False)
+            traced = torch.jit.trace(FrameModule(stepper), buffers, check_trace=False)
             for _ in range(WARM_UP):
                 traced(*buffers)
         stepper.replay = partial(traced, *buffers)

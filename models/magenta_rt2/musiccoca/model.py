@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,33 @@ from models.errors import SegueError
 from models.magenta_rt2.checkpoint.files import MUSICCOCA, folder_of
 from models.magenta_rt2.depthformer.config import CODEBOOK_SIZE, STYLE_DIM, STYLE_TOKENS
 
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
+
 SAMPLE_RATE: Final = 16_000
 CLIP_SAMPLES: Final = 160_000  # ten seconds
 MAX_TEXT_TOKENS: Final = 128
 START_TOKEN: Final = 1  # before every text
 
-Vector = NDArray[np.float32]
+Vector: TypeAlias = NDArray[np.float32]
+Values: TypeAlias = NDArray[np.floating | np.integer]
+"""Input or output of a network."""
+
+
+class _TensorDetails(TypedDict):
+    index: int
+    shape: NDArray[np.int32]
+    dtype: type[np.generic]
+
+
+class _Network(Protocol):
+    """What is used of LiteRT's `Interpreter`."""
+
+    def get_input_details(self) -> list[_TensorDetails]: ...
+    def get_output_details(self) -> list[_TensorDetails]: ...
+    def set_tensor(self, index: int, values: Values) -> None: ...
+    def get_tensor(self, index: int) -> Values: ...
+    def invoke(self) -> None: ...
 
 
 class MusicCoCa:
@@ -37,7 +59,8 @@ class MusicCoCa:
         """name: of the engine; folder: its files; None for the installed engine's."""
         self._name = name
         self._folder = folder_of(name) if folder is None else folder
-        self._networks: dict[str, Any] = {}
+        self._networks: dict[str, _Network] = {}
+        self._words: SentencePieceProcessor | None = None
         self._lock = threading.Lock()
 
     def embed_text(self, text: str, use_mapper: bool = False, seed: int = 0) -> Vector:
@@ -53,8 +76,8 @@ class MusicCoCa:
             padding = np.ones(MAX_TEXT_TOKENS, dtype=np.float32)
             padding[: len(words) + 1] = 0.0
             network = self._network("text_encoder")
-            by_type = {np.int32: ids, np.float32: padding}
-            inputs = {}
+            by_type: dict[type[np.generic], Values] = {np.int32: ids, np.float32: padding}
+            inputs: dict[int, Values] = {}
             for detail in network.get_input_details():
                 if detail["dtype"] not in by_type:
                     raise self._damaged("text_encoder")
@@ -66,7 +89,7 @@ class MusicCoCa:
                 vector = self._apply_mapper(vector, seed)
             return self._checked(vector, "mapper" if use_mapper else "text_encoder")
 
-    def embed_audio(self, samples: NDArray[np.floating[Any]], rate: int) -> Vector:
+    def embed_audio(self, samples: NDArray[np.floating], rate: int) -> Vector:
         """Embedding of samples (n,) or (n, channels) at `rate` Hz, float32 (768,).
 
         Channels are averaged. Clips of ten seconds are embedded separately, the last one padded
@@ -91,7 +114,7 @@ class MusicCoCa:
                 total += len(part) * self._embed_clip(clip)
         return self._checked(total / len(audio), "music_encoder")
 
-    def tokenize(self, vector: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+    def tokenize(self, vector: NDArray[np.floating]) -> NDArray[np.int32]:
         """Tokens int32 (12,), coarse to fine, of an embedding (768,), such as a mix of prompts."""
         point = np.asarray(vector, dtype=np.float32)
         if point.shape != (STYLE_DIM,):
@@ -104,7 +127,7 @@ class MusicCoCa:
             raise self._damaged(name)
         return codes.astype(np.int32)
 
-    def _embed_clip(self, clip: Vector) -> NDArray[Any]:
+    def _embed_clip(self, clip: Vector) -> Values:
         first = self._network("audio_preprocessor").get_input_details()[0]
         if int(np.prod(first["shape"])) != CLIP_SAMPLES:
             raise self._damaged("audio_preprocessor")
@@ -115,7 +138,7 @@ class MusicCoCa:
             raise self._damaged("music_encoder")
         return vector
 
-    def _apply_mapper(self, vector: NDArray[Any], seed: int) -> NDArray[Any]:
+    def _apply_mapper(self, vector: Values, seed: int) -> Vector:
         details = self._network("mapper").get_input_details()
         if len(details) != 2:
             raise self._damaged("mapper")
@@ -126,9 +149,9 @@ class MusicCoCa:
         length = float(np.linalg.norm(mapped))
         if not length:
             raise self._damaged("mapper")
-        return mapped / length
+        return np.asarray(mapped / length, np.float32)
 
-    def _run(self, name: str, inputs: dict[int, NDArray[Any]]) -> NDArray[Any]:
+    def _run(self, name: str, inputs: Mapping[int, Values]) -> Values:
         """Run a network on inputs by index, reshaped to fit; returns the first output, flat."""
         network = self._network(name)
         shapes = {d["index"]: tuple(d["shape"]) for d in network.get_input_details()}
@@ -136,18 +159,18 @@ class MusicCoCa:
             for index, values in inputs.items():
                 network.set_tensor(index, values.reshape(shapes[index]))
             network.invoke()
-            result: NDArray[Any] = network.get_tensor(network.get_output_details()[0]["index"])
+            result = network.get_tensor(network.get_output_details()[0]["index"])
         except (ValueError, RuntimeError):
             raise self._damaged(name) from None
         return result.reshape(-1)
 
-    def _checked(self, vector: NDArray[Any], name: str) -> Vector:
+    def _checked(self, vector: Values, name: str) -> Vector:
         point = np.asarray(vector, dtype=np.float32).reshape(-1)
         if point.shape != (STYLE_DIM,) or not np.isfinite(point).all():
             raise self._damaged(name)
         return point
 
-    def _network(self, name: str) -> Any:
+    def _network(self, name: str) -> _Network:
         if name not in self._networks:
             path = self._file(f"{name}.tflite")
             try:
@@ -162,8 +185,8 @@ class MusicCoCa:
             self._networks[name] = network
         return self._networks[name]
 
-    def _vocabulary(self) -> Any:
-        if "vocabulary" not in self._networks:
+    def _vocabulary(self) -> SentencePieceProcessor:
+        if self._words is None:
             path = self._file("spm.model")
             try:
                 import sentencepiece
@@ -174,8 +197,8 @@ class MusicCoCa:
                 vocabulary.Load(str(path))
             except (OSError, RuntimeError):
                 raise self._damaged("spm.model") from None
-            self._networks["vocabulary"] = vocabulary
-        return self._networks["vocabulary"]
+            self._words = vocabulary
+        return self._words
 
     def _file(self, file: str) -> Path:
         path = self._folder / MUSICCOCA / file

@@ -7,7 +7,6 @@ random vector and each vector random tokens. Never used with released weights.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,7 @@ class RandomStyle:
     def embed_text(self, text: str) -> NDArray[np.float32]:
         return self._vector(text.encode())
 
-    def embed_audio(
-        self, samples: NDArray[np.floating[Any]], sample_rate: int
-    ) -> NDArray[np.float32]:
+    def embed_audio(self, samples: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
         return self._vector(np.ascontiguousarray(samples, np.float32).tobytes())
 
     def tokenize(self, style: NDArray[np.float32]) -> NDArray[np.int64]:

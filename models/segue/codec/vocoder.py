@@ -27,7 +27,7 @@ preparation of their inputs.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -199,7 +199,7 @@ class Vocoder:
         )
 
 
-def _tensor(values: NDArray[Any]) -> Tensor:
+def _tensor(values: NDArray[np.generic]) -> Tensor:
     """An array as a tensor, without a copy where it is writeable (torch warns otherwise)."""
     return torch.from_numpy(values if values.flags.writeable else values.copy())
 

@@ -68,4 +68,7 @@ def load_inference(path: Path, device: str = "cpu") -> RendererInference:
         SegueError: the file is missing, damaged or of another version.
 
     """
-    return RendererInference(load_renderer(path, device), load_sampler(path))
+    inference: RendererInference = RendererInference(
+        load_renderer(path, device), load_sampler(path)
+    )
+    return inference

@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from models.magenta_rt2.depthformer.traced_frame import trace_frame
 from models.magenta_rt2.engine import MagentaEngine
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
+from models.storage.json_types import JsonObject
 from tests.benchmarks.magenta import rounded
 
 ROUNDS: Final = 4
@@ -74,11 +75,11 @@ def _best_seconds(work: Callable[[], object], passes: int) -> float:
 
 
 @torch.inference_mode()
-def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str, Any]:
+def measure(checkpoint: Path, size: str, frames: int, threads: int) -> JsonObject:
     """Figures of the depthformer by precision; times in ms, factors relative to real time."""
     torch.set_num_threads(threads)
     speed = bandwidth()
-    figures: dict[str, Any] = {
+    figures: JsonObject = {
         "size": size,
         "threads": threads,
         "matrix_vector_gb_per_s": round(speed, 1),
@@ -106,7 +107,7 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> dict[str,
         p50, p99 = np.percentile(times, [50, 99])
         temporal, depth = read_bytes(model, precision)
         uncached, cached = (temporal + depth) / 1e9, (temporal + depth / RVQ_LEVELS) / 1e9
-        entry: dict[str, Any] = {
+        entry: JsonObject = {
             "frame_ms": {"min": min(times), "p50": p50, "p99": p99},
             "real_time_factor": 1000 * FRAME_SECONDS / p50,
             "megabytes_read": 1000 * uncached,
@@ -166,7 +167,7 @@ def measure_traced(
 
 
 @torch.inference_mode()
-def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
+def measure_codec(checkpoint: Path, passes: int = 12) -> JsonObject:
     """Milliseconds per frame of the decoder in one thread, by dtype, packed and not."""
     torch.set_num_threads(1)
     codes = torch.zeros(1, FRAMES_PER_BLOCK, RVQ_LEVELS, dtype=torch.long)
@@ -185,7 +186,7 @@ def measure_codec(checkpoint: Path, passes: int = 12) -> dict[str, Any]:
     return figures
 
 
-def measure_engine(checkpoint: Path, size: str, blocks: int) -> dict[str, Any]:
+def measure_engine(checkpoint: Path, size: str, blocks: int) -> JsonObject:
     """Real-time factors of the engine in its default precision, median over blocks."""
     engine = MagentaEngine(size, "cpu", checkpoint.parent.parent)
     sequential = BlockGenerator(engine.stepper, engine.codec, codec_thread=False)
@@ -227,7 +228,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     if chosen.only_whole:
-        figures: dict[str, Any] = {"matrix_vector_gb_per_s": round(bandwidth(), 1)}
+        figures: JsonObject = {"matrix_vector_gb_per_s": round(bandwidth(), 1)}
     else:
         figures = measure(chosen.checkpoint, chosen.size, chosen.frames, chosen.threads)
     figures["codec"] = rounded(measure_codec(chosen.checkpoint))

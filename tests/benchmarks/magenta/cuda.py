@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from models.magenta_rt2.depthformer.quantize import read_bytes
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K, gumbel_noise
 from models.magenta_rt2.depthformer.stepper import FrameStepper
 from models.magenta_rt2.engine import MagentaEngine
+from models.storage.json_types import JsonObject
 from tests.benchmarks.magenta import rounded
 
 WARM_UP: Final = 20
@@ -138,7 +139,7 @@ def copy_bandwidth(megabytes: int = 2048, passes: int = 10) -> float:
     return best
 
 
-def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
+def measure(size: str, folder: Path, frames: int) -> JsonObject:
     """Figures of one size."""
     began = time.perf_counter()
     random_weights.write(folder, size)
@@ -153,7 +154,7 @@ def measure(size: str, folder: Path, frames: int) -> dict[str, Any]:
     opened = time.perf_counter()
     speed = copy_bandwidth()
     temporal, depth = read_bytes(engine.model, "bfloat16")
-    figures: dict[str, Any] = {
+    figures: JsonObject = {
         "write_seconds": written - began,
         "load_seconds": opened - written,
         "copy_gb_per_s": speed,
@@ -190,7 +191,7 @@ def main(arguments: list[str]) -> int:
     if not torch.cuda.is_available():
         print("bench.cuda: torch finds no CUDA device here.", file=sys.stderr)
         return 2
-    report: dict[str, Any] = {
+    report: JsonObject = {
         "device": torch.cuda.get_device_name(),
         "torch": torch.__version__,
         "frames": chosen.frames,
