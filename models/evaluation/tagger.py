@@ -25,8 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.storage.json_types import JsonObject
-
+Figures = dict[str, Any]
 Tags = dict[str, dict[str, dict[str, float]]]
 """Of each clip's name, of each network, the probability of every tag."""
 
@@ -98,8 +97,7 @@ def render(folder: Path, source: str) -> None:
 
 def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[str, np.ndarray]:
     """Mel patches (n, frames, bands) of 3 s, `hop` seconds apart, of every clip of a folder, as
-    musicnn.extractor has them; with a level, of the clip at that mean square.
-    """
+    musicnn.extractor has them; with a level, of the clip at that mean square."""
     import librosa
     from musicnn import configuration as config
 
@@ -119,10 +117,9 @@ def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[
     return patches
 
 
-def run_network(model: str, words: int, output: int, patches: dict[str, np.ndarray]) -> Any:
+def run_network(model: str, words: int, output: int, patches: dict[str, np.ndarray]) -> np.ndarray:
     """Of each clip what a network gives for its patches, (n, ...): `output` is the place in what
-    musicnn.models.define_model returns.
-    """
+    musicnn.models.define_model returns."""
     import musicnn
     import tensorflow as tf
     from musicnn import models as networks
@@ -170,7 +167,7 @@ def embed(folder: Path, out: Path) -> None:
     part.replace(out)
 
 
-def figures(tags: Tags) -> JsonObject:
+def figures(tags: Tags) -> Figures:
     """Rank and rise of the asked word, one case a term and network that has a word for it.
 
     `raised` is the word's probability over its mean in the clips of terms that do not ask for it,
@@ -185,7 +182,7 @@ def figures(tags: Tags) -> JsonObject:
             others = [clip[network] for name, clip in tags.items() if WORDS[name][column] != word]
             if not others:
                 raise ValueError(f"Only clips that ask for {word}: play other terms too.")
-            case: JsonObject = {"prompt": term, "network": network, "word": word}
+            case: Figures = {"prompt": term, "network": network, "word": word}
             clips = (tags[term][network], *others)
             case["rank"], *elsewhere = (1 + sum(p > t[word] for p in t.values()) for t in clips)
             for count in (5, 10):
@@ -228,7 +225,7 @@ def main() -> int:
             embed(arguments.path, arguments.out)
             return 0
         if arguments.what == "tag":
-            result: JsonObject = dict(tag(arguments.path))
+            result: Figures = dict(tag(arguments.path))
         else:
             tags = json.loads(arguments.path.read_text("utf-8"))
             result = figures(tags)
