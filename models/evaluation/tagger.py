@@ -97,7 +97,8 @@ def render(folder: Path, source: str) -> None:
 
 def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[str, np.ndarray]:
     """Mel patches (n, frames, bands) of 3 s, `hop` seconds apart, of every clip of a folder, as
-    musicnn.extractor has them; with a level, of the clip at that mean square."""
+    musicnn.extractor has them; with a level, of the clip at that mean square.
+    """
     import librosa
     from musicnn import configuration as config
 
@@ -117,9 +118,12 @@ def patches_of(folder: Path, hop: float, level_db: float | None = None) -> dict[
     return patches
 
 
-def run_network(model: str, words: int, output: int, patches: dict[str, np.ndarray]) -> np.ndarray:
+def run_network(
+    model: str, words: int, output: int, patches: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Of each clip what a network gives for its patches, (n, ...): `output` is the place in what
-    musicnn.models.define_model returns."""
+    musicnn.models.define_model returns.
+    """
     import musicnn
     import tensorflow as tf
     from musicnn import models as networks
@@ -163,7 +167,7 @@ def embed(folder: Path, out: Path) -> None:
     patches = patches_of(folder, EMBEDDING_HOP, EMBEDDING_LEVEL_DB)
     found = run_network(NETWORKS["MTT"], len(config.MTT_LABELS), PENULTIMATE, patches)
     part = out.with_suffix(".part.npz")
-    np.savez(part, **found)
+    np.savez(part, **found)  # type: ignore[arg-type]
     part.replace(out)
 
 
