@@ -271,7 +271,7 @@ def production_of(term: str, seed: int) -> Production:
     return compose(seed, [(term, 1.0)], seconds=4.0, split="eval").production
 
 
-def heard_key(song: Song, seconds: float, seed: int) -> float:
+def key_score(song: Song, seconds: float, seed: int) -> float:
     """MIREX score of the song's key as essentia's key finder hears it through the corpus'
     instruments; the first two seconds are left out."""
     heard = ears.key(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
@@ -279,7 +279,7 @@ def heard_key(song: Song, seconds: float, seed: int) -> float:
     return ears.key_score((song.tonic, scale), heard)
 
 
-def heard_tempo(song: Song, seconds: float, seed: int) -> str:
+def tempo_verdict(song: Song, seconds: float, seed: int) -> str:
     """The verdict of `ears.tempo_verdict` on the song's tempo."""
     heard = ears.tempo(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
     return ears.tempo_verdict(song.bpm, heard)

@@ -37,10 +37,10 @@ from models.segue.arranger.clock import phases
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.studio.bank import FOLDER, Bank
+from models.segue.studio.block import BLOCK
 from models.segue.studio.dynamics import AHEAD
 from models.segue.studio.production import MixTable
-from models.segue.studio.space import BLOCK
-from models.segue.studio.studio import MixRequest, Played, Score, Studio, StudioState
+from models.segue.studio.studio import MixRequest, Score, Studio, StudioBlock, StudioState
 from models.segue.studio.voices import Motion
 from models.segue.style import StyleModel
 from models.segue.style import anchors as style_anchors
@@ -154,7 +154,7 @@ class SegueStream(Stream):
         self.state = StudioStreamState(
             engine.arranger.start(seed), StudioState(seed=seed & 0xFFFFFFFF)
         )
-        self._played: Played | None = None
+        self._played: StudioBlock | None = None
         self._stems: dict[str, Audio] | None = None
 
     @property

@@ -61,10 +61,10 @@ from models.training.arranger_data import (
     SongPool,
     StepBatch,
     bits,
+    corrupt_batch,
     draw,
     fill_pool,
     setting_targets,
-    spoil_batch,
 )
 from models.training.trainer import Trainer, save_atomic
 
@@ -169,7 +169,7 @@ def losses(
 ) -> dict[str, Tensor]:
     """Surprise per step of each head, and per bar of the plan, in nats."""
     size, length = batch.valid.shape
-    heard, lags = spoil_batch(batch, rng)
+    heard, lags = corrupt_batch(batch, rng)
     pairs = [songs[int(i)] for i in batch.songs.reshape(-1)]
     style, known = styles.of(pairs, rng)
     table = net.condition(to_condition(pairs, style, known)).reshape(size, 2, -1)

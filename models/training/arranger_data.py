@@ -269,7 +269,7 @@ def collate(items: Sequence[dict[str, Any]]) -> StepBatch:
     )
 
 
-def spoil(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDArray[np.uint8]:
+def corrupt(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDArray[np.uint8]:
     """Rows heard with wrong notes: each hit, chord and note is altered with the given odds.
 
     The arranger will hear its own mistakes; it must have learned to go on from them.
@@ -303,7 +303,7 @@ def spoil(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDA
     return out
 
 
-def spoil_batch(
+def corrupt_batch(
     batch: StepBatch, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(previous, lags) of a batch as the network hears them: some sequences with wrong notes, some
@@ -313,8 +313,8 @@ def spoil_batch(
         luck = rng.random()
         if luck < 0.35:
             odds = float(rng.uniform(0.01, 0.1))
-            previous[index] = spoil(previous[index], rng, odds)
-            lags[index] = spoil(lags[index], rng, odds)
+            previous[index] = corrupt(previous[index], rng, odds)
+            lags[index] = corrupt(lags[index], rng, odds)
         for source in np.flatnonzero(rng.random(SOURCES) < 0.06):
             lags[index, :, source] = ABSENT
     return previous, lags

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.corpus.bank import kits, loops, notes
 from models.corpus.bank.calibrate import calibrate
-from models.corpus.bank.pack import Pack, thrifty
+from models.corpus.bank.pack import Pack, at_lowest_rate
 from models.corpus.bank.recipes import CENTS, RECIPES, Recipe
 from models.corpus.sound.drums import HAND_DRUMS
 from models.corpus.sound.presets import SOUNDS
@@ -76,7 +76,7 @@ def sample(source: str, users: dict[str, Recipe]) -> Pack:
             else:  # layers differ by their colour; the player makes the difference of level
                 x = x * np.float32(strength(loudest) / strength(x))
             held = recipe.lfo_beats > 0
-            x, rate = (x, SAMPLE_RATE) if held else thrifty(x)
+            x, rate = (x, SAMPLE_RATE) if held else at_lowest_rate(x)
             settle = 0.15 if held else 0.3 * recipe.seconds
             looped = loops.make_loop(x, rate, settle, held, same)
             if held:
@@ -142,8 +142,8 @@ def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, Any]]:
                         x = x * np.float32(strength(shots[0].audio) / strength(x))
                     level = loops.levels_db(x, 240)
                     above = np.flatnonzero(level > level.max() - 66)
-                    x = loops.faded(x[: (int(above[-1]) + 2) * 240], 960)
-                    x, rate = thrifty(x, 32_000)
+                    x = loops.fade_out(x[: (int(above[-1]) + 2) * 240], 960)
+                    x, rate = at_lowest_rate(x, 32_000)
                     number = pack.add(x, rate, True, _stereo(x), name=shot.name)
                     known[shot.name] = (pack_name, number)
                 pack_name, number = known[shot.name]
@@ -175,7 +175,7 @@ def productions() -> dict[str, Any]:
     return table
 
 
-def tidy(manifest: dict[str, Any]) -> None:
+def tune_zones(manifest: dict[str, Any]) -> None:
     """Put zones in tune, and leave out those of keys that a source does not have."""
     for name, pack in manifest["packs"].items():
         if name.startswith("kit-"):
@@ -219,7 +219,7 @@ def main() -> None:
         for pack in packs.values():
             manifest["packs"][pack.name] = pack.save(args.out)
         manifest["kits"].update(table)
-    tidy(manifest)
+    tune_zones(manifest)
     manifest["sources"] = SOURCES
     before = manifest.get("instruments", {})
     manifest["instruments"] = {

@@ -19,7 +19,7 @@ from models.corpus.sound.measure import loudness
 from models.music.score import DRUMS, PARTS, SAMPLE_RATE
 from models.music.voicing import chord_register, part_range, voice
 from models.segue.studio.bank import Bank
-from models.segue.studio.space import BLOCK
+from models.segue.studio.block import BLOCK
 from models.segue.studio.strips import NOMINAL, Strip, _inserted
 from models.segue.studio.voices import Motion, Tones, follow
 
@@ -27,7 +27,7 @@ BEAT: Final = 0.55  # seconds
 
 
 @dataclass(frozen=True)
-class Passage:
+class PassageNote:
     """A note of a passage."""
 
     on: float
@@ -38,7 +38,7 @@ class Passage:
     open: bool = False
 
 
-def passage(name: str, part: str) -> list[Passage]:
+def passage(name: str, part: str) -> list[PassageNote]:
     """Eight beats of what an instrument plays in a part."""
     index = PARTS.index(part)
     if part == "chords":
@@ -48,39 +48,39 @@ def passage(name: str, part: str) -> list[Passage]:
             symbol = root * 14  # a major triad; see models.music.score.chord_symbol
             before = voice(symbol, 0, name, before)
             for pitch in before:
-                notes.append(Passage(beat * BEAT, (beat + 0.9) * BEAT, index, pitch, 88))
+                notes.append(PassageNote(beat * BEAT, (beat + 0.9) * BEAT, index, pitch, 88))
         return notes
     low, high = part_range(part, name)
     low, high = (low, min(high, low + 17)) if part == "bass" else (low + (high - low) // 4, high)
     scale = [p for p in range(low, high + 1) if p % 12 in (0, 2, 4, 5, 7, 9, 11)]
     steps = (0, 2, 4, 3, 5, 4, 2, 1, 0, 4, 2, 3, 1, 2, 0, 0)
     return [
-        Passage(i * BEAT / 2, (i + 0.9) * BEAT / 2, index, scale[s % len(scale)], 92)
+        PassageNote(i * BEAT / 2, (i + 0.9) * BEAT / 2, index, scale[s % len(scale)], 92)
         for i, s in enumerate(steps)
     ]
 
 
-def beat_of(kit_hands: bool) -> list[Passage]:
+def beat_of(kit_hands: bool) -> list[PassageNote]:
     """Two bars of a plain beat, for a kit or for hands."""
     names = ("perc_low", "perc_high", "perc_mid") if kit_hands else ("kick", "snare", "hat")
     low, high, tick = (DRUMS.index(name) for name in names)
     hits = []
     for eighth in range(16):
         on = eighth * BEAT / 2
-        hits.append(Passage(on, on + 0.05, 0, tick, 84 if eighth % 2 else 96))
+        hits.append(PassageNote(on, on + 0.05, 0, tick, 84 if eighth % 2 else 96))
         if eighth in (7, 15):
-            hits.append(Passage(on, on + 0.05, 0, DRUMS.index("open_hat"), 96))
+            hits.append(PassageNote(on, on + 0.05, 0, DRUMS.index("open_hat"), 96))
         if eighth == 0:
-            hits.append(Passage(on, on + 0.05, 0, DRUMS.index("crash"), 100))
+            hits.append(PassageNote(on, on + 0.05, 0, DRUMS.index("crash"), 100))
         if eighth % 4 == 0 or eighth == 10:
-            hits.append(Passage(on, on + 0.05, 0, low, 104))
+            hits.append(PassageNote(on, on + 0.05, 0, low, 104))
         if eighth % 4 == 2:
-            hits.append(Passage(on, on + 0.05, 0, high, 104))
+            hits.append(PassageNote(on, on + 0.05, 0, high, 104))
     return hits
 
 
 def play(
-    notes: list[Passage], sound: str, part: int, bank: Bank, tones: Tones,
+    notes: list[PassageNote], sound: str, part: int, bank: Bank, tones: Tones,
     effect: str | None = None, gain_db: float = 0.0,
 ) -> NDArray[np.float32]:  # fmt: skip
     """The passage's sound (n, 2) with a gain, through the insert of that name if one is given."""

@@ -68,7 +68,7 @@ DRUMMER: Final[dict[str, float]] = {
     "tambourine": -9.0,
 }  # fmt: skip
 """Loudness of a hit over 0.4 s against the snare's, in dB, as a drummer and an engineer set it."""
-MOST_DB: Final = 5.0
+MAX_TRIM_DB: Final = 5.0
 
 
 def balance(levels: dict[str, float]) -> dict[str, float]:
@@ -79,8 +79,8 @@ def balance(levels: dict[str, float]) -> dict[str, float]:
     for drum, against in DRUMMER.items():
         if drum in levels:
             short = levels["snare"] + against - levels[drum]
-            least = 0.0 if drum == "kick" else -MOST_DB  # some kicks are meant to be huge
-            found[drum] = min(max(0.5 * short, least), MOST_DB)
+            least = 0.0 if drum == "kick" else -MAX_TRIM_DB  # some kicks are meant to be huge
+            found[drum] = min(max(0.5 * short, least), MAX_TRIM_DB)
     return found
 
 

@@ -21,7 +21,7 @@ HOLDS: Final = 1.2  # dB a second under which a sound counts as held
 
 
 @dataclass(frozen=True)
-class Looped:
+class LoopedNote:
     """`samples` (n, channels); `loop` first sample and the one after the last, or None; `decay` in
     dB a second from the loop's first sample on, taken out of the samples."""
 
@@ -37,7 +37,7 @@ def levels_db(x: Audio, hop: int) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(power + 1e-14))
 
 
-def faded(x: Audio, samples: int) -> Audio:
+def fade_out(x: Audio, samples: int) -> Audio:
     """With its last samples faded to nothing."""
     x = x.copy()
     samples = min(samples, len(x))
@@ -51,32 +51,32 @@ def make_loop(
     settle: float,
     steady_only: bool = False,
     like: tuple[int, int] | None = None,
-) -> Looped:
+) -> LoopedNote:
     """Cut and loop a note (n, channels) that is held for all of its length.
 
     `settle` seconds at the beginning are never looped; `like` is a loop to be taken over.
     """
     if like is not None:
-        return Looped(_closed(x[: like[1]], *like, 0.98, rate), like, 0.0)
+        return LoopedNote(_closed(x[: like[1]], *like, 0.98, rate), like, 0.0)
     hop = rate // 50
     level = levels_db(x, hop)
     peak = level.max()
     above = np.flatnonzero(level > peak + SILENT_DB)
     end = (int(above[-1]) + 1) * hop if len(above) else len(x)
     if end < 0.93 * len(x) and not steady_only:  # it has died away by itself
-        return Looped(faded(x[:end], rate // 50), None, 0.0)
+        return LoopedNote(fade_out(x[:end], rate // 50), None, 0.0)
     first = max(int(settle * rate), len(x) // 5)
     tail = level[first // hop :]
     slope = float(np.polyfit(np.arange(len(tail)) * hop / rate, tail, 1)[0])
     decay = -slope if -slope > HOLDS else 0.0
     if decay > 45.0 and not steady_only:
-        return Looped(faded(x[:end], rate // 20), None, 0.0)
+        return LoopedNote(fade_out(x[:end], rate // 20), None, 0.0)
     start = _best_start(x, rate, first)
     if decay:
         time = np.maximum(np.arange(len(x)) - start[0], 0) / rate
         x = (x * (10 ** (decay * time / 20))[:, None]).astype(np.float32)
     begin, stop, likeness = start
-    return Looped(_closed(x[:stop], begin, stop, likeness, rate), (begin, stop), decay)
+    return LoopedNote(_closed(x[:stop], begin, stop, likeness, rate), (begin, stop), decay)
 
 
 def _best_start(x: Audio, rate: int, first: int) -> tuple[int, int, float]:

@@ -21,12 +21,12 @@ from models.music.score import SAMPLE_RATE
 Audio = NDArray[np.float32]
 
 RATES: Final = (16_000, 24_000, 32_000, SAMPLE_RATE)
-KEPT_DB: Final = -64.0
+MAX_LOSS_DB: Final = -64.0
 """Energy above a rate's band, against the whole, under which the lower rate is taken."""
 QUALITY: Final = 0.38  # of libsndfile's 0 (best) to 1
 
 
-def thrifty(x: Audio, floor: int = RATES[0]) -> tuple[Audio, int]:
+def at_lowest_rate(x: Audio, floor: int = RATES[0]) -> tuple[Audio, int]:
     """The recording at the lowest of RATES that holds its band."""
     power = np.square(np.abs(np.fft.rfft(x.astype(np.float64), axis=0))).sum(1)
     hertz = np.fft.rfftfreq(len(x), 1 / SAMPLE_RATE)
@@ -34,7 +34,7 @@ def thrifty(x: Audio, floor: int = RATES[0]) -> tuple[Audio, int]:
         if rate < floor:
             continue
         lost = power[hertz > 0.42 * rate].sum() / (power.sum() + 1e-20)
-        if 10 * np.log10(lost + 1e-20) < KEPT_DB:
+        if 10 * np.log10(lost + 1e-20) < MAX_LOSS_DB:
             # Reduced, as all are divisors of 96 000.
             up, down = {16_000: (1, 3), 24_000: (1, 2), 32_000: (2, 3)}[rate]
             return np.asarray(resample_poly(x, up, down, axis=0), np.float32), rate

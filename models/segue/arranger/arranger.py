@@ -1,4 +1,4 @@
-"""The arranger: writes what happens next, in time with the music. Inference lane; needs torch.
+"""Arranger: generates the score block by block, in time with the music.
 
 It plans a bar (section and parts), writes a step at a time in musical time, and gives the score of
 the next 40 ms frames. It is Lyria RealTime's self-conditioning made explicit (Live Music Models,
@@ -21,14 +21,16 @@ from torch import Tensor
 from models.engine.controls import Controls
 from models.errors import SegueError
 from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, FrameScore, parse_key
-from models.segue.arranger.arrival import arrived, base_of, latched
+from models.segue.arranger.arrival import arrived_controls, base_of, latch_triggers
 from models.segue.arranger.bar_plan import plan_bar, plan_section
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
 from models.segue.arranger.clock import Tick, glide
+from models.segue.arranger.conditions import ConditionCache
+from models.segue.arranger.density_control import DensityControl
 from models.segue.arranger.fills import fill_levels, fill_span
-from models.segue.arranger.form_plan import MOST_BARS, fullness
-from models.segue.arranger.held_keys import Held, held_harmony
-from models.segue.arranger.network import ArrangerConfig, ArrangerNet, StepCondition
+from models.segue.arranger.form_plan import MAX_BARS, fullness
+from models.segue.arranger.held_keys import HeldHarmony, held_harmony
+from models.segue.arranger.network import ArrangerConfig, ArrangerNet
 from models.segue.arranger.sampling import SamplingParams, StepNoise
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import State
@@ -36,15 +38,14 @@ from models.segue.arranger.step_writer import (
     StepPosition,
     StepTargets,
     advance,
-    audible,
     decode_step,
-    drummed,
     groove,
-    moment_of,
     sources,
+    step_place,
+    with_drums,
 )
-from models.segue.arranger.steps import SYMBOL, WIDTH, Setting, onsets, section_code, sounding
-from models.segue.arranger.themes import THEME_BARS, find, keep_theme, recall
+from models.segue.arranger.steps import SYMBOL, Setting, section_code
+from models.segue.arranger.themes import THEME_BARS, add_theme, find, recall
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, sounding_notes
 from models.segue.arranger.voices import play_row
 from models.storage.weights import WEIGHTS
@@ -52,8 +53,6 @@ from models.storage.weights import WEIGHTS
 GUIDANCE: Final = 1.25  # where the control is left at auto
 GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
 NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
-MEMORY: Final = 1.5  # seconds over which the density that was written is measured
-QUIET: Final = 0.8  # seconds without an onset after which the next one becomes ever more likely
 
 Style = NDArray[np.float32]
 
@@ -66,7 +65,7 @@ ARRANGER_CONTROLS: Final = frozenset(
 
 
 class Arranger:
-    """Stateless but for its weights: `block` takes a state and returns the next one."""
+    """Score generator, stateless but for its weights: `write` maps a state to the next."""
 
     def __init__(
         self, net: ArrangerNet, setting_net: SettingNet, quantiles: NDArray[np.float32]
@@ -75,11 +74,16 @@ class Arranger:
         self.setting_net = setting_net.eval().requires_grad_(False)
         self.quantiles = quantiles
         self._links = net.drum_links().detach().numpy()
-        self._conditions: dict[tuple[bytes, Setting], Tensor] = {}
+        self.density = DensityControl(quantiles)
+        self._conditions = ConditionCache(net)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS / "arranger.safetensors") -> Arranger:
-        """A weights file of `models.training.arranger`. SegueError if it is missing or damaged."""
+        """Load a weights file of `models.training.arranger`.
+
+        Raises:
+            SegueError: the file is missing or damaged.
+        """
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import load_file
 
@@ -102,8 +106,12 @@ class Arranger:
         return cls(net, setting, quantiles)
 
     def start(self, seed: int = 0, state: State | None = None) -> State:
-        """A fresh context, its tempo and key still to be chosen. With `state` the clock goes on
-        from there (a `clear`)."""
+        """State of a new stream, its tempo and key still to be chosen.
+
+        Args:
+            seed: of everything that is drawn.
+            state: where given, the clock goes on from there (a `clear`).
+        """
         config = self.net.config
         fresh = State(
             seed=seed & 0xFFFFFFFF,
@@ -159,8 +167,8 @@ class Arranger:
             state = state.with_(
                 ticks=state.ticks[-1:], timbres=state.timbres[-1:], symbols=state.symbols[-1:]
             )
-        state = self._rekey(state, arrived(state, controls), start)
-        state = latched(state, controls)
+        state = self._rekey(state, arrived_controls(state, controls), start)
+        state = latch_triggers(state, controls)
         written = 0
         while state.clock.start < end - 1e-9:
             state = self._step(state, style, controls)
@@ -170,7 +178,7 @@ class Arranger:
         return state.with_(frames=state.frames + n_frames), info
 
     def _key(self, state: State, controls: Controls) -> tuple[int, str]:
-        """Tonic and mode that hold now."""
+        """Tonic and mode of the current key."""
         if controls.key is not None and controls.strength_of("key") >= 0.5:
             return parse_key(controls.key)
         mode = state.setting.mode if state.setting else 0
@@ -185,30 +193,6 @@ class Arranger:
             return state.with_(voices=state.voices.cut(now))
         return state.with_(key=key)
 
-    def _condition(self, style: Style | None, setting: Setting) -> Tensor:
-        """(2, 128) with and without the style; remembered, for it seldom changes."""
-        name = (b"" if style is None else style.tobytes(), setting)
-        found = self._conditions.get(name)
-        if found is not None:
-            return found
-        styles = torch.zeros(2, self.net.config.style_dim)
-        styled = torch.zeros(2, 1)
-        if style is not None:
-            styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
-        given = StepCondition(
-            style=styles,
-            styled=styled,
-            kit=torch.full((2,), setting.kit),
-            instruments=torch.tensor([setting.instruments] * 2),
-            mode=torch.full((2,), setting.mode),
-            metre=torch.full((2,), setting.metre),
-            pace=torch.tensor([[float(np.log2(setting.bpm / 120)), setting.swing]] * 2),
-        )
-        if len(self._conditions) > 256:
-            self._conditions.clear()
-        self._conditions[name] = found = self.net.condition(given)
-        return found
-
     def _choose(self, state: State, style: Style | None, controls: Controls) -> State:
         """On a beat: choose the setting again if style, key or guidance have changed.
 
@@ -221,16 +205,16 @@ class Arranger:
         guidance = _guidance(controls)
         identity = b"" if style is None else style.tobytes()
         follows = controls.follow_prompts
-        wanted = (identity, mode, guidance, follows)
+        inputs = (identity, mode, guidance, follows)
         old = state.setting
-        if old is not None and state.chosen_for == wanted:
+        if old is not None and state.chosen_for == inputs:
             return state
         base = base_of(state)
         noise = SettingNoise.of(state.seed)
         new = choose_setting(
             self.setting_net, style, noise, guidance, mode, None if follows else base
         )
-        chosen: object = wanted
+        chosen: object = inputs
         if old is not None and not state.clock.on_bar:
             # Bars are finished in their metre and mode; the rest need not wait.
             waits = follows and mode is None
@@ -250,9 +234,9 @@ class Arranger:
             state = state.with_(style=identity, style_step=step)
         return state
 
-    def _step(self, state: State, style: Style | None, asked: Controls) -> State:
+    def _step(self, state: State, style: Style | None, requested: Controls) -> State:
         """Write the step at which the clock stands."""
-        controls = arrived(state, asked)
+        controls = arrived_controls(state, requested)
         if state.asked is None or state.clock.on_bar:
             state = self._rekey(state, controls, state.clock.start)
         per_beat = state.setting.steps_per_beat if state.setting else 1
@@ -271,50 +255,53 @@ class Arranger:
         tonic, mode = self._key(state, controls)
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
-        dice = StepNoise(state.seed, step)
-        if held is not None and dice.even() > controls.strength_of("notes"):
+        step_noise = StepNoise(state.seed, step)
+        if held is not None and step_noise.uniform() > controls.strength_of("notes"):
             held = None
         band_changed = changed is not None and changed.instruments != setting.instruments
         strike = bool(setting.instruments[1]) and (
             (held is not None and controls.notes != state.notes)
             or (tonic != state.key[0] and bool(state.ticks))
         )
-        wish = self._wish(state, controls, held, strike)
+        targets = self._step_targets(state, controls, held, strike)
         place = StepPosition(
             step, tick.step_in_bar, (step - state.style_step) // setting.steps_per_bar, state.floor
         )
-        condition = self._condition(style, _at_tempo(setting, tick.bpm))
+        condition = self._conditions.of(style, setting, tick.bpm)
         if tick.on_bar or band_changed or not state.ticks:
             identity = b"" if style is None else style.tobytes()
-            state = self._plan(state, condition, place, tick, setting, wish, dice, identity)
+            state = self._plan(
+                state, condition, place, tick, setting, targets, step_noise, identity
+            )
         span = fill_span(state.fill, state.fill_due, tick, step)
         state = state.with_(fill=span, fill_due=False)
         form, plan = state.form, state.plan
         theme = find(state.themes, form.section, setting.steps_per_bar) if plan.again else None
-        themed = None if theme is None else theme.row(step - form.start)
-        wish = replace(
-            wish,
-            bias=wish.bias + (fullness(plan, controls.energy) if controls.density is None else 0.0),
-            theme=themed,
+        theme_row = None if theme is None else theme.row(step - form.start)
+        full = fullness(plan, controls.energy)
+        targets = replace(
+            targets,
+            bias=targets.bias + (full if controls.density is None else 0.0),
+            theme=theme_row,
             recall=recall(plan.again),
             fill=fill_levels(state.fill, step, KITS[setting.kit], state.seed),
         )
-        looked = sources(state.history, form, place, setting.steps_per_bar, themed)
+        attended_rows = sources(state.history, form, place, setting.steps_per_bar, theme_row)
         remembered = groove(state.history, form, place, setting.steps_per_bar)
         if remembered is not None:
-            looked = [drummed(row, remembered) for row in looked]
-        moment = moment_of(place, form, setting, wish.density)
+            attended_rows = [with_drums(row, remembered) for row in attended_rows]
+        moment = step_place(place, form, setting, targets.density)
         joined, output, hidden, lag_features = advance(
-            self.net, state.hidden, condition, moment, state.history.get(step - 1), looked
+            self.net, state.hidden, condition, moment, state.history.get(step - 1), attended_rows
         )
         row = decode_step(
-            self.net, self._links, joined, looked, lag_features, form, state.symbol, tonic, mode,
-            wish, dice,
+            self.net, self._links, joined, attended_rows, lag_features, form, state.symbol, tonic,
+            mode, targets, step_noise,
         )  # fmt: skip
         voices = play_row(state.voices, row, tick, setting, tonic, held, state.seed, step)
         # The pitch classes of another key are forgotten.
         before = state.tones if tonic == state.key[0] else NO_WEIGHTS
-        state = self._measure(state, row, tick, controls)
+        state = self.density.measured(state, row, tick, controls)
         return state.with_(
             hidden=hidden,
             output=output,
@@ -339,13 +326,13 @@ class Arranger:
         place: StepPosition,
         tick: Tick,
         setting: Setting,
-        wish: StepTargets,
-        dice: StepNoise,
+        targets: StepTargets,
+        step_noise: StepNoise,
         identity: bytes,
     ) -> State:
         """The state with the plan of the bar that begins, or of the rest of this one."""
         keep = not tick.on_bar
-        before = moment_of(place, state.form, setting, wish.density)
+        before = step_place(place, state.form, setting, targets.density)
         form, plan, bar = state.form, state.plan, setting.steps_per_bar
         entered = False
         if not keep or not plan.place:
@@ -355,7 +342,7 @@ class Arranger:
                 state = state.with_(plan_style=identity, themes=())
             plan, entered = plan_section(
                 self.net, state.output, condition, before, plan, form.bar + 1,
-                tick.length * bar, setting, wish, dice, state.seed, state.due, leapt,
+                tick.length * bar, setting, targets, step_noise, state.seed, state.due, leapt,
             )  # fmt: skip
         if entered:
             end = min(place.step, form.start + THEME_BARS * bar)
@@ -365,7 +352,7 @@ class Arranger:
                 if (row := state.history.get(index)) is not None
             ]
             if form.start >= state.style_step:
-                state = state.with_(themes=keep_theme(state.themes, form.section, bar, rows))
+                state = state.with_(themes=add_theme(state.themes, form.section, bar, rows))
             state = state.with_(due=False)
             form = form.enter(section_code(plan.name), place.step)
         elif not keep:
@@ -376,32 +363,21 @@ class Arranger:
         if theme is not None:
             returned = theme.row(place.step - form.start)
         form = plan_bar(
-            self.net, state.output, condition, before, form, plan, returned, setting, wish, dice,
-            entered, keep,
+            self.net, state.output, condition, before, form, plan, returned, setting, targets,
+            step_noise, entered, keep,
         )  # fmt: skip
         if plan.fill and not keep and form.active & 1 and form.bar == plan.bars - 1:
-            length = setting.steps_per_beat * (2 if plan.bars >= MOST_BARS else 1)
+            length = setting.steps_per_beat * (2 if plan.bars >= MAX_BARS else 1)
             state = state.with_(fill=(place.step + bar - length, place.step + bar))
         return state.with_(form=form, plan=plan)
 
-    def _wish(
-        self, state: State, controls: Controls, held: Held | None, strike: bool
+    def _step_targets(
+        self, state: State, controls: Controls, held: HeldHarmony | None, strike: bool
     ) -> StepTargets:
-        density, bias = (0.0, 0.0), 0.0
-        if controls.density is not None:
-            strength = controls.strength_of("density")
-            span = np.linspace(0, 1, len(self.quantiles))
-            own = float(np.interp(state.busy, self.quantiles, span))
-            asked = strength * controls.density + (1 - strength) * own
-            density = (asked, 1.0) if strength > 0.05 else (0.0, 0.0)
-            bias = strength * float(
-                np.clip(self._lack(state, controls.density) + state.push, -3, 3)
-            )
-        if state.silence > QUIET:
-            bias = max(bias, 0.0) + 3.0 * (state.silence - QUIET)
+        density, bias = self.density.targets(state, controls)
         return StepTargets(
             guidance=_guidance(controls),
-            taste=SamplingParams.of(controls.chaos),
+            sampling=SamplingParams.of(controls.chaos),
             density=density,
             bias=bias,
             scale=controls.strength_of("key"),
@@ -412,54 +388,17 @@ class Arranger:
             energy=controls.energy,
         )
 
-    def _lack(self, state: State, density: float) -> float:
-        """How many more onsets are asked for than were written, as a log ratio."""
-        span = np.linspace(0, 1, len(self.quantiles))
-        asked = float(np.interp(density, span, self.quantiles))
-        return float(np.log((asked + 0.7) / (state.busy + 0.7)))
-
-    def _measure(
-        self, state: State, row: NDArray[np.uint8], tick: Tick, controls: Controls
-    ) -> State:
-        """Follow the density and the silence of what is written."""
-        fade = float(np.exp(-tick.length / MEMORY))
-        busy = state.busy if state.ticks else float(self.quantiles[len(self.quantiles) // 2])
-        busy = busy * fade + (1 - fade) * float(onsets(row[:WIDTH])) / tick.length
-        push = state.push * float(np.exp(-tick.length / 20.0))
-        if controls.density is not None:
-            lack = self._lack(state, controls.density)
-            push = float(np.clip(push + 0.35 * tick.length * lack, -2.0, 2.0))
-        heard = sum(
-            int(on) << i for i, on in enumerate(sounding(row[None, :WIDTH])[0].tolist())
-        ) & audible(controls.mute)
-        silence = 0.0 if heard else state.silence + tick.length
-        return state.with_(busy=busy, push=push, silence=silence)
-
 
 def _guidance(controls: Controls) -> float:
-    """The guidance asked for, within what acts."""
+    """The guidance control, clipped to its range."""
     if controls.guidance is None:
         return GUIDANCE
     low, high = GUIDANCE_RANGE
     return min(max(controls.guidance, low), high)
 
 
-def _at_tempo(setting: Setting, bpm: float) -> Setting:
-    """The setting as the network should hear it: at the tempo that is played, to the nearest two
-    per cent so that a glide does not fill the memory of conditions."""
-    steps = round(np.log(bpm / 120) / 0.02)
-    return Setting(
-        setting.metre,
-        setting.kit,
-        setting.instruments,
-        round(float(120 * np.exp(0.02 * steps)), 3),
-        setting.swing,
-        setting.mode,
-    )
-
-
 def _distance(a: bytes, b: bytes) -> float:
-    """Of two styles' bytes; large where only one is a style."""
+    """Euclidean distance of two styles, given as bytes; 2 where only one is a style."""
     if not a or not b:
         return 0.0 if a == b else 2.0
     difference = np.frombuffer(a, np.float32) - np.frombuffer(b, np.float32)

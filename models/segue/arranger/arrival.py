@@ -1,4 +1,4 @@
-"""Which of the controls have arrived, and what stays when the prompts change."""
+"""Controls that take effect at once or with the next bar, and what a change of prompts keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from models.segue.arranger.state import State
 from models.segue.arranger.steps import Setting
 
 
-def arrived(state: State, controls: Controls) -> Controls:
+def arrived_controls(state: State, controls: Controls) -> Controls:
     """The controls with the tempo and key that act now: a change may wait for the next bar."""
     if controls.change_at == "now" or state.asked is None or state.clock.on_bar:
         return controls
@@ -19,15 +19,15 @@ def arrived(state: State, controls: Controls) -> Controls:
 def base_of(state: State) -> Setting | None:
     """The setting whose tempo, metre and mode stay; None before the first style.
 
-    A moment that an older version saved has none, but the setting that it was playing in.
+    A snapshot that an older version saved has none, but the setting that it was playing in.
     """
     if state.base is None and state.style:
         return state.setting
     return state.base
 
 
-def latched(state: State, controls: Controls) -> State:
-    """The state with the triggers that have turned true noted, until a step answers them."""
+def latch_triggers(state: State, controls: Controls) -> State:
+    """The state with rising edges of the trigger controls stored until a step answers them."""
     before = state.triggers
     return state.with_(
         due=state.due or (controls.next_section and not before[1]),

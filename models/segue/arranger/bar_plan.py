@@ -1,4 +1,4 @@
-"""The plan of one bar: the form's section, and the network's choice of who plays. Needs torch."""
+"""Plan of one bar: the form's section, and the active parts that the network chooses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.segue.arranger.form_plan import (
     part_limits,
 )
 from models.segue.arranger.network import ACTIVES, STAY, ArrangerNet, StepPlace
-from models.segue.arranger.sampling import Logits, SamplingParams, StepNoise, mixed, pick
+from models.segue.arranger.sampling import Logits, SamplingParams, StepNoise, guided, pick
 from models.segue.arranger.state import Form, Row
 from models.segue.arranger.step_writer import StepTargets, audible, available, part_flags
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting, section_code
@@ -42,8 +42,8 @@ def plan_section(
     bar: int,
     bar_seconds: float,
     setting: Setting,
-    wish: StepTargets,
-    dice: StepNoise,
+    targets: StepTargets,
+    step_noise: StepNoise,
     seed: int,
     due: bool,
     leapt: bool,
@@ -55,21 +55,21 @@ def plan_section(
         bar: bars since the section began, if it goes on.
         bar_seconds: length of a bar.
         seed: the stream's, which chooses among forms that suit equally well.
-        due: the performer has asked for the next section.
+        due: the performer has requested the next section.
         leapt: the style is another than the form was chosen for.
     """
-    if not due and not leapt and not is_over(plan, bar, wish.energy):
+    if not due and not leapt and not is_over(plan, bar, targets.energy):
         return plan, False
     _, hidden = net.logits_section(output, condition, _squeeze(before))
     odds_of: dict[int, Logits] = {}
 
     def parts_of(code: int) -> Logits:
         if code not in odds_of:
-            odds_of[code] = _log(_active_odds(net, hidden, 1 + code, None, wish.guidance))
+            odds_of[code] = _log(_active_odds(net, hidden, 1 + code, None, targets.guidance))
         return odds_of[code]
 
     can = available(setting)
-    unmuted = (can & audible(wish.mute)) or can
+    unmuted = (can & audible(targets.mute)) or can
     if leapt or not plan.form:
         # As at the start of a stream, for a form is a choice for the whole of it.
         moment = _squeeze(before)
@@ -80,20 +80,22 @@ def plan_section(
             change=torch.zeros_like(moment.change),
         )
         logits, start = net.logits_section(torch.zeros_like(output), condition, fresh)
-        names = np.exp(_log(mixed(logits.numpy(), wish.guidance))[1:])
+        names = np.exp(_log(guided(logits.numpy(), targets.guidance))[1:])
         parts = np.stack(
             [
-                _log(_active_odds(net, start, 1 + code, None, wish.guidance))
+                _log(_active_odds(net, start, 1 + code, None, targets.guidance))
                 for code in range(len(SECTIONS))
             ]
         )
         noise = np.random.default_rng([seed & 0xFFFFFFFF, 0xF0])
         form = choose_form(likely_forms(names, parts, unmuted), lambda: float(noise.random()))
-        if form == plan.form and not due and not is_over(plan, bar, wish.energy):
+        if form == plan.form and not due and not is_over(plan, bar, targets.energy):
             return plan, False
         plan = in_form(plan, form)
     favour: Callable[[int, int], float] = lambda code, bits: float(parts_of(code)[bits])  # noqa: E731
-    return next_section(plan, unmuted, bar_seconds, wish.energy, favour, dice.even), True
+    return next_section(
+        plan, unmuted, bar_seconds, targets.energy, favour, step_noise.uniform
+    ), True
 
 
 def plan_bar(
@@ -105,8 +107,8 @@ def plan_bar(
     plan: FormPlan,
     returned: Row | None,
     setting: Setting,
-    wish: StepTargets,
-    dice: StepNoise,
+    targets: StepTargets,
+    step_noise: StepNoise,
     entered: bool,
     keep: bool,
 ) -> Form:
@@ -121,26 +123,28 @@ def plan_bar(
     """
     _, hidden = net.logits_section(output, condition, _squeeze(before))
     code = 1 + form.section if entered else STAY
-    odds = _active_odds(net, hidden, code, returned, wish.guidance)
+    odds = _active_odds(net, hidden, code, returned, targets.guidance)
     can = available(setting)
     planned = (plan.parts & can) or can
-    if not planned & audible(wish.mute):
+    if not planned & audible(targets.mute):
         planned = can
-    unmuted = planned & audible(wish.mute)
+    unmuted = planned & audible(targets.mute)
     barred = (_BITS & ~planned) != 0
     barred |= (_BITS & unmuted) == 0 if unmuted else (_BITS == 0) & bool(can)
-    least, most = part_limits(wish.energy)
-    if wish.energy is not None:
+    least, most = part_limits(targets.energy)
+    if targets.energy is not None:
         # Energy may bring in players whom the section leaves out.
-        pool = can & audible(wish.mute)
+        pool = can & audible(targets.mute)
         if least > bin(unmuted).count("1"):
             barred = ((_BITS & ~can) != 0) | ((_BITS & pool) == 0)
         count = sum((_BITS & pool) >> i & 1 for i in range(len(PARTS)))
         barred |= count < min(least, bin(pool).count("1"))
         barred |= count > most
-    odds = np.where(barred, -np.inf, odds + _pressure(form, unmuted, wish.density))
+    odds = np.where(barred, -np.inf, odds + _pressure(form, unmuted, targets.density))
     active = (
-        pick(odds, dice.roll(ACTIVES), SamplingParams(0.9, 0.97, 0.0)) if not barred.all() else 0
+        pick(odds, step_noise.gumbel(ACTIVES), SamplingParams(0.9, 0.97, 0.0))
+        if not barred.all()
+        else 0
     )
     return (
         replace(form, active=active) if keep else form.sounded(active, form.section in THIN_CODES)
@@ -156,7 +160,7 @@ def _active_odds(
     logits = net.logits_active(
         hidden, torch.full((2,), code), torch.tensor(flags).expand(2, -1)
     ).numpy()
-    return mixed(logits, guidance)
+    return guided(logits, guidance)
 
 
 def _log(odds: Logits) -> Logits:
@@ -167,11 +171,11 @@ def _log(odds: Logits) -> Logits:
 def _pressure(form: Form, unmuted: int, density: tuple[float, float]) -> Logits:
     """(ACTIVES,) log-odds in favour of the parts of `unmuted` that have been away for long.
 
-    A composed song may begin with half a minute of pads; whoever asked for a genre on a stage
-    waits for its drums. Low density asks for few players, so there the pressure eases.
+    A composed song may begin with half a minute of pads; on a stage the drums of
+    a genre are expected sooner. Low density means few players, so there the pressure eases.
     """
-    asked, known = density
-    ease = min(1.0, asked / 0.4) if known else 1.0
+    quantile, known = density
+    ease = min(1.0, quantile / 0.4) if known else 1.0
     total = np.zeros(ACTIVES, np.float32)
     for part, bars in enumerate(form.missed):
         if unmuted >> part & 1:

@@ -1,6 +1,6 @@
-"""From steps to seconds: tempo that glides, swing, metre, and a player's hand.
+"""Clock: from steps to seconds, with gliding tempo, swing, metre and timing deviations.
 
-Lane: inference. Pure numpy. A `Tick` is a step of the grid with its place in time. The clock knows
+A `Tick` is a step of the grid with its place in time. The clock knows
 only where the next step begins; a new tempo therefore acts from the next step on, glides for about
 a beat, and is exact afterwards. Swing is `models.music.song`'s: the share of a pair of steps that
 the first takes, in metres whose beat has an even number of steps.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 GLIDE_LEFT: Final = 0.05  # share of a tempo change that is left after one beat
 SNAP: Final = 0.02  # tempo ratios nearer than this are reached at once
-LATEST: Final = 0.008  # seconds by which a hand is late at most
+LATEST: Final = 0.008  # seconds by which a note is late at most
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Clock:
     def tick(
         self, bpm: float, swing: float, steps_per_beat: int, steps_per_bar: int
     ) -> tuple[Tick, Clock]:
-        """The next step under the asked tempo and metre, and the clock after it.
+        """The next step at a tempo and metre, and the clock after it.
 
         A metre with shorter bars than the place reached begins a new bar.
         """
@@ -92,11 +92,11 @@ class Clock:
         )
 
 
-def glide(now: float, asked: float, steps_per_beat: int) -> float:
-    """The tempo of the next step on the way from `now` to `asked` beats a minute."""
-    ratio = math.log(asked / now)
+def glide(now: float, target: float, steps_per_beat: int) -> float:
+    """The tempo of the next step on the way from `now` to `target` beats a minute."""
+    ratio = math.log(target / now)
     if abs(ratio) < SNAP:
-        return asked
+        return target
     return now * math.exp(ratio * (1 - GLIDE_LEFT ** (1 / steps_per_beat)))
 
 
@@ -119,7 +119,7 @@ def phases(
 
 
 def scramble(*numbers: int) -> float:
-    """A number in [0, 1) that looks random and depends on nothing but the integers given.
+    """Hash of integers: a pseudorandom number in [0, 1).
 
     The finaliser of SplitMix64 (Steele et al. 2014, figure 16).
     """
@@ -132,9 +132,9 @@ def scramble(*numbers: int) -> float:
     return state / 2.0**64
 
 
-def lateness(seed: int, step: int, lane: int, amount: float) -> float:
-    """Seconds, 0 to LATEST, by which a hand is late; never early, for what has been played has.
+def lateness(seed: int, step: int, stream: int, amount: float) -> float:
+    """Seconds, 0 to LATEST, by which a note is late; never early, as earlier samples are final.
 
-    `amount` is the spread of the player's timing in seconds.
+    `stream` is one random stream of each player; `amount` the spread of timing in seconds.
     """
-    return min(LATEST, 2 * amount * scramble(seed, step, lane, 7))
+    return min(LATEST, 2 * amount * scramble(seed, step, stream, 7))

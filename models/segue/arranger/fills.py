@@ -1,4 +1,4 @@
-"""Where a drum fill is played, and what it hits in each step. Pure numpy."""
+"""Drum fills: where one is played, and its hits in each step."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from models.segue.arranger.steps import levels_of
 
 Span = tuple[int, int]
 """First row of a fill and the row after its last."""
-LEAST: int = 2  # steps of a bar that are too few for a fill
+MIN_STEPS: int = 2  # steps of a bar that are too few for a fill
 
 
-def fill_span(span: Span, asked: bool, tick: Tick, step: int) -> Span:
+def fill_span(span: Span, due: bool, tick: Tick, step: int) -> Span:
     """The fill that is played or will be.
 
     Args:
         span: the one known so far.
-        asked: the performer asks for one now: it goes on until the end of the bar, or, where the
+        due: the performer requests one now: it goes on until the end of the bar, or, where the
             bar is as good as over, is played over the next bar's last beat.
         tick, step: the step that is being written.
     """
-    if not asked:
+    if not due:
         return span
     left = tick.steps_per_bar - tick.step_in_bar
-    if left > LEAST:
+    if left > MIN_STEPS:
         return step, step + left
     end = step + left + tick.steps_per_bar
     return end - tick.steps_per_beat, end
@@ -48,6 +48,6 @@ def _fill(span: Span, kit: str, seed: int) -> NDArray[np.uint8]:
     grid = np.zeros((length, len(DRUMS)), np.float32)
     kind = KIT_FILLS[kit]
     rng = np.random.default_rng([seed & 0xFFFFFFFF, span[0], 0xF111])
-    # To thin out a bar is nothing where nothing is written yet: those kits roll instead.
+    # A "drop" thins out a written bar; nothing is written yet, so those kits play a roll.
     write_fill(grid, "snare_roll" if kind == "drop" else kind, length, rng)
     return levels_of(grid)

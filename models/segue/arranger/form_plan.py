@@ -1,4 +1,4 @@
-"""The plan of the music over minutes: which section, how long, who may play, how full. Pure logic.
+"""Form of the music over minutes: section, length, parts that may play, and fullness.
 
 The composer's forms (`models.music.form.FORMS`) are laid out as the music goes, round and round:
 an intro, themes, variations, builds, breaks, returns. The network says which form suits the style,
@@ -24,7 +24,7 @@ THIN: Final = OPENINGS | {"break", "build"}
 PEAKS: Final = ("drop", "b", "solo")
 """Sections that a rise of energy leads to, the first that a form has."""
 THEME_SECONDS: Final = 18.0  # length that a section comes near to, in whole powers of two of bars
-MOST_BARS: Final = 16
+MAX_BARS: Final = 16
 THIN_BARS: Final = 4  # a thin section is no longer
 LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
@@ -35,7 +35,9 @@ CHORDS: Final = 1 << PARTS.index("chords")
 LEAP: Final = 0.25  # change of energy from which the form answers at once
 CALM: Final = 0.3  # energy under which no peak is chosen
 KEEN: Final = 0.7  # energy over which no thin section is chosen
-EVEN: Final = 0.05  # share of any section that a form is held to have, so that no odds are endless
+UNIFORM_SHARE: Final = (
+    0.05  # share of any section that a form is held to have, so that no odds are endless
+)
 CHOICE: Final = 0.15  # spread of the noise that chooses among forms
 
 Draw = Callable[[], float]
@@ -86,7 +88,7 @@ def likely_forms(
     for form, table in FORMS.items():
         codes = [section_code(name) for name, _, _ in table]
         shares = np.bincount(codes, minlength=len(SECTIONS)) / len(codes)
-        shares = (1 - EVEN) * shares + EVEN / len(SECTIONS)
+        shares = (1 - UNIFORM_SHARE) * shares + UNIFORM_SHARE / len(SECTIONS)
         name_fit = float(-(shares * np.log(shares / np.maximum(odds, 1e-4))).sum())
         fits = [
             np.logaddexp.reduce([max(parts[code, bits & available], -12.0) for bits in options])
@@ -128,8 +130,8 @@ def section_bars(name: str, bar_seconds: float, draw: Draw) -> int:
         return max(2, min(THIN_BARS, near // 4))
     if name in THIN:
         return max(2, min(THIN_BARS, near // 2))
-    bars = min(MOST_BARS, max(2, near))
-    return min(MOST_BARS, 2 * bars) if draw() < LONGER else bars
+    bars = min(MAX_BARS, max(2, near))
+    return min(MAX_BARS, 2 * bars) if draw() < LONGER else bars
 
 
 def next_section(
@@ -213,13 +215,13 @@ def is_over(plan: FormPlan, bar: int, energy: float | None) -> bool:
 
 
 def part_limits(energy: float | None) -> tuple[int, int]:
-    """Least and most parts that play at once: none but one at energy 0, all at 1."""
+    """Minimum and maximum number of parts that play at once: one at energy 0, all at 1."""
     if energy is None:
         return 1, len(PARTS)
     spare = len(PARTS) - 1
-    most = 1 + round(2 * spare * energy) if energy < 0.5 else len(PARTS)
-    least = 1 + round(2 * spare * (energy - 0.5)) if energy > 0.5 else 1
-    return least, most
+    maximum = 1 + round(2 * spare * energy) if energy < 0.5 else len(PARTS)
+    minimum = 1 + round(2 * spare * (energy - 0.5)) if energy > 0.5 else 1
+    return minimum, maximum
 
 
 def fullness(plan: FormPlan, energy: float | None) -> float:

@@ -1,4 +1,4 @@
-"""What keys that the performer holds mean for the harmony. Lane: inference; pure logic.
+"""Harmony of the keys that the performer holds.
 
 Two keys or more are the chord itself; one key is the root of the triad that the mode has there.
 """
@@ -14,7 +14,7 @@ from models.music.voicing import chord_register, voice
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldHarmony:
     """Harmony of held keys: `symbol` relative to the tonic, absolute pitch classes, and the keys
     themselves (empty where a single key stands for a triad)."""
 
@@ -25,7 +25,7 @@ class Held:
 
 
 @lru_cache(maxsize=1024)
-def held_harmony(notes: tuple[int, ...], tonic: int, mode: str) -> Held | None:
+def held_harmony(notes: tuple[int, ...], tonic: int, mode: str) -> HeldHarmony | None:
     """The harmony of held MIDI notes in a key; None when no key is held."""
     if not notes:
         return None
@@ -33,7 +33,7 @@ def held_harmony(notes: tuple[int, ...], tonic: int, mode: str) -> Held | None:
     bass = min(notes) % 12
     if len(classes) == 1:
         symbol = triad(bass, tonic, mode)
-        return Held(symbol, chord_pitch_classes(symbol, tonic), bass, ())
+        return HeldHarmony(symbol, chord_pitch_classes(symbol, tonic), bass, ())
     best, best_cost = 0, float("inf")
     for root in range(12):
         for quality, steps in QUALITIES.items():
@@ -43,7 +43,7 @@ def held_harmony(notes: tuple[int, ...], tonic: int, mode: str) -> Held | None:
             cost = missing + 2.0 * strange - 0.5 * (root == bass) + 0.01 * len(tones)
             if cost < best_cost:
                 best, best_cost = chord_symbol(root - tonic, quality), cost
-    return Held(best, tuple(classes), bass, notes)
+    return HeldHarmony(best, tuple(classes), bass, notes)
 
 
 def triad(root: int, tonic: int, mode: str) -> int:
@@ -65,7 +65,7 @@ def snap(pitch: int, classes: Sequence[int]) -> int:
 
 
 def voice_held(
-    held: Held, tonic: int, instrument: str, previous: tuple[int, ...] | None
+    held: HeldHarmony, tonic: int, instrument: str, previous: tuple[int, ...] | None
 ) -> tuple[int, ...]:
     """Pitches of the chord part while keys are held: the keys, moved by octaves to where the
     instrument plays chords; of a single key, the voicing of its triad."""

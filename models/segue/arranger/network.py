@@ -1,12 +1,11 @@
-"""The arranger's step network: what comes in the next step, given everything before it.
+"""Step network of the arranger: odds of the next step, given everything before it.
 
-Lane: inference and training; needs torch. A causal recurrent network (gated recurrent units, Cho et
-al. 2014, section 2.3) over rows of `models.segue.arranger.steps`. It also sees the rows one, two,
-four and eight bars back and those of the same place when the section was last heard, and may copy
-from them (after the pointer mechanism of See et al. 2017, section 2.2, as a bonus on the logit), so
+A causal recurrent network (gated recurrent units, Cho et al. 2014, section 2.3) over rows of
+`models.segue.arranger.steps`. It also sees the rows one, two, four and eight bars back and those of
+the same place in the section's previous occurrence, and may copy from them (after the pointer mechanism of See et al. 2017, section 2.2, as a bonus on the logit), so
 that repetition and form need not be squeezed through the recurrent state. Within a step the parts
-are decided one after the other: drums, chord, chord part, bass, extra, lead, each hearing those
-before; the drums among themselves by a triangular map, as in NADE (Larochelle & Murray 2011,
+are decided one after the other: drums, chord, chord part, bass, extra, lead, each conditioned on
+those before; the drums among themselves by a triangular map, as in NADE (Larochelle & Murray 2011,
 section 3).
 """
 
@@ -61,7 +60,7 @@ _SIZES: Final = (
     _NOTE_FEATURES,
 )
 OFFSETS: Final = tuple(int(v) for v in np.cumsum((0, *_SIZES)))
-"""Where each head's features begin: a head hears the features before its own."""
+"""Where each head's features begin: a head is conditioned on the features before its own."""
 FEATURES: Final = OFFSETS[-1] + 1  # and one that says that there is a row at all
 
 
@@ -133,14 +132,14 @@ class RowFeatures:
 
 
 class StepPlace(NamedTuple):
-    """What the network is told about a step besides the music, tensors (B, T, ...)."""
+    """Inputs of a step besides the music, tensors (B, T, ...)."""
 
     place: Tensor  # long: metre * MAX_BAR + step in the bar
     section: Tensor  # long: index into SECTIONS
     section_bar: Tensor  # long: bars since the section began
     active: Tensor  # float (B, T, 5)
     change: Tensor  # long: bars since the style changed, up to LONG_AGO
-    density: Tensor  # float (B, T, 2): asked quantile 0..1 (0 if auto), 1 if asked
+    density: Tensor  # float (B, T, 2): quantile 0..1 (0 if auto), 1 if given
 
 
 class StepCondition(NamedTuple):
@@ -170,7 +169,10 @@ class ArrangerConfig:
 
 
 class ArrangerNet(nn.Module):
-    """See the module. `advance` runs the recurrence; `logits_*` are the heads in their order."""
+    """Step network, see the module.
+
+    `advance` runs the recurrence; `logits_*` are the heads in their order.
+    """
 
     def __init__(self, config: ArrangerConfig) -> None:
         super().__init__()
@@ -226,8 +228,8 @@ class ArrangerNet(nn.Module):
         absent = flat[:, 0] == 255
         flat = flat.masked_fill(absent[:, None], 0)
         picked = flat[:, self._columns]
-        lanes = torch.arange(picked.shape[1], device=flat.device)
-        hot = self._table[lanes[None, :], picked]
+        slots = torch.arange(picked.shape[1], device=flat.device)
+        hot = self._table[slots[None, :], picked]
         # A touch belongs to an onset; elsewhere the column is left over and says nothing.
         out = torch.zeros(len(flat), FEATURES + 1, device=flat.device)
         out.scatter_(1, hot, 1.0)
@@ -296,14 +298,14 @@ class ArrangerNet(nn.Module):
         starts = self.trunk(joined).reshape(*shape, len(HEADS), self.config.head)
         return starts, self.gates(joined).reshape(*shape, SOURCES, len(DRUMS) + 5)
 
-    def _heard(self, head: int, start: Tensor, features: Tensor) -> Tensor:
-        heard = start[..., head, :]
+    def _hidden(self, head: int, start: Tensor, features: Tensor) -> Tensor:
+        hidden = start[..., head, :]
         if head:
-            heard = heard + self.hear[head](features[..., : OFFSETS[head]])
-        return F.silu(heard)
+            hidden = hidden + self.hear[head](features[..., : OFFSETS[head]])
+        return F.silu(hidden)
 
     def logits_drums(self, start: Tensor, gates: Tensor, lag_features: Tensor) -> Tensor:
-        """(..., 64) before the drums have heard each other; see `drum_links`."""
+        """(..., 64) before the drums are linked to each other; see `drum_links`."""
         logits = self.drums(F.silu(start[..., 0, :]))
         gate = gates[..., : len(DRUMS)].repeat_interleave(LEVELS, dim=-1)
         return logits + (gate * lag_features[..., : OFFSETS[1]]).sum(-2)
@@ -319,17 +321,17 @@ class ArrangerNet(nn.Module):
 
         lag_codes (..., SOURCES) long: what each source had there, -1 for none.
         """
-        heard = self._heard(head, start, features)
+        hidden = self._hidden(head, start, features)
         layer = (self.symbol, self.action, *self.notes)[head - 1]
-        logits = layer(heard)
+        logits = layer(hidden)
         gate = gates[..., len(DRUMS) + head - 1] * (lag_codes >= 0).float()
-        return logits.scatter_add(-1, lag_codes.clamp(min=0), gate.to(logits.dtype)), heard
+        return logits.scatter_add(-1, lag_codes.clamp(min=0), gate.to(logits.dtype)), hidden
 
-    def logits_touch(self, head: int, heard: Tensor, features: Tensor) -> Tensor:
+    def logits_touch(self, head: int, hidden: Tensor, features: Tensor) -> Tensor:
         """(..., 6) touch of an onset in head 2..5, whose own features must be set."""
         own = features[..., OFFSETS[head] : OFFSETS[head + 1]].clone()
         own[..., -TOUCHES:] = 0.0
-        return self.touches[head - 2](torch.cat([heard, own], -1))
+        return self.touches[head - 2](torch.cat([hidden, own], -1))
 
     def logits_section(
         self, output: Tensor, condition: Tensor, moment: StepPlace
@@ -345,7 +347,7 @@ class ArrangerNet(nn.Module):
         """(..., 32) which parts sound in the coming bar.
 
         section_code long (...): 0 stay, else 1 + index; returned (..., 6): the parts in that bar
-        when the section was last heard, and 1 if it was.
+        of the section's previous occurrence, and 1 if there was one.
         """
         code = F.one_hot(section_code, SECTION_CODES).float()
         return self.plan_active(F.silu(plan + self.plan_hear(torch.cat([code, returned], -1))))

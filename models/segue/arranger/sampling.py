@@ -1,6 +1,6 @@
-"""Drawing from odds with noise that belongs to the step. Lane: inference. Pure numpy.
+"""Sampling from log-odds with noise that is a function of seed and step.
 
-The choice is the largest of logit / temperature + Gumbel noise (Maddison et al. 2014, section 2),
+A choice is the largest of logit / temperature + Gumbel noise (Maddison et al. 2014, section 2),
 and the noise depends on seed and step only. The same state therefore gives the same music, and a
 control that bends the odds a little changes few notes.
 """
@@ -27,41 +27,41 @@ class SamplingParams:
 
     temperature: float
     nucleus: float
-    least: float
+    min_hit_odds: float
 
     @classmethod
     def of(cls, chaos: float | None) -> SamplingParams:
-        """Of the chaos control; auto draws nearly as was learned."""
+        """From the chaos control; auto samples nearly as was learned."""
         amount = AUTO_CHAOS if chaos is None else chaos
         return cls(
             temperature=0.65 + 0.65 * amount,
             nucleus=min(1.0, 0.82 + 0.25 * amount),
-            least=max(0.0, 0.06 - 0.09 * amount),
+            min_hit_odds=max(0.0, 0.06 - 0.09 * amount),
         )
 
 
 class StepNoise:
-    """The noise of one step, handed out in the order in which it is asked for."""
+    """The noise of one step, handed out in the order of the calls."""
 
     def __init__(self, seed: int, step: int) -> None:
         rng = np.random.Generator(np.random.Philox(key=seed & 0xFFFFFFFFFFFF, counter=step << 16))
-        even = rng.random(NOISE, np.float32)
-        self._noise = -np.log(-np.log(np.clip(even, 1e-7, 1 - 1e-7)))
-        self._even = even
+        uniform = rng.random(NOISE, np.float32)
+        self._noise = -np.log(-np.log(np.clip(uniform, 1e-7, 1 - 1e-7)))
+        self._uniform = uniform
         self._used = 0
 
-    def roll(self, size: int) -> Logits:
+    def gumbel(self, size: int) -> Logits:
         """(size,) Gumbel noise."""
         self._used += size
         return self._noise[self._used - size : self._used]
 
-    def even(self) -> float:
-        """A number in [0, 1)."""
+    def uniform(self) -> float:
+        """A uniform number in [0, 1)."""
         self._used += 1
-        return float(self._even[self._used - 1])
+        return float(self._uniform[self._used - 1])
 
 
-def mixed(logits: Logits, guidance: float) -> Logits:
+def guided(logits: Logits, guidance: float) -> Logits:
     """Rows (2, V) with and without the style -> (V,) log-odds moved away from those without
     (Ho & Salimans 2022, eq. 6)."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
@@ -71,22 +71,22 @@ def mixed(logits: Logits, guidance: float) -> Logits:
     return np.asarray(logp[1] + guidance * (logp[0] - logp[1]), np.float32)
 
 
-def pick(logits: Logits, noise: Logits, taste: SamplingParams) -> int:
-    """An index of `logits` (V,) under the taste; -inf is never chosen while anything else is."""
-    scaled = (logits - logits.max()) / taste.temperature
-    if taste.nucleus < 1.0:
+def pick(logits: Logits, noise: Logits, sampling: SamplingParams) -> int:
+    """Sample an index of `logits` (V,); -inf is never chosen while anything else can be."""
+    scaled = (logits - logits.max()) / sampling.temperature
+    if sampling.nucleus < 1.0:
         odds = np.exp(scaled)
         odds /= odds.sum()
         order = np.argsort(-odds, kind="stable")
         # The first whose predecessors hold less than the share may still be chosen.
-        out = order[(np.cumsum(odds[order]) - odds[order]) >= taste.nucleus]
+        out = order[(np.cumsum(odds[order]) - odds[order]) >= sampling.nucleus]
         scaled = scaled.copy()
         scaled[out] = -np.inf
     return int(np.argmax(scaled + noise))
 
 
 def pick_drums(
-    base: Logits, links: Logits, noise: Logits, taste: SamplingParams, bias: float, levels: int
+    base: Logits, links: Logits, noise: Logits, sampling: SamplingParams, bias: float, levels: int
 ) -> NDArray[np.uint8]:
     """Levels of all drums, each knowing those before. base (drums * levels,), links square; `bias`
     is added to the log-odds of every hit."""
@@ -99,7 +99,7 @@ def pick_drums(
         odds = np.exp(row - row.max())
         hit = 1.0 - odds[0] / odds.sum()
         span = slice(drum * levels, (drum + 1) * levels)
-        if hit > taste.least:
-            chosen[drum] = int(np.argmax(row / taste.temperature + noise[span]))
+        if hit > sampling.min_hit_odds:
+            chosen[drum] = int(np.argmax(row / sampling.temperature + noise[span]))
         flat += links[drum * levels + chosen[drum]]
     return chosen

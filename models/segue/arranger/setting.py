@@ -1,6 +1,6 @@
-"""The arranger's choice of setting: metre, kit, instruments, tempo, swing and mode for a style.
+"""Setting network: metre, kit, instruments, tempo, swing and mode for a style.
 
-Lane: inference and training; needs torch. The choices are made one after the other, each knowing
+The choices are made one after the other, each knowing
 those before, so that they fit together: a band, not a bag of instruments.
 
 A choice is the largest of log p / temperature + noise, where the noise is drawn once per stream
@@ -39,7 +39,10 @@ TEMPERATURE: Final = 0.6
 
 
 class SettingNet(nn.Module):
-    """Style (B, style_dim) and known flag (B, 1) -> odds of each choice given those before."""
+    """Setting network: odds of each choice given those before.
+
+    Inputs are the style (B, style_dim) and a flag (B, 1), 0 where there is none.
+    """
 
     def __init__(self, style_dim: int = 128, width: int = 256) -> None:
         super().__init__()
@@ -53,7 +56,7 @@ class SettingNet(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(128, size) for _, size in VARIABLES)
 
     def begin(self, style: Tensor, styled: Tensor) -> Tensor:
-        """(B, width) what the style says."""
+        """(B, width) features of the style."""
         read: Tensor = self.read(torch.cat([style, styled], -1))
         return read
 
@@ -88,7 +91,7 @@ def setting_codes(setting: Setting) -> NDArray[np.int64]:
 
 
 class SettingNoise(NamedTuple):
-    """What is drawn once per stream: Gumbel noise (CHOICES,) and a uniform number for the tempo."""
+    """Noise of a stream's setting: Gumbel (CHOICES,), and a uniform number for the tempo."""
 
     gumbel: NDArray[np.float32]
     tempo: float

@@ -1,4 +1,4 @@
-"""The arranger's memory: immutable, so that a snapshot is a reference. Lane: inference."""
+"""State of the arranger: immutable, so that a snapshot is a reference."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ EAGER: Final = 6
 
 @dataclass(frozen=True)
 class Form:
-    """Where the music is in its form. `heard`: for each section the rows of its last occurrence."""
+    """Position in the form. `heard`: for each section the rows of its last occurrence."""
 
     section: int = SECTIONS.index("other")
     start: int = 0  # row at which the section began
@@ -73,7 +73,7 @@ class Form:
         return replace(self, active=active, missed=missed, steady=0 if thin else self.steady + 1)
 
     def returns(self, step: int) -> int:
-        """Row of the same place when this section was last heard, or -1."""
+        """Row of the same place in this section's previous occurrence, or -1."""
         return self.place_of(self.section, step - self.start)
 
     def place_of(self, section: int, offset: int) -> int:
@@ -92,7 +92,7 @@ class Form:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the arranger's next block depends on, besides style and controls."""
+    """State of the arranger: what its next block depends on, besides style and controls."""
 
     seed: int
     tonic: int
@@ -105,7 +105,7 @@ class State:
     form: Form = field(default_factory=Form)
     setting: Setting | None = None
     chosen_for: object = None  # what the setting was chosen for
-    style: bytes = b""  # the style heard as one with the music so far
+    style: bytes = b""  # the style that the music so far belongs to
     style_step: int = 0  # row at which the style last changed
     symbol: int = 0  # chord that sounds, + 1
     voices: Voices = field(default_factory=Voices)
@@ -126,7 +126,7 @@ class State:
     themes: tuple[Theme, ...] = ()
     due: bool = False  # the next section comes with the next bar
     fill_due: bool = False  # a fill begins with the next step
-    triggers: tuple[bool, bool] = (False, False)  # fill and next_section when last looked at
+    triggers: tuple[bool, bool] = (False, False)  # fill and next_section at the last block
     fill: tuple[int, int] = (-1, -1)  # first row of a fill, and the row after its last
 
     def with_(self, **changes: object) -> State:

@@ -1,4 +1,4 @@
-"""Writing one row: the network's odds, bent by the controls, drawn. Inference lane; needs torch."""
+"""Decoder of one step: the network's odds, biased by the controls, sampled part by part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.music.score import (
     STEM_OF_PART,
     chord_pitch_classes,
 )
-from models.segue.arranger.held_keys import Held, snap
+from models.segue.arranger.held_keys import HeldHarmony, snap
 from models.segue.arranger.network import (
     FEATURES,
     LAGS,
@@ -39,7 +39,7 @@ from models.segue.arranger.sampling import (
     Logits,
     SamplingParams,
     StepNoise,
-    mixed,
+    guided,
     pick,
     pick_drums,
 )
@@ -64,7 +64,7 @@ from models.segue.arranger.steps import (
 
 ABSENT: Final = 255
 CODE_COLUMNS: Final = (SYMBOL, ACTION, *(TOKEN[p] for p in NOTE_PARTS))
-OUT_OF_SCALE: Final = 2.5  # log-odds against a note outside the key that was asked for
+OUT_OF_SCALE: Final = 2.5  # log-odds against a note outside the key of the control
 CHORD_OUT_OF_SCALE: Final = 0.6  # log-odds against a chord for each of its notes outside the key
 GROOVE_BARS: Final = 24  # bars back in which a drummer looks for the last groove
 UNDER_FILLS: Final = ("kick", "perc_low")
@@ -77,14 +77,14 @@ _SYMBOL_MEANS: Final = _SYMBOL_CLASSES / _SYMBOL_CLASSES.sum(axis=1, keepdims=Tr
 
 @dataclass(frozen=True)
 class StepTargets:
-    """What the controls ask of a step, in the arranger's own units."""
+    """Targets of a step that the controls set, in the arranger's own units."""
 
     guidance: float
-    taste: SamplingParams
-    density: tuple[float, float]  # asked quantile and whether it is asked
+    sampling: SamplingParams
+    density: tuple[float, float]  # quantile, and 1 if it is given
     bias: float  # added to the log-odds of every onset
     scale: float  # 0..1 how strictly the mode is kept to
-    held: Held | None
+    held: HeldHarmony | None
     strike: bool  # the chord part must strike now
     mute: frozenset[str]
     tones: Logits = field(default_factory=lambda: np.zeros(12, np.float32))
@@ -97,8 +97,8 @@ class StepTargets:
 
 @dataclass(frozen=True)
 class StepPosition:
-    """Where a step is: its number since the start, its place in the bar, and what it may look back
-    to."""
+    """Position of a step: its number since the start, its place in the bar, and the first row that
+    it may attend to."""
 
     step: int
     step_in_bar: int
@@ -107,7 +107,7 @@ class StepPosition:
 
 
 def available(setting: Setting) -> int:
-    """Bits of the parts that have somebody to play them."""
+    """Bits of the parts that have a kit or an instrument."""
     bits = 1 if setting.kit else 0
     for index, instrument in enumerate(setting.instruments):
         bits |= (1 << (index + 1)) if instrument else 0
@@ -124,7 +124,7 @@ def part_flags(active: int) -> list[float]:
     return [float(active >> i & 1) for i in range(len(PARTS))]
 
 
-def moment_of(
+def step_place(
     place: StepPosition, form: Form, setting: Setting, density: tuple[float, float]
 ) -> StepPlace:
     """The network's view of a step, two rows of one step each."""
@@ -146,8 +146,8 @@ def groove(history: History, form: Form, place: StepPosition, steps_per_bar: int
     """The row at this place of the last bar with drums, where the drums should play and have been
     silent for half a bar; None where they play, or never did.
 
-    A network that looks back a bar and sees no drums writes none, again and again: after a break
-    the drummer is to remember what was played before it.
+    A network that attends to bars without drums writes none, again and again: after a break it
+    attends to what was played before it.
     """
     if not form.active & 1:
         return None
@@ -164,7 +164,7 @@ def groove(history: History, form: Form, place: StepPosition, steps_per_bar: int
     return None
 
 
-def drummed(row: Row | None, drums: Row) -> Row:
+def with_drums(row: Row | None, drums: Row) -> Row:
     """`row` with the drums of another."""
     patched = empty_row() if row is None else row.copy()
     patched[DRUM_COLUMNS] = drums[DRUM_COLUMNS]
@@ -199,11 +199,11 @@ def advance(
     condition: Tensor,
     moment: StepPlace,
     previous: Row | None,
-    looked: Sequence[Row | None],
+    attended_rows: Sequence[Row | None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One step of the recurrence. Returns joined (2, 2 hidden), output (2, hidden), the new hidden
     state and the sources' features (SOURCES, FEATURES)."""
-    seen = torch.from_numpy(np.stack([ROW_FEATURES.of(row) for row in (previous, *looked)]))
+    seen = torch.from_numpy(np.stack([ROW_FEATURES.of(row) for row in (previous, *attended_rows)]))
     joined, output, hidden = net.advance(
         seen[:1].expand(2, 1, -1),
         seen[1:].expand(2, 1, -1, -1),
@@ -218,14 +218,14 @@ def decode_step(
     net: ArrangerNet,
     links: Logits,
     joined: Tensor,
-    looked: Sequence[Row | None],
+    attended_rows: Sequence[Row | None],
     lag_features: Tensor,
     form: Form,
     symbol: int,
     tonic: int,
     mode: str,
-    wish: StepTargets,
-    dice: StepNoise,
+    targets: StepTargets,
+    step_noise: StepNoise,
 ) -> Row:
     """One row, drawn part by part; `symbol` is the chord that sounds (+ 1).
 
@@ -234,38 +234,38 @@ def decode_step(
     start, gates = net.trunks(joined)
     row = empty_row()
     row[WIDTH] = form.active
-    noise = dice.roll(len(DRUMS) * LEVELS)
+    noise = step_noise.gumbel(len(DRUMS) * LEVELS)
     if form.active & 1:
-        base = mixed_groups(
-            net.logits_drums(start, gates, lag_features[None]).numpy(), wish.guidance
+        base = guided_drums(
+            net.logits_drums(start, gates, lag_features[None]).numpy(), targets.guidance
         )
-        row[DRUM_COLUMNS] = pick_drums(base, links, noise, wish.taste, wish.bias, LEVELS)
-    if wish.fill is not None:
+        row[DRUM_COLUMNS] = pick_drums(base, links, noise, targets.sampling, targets.bias, LEVELS)
+    if targets.fill is not None:
         # What holds the bar together plays on under the fill.
-        kept = row[DRUM_COLUMNS] * np.isin(DRUMS, UNDER_FILLS)
-        row[DRUM_COLUMNS] = np.maximum(wish.fill, kept)
+        steady = row[DRUM_COLUMNS] * np.isin(DRUMS, UNDER_FILLS)
+        row[DRUM_COLUMNS] = np.maximum(targets.fill, steady)
     so_far = np.zeros(FEATURES, np.float32)
     ROW_FEATURES.add(so_far, row, range(SYMBOL))
-    # One piece of memory: what is set below is heard by the next head.
+    # They share memory: what is set below is an input of the next head.
     features = torch.from_numpy(so_far).expand(2, FEATURES)
-    codes = _lag_codes(looked, symbol)
+    codes = _lag_codes(attended_rows, symbol)
     scale = np.zeros(12, np.float32)
     scale[list(MODES[mode])] = 1.0
 
     def odds(head: int) -> tuple[Logits, Tensor]:
-        logits, heard = net.logits_code(
+        logits, layer = net.logits_code(
             head, start, features, gates, codes[:, head - 1].expand(2, SOURCES)
         )
-        return mixed(logits.numpy(), wish.guidance), heard
+        return guided(logits.numpy(), targets.guidance), layer
 
     # The chord.
     logits, _ = odds(1)
-    noise = dice.roll(SYMBOL_CODES)
-    if wish.held is not None:
-        row[SYMBOL] = wish.held.symbol + 1
+    noise = step_noise.gumbel(SYMBOL_CODES)
+    if targets.held is not None:
+        row[SYMBOL] = targets.held.symbol + 1
     else:
-        fitness = _SYMBOL_MEANS @ wish.tones
-        fitness -= wish.scale * CHORD_OUT_OF_SCALE * (_SYMBOL_CLASSES @ (1 - scale))
+        fitness = _SYMBOL_MEANS @ targets.tones
+        fitness -= targets.scale * CHORD_OUT_OF_SCALE * (_SYMBOL_CLASSES @ (1 - scale))
         logits[2:] += fitness
         if symbol:
             logits[STAY] += fitness[symbol - 1]
@@ -274,39 +274,39 @@ def decode_step(
             logits[1] = -np.inf
             if not symbol:
                 logits[STAY] = -np.inf
-        if wish.theme is not None:
-            known = int(wish.theme[SYMBOL])
-            logits[STAY if known == symbol else known + 1] += wish.recall
-        code = pick(logits, noise, wish.taste)
+        if targets.theme is not None:
+            known = int(targets.theme[SYMBOL])
+            logits[STAY if known == symbol else known + 1] += targets.recall
+        code = pick(logits, noise, targets.sampling)
         row[SYMBOL] = symbol if code == STAY else code - 1
     ROW_FEATURES.add(so_far, row, range(SYMBOL, ACTION))
     # The parts.
-    notes = wish.tones - OUT_OF_SCALE * wish.scale * (1 - _bent(mode, int(row[SYMBOL])))
+    notes = targets.tones - OUT_OF_SCALE * targets.scale * (1 - _bent(mode, int(row[SYMBOL])))
     notes = notes[np.arange(PITCH_CODES) % 12]
     for head, part in enumerate(("chords", *NOTE_PARTS), start=2):
         size = STRIKE + 1 if part == "chords" else NOTE_CODES
-        noise, touch_noise = dice.roll(size), dice.roll(TOUCHES)
-        forced = wish.strike and part == "chords"
+        noise, touch_noise = step_noise.gumbel(size), step_noise.gumbel(TOUCHES)
+        forced = targets.strike and part == "chords"
         column = CODE_COLUMNS[head - 1]
         if not form.active >> PARTS.index(part) & 1 and not forced:
             ROW_FEATURES.add(so_far, row, range(column, column + 1))
             continue
-        logits, heard = odds(head)
-        logits[STRIKE:] += wish.bias
-        if wish.theme is not None and wish.theme[WIDTH] >> PARTS.index(part) & 1:
-            logits[int(wish.theme[column])] += wish.recall
+        logits, layer = odds(head)
+        logits[STRIKE:] += targets.bias
+        if targets.theme is not None and targets.theme[WIDTH] >> PARTS.index(part) & 1:
+            logits[int(targets.theme[column])] += targets.recall
         if part == "chords":
-            code = STRIKE if forced else pick(logits, noise, wish.taste)
+            code = STRIKE if forced else pick(logits, noise, targets.sampling)
         else:
             logits[STRIKE:] += notes
-            code = pick(logits, noise, wish.taste)
-            if code >= STRIKE and wish.held is not None:
-                code = STRIKE + _to_chord(code - STRIKE, tonic, wish.held, part)
+            code = pick(logits, noise, targets.sampling)
+            if code >= STRIKE and targets.held is not None:
+                code = STRIKE + _to_chord(code - STRIKE, tonic, targets.held, part)
         row[column] = code
         ROW_FEATURES.add(so_far, row, range(column, column + 1))
         if code >= STRIKE:
-            touches = mixed(net.logits_touch(head, heard, features).numpy(), wish.guidance)
-            row[column + 1] = pick(touches, touch_noise, wish.taste)
+            touches = guided(net.logits_touch(head, layer, features).numpy(), targets.guidance)
+            row[column + 1] = pick(touches, touch_noise, targets.sampling)
             ROW_FEATURES.add(so_far, row, range(column + 1, column + 2))
     return row
 
@@ -318,17 +318,17 @@ def _bent(mode: str, symbol: int) -> Logits:
     return scale
 
 
-def mixed_groups(logits: Logits, guidance: float) -> Logits:
-    """`mixed` for the drums: (2, drums * levels), odds within each drum."""
+def guided_drums(logits: Logits, guidance: float) -> Logits:
+    """`guided` for the drums: (2, drums * levels), odds within each drum."""
     grouped = logits.reshape(2, len(DRUMS), LEVELS)
     shifted = grouped - grouped.max(axis=-1, keepdims=True)
     logp = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    # The links that are added later act on raw logits, so the first row's level is kept.
+    # The links that are added later act on raw logits, so the first row's level stays.
     change = np.clip(logp[0] - logp[1], -4.0, 4.0)
     return np.asarray(grouped[0] + (guidance - 1) * change, np.float32).reshape(-1)
 
 
-def _to_chord(code: int, tonic: int, held: Held, part: str) -> int:
+def _to_chord(code: int, tonic: int, held: HeldHarmony, part: str) -> int:
     """A pitch code moved to the held chord; the bass plays its lowest key."""
     classes = (held.root,) if part == "bass" else held.classes
     return int(pitch_code(snap(code_pitch(code, tonic), classes), tonic))

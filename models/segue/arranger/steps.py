@@ -1,6 +1,6 @@
-"""A song as a table of steps, the form in which the arranger reads and writes music.
+"""Songs as tables of steps, the representation that the arranger reads and writes.
 
-Lane: inference and training. Pure numpy. A step is one cell of the grid (a sixteenth, or a third of
+A step is one cell of the grid (a sixteenth, or a third of
 a beat in triplet metres) and one row of WIDTH small integers. Pitches count from the tonic, so a
 tune is the same row of numbers in every key. Each row can be turned into sound without knowing the
 next one: a note that ends in the middle of a step says so in that step.
@@ -89,7 +89,7 @@ class StepSong:
     active: NDArray[np.uint8]  # parts that sound in this step's bar, a bit each in PARTS' order
     section: NDArray[np.uint8]  # index into SECTIONS
     section_bar: NDArray[np.uint8]  # bars since the section began
-    returns: NDArray[np.int32]  # step of the same place when the section was last heard, or -1
+    returns: NDArray[np.int32]  # step of the same place in the section's previous occurrence, or -1
     density: NDArray[np.float32]  # `onset_density` around the step
     setting: Setting
     terms: tuple[tuple[str, float], ...]
@@ -256,20 +256,20 @@ def encode(song: Song) -> StepSong:
 def _form(
     sections: NDArray[np.int64], steps_per_bar: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Bars since each section began, and the same step when it was last heard (or -1)."""
+    """Bars since each section began, and the same step of its previous occurrence (or -1)."""
     steps = len(sections)
     bar = np.zeros(steps, np.uint8)
     returns = np.full(steps, -1, np.int32)
     edges = np.flatnonzero(np.diff(sections)) + 1
-    heard: dict[int, tuple[int, int]] = {}
+    occurrences: dict[int, tuple[int, int]] = {}
     for start, end in zip([0, *edges.tolist()], [*edges.tolist(), steps], strict=True):
         offset = np.arange(end - start)
         bar[start:end] = np.minimum(offset // steps_per_bar, 255)
-        last = heard.get(int(sections[start]))
+        last = occurrences.get(int(sections[start]))
         if last is not None:
             inside = offset < last[1] - last[0]
             returns[start:end] = np.where(inside, last[0] + offset, -1)
-        heard[int(sections[start])] = (start, end)
+        occurrences[int(sections[start])] = (start, end)
     return bar, returns
 
 

@@ -1,4 +1,4 @@
-"""Themes: how each section was first played, kept so that it comes back. Pure numpy.
+"""Themes: the first statement of each section, stored so that it can return.
 
 Pitches count from the tonic, so a theme comes back in whatever key is played then.
 """
@@ -37,7 +37,7 @@ def find(themes: tuple[Theme, ...], section: int, bar: int) -> Theme | None:
     return None
 
 
-def keep_theme(
+def add_theme(
     themes: tuple[Theme, ...], section: int, bar: int, rows: list[NDArray[np.uint8]]
 ) -> tuple[Theme, ...]:
     """`themes` with another one, if the section has none in this metre and is two bars or more."""

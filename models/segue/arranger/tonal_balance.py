@@ -1,9 +1,9 @@
-"""Pull towards the notes that tell the key from its nearest rival. Pure numpy.
+"""Tonal balance: bias towards the notes that tell the key from its nearest rival.
 
 A network that keeps to the scale may still dwell on a neighbour of the tonic, or leave out the
 third. The composer throws such songs away (`models.music.tonality.agrees`); who plays live cannot,
-but can hear it coming. The pitch classes of the last seconds are correlated with Krumhansl and
-Kessler's profiles (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4); while the
+but can act in time. The pitch classes of the last seconds are correlated with Krumhansl and Kessler's
+profiles (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4); while the
 key does not lead by MARGIN, the odds of notes are moved along the difference of the key's profile
 and that of the rival, which is the direction in which the lead grows fastest.
 """
@@ -25,7 +25,7 @@ Weights = tuple[float, ...]
 """Loudness-weighted seconds of the twelve pitch classes, counted from the tonic."""
 NO_WEIGHTS: Final[Weights] = (0.0,) * 12
 MEMORY: Final = 16.0  # seconds over which pitch classes are remembered
-MARGIN: Final = 0.25  # lead in correlation from which the key counts as told
+MARGIN: Final = 0.25  # lead in correlation from which the key counts as clear
 GAIN: Final = 1.5  # log-odds on the most telling note when the key does not lead at all
 LONGEST: Final = 1.0  # seconds of a note that count, as long notes fade
 ENOUGH: Final = 2.0  # seconds of notes from which a lead is believed

@@ -1,4 +1,4 @@
-"""What sounds: from rows of steps to notes in seconds. Lane: inference. Pure numpy.
+"""Voices of the score: from rows of steps to notes in seconds.
 
 A note's end is not known when it begins: it is written to the end of its step and drawn out by
 every step that holds it. Every step whose onset lies in a block is written before the block is
@@ -18,7 +18,7 @@ from models.music.score import EVENT, INSTRUMENTS, KITS, PARTS, PITCHED, STEM_OF
 from models.music.song import MACHINES, STRUMMED
 from models.music.voicing import voice
 from models.segue.arranger.clock import Tick, lateness, scramble
-from models.segue.arranger.held_keys import Held, voice_held
+from models.segue.arranger.held_keys import HeldHarmony, voice_held
 from models.segue.arranger.steps import (
     ACTION,
     DRUM_COLUMNS,
@@ -35,8 +35,8 @@ from models.segue.arranger.steps import (
 
 GAP: Final = 0.004  # seconds between the end of a note and what follows, as in the corpus
 HIT: Final = 0.05  # nominal length of a drum hit in seconds
-HAND: Final = 0.0022  # spread of a player's timing in seconds
-STRUM: Final = 0.011  # most seconds from string to string
+TIMING_SPREAD: Final = 0.0022  # spread of timing in seconds
+STRUM: Final = 0.011  # maximum seconds from string to string
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class Voices:
     def events(self, mute: Iterable[str]) -> NDArray[np.void]:
         """The notes as an EVENT array, without those of muted stems."""
         muted = set(mute)
-        heard = [n for n in self.notes if STEM_OF_PART[PARTS[n.part]] not in muted]
-        events = np.zeros(len(heard), EVENT)
-        for index, note in enumerate(heard):
+        unmuted = [n for n in self.notes if STEM_OF_PART[PARTS[n.part]] not in muted]
+        events = np.zeros(len(unmuted), EVENT)
+        for index, note in enumerate(unmuted):
             off = max(note.off - GAP, note.on + 0.02) if note.part else note.off
             events[index] = (note.on, off, note.part, note.pitch, note.velocity)
         return events
 
     def since(self, time: float) -> Voices:
         """Without what is over before `time` and can no longer be drawn out."""
-        kept = tuple(n for n in self.notes if n.off > time or n.open)
-        return replace(self, notes=kept)
+        notes = tuple(n for n in self.notes if n.off > time or n.open)
+        return replace(self, notes=notes)
 
     def cut(self, time: float, parts: Sequence[int] = (1, 2, 3, 4)) -> Voices:
         """End the notes of these parts at `time`; forget those that begin later."""
@@ -85,8 +85,8 @@ class Voices:
         return replace(self, notes=tuple(notes))
 
 
-def _velocity(level: int, seed: int, step: int, lane: int) -> int:
-    return int(LEVEL_VELOCITY[level]) + round(12 * scramble(seed, step, lane, 3)) - 6
+def _velocity(level: int, seed: int, step: int, stream: int) -> int:
+    return int(LEVEL_VELOCITY[level]) + round(12 * scramble(seed, step, stream, 3)) - 6
 
 
 def _touch(value: int) -> tuple[int, bool]:
@@ -100,7 +100,7 @@ def play_row(
     tick: Tick,
     setting: Setting,
     tonic: int,
-    held: Held | None,
+    held: HeldHarmony | None,
     seed: int,
     step: int,
 ) -> Voices:
@@ -119,21 +119,21 @@ def play_row(
             out.append(replace(note, off=middle, open=False))
         else:
             out.append(replace(note, open=False))
-    loose = 0.0 if KITS[setting.kit] in MACHINES else HAND
+    loose = 0.0 if KITS[setting.kit] in MACHINES else TIMING_SPREAD
     for drum in np.flatnonzero(row[DRUM_COLUMNS]):
         on = tick.start + lateness(seed, step, int(drum), loose)
         velocity = _velocity(int(row[drum]), seed, step, int(drum))
         out.append(SoundingNote(on, on + HIT, 0, int(drum), velocity))
     for part in NOTE_PARTS:
-        code, lane = int(row[TOKEN[part]]), PARTS.index(part)
+        code, index = int(row[TOKEN[part]]), PARTS.index(part)
         if code < STRIKE:
             continue
         level, short = _touch(int(row[TOKEN[part] + 1]))
-        on = tick.start + lateness(seed, step, 20 + lane, loose)
+        on = tick.start + lateness(seed, step, 20 + index, loose)
         pitch = code_pitch(code - STRIKE, tonic)
         off = middle if short else tick.end
         out.append(
-            SoundingNote(on, off, lane, pitch, _velocity(level, seed, step, lane), not short)
+            SoundingNote(on, off, index, pitch, _velocity(level, seed, step, index), not short)
         )
     voicing = voices.voicing
     if row[ACTION] == STRIKE:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-SAMPLE_RATE: Final = 48_000
+from models.music.score import SAMPLE_RATE
+from models.segue.studio.block import Planes
+
 HOP: Final = 96  # samples of one look of a compressor at its input
 AHEAD: Final = 96  # samples by which the limiter looks ahead
 CEILING: Final = 0.865  # -1.26 dB: what the four-fold peak misses stays under -1 dB
 RELEASE: Final = 0.12  # seconds of the limiter
 
-Planes = NDArray[np.float32]  # (2, samples)
 
-
-class Press(NamedTuple):
+class CompressorSettings(NamedTuple):
     """A compressor's setting: dB, ratio, seconds, dB."""
 
     threshold: float
@@ -30,7 +30,7 @@ class Press(NamedTuple):
 
 
 def compress(
-    x: Planes, press: Press, reduction: float, makeup: float = 1.0
+    x: Planes, press: CompressorSettings, reduction: float, makeup: float = 1.0
 ) -> tuple[Planes, float]:
     """Feed-forward compression (Giannoulis, Massberg & Reiss, JAES 2012) with a soft knee.
 

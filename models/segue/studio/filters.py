@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE: Final = 48_000
+from models.music.score import SAMPLE_RATE
+from models.segue.studio.block import Planes
+
 SPAN: Final = 128  # samples between two states
 
-Planes = NDArray[np.float32]  # (channels, samples)
 FilterState = NDArray[np.float64]  # (channels, 2 a section)
 
 

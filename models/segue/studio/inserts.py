@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.music.score import SAMPLE_RATE
+from models.segue.studio.block import Planes
 from models.segue.studio.filters import FilterSection as S
-
-Planes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,6 @@ def numbers(count: int) -> NDArray[np.float32]:
 
 def cycle(hertz: float, start: int, count: int, phase: float = 0.0) -> NDArray[np.float32]:
     """(count,) of a sine, from sample `start` of a stream on."""
-    turn = 2 * math.pi * hertz / 48_000
+    turn = 2 * math.pi * hertz / SAMPLE_RATE
     begin = math.fmod(turn * start, 2 * math.pi) + phase
     return np.sin(np.float32(begin) + np.float32(turn) * numbers(count))

@@ -9,13 +9,20 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segue.studio.dynamics import LimiterState, Press, compress, limit, line, loudness
+from models.music.score import SAMPLE_RATE
+from models.segue.studio.block import BLOCK, Planes
+from models.segue.studio.dynamics import (
+    CompressorSettings,
+    LimiterState,
+    compress,
+    limit,
+    line,
+    loudness,
+)
 from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import cycle, numbers, read_at
 from models.segue.studio.production import OPEN_HZ, MixParameters
 
-BLOCK: Final = 3840
-SAMPLE_RATE: Final = 48_000
 TARGET: Final = -16.0  # LUFS
 GATE_DB: Final = 9.0
 MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
@@ -24,8 +31,6 @@ PULL: Final = 2.2  # seconds in which it is led back
 REACH_DB: Final = 12.0
 SUDDEN_DB: Final = 2.0  # over the target within the last moments
 PAST: Final = 320  # samples that a tape's flutter looks back to
-
-Planes = NDArray[np.float32]
 
 
 class MasterState(NamedTuple):
@@ -99,7 +104,7 @@ def master(
         gain_db = min(max(gain_db, -REACH_DB), REACH_DB)
     mix = mix * line(10 ** (state.gain_db / 20), 10 ** (gain_db / 20), BLOCK)
     squeeze = production.compress
-    press = Press(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
+    press = CompressorSettings(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
     mix, reduction = compress(mix, press, state.reduction)
     if production.drive > 0.02 or before.drive > 0.02:
         hard, soft = (line(a, b, BLOCK) for a, b in (

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
-from models.music.score import PARTS
+from models.music.score import PARTS, SAMPLE_RATE
 from models.segue.studio.bank import FOLDER
-from models.segue.studio.space import RoomSpec
+from models.segue.studio.rooms import RoomSpec
 
 MIN_SHARE: Final = 0.12  # share under which a term is ignored
 GLIDE: Final = 0.9  # seconds
@@ -49,11 +49,11 @@ class MixParameters(NamedTuple):
     levels_db: tuple[float, ...] = (0.0,) * len(PARTS)
 
 
-PLAIN: Final = ("reverb_amount", "delay", "delay_feedback", "drive", "tape", "vinyl", "pump",
+AVERAGED: Final = ("reverb_amount", "delay", "delay_feedback", "drive", "tape", "vinyl", "pump",
                 "width", "tilt_db", "compress", "chorus", "phaser")  # fmt: skip
 
 
-def glided(now: MixParameters, goal: MixParameters, seconds: float) -> MixParameters:
+def glide_towards(now: MixParameters, goal: MixParameters, seconds: float) -> MixParameters:
     """A step of `seconds` on the way to a goal, which is reached at last."""
     if now == goal:
         return goal
@@ -131,7 +131,7 @@ class MixTable:
             return self.of(None)
         entries = [(weight / total, fields) for weight, fields in entries]
         values: dict[str, Any] = {
-            name: sum(w * float(f[name]) for w, f in entries) for name in PLAIN
+            name: sum(w * float(f[name]) for w, f in entries) for name in AVERAGED
         }
         levels = [sum(w * float(f["levels_db"].get(p, 0.0)) for w, f in entries) for p in PARTS]
         closed = sum(w * math.log(f["lowpass_hz"] or OPEN_HZ) for w, f in entries)
@@ -143,7 +143,7 @@ class MixTable:
         values["crush"] = round(sum(w for w, _ in dirty), 2)
         crushed = max(dirty, key=lambda entry: entry[0])[1] if dirty else main
         values["bits"] = float(crushed["bits"] or 16)
-        values["rate_hz"] = float(crushed["rate_hz"] or 48_000)
+        values["rate_hz"] = float(crushed["rate_hz"] or SAMPLE_RATE)
         rooms: dict[str, float] = {}
         for weight, fields in entries:
             if fields["reverb"] != "none":

@@ -12,15 +12,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music.score import DRUMS, PARTS
-from models.segue.studio.dynamics import Press, compress, line, loudness_fast
+from models.music.score import DRUMS, PARTS, SAMPLE_RATE
+from models.segue.studio.block import BLOCK, Planes
+from models.segue.studio.dynamics import CompressorSettings, compress, line, loudness_fast
 from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import CHORUS, INSERTS, REACH, middle, saturate, swept
 from models.segue.studio.production import MixParameters
 from models.segue.studio.voices import Motion, SamplerVoice, Tones
 
-BLOCK: Final = 3840
-SAMPLE_RATE: Final = 48_000
 KICK: Final = DRUMS.index("kick")
 BALANCE: Final = (-17.0, -18.5, -21.5, -19.0, -23.0)
 """Loudness of each part in the mix, LUFS, as in the corpus."""
@@ -44,8 +43,6 @@ FOLLOW: Final = 7.0  # seconds in which the level of a part is evened out
 QUICK: Final = 14  # blocks that the calibration counts for against what is measured
 REACH_DB: Final = 11.0
 MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
-
-Planes = NDArray[np.float32]
 
 
 class Channel(NamedTuple):
@@ -139,7 +136,7 @@ def play_part(
     squash = 0.3 + 0.5 * production.compress * (1.3 if part < 2 else 0.8)
     target = BALANCE[part] + production.levels_db[part]
     # The corpus compresses at a level of 0.1; here parts are at their place in the mix already.
-    press = Press(
+    press = CompressorSettings(
         target + 6.0 + 12.0 - 14.0 * squash, 1.5 + 4.0 * squash, 0.012 if part == 0 else 0.005,
         0.12, 4.0,
     )  # fmt: skip

@@ -13,23 +13,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music.score import PARTS
+from models.music.score import PARTS, SAMPLE_RATE
 from models.segue.studio.bank import Bank
+from models.segue.studio.block import BLOCK, Planes
 from models.segue.studio.dynamics import line
 from models.segue.studio.master import TARGET, MasterState, master
-from models.segue.studio.production import MixParameters, glided
-from models.segue.studio.space import (
-    BLOCK,
-    LONGEST_ECHO,
-    SAMPLE_RATE,
-    SENDERS,
-    Echo,
-    RoomSpec,
-    Space,
-    SpaceState,
-    turned,
-    warm_up,
-)
+from models.segue.studio.production import MixParameters, glide_towards
+from models.segue.studio.rooms import RoomSpec, warm_up
+from models.segue.studio.space import LONGEST_ECHO, SENDERS, Echo, Space, SpaceState, advance_room
 from models.segue.studio.strips import BALANCE, KICK, Pump, Strip, play_part, pump_gain
 from models.segue.studio.voices import Motion, NoteLike, SamplerVoice, Tones, follow, scramble
 
@@ -38,8 +29,6 @@ SEND: Final = (0.5, 0.12, 1.0, 1.1, 1.2)
 ROOM_LEVEL: Final = 1.1
 NO_KICK: Final = Pump()
 NO_ECHO: Final = Echo()
-
-Planes = NDArray[np.float32]
 
 
 class Score(NamedTuple):
@@ -79,7 +68,7 @@ class StudioState:
     master: MasterState = field(default_factory=MasterState)
 
 
-class Played(NamedTuple):
+class StudioBlock(NamedTuple):
     """A block: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, and what is needed
     for the stems."""
 
@@ -107,12 +96,12 @@ class Studio:
 
     def block(
         self, state: StudioState, score: Score, request: MixRequest
-    ) -> tuple[Played, StudioState]:
+    ) -> tuple[StudioBlock, StudioState]:
         """The next BLOCK samples of a score, and the state after them."""
         start = state.block * BLOCK
         goal = request.production
         before = state.production or goal
-        production = glided(before, goal, BLOCK / SAMPLE_RATE)
+        production = glide_towards(before, goal, BLOCK / SAMPLE_RATE)
         amounts = (ROOM_LEVEL * before.reverb_amount, ROOM_LEVEL * production.reverb_amount)
         gains = (state.gains or request.gains, request.gains)
         sounds = {i: name for i, name in enumerate(score.sounds) if name != "none"}
@@ -151,7 +140,7 @@ class Studio:
             if part in SENDERS:
                 middle = (sound[0] + sound[1]) * np.float32(0.5)
                 sends[SENDERS.index(part)] = middle * _line(level or wet, wet)
-        space = turned(state.space, request.room)
+        space = advance_room(state.space, request.room)
         echo = echo_of(production, score.bpm)
         space = self.space.write(sends, space, echo)
         echoes = (state.echo, echo)
@@ -166,7 +155,7 @@ class Studio:
             mix, state.master, production, request.brightness, target, start, state.seed
         )
         alive = tuple(v for v in voices if not self.tones.ended(v, start + BLOCK))
-        played = Played(out, mix, dry, pump, gains, echoes, amounts, space)
+        played = StudioBlock(out, mix, dry, pump, gains, echoes, amounts, space)
         return played, replace(
             state,
             block=state.block + 1,
@@ -181,7 +170,7 @@ class Studio:
             master=master_state,
         )
 
-    def stems(self, played: Played) -> dict[str, Planes]:
+    def stems(self, played: StudioBlock) -> dict[str, Planes]:
         """The parts of a block with their share of room and echo, (2, BLOCK) each; they sum to
         `before_master`."""
         stems = {}

@@ -15,16 +15,16 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music.score import DRUMS
+from models.music.score import DRUMS, SAMPLE_RATE
 from models.segue.studio.bank import Bank, Instrument, SampleZone
-from models.segue.studio.waves import SAMPLE_RATE, Wave, Waves
+from models.segue.studio.waves import Wave, Waves
 
 OPEN: Final = -1  # a voice whose end is not known
 GAP: Final = 0.004  # seconds between the end of a note and what follows, as in the corpus
 DAMPED: Final = 0.06  # seconds in which a string that is struck again falls silent
 CHOKED: Final = 0.03
 STOLEN: Final = 0.02
-MOST: Final = 28  # voices of a part
+MAX_VOICES: Final = 28  # voices of a part
 FLOOR_DB: Final = 72.0  # a note that has decayed by so much is over
 HAT, OPEN_HAT = DRUMS.index("hat"), DRUMS.index("open_hat")
 CHOKES: Final = frozenset({HAT, OPEN_HAT})
@@ -156,7 +156,7 @@ def _begin(
                 slide = voice.pitch
         out.append(voice)
     held = [v for v in out if v.part == note.part and v.stop == OPEN]
-    if playing >= MOST and held:
+    if playing >= MAX_VOICES and held:
         # The oldest that is held gives way.
         oldest = min(held, key=lambda v: v.start)
         out[out.index(oldest)] = oldest._replace(stop=max(at, oldest.start), release=STOLEN)

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.music.score import SAMPLE_RATE
 from models.segue.studio.bank import BEFORE, Bank, SampleZone
+from models.segue.studio.block import BLOCK
 
-SAMPLE_RATE: Final = 48_000
-PIECE: Final = 3840
+PIECE: Final = BLOCK
 TAPS: Final = 16
 PHASES: Final = 1024
 DARKNESS: Final = ((1.0, 0.0), (0.62, 9000.0), (0.42, 6000.0), (0.28, 4000.0))

@@ -25,7 +25,7 @@ from models.segue.arranger.block_score import ArrangerInfo, chord_name
 from models.segue.arranger.network import ArrangerConfig, RowFeatures
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import CHUNK, CHUNKS, Form, History, State, empty_row
-from models.segue.arranger.step_writer import StepPosition, advance, moment_of, sources
+from models.segue.arranger.step_writer import StepPosition, advance, sources, step_place
 from models.segue.arranger.steps import WIDTH, encode
 from models.training.arranger import Arrangement, Styles, export, lag_codes, losses
 from models.training.arranger_data import collate, draw, draw_one, read_shard, write_shard
@@ -230,15 +230,15 @@ def test_playing_sees_what_training_shows(module: Arrangement) -> None:
                 bar = int(song.section_bar[step])
                 form = Form(form.section, form.start, bar, int(song.active[step]), form.heard)
             place = StepPosition(step, step % 16, step // 16, 0)
-            moment = moment_of(place, form, song.setting, density)
-            looked = sources(history, form, place, 16)
+            moment = step_place(place, form, song.setting, density)
+            attended_rows = sources(history, form, place, 16)
             _, output, hidden, _ = advance(
                 net, hidden if hidden is not None else torch.zeros(1, 2, 48),
-                condition.expand(2, -1), moment, history.get(step - 1), looked,
+                condition.expand(2, -1), moment, history.get(step - 1), attended_rows,
             )  # fmt: skip
             outputs.append(output[0])
             history = history.append(np.append(row, song.active[step]).astype(np.uint8))
-        moment = moment_of(StepPosition(0, 0, 0, 0), Form(), song.setting, density)
+        moment = step_place(StepPosition(0, 0, 0, 0), Form(), song.setting, density)
         from models.segue.arranger.network import StepPlace
         from models.training.arranger_data import bits
 

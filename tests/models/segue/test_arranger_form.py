@@ -9,7 +9,7 @@ from models.engine.controls import Controls
 from models.music.score import FRAME_SECONDS, PARTS
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.state import EAGER, Form, History, empty_row
-from models.segue.arranger.step_writer import StepPosition, drummed, groove
+from models.segue.arranger.step_writer import StepPosition, groove, with_drums
 from models.segue.arranger.steps import DRUM_COLUMNS, SECTIONS
 from models.segue.style import StyleModel
 
@@ -91,7 +91,7 @@ def test_a_groove_is_remembered(bars: list[bool], active: bool, remembered: int 
     else:
         assert found is not None
         assert (found[DRUM_COLUMNS] == remembered).all()
-        assert (drummed(None, found)[DRUM_COLUMNS] == remembered).all()
+        assert (with_drums(None, found)[DRUM_COLUMNS] == remembered).all()
 
 
 def test_bars_that_parts_miss_are_counted() -> None:

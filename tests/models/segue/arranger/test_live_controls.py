@@ -10,7 +10,7 @@ from models.engine.controls import Controls
 from models.errors import SegueError
 from models.music.score import PARTS
 from models.segue.arranger.arranger import Arranger
-from models.segue.arranger.arrival import arrived, base_of
+from models.segue.arranger.arrival import arrived_controls, base_of
 from models.segue.arranger.state import State
 from models.segue.arranger.steps import ACTION, DRUM_COLUMNS, STRIKE, TOKEN
 from models.segue.style import StyleModel
@@ -132,8 +132,11 @@ def test_what_waits_is_what_acted_before() -> None:
     while state.clock.on_bar:
         state, _ = play(untrained(), state, Controls(style=STYLE, bpm=120.0), 1, 1)
     waiting = Controls(style=STYLE, bpm=90.0, key="D minor", change_at="bar")
-    assert (arrived(state, waiting).bpm, arrived(state, waiting).key) == (120.0, None)
-    assert arrived(state, waiting.with_(change_at="now")).bpm == 90.0
+    assert (arrived_controls(state, waiting).bpm, arrived_controls(state, waiting).key) == (
+        120.0,
+        None,
+    )
+    assert arrived_controls(state, waiting.with_(change_at="now")).bpm == 90.0
 
 
 def test_another_style_has_a_form_of_its_own_and_themes_of_its_own(

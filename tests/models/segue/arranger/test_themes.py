@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segue.arranger.themes import RECALL, THEME_BARS, VARIATION, find, keep_theme, recall
+from models.segue.arranger.themes import RECALL, THEME_BARS, VARIATION, add_theme, find, recall
 
 
 def rows(bars: int, bar: int = 16, first: int = 0) -> list[NDArray[np.uint8]]:
@@ -13,8 +13,8 @@ def rows(bars: int, bar: int = 16, first: int = 0) -> list[NDArray[np.uint8]]:
 
 
 def test_the_first_statement_is_kept() -> None:
-    themes = keep_theme((), 3, 16, rows(4))
-    again = keep_theme(themes, 3, 16, rows(4, first=50))
+    themes = add_theme((), 3, 16, rows(4))
+    again = add_theme(themes, 3, 16, rows(4, first=50))
     assert again is themes
     theme = find(themes, 3, 16)
     assert theme is not None and len(theme.rows) == 64
@@ -22,17 +22,17 @@ def test_the_first_statement_is_kept() -> None:
 
 
 def test_a_theme_is_whole_phrases_and_not_too_long() -> None:
-    (theme,) = keep_theme((), 1, 16, rows(7))
+    (theme,) = add_theme((), 1, 16, rows(7))
     assert len(theme.rows) == 4 * 16
-    (theme,) = keep_theme((), 1, 16, rows(16))
+    (theme,) = add_theme((), 1, 16, rows(16))
     assert len(theme.rows) == THEME_BARS * 16
-    assert keep_theme((), 1, 16, rows(1)) == ()
+    assert add_theme((), 1, 16, rows(1)) == ()
 
 
 def test_another_metre_has_another_theme() -> None:
-    themes = keep_theme((), 1, 16, rows(4))
+    themes = add_theme((), 1, 16, rows(4))
     assert find(themes, 1, 12) is None
-    themes = keep_theme(themes, 1, 12, rows(4, bar=12))
+    themes = add_theme(themes, 1, 12, rows(4, bar=12))
     assert find(themes, 1, 12) is not None and len(themes) == 1
 
 

@@ -9,8 +9,8 @@ from scipy.signal import butter, resample_poly, sosfilt
 from models.corpus.sound.measure import loudness as standard_loudness
 from models.segue.studio.dynamics import (
     AHEAD,
+    CompressorSettings,
     LimiterState,
-    Press,
     compress,
     limit,
     loudness,
@@ -75,7 +75,7 @@ def test_true_peaks_see_between_samples() -> None:
 
 
 def test_compression_holds_loud_sound_and_leaves_soft() -> None:
-    press = Press(-18.0, 4.0, 0.005, 0.1, 4.0)
+    press = CompressorSettings(-18.0, 4.0, 0.005, 0.1, 4.0)
     soft, loud = noise(10, 0.005), noise(10, 0.5)
     out, reduction = compress(soft, press, 0.0)
     assert out is soft and reduction == 0.0
@@ -85,7 +85,7 @@ def test_compression_holds_loud_sound_and_leaves_soft() -> None:
 
 
 def test_a_compressor_does_not_know_where_blocks_end() -> None:
-    press = Press(-18.0, 4.0, 0.005, 0.1, 4.0)
+    press = CompressorSettings(-18.0, 4.0, 0.005, 0.1, 4.0)
     x = noise(4, 0.3)
     whole, _ = compress(x, press, 0.0)
     reduction, parts = 0.0, []

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.segue.studio.production import GLIDE, MixParameters, MixTable, glided
+from models.segue.studio.production import GLIDE, MixParameters, MixTable, glide_towards
 from models.segue.style import anchors
 from models.segue.style.terms import INDEX, NAMES
 
@@ -50,7 +50,7 @@ def test_what_is_asked_is_reached_without_a_leap() -> None:
     goal = now._replace(pump=0.6, tilt_db=-3.0, lowpass_hz=6000.0, levels_db=(0, 2.5, 0, 0, 0))
     steps = [now]
     while steps[-1] != goal:
-        steps.append(glided(steps[-1], goal, 0.08))
+        steps.append(glide_towards(steps[-1], goal, 0.08))
         assert len(steps) < 20 * GLIDE / 0.08
     jumps = [abs(b.pump - a.pump) for a, b in pairwise(steps)]
     assert max(jumps) < 0.06

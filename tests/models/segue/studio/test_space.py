@@ -6,22 +6,20 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve
 
+from models.segue.studio.block import BLOCK
+from models.segue.studio.rooms import ROOMS, RoomSpec, impulse
 from models.segue.studio.space import (
-    BLOCK,
     CONTEXT,
     DOWN,
-    ROOMS,
     SENDERS,
     TURN_BLOCKS,
     Echo,
     Lines,
-    RoomSpec,
     Space,
     SpaceState,
+    advance_room,
     doubled,
     halved,
-    impulse,
-    turned,
 )
 
 HALL = RoomSpec((("hall", 1.0),))
@@ -34,7 +32,7 @@ def played(
 ) -> np.ndarray:
     space, state, out = Space(), SpaceState(), []
     for start in range(0, sends.shape[1], BLOCK):
-        state = turned(state, room)
+        state = advance_room(state, room)
         state = space.write(sends[:, start : start + BLOCK], state, echo)
         out.append(space.answer(state, gains, (echo, echo), (1.0, 1.0)))
     return np.concatenate(out, axis=1)
@@ -91,13 +89,13 @@ def test_echoes_come_in_time_and_die_away() -> None:
 def test_a_new_room_comes_in_slowly_and_a_turn_is_finished() -> None:
     state = SpaceState(lines=(Lines((), np.zeros((0, BLOCK // 2), np.float16)),), goal=HALL)
     plate, spring = RoomSpec((("plate", 1.0),)), RoomSpec((("spring", 1.0),))
-    state = turned(state, plate)
+    state = advance_room(state, plate)
     assert state.room == HALL and state.goal == plate and 0 < state.turned < 0.1
     for _ in range(TURN_BLOCKS - 1):
-        state = turned(state, spring)
+        state = advance_room(state, spring)
         assert state.goal == plate
     assert state.turned == pytest.approx(1.0)
-    state = turned(turned(state, spring), spring)
+    state = advance_room(advance_room(state, spring), spring)
     assert state.goal == spring
 
 
@@ -106,7 +104,7 @@ def test_what_is_remembered_changes_nothing() -> None:
     space, state = Space(), SpaceState()
     states = []
     for start in range(0, sends.shape[1], BLOCK):
-        state = space.write(sends[:, start : start + BLOCK], turned(state, HALL), Echo())
+        state = space.write(sends[:, start : start + BLOCK], advance_room(state, HALL), Echo())
         states.append(state)
         space.answer(state, ALL, (Echo(), Echo()), (1.0, 1.0))
     again = Space().answer(states[9], ALL, (Echo(), Echo()), (1.0, 1.0))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from models.music.score import DRUMS
+from models.music.score import DRUMS, SAMPLE_RATE
 from models.segue.studio.bank import Bank
-from models.segue.studio.space import BLOCK, SAMPLE_RATE
-from models.segue.studio.voices import MOST, OPEN, Motion, SamplerVoice, Tones, follow
+from models.segue.studio.block import BLOCK
+from models.segue.studio.voices import MAX_VOICES, OPEN, Motion, SamplerVoice, Tones, follow
 
 SECONDS = BLOCK / SAMPLE_RATE
 
@@ -102,9 +102,9 @@ def test_slurred_notes_slide_where_the_instrument_does(
 
 
 def test_there_is_an_end_to_voices(bank: Bank) -> None:
-    notes = [N(0.001 * k, 9.0, 2, 40 + k, open=True) for k in range(MOST + 9)]
+    notes = [N(0.001 * k, 9.0, 2, 40 + k, open=True) for k in range(MAX_VOICES + 9)]
     after = follow((), notes, {2: "harp"}, bank, 0, BLOCK, 5)
-    assert sum(voice.stop == OPEN for voice in after) == MOST
+    assert sum(voice.stop == OPEN for voice in after) == MAX_VOICES
 
 
 def rendered(bank: Bank, note: N, sound: str, blocks: int = 14) -> np.ndarray:

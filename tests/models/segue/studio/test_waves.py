@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.music.score import SAMPLE_RATE
 from models.segue.studio.bank import AFTER, BEFORE, SampleZone
-from models.segue.studio.waves import PIECE, SAMPLE_RATE, Wave, Waves
+from models.segue.studio.waves import PIECE, Wave, Waves
 
 
 class Tone:

@@ -1,0 +1,62 @@
+"""Cache of the network's conditions: style and setting as one vector, which seldom changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.segue.arranger.network import ArrangerNet, StepCondition
+from models.segue.arranger.steps import Setting
+
+MAX_ENTRIES: Final = 256
+
+
+class ConditionCache:
+    """Conditions of a step network, computed once for each style, setting and tempo."""
+
+    def __init__(self, net: ArrangerNet) -> None:
+        self._net = net
+        self._conditions: dict[tuple[bytes, Setting], Tensor] = {}
+
+    def of(self, style: NDArray[np.float32] | None, setting: Setting, bpm: float) -> Tensor:
+        """(2, 128) with and without the style, at the tempo that is played."""
+        setting = _at_tempo(setting, bpm)
+        name = (b"" if style is None else style.tobytes(), setting)
+        found = self._conditions.get(name)
+        if found is not None:
+            return found
+        styles = torch.zeros(2, self._net.config.style_dim)
+        styled = torch.zeros(2, 1)
+        if style is not None:
+            styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
+        given = StepCondition(
+            style=styles,
+            styled=styled,
+            kit=torch.full((2,), setting.kit),
+            instruments=torch.tensor([setting.instruments] * 2),
+            mode=torch.full((2,), setting.mode),
+            metre=torch.full((2,), setting.metre),
+            pace=torch.tensor([[float(np.log2(setting.bpm / 120)), setting.swing]] * 2),
+        )
+        if len(self._conditions) > MAX_ENTRIES:
+            self._conditions.clear()
+        self._conditions[name] = found = self._net.condition(given)
+        return found
+
+
+def _at_tempo(setting: Setting, bpm: float) -> Setting:
+    """The setting at another tempo, to the nearest two per cent, so that a glide does not fill the
+    cache."""
+    steps = round(np.log(bpm / 120) / 0.02)
+    return Setting(
+        setting.metre,
+        setting.kit,
+        setting.instruments,
+        round(float(120 * np.exp(0.02 * steps)), 3),
+        setting.swing,
+        setting.mode,
+    )
