@@ -1,6 +1,6 @@
-"""Scores that the arranger writes, as songs, and what can be said of a song without playing it.
+"""Symbolic evaluation: the arranger's scores as songs, and statistics of songs.
 
-Offline. A score becomes a `Song`, so that the composer's own rules judge it and the corpus'
+A score becomes a `Song`, so that the composer's own rules judge it and the corpus'
 instruments play it, side by side with what the composer wrote.
 """
 
@@ -272,17 +272,17 @@ def production_of(term: str, seed: int) -> Production:
 
 
 def key_score(song: Song, seconds: float, seed: int) -> float:
-    """MIREX score of the song's key as essentia's key finder hears it through the corpus'
+    """MIREX score of the song's key by essentia's key finder, played by the corpus'
     instruments; the first two seconds are left out."""
-    heard = ears.key(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
+    found = ears.key(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
     scale = "minor" if song.mode in MINOR_LIKE else "major"
-    return ears.key_score((song.tonic, scale), heard)
+    return ears.key_score((song.tonic, scale), found)
 
 
 def tempo_verdict(song: Song, seconds: float, seed: int) -> str:
     """The verdict of `ears.tempo_verdict` on the song's tempo."""
-    heard = ears.tempo(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
-    return ears.tempo_verdict(song.bpm, heard)
+    found = ears.tempo(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
+    return ears.tempo_verdict(song.bpm, found)
 
 
 def _audio(song: Song, seconds: float, seed: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
-"""Engine `segue`: the arranger writes the score, the studio plays it with instruments.
+"""Engine `segue`: the arranger generates the score, the studio plays it with instruments.
 
 A block of 80 ms: the arranger writes every step that begins in it, under the controls of that
-moment; the studio plays the notes. Nothing is written further ahead, so a held key is heard at the
+moment; the studio plays the notes. Nothing is written further ahead, so a held key sounds at the
 next step. Everything a stream remembers is in one immutable value of a few kilobytes.
 """
 
@@ -56,7 +56,7 @@ BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
 
 @dataclass(frozen=True)
 class StudioStreamState:
-    """State of a stream; immutable."""
+    """State of a `segue` stream; immutable."""
 
     arranger: ArrangerState
     studio: StudioState = field(default_factory=StudioState)
@@ -80,7 +80,7 @@ class SegueEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         self.productions = MixTable(style_anchors.load(), NAMES, instruments)
-        self._foreseen: bytes | None = None
+        self._prefetched: bytes | None = None
         rooms.join()
 
     @property
@@ -109,23 +109,23 @@ class SegueEngine(Engine):
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)
 
-    def foresee(self, style: Style | None, controls: Controls, seed: int) -> None:
-        """Have the instruments of a new style decoded before the arranger takes them on, which it
-        does on the next beat. What is played does not depend on it."""
+    def prefetch(self, style: Style | None, controls: Controls, seed: int) -> None:
+        """Decode the instruments of a new style ahead of the arranger, which takes them on with the
+        next beat. What is played does not depend on it."""
         name = b"" if style is None else style.tobytes()
-        if name == self._foreseen:
+        if name == self._prefetched:
             return
-        self._foreseen = name
+        self._prefetched = name
 
         def prepare() -> None:
-            if name == self._foreseen:  # or it is of yesterday
+            if name == self._prefetched:  # no newer style has come
                 noise = SettingNoise.of(seed)
                 guidance = GUIDANCE if controls.guidance is None else controls.guidance
                 setting = choose_setting(self.arranger.setting_net, style, noise, guidance)
                 names = [INSTRUMENTS[index] for index in setting.instruments]
                 self.bank.prepare(names, [KITS[setting.kit]])
 
-        self.bank.soon(prepare)
+        self.bank.submit(prepare)
 
     @cached_property
     def checksum(self) -> str:
@@ -147,7 +147,7 @@ class SegueEngine(Engine):
 
 
 class SegueStream(Stream):
-    """One endless piece of arranger and studio."""
+    """Stream of arranger and studio."""
 
     def __init__(self, engine: SegueEngine, seed: int) -> None:
         self.engine = engine
@@ -188,7 +188,7 @@ class SegueStream(Stream):
                 f"the style has {len(style)} numbers, this engine's have "
                 f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
             )
-        engine.foresee(style, controls, state.arranger.seed)
+        engine.prefetch(style, controls, state.arranger.seed)
         arranger, info = engine.arranger.write(state.arranger, style, controls, FRAMES)
         start = state.studio.block * BLOCK / SAMPLE_RATE
         score = score_of(arranger, start)
@@ -221,7 +221,7 @@ class SegueStream(Stream):
 
 
 def score_of(state: ArrangerState, start: float) -> Score:
-    """What the studio is to play in the block that begins at `start` seconds."""
+    """Score for the studio in the block that begins at `start` seconds."""
     setting = state.timbres[-1]
     times = np.array([start, start + BLOCK / SAMPLE_RATE])
     _, beats, _ = phases(state.ticks, times)

@@ -1,4 +1,4 @@
-"""Train the arranger on endless composed songs. Offline lane; one CPU thread is enough, CUDA works.
+"""Training of the arranger on endless composed songs; one CPU thread is enough.
 
     python -m models.training.arranger --minutes 40 --out runs/arranger
 
@@ -10,7 +10,7 @@ multiplies it (AMX, AVX512-BF16) and at `--batch 32` and more:
         --bfloat16 --rate 1e-3 --init resources/weights/arranger.safetensors --out runs/arranger
 
 A worker process composes songs into the pool while the network learns from those that are there.
-Runs go on where they were stopped. The style that a song is heard with is the noisy mixture of its
+Runs go on where they were stopped. The style of a song is the noisy mixture of its
 terms' anchors, often with another term mixed in: a song is then drawn the more seldom the smaller
 its share, so that a mix learns to mean its proportions.
 """
@@ -76,7 +76,7 @@ HEAD_PARTS: Final = (0, -1, 2, 1, 4, 3)
 
 
 class Arrangement(nn.Module):
-    """Both networks of the arranger, so that they train and ship as one."""
+    """Both networks of the arranger as one module."""
 
     def __init__(self, config: ArrangerConfig) -> None:
         super().__init__()
@@ -143,10 +143,10 @@ def to_condition(
 def density_input(
     density: NDArray[np.float32], quantiles: NDArray[np.float32], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """(B, T) onsets per second -> (B, T, 2) asked quantile and flag, hidden in some sequences."""
-    asked = np.interp(density, quantiles, np.linspace(0, 1, len(quantiles)))
+    """(B, T) onsets per second -> (B, T, 2) quantile and flag, hidden in some sequences."""
+    quantile = np.interp(density, quantiles, np.linspace(0, 1, len(quantiles)))
     known = np.broadcast_to(rng.random((len(density), 1)) >= DENSITY_DROP, density.shape)
-    return np.stack([asked * known, known], axis=-1).astype(np.float32)
+    return np.stack([quantile * known, known], axis=-1).astype(np.float32)
 
 
 def lag_codes(batch: StepBatch, lags: NDArray[np.uint8], previous: NDArray[np.uint8]) -> Tensor:
@@ -169,7 +169,7 @@ def losses(
 ) -> dict[str, Tensor]:
     """Surprise per step of each head, and per bar of the plan, in nats."""
     size, length = batch.valid.shape
-    heard, lags = corrupt_batch(batch, rng)
+    earlier, lags = corrupt_batch(batch, rng)
     pairs = [songs[int(i)] for i in batch.songs.reshape(-1)]
     style, known = styles.of(pairs, rng)
     table = net.condition(to_condition(pairs, style, known)).reshape(size, 2, -1)
@@ -183,12 +183,12 @@ def losses(
         change=torch.from_numpy(batch.change),
         density=torch.from_numpy(density_input(batch.density, quantiles, rng)),
     )
-    previous_features = net.features(torch.from_numpy(heard))
+    previous_features = net.features(torch.from_numpy(earlier))
     lag_features = net.features(torch.from_numpy(lags))
     features = net.features(torch.from_numpy(batch.rows))
     joined, output, _ = net.advance(previous_features, lag_features, moment, condition, None)
     starts, gates = net.trunks(joined)
-    codes = lag_codes(batch, lags, heard)
+    codes = lag_codes(batch, lags, earlier)
     valid = torch.from_numpy(batch.valid)
     active = moment.active > 0.5
     rows = torch.from_numpy(batch.rows.astype(np.int64))
@@ -205,7 +205,7 @@ def losses(
     out["drums"] = surprise[valid & active[..., 0]].sum() / total
 
     before = torch.from_numpy(
-        np.where(heard[..., 0] == ABSENT, 0, heard[..., SYMBOL]).astype(np.int64)
+        np.where(earlier[..., 0] == ABSENT, 0, earlier[..., SYMBOL]).astype(np.int64)
     )
     for head in range(1, len(HEADS)):
         logits, hidden = net.logits_code(head, starts, features, gates, codes[..., head - 1])
@@ -219,9 +219,9 @@ def losses(
             continue
         struck = there & (target >= STRIKE)
         touch = net.logits_touch(head, hidden[struck], features[struck])
-        wanted = rows[..., CODE_COLUMNS[head - 1] + 1][struck]
+        touch_target = rows[..., CODE_COLUMNS[head - 1] + 1][struck]
         out["touch"] = out.get("touch", torch.zeros(())) + (
-            F.cross_entropy(touch, wanted, reduction="sum") / total
+            F.cross_entropy(touch, touch_target, reduction="sum") / total
         )
     out |= plan_losses(net, batch, output, condition, moment)
     return out
@@ -245,17 +245,17 @@ def plan_losses(
         density=moment.density[r, t],
     )
     section, plan = net.logits_section(output[r, back] * (1 - gone), condition[r, t], before)
-    wanted = torch.from_numpy(batch.plan_section[row, step])
+    section_target = torch.from_numpy(batch.plan_section[row, step])
     bits_back = batch.returned[row, step]
     returned = np.concatenate(
         [bits(np.maximum(bits_back, 0)) * (bits_back >= 0)[:, None], (bits_back >= 0)[:, None]], -1
     ).astype(np.float32)
-    active = net.logits_active(plan, wanted, torch.from_numpy(returned))
+    active = net.logits_active(plan, section_target, torch.from_numpy(returned))
     target = torch.from_numpy(batch.active[row, step])
     bars = max(1, len(row))
     assert section.shape[-1] == SECTION_CODES and len(PARTS) == 5
     return {
-        "section": F.cross_entropy(section, wanted, reduction="sum") / bars,
+        "section": F.cross_entropy(section, section_target, reduction="sum") / bars,
         "active": F.cross_entropy(active, target, reduction="sum") / bars,
     }
 

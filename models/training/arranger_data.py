@@ -1,6 +1,6 @@
-"""Songs for the arranger: a pool on disk that a worker fills, and batches drawn from it.
+"""Training data of the arranger: a pool of songs on disk, and batches drawn from it.
 
-Lane: offline, training. Pure numpy. The pool is a folder of `songs-*.npz`, a few dozen composed
+The pool is a folder of `songs-*.npz`, a few dozen composed
 songs each, in rows of `models.segue.arranger.steps`. Seeds start high above those kept for
 evaluation.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ FIRST_SEED: Final = 50_000_000
 SHARD: Final = 48  # songs a file
 SECONDS: Final = 80.0  # of a song: long enough for sections to come back
 ABSENT: Final = 255
+Arrays: TypeAlias = dict[str, np.ndarray]
+"""Arrays by the name of their field."""
 
 
 def fill_pool(
@@ -67,7 +69,7 @@ def fill_pool(
 
 def write_shard(songs: Sequence[StepSong], path: Path) -> None:
     """Write songs as one compressed file, whole or not at all."""
-    arrays: dict[str, Any] = {
+    arrays: dict[str, Any] = {  # as numpy declares the keywords of savez
         name: np.concatenate([getattr(song, name) for song in songs])
         for name in ("rows", "active", "section", "section_bar", "returns", "density")
     }
@@ -150,7 +152,7 @@ class StepBatch:
     plan: NDArray[np.bool_]  # bar starts whose plan is to be learned
     fresh: NDArray[np.bool_]  # (B,) the sequence begins with the song
     plan_section: NDArray[np.int64]
-    returned: NDArray[np.int64]  # bits in that bar when last heard, -1 if never
+    returned: NDArray[np.int64]  # bits in that bar of the previous occurrence, -1 if none
     songs: NDArray[np.int64]  # (B, 2)
 
 
@@ -161,7 +163,7 @@ def _fragment(song: StepSong, rng: np.random.Generator, length: int) -> int:
     return int(rng.integers(bars)) * bar
 
 
-def _line(song: StepSong, begin: int, end: int, start: int) -> dict[str, Any]:
+def _line(song: StepSong, begin: int, end: int, start: int) -> Arrays:
     """Arrays of steps begin..end of a song; `start` is subtracted from returns."""
     span = slice(begin, end)
     returns = song.returns[span].astype(np.int64)
@@ -184,10 +186,10 @@ def _line(song: StepSong, begin: int, end: int, start: int) -> dict[str, Any]:
     }
 
 
-def draw_one(songs: Sequence[StepSong], rng: np.random.Generator, length: int) -> dict[str, Any]:
-    """One sequence of `length` steps, fields of Batch without the first axis.
+def draw_one(songs: Sequence[StepSong], rng: np.random.Generator, length: int) -> Arrays:
+    """One sequence of `length` steps, fields of StepBatch without the first axis.
 
-    A third cross at a bar line into another song: its style and setting are new, the music heard
+    A third cross at a bar line into another song: its style and setting are new, the music
     before is still the old song's, as when the performer changes the prompt.
     """
     first = int(rng.integers(len(songs)))
@@ -231,7 +233,7 @@ def draw_one(songs: Sequence[StepSong], rng: np.random.Generator, length: int) -
     metre = np.where(late, songs[second].setting.metre, a.setting.metre)
     bar_start = line["bar_step"][steps] == 0
     bar_start[0] = history == begin == 0
-    out: dict[str, Any] = {
+    out: Arrays = {
         "previous": previous,
         "lags": rows[source],
         "rows": line["rows"][steps],
@@ -262,7 +264,7 @@ def draw(songs: Sequence[StepSong], rng: np.random.Generator, size: int, length:
     return collate([draw_one(songs, rng, length) for _ in range(size)])
 
 
-def collate(items: Sequence[dict[str, Any]]) -> StepBatch:
+def collate(items: Sequence[Arrays]) -> StepBatch:
     """Sequences of `draw_one` as a batch."""
     return StepBatch(
         **{f.name: np.stack([item[f.name] for item in items]) for f in fields(StepBatch)}
@@ -270,9 +272,9 @@ def collate(items: Sequence[dict[str, Any]]) -> StepBatch:
 
 
 def corrupt(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> NDArray[np.uint8]:
-    """Rows heard with wrong notes: each hit, chord and note is altered with the given odds.
+    """Rows with wrong notes: each hit, chord and note is altered with the given odds.
 
-    The arranger will hear its own mistakes; it must have learned to go on from them.
+    The arranger will be conditioned on its own mistakes, and must learn to recover from them.
     """
     out = rows.copy()
     there = rows[..., 0] != ABSENT
@@ -306,7 +308,7 @@ def corrupt(rows: NDArray[np.uint8], rng: np.random.Generator, odds: float) -> N
 def corrupt_batch(
     batch: StepBatch, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """(previous, lags) of a batch as the network hears them: some sequences with wrong notes, some
+    """(previous, lags) of a batch as inputs of the network: some sequences with wrong notes, some
     with sources missing."""
     previous, lags = batch.previous.copy(), batch.lags.copy()
     for index in range(len(previous)):

@@ -1,8 +1,8 @@
-"""Surprise of exported arranger weights at songs that training never saw. Offline.
+"""Evaluation of exported arranger weights: cross-entropy on songs that training never saw.
 
     python -m models.training.arranger_evaluation resources/weights/arranger.safetensors OTHER ...
 
-Every file is asked about the same sequences of the same songs, of the corpus' split for evaluation.
+Every file is measured on the same sequences of the same songs, of the corpus' split for evaluation.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Builder of the studio's instrument bank (`python -m models.corpus.bank`). Offline."""
+"""Builder of the studio's instrument bank (`python -m models.corpus.bank`)."""

@@ -1,4 +1,4 @@
-"""Builds resources/instruments: `python -m models.corpus.bank [--out DIR] [--only NAME ...]`."""
+"""Builder of resources/instruments: `python -m models.corpus.bank [--out DIR] [--only NAME ...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from models.corpus.sound.drums import HAND_DRUMS
 from models.corpus.sound.presets import SOUNDS
 from models.corpus.styles import STYLES
 from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
+from models.segue.studio.bank import KitEntry, Manifest, ZoneEntry
 
 OUT: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"
 
@@ -42,7 +43,7 @@ SOURCES: Final[dict[str, dict[str, str]]] = {
 
 
 def origins(source: str) -> list[str]:
-    """Keys of SOURCES that the words of a source draw on."""
+    """Keys of SOURCES that a source's description refers to."""
     found = {
         part[0] if part[0] in "FM" and ":" not in part else "segue" for part in source.split("+")
     }
@@ -50,7 +51,7 @@ def origins(source: str) -> list[str]:
 
 
 def file_name(source: str) -> str:
-    """A source's words as a file name."""
+    """File name of a source's description."""
     return re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-").lower()
 
 
@@ -73,7 +74,7 @@ def sample(source: str, users: dict[str, Recipe]) -> Pack:
                 continue
             if loudest is None or recipe.lfo_beats:
                 loudest = x
-            else:  # layers differ by their colour; the player makes the difference of level
+            else:  # layers differ by their colour; the sampler scales the level
                 x = x * np.float32(strength(loudest) / strength(x))
             held = recipe.lfo_beats > 0
             x, rate = (x, SAMPLE_RATE) if held else at_lowest_rate(x)
@@ -81,12 +82,12 @@ def sample(source: str, users: dict[str, Recipe]) -> Pack:
             looped = loops.make_loop(x, rate, settle, held, same)
             if held:
                 same = looped.loop
-            zone: dict[str, Any] = {"key": key, "layer": layer, "velocity": velocity}
+            zone: ZoneEntry = {"key": key, "layer": layer, "velocity": velocity}
             if looped.loop is not None:
-                zone["loop"] = list(looped.loop)
+                zone["loop"] = looped.loop
             if looped.decay:
                 zone["decay"] = round(looped.decay, 2)
-            pack.add(looped.samples, rate, False, recipe.stereo, **zone)
+            pack.add(looped.samples, rate, False, recipe.stereo, zone)
     return pack
 
 
@@ -108,10 +109,10 @@ def _stereo(x: np.ndarray) -> bool:
     return bool(likeness < 0.9)
 
 
-def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, Any]]:
+def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, KitEntry]]:
     """Packs of hits by source, and for each kit its drums: [pack, zone, gain, layer] a hit."""
     packs: dict[str, Pack] = {}
-    table: dict[str, Any] = {}
+    table: dict[str, KitEntry] = {}
     known: dict[str, tuple[str, int]] = {}
     drums_by_hand = {*HAND_DRUMS, "orchestral", "jazz"}
     for kit in KITS[1:]:
@@ -119,7 +120,7 @@ def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, Any]]:
             continue
         print(kit, flush=True)
         source = kits.RECORDED.get(kit)
-        drums: dict[str, list[list[Any]]] = {}
+        drums: dict[str, list[tuple[str, int, float, int]]] = {}
         table_of_shots = kits.drums_of(kit)
         levels = {
             drum: kits.hit_level(shots[0].audio * np.float32(shots[0].gain))
@@ -144,38 +145,38 @@ def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, Any]]:
                     above = np.flatnonzero(level > level.max() - 66)
                     x = loops.fade_out(x[: (int(above[-1]) + 2) * 240], 960)
                     x, rate = at_lowest_rate(x, 32_000)
-                    number = pack.add(x, rate, True, _stereo(x), name=shot.name)
+                    number = pack.add(x, rate, True, _stereo(x), {"name": shot.name})
                     known[shot.name] = (pack_name, number)
                 pack_name, number = known[shot.name]
-                drums[drum].append([pack_name, number, round(shot.gain * trim, 4), shot.layer])
+                drums[drum].append((pack_name, number, round(shot.gain * trim, 4), shot.layer))
         table[kit] = {"drums": drums, "sources": origins(source) if source else ["segue"]}
         if source and kit in ("metal", "marching"):
             table[kit]["sources"] = sorted({*origins(source), "segue"})
     return packs, table
 
 
-def productions() -> dict[str, Any]:
+def productions() -> dict[str, list[tuple[float, dict[str, object]]]]:
     """How each style of the corpus is mixed, for the styles that are prompt terms and the hosts
     of the instruments that are."""
     from models.corpus.styles import PLAYERS
 
-    def fields(style: str) -> dict[str, Any]:
+    def fields(style: str) -> dict[str, object]:
         production = STYLES[style].production
         values = {k: v for k, v in vars(production).items() if k != "levels_db"}
         values["levels_db"] = dict(production.levels_db)
         return values
 
-    table = {name: [[1.0, fields(name)]] for name in STYLES if not name[0].islower()}
+    table = {name: [(1.0, fields(name))] for name in STYLES if not name[0].islower()}
     for name, player in PLAYERS.items():
         hosts = [word.partition(":") for word in player.hosts.split()]
         odds = [(host.replace("_", " "), float(n) if n else 1.0) for host, _, n in hosts]
         odds = [(h if h in STYLES else h.replace(" ", "_"), n) for h, n in odds]
         total = sum(n for _, n in odds)
-        table[name] = [[round(n / total, 4), fields(host)] for host, n in odds]
+        table[name] = [(round(n / total, 4), fields(host)) for host, n in odds]
     return table
 
 
-def tune_zones(manifest: dict[str, Any]) -> None:
+def tune_zones(manifest: Manifest) -> None:
     """Put zones in tune, and leave out those of keys that a source does not have."""
     for name, pack in manifest["packs"].items():
         if name.startswith("kit-"):
@@ -188,7 +189,7 @@ def tune_zones(manifest: dict[str, Any]) -> None:
                     zone["cents"] = cents
 
 
-def write(path: Path, manifest: dict[str, Any]) -> None:
+def write(path: Path, manifest: Manifest) -> None:
     """The manifest as one line of JSON."""
     path.write_text(json.dumps(manifest, separators=(",", ":")) + "\n")
 
@@ -203,7 +204,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "manifest.json"
     only = set(args.only) if args.only is not None else None
-    manifest: dict[str, Any] = {"format": 1, "rate": SAMPLE_RATE, "packs": {}, "kits": {}}
+    manifest: Manifest = {"format": 1, "rate": SAMPLE_RATE, "packs": {}, "kits": {}}
     if (only is not None or args.tables) and path.exists():
         manifest = json.loads(path.read_text())
     by_source: dict[str, dict[str, Recipe]] = {}
@@ -221,7 +222,7 @@ def main() -> None:
         manifest["kits"].update(table)
     tune_zones(manifest)
     manifest["sources"] = SOURCES
-    before = manifest.get("instruments", {})
+    before = {name: e["gain_db"] for name, e in manifest.get("instruments", {}).items()}
     manifest["instruments"] = {
         name: {
             "pack": file_name(recipe.source),
@@ -235,7 +236,7 @@ def main() -> None:
             "scoop": recipe.scoop,
             "lfo_beats": recipe.lfo_beats,
             "overlap": recipe.overlap,
-            "gain_db": before.get(name, {}).get("gain_db", 0.0),
+            "gain_db": before.get(name, 0.0),
         }
         for name, recipe in RECIPES.items()
     }
@@ -246,7 +247,7 @@ def main() -> None:
     levels = calibrate(args.out, only)
     for kind, changes in levels.items():
         for name, change in changes.items():
-            entry = manifest[kind][name]
+            entry = manifest["kits"][name] if kind == "kits" else manifest["instruments"][name]
             entry["gain_db"] = round(entry.get("gain_db", 0.0) + change, 2)
     write(path, manifest)
     (args.out / "productions.json").write_text(

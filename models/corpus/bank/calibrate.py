@@ -1,4 +1,4 @@
-"""Levels of instruments and kits, measured on what they typically play. Offline.
+"""Calibration of the levels of instruments and kits on what they typically play.
 
 Each plays a passage of its usual part through the studio's own voices; the gain that brings it to
 the studio's nominal loudness goes into the manifest, so that a new instrument comes in at the right
@@ -20,15 +20,15 @@ from models.music.score import DRUMS, PARTS, SAMPLE_RATE
 from models.music.voicing import chord_register, part_range, voice
 from models.segue.studio.bank import Bank
 from models.segue.studio.block import BLOCK
-from models.segue.studio.strips import NOMINAL, Strip, _inserted
-from models.segue.studio.voices import Motion, Tones, follow
+from models.segue.studio.strips import NOMINAL, Strip, insert_effect
+from models.segue.studio.voices import Motion, SamplerVoice, Tones, follow
 
 BEAT: Final = 0.55  # seconds
 
 
 @dataclass(frozen=True)
 class PassageNote:
-    """A note of a passage."""
+    """Note of a calibration passage."""
 
     on: float
     off: float
@@ -61,7 +61,7 @@ def passage(name: str, part: str) -> list[PassageNote]:
 
 
 def beat_of(kit_hands: bool) -> list[PassageNote]:
-    """Two bars of a plain beat, for a kit or for hands."""
+    """Two bars of a plain beat, for a kit or for hand drums."""
     names = ("perc_low", "perc_high", "perc_mid") if kit_hands else ("kick", "snare", "hat")
     low, high, tick = (DRUMS.index(name) for name in names)
     hits = []
@@ -85,7 +85,7 @@ def play(
 ) -> NDArray[np.float32]:  # fmt: skip
     """The passage's sound (n, 2) with a gain, through the insert of that name if one is given."""
     blocks = int(8.5 * BEAT * SAMPLE_RATE / BLOCK)
-    voices: tuple = ()  # type: ignore[type-arg]
+    voices: tuple[SamplerVoice, ...] = ()
     out = []
     channel = None
     for block in range(blocks):
@@ -98,7 +98,7 @@ def play(
         voices = tuple(v for v in voices if not tones.ended(v, start + BLOCK))
         x *= np.float32(10 ** (gain_db / 20))
         if effect is not None:
-            x, channel = _inserted(part, effect, x, channel)
+            x, channel = insert_effect(part, effect, x, channel)
         out.append(x.T)
     return np.concatenate(out)
 
@@ -109,7 +109,7 @@ HANDS: Final = frozenset({"congas", "bongos", "djembe", "tabla", "frame"})
 def calibrate(
     folder: Path, only: Collection[str] | None = None, report: bool = True
 ) -> dict[str, dict[str, float]]:
-    """{'instruments': {name: dB}, 'kits': {name: dB}} on top of what the manifest says."""
+    """Corrections of the manifest's gains: {'instruments': {name: dB}, 'kits': {name: dB}}."""
     bank = Bank(folder)
     tones = Tones(bank)
     found: dict[str, dict[str, float]] = {"instruments": {}, "kits": {}}

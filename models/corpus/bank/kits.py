@@ -1,4 +1,4 @@
-"""Single hits of every drum kit, as raw material of the bank. Offline.
+"""Single hits of every drum kit, as raw material of the bank.
 
 A kit is a table of drums, each with one or more takes. Recorded kits name a General MIDI program
 and a key, so that kits share what they have in common; machines and hand drums are drawn once, with
@@ -26,7 +26,7 @@ Audio = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Shot:
-    """A hit: `name` is the same for the same sound, `audio` (n, 2), `gain` against the others of
+    """Recorded hit: `name` is the same for the same sound, `audio` (n, 2), `gain` against the others of
     its kit, `layer` 0 for a hard hit and 1 for a soft one."""
 
     name: str
@@ -79,8 +79,8 @@ def balance(levels: dict[str, float]) -> dict[str, float]:
     for drum, against in DRUMMER.items():
         if drum in levels:
             short = levels["snare"] + against - levels[drum]
-            least = 0.0 if drum == "kick" else -MAX_TRIM_DB  # some kicks are meant to be huge
-            found[drum] = min(max(0.5 * short, least), MAX_TRIM_DB)
+            minimum = 0.0 if drum == "kick" else -MAX_TRIM_DB  # some kicks are meant to be huge
+            found[drum] = min(max(0.5 * short, minimum), MAX_TRIM_DB)
     return found
 
 
@@ -99,7 +99,7 @@ def _struck(program: str, key: int, velocity: int, seconds: float) -> Audio:
 
 
 def _character(kit: str, x: Audio) -> Audio:
-    """What was done to a kit before it reached the mix, at a fixed middle of the corpus' range."""
+    """Saturation and bit reduction of a kit, in the middle of the corpus' range."""
     if kit == "lofi":
         return crush(saturate(x * np.float32(1.6), 1.6), 11, 13_000.0)
     if kit == "breaks":

@@ -1,8 +1,8 @@
-"""Where a recorded note can be repeated without being noticed. Offline; pure numpy and scipy.
+"""Loop points of recorded notes.
 
 A loop is sought by normalised cross-correlation of its two ends and closed by a crossfade that
 keeps the power whatever the correlation is. A note that dies away is first levelled by its own
-rate of decay; the player puts the decay back, so that a short recording rings as long as it should.
+rate of decay; the sampler restores the decay, so that a short recording rings as long as it should.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOLDS: Final = 1.2  # dB a second under which a sound counts as held
 
 @dataclass(frozen=True)
 class LoopedNote:
-    """`samples` (n, channels); `loop` first sample and the one after the last, or None; `decay` in
+    """Looped note: `samples` (n, channels); `loop` first sample and the one after the last, or None; `decay` in
     dB a second from the loop's first sample on, taken out of the samples."""
 
     samples: Audio
@@ -38,7 +38,7 @@ def levels_db(x: Audio, hop: int) -> NDArray[np.float64]:
 
 
 def fade_out(x: Audio, samples: int) -> Audio:
-    """With its last samples faded to nothing."""
+    """A copy with its last samples faded out."""
     x = x.copy()
     samples = min(samples, len(x))
     x[len(x) - samples :] *= (np.cos(np.linspace(0, np.pi, samples)) * 0.5 + 0.5)[:, None]

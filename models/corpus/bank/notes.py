@@ -1,4 +1,4 @@
-"""Single notes of every source, as raw material of the bank. Offline."""
+"""Single notes of every source, as raw material of the bank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zones and hits become files: rate, compression, manifest. Offline.
+"""Data files of the instrument bank: sample rate, compression, manifest entries.
 
 The format is described in `models.segue.studio.bank`, which reads it.
 """
@@ -9,7 +9,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import soundfile
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from models.music.score import SAMPLE_RATE
+from models.segue.studio.bank import PackEntry, ZoneEntry
 
 Audio = NDArray[np.float32]
 
@@ -50,7 +51,7 @@ def encode(x: Audio, rate: int, lossless: bool) -> bytes:
         else {"format": "OGG", "subtype": "VORBIS"}
     )
     if lossless:
-        # Triangular noise of one step: quantisation that is heard as hiss, not as grit.
+        # Triangular noise of one step: quantisation error becomes hiss, not distortion.
         rng = np.random.default_rng(len(x))
         dither = rng.random(x.shape) - rng.random(x.shape)
         x = (x + dither.astype(np.float32) / 32768).clip(-1, 32767 / 32768)
@@ -68,21 +69,22 @@ def encode(x: Audio, rate: int, lossless: bool) -> bytes:
 
 @dataclass
 class Pack:
-    """One file of the bank, filled zone by zone; equal sounds are written once."""
+    """Data file of the bank, filled zone by zone; equal sounds are written once."""
 
     name: str
     data: bytearray = field(default_factory=bytearray)
-    zones: list[dict[str, Any]] = field(default_factory=list)
+    zones: list[ZoneEntry] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, x: Audio, rate: int, lossless: bool, stereo: bool, **fields: Any) -> int:
-        """Add samples (n, 2) as mono or stereo; returns the zone's number."""
+    def add(self, x: Audio, rate: int, lossless: bool, stereo: bool, entry: ZoneEntry) -> int:
+        """Add samples (n, 2) as mono or stereo, with further fields; returns the zone's number."""
+        pan: ZoneEntry = {}
         if not stereo:
             left, right = (float(np.square(x[:, side], dtype=np.float64).sum()) for side in (0, 1))
             balance = (right - left) / (right + left + 1e-12)
             x = x.mean(1, keepdims=True)
             if abs(balance) > 0.02:
-                fields["pan"] = round(balance, 3)
+                pan = {"pan": round(balance, 3)}
         peak = float(np.abs(x).max()) + 1e-9
         x = np.ascontiguousarray(x * np.float32(0.9 / peak))
         raw = encode(x, rate, lossless)
@@ -91,14 +93,14 @@ class Pack:
             self.places[key] = (len(self.data), len(raw))
             self.data += raw
         at, size = self.places[key]
-        zone = {
+        zone: ZoneEntry = {
             "at": at, "size": size, "rate": rate, "frames": len(x), "channels": x.shape[1],
-            "gain": round(peak / 0.9, 6), **fields,
+            "gain": round(peak / 0.9, 6), **entry, **pan,
         }  # fmt: skip
         self.zones.append(zone)
         return len(self.zones) - 1
 
-    def save(self, folder: Path) -> dict[str, Any]:
+    def save(self, folder: Path) -> PackEntry:
         """Write the data file; returns the entry of the manifest."""
         (folder / f"{self.name}.bin").write_bytes(self.data)
         return {

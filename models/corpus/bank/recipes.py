@@ -1,4 +1,4 @@
-"""How each instrument of the score is sampled for the bank. Offline; a table.
+"""Recipes: how each instrument of the score is sampled for the bank.
 
 A line: instrument, source (the words of `models.corpus.sound.presets`), and where they differ from the
 usual: `step` semitones between zones, `seconds` of recording, `stereo`, velocity `layers`, seconds
@@ -14,7 +14,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one instrument is sampled; times in seconds."""
+    """Recipe of one instrument; times in seconds."""
 
     source: str
     step: int = 4

@@ -35,9 +35,7 @@ CHORDS: Final = 1 << PARTS.index("chords")
 LEAP: Final = 0.25  # change of energy from which the form answers at once
 CALM: Final = 0.3  # energy under which no peak is chosen
 KEEN: Final = 0.7  # energy over which no thin section is chosen
-UNIFORM_SHARE: Final = (
-    0.05  # share of any section that a form is held to have, so that no odds are endless
-)
+UNIFORM_SHARE: Final = 0.05  # share of each section in every form, so that log-odds are finite
 CHOICE: Final = 0.15  # spread of the noise that chooses among forms
 
 Draw = Callable[[], float]

@@ -2,11 +2,11 @@
 
 A causal recurrent network (gated recurrent units, Cho et al. 2014, section 2.3) over rows of
 `models.segue.arranger.steps`. It also sees the rows one, two, four and eight bars back and those of
-the same place in the section's previous occurrence, and may copy from them (after the pointer mechanism of See et al. 2017, section 2.2, as a bonus on the logit), so
-that repetition and form need not be squeezed through the recurrent state. Within a step the parts
-are decided one after the other: drums, chord, chord part, bass, extra, lead, each conditioned on
-those before; the drums among themselves by a triangular map, as in NADE (Larochelle & Murray 2011,
-section 3).
+the same place in the section's previous occurrence, and may copy from them (after the pointer
+mechanism of See et al. 2017, section 2.2, as a bonus on the logit), so that repetition and form
+need not pass through the recurrent state. Within a step the parts are decided one after the other:
+drums, chord, chord part, bass, extra, lead, each conditioned on those before; the drums among
+themselves by a triangular map, as in NADE (Larochelle & Murray 2011, section 3).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A network that keeps to the scale may still dwell on a neighbour of the tonic, or leave out the
 third. The composer throws such songs away (`models.music.tonality.agrees`); who plays live cannot,
-but can act in time. The pitch classes of the last seconds are correlated with Krumhansl and Kessler's
-profiles (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4); while the
+but can act in time. The pitch classes of the last seconds are correlated with Krumhansl and
+Kessler's profiles (Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4); while the
 key does not lead by MARGIN, the odds of notes are moved along the difference of the key's profile
 and that of the rival, which is the direction in which the lead grows fastest.
 """

@@ -1,4 +1,4 @@
-"""The studio: the arranger's score becomes sound, block by block.
+"""Studio: renders the arranger's score as sound, block by block.
 
-Everything is pure numpy and a pure function of (state, notes, settings): `studio.Studio.block`.
+Everything is in numpy and a pure function of (state, notes, settings): `studio.Studio.block`.
 """

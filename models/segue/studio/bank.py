@@ -1,4 +1,4 @@
-"""The instrument bank: recorded notes and hits, read when they are first needed. Any thread.
+"""Instrument bank: recorded notes and hits, decoded when they are first played.
 
 resources/instruments holds, made by `python -m models.corpus.bank`:
 
@@ -24,9 +24,9 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,76 @@ BEFORE: Final = 16  # zeros before the first sample of a decoded zone
 AFTER: Final = 32  # samples after its last one, for the interpolation
 RISE: Final = (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 16))).astype(np.float32)
 SEAM: Final = 480
-MEMORY: Final = 220_000_000  # bytes of decoded zones that are kept
+MEMORY: Final = 220_000_000  # bytes of decoded zones in the cache
+
+
+class ZoneEntry(TypedDict, total=False):
+    """Zone in the manifest; see the module for the fields."""
+
+    at: int
+    size: int
+    rate: int
+    frames: int
+    channels: int
+    gain: float
+    key: int
+    layer: int
+    velocity: int
+    loop: tuple[int, int]
+    decay: float
+    cents: float
+    pan: float
+    name: str
+
+
+class PackEntry(TypedDict):
+    """Data file in the manifest."""
+
+    file: str
+    sha256: str
+    bytes: int
+    zones: list[ZoneEntry]
+
+
+class KitEntry(TypedDict, total=False):
+    """Drum kit in the manifest: for each drum its hits as [pack, zone, gain, layer]."""
+
+    drums: dict[str, list[tuple[str, int, float, int]]]
+    sources: list[str]
+    gain_db: float
+
+
+class InstrumentEntry(TypedDict):
+    """Instrument in the manifest."""
+
+    pack: str
+    sources: list[str]
+    low: int
+    high: int
+    wet: float
+    effect: str
+    release: float
+    glide: float
+    scoop: float
+    lfo_beats: float
+    overlap: bool
+    gain_db: float
+
+
+class Manifest(TypedDict, total=False):
+    """Contents of manifest.json."""
+
+    format: int
+    rate: int
+    sources: dict[str, dict[str, str]]
+    packs: dict[str, PackEntry]
+    kits: dict[str, KitEntry]
+    instruments: dict[str, InstrumentEntry]
 
 
 @dataclass(frozen=True)
 class SampleZone:
-    """One recorded note or hit; see the module for the fields."""
+    """Recorded note or hit; see the module for the fields."""
 
     pack: str
     number: int
@@ -120,7 +184,7 @@ class Kit:
 
 
 class Bank:
-    """All instruments and kits; the sound itself is read zone by zone."""
+    """Bank of all instruments and kits; may be used by any thread."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
@@ -132,12 +196,12 @@ class Bank:
             ) from error
         if manifest.get("format") != FORMAT:
             raise SegueError(f"the instruments in {folder} are of another version: restore them.")
-        self.manifest: dict[str, Any] = manifest
+        self.manifest: Manifest = manifest
         self._zones: dict[str, tuple[SampleZone, ...]] = {}
         self._instruments: dict[str, Instrument] = {}
         self._kits: dict[str, Kit] = {}
         self._decoded: OrderedDict[tuple[str, int], NDArray[np.float32]] = OrderedDict()
-        self._held = 0
+        self._cached_bytes = 0
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -146,14 +210,13 @@ class Bank:
     def _pack(self, name: str) -> tuple[SampleZone, ...]:
         found = self._zones.get(name)
         if found is None:
-            found = tuple(
-                SampleZone(
-                    name,
-                    number,
-                    **{**zone, "loop": tuple(zone["loop"]) if "loop" in zone else None},
-                )
-                for number, zone in enumerate(self.manifest["packs"][name]["zones"])
-            )
+            zones = []
+            for number, entry in enumerate(self.manifest["packs"][name]["zones"]):
+                zone = SampleZone(name, number, **entry)
+                if zone.loop is not None:
+                    zone = replace(zone, loop=(zone.loop[0], zone.loop[1]))  # JSON has lists
+                zones.append(zone)
+            found = tuple(zones)
             self._zones[name] = found
         return found
 
@@ -207,10 +270,10 @@ class Bank:
         with self._lock:
             if zone.identity not in self._decoded:
                 self._decoded[zone.identity] = made
-                self._held += made.nbytes
-                while self._held > MEMORY and len(self._decoded) > 1:
+                self._cached_bytes += made.nbytes
+                while self._cached_bytes > MEMORY and len(self._decoded) > 1:
                     _, old = self._decoded.popitem(last=False)
-                    self._held -= old.nbytes
+                    self._cached_bytes -= old.nbytes
         return made
 
     def _decode(self, zone: SampleZone) -> NDArray[np.float32]:
@@ -243,7 +306,7 @@ class Bank:
         return out
 
     def prepare(self, instruments: Iterable[str], kits: Iterable[str]) -> None:
-        """Have the zones of these decoded by a thread, soon. Returns at once."""
+        """Decode the zones of instruments and kits on the decoding thread. Returns at once."""
         for name in instruments:
             if name not in self._prepared and name in self.manifest["instruments"]:
                 self._prepared.add(name)
@@ -256,8 +319,8 @@ class Bank:
                 self._prepared.add(name)
                 self._decode_soon(tuple(hit.zone for hits in self.kit(name).drums for hit in hits))
 
-    def soon(self, task: Callable[[], None]) -> None:
-        """Have something done by the thread that decodes; for what decides what to decode."""
+    def submit(self, task: Callable[[], None]) -> None:
+        """Run a task on the decoding thread, started when first needed."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="instruments", daemon=True)
             self._thread.start()
@@ -268,7 +331,7 @@ class Bank:
             for zone in zones:
                 self.samples(zone)
 
-        self.soon(decode)
+        self.submit(decode)
 
     def _work(self) -> None:
         while True:
@@ -278,10 +341,10 @@ class Bank:
             try:
                 task()
             except SegueError:
-                pass  # said again when the instrument is played
+                pass  # raised again when the instrument is played
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the decoding thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout=5.0)

@@ -1,4 +1,4 @@
-"""Level over time: compressor, loudness, look-ahead limiter. Pure numpy; inference thread."""
+"""Dynamics: compressor, loudness meter, true-peak look-ahead limiter."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from models.music.score import SAMPLE_RATE
 from models.segue.studio.block import Planes
 
-HOP: Final = 96  # samples of one look of a compressor at its input
+HOP: Final = 96  # samples between two measurements of a compressor's input
 AHEAD: Final = 96  # samples by which the limiter looks ahead
 CEILING: Final = 0.865  # -1.26 dB: what the four-fold peak misses stays under -1 dB
 RELEASE: Final = 0.12  # seconds of the limiter
 
 
 class CompressorSettings(NamedTuple):
-    """A compressor's setting: dB, ratio, seconds, dB."""
+    """Settings of a compressor: dB, ratio, seconds, dB."""
 
     threshold: float
     ratio: float
@@ -30,25 +30,25 @@ class CompressorSettings(NamedTuple):
 
 
 def compress(
-    x: Planes, press: CompressorSettings, reduction: float, makeup: float = 1.0
+    x: Planes, settings: CompressorSettings, reduction: float, makeup: float = 1.0
 ) -> tuple[Planes, float]:
     """Feed-forward compression (Giannoulis, Massberg & Reiss, JAES 2012) with a soft knee.
 
-    `reduction` is the state, in dB; the gain is a line between looks of HOP samples.
+    `reduction` is the state, in dB; the gain is linear between measurements, HOP samples apart.
     """
     peaks = np.abs(x).reshape(2, -1, HOP).max(axis=2).max(axis=0)
-    over = 20.0 * np.log10(peaks + 1e-9) - press.threshold
-    if reduction < 1e-6 and float(over.max()) < -press.knee:
+    over = 20.0 * np.log10(peaks + 1e-9) - settings.threshold
+    if reduction < 1e-6 and float(over.max()) < -settings.knee:
         return (x if makeup == 1.0 else x * np.float32(makeup)), 0.0
-    slope, knee = 1.0 - 1.0 / press.ratio, press.knee
+    slope, knee = 1.0 - 1.0 / settings.ratio, settings.knee
     bent = (np.clip(over, -knee, knee) + knee) ** 2 / (4.0 * knee)
     target = (np.where(over > knee, over, bent) * slope).tolist()
-    up = math.exp(-HOP / (press.attack * SAMPLE_RATE))
-    down = math.exp(-HOP / (press.release * SAMPLE_RATE))
+    up = math.exp(-HOP / (settings.attack * SAMPLE_RATE))
+    down = math.exp(-HOP / (settings.release * SAMPLE_RATE))
     trace = [reduction]
-    for want in target:
-        fade = up if want > reduction else down
-        reduction = want + (reduction - want) * fade
+    for goal in target:
+        fade = up if goal > reduction else down
+        reduction = goal + (reduction - goal) * fade
         trace.append(reduction)
     if max(trace) < 1e-3:
         return (x if makeup == 1.0 else x * np.float32(makeup)), reduction
@@ -59,7 +59,7 @@ def compress(
 
 
 def line(begin: float, end: float, samples: int) -> NDArray[np.float32] | np.float32:
-    """(samples,) from one gain to just before another; a number where they are the same."""
+    """(samples,) linear from one gain to just before another; a number where they are the same."""
     if begin == end:
         return np.float32(begin)
     return np.float32(begin) + np.float32(end - begin) * _from_zero(samples)
@@ -96,7 +96,7 @@ def loudness(x: Planes) -> float:
 
 
 def loudness_fast(x: Planes) -> float:
-    """`loudness` of the middle alone, for parts: half the work."""
+    """`loudness` of the mid channel alone, for parts: half the work."""
     spectrum = np.fft.rfft(x[0] + x[1])
     power = spectrum.real**2 + spectrum.imag**2
     return -0.691 + 10.0 * math.log10(0.5 * float(power @ k_weights(x.shape[1])) + 1e-12)
@@ -127,8 +127,8 @@ def true_peaks(x: Planes, hop: int = AHEAD) -> NDArray[np.float32]:
 
 
 class LimiterState(NamedTuple):
-    """The last AHEAD samples (2, AHEAD) that are not given out, the gain at their beginning, and
-    the reduction that is being let go."""
+    """State of the limiter: the last samples (2, AHEAD), which are not given out yet, and the gain
+    at their beginning."""
 
     tail: Planes
     gain: float = 1.0
@@ -139,7 +139,7 @@ class LimiterState(NamedTuple):
 
 
 def limit(x: Planes, state: LimiterState) -> tuple[Planes, LimiterState]:
-    """Hold true peaks under CEILING; what comes out is AHEAD samples late."""
+    """Limit true peaks to CEILING; the output is AHEAD samples late."""
     joined = np.concatenate([state.tail, x], axis=1)
     need = np.minimum(1.0, CEILING / np.maximum(true_peaks(joined), 1e-9))
     hops = x.shape[1] // AHEAD
@@ -152,8 +152,8 @@ def limit(x: Planes, state: LimiterState) -> tuple[Planes, LimiterState]:
     target = np.minimum(need[:-1], need[1:]).tolist()
     held = min(state.gain, float(need[0]))
     edges = [held]
-    for want in target:
-        held = min(want, 1.0 - (1.0 - held) * down)
+    for goal in target:
+        held = min(goal, 1.0 - (1.0 - held) * down)
         if held > 0.9999:
             held = 1.0
         edges.append(held)

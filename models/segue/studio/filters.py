@@ -1,4 +1,4 @@
-"""Filters for blocks of samples without a loop over samples. Pure numpy; any thread.
+"""Cascades of biquad filters, computed block by block without a loop over samples.
 
 A cascade of biquads is a linear system x' = A x + B u, y = C x + D u. Of 128 samples at a time the
 output is one matrix product with the input and one with the state that they begin with, so that
@@ -25,7 +25,7 @@ FilterState = NDArray[np.float64]  # (channels, 2 a section)
 
 
 class FilterSection(NamedTuple):
-    """One biquad: `kind` low, high, band, peak, low_shelf or high_shelf; hertz, Q and dB."""
+    """Biquad: `kind` low, high, band, peak, low_shelf or high_shelf; hertz, Q and dB."""
 
     kind: str
     hz: float
@@ -125,12 +125,12 @@ class Filter:
         states[1::2] += first
         y = pieces @ self._direct
         y += (states.transpose(1, 0, 2) @ self._observe).astype(np.float32)
-        # Below this a filter that nobody feeds would only crawl through denormal numbers.
+        # Without input a filter would decay into denormal numbers, which are slow.
         state[np.abs(state) < 1e-18] = 0.0
         return y.reshape(channels, samples), state
 
 
 @lru_cache(maxsize=256)
 def filter_of(sections: tuple[FilterSection, ...]) -> Filter:
-    """The filter of these sections, made once."""
+    """The filter of these sections, cached."""
     return Filter(sections)

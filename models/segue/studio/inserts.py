@@ -1,4 +1,4 @@
-"""Insert effects of instruments: amplifiers, cabinets, rotary speaker, tape. Pure numpy.
+"""Insert effects of instruments: amplifiers, cabinets, rotary speaker, tape.
 
 The corpus draws the knobs of its effects anew for every song; here they stand in the middle of its
 ranges. Gains are made for parts at about -20 LUFS, which the bank's calibration sees to.
@@ -21,8 +21,11 @@ from models.segue.studio.filters import FilterSection as S
 
 @dataclass(frozen=True)
 class Insert:
-    """Filters, then saturation of `drive` and `bias`, a gain in dB, then filters; and of
-    the whole part a `sweep` of a delay: hertz, samples, samples to begin with, share, tremolo."""
+    """Insert effect: filters, then saturation of `drive` and `bias`, a gain in dB, then filters.
+
+    `sweep` modulates a delay of the whole part: hertz, samples, samples to begin with, share,
+    tremolo.
+    """
 
     before: tuple[S, ...] = ()
     drive: float = 0.0
@@ -88,15 +91,15 @@ def saturate(x: Planes, drive: float, bias: float) -> Planes:
 
 
 REACH: Final = 560
-"""Samples of a part that a swept delay looks back to at most."""
+"""Samples of a part that a modulated delay reaches back at most."""
 
 
 def swept(
     x: Planes, past: Planes, start: int, sweep: tuple[float, float, float, float, float]
 ) -> Planes:
-    """A part through a delay that moves: chorus, rotary speaker, tremolo or a tape's flutter.
+    """Modulated delay of a part: chorus, rotary speaker, tremolo or a tape's flutter.
 
-    The delay hears the middle of the part, of which `past` (REACH,) are the samples before the
+    Its input is the mid channel of the part, of which `past` (REACH,) are the samples before the
     block, which begins at sample `start`.
     """
     hertz, depth, base, share, tremolo = sweep
@@ -119,13 +122,12 @@ def swept(
 
 
 def middle(x: Planes) -> NDArray[np.float32]:
-    """(n,) mean of both sides, in the numbers that are remembered, so that no edge is heard."""
+    """(n,) mid channel, rounded as it is stored, so that blocks join without a step."""
     return ((x[0] + x[1]) * np.float32(0.5)).astype(np.float16).astype(np.float32)
 
 
 def read_at(x: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Samples of `x` (n,) at fractional places, on straight lines: what is swept has little treble,
-    or is mixed with itself."""
+    """Samples of `x` (n,) at fractional positions by linear interpolation."""
     whole = place.astype(np.int32)
     before, after = x[whole], x[whole + 1]
     return before + (after - before) * (place - whole.astype(np.float32))
@@ -133,7 +135,7 @@ def read_at(x: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray[np.fl
 
 @lru_cache(maxsize=8)
 def numbers(count: int) -> NDArray[np.float32]:
-    """0 to count - 1."""
+    """(count,) the numbers 0 to count - 1."""
     return np.arange(count, dtype=np.float32)
 
 

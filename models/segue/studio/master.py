@@ -1,4 +1,4 @@
-"""The bus: what the corpus does to a whole mix, then loudness and limiter. Pure numpy."""
+"""Master bus: the corpus' effects on a whole mix, then loudness control and limiter."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PAST: Final = 320  # samples that a tape's flutter looks back to
 
 
 class MasterState(NamedTuple):
-    """State of the bus."""
+    """State of the master bus."""
 
     tone: FilterState | None = None
     past: NDArray[np.float16] | None = None
     crushed: tuple[float, float] = (0.0, 0.0)
-    gain_db: float = -1.5  # what most styles come to
+    gain_db: float = -1.5  # typical of the styles
     measured: float = TARGET
     moment: float = 10 ** (TARGET / 10)
     blocks: int = 0
@@ -50,7 +50,7 @@ class MasterState(NamedTuple):
 
 
 def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterSection, ...]:
-    """High-pass, tilt about 1 kHz and the low-pass of old media, in steps that can be counted."""
+    """High-pass, tilt about 1 kHz and low-pass of old media, quantised so that filters repeat."""
     slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness
     slope = round(slope * 4) / 4
     taped = 19_500.0 * 0.32**production.tape if production.tape > 0.02 else OPEN_HZ
@@ -104,8 +104,8 @@ def master(
         gain_db = min(max(gain_db, -REACH_DB), REACH_DB)
     mix = mix * line(10 ** (state.gain_db / 20), 10 ** (gain_db / 20), BLOCK)
     squeeze = production.compress
-    press = CompressorSettings(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
-    mix, reduction = compress(mix, press, state.reduction)
+    settings = CompressorSettings(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
+    mix, reduction = compress(mix, settings, state.reduction)
     if production.drive > 0.02 or before.drive > 0.02:
         hard, soft = (line(a, b, BLOCK) for a, b in (
             (1 + before.drive, 1 + production.drive),
@@ -172,7 +172,7 @@ def _moved(mix: Planes, state: MasterState, production: MixParameters, start: in
 def _crushed(
     mix: Planes, state: MasterState, production: MixParameters, start: int
 ) -> tuple[Planes, tuple[float, float]]:
-    """A sampler of few bits and a low clock, as far as the styles ask for one."""
+    """Bit and sample rate reduction of an early sampler."""
     share = (state.production.crush, production.crush)
     if max(share) < 0.02:
         return mix, (float(mix[0, -1]), float(mix[1, -1]))
@@ -191,7 +191,7 @@ def _crushed(
 
 
 def _noise(production: MixParameters, start: int, seed: int) -> Planes | None:
-    """Crackle, rumble and hiss, which belong to the time and not to the state."""
+    """Crackle and hiss: a function of the time, not of the state."""
     vinyl = production.vinyl if production.vinyl > 0.02 else 0.0
     hiss = 0.0007 * production.tape + 0.0006 * vinyl
     if hiss < 2e-5:

@@ -1,7 +1,7 @@
-"""How the music of a style is mixed: what the corpus decides once a song, for any mix of prompts.
+"""Mix parameters of a style: what the corpus decides once a song, for any mix of prompts.
 
-Pure numpy; inference thread. A style vector is taken apart into the terms that it is a mean of
-(they are linearly independent), and their productions are averaged; what is asked changes glide.
+A style vector is taken apart into the terms that it is a mean of
+(they are linearly independent), and their productions are averaged; changes glide.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import json
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
 from models.music.score import PARTS, SAMPLE_RATE
+from models.music.song import Production
 from models.segue.studio.bank import FOLDER
 from models.segue.studio.rooms import RoomSpec
 
@@ -26,7 +27,7 @@ OPEN_HZ: Final = 21_500.0  # a low-pass that lets everything through
 
 
 class MixParameters(NamedTuple):
-    """Numbers of a mix; amounts 0 to 1 as in `models.music.song.MixParameters`, `levels_db` by
+    """Parameters of a mix; amounts 0 to 1 as in `models.music.song.MixParameters`, `levels_db` by
     part."""
 
     reverb_amount: float = 0.2
@@ -58,19 +59,20 @@ def glide_towards(now: MixParameters, goal: MixParameters, seconds: float) -> Mi
     if now == goal:
         return goal
     pull = 1.0 - math.exp(-seconds / GLIDE)
-    values: dict[str, Any] = {}
+    values: dict[str, float] = {}
     for name in now._fields:
         a, b = getattr(now, name), getattr(goal, name)
         if name == "levels_db":
-            values[name] = tuple(_near(x, y, pull, 0.02) for x, y in zip(a, b, strict=True))
-        elif name == "lowpass_hz":
+            continue
+        if name == "lowpass_hz":
             ratio = math.log(b / a)
             values[name] = b if abs(ratio) < 0.01 else a * math.exp(ratio * pull)
         elif name in ("delay_beats", "bits", "rate_hz"):
             values[name] = b
         else:
             values[name] = _near(a, b, pull, 0.004)
-    return MixParameters(**values)
+    levels = zip(now.levels_db, goal.levels_db, strict=True)
+    return MixParameters(**values, levels_db=tuple(_near(a, b, pull, 0.02) for a, b in levels))
 
 
 def _near(a: float, b: float, pull: float, close: float) -> float:
@@ -83,11 +85,15 @@ class MixTable:
     def __init__(self, anchors: NDArray[np.float32], names: tuple[str, ...],
                  folder: Path = FOLDER) -> None:  # fmt: skip
         try:
-            self.table: dict[str, Any] = json.loads((folder / "productions.json").read_text())
+            table = json.loads((folder / "productions.json").read_text())
         except (OSError, ValueError) as error:
             raise SegueError(
                 f"the productions in {folder} cannot be read: restore them."
             ) from error
+        self.table: dict[str, list[tuple[float, Production]]] = {
+            name: [(weight, Production(**fields)) for weight, fields in entries]
+            for name, entries in table.items()
+        }
         self.names = names
         self.anchors = anchors.astype(np.float64)
         self._found: dict[bytes, tuple[MixParameters, RoomSpec]] = {}
@@ -122,39 +128,41 @@ class MixTable:
 
     def _averaged(self, shares: list[tuple[str, float]]) -> tuple[MixParameters, RoomSpec]:
         entries = [
-            (share * weight, fields)
+            (share * weight, production)
             for name, share in shares
-            for weight, fields in self.table.get(name, [])
+            for weight, production in self.table.get(name, [])
         ]
         total = sum(weight for weight, _ in entries)
         if total <= 0:
             return self.of(None)
-        entries = [(weight / total, fields) for weight, fields in entries]
-        values: dict[str, Any] = {
-            name: sum(w * float(f[name]) for w, f in entries) for name in AVERAGED
+        entries = [(weight / total, production) for weight, production in entries]
+        values: dict[str, float] = {
+            name: sum(w * float(getattr(p, name)) for w, p in entries) for name in AVERAGED
         }
-        levels = [sum(w * float(f["levels_db"].get(p, 0.0)) for w, f in entries) for p in PARTS]
-        closed = sum(w * math.log(f["lowpass_hz"] or OPEN_HZ) for w, f in entries)
-        dirty = [(w, f) for w, f in entries if f["bits"] or f["rate_hz"]]
+        levels = [sum(w * p.level(part) for w, p in entries) for part in PARTS]
+        closed = sum(w * math.log(p.lowpass_hz or OPEN_HZ) for w, p in entries)
+        dirty = [(w, p) for w, p in entries if p.bits or p.rate_hz]
         main = max(entries, key=lambda entry: entry[0])[1]
         # The delay's beats are a rhythm: an average of two would be none.
-        delayed = max(entries, key=lambda entry: entry[0] * entry[1]["delay"])[1]
-        values["delay_beats"] = float(delayed["delay_beats"])
+        delayed = max(entries, key=lambda entry: entry[0] * entry[1].delay)[1]
+        values["delay_beats"] = float(delayed.delay_beats)
         values["crush"] = round(sum(w for w, _ in dirty), 2)
         crushed = max(dirty, key=lambda entry: entry[0])[1] if dirty else main
-        values["bits"] = float(crushed["bits"] or 16)
-        values["rate_hz"] = float(crushed["rate_hz"] or SAMPLE_RATE)
+        values["bits"] = float(crushed.bits or 16)
+        values["rate_hz"] = float(crushed.rate_hz or SAMPLE_RATE)
         rooms: dict[str, float] = {}
-        for weight, fields in entries:
-            if fields["reverb"] != "none":
-                gain = weight * float(fields["reverb_amount"])
-                rooms[fields["reverb"]] = rooms.get(fields["reverb"], 0.0) + gain
+        for weight, production in entries:
+            if production.reverb != "none":
+                gain = weight * float(production.reverb_amount)
+                rooms[production.reverb] = rooms.get(production.reverb, 0.0) + gain
         whole = sum(rooms.values())
-        kept = sorted(rooms.items(), key=lambda item: -item[1])[:3]
+        loudest = sorted(rooms.items(), key=lambda item: -item[1])[:3]
         spec = tuple(
-            (kind, round(math.sqrt(gain / whole), 1)) for kind, gain in kept if gain > 0.04 * whole
+            (kind, round(math.sqrt(gain / whole), 1))
+            for kind, gain in loudest
+            if gain > 0.04 * whole
         )
-        production = MixParameters(
+        mix = MixParameters(
             **values, lowpass_hz=min(math.exp(closed), OPEN_HZ), levels_db=tuple(levels)
         )
-        return production, RoomSpec(tuple(sorted(spec)))
+        return mix, RoomSpec(tuple(sorted(spec)))

@@ -1,12 +1,11 @@
-"""Reverb and echo, shared by the parts. Pure numpy; inference thread.
+"""Reverb and echo, shared by the parts.
 
 Each part sends one line at 24 kHz into the room; a feedback delay writes its echoes into the same
-line, so the room hears them too. The room is a synthetic impulse response, noise that dies faster
-at high frequencies (Moorer, "About this reverberation business", CMJ 1979) with early reflections;
-it is convolved in equal partitions by overlap-save (Stockham 1966; Wefers, "Partitioned convolution
-algorithms for real-time auralization", chapter 5). As all of this is linear, the sound of a part's
+line, so they reach the room too. The room's impulse response (`rooms`) is convolved in equal
+partitions by overlap-save (Stockham 1966; Wefers, "Partitioned convolution algorithms for real-time
+auralization", chapter 5). As all of this is linear, the sound of a part's
 room can be had apart from the others', at any time, from the lines alone: they are the only thing
-that a snapshot keeps, as 16-bit floats, and share with all snapshots before.
+that a snapshot holds, as 16-bit floats, and share with all snapshots before.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LONGEST_ECHO: Final = 2.0  # seconds
 
 
 class Lines(NamedTuple):
-    """What the senders sent in a block: numbers of those that did, and (senders, HALF) samples."""
+    """Sends of a block: numbers of those that did, and (senders, HALF) samples."""
 
     senders: tuple[int, ...]
     samples: NDArray[np.float16]
@@ -41,7 +40,7 @@ class Lines(NamedTuple):
 
 
 class Echo(NamedTuple):
-    """The delay: samples at 24 kHz, how loud it is heard, and how much comes back."""
+    """The delay: samples at 24 kHz, its level, and the feedback."""
 
     delay: int = 9000
     level: float = 0.0
@@ -50,7 +49,7 @@ class Echo(NamedTuple):
 
 class SpaceState(NamedTuple):
     """`lines` of the blocks so far, oldest first; `sends` the last samples (senders, 46) before
-    the next block; the room, the room that it turns into, and how far it has turned."""
+    the next block; the room, the room that it crossfades to, and how far."""
 
     lines: tuple[Lines, ...] = ()
     sends: Planes | None = None
@@ -76,8 +75,8 @@ SPREAD: Final = 290  # half-rate samples that the right side's echo comes later
 STEP: Final = 64  # samples at the lower rate that one product gives
 
 
-def _product(taps: Planes, up: int, down: int) -> Planes:
-    """The matrix that filters a stretch: (inputs of STEP outputs and what is before them, outputs).
+def _filter_matrix(taps: Planes, up: int, down: int) -> Planes:
+    """Matrix that filters a stretch: (inputs of STEP outputs and what is before them, outputs).
 
     A short filter is cheapest as a product of matrices, whatever its rates are.
     """
@@ -93,13 +92,13 @@ def _product(taps: Planes, up: int, down: int) -> Planes:
     return matrix
 
 
-_DOWN: Final = _product(DOWN, 1, 2)
-_UP: Final = _product(UP, 2, 1)
-_DAMP: Final = _product(DAMP, 1, 1)
+_DOWN: Final = _filter_matrix(DOWN, 1, 2)
+_UP: Final = _filter_matrix(UP, 2, 1)
+_DAMP: Final = _filter_matrix(DAMP, 1, 1)
 
 
 def _filtered(x: Planes, matrix: Planes, step: int) -> Planes:
-    """(k, n) through a matrix of `_product` that goes on by `step` inputs."""
+    """(k, n) through a matrix of `_filter_matrix` that goes on by `step` inputs."""
     windows = sliding_window_view(x, len(matrix), axis=1)[:, ::step]
     k, count = windows.shape[:2]
     return (windows.reshape(k * count, -1) @ matrix).reshape(k, -1)
@@ -116,11 +115,11 @@ def doubled(x: Planes) -> Planes:
 
 
 class Space:
-    """Computes what the room answers. It remembers spectra while they are in use, which saves time
-    and changes nothing."""
+    """Reverb and echo. Spectra are cached while they are in use, which saves time and changes
+    nothing."""
 
     def __init__(self) -> None:
-        self._windows: dict[tuple[float, ...], _Window] = {}
+        self._windows: dict[tuple[float, ...], _SpectrumCache] = {}
 
     def write(self, sends: Planes, state: SpaceState, echo: Echo) -> SpaceState:
         """The state after a block's sends (senders, BLOCK): its line holds them and what the
@@ -203,7 +202,7 @@ class Space:
         return np.stack([both[SPREAD:], both[: CONTEXT + HALF]])
 
     def _room(self, lines: tuple[Lines, ...], spec: RoomSpec, gains: tuple[float, ...]) -> Planes:
-        """(2, CONTEXT + HALF) what a room answers."""
+        """(2, CONTEXT + HALF) reverb of a room."""
         rooms = blend_rooms(spec)
         if not rooms:
             return np.zeros((2, CONTEXT + HALF), np.float32)
@@ -214,7 +213,7 @@ class Space:
         if window is None:
             if len(self._windows) > 8:
                 self._windows.clear()
-            window = self._windows[weights] = _Window(weights)
+            window = self._windows[weights] = _SpectrumCache(weights)
         spectra = window.of(lines, count)
         total = np.empty((2, BINS), np.complex64)
         for part in rooms:
@@ -236,7 +235,7 @@ def _ramp(begin: float, end: float) -> NDArray[np.float32]:
     return np.asarray(ramp, np.float32)
 
 
-class _Window:
+class _SpectrumCache:
     """Spectra of the latest lines, mixed by sender, in order in one piece of memory."""
 
     ROWS: Final = 4 * MAX_LINES
@@ -279,13 +278,13 @@ class _Window:
         return np.asarray(np.fft.rfft(mixed), np.complex64)
 
 
-def advance_room(state: SpaceState, asked: RoomSpec) -> SpaceState:
-    """The state at the beginning of a block for which a room is asked: turning takes two seconds,
-    and a turn that has begun is finished first."""
+def advance_room(state: SpaceState, target: RoomSpec) -> SpaceState:
+    """The state at the beginning of a block with a target room: a crossfade takes two seconds, and
+    one that has begun is finished first."""
     if state.turned < 1.0:
         return state._replace(turned=min(1.0, state.turned + 1.0 / TURN_BLOCKS))
     if not state.lines:
-        return state._replace(room=asked, goal=asked)
-    if asked != state.goal:
-        return state._replace(room=state.goal, goal=asked, turned=1.0 / TURN_BLOCKS)
+        return state._replace(room=target, goal=target)
+    if target != state.goal:
+        return state._replace(room=state.goal, goal=target, turned=1.0 / TURN_BLOCKS)
     return state

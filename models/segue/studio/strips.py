@@ -1,4 +1,4 @@
-"""Channel strips: a part's voices become its sound in the mix, dry. Pure numpy; inference thread.
+"""Channel strips: a part's voices become its dry sound in the mix.
 
 Voices with the same insert share it; then come the part's level, its compressor, saturation, place,
 chorus and the pump of the kick, as the corpus' mix has them.
@@ -125,7 +125,7 @@ def play_part(
         x = np.zeros((2, BLOCK), np.float32)
         for voice in own:
             tones.add(x, voice, start, motion)
-        sound, channel = _inserted(part, effect, x, states.get(effect))
+        sound, channel = insert_effect(part, effect, x, states.get(effect))
         if own or float(np.abs(sound).max()) > 1e-7:
             channels.append(channel)
         total = sound if total is None else total + sound
@@ -136,11 +136,11 @@ def play_part(
     squash = 0.3 + 0.5 * production.compress * (1.3 if part < 2 else 0.8)
     target = BALANCE[part] + production.levels_db[part]
     # The corpus compresses at a level of 0.1; here parts are at their place in the mix already.
-    press = CompressorSettings(
+    settings = CompressorSettings(
         target + 6.0 + 12.0 - 14.0 * squash, 1.5 + 4.0 * squash, 0.012 if part == 0 else 0.005,
         0.12, 4.0,
     )  # fmt: skip
-    total, reduction = compress(total, press, strip.reduction, 10 ** (squash * 1.5 / 20))
+    total, reduction = compress(total, settings, strip.reduction, 10 ** (squash * 1.5 / 20))
     drive = production.drive if part != 1 and production.drive > 0.05 else 0.0
     if drive or strip.drive:
         hard, soft = (line(a, b, BLOCK) for a, b in (
@@ -157,7 +157,10 @@ def play_part(
     return _swept(total, strip, sweep, start)
 
 
-def _inserted(part: int, effect: str, x: Planes, channel: Channel | None) -> tuple[Planes, Channel]:
+def insert_effect(
+    part: int, effect: str, x: Planes, channel: Channel | None
+) -> tuple[Planes, Channel]:
+    """A part's sound through the insert of that name and the equaliser; None begins it."""
     insert = INSERTS[effect]
     after = filter_of(insert.after + EQ[part])
     before = filter_of(insert.before) if insert.before else None
@@ -179,7 +182,7 @@ def _inserted(part: int, effect: str, x: Planes, channel: Channel | None) -> tup
 def _levelled(
     part: int, x: Planes, strip: Strip, production: MixParameters, current: str, start: int
 ) -> tuple[Planes, Strip]:
-    """At the part's loudness: the calibration's word at first, then what is measured."""
+    """The sound at the part's loudness: by the calibration at first, then as measured."""
     level, blocks = strip.level, strip.blocks
     if current != strip.sound:
         blocks = min(blocks, QUICK)
@@ -210,7 +213,7 @@ def _levelled(
 
 
 def _placed(x: Planes, width: float, place: float) -> Planes:
-    """Wider or narrower, then to a side by constant power."""
+    """Stereo width, then panning with constant power."""
     angle = (place + 1) * math.pi / 4
     left, right = math.cos(angle) * math.sqrt(2), math.sin(angle) * math.sqrt(2)
     same, other = 0.5 + 0.5 * width, 0.5 - 0.5 * width
@@ -223,7 +226,7 @@ def _placed(x: Planes, width: float, place: float) -> Planes:
 def _swept(
     x: Planes, strip: Strip, sweep: tuple[float, float, float, float, float] | None, start: int
 ) -> tuple[Planes, Strip]:
-    """Through the part's moving delay; from one setting to another within the block."""
+    """Modulated delay of the part; a new setting is crossfaded within the block."""
     if sweep is None and strip.sweep is None:
         return x, strip
     past = strip.past

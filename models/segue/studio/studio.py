@@ -1,7 +1,7 @@
-"""The studio as a whole: a block of score becomes a block of sound, and the parts' stems.
+"""Studio: renders a block of score as a block of sound and the parts' stems.
 
-Pure numpy; inference thread. `Studio` holds instruments and caches and remembers nothing that is
-heard; what a stream remembers is `StudioState`, immutable and small.
+`Studio` holds instruments and caches only; the state of a stream is `StudioState`, immutable and
+small.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NO_ECHO: Final = Echo()
 
 
 class Score(NamedTuple):
-    """What is to be played in a block: the arranger's notes, which instrument or kit each part has
+    """Score of a block: the arranger's notes, which instrument or kit each part has
     ('none' for nobody), the tempo, and where the beat is."""
 
     notes: tuple[NoteLike, ...]
@@ -42,7 +42,7 @@ class Score(NamedTuple):
 
 
 class MixRequest(NamedTuple):
-    """What is asked of the mix: the production and room of the style, the gain of each part (0 is
+    """Mix of a block: the production and room of the style, the gain of each part (0 is
     exact silence), and a tilt in dB for brightness."""
 
     production: MixParameters = MixParameters()
@@ -53,7 +53,7 @@ class MixRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class StudioState:
-    """Everything that a stream's sound depends on; immutable, a few kilobytes of its own."""
+    """State that a stream's sound depends on; immutable, a few kilobytes of its own."""
 
     seed: int = 0
     block: int = 0
@@ -69,8 +69,8 @@ class StudioState:
 
 
 class StudioBlock(NamedTuple):
-    """A block: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, and what is needed
-    for the stems."""
+    """Block of sound: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, and what
+    the stems need."""
 
     mix: Planes
     before_master: Planes
@@ -91,7 +91,7 @@ class Studio:
         self.space = Space()
 
     def warm_up(self) -> None:
-        """Make what would take long when it is first needed; may be called by any thread."""
+        """Compute the rooms beforehand; may be called by any thread."""
         warm_up()
 
     def block(
@@ -150,7 +150,7 @@ class Studio:
             mix += sound
         if wet_sound is not None:
             mix += wet_sound if pump is None else wet_sound * pump
-        target = TARGET + _left(gains[1], sounds)
+        target = TARGET + _fader_loss_db(gains[1], sounds)
         out, master_state = master(
             mix, state.master, production, request.brightness, target, start, state.seed
         )
@@ -214,8 +214,8 @@ def _line(begin: float, end: float) -> NDArray[np.float32] | np.float32:
     return out
 
 
-def _left(gains: tuple[float, ...], sounds: Mapping[int, str]) -> float:
-    """By how many dB the mix is to be quieter where faders are down."""
+def _fader_loss_db(gains: tuple[float, ...], sounds: Mapping[int, str]) -> float:
+    """Change of the target loudness in dB where faders are down."""
     power = [10 ** (BALANCE[p] / 10) for p in range(len(PARTS))]
     whole = sum(power[p] for p in sounds) or 1.0
     left = sum(power[p] * min(gains[p], 1.0) ** 2 for p in sounds)

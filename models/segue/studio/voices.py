@@ -1,7 +1,7 @@
-"""Voices: which notes sound, and their sound. Pure numpy; inference thread.
+"""Voices of the sampler: the notes that sound, and their sound.
 
 A voice is a small value; its sound is a pure function of the voice and the time, so a snapshot of
-a stream holds no sound of it. Notes come from the arranger in seconds; they are told apart by part,
+a stream holds no sound of it. Notes come from the arranger in seconds; they are identified by part,
 pitch and onset, and their ends become known later.
 """
 
@@ -51,7 +51,7 @@ class NoteLike(Protocol):
 
 
 class SamplerVoice(NamedTuple):
-    """A note that sounds. `start` and `stop` in samples since the stream began (stop OPEN while it
+    """Sounding note. `start` and `stop` in samples since the stream began (stop OPEN while it
     is held), `release` in seconds, `slide` the pitch that it begins from, `number` varies it."""
 
     time: float
@@ -67,14 +67,14 @@ class SamplerVoice(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """Where the beat is: beats at the first sample of a block, and beats a sample."""
+    """Position in beats: beats at the first sample of a block, and beats a sample."""
 
     beats: float
     step: float
 
 
 def scramble(*numbers: int) -> int:
-    """64 bits that depend on nothing but the integers given (SplitMix64, Steele et al. 2014)."""
+    """Hash of integers, 64 bits (SplitMix64, Steele et al. 2014)."""
     state = 0
     for number in numbers:
         state = (state + (number & 0xFFFFFFFFFFFFFFFF) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
@@ -127,7 +127,7 @@ def follow(
 def _begin(
     voices: list[SamplerVoice], note: NoteLike, sound: str, bank: Bank, end: int, seed: int
 ) -> list[SamplerVoice]:
-    """With one more voice; what it silences ends where it begins."""
+    """The voices with one more; those that it silences end where it begins."""
     at = round(note.on * SAMPLE_RATE)
     slide = note.pitch
     release = 0.0
@@ -183,7 +183,7 @@ class Layer(NamedTuple):
 
 
 class Tones:
-    """What each voice plays, worked out once a voice."""
+    """Layers of each voice, cached."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank

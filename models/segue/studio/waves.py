@@ -1,10 +1,10 @@
-"""Recorded notes at any pitch, in pieces that are computed once. Pure numpy; inference thread.
+"""Resampling of recorded notes to any pitch, in cached pieces.
 
 A note's wave is a pure function of its zone, its ratio of pitches, its darkness and its glide, so
-pieces of it are kept and used again for the next note that is the same; only new ones cost
-interpolation. That is done with windowed sincs (Smith, "Digital Audio Resampling Home Page",
-Kaiser window), whose cut-off follows the ratio, so nothing folds; and a soft note is darker because
-its sinc has a low share, which costs nothing.
+pieces of it are cached for the next note that is the same; only new ones cost interpolation. That
+is done with windowed sincs (Smith, "Digital Audio Resampling Home Page", Kaiser window), whose
+cut-off follows the ratio, so nothing folds; and a soft note is darker because its sinc has a low
+share, which costs nothing.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TAPS: Final = 16
 PHASES: Final = 1024
 DARKNESS: Final = ((1.0, 0.0), (0.62, 9000.0), (0.42, 6000.0), (0.28, 4000.0))
 """(share of the full band, hertz of the rest's band) by how softly a note is played."""
-MEMORY: Final = 120_000_000  # bytes of pieces that are kept
+MEMORY: Final = 120_000_000  # bytes of pieces in the cache
 GLIDING: Final = 14_400  # samples after which a glide has arrived
 
 
 class Wave(NamedTuple):
-    """Which wave: the zone, samples of the zone a sample, index into DARKNESS, and from how many
-    cents off, within how many seconds, the pitch slides into place."""
+    """Resampled zone: the zone, its samples per output sample, index into DARKNESS, and the cents
+    from which the pitch slides into place within `glide` seconds."""
 
     zone: SampleZone
     ratio: float
@@ -72,12 +72,12 @@ def glide_positions(ratio: float, cents: float, glide: float) -> NDArray[np.floa
 
 
 class Waves:
-    """Pieces of waves, kept while there is room."""
+    """Cache of pieces of resampled zones."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self._pieces: OrderedDict[tuple[object, ...], NDArray[np.float32]] = OrderedDict()
-        self._held = 0
+        self._cached_bytes = 0
 
     def length(self, wave: Wave) -> int | None:
         """Samples until a wave without loop is over; None for one that goes on."""
@@ -107,10 +107,10 @@ class Waves:
             return found
         made = self._interpolated(wave, index)
         self._pieces[name] = made
-        self._held += made.nbytes
-        while self._held > MEMORY:
+        self._cached_bytes += made.nbytes
+        while self._cached_bytes > MEMORY:
             _, old = self._pieces.popitem(last=False)
-            self._held -= old.nbytes
+            self._cached_bytes -= old.nbytes
         return made
 
     def _interpolated(self, wave: Wave, index: int) -> NDArray[np.float32]:
