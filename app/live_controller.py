@@ -21,7 +21,7 @@ from app.session.session import Session
 from app.session.steering import Steering, steer
 from app.session.style_loader import StyleLoader
 from app.session.tap_tempo import TapTempo
-from models.engine.controls import Style
+from models.engine.controls import TRIGGERS, Style
 from models.engine.interface import EngineInfo
 from models.errors import SegueError
 
@@ -76,6 +76,7 @@ class LiveController(QObject):
         self.acting: frozenset[str] = frozenset()
         """Controls that the engine has; empty while there is no engine."""
         self.notes: tuple[int, ...] = ()
+        self._triggers: set[str] = set()  # those of the next submission
         self._last_style: Style | None = None
         self._mark = ""
         self._mixed_keys: frozenset[str] = frozenset()
@@ -97,6 +98,7 @@ class LiveController(QObject):
             "transport.clear": lambda change: self._clear(),
             "transport.panic": lambda change: self._panic(),
             "tempo.tap": self._tap_tempo,
+            **dict.fromkeys(TRIGGERS, self._trigger),
             "edit.undo": lambda change: session.undo(),
             "edit.redo": lambda change: session.redo(),
         }
@@ -185,6 +187,14 @@ class LiveController(QObject):
         if tempo is not None:
             self.registry.set("tempo", round(tempo, 1), change.source)
 
+    def _trigger(self, change: Change) -> None:
+        """Send a trigger of the engine with the next submission, and only with that."""
+        if change.source == "availability":
+            return
+        self._triggers.add(change.name)
+        self._mark = self.registry[change.name].label.lower()
+        self._submit_soon()
+
     def _panic(self) -> None:
         self.set_notes(())
         self.scenes.cancel()
@@ -217,9 +227,11 @@ class LiveController(QObject):
         """Submit the present state now, with all changes gathered."""
         self._gather_timer.stop()
         self.mix_changed.emit()
+        triggers = frozenset(self._triggers)
+        self._triggers.clear()
         if not self.acting:
             return
-        steering = self._steer(self.session.scenes.current())
+        steering = self._steer(self.session.scenes.current(), triggers)
         if steering is None:
             return
         self._last_style = steering.controls.style
@@ -227,9 +239,9 @@ class LiveController(QObject):
         mark, self._mark = self._mark, ""
         self.worker.submit(steering.controls, steering.prompts, mark=mark)
 
-    def _steer(self, scene: Scene) -> Steering | None:
+    def _steer(self, scene: Scene, triggers: frozenset[str] = frozenset()) -> Steering | None:
         try:
-            return steer(scene, self.styles, self.acting, self._last_style, self.notes)
+            return steer(scene, self.styles, self.acting, self._last_style, self.notes, triggers)
         except SegueError as error:
             self.message.emit("warning", str(error))
             return None

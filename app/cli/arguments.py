@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn, TypeAlias
 
 from models.command import PROGRAM_NAME
-from models.engine.controls import RANGES
+from models.engine.controls import ARRIVALS, RANGES
 from models.errors import SegueError
 from models.music.score import STEMS
 from models.registry import DEVICES
@@ -128,6 +128,7 @@ def _render(commands: Commands) -> None:
         "guidance_notes": "how closely the keys held are followed",
         "guidance_drums": "how closely drums on or off is followed",
         "chaos": "how far it departs from what is most likely",
+        "energy": "how many parts play, and how busily",
     }
     for name, (low, high) in RANGES.items():
         controls.add_argument(
@@ -145,6 +146,17 @@ def _render(commands: Commands) -> None:
         "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"
     )
     controls.add_argument("--drums", choices=("on", "off"), help="drums, or none")
+    controls.add_argument(
+        "--follow-prompts",
+        action="store_true",
+        help="tempo, metre and mode change with the prompts instead of staying",
+    )
+    controls.add_argument(
+        "--change-at",
+        choices=ARRIVALS,
+        default=ARRIVALS[0],
+        help="when a changed tempo or key arrives: at once, or at the next bar",
+    )
     controls.add_argument(
         "--strength",
         action="append",

@@ -79,6 +79,8 @@ def controls_of(chosen: Namespace) -> Controls:
         mute=frozenset(mute),
         notes=_notes(chosen.notes),
         drums=None if chosen.drums is None else chosen.drums == "on",
+        follow_prompts=chosen.follow_prompts,
+        change_at=chosen.change_at,
         strength=_strength(chosen.strength),
     )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from app.inference.messages import RewriteTask
 from app.performance.moment import Moment
+from models.engine.controls import Controls
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 
 
@@ -51,6 +52,7 @@ class RenderedBlock:
     frames: Audio
     join: int
     task: RewriteTask | None
+    controls: Controls
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ from app.inference.plan import (
     bar_points,
     loop_length,
 )
+from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from models.engine.controls import Controls
@@ -91,6 +92,7 @@ class Planner:
         """The reader stands still and is silent, so even its next frame may be rewritten."""
         self._current = ControlRequest(Controls())
         self._later: ControlRequest | None = None
+        self._triggers = TriggerQueue()
         self._task: RewriteTask | None = None
         self._loop: HeldLoop | None = None
         self._follows = False  # the next block continues the one written last
@@ -120,13 +122,14 @@ class Planner:
         turned_at: time of the change by `clock`, by default now.
         """
         turned = self.clock() if turned_at is None else turned_at
+        controls = self._triggers.take(controls)
         request = ControlRequest(controls, tuple(prompts), mark, at, turned)
         if at is not None and at > self._commit():
             self._later = request
             if at < self.plan.head:
                 self._apply_later()
             return
-        same = controls == self._current.controls
+        same = controls == self._current.controls and not self._triggers.waiting
         self._current = request
         if same or not self.ring.depth:
             if mark:
@@ -201,6 +204,7 @@ class Planner:
         identity = self.source.engine.weights_identity
         self.performance.begin(self.info.name, seed, self.ring.read, identity)
         self._task = self._loop = self._later = self._unwritten = None
+        self._triggers.clear()
         self.listener.rewritten(self.ring.read)
 
     def _empty_plan(self) -> None:
@@ -323,13 +327,14 @@ class Planner:
     def _render(self, target: RewriteTarget, task: RewriteTask | None, skip: int) -> int:
         snapshot = self.stream.snapshot()
         started = self.clock()
-        frames = self._try(snapshot, task)
+        controls = self._triggers.controls_at(target.position, self._current.controls)
+        frames = self._try(controls, snapshot, task)
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
         left = target.position + len(frames) - skip - target.join
         if left < 2 * self.writer.fade:  # too little of it sounds to fade into it
-            more = self._try(snapshot, task)
+            more = self._try(controls, snapshot, task)
             if more is None:
                 return WORKED
             frames = np.concatenate([frames, more])
@@ -341,18 +346,17 @@ class Planner:
         score = self.stream.score
         block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score)
         frames = np.ascontiguousarray(frames)
-        return self._write(RenderedBlock(block, frames, target.join, task))
+        return self._write(RenderedBlock(block, frames, target.join, task, controls))
 
-    def _try(self, snapshot: Snapshot, task: RewriteTask | None) -> Audio | None:
+    def _try(self, controls: Controls, before: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A valid block; or None, and everything is ready for the next attempt."""
         source, back = self.source, self.ring.read - 2 * self.rate
-        frames = source.render(
-            self._current.controls, snapshot, lambda: self.moments.snapshot_at(back)
-        )
+        frames = source.render(controls, before, lambda: self.moments.snapshot_at(back))
         if frames is not None:
             return frames
         if source.refused:
-            self._current = replace(self._current, controls=source.last_good, mark="")
+            controls = self._triggers.drop(source.last_good)
+            self._current = replace(self._current, controls=controls, mark="")
         elif source.recovery.failures > 1:
             self._follows = False
         if source.lost:
@@ -390,6 +394,8 @@ class Planner:
     def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""
         block, frames, task = rendered.block, rendered.frames, rendered.task
+        controls = rendered.controls
+        self._triggers.planned(block.position, controls)
         moment = task if isinstance(task, MomentTask) else MomentTask(None)
         self.plan.add(block)
         self._follows = True
@@ -398,20 +404,14 @@ class Planner:
         if self._loop is not None:
             self._loop.written += block.frames
         self.performance.put(
-            block.position,
-            block.frames,
-            self._current.controls,
-            self._current.prompts,
-            clear=isinstance(task, ClearTask),
-            moment=moment.origin,
+            block.position, block.frames, controls, self._current.prompts,
+            clear=isinstance(task, ClearTask), moment=moment.origin,
             continue_from=moment.continue_from,
-        )
+        )  # fmt: skip
         if task is not None:
             self._finish(task, result.join)
         frames.setflags(write=False)
-        self.listener.block(
-            BlockReport(block.position, frames, block.score, rewritten, self._current.controls)
-        )
+        self.listener.block(BlockReport(block.position, frames, block.score, rewritten, controls))
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:
             self._apply_later()

@@ -13,7 +13,7 @@ from typing import Final, Never
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
-from models.engine.controls import RANGES
+from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
 PROMPTS: Final = 16
@@ -29,6 +29,7 @@ VIEWS: Final = ("mixer", "map")
 CONTROL_OF: Final = {
     "tempo": "bpm",
     "key": "key",
+    "energy": "energy",
     "density": "density",
     "brightness": "brightness",
     "chaos": "chaos",
@@ -37,6 +38,8 @@ CONTROL_OF: Final = {
     "guidance_drums": "guidance_drums",
 }
 """Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
+ENGINE_OPTIONS: Final = ("follow_prompts", "change_at")
+"""Parameters with the name of their field of `Controls`; they have no auto position."""
 KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
 """Parameters of an engine that plays held notes."""
 
@@ -51,6 +54,7 @@ SCENE_PATTERNS: Final = (
     "stem.*",
     "strength",
     *CONTROL_OF,
+    *ENGINE_OPTIONS,
 )
 """Parameters that a scene stores."""
 SESSION_PATTERNS: Final = (
@@ -82,7 +86,7 @@ def build_registry() -> Registry:
     for parameter in (parameter for part in parts for parameter in part()):
         registry.add(parameter)
     stems = (f"stem.{stem}" for stem in STEMS)
-    for name in (*CONTROL_OF, "strength", *KEYS_PARAMETERS, *stems):
+    for name in (*CONTROL_OF, *ENGINE_OPTIONS, *TRIGGERS, "strength", *KEYS_PARAMETERS, *stems):
         registry.set_available(name, False)
     set_prompt_count(registry, 0)
     return registry
@@ -115,7 +119,8 @@ def set_engine_controls(
         if registry[name].kind == "continuous":
             registry.set_range(name, ranges.get(control), defaults.get(control))
     registry.set_available("tempo.tap", "bpm" in controls)
-    registry.set_available("strength", "strength" in controls)
+    for name in (*ENGINE_OPTIONS, *TRIGGERS, "strength"):
+        registry.set_available(name, name in controls)
     for name in KEYS_PARAMETERS:
         registry.set_available(name, "notes" in controls)
     for stem in STEMS:
@@ -180,7 +185,29 @@ def _controls() -> Iterable[Parameter]:
         "key", "Key", "choice", default=None, choices=KEYS, auto=True, group=group,
         help="Tonic and mode of the music.",
     )  # fmt: skip
+    yield Parameter(
+        "follow_prompts", "Follow prompts", "switch", default=False, group=group,
+        help="Let tempo, metre and mode that are on auto change with the prompts. Otherwise they "
+        "stay as they were chosen at the start.",
+    )  # fmt: skip
+    yield Parameter(
+        "change_at", "Changes arrive", "choice", default=ARRIVALS[0], choices=ARRIVALS, group=group,
+        help="When a changed tempo or key arrives: at once, or at the next bar.",
+    )  # fmt: skip
+    yield Parameter(
+        "fill", "Fill", "trigger", group=group,
+        help="Play a drum fill into the next bar.",
+    )  # fmt: skip
+    yield Parameter(
+        "next_section", "Next section", "trigger", group=group,
+        help="Go on to the next part of the form: a build, a theme, a break.",
+    )  # fmt: skip
     for name, words in (
+        (
+            "energy",
+            "How many parts play, and how busily: from bare to full. A large turn also "
+            "moves the form: a build, a drop, a break.",
+        ),
         ("density", "How many notes: from sparse to busy."),
         ("brightness", "How much treble: from dark to bright."),
         ("chaos", "How far the model departs from what is most likely: from steady to wild."),

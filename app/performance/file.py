@@ -31,7 +31,7 @@ from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
-    *RANGES, "key", "mute", "notes", "drums", "energy", *SWITCHES, "change_at", "strength"
+    *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "strength"
 )  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.parameters.catalogue import CONTROL_OF
+from app.parameters.catalogue import CONTROL_OF, ENGINE_OPTIONS
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
 from models.engine.controls import Controls, Style, blend
@@ -108,6 +108,7 @@ def steer(
     acting: frozenset[str],
     last_style: Style | None = None,
     notes: tuple[int, ...] = (),
+    triggers: frozenset[str] = frozenset(),
 ) -> Steering:
     """Controls of a scene.
 
@@ -117,6 +118,7 @@ def steer(
         acting: controls that the engine has; others stay at auto.
         last_style: used where no prompt is audible: closing the last fader changes nothing.
         notes: MIDI numbers of the keys held.
+        triggers: names of the triggers that act with these controls.
 
     """
     ready, weights, used = [], [], []
@@ -135,6 +137,8 @@ def steer(
     settings = {
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }
+    settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})
+    settings.update(dict.fromkeys(triggers & acting, True))
     muted = frozenset(stem for stem in STEMS if scene.values.get(f"stem.{stem}") is False)
     notes = notes if "notes" in acting else ()
     controls = Controls(

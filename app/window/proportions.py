@@ -27,6 +27,10 @@ SPECTROGRAM: Final = {False: 110, True: 84}
 """The least height of the spectrogram, and where it is tight."""
 
 
+TRANSPORT_SHARE: Final = 0.2
+"""Largest width of the transport panel as a share of the window's."""
+
+
 def scale_of(width: int, height: int, on_stage: bool = False) -> float:
     """Scale of the text and the side panels, from 1."""
     scale = min(width / DEFAULT_SIZE[0], height / DEFAULT_SIZE[1])
@@ -50,7 +54,7 @@ class Proportions:
 
     def __init__(self, window: QMainWindow, widgets: WindowWidgets) -> None:
         self.window, self.widgets = window, widgets
-        self._shown: tuple[float, float, bool, bool, bool] = (0.0, 0.0, False, False, False)
+        self._shown: tuple[int, float, float, bool, bool, bool] | None = None
 
     def open(self) -> None:
         """Size the window for the screen on which it is about to be shown."""
@@ -67,16 +71,19 @@ class Proportions:
         panel_scale = scale_of(window.width(), window.height())
         crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else LOW)
         tight = window.height() < LOW and not widgets.welcome.isHidden()
-        if (text_scale, panel_scale, on_stage, crowded, tight) == self._shown:
+        shown = (window.width(), text_scale, panel_scale, on_stage, crowded, tight)
+        if shown == self._shown:
             return
-        self._shown = (text_scale, panel_scale, on_stage, crowded, tight)
+        self._shown = shown
         theme.set_scale(text_scale)
         for widget, width in (
             (widgets.right, 342),
-            (widgets.transport, 258),
             (widgets.output, 118),
         ):
             widget.setFixedWidth(round(width * panel_scale))
+        # A narrow window leaves its room to the controls.
+        transport = min(258 * panel_scale, window.width() * TRANSPORT_SHARE)
+        widgets.transport.setFixedWidth(round(transport))
         widgets.top.setFixedHeight(round(44 * panel_scale))
         widgets.status.setFixedHeight(round(28 * text_scale))
         widgets.recording.setFixedHeight(round(54 * panel_scale))

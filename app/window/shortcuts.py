@@ -28,6 +28,8 @@ def _table() -> tuple[Shortcut, ...]:
         Shortcut("C", "transport.clear", "clear the history", play),
         Shortcut("Ctrl+.", "transport.panic", "panic: silence at once", play),
         Shortcut("T", "tempo.tap", "tap the tempo", play),
+        Shortcut("F", "fill", "", play),
+        Shortcut("N", "next_section", "", play),
         Shortcut("R", "record", "record", play),
         Shortcut("K", "capture.save", "save the capture", play),
         Shortcut("F1", "stem.drums", "drums in, out", mix),
@@ -64,6 +66,7 @@ def _table() -> tuple[Shortcut, ...]:
 SHORTCUTS: Final = _table()
 BY_KEYS: Final = {shortcut.keys: shortcut for shortcut in SHORTCUTS}
 KEY_GROUPS: Final = (
+    ("F, N", "drum fill, next section", "Play"),
     ("1 … 9, 0", "recall scene 1 to 10", "Scenes"),
     ("Ctrl+1 … 0", "keep what is now on a pad", "Scenes"),
     ("Alt+1 … 0", "knob of prompt 1 to 10", "Mix"),

@@ -30,13 +30,14 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "guidance_notes": (-1.0, 7.0),
     "guidance_drums": (-1.0, 7.0),
     "chaos": (0.0, 1.0),
+    "energy": (0.0, 1.0),
 }
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
-ENERGY: Final = (0.0, 1.0)
-"""Closed range of the energy control, which the command line does not name."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
-SWITCHES: Final = ("follow_prompts", "fill", "next_section")
+TRIGGERS: Final = ("fill", "next_section")
+"""Controls that act once when they turn true."""
+SWITCHES: Final = ("follow_prompts", *TRIGGERS)
 """Controls that are on or off."""
 
 CONTROL_NAMES: Final = (
@@ -131,7 +132,6 @@ class Controls:
             put("style", as_style(self.style))
         for name in RANGES:
             put(name, check_number(name, getattr(self, name)))
-        put("energy", check_number("energy", self.energy, ENERGY))
         for name in SWITCHES:
             put(name, _check_switch(name, getattr(self, name)))
         put("change_at", _check_arrival(self.change_at))
@@ -171,15 +171,12 @@ class Controls:
         return hash(self._identity())
 
 
-def check_number(
-    name: str, value: object, limits: tuple[float, float] | None = None
-) -> float | None:
+def check_number(name: str, value: object) -> float | None:
     """A numeric control as a float; None stays None (auto).
 
     Args:
         name: name of the control, a key of RANGES.
         value: what was given for it.
-        limits: closed range instead of that of RANGES.
 
     Raises:
         SegueError: no number, or outside the range.
@@ -187,7 +184,7 @@ def check_number(
     """
     if value is None:
         return None
-    low, high = limits or RANGES[name]
+    low, high = RANGES[name]
     # A bool is a Real in Python, but a mistake here.
     if isinstance(value, bool) or not isinstance(value, Real):
         raise SegueError(f"{name} is {value!r}: give a number from {low:g} to {high:g}.")

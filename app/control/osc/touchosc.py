@@ -62,25 +62,27 @@ def layout() -> bytes:
         frame = Frame(x + 4, y, side - 8, side - 8)
         _button(children, f"scene{n}", f"{n}", frame, COOL, address_for(f"scene.{n}.recall"))
     _xy(children, "map", Frame(4, 508, 520, 256), COOL, "map.x", "map.y")
-    knobs = ("tempo", "density", "brightness", "chaos", "guidance", "mixer.master")
+    knobs = ("tempo", "energy", "density", "brightness", "chaos", "guidance", "mixer.master")
     for i, name in enumerate(knobs):
-        x = 540 + i * 80
-        _label(children, name.rpartition(".")[2], Frame(x, 372, 76, 20))
-        _fader(children, name, Frame(x + 8, 394, 60, 240), GREY, address_for(name, unit=True))
+        x = 540 + i * 68
+        _label(children, name.rpartition(".")[2], Frame(x, 372, 66, 20))
+        _fader(children, name, Frame(x + 4, 394, 58, 240), GREY, address_for(name, unit=True))
     buttons = (
         ("play", "transport.play", TOGGLE),
         ("hold", "transport.hold", TOGGLE),
         ("tap", "tempo.tap", MOMENTARY),
+        ("fill", "fill", MOMENTARY),
+        ("next", "next_section", MOMENTARY),
         ("clear", "transport.clear", MOMENTARY),
         ("record", "record", TOGGLE),
         ("undo", "edit.undo", MOMENTARY),
         ("panic", "transport.panic", MOMENTARY),
     )
     for i, (text, name, kind) in enumerate(buttons):
-        frame = Frame(540 + i % 4 * 120, 646 + i // 4 * 58, 112, 50)
+        frame = Frame(540 + i % 5 * 96, 646 + i // 5 * 58, 90, 50)
         colour = RED if text in ("panic", "record") else WARM
         _button(children, text, text, frame, colour, address_for(name), kind)
-    frame = Frame(540 + 3 * 120, 646 + 58, 112, 50)
+    frame = Frame(540 + 4 * 96, 646 + 58, 90, 50)
     _button(children, "listen", "listen", frame, GREY, ROOT + "subscribe", port=RECEIVES)
     ET.indent(root, "")
     text = ET.tostring(root, encoding="UTF-8", xml_declaration=True)

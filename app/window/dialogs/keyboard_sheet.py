@@ -97,9 +97,9 @@ class KeyboardSheet(QWidget):
             painter.drawRoundedRect(QRectF(x, y + 1, cap, 24), 5, 5)
             painter.setPen(QColor(colours.TEXT))
             painter.drawText(QRectF(x, y + 1, cap, 24), Qt.AlignmentFlag.AlignCenter, keys)
-            painter.setFont(theme.font(13.5))
-            painter.setPen(QColor(colours.DIM))
             left = max(cap + 10, 116.0)
+            theme.fit_font(painter, words, theme.font(13.5), width - left)
+            painter.setPen(QColor(colours.DIM))
             painter.drawText(QRectF(x + left, y, width - left, 26), middle, words)
             y += 30
         return y

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.parameters.registry import Registry
 from app.window.panels.panel import Group, Panel
 from app.window.panels.played_keys import PlayedKeys
-from app.window.widgets.buttons import KeyButton
+from app.window.widgets.buttons import KeyButton, Segments
 from app.window.widgets.key_selector import KeySelector
 from app.window.widgets.knob import Knob
 from models.music.score import STEMS
@@ -16,7 +16,15 @@ from models.music.score import STEMS
 class ControlsPanel(Panel):
     """Panel of the engine's controls; shows those that the engine supports."""
 
-    KNOBS = ("density", "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums")
+    KNOBS = (
+        "energy",
+        "density",
+        "brightness",
+        "chaos",
+        "guidance",
+        "guidance_notes",
+        "guidance_drums",
+    )
     OPTIONAL = ("guidance_notes", "guidance_drums")
     """Hidden until an engine that supports them is loaded."""
 
@@ -27,6 +35,10 @@ class ControlsPanel(Panel):
         self.tap = KeyButton(registry, "tempo.tap", self, icon="tap", label="Tap")
         self.strength = Knob(registry, "strength", self, caption="Strength")
         self.key = KeySelector(registry, self)
+        self.follow = KeyButton(registry, "follow_prompts", self, label="Follow")
+        self.arrival = Segments(registry, "change_at", [("", "Now"), ("", "Bar")], self)
+        self.fill = KeyButton(registry, "fill", self, label="Fill")
+        self.next_section = KeyButton(registry, "next_section", self, label="Next")
         self.played_keys = PlayedKeys(registry, self)
         self.knobs = {
             name: Knob(registry, name, self, caption=registry[name].label) for name in self.KNOBS
@@ -49,12 +61,21 @@ class ControlsPanel(Panel):
         row.addWidget(self.tempo, 10)
         tap_and_strength = Group((self.tap, self.strength), self, stretches=(4, 7))
         row.addWidget(tap_and_strength, 6)
-        row.addWidget(self.key, 21)
+        self.follow.setMinimumWidth(52)
+        self.arrival.setMinimumWidth(66)
+        changes = Group((self.follow, self.arrival), self, stretches=(1, 1))
+        changes.set_direction(horizontal=True)
+        key_and_changes = Group((self.key, changes), self, stretches=(1, 0))
+        row.addWidget(key_and_changes, 21)
         row.addWidget(self.played_keys, 12)
         self.tempo.setMinimumWidth(46)
+        triggers = Group((self.fill, self.next_section), self)
+        triggers.set_direction(horizontal=True)
+        energy_and_triggers = Group((self.knobs["energy"], triggers), self, stretches=(1, 0))
+        row.addWidget(energy_and_triggers, 11)
         for name, knob in self.knobs.items():
             knob.setMinimumWidth(46)
-            if name not in self.OPTIONAL:
+            if name not in self.OPTIONAL and name != "energy":
                 row.addWidget(knob, 10)
         optional = [self.knobs[name] for name in self.OPTIONAL]
         for knob in optional:
@@ -65,12 +86,20 @@ class ControlsPanel(Panel):
             key.setMinimumWidth(62)
         stems = Group(tuple(self.stems.values()), self)
         row.addWidget(stems, 11)
-        self._row, self._groups = row, (tap_and_strength, self.optional, stems)
+        self._row, self._tap_and_strength, self._stems = row, tap_and_strength, stems
+        self._groups = (  # the inner before the outer, for their visibility
+            tap_and_strength, self.optional, stems, changes, key_and_changes, triggers,
+            energy_and_triggers,
+        )  # fmt: skip
         self.set_scale(1.0)
         self._widgets: dict[str, list[QWidget]] = {
             "tempo": [self.tempo, self.tap],
             "strength": [self.strength],
             "key": [self.key],
+            "follow_prompts": [self.follow],
+            "change_at": [self.arrival],
+            "fill": [self.fill],
+            "next_section": [self.next_section],
             "keys.off": [self.played_keys],
             **{name: [knob] for name, knob in self.knobs.items()},
             **{f"stem.{stem}": [key] for stem, key in self.stems.items()},
@@ -79,10 +108,11 @@ class ControlsPanel(Panel):
 
     def set_scale(self, scale: float) -> None:
         """Scale the maximum sizes of the narrow columns."""
-        tap_and_strength, _, stems = self._groups
-        tap_and_strength.setMaximumWidth(round(64 * scale))
-        for widget in (self.played_keys, stems):
-            widget.setMaximumWidth(round(230 * scale))
+        self._tap_and_strength.setMaximumWidth(round(64 * scale))
+        for widget in (self.follow, self.arrival, self.fill, self.next_section):
+            widget.setFixedHeight(round(24 * scale))
+        for column in (self.played_keys, self._stems):
+            column.setMaximumWidth(round(230 * scale))
         for key in self.stems.values():
             key.setMaximumHeight(round(90 * scale))
 

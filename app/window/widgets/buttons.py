@@ -175,7 +175,7 @@ def paint_face(
             if size <= 10.5 or width + side + 6 <= box.width() - 10:
                 break
             size -= 0.5
-        if width + side + 6 > box.width() - 4:
+        if width + side + 6 > box.width() - 8:
             theme.fit_font(painter, label, theme.font(size), box.width() - 6)
             painter.drawText(box, middle, label)
             return
@@ -187,7 +187,8 @@ def paint_face(
         side = min(box.width() * 0.46, box.height() * 0.42)
         icon_box = QRectF(box.center().x() - side / 2, box.top() + box.height() * 0.16, side, side)
         theme.draw_icon(painter, icon, ink, icon_box)
-        painter.setFont(theme.font(min(max(box.height() * 0.19, 10.5), theme.scaled(16))))
+        size = min(max(box.height() * 0.19, 10.5), theme.scaled(16))
+        theme.fit_font(painter, label, theme.font(size), box.width() - 8)
         area = QRectF(box.left(), icon_box.bottom(), box.width(), box.bottom() - icon_box.bottom())
         painter.drawText(area.adjusted(0, 0, 0, -2), middle, label)
 
@@ -244,9 +245,10 @@ class Segments(ParameterWidget):
             self.parameter.choices, self.faces, self._boxes(), strict=True
         ):
             on = choice == chosen
-            if on:
+            if on and self.isEnabled():
                 paint_key(painter, box, hex_color=colours.ACCENT, glow=0.8, radius=6)
-            paint_face(painter, box, icon, label, colours.ACCENT if on else colours.DIM, True)
+            ink = colours.ACCENT if on else colours.DIM
+            paint_face(painter, box, icon, label, ink if self.isEnabled() else colours.LINE, True)
 
 
 class PlainButton(QAbstractButton):

@@ -18,6 +18,9 @@ import soundfile
 
 from app.cli import main
 from app.cli import wav as wav_module
+from app.cli.arguments import parse
+from app.cli.render import controls_of
+from models.engine.controls import Controls
 from models.registry import unregister_engine
 from tests.support.tone_engine import register_tone_engine
 
@@ -55,6 +58,8 @@ def left_behind() -> list[str]:
         ("out.wav --bpm inf", "bpm is inf"),
         ("out.wav --bpm quick", "--bpm: invalid float value: 'quick'"),
         ("out.wav --density 2", "density is 2: give a number from 0 to 1"),
+        ("out.wav --energy 1.5", "energy is 1.5: give a number from 0 to 1"),
+        ("out.wav --change-at beat", "--change-at: invalid choice: 'beat'"),
         ("out.wav --key Q", "'Q' is not a key"),
         ("out.wav --mute harp", "there is no stem 'harp'"),
         ("out.wav --notes c4", "'c4' are no notes"),
@@ -209,6 +214,19 @@ def test_a_control_that_the_engine_lacks_is_told(capsys: pytest.CaptureFixture[s
     finally:
         unregister_engine("plain")
     assert capsys.readouterr().err == "segue: plain has no bpm; left out.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", Controls()),
+        ("--energy 0.8", Controls(energy=0.8)),
+        ("--follow-prompts --change-at bar", Controls(follow_prompts=True, change_at="bar")),
+        ("--change-at now", Controls()),
+    ],
+)
+def test_the_form_by_words(words: str, expected: Controls) -> None:
+    assert controls_of(parse(shlex.split(f"render o.wav {words}"))) == expected
 
 
 @pytest.mark.parametrize("earlier", [None, b"an older file"])

@@ -355,6 +355,53 @@ def test_a_change_at_a_position_happens_there() -> None:
     assert rig.clicks() == 0
 
 
+def triggered(rig: Rig) -> list[int]:
+    """Plan positions of the blocks that carry a fill."""
+    planned = rig.planner.performance.between(0, rig.ring.end)
+    return [block.position for block in planned if block.controls.fill]
+
+
+@pytest.mark.parametrize("delays", [(), (0.0,), (0.1, 0.3, 0.2, 1.0), (2.0, 2.0, 2.0)])
+def test_a_trigger_acts_once_however_often_the_plan_is_rewritten(delays: tuple[float, ...]) -> None:
+    rig = Rig()
+    rig.work(1.0)
+    rig.play()
+    rig.work(3.0)
+    pressed = rig.ring.read
+    rig.planner.submit(Controls(fill=True))
+    for number, delay in enumerate(delays):
+        rig.work(delay)
+        rig.planner.submit(Controls(density=0.1 * (number + 1)))
+    rig.work(3.0)
+    positions = triggered(rig)
+    assert len(positions) == 1
+    assert abs(positions[0] - pressed) < 0.6 * s.SAMPLE_RATE
+    assert not rig.planner.changing and rig.incidents == []
+
+
+def test_a_trigger_acts_again_when_it_is_pressed_again() -> None:
+    rig = Rig()
+    rig.work(1.0)
+    rig.play()
+    for _ in range(3):
+        rig.planner.submit(Controls(fill=True, next_section=True))
+        rig.work(2.0)
+    blocks = rig.planner.performance.between(0, rig.ring.end)
+    assert len(triggered(rig)) == 3
+    assert all(block.controls.fill == block.controls.next_section for block in blocks)
+
+
+def test_a_trigger_before_play_waits_and_one_before_panic_is_forgotten() -> None:
+    rig = Rig()
+    rig.planner.submit(Controls(fill=True))
+    rig.work(1.0)
+    assert triggered(rig) == [0]
+    rig.planner.submit(Controls(fill=True))
+    rig.planner.restart(3)
+    rig.work(1.0)
+    assert triggered(rig) == []
+
+
 def test_controls_before_play_are_heard_from_the_first_frame() -> None:
     rig = Rig()
     rig.planner.submit(A.with_(mute=["drums"]))

@@ -47,6 +47,71 @@ def test_only_what_the_engine_has_is_shown(rig: Rig) -> None:
     assert rig.window.controls.stems["drums"].isHidden()
 
 
+FORM = frozenset({"energy", "fill", "next_section", "follow_prompts", "change_at"})
+
+
+def test_the_controls_of_the_form_come_with_the_engine(rig: Rig) -> None:
+    controls = rig.window.controls
+    widgets = {
+        "energy": controls.knobs["energy"], "fill": controls.fill,
+        "next_section": controls.next_section, "follow_prompts": controls.follow,
+        "change_at": controls.arrival,
+    }  # fmt: skip
+    for shown in (frozenset(), frozenset({"fill"}), FORM - {"fill"}, FORM):
+        rig.worker.ready(frozenset({"style", "key"}) | shown)
+        assert {name for name, widget in widgets.items() if widget.isVisible()} == shown
+        assert {name for name, widget in widgets.items() if widget.isEnabled()} == shown
+
+
+def test_a_trigger_is_of_one_submission(rig: Rig) -> None:
+    def triggers() -> list[tuple[bool, bool]]:
+        return [(c.fill, c.next_section) for c, *_ in rig.worker.submitted[before:]]
+
+    for press, expected in (
+        (lambda: rig.qtbot.mouseClick(rig.window.controls.fill, LEFT), (True, False)),
+        (lambda: rig.qtbot.mouseClick(rig.window.controls.next_section, LEFT), (False, True)),
+        (lambda: rig.qtbot.keyClick(rig.window, Qt.Key.Key_F), (True, False)),
+        (lambda: rig.qtbot.keyClick(rig.window, Qt.Key.Key_N), (False, True)),
+        (lambda: rig.registry.trigger("fill", "midi"), (True, False)),
+    ):
+        before = len(rig.worker.submitted)
+        press()
+        rig.qtbot.waitUntil(lambda: len(triggers()) == 1, timeout=2000)
+        rig.registry.set("energy", 0.3 if rig.registry.get("energy") != 0.3 else 0.4)
+        rig.qtbot.waitUntil(lambda: len(triggers()) == 2, timeout=2000)
+        assert triggers() == [expected, (False, False)]
+
+
+def test_an_engine_without_triggers_is_sent_none(rig: Rig) -> None:
+    rig.worker.ready(frozenset({"style", "density"}))
+    assert not rig.registry.trigger("fill", "osc")
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_N)
+    rig.registry.set("density", 0.7)
+    rig.qtbot.waitUntil(lambda: rig.worker.submitted[-1][0].density == 0.7, timeout=2000)
+    assert not any(c.fill or c.next_section for c, *_ in rig.worker.submitted)
+
+
+def test_the_form_reaches_the_worker_a_scene_and_undo(rig: Rig) -> None:
+    registry = rig.registry
+    rig.qtbot.mouseClick(rig.window.controls.follow, LEFT)
+    rig.qtbot.keyClick(rig.window.controls.arrival, Qt.Key.Key_Right)
+    registry.set("energy", 0.8)
+
+    def last() -> tuple[object, ...]:
+        c = rig.worker.submitted[-1][0]
+        return c.energy, c.follow_prompts, c.change_at
+
+    rig.qtbot.waitUntil(lambda: last() == (0.8, True, "bar"), timeout=2000)
+    registry.trigger("scene.1.save")
+    for name, value in (("energy", None), ("follow_prompts", False), ("change_at", "now")):
+        registry.set(name, value)
+    rig.qtbot.waitUntil(lambda: last() == (None, False, "now"), timeout=2000)
+    registry.trigger("edit.undo")
+    assert registry.get("change_at") == "bar"
+    registry.trigger("scene.1.recall")
+    rig.qtbot.waitUntil(lambda: last() == (0.8, True, "bar"), timeout=2000)
+
+
 def test_scenes_now_on_the_bar_and_as_a_morph(rig: Rig) -> None:
     rig.registry.set("density", 0.2)
     rig.registry.trigger("scene.1.save")

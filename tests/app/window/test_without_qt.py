@@ -15,7 +15,7 @@ from app.window.spectrogram.spectra import BANDS, GROUP, HOP, Spectra, band_of
 from app.window.style import colours
 from app.window.style.time_text import duration_text, offset_text
 from app.window.widgets.volume_fader import meter_position
-from models.engine.controls import CONTROL_NAMES, blend
+from models.engine.controls import CONTROL_NAMES, Controls, blend
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
 from tests.support.fake_player import style_of
@@ -207,6 +207,33 @@ def test_steering_says_nothing_about_what_the_engine_has_not() -> None:
     assert drumless.drums is False and not drumless.mute and full.drums is None
     playing = steer(scene([1.0]), book("p1"), frozenset({"style", "drums"})).controls
     assert playing.drums is None
+
+
+@pytest.mark.parametrize(
+    ("values", "acting", "triggers", "expected"),
+    [
+        ({"energy": 0.8}, "energy", "", {"energy": 0.8}),
+        ({"energy": None}, "energy", "", {}),
+        ({"energy": 0.8}, "density", "", {}),  # not of this engine
+        ({"follow_prompts": True}, "follow_prompts", "", {"follow_prompts": True}),
+        ({"follow_prompts": True}, "", "", {}),
+        ({"change_at": "bar"}, "change_at", "", {"change_at": "bar"}),
+        ({"change_at": "bar"}, "", "", {}),
+        ({}, "fill next_section change_at follow_prompts energy", "", {}),  # of an older session
+        ({}, "fill next_section", "fill", {"fill": True}),
+        ({}, "fill next_section", "fill next_section", {"fill": True, "next_section": True}),
+        ({}, "fill", "fill next_section", {"fill": True}),
+        ({"fill": True}, "fill", "", {}),  # a trigger is no value of a scene
+    ],
+)
+def test_steering_of_the_form(
+    values: dict[str, Value], acting: str, triggers: str, expected: dict[str, object]
+) -> None:
+    controls = steer(
+        scene([], **values), StyleBook(), frozenset(acting.split()),
+        triggers=frozenset(triggers.split()),
+    ).controls  # fmt: skip
+    assert controls == Controls(**expected)  # type: ignore[arg-type]
 
 
 def test_styles_are_asked_for_once_and_again_after_a_failure() -> None:
