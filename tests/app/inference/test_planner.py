@@ -361,7 +361,7 @@ def triggered(rig: Rig) -> list[int]:
     return [block.position for block in planned if block.controls.fill]
 
 
-@pytest.mark.parametrize("delays", [(), (0.0,), (0.1, 0.3, 0.2, 1.0), (2.0, 2.0, 2.0)])
+@pytest.mark.parametrize("delays", [(), (0.0,), (0.03,) * 9, (0.1, 0.3, 0.2, 1.0), (2.0,) * 3])
 def test_a_trigger_acts_once_however_often_the_plan_is_rewritten(delays: tuple[float, ...]) -> None:
     rig = Rig()
     rig.work(1.0)
@@ -377,6 +377,20 @@ def test_a_trigger_acts_once_however_often_the_plan_is_rewritten(delays: tuple[f
     assert len(positions) == 1
     assert abs(positions[0] - pressed) < 0.6 * s.SAMPLE_RATE
     assert not rig.planner.changing and rig.incidents == []
+
+
+def test_a_trigger_of_a_paused_plan_goes_into_what_replaces_its_block() -> None:
+    rig = Rig()
+    rig.work(1.0)
+    rig.planner.submit(Controls(fill=True))
+    rig.work(1.0)
+    for density in (0.1, 0.2):
+        rig.planner.submit(Controls(density=density))
+        rig.work(1.0)
+        assert triggered(rig) == [rig.ring.read]
+    rig.planner.clear()
+    rig.work(1.0)
+    assert triggered(rig) == [rig.ring.read]
 
 
 def test_a_trigger_acts_again_when_it_is_pressed_again() -> None:
