@@ -57,6 +57,7 @@ def write(
 
     Returns:
         A song in the setting of its last bar; its production is the default one.
+
     """
     state = arranger.start(seed)
     rows: list[NDArray[np.uint8]] = []
@@ -151,6 +152,7 @@ def describe(song: Song) -> Figures:
         `lead chordal` of the lead's notes on a beat; `right` 1 where Krumhansl's profiles find the
         key; `margin` by how much it leads; `entropy` of the pitch classes and `pitches` of the
         notes in bits; `chord entropy` in bits; `symbols` the number of chords.
+
     """
     scale = set(MODES[song.mode])
     seconds = song.step_seconds
@@ -221,6 +223,7 @@ def form_figures(song: Song) -> Figures:
         that also have its pitch class (chords: the same symbol); `other rhythm` and `other pitch`,
         the same against the first statement of another section; `sections`, how many there are;
         `contrast`, the standard deviation of the sections' onsets per step relative to their mean.
+
     """
     edges = [0, *(np.flatnonzero(np.diff(song.sections)) + 1).tolist(), song.steps]
     spans = [(a, b) for a, b in pairwise(edges) if b - a >= 2 * song.steps_per_bar]
@@ -273,7 +276,8 @@ def production_of(term: str, seed: int) -> Production:
 
 def key_score(song: Song, seconds: float, seed: int) -> float:
     """MIREX score of the song's key by essentia's key finder, played by the corpus'
-    instruments; the first two seconds are left out."""
+    instruments; the first two seconds are left out.
+    """
     found = ears.key(_audio(song, seconds, seed)[2 * ears.SAMPLE_RATE :])
     scale = "minor" if song.mode in MINOR_LIKE else "major"
     return ears.key_score((song.tonic, scale), found)

@@ -111,7 +111,8 @@ class SegueEngine(Engine):
 
     def prefetch(self, style: Style | None, controls: Controls, seed: int) -> None:
         """Decode the instruments of a new style ahead of the arranger, which takes them on with the
-        next beat. What is played does not depend on it."""
+        next beat. What is played does not depend on it.
+        """
         name = b"" if style is None else style.tobytes()
         if name == self._prefetched:
             return
@@ -165,7 +166,8 @@ class SegueStream(Stream):
     @property
     def stems(self) -> dict[str, Audio]:
         """{part: float32 (block_frames, 2)} of the last block; they sum to the mix before the
-        master, which the block's sound follows `EngineInfo.stems_lead` samples later."""
+        master, which the block's sound follows `EngineInfo.stems_lead` samples later.
+        """
         if self._played is None:
             return {}
         if self._stems is None:

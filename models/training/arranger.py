@@ -280,6 +280,7 @@ def begin_from(module: Arrangement, path: Path) -> NDArray[np.float32]:
 
     Raises:
         RuntimeError: the file's networks have other sizes.
+
     """
     module.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     with safe_open(path, framework="numpy") as file:

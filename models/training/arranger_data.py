@@ -131,7 +131,10 @@ class SongPool:
     def density_quantiles(self, count: int = 33) -> NDArray[np.float32]:
         """(count,) quantiles of the songs' onset density (onsets per second)."""
         sample = np.concatenate([song.density[::8] for song in self.songs[:3000]])
-        return np.quantile(sample, np.linspace(0, 1, count)).astype(np.float32)
+        quantiles: NDArray[np.float32] = np.quantile(sample, np.linspace(0, 1, count)).astype(
+            np.float32
+        )
+        return quantiles
 
 
 @dataclass(frozen=True)
@@ -309,7 +312,8 @@ def corrupt_batch(
     batch: StepBatch, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(previous, lags) of a batch as inputs of the network: some sequences with wrong notes, some
-    with sources missing."""
+    with sources missing.
+    """
     previous, lags = batch.previous.copy(), batch.lags.copy()
     for index in range(len(previous)):
         luck = rng.random()

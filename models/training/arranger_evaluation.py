@@ -50,6 +50,7 @@ def surprise(
 
     Returns:
         Figures by head, and their sum over the heads that write steps as `steps`.
+
     """
     module.eval()
     rng = np.random.default_rng(0)

@@ -157,7 +157,8 @@ def build_kits(only: set[str] | None) -> tuple[dict[str, Pack], dict[str, KitEnt
 
 def productions() -> dict[str, list[tuple[float, dict[str, object]]]]:
     """How each style of the corpus is mixed, for the styles that are prompt terms and the hosts
-    of the instruments that are."""
+    of the instruments that are.
+    """
     from models.corpus.styles import PLAYERS
 
     def fields(style: str) -> dict[str, object]:

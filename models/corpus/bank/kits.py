@@ -27,7 +27,8 @@ Audio = NDArray[np.float32]
 @dataclass(frozen=True)
 class Shot:
     """Recorded hit: `name` is the same for the same sound, `audio` (n, 2), `gain` against the others of
-    its kit, `layer` 0 for a hard hit and 1 for a soft one."""
+    its kit, `layer` 0 for a hard hit and 1 for a soft one.
+    """
 
     name: str
     audio: Audio

@@ -83,6 +83,7 @@ class Arranger:
 
         Raises:
             SegueError: the file is missing or damaged.
+
         """
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import load_file
@@ -111,6 +112,7 @@ class Arranger:
         Args:
             seed: of everything that is drawn.
             state: where given, the clock goes on from there (a `clear`).
+
         """
         config = self.net.config
         fresh = State(
@@ -137,6 +139,7 @@ class Arranger:
 
         Returns:
             The score of the frames, the state after them, and what was written.
+
         """
         start = state.frames * FRAME_SECONDS
         state, info = self.write(state, style, controls, n_frames)
@@ -159,6 +162,7 @@ class Arranger:
 
         Returns:
             The state after them, whose voices hold the notes, and what was written.
+
         """
         start = state.frames * FRAME_SECONDS
         end = start + n_frames * FRAME_SECONDS

@@ -57,6 +57,7 @@ def plan_section(
         seed: the stream's, which chooses among forms that suit equally well.
         due: the performer has requested the next section.
         leapt: the style is another than the form was chosen for.
+
     """
     if not due and not leapt and not is_over(plan, bar, targets.energy):
         return plan, False
@@ -120,6 +121,7 @@ def plan_bar(
         keep: the bar has begun before; only its players have changed.
 
     A part must have an instrument and be among the plan's; at least one that is not muted plays.
+
     """
     _, hidden = net.logits_section(output, condition, _squeeze(before))
     code = 1 + form.section if entered else STAY

@@ -31,7 +31,8 @@ from models.segue.arranger.state import State
 class ArrangerInfo:
     """What the arranger did in a block: the last tempo, key, position in beats and bars (and how
     many samples after the block's beginning that is: `bars_at`), beats in a bar, chord, section,
-    instruments by part ('none' where there is none), kit, and how many steps it wrote."""
+    instruments by part ('none' where there is none), kit, and how many steps it wrote.
+    """
 
     bpm: float
     key: str
@@ -55,6 +56,7 @@ def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo
         info: of the arranger; None before the first block.
         state: of the arranger, after the block.
         delay: samples by which the engine's sound is behind the score.
+
     """
     if info is None:
         return None

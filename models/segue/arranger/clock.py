@@ -24,7 +24,8 @@ LATEST: Final = 0.008  # seconds by which a note is late at most
 @dataclass(frozen=True)
 class Tick:
     """One step placed in time; `start` and `length` in seconds, `beats` and `bars` since the start
-    of the stream (beats count in the metre's own beats)."""
+    of the stream (beats count in the metre's own beats).
+    """
 
     start: float
     length: float

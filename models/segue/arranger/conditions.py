@@ -50,7 +50,8 @@ class ConditionCache:
 
 def _at_tempo(setting: Setting, bpm: float) -> Setting:
     """The setting at another tempo, to the nearest two per cent, so that a glide does not fill the
-    cache."""
+    cache.
+    """
     steps = round(np.log(bpm / 120) / 0.02)
     return Setting(
         setting.metre,

@@ -29,6 +29,7 @@ class DensityControl:
 
         Returns:
             (quantile 0 to 1, 1 if it is given), and the bias.
+
         """
         density, bias = (0.0, 0.0), 0.0
         if controls.density is not None:

@@ -25,6 +25,7 @@ def fill_span(span: Span, due: bool, tick: Tick, step: int) -> Span:
         due: the performer requests one now: it goes on until the end of the bar, or, where the
             bar is as good as over, is played over the next bar's last beat.
         tick, step: the step that is being written.
+
     """
     if not due:
         return span

@@ -80,6 +80,7 @@ def likely_forms(
         sections: (len(SECTIONS),) odds of the first section's name.
         parts: (len(SECTIONS), 2 ** len(PARTS)) log-odds of the parts that play in each.
         available: bits of the parts that have an instrument.
+
     """
     odds = np.asarray(sections, np.float64) / np.sum(sections)
     found = {}
@@ -105,7 +106,8 @@ def choose_form(odds: Mapping[str, float], draw: Draw) -> str:
 
 def in_form(plan: FormPlan, form: str) -> FormPlan:
     """The plan with another form, before its first section; one that is changed to in the middle
-    of the music has no opening."""
+    of the music has no opening.
+    """
     if form == plan.form:
         return plan
     opens = FORMS[form][0][0] in OPENINGS
@@ -123,7 +125,7 @@ def part_options(choices: str, available: int) -> list[int]:
 
 def section_bars(name: str, bar_seconds: float, draw: Draw) -> int:
     """Length of a section in bars."""
-    near = 2 ** round(math.log2(max(1.0, THEME_SECONDS / bar_seconds)))
+    near: int = 2 ** round(math.log2(max(1.0, THEME_SECONDS / bar_seconds)))
     if name in OPENINGS:
         return max(2, min(THIN_BARS, near // 4))
     if name in THIN:
@@ -150,6 +152,7 @@ def next_section(
             passes over peaks, a high one over thin sections.
         favour: log-odds of a set of parts (bits) in a section (code).
         draw: random numbers.
+
     """
     table = FORMS[plan.form]
     place = plan.place

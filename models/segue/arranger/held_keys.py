@@ -16,7 +16,8 @@ from models.music.voicing import chord_register, voice
 @dataclass(frozen=True)
 class HeldHarmony:
     """Harmony of held keys: `symbol` relative to the tonic, absolute pitch classes, and the keys
-    themselves (empty where a single key stands for a triad)."""
+    themselves (empty where a single key stands for a triad).
+    """
 
     symbol: int
     classes: tuple[int, ...]
@@ -68,7 +69,8 @@ def voice_held(
     held: HeldHarmony, tonic: int, instrument: str, previous: tuple[int, ...] | None
 ) -> tuple[int, ...]:
     """Pitches of the chord part while keys are held: the keys, moved by octaves to where the
-    instrument plays chords; of a single key, the voicing of its triad."""
+    instrument plays chords; of a single key, the voicing of its triad.
+    """
     if not held.keys:
         return voice(held.symbol, tonic, instrument, previous)
     low, high = chord_register(instrument)

@@ -223,7 +223,8 @@ class ArrangerNet(nn.Module):
 
     def features(self, rows: Tensor) -> Tensor:
         """Rows (..., WIDTH) of integers -> float (..., FEATURES), all zero for no row (column 0 is
-        255)."""
+        255).
+        """
         flat = rows.reshape(-1, WIDTH).long()
         absent = flat[:, 0] == 255
         flat = flat.masked_fill(absent[:, None], 0)

@@ -98,7 +98,8 @@ class StepTargets:
 @dataclass(frozen=True)
 class StepPosition:
     """Position of a step: its number since the start, its place in the bar, and the first row that
-    it may attend to."""
+    it may attend to.
+    """
 
     step: int
     step_in_bar: int
@@ -202,7 +203,8 @@ def advance(
     attended_rows: Sequence[Row | None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One step of the recurrence. Returns joined (2, 2 hidden), output (2, hidden), the new hidden
-    state and the sources' features (SOURCES, FEATURES)."""
+    state and the sources' features (SOURCES, FEATURES).
+    """
     seen = torch.from_numpy(np.stack([ROW_FEATURES.of(row) for row in (previous, *attended_rows)]))
     joined, output, hidden = net.advance(
         seen[:1].expand(2, 1, -1),
@@ -214,7 +216,7 @@ def advance(
     return joined[:, 0], output[:, 0], hidden, seen[1:]
 
 
-def decode_step(
+def decode_step(  # noqa: C901 - the fields of a row, one after the other
     net: ArrangerNet,
     links: Logits,
     joined: Tensor,

@@ -132,7 +132,8 @@ def metre_index(steps_per_beat: int, steps_per_bar: int) -> int:
 def bpm_bin(bpm: ArrayLike) -> NDArray[np.int64]:
     """Index of a tempo in BPM_BINS equal ratios from BPM_LOW to BPM_HIGH."""
     place = np.log(np.asarray(bpm, np.float64) / BPM_LOW) / np.log(BPM_HIGH / BPM_LOW) * BPM_BINS
-    return np.clip(np.floor(place), 0, BPM_BINS - 1).astype(np.int64)
+    index: NDArray[np.int64] = np.clip(np.floor(place), 0, BPM_BINS - 1).astype(np.int64)
+    return index
 
 
 def bpm_at(place: float) -> float:

@@ -40,6 +40,7 @@ def follow(
         notes: (seconds since the note began, seconds that it sounds in this stretch, MIDI note,
             velocity) of what sounds.
         tonic: pitch class 0 to 11 that weights are counted from.
+
     """
     out = np.array(weights) * np.exp(-seconds / MEMORY)
     for age, length, pitch, velocity in notes:

@@ -84,8 +84,10 @@ def k_weights(samples: int) -> NDArray[np.float32]:
         1 - 1.69065929318241 * z + 0.73248077421585 * z**2
     )
     high = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
-    weight = np.square(np.abs(shelf * high)) * 2.0 / samples**2
-    return weight.astype(np.float32)
+    weight: NDArray[np.float32] = (np.square(np.abs(shelf * high)) * 2.0 / samples**2).astype(
+        np.float32
+    )
+    return weight
 
 
 def loudness(x: Planes) -> float:
@@ -110,13 +112,14 @@ def _between() -> NDArray[np.float32]:
     """(NEAR, 3) filters that give the samples at a quarter, half and three quarters of the way."""
     place = np.arange(NEAR)[:, None] - (NEAR // 2 - 1) - np.array([0.25, 0.5, 0.75])[None, :]
     taps = np.sinc(place) * np.i0(5.0 * np.sqrt(1 - (place / (NEAR / 2)) ** 2))
-    return (taps / taps.sum(0)).astype(np.float32)
+    unity: NDArray[np.float32] = (taps / taps.sum(0)).astype(np.float32)
+    return unity
 
 
 def true_peaks(x: Planes, hop: int = AHEAD) -> NDArray[np.float32]:
     """(samples / hop,) four-fold oversampled peak of each hop (ITU-R BS.1770-4, annex 2)."""
     peaks = np.abs(x).max(axis=0)
-    hops = peaks.reshape(-1, hop).max(axis=1)
+    hops: NDArray[np.float32] = peaks.reshape(-1, hop).max(axis=1)
     if float(hops.max()) < 0.5 * CEILING:
         return hops
     padded = np.pad(x, ((0, 0), (NEAR // 2 - 1, NEAR // 2)))
@@ -128,7 +131,8 @@ def true_peaks(x: Planes, hop: int = AHEAD) -> NDArray[np.float32]:
 
 class LimiterState(NamedTuple):
     """State of the limiter: the last samples (2, AHEAD), which are not given out yet, and the gain
-    at their beginning."""
+    at their beginning.
+    """
 
     tail: Planes
     gain: float = 1.0

@@ -87,7 +87,8 @@ INSERTS: Final[dict[str, Insert]] = {
 def saturate(x: Planes, drive: float, bias: float) -> Planes:
     """Soft clipping that keeps the level of a part at -20 LUFS about as it is."""
     y = np.tanh(x * np.float32(drive * 3.0) + np.float32(bias)) - np.float32(np.tanh(bias))
-    return y * np.float32(0.36 / (1.0 + 0.35 * (drive - 1.0)) ** 0.55)
+    clipped: NDArray[np.float32] = y * np.float32(0.36 / (1.0 + 0.35 * (drive - 1.0)) ** 0.55)
+    return clipped
 
 
 REACH: Final = 560
@@ -123,7 +124,10 @@ def swept(
 
 def middle(x: Planes) -> NDArray[np.float32]:
     """(n,) mid channel, rounded as it is stored, so that blocks join without a step."""
-    return ((x[0] + x[1]) * np.float32(0.5)).astype(np.float16).astype(np.float32)
+    mid: NDArray[np.float32] = (
+        ((x[0] + x[1]) * np.float32(0.5)).astype(np.float16).astype(np.float32)
+    )
+    return mid
 
 
 def read_at(x: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -143,4 +147,5 @@ def cycle(hertz: float, start: int, count: int, phase: float = 0.0) -> NDArray[n
     """(count,) of a sine, from sample `start` of a stream on."""
     turn = 2 * math.pi * hertz / SAMPLE_RATE
     begin = math.fmod(turn * start, 2 * math.pi) + phase
-    return np.sin(np.float32(begin) + np.float32(turn) * numbers(count))
+    wave: NDArray[np.float32] = np.sin(np.float32(begin) + np.float32(turn) * numbers(count))
+    return wave

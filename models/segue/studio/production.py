@@ -28,7 +28,8 @@ OPEN_HZ: Final = 21_500.0  # a low-pass that lets everything through
 
 class MixParameters(NamedTuple):
     """Parameters of a mix; amounts 0 to 1 as in `models.music.song.MixParameters`, `levels_db` by
-    part."""
+    part.
+    """
 
     reverb_amount: float = 0.2
     delay: float = 0.0

@@ -49,7 +49,8 @@ class Echo(NamedTuple):
 
 class SpaceState(NamedTuple):
     """`lines` of the blocks so far, oldest first; `sends` the last samples (senders, 46) before
-    the next block; the room, the room that it crossfades to, and how far."""
+    the next block; the room, the room that it crossfades to, and how far.
+    """
 
     lines: tuple[Lines, ...] = ()
     sends: Planes | None = None
@@ -61,7 +62,8 @@ class SpaceState(NamedTuple):
 def _half_band(taps: int) -> NDArray[np.float32]:
     place = np.arange(taps) - (taps - 1) / 2
     response = np.sinc(place * 0.48) * np.kaiser(taps, 7.0)
-    return (response / response.sum()).astype(np.float32)
+    taps_32: NDArray[np.float32] = (response / response.sum()).astype(np.float32)
+    return taps_32
 
 
 DOWN: Final = _half_band(47)
@@ -116,14 +118,16 @@ def doubled(x: Planes) -> Planes:
 
 class Space:
     """Reverb and echo. Spectra are cached while they are in use, which saves time and changes
-    nothing."""
+    nothing.
+    """
 
     def __init__(self) -> None:
         self._windows: dict[tuple[float, ...], _SpectrumCache] = {}
 
     def write(self, sends: Planes, state: SpaceState, echo: Echo) -> SpaceState:
         """The state after a block's sends (senders, BLOCK): its line holds them and what the
-        echo brings back."""
+        echo brings back.
+        """
         before = state.sends
         if before is None:
             before = np.zeros((len(SENDERS), len(DOWN) - 1), np.float32)
@@ -144,7 +148,8 @@ class Space:
         self, lines: tuple[Lines, ...], delay: int, context: int, mix: Planes | None
     ) -> Planes:
         """(senders, context + HALF) damped lines of so many samples ago, for the block that comes
-        after `lines`; one row, mixed, where `mix` (senders,) is given."""
+        after `lines`; one row, mixed, where `mix` (senders,) is given.
+        """
         length = context + HALF + len(DAMP) - 1
         start = len(lines) * HALF - delay - len(DAMP) // 2 - context
         stop = start + length
@@ -169,7 +174,8 @@ class Space:
         amounts: tuple[float, float],
     ) -> Planes:  # fmt: skip
         """(2, BLOCK) room and echo of the lines up to the newest. `gains` by sender; the echo and
-        the amount of the room at the beginning and at the end of the block."""
+        the amount of the room at the beginning and at the end of the block.
+        """
         before, echo = echoes
         if not any(gains) or not state.lines:
             return np.zeros((2, BLOCK), np.float32)
@@ -280,7 +286,8 @@ class _SpectrumCache:
 
 def advance_room(state: SpaceState, target: RoomSpec) -> SpaceState:
     """The state at the beginning of a block with a target room: a crossfade takes two seconds, and
-    one that has begun is finished first."""
+    one that has begun is finished first.
+    """
     if state.turned < 1.0:
         return state._replace(turned=min(1.0, state.turned + 1.0 / TURN_BLOCKS))
     if not state.lines:

@@ -55,7 +55,8 @@ class Channel(NamedTuple):
 
 class Strip(NamedTuple):
     """State of a part: its inserts, measured loudness in LUFS, over how many blocks, power of the
-    last moments, gain in dB, compressor, the past of a swept delay, and what sounds."""
+    last moments, gain in dB, compressor, the past of a swept delay, and what sounds.
+    """
 
     channels: tuple[Channel, ...] = ()
     level: float = NOMINAL

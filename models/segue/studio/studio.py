@@ -33,7 +33,8 @@ NO_ECHO: Final = Echo()
 
 class Score(NamedTuple):
     """Score of a block: the arranger's notes, which instrument or kit each part has
-    ('none' for nobody), the tempo, and where the beat is."""
+    ('none' for nobody), the tempo, and where the beat is.
+    """
 
     notes: tuple[NoteLike, ...]
     sounds: tuple[str, ...]  # by PARTS
@@ -43,7 +44,8 @@ class Score(NamedTuple):
 
 class MixRequest(NamedTuple):
     """Mix of a block: the production and room of the style, the gain of each part (0 is
-    exact silence), and a tilt in dB for brightness."""
+    exact silence), and a tilt in dB for brightness.
+    """
 
     production: MixParameters = MixParameters()
     room: RoomSpec = RoomSpec()
@@ -70,7 +72,8 @@ class StudioState:
 
 class StudioBlock(NamedTuple):
     """Block of sound: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, and what
-    the stems need."""
+    the stems need.
+    """
 
     mix: Planes
     before_master: Planes
@@ -172,7 +175,8 @@ class Studio:
 
     def stems(self, played: StudioBlock) -> dict[str, Planes]:
         """The parts of a block with their share of room and echo, (2, BLOCK) each; they sum to
-        `before_master`."""
+        `before_master`.
+        """
         stems = {}
         for part, name in enumerate(PARTS):
             stem = np.zeros((2, BLOCK), np.float32)
@@ -206,7 +210,8 @@ class Studio:
 
 def _line(begin: float, end: float) -> NDArray[np.float32] | np.float32:
     """(BLOCK,) from one gain to another, which holds from a quarter of the block on; a number where
-    they are the same."""
+    they are the same.
+    """
     if begin == end:
         return np.float32(begin)
     out = np.full(BLOCK, end, np.float32)

@@ -34,7 +34,8 @@ LEGATO: Final = 0.03  # seconds between notes that are slurred
 
 class NoteLike(Protocol):
     """A note of the arranger: seconds, index into PARTS, MIDI pitch or drum, 1 to 127, and whether
-    its end may still move."""
+    its end may still move.
+    """
 
     @property
     def on(self) -> float: ...
@@ -52,7 +53,8 @@ class NoteLike(Protocol):
 
 class SamplerVoice(NamedTuple):
     """Sounding note. `start` and `stop` in samples since the stream began (stop OPEN while it
-    is held), `release` in seconds, `slide` the pitch that it begins from, `number` varies it."""
+    is held), `release` in seconds, `slide` the pitch that it begins from, `number` varies it.
+    """
 
     time: float
     part: int
@@ -174,7 +176,8 @@ def _begin(
 
 class Layer(NamedTuple):
     """A wave that a voice plays, its gain on both sides, and at which turn of the oscillator (0 to
-    1, None for always) it is the one."""
+    1, None for always) it is the one.
+    """
 
     wave: Wave
     left: float

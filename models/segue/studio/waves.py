@@ -32,7 +32,8 @@ GLIDING: Final = 14_400  # samples after which a glide has arrived
 
 class Wave(NamedTuple):
     """Resampled zone: the zone, its samples per output sample, index into DARKNESS, and the cents
-    from which the pitch slides into place within `glide` seconds."""
+    from which the pitch slides into place within `glide` seconds.
+    """
 
     zone: SampleZone
     ratio: float
