@@ -1,4 +1,4 @@
-"""Score of a block: its frames for the renderer, and what the performer is shown of it."""
+"""Score of a block: its frames for the renderer, and what the window shows of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from models.segue.arranger.state import State
 
 @dataclass(frozen=True)
 class ArrangerInfo:
-    """What the arranger did in a block: the last tempo, key, position in beats and bars (and how
+    """Description of a written block: the last tempo, key, position in beats and bars (and how
     many samples after the block's beginning that is: `bars_at`), beats in a bar, chord, section,
     instruments by part ('none' where there is none), kit, and how many steps it wrote.
     """
@@ -50,7 +50,7 @@ class ArrangerInfo:
 
 
 def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo | None:
-    """What an engine tells of a block.
+    """Score information of a block, as engines publish it.
 
     Args:
         info: of the arranger; None before the first block.
@@ -102,7 +102,7 @@ def frames_of(state: State, controls: Controls, start: float, n_frames: int) -> 
 
 
 def info_of(state: State, written: int, start: float) -> ArrangerInfo:
-    """What the last step was part of; `start` of the block in seconds."""
+    """Description of a block that ends with the last step; `start` of the block in seconds."""
     tick, setting = state.ticks[-1], state.timbres[-1]
     tonic, mode = state.key
     names = [INSTRUMENTS[i] for i in setting.instruments]
@@ -124,7 +124,7 @@ def info_of(state: State, written: int, start: float) -> ArrangerInfo:
 
 
 def chord_name(symbol: int, tonic: int) -> str:
-    """'Am7', 'C', 'Gsus'; '' for no chord."""
+    """Name of a chord: 'Am7', 'C', 'Gsus'; '' for no chord."""
     if symbol < 0:
         return ""
     root, quality = divmod(symbol, len(QUALITY_NAMES))

@@ -25,7 +25,7 @@ class DensityControl:
     quantiles: NDArray[np.float32]
 
     def targets(self, state: State, controls: Controls) -> tuple[tuple[float, float], float]:
-        """What the network is told, and what is added to the log-odds of every onset.
+        """The network's density input, and the bias on the log-odds of every onset.
 
         Returns:
             (quantile 0 to 1, 1 if it is given), and the bias.

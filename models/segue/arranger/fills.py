@@ -18,7 +18,7 @@ MIN_STEPS: int = 2  # steps of a bar that are too few for a fill
 
 
 def fill_span(span: Span, due: bool, tick: Tick, step: int) -> Span:
-    """The fill that is played or will be.
+    """Rows of the fill that is played or will be.
 
     Args:
         span: the one known so far.

@@ -44,7 +44,7 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True)
 class FormPlan:
-    """The section that is being played.
+    """Plan of the section that is being played.
 
     form: name in FORMS, "" before the first bar. place: sections entered since the start, this one
     included. bars: its length. parts: bits of the parts that may play, in PARTS' order. level: how
@@ -195,7 +195,7 @@ def next_section(
 
 
 def _suits(name: str, place: int, size: int, energy: float | None, rise: float) -> bool:
-    """Whether a section may come now."""
+    """Whether a section may come next."""
     if name in OPENINGS and place >= size:
         return False  # an intro comes once
     if energy is not None and rise >= LEAP and energy >= 0.5:

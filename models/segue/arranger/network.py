@@ -156,7 +156,7 @@ class StepCondition(NamedTuple):
 
 @dataclass(frozen=True)
 class ArrangerConfig:
-    """Sizes of the step network."""
+    """Layer sizes of the step network."""
 
     style_dim: int = 128
     hidden: int = 320
@@ -273,7 +273,7 @@ class ArrangerNet(nn.Module):
         condition: Tensor,
         hidden: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One or many steps.
+        """Run the recurrence over one or many steps.
 
         previous (B, T, FEATURES), lags (B, T, SOURCES, FEATURES), condition (B, T, 128), hidden
         (layers, B, hidden) or None. Returns the trunk's input (B, T, 2 hidden), the recurrent

@@ -22,9 +22,8 @@ lead that dwells on the tonic."""
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How choices are drawn: `temperature`, the share `nucleus` of the odds that may be chosen
-    (Holtzman et al. 2020, section 3.1), and the odds under which a drum hit never comes.
-    """
+    """Parameters of sampling: `temperature`, the share `nucleus` of the odds that may be chosen
+    (Holtzman et al. 2020, section 3.1), and the odds under which a drum hit never comes."""
 
     temperature: float
     nucleus: float
@@ -63,9 +62,8 @@ class StepNoise:
 
 
 def guided(logits: Logits, guidance: float) -> Logits:
-    """Rows (2, V) with and without the style -> (V,) log-odds moved away from those without
-    (Ho & Salimans 2022, eq. 6).
-    """
+    """Classifier-free guidance: rows (2, V) with and without the style -> (V,) log-odds
+    (Ho & Salimans 2022, eq. 6)."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     logp = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     # Below this nothing is ever chosen; differences down there would be blown up.

@@ -135,5 +135,5 @@ class State:
 
 
 def empty_row() -> Row:
-    """A rest of everything."""
+    """Row (WIDTH + 1,) in which every part rests."""
     return np.zeros(WIDTH + 1, np.uint8)
