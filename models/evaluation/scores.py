@@ -53,7 +53,11 @@ def write(
     """The song that the arranger writes in `seconds` under steady controls.
 
     Args:
+        arranger: that writes.
         style: (style_dim,) the mix; None for no style.
+        controls: of every block.
+        seconds: length of the song.
+        seed: of the stream.
 
     Returns:
         A song in the setting of its last bar; its production is the default one.

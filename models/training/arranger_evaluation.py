@@ -46,7 +46,11 @@ def surprise(
     """Mean surprise of each head in nats per step (section and active parts: per bar).
 
     Args:
+        module: the networks.
+        songs: that the sequences are drawn from.
+        styles: of the songs.
         quantiles: of onset density (onsets per second), as the weights' file holds them.
+        batches: number of batches.
 
     Returns:
         Figures by head, and their sum over the heads that write steps as `steps`.

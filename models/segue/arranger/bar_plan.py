@@ -51,9 +51,16 @@ def plan_section(
     """The plan of the section that the coming bar belongs to, and whether it begins here.
 
     Args:
-        output, condition, before: the network's state, as `ArrangerNet.logits_section` takes them.
+        net: the step network.
+        output: (2, hidden) of the recurrence, as `ArrangerNet.logits_section` takes it.
+        condition: (2, 128) of the coming step.
+        before: inputs of the step before.
+        plan: of the section that is playing.
         bar: bars since the section began, if it goes on.
         bar_seconds: length of a bar.
+        setting: kit, instruments and metre.
+        targets: of the controls.
+        step_noise: of this step.
         seed: the stream's, which chooses among forms that suit equally well.
         due: the performer has requested the next section.
         leapt: the style is another than the form was chosen for.
@@ -116,7 +123,16 @@ def plan_bar(
     """The form with the active parts of the bar that begins now.
 
     Args:
+        net: the step network.
+        output: (2, hidden) of the recurrence.
+        condition: (2, 128) of this step.
+        before: inputs of the step before.
+        form: before this bar.
+        plan: of the section.
         returned: the row at this place of the section's earlier occurrence.
+        setting: kit, instruments and metre.
+        targets: of the controls.
+        step_noise: of this step.
         entered: the section begins here.
         keep: the bar has begun before; only its players have changed.
 

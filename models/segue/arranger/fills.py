@@ -24,7 +24,8 @@ def fill_span(span: Span, due: bool, tick: Tick, step: int) -> Span:
         span: the one known so far.
         due: the performer requests one now: it goes on until the end of the bar, or, where the
             bar is as good as over, is played over the next bar's last beat.
-        tick, step: the step that is being written.
+        tick: the step that is being written, placed in time.
+        step: its number since the start.
 
     """
     if not due:

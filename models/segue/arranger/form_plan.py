@@ -145,6 +145,7 @@ def next_section(
     """The plan of the section that comes next.
 
     Args:
+        plan: of the section that ends.
         available: bits of the parts that have an instrument and are not muted.
         bar_seconds: length of a bar.
         energy: 0 to 1, None for auto. Where it has changed by LEAP since the section began, a rise

@@ -23,7 +23,8 @@ lead that dwells on the tonic."""
 @dataclass(frozen=True)
 class SamplingParams:
     """Parameters of sampling: `temperature`, the share `nucleus` of the odds that may be chosen
-    (Holtzman et al. 2020, section 3.1), and the odds under which a drum hit never comes."""
+    (Holtzman et al. 2020, section 3.1), and the odds under which a drum hit never comes.
+    """
 
     temperature: float
     nucleus: float
@@ -63,7 +64,8 @@ class StepNoise:
 
 def guided(logits: Logits, guidance: float) -> Logits:
     """Classifier-free guidance: rows (2, V) with and without the style -> (V,) log-odds
-    (Ho & Salimans 2022, eq. 6)."""
+    (Ho & Salimans 2022, eq. 6).
+    """
     shifted = logits - logits.max(axis=-1, keepdims=True)
     logp = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     # Below this nothing is ever chosen; differences down there would be blown up.

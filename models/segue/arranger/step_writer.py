@@ -216,7 +216,7 @@ def advance(
     return joined[:, 0], output[:, 0], hidden, seen[1:]
 
 
-def decode_step(  # noqa: C901 - the fields of a row, one after the other
+def decode_step(
     net: ArrangerNet,
     links: Logits,
     joined: Tensor,
@@ -266,21 +266,7 @@ def decode_step(  # noqa: C901 - the fields of a row, one after the other
     if targets.held is not None:
         row[SYMBOL] = targets.held.symbol + 1
     else:
-        fitness = _SYMBOL_MEANS @ targets.tones
-        fitness -= targets.scale * CHORD_OUT_OF_SCALE * (_SYMBOL_CLASSES @ (1 - scale))
-        logits[2:] += fitness
-        if symbol:
-            logits[STAY] += fitness[symbol - 1]
-        if form.active >> 1:
-            # A tune has a harmony, even where it rests.
-            logits[1] = -np.inf
-            if not symbol:
-                logits[STAY] = -np.inf
-        if targets.theme is not None:
-            known = int(targets.theme[SYMBOL])
-            logits[STAY if known == symbol else known + 1] += targets.recall
-        code = pick(logits, noise, targets.sampling)
-        row[SYMBOL] = symbol if code == STAY else code - 1
+        row[SYMBOL] = _choose_symbol(logits, noise, form, symbol, scale, targets)
     ROW_FEATURES.add(so_far, row, range(SYMBOL, ACTION))
     # The parts.
     notes = targets.tones - OUT_OF_SCALE * targets.scale * (1 - _bent(mode, int(row[SYMBOL])))
@@ -311,6 +297,27 @@ def decode_step(  # noqa: C901 - the fields of a row, one after the other
             row[column + 1] = pick(touches, touch_noise, targets.sampling)
             ROW_FEATURES.add(so_far, row, range(column + 1, column + 2))
     return row
+
+
+def _choose_symbol(
+    logits: Logits, noise: Logits, form: Form, symbol: int, scale: Logits, targets: StepTargets
+) -> int:
+    """The chord (+ 1) of a step after `symbol`, kept to the scale (12,) and to the theme."""
+    fitness = _SYMBOL_MEANS @ targets.tones
+    fitness -= targets.scale * CHORD_OUT_OF_SCALE * (_SYMBOL_CLASSES @ (1 - scale))
+    logits[2:] += fitness
+    if symbol:
+        logits[STAY] += fitness[symbol - 1]
+    if form.active >> 1:
+        # A tune has a harmony, even where it rests.
+        logits[1] = -np.inf
+        if not symbol:
+            logits[STAY] = -np.inf
+    if targets.theme is not None:
+        known = int(targets.theme[SYMBOL])
+        logits[STAY if known == symbol else known + 1] += targets.recall
+    code = pick(logits, noise, targets.sampling)
+    return symbol if code == STAY else code - 1
 
 
 def _bent(mode: str, symbol: int) -> Logits:

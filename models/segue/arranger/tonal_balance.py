@@ -37,9 +37,11 @@ def follow(
     """The weights after `seconds` more.
 
     Args:
+        weights: before.
         notes: (seconds since the note began, seconds that it sounds in this stretch, MIDI note,
             velocity) of what sounds.
         tonic: pitch class 0 to 11 that weights are counted from.
+        seconds: length of the stretch.
 
     """
     out = np.array(weights) * np.exp(-seconds / MEMORY)
