@@ -1,4 +1,4 @@
-"""The pictures of the README: `python -m tests.screenshots [--engine NAME]`. GUI lane, test helper.
+"""Screenshots of the README: `python -m tests.screenshots [--engine NAME]`.
 
 The real window, engine, worker and audio process play for twenty seconds, through a JACK server of
 its own where jackd is there, else into nothing; every figure in the pictures is measured. Takes

@@ -156,7 +156,7 @@ def pitch_change(mono: NDArray[np.float32], new: float, old: float) -> int | Non
 
 
 def replug(rig: Rig, device: DeviceProcess, times: int, patience: float = 2.0) -> Result:
-    """Out and in; until its lamp is lit and its fader moves the value again. The bar is 2 s.
+    """Out and in; until its LED is lit and its fader moves the value again. The bar is 2 s.
 
     patience: seconds after which one that has not come back counts as missed.
 

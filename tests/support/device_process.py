@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class DeviceProcess:
-    """Plug it, play it, look at its lamps. All calls wait for the answer but `begin`."""
+    """Plug it, play it, look at its LEDs. All calls wait for the answer but `begin`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(

@@ -251,11 +251,11 @@ def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writing the list of recent files must not wait for a large save in the GUI thread."""
-    lanes: list[int] = []
+    threads: list[int] = []
     flush = storage.os.fsync
 
     def noted(number: int) -> None:
-        lanes.append(threading.get_ident())
+        threads.append(threading.get_ident())
         flush(number)
 
     monkeypatch.setattr(storage.os, "fsync", noted)
@@ -264,6 +264,6 @@ def test_nothing_of_a_saving_waits_for_the_disk_in_the_windows_thread(
     assert rig.window.files.open_path(path)
     rig.registry.set("density", 0.3)
     rig.window.files._tick_in_background()
-    rig.qtbot.waitUntil(lambda: len(lanes) >= 4)
-    assert threading.get_ident() not in lanes
+    rig.qtbot.waitUntil(lambda: len(threads) >= 4)
+    assert threading.get_ident() not in threads
     assert rig.window.files.recent.paths() == [path]

@@ -27,7 +27,7 @@ def test_lamps_and_mapping_come_back(tmp_path: Path) -> None:
     registry = build_registry()
     set_prompt_count(registry, 16)
     registry.set("prompt.1.mute", True)
-    # The last lamps as well as the first: what was lost were the first ten after a connection.
+    # The last LEDs as well as the first: what was lost were the first ten after a connection.
     leds = {(0x90, 1, 127), (0x90, 4, 127), (0x90, 22, 127)}
     for n in (2, 8):
         registry.set(f"prompt.{n}.mute", True)

@@ -87,11 +87,11 @@ def test_they_can_be_learned(rig: ControllersRig) -> None:
 
 
 def test_a_lamp_tells_that_notes_are_held(rig: ControllersRig) -> None:
-    lamp = rig.hub._led
-    assert lamp("keys.off") == 0.0
+    led = rig.hub._led
+    assert led("keys.off") == 0.0
     play(rig, 60)
     held(rig, 60)
-    assert lamp("keys.off") == 1.0
+    assert led("keys.off") == 1.0
 
 
 def test_an_engine_without_them_shows_none(rig: ControllersRig) -> None:

@@ -21,7 +21,7 @@ def test_pads_keep_and_bring_back(rig: Rig) -> None:
     rig.qtbot.mouseClick(pads[5], LEFT)
     again = rig.session.scenes[5]
     assert again is not None and again.name == "Minimal Techno 2"
-    assert not rig.window.scenes.save.isChecked(), "one pad, then the lamp goes out"
+    assert not rig.window.scenes.save.isChecked(), "one pad, then the button is up again"
     rig.qtbot.mouseClick(pads[0], LEFT)
     assert rig.registry.get("density") == 0.2
     rig.key(Qt.Key.Key_6)
