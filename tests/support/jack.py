@@ -144,7 +144,8 @@ def may_hurry() -> bool:
     return True
 
 
-_forgotten = False
+_table_users: IO[str] | None = None
+"""Lock that every test process shares while it may be a client of JACK."""
 
 
 def forget_dead_servers() -> None:
@@ -153,12 +154,26 @@ def forget_dead_servers() -> None:
     The table has eight places, and a server that was killed keeps its place until another of the
     same name comes: on a machine where the tests were cut off a few times no server could start.
     Only once, and before this process is anybody's client: JACK's library keeps the table that it
-    opened first, so a table removed later leaves this process with one that no server writes.
+    opened first, so a table removed later leaves this process with one that no server writes. For
+    the same reason it stays while another process runs tests.
     """
-    global _forgotten
-    if _forgotten or missing():
+    global _table_users
+    if _table_users is not None or missing():
         return
-    _forgotten = True
+    import fcntl  # not on Windows, where there is no such server either
+
+    path = Path(tempfile.gettempdir(), f"segue-test-{os.getuid()}.lock")
+    _table_users = path.open("w")
+    try:
+        fcntl.flock(_table_users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        fcntl.flock(_table_users, fcntl.LOCK_SH)
+        return
+    _remove_dead_table()
+    fcntl.flock(_table_users, fcntl.LOCK_SH)
+
+
+def _remove_dead_table() -> None:
     alive = subprocess.run(["pidof", "jackd", "jackdbus"], capture_output=True, check=False)
     if alive.returncode == 0:
         return
