@@ -144,8 +144,8 @@ def may_hurry() -> bool:
     return True
 
 
-_table_users: IO[str] | None = None
-"""Lock that every test process shares while it may be a client of JACK."""
+_table_users: int | None = None
+"""File descriptor of a lock that test processes share while they may be clients of JACK."""
 
 
 def forget_dead_servers() -> None:
@@ -163,7 +163,7 @@ def forget_dead_servers() -> None:
     import fcntl  # not on Windows, where there is no such server either
 
     path = Path(tempfile.gettempdir(), f"segue-test-{os.getuid()}.lock")
-    _table_users = path.open("w")
+    _table_users = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(_table_users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
