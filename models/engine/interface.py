@@ -20,8 +20,8 @@ from models.music.score import STEMS
 from models.storage.serialisation import PackedState
 
 __all__ = [
-    "STEMS", "Audio", "Controls", "Engine", "EngineInfo", "Samples", "ScoreInfo", "Snapshot",
-    "Stream", "Style", "as_style", "blend", "block_fault",
+    "STEMS", "Audio", "Controls", "Engine", "EngineInfo", "NoteEvent", "Samples", "ScoreInfo",
+    "Snapshot", "Stream", "Style", "as_style", "blend", "block_fault",
 ]  # fmt: skip
 
 Audio: TypeAlias = NDArray[np.float32]
@@ -90,13 +90,35 @@ class EngineInfo:
 
 
 @dataclass(frozen=True)
+class NoteEvent:
+    """A note that begins or ends.
+
+    Attributes:
+        frame: samples from the block's start at which it does so in the block's sound.
+        part: name of the part.
+        pitch: MIDI note; for drums the key of the General MIDI percussion map.
+        velocity: 1..127 where the note begins, 0 where it ends.
+
+    """
+
+    frame: int
+    part: str
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True)
 class ScoreInfo:
     """Score of the block that was rendered last, as far as an engine knows it.
 
     tempo: beats per minute. key: as in `Controls.key`. chord: symbol such as 'Am7', '' for none.
     beat: beats since the start of the stream. bars: bars since then. Both are fractional and hold
     at `bars_at` frames after the block's start (None: at its end). beats_per_bar: the metre.
-    notes: MIDI numbers that sound in the block, by pitched part.
+    notes: MIDI numbers that sound in the block, by pitched part. section: of the form, '' for none.
+    events: notes that begin and end in the block, in the order of their frames. Each note begins
+    once and ends once in a stream that is neither restored nor replaced. held: the notes that are
+    on when the block begins, as events at frame 0. instruments: instrument or kit of each part that
+    has one. programs: their General MIDI programs, 0..127 (of the drum channel for a kit).
     """
 
     tempo: float | None = None
@@ -107,6 +129,11 @@ class ScoreInfo:
     bars_at: int | None = None
     beats_per_bar: int = 4
     notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    section: str = ""
+    events: tuple[NoteEvent, ...] = ()
+    held: tuple[NoteEvent, ...] = ()
+    instruments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    programs: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 class Stream(ABC):

@@ -20,6 +20,7 @@ from models.engine.interface import (
     Controls,
     Engine,
     EngineInfo,
+    NoteEvent,
     Samples,
     ScoreInfo,
     Snapshot,
@@ -39,6 +40,7 @@ from models.segue.arranger.state import State as ArrangerState
 from models.segue.studio.bank import FOLDER, Bank
 from models.segue.studio.block import BLOCK
 from models.segue.studio.dynamics import AHEAD
+from models.segue.studio.note_events import StartedNote, note_events
 from models.segue.studio.production import MixTable
 from models.segue.studio.studio import MixRequest, Score, Studio, StudioBlock, StudioState
 from models.segue.studio.voices import Motion
@@ -61,6 +63,7 @@ class StudioStreamState:
     arranger: ArrangerState
     studio: StudioState = field(default_factory=StudioState)
     info: ArrangerInfo | None = None
+    started: tuple[StartedNote, ...] = ()  # notes that are on at the block's end
 
 
 class SegueEngine(Engine):
@@ -157,11 +160,16 @@ class SegueStream(Stream):
         )
         self._played: StudioBlock | None = None
         self._stems: dict[str, Audio] | None = None
+        self._events: tuple[NoteEvent, ...] = ()
+        self._held: tuple[NoteEvent, ...] = ()
 
     @property
     def score(self) -> ScoreInfo | None:
-        """Score of the last block; `bars_at` includes the limiter's look-ahead."""
-        return score_info(self.state.info, self.state.arranger, AHEAD)
+        """Score of the last block; `bars_at` and events include the limiter's look-ahead. After
+        `restore` there are no events.
+        """
+        score = score_info(self.state.info, self.state.arranger, AHEAD)
+        return None if score is None else replace(score, events=self._events, held=self._held)
 
     @property
     def stems(self) -> dict[str, Audio]:
@@ -204,7 +212,12 @@ class SegueStream(Stream):
             BRIGHTEST * bright * controls.strength_of("brightness"),
         )
         played, studio = engine.studio.block(state.studio, score, request)
-        self.state = StudioStreamState(arranger, studio, info)
+        audible = [gain > 0.0 for gain in request.gains]
+        self._held = tuple(NoteEvent(0, PARTS[n.part], n.pitch, n.velocity) for n in state.started)
+        self._events, started = note_events(
+            played.voices, audible, state.started, state.studio.block * BLOCK
+        )
+        self.state = StudioStreamState(arranger, studio, info, started)
         self._played, self._stems = played, None
         return np.ascontiguousarray(played.mix.T)
 
@@ -214,6 +227,7 @@ class SegueStream(Stream):
     def restore(self, snapshot: Snapshot) -> None:
         self.state = _checked(snapshot)
         self._played = self._stems = None
+        self._events = self._held = ()
 
     def clear(self) -> None:
         # The studio goes on, so what still sounds rings out instead of being cut.

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.engine.controls import Controls
 from models.engine.interface import ScoreInfo
+from models.music.general_midi import program_of
 from models.music.score import (
     FRAME_SECONDS,
     INSTRUMENTS,
@@ -64,6 +65,8 @@ def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo
     for note in state.voices.notes:
         if note.part and note.on < end:
             notes[PARTS[note.part]] = (*notes.get(PARTS[note.part], ()), note.pitch)
+    sounds = {"drums": info.kit, **info.instruments}
+    sounds = {part: sound for part, sound in sounds.items() if sound != "none"}
     return ScoreInfo(
         tempo=info.bpm,
         key=info.key,
@@ -73,6 +76,9 @@ def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo
         bars_at=info.bars_at + delay,
         beats_per_bar=info.beats_per_bar,
         notes=notes,
+        section=info.section_name,
+        instruments=sounds,
+        programs={part: program_of(sound) for part, sound in sounds.items()},
     )
 
 

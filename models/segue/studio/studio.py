@@ -71,8 +71,8 @@ class StudioState:
 
 
 class StudioBlock(NamedTuple):
-    """Block of sound: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, and what
-    the stems need.
+    """Block of sound: `mix` (2, BLOCK) mastered, `dry` sound of each part that has any, what the
+    stems need, and all `voices` that sounded.
     """
 
     mix: Planes
@@ -83,6 +83,7 @@ class StudioBlock(NamedTuple):
     echoes: tuple[Echo, Echo]
     amounts: tuple[float, float]
     space: SpaceState
+    voices: tuple[SamplerVoice, ...]
 
 
 class Studio:
@@ -158,7 +159,7 @@ class Studio:
             mix, state.master, production, request.brightness, target, start, state.seed
         )
         alive = tuple(v for v in voices if not self.tones.ended(v, start + BLOCK))
-        played = StudioBlock(out, mix, dry, pump, gains, echoes, amounts, space)
+        played = StudioBlock(out, mix, dry, pump, gains, echoes, amounts, space, voices)
         return played, replace(
             state,
             block=state.block + 1,
