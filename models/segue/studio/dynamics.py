@@ -7,11 +7,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
-from models.segue.studio.block import Planes
+from models.segue.studio.block import Planes, sliding_windows
 
 HOP: Final = 96  # samples between two measurements of a compressor's input
 AHEAD: Final = 96  # samples by which the limiter looks ahead
@@ -123,8 +122,8 @@ def true_peaks(x: Planes, hop: int = AHEAD) -> NDArray[np.float32]:
     if float(hops.max()) < 0.5 * CEILING:
         return hops
     padded = np.pad(x, ((0, 0), (NEAR // 2 - 1, NEAR // 2)))
-    for channel in padded:
-        between = np.abs(sliding_window_view(channel, NEAR) @ _between()).max(axis=1)
+    for windows in sliding_windows(padded, NEAR):
+        between = np.abs(windows @ _between()).max(axis=1)
         hops = np.maximum(hops, between.reshape(-1, hop).max(axis=1))
     return hops
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from models.segue.studio.block import BLOCK, Planes
+from models.segue.studio.block import BLOCK, Planes, sliding_windows
 from models.segue.studio.rooms import BINS, HALF, MAX_LINES, SIZE, RoomSpec, blend_rooms
 
 SENDERS: Final = (0, 2, 3, 4)  # drums, chords, lead, extra: a bass stays dry
@@ -101,7 +100,7 @@ _DAMP: Final = _filter_matrix(DAMP, 1, 1)
 
 def _filtered(x: Planes, matrix: Planes, step: int) -> Planes:
     """(k, n) through a matrix of `_filter_matrix` that goes on by `step` inputs."""
-    windows = sliding_window_view(x, len(matrix), axis=1)[:, ::step]
+    windows = sliding_windows(x, len(matrix), step)
     k, count = windows.shape[:2]
     return (windows.reshape(k * count, -1) @ matrix).reshape(k, -1)
 

@@ -14,12 +14,11 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
 from models.segue.studio.bank import BEFORE, Bank, SampleZone
-from models.segue.studio.block import BLOCK
+from models.segue.studio.block import BLOCK, sliding_windows
 
 PIECE: Final = BLOCK
 TAPS: Final = 16
@@ -139,6 +138,6 @@ class Waves:
         phase = ((place - whole) * PHASES + 0.5).astype(np.int64)
         step = ratio if not glide else ratio * max(1.0, 2.0 ** (cents / 1200))
         taps = sinc_table(float(np.ceil(step * 20) / 20), dark, zone.rate)[phase]
-        windows = sliding_window_view(source, TAPS, axis=1)
+        windows = sliding_windows(source, TAPS)
         at = whole + (BEFORE - TAPS // 2 + 1)
         return np.stack([np.einsum("ij,ij->i", channel[at], taps) for channel in windows])
