@@ -28,6 +28,7 @@ from models.segue.arranger.step_writer import StepTargets, audible, available, p
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting, section_code
 
 PATIENCE: Final = 2  # bars that a part may be away before it is pressed to come back
+AS_PLANNED: Final = 2.0  # log-odds in favour of all the plan's parts, where a section begins
 THIN_CODES: Final = frozenset(section_code(name) for name in THIN)
 _BITS: Final = np.arange(ACTIVES)
 _COUNTS: Final = sum((_BITS >> i) & 1 for i in range(len(PARTS)))
@@ -158,6 +159,9 @@ def plan_bar(
         count = sum((_BITS & pool) >> i & 1 for i in range(len(PARTS)))
         barred |= count < min(least, bin(pool).count("1"))
         barred |= count > most
+    if entered:
+        # The plan's parts were drawn by these odds already: drawn again, they would thin out.
+        odds = odds + np.where(_BITS & planned == planned, AS_PLANNED, 0.0).astype(np.float32)
     odds = np.where(barred, -np.inf, odds + _pressure(form, unmuted, targets.density))
     active = (
         pick(odds, step_noise.gumbel(ACTIVES), SamplingParams(0.9, 0.97, 0.0))

@@ -26,6 +26,7 @@ PEAKS: Final = ("drop", "b", "solo")
 THEME_SECONDS: Final = 18.0  # length that a section comes near to, in whole powers of two of bars
 MAX_BARS: Final = 16
 THIN_BARS: Final = 4  # a thin section is no longer
+OPENING_BARS: Final = 2
 LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
 FOCUS_SHARE: Final = 0.85
@@ -127,7 +128,7 @@ def section_bars(name: str, bar_seconds: float, draw: Draw) -> int:
     """Length of a section in bars."""
     near: int = 2 ** round(math.log2(max(1.0, THEME_SECONDS / bar_seconds)))
     if name in OPENINGS:
-        return max(2, min(THIN_BARS, near // 4))
+        return OPENING_BARS  # who starts to play or clears wants to hear the music soon
     if name in THIN:
         return max(2, min(THIN_BARS, near // 2))
     bars = min(MAX_BARS, max(2, near))

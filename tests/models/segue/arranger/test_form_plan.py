@@ -125,6 +125,7 @@ def test_a_rise_leads_to_the_peak_and_a_fall_to_the_break(
         ("a", 1.0, LONGER / 2, 16),  # never longer
         ("a", 4.0, 0.9, 4),
         ("intro", 2.0, 0.0, 2),
+        ("intro", 1.0, 0.0, 2),
         ("break", 2.0, 0.0, 4),
         ("break", 5.0, 0.0, 2),
         ("build", 1.0, 0.0, 4),
