@@ -116,6 +116,15 @@ def _render(commands: Commands) -> None:
     parser.add_argument(
         "--format", choices=("24", "float"), default="24", help="24-bit or 32-bit float samples"
     )
+    parser.add_argument(
+        "--stems",
+        type=Path,
+        metavar="DIR",
+        help="a folder for a WAV file of each part as well: before the master they sum to the mix",
+    )
+    parser.add_argument(
+        "--midi", type=Path, metavar="OUT.mid", help="the notes as a MIDI file as well"
+    )
     _add_engine(parser)
     controls = parser.add_argument_group(
         "controls", "a control that is not given is the engine's own choice"

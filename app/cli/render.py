@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cli.rendering import render_wav
+from app.cli.take_writer import check_take, take_writer
 from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
@@ -37,13 +38,17 @@ def render(chosen: Namespace) -> int:
     name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
     seed = seed_of(chosen.seed, played)
     check_target(chosen.out)
+    check_take(chosen.stems, chosen.midi)
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
         player = make_player(engine, prompts, controls, played, chosen.continue_from)
         _warn_missing(engine, controls, prompts)
         if played is not None:
             _warn_other_weights(engine, played)
-        took = render_wav(engine, player, seed, seconds, chosen.out, chosen.format)
+        with take_writer(engine.info, seconds, chosen.stems, chosen.midi, chosen.format) as take:
+            took = render_wav(
+                engine, player, seed, seconds, chosen.out, chosen.format, on_render=take.add
+            )
     finally:
         engine.close()
     print(f"{chosen.out}: {seconds:g} s of music in {took:.1f} s, {seconds / took:.1f}x real time")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.files import whole_file
 from app.performance.file import PerformancePlayer
-from models.engine.interface import Audio, Engine, Snapshot, block_fault
+from models.engine.interface import Audio, Engine, Snapshot, Stream, block_fault
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Audio]:
-    """Endless blocks of a performance. SegueError for an invalid block."""
+def blocks(
+    engine: Engine,
+    player: PerformancePlayer,
+    seed: int,
+    on_render: Callable[[Stream, int], object] | None = None,
+) -> Iterator[Audio]:
+    """Endless blocks of a performance. SegueError for an invalid block.
+
+    on_render is called with the stream and the frames of each block that was rendered.
+    """
     if player.endings and not engine.info.continues_audio:
         raise SegueError(f"{engine.info.name} cannot go on from audio: choose an engine that can.")
     stream = engine.start(seed)
@@ -40,6 +48,8 @@ def blocks(engine: Engine, player: PerformancePlayer, seed: int) -> Iterator[Aud
         if fault is not None:
             at = number * engine.info.block_seconds
             raise SegueError(f"{fault} at {at:.1f} s: try another --seed, and please report it.")
+        if on_render is not None:
+            on_render(stream, len(block))
         yield block
         number += 1
 
@@ -52,10 +62,11 @@ def render_wav(
     out: Path,
     sample_format: str = "24",
     on_block: Callable[[Audio], object] | None = None,
+    on_render: Callable[[Stream, int], object] | None = None,
 ) -> float:
     """Write `seconds` of a performance to `out`, with a progress bar; returns the seconds it took.
 
-    on_block is called with every block that is written.
+    on_block is called with every block that is written, on_render as in `blocks`.
     """
     from app.cli.wav import WavWriter
 
@@ -69,7 +80,7 @@ def render_wav(
         WavWriter(part, SAMPLE_RATE, 2, sample_format, total) as wav,
         progress(seconds, "s", out.name) as bar,
     ):
-        for block in blocks(engine, player, seed):
+        for block in blocks(engine, player, seed, on_render):
             block = block[:left]
             wav.write(block)
             if on_block is not None:

@@ -72,6 +72,11 @@ def left_behind() -> list[str]:
         ("out.wav --device abacus", "there is no device 'abacus'"),
         ("out.wav --performance none.jsonl", "there is no performance none.jsonl"),
         ("out.wav --performance text.wav", "text.wav, line 1: this is not JSON"),
+        ("out.wav --midi out.txt", "out.txt does not end in .mid"),
+        ("out.wav --midi no/out.mid", "there is no folder no"),
+        ("out.wav --stems text.wav", "text.wav is not a folder"),
+        ("out.wav --stems no/stems", "there is no folder no"),
+        ("out.wav --stems stems --seconds 1", "tone has no stems: leave --stems out"),
         ("out.wav --loudness 3", "unrecognized arguments: --loudness 3"),
     ],
 )
