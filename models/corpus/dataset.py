@@ -39,6 +39,7 @@ from models.corpus.sound.measure import brightness, onset_density
 from models.corpus.sound.render import drop_parts, fit_range, render
 from models.errors import SegueError
 from models.music.score import (
+    EVENT,
     FRAME_SECONDS,
     INSTRUMENTS,
     KITS,
@@ -88,12 +89,17 @@ class Clip:
                 f"The clip {path} cannot be read ({error}); delete it and run "
                 "'python -m models.corpus' again."
             ) from error
-        meta = json.loads(str(labels.pop("json")))
-        events = labels.pop("events")
-        frames = len(labels["brightness"])
-        seconds = frames * FRAME_SECONDS
-        labels["density"] = onset_density(events["on"], 0.0, frames, seconds)
-        return cls(path, audio, events, labels, meta)
+        return cls.of(path, audio, labels)
+
+    @classmethod
+    def of(cls, path: Path, audio: NDArray[np.int16], labels: Labels) -> Clip:
+        """Clip of audio and the arrays of its `.npz`."""
+        left: dict[str, NDArray[np.generic]] = {k: np.asarray(v) for k, v in labels.items()}
+        meta = json.loads(str(left.pop("json")))
+        events = np.asarray(left.pop("events"), EVENT)
+        frames = len(left["brightness"])
+        left["density"] = onset_density(events["on"], 0.0, frames, frames * FRAME_SECONDS)
+        return cls(path, audio, events, left, meta)
 
     @property
     def bpm(self) -> float:
@@ -150,13 +156,25 @@ def clips(folder: str | Path) -> list[Path]:
     return sorted(p.with_suffix("") for p in Path(folder).glob("[0-9]*.npz"))
 
 
-def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], Labels]:
-    """Compose, render and label clip `seed` -> int16 audio (n, 2), and the arrays of its `.npz`."""
+def song_of_clip(seed: int, split: str = "train") -> tuple[Song, np.random.Generator]:
+    """Song of clip `seed`, and the random numbers that `render` goes on with."""
     from models.corpus.composer.composer import compose
 
     rng = np.random.default_rng([seed, 0xC11B])
     song: Song = compose(seed, seconds=CLIP_SECONDS, split=split)
-    song = drop_parts(fit_range(song), rng, CLIP_SECONDS)
+    return drop_parts(fit_range(song), rng, CLIP_SECONDS), rng
+
+
+def make_clip(seed: int, split: str = "train") -> tuple[NDArray[np.int16], Labels]:
+    """Compose, render and label clip `seed` -> int16 audio (n, 2), and the arrays of its `.npz`."""
+    song, rng = song_of_clip(seed, split)
+    return clip_of(song, rng, split)
+
+
+def clip_of(
+    song: Song, rng: np.random.Generator, split: str = "train"
+) -> tuple[NDArray[np.int16], Labels]:
+    """Render and label a song of `song_of_clip`, as `make_clip` does."""
     mix = render(song, rng, CLIP_SECONDS, split).mix
     return np.round(mix * 32767).astype(np.int16), label(song, mix)
 

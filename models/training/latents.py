@@ -54,11 +54,14 @@ def pack(clip: Clip, latents: NDArray[np.float32]) -> dict[str, NDArray[np.gener
 
 @dataclass
 class LatentBatch:
-    """Training batch: latents (B, T, D), the score, the styles (B, 128)."""
+    """Training batch: latents (B, T, D), the score, the styles (B, 128); guides (B, T, D) where
+    the clips have any (`models.training.guided_latents`).
+    """
 
     latents: Tensor
     score: ScoreBatch
     style: Tensor
+    guide: Tensor | None = None
 
 
 class PreparedClips:
@@ -113,7 +116,8 @@ class PreparedClips:
             kit=index("kit"),
             known=torch.ones(size, frames, KNOWN),
         )
-        return LatentBatch(real("latents"), score, real("style"))
+        guide = real("guide") if all("guide" in row for row in rows) else None
+        return LatentBatch(real("latents"), score, real("style"), guide)
 
 
 def main() -> None:
