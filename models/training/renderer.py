@@ -2,11 +2,17 @@
 
     python -m models.training.renderer --data PREPARED --out FOLDER --minutes 60
 
-With `--start WEIGHTS` training starts from exported weights, such as the shipped ones.
+With `--start WEIGHTS` training starts from exported weights, such as the shipped ones. With
+`--guided` the clips are those of `models.training.guided_latents`, and the network learns to start
+from a guide as well; weights without a guide may be its start:
+
+    OMP_NUM_THREADS=1 nice python -m models.training.renderer --guided --threads 1 \\
+        --data PREPARED --start FLOW.safetensors --rate 4e-4 --minutes 60 --out FOLDER
 
 Rectified flow (Liu et al. 2023; Lipman et al. 2023) on latents, block-causal with clean context,
 after "Live Music Diffusion Models" section 3. Dropped at random are the style (for guidance), parts
-of the score (so that the renderer can play from sketches), density and brightness (auto).
+of the score for spans of blocks (so that the renderer can play from sketches), density and
+brightness (auto), and the guide.
 
 Against exposure bias, which degrades the papers' models over minutes, the context is noised at an
 unknown level (as in GameNGen, Valevski et al. 2024, section 3.2.1), and in part replaced by the
@@ -17,12 +23,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.runtime.number_format import fastest_format
 from models.segue.renderer.features import UNKNOWN_INSTRUMENT, UNKNOWN_KIT, ScoreBatch
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import (
@@ -31,31 +40,61 @@ from models.segue.renderer.network import (
     TOKENS_PER_BLOCK,
     Renderer,
     RendererConfig,
+    flow_start,
+    guide_input,
 )
 from models.training.latents import LatentBatch, PreparedClips
 from models.training.trainer import Trainer, export_half
 
+SKETCHES: Final = torch.tensor(
+    [
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1],  # chroma and beat
+        [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1],  # drums
+        [0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0],  # lead
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],  # loudness and brightness at most
+    ],
+    dtype=torch.bool,
+)
+"""What a sketch gives of the score: five rolls, five timbres (by PARTS), chroma, beat."""
 
-def drop_score(score: ScoreBatch, rng: torch.Generator) -> ScoreBatch:
-    """Mask random parts of the score, per clip: everything (6 %), single rolls (4 %), timbres
-    (8 %), chroma and beat (15 %), density and brightness (35 %).
+
+def drop_score(score: ScoreBatch, rng: torch.Generator, sketches: float = 0.0) -> ScoreBatch:
+    """Mask random parts of the score: single rolls (4 %), timbres (8 %), chroma and beat (15 %),
+    everything (6 %), for a random span of blocks and anew for those behind it; density and
+    brightness (35 %) for the whole clip.
+
+    Args:
+        score: of a batch of clips.
+        rng: random numbers.
+        sketches: share of the spans of which only one of SKETCHES is given.
+
     """
     size, frames = score.tempo.shape
+    device = score.tempo.device
 
     def draw(columns: int, odds: float) -> Tensor:
-        return (torch.rand(size, columns, generator=rng) < odds).to(score.tempo.device)
+        return torch.rand(size, columns, generator=rng) < odds
 
-    hidden = torch.cat([draw(5, 0.04), draw(5, 0.08), draw(2, 0.15)], dim=1) | draw(1, 0.06)
-    known = (~hidden).float()[:, None].expand(size, frames, -1)
-    timbre = hidden[:, None, 5:10].expand(size, frames, 5)
+    def span() -> Tensor:
+        hidden = torch.cat([draw(5, 0.04), draw(5, 0.08), draw(2, 0.15)], dim=1) | draw(1, 0.06)
+        sketch = SKETCHES[torch.randint(len(SKETCHES), (size,), generator=rng)]
+        return torch.where(draw(1, sketches), ~sketch, hidden)
+
+    blocks = frames // FRAMES_PER_BLOCK
+    # Half of the clips have one span, the others two.
+    cut = torch.randint(1, 2 * blocks + 1, (size, 1), generator=rng) * FRAMES_PER_BLOCK
+    first = (torch.arange(frames) < cut)[..., None]
+    hidden = torch.where(first, span()[:, None], span()[:, None]).to(device)
+    known = (~hidden).float()
+    timbre = hidden[..., 5:10]
     nan = float("nan")
     return dataclasses.replace(
         score,
         known=known,
         kit=score.kit.masked_fill(timbre[..., 0], UNKNOWN_KIT),
         instruments=score.instruments.masked_fill(timbre[..., 1:], UNKNOWN_INSTRUMENT),
-        density=score.density.masked_fill(draw(1, 0.35), nan),
-        brightness=score.brightness.masked_fill(draw(1, 0.35), nan),
+        density=score.density.masked_fill(draw(1, 0.35).to(device), nan),
+        brightness=score.brightness.masked_fill(draw(1, 0.35).to(device), nan),
     )
 
 
@@ -90,8 +129,29 @@ def draw_context(size: int, window: int, rng: torch.Generator) -> Tensor:
     return max_context.masked_fill(kind < 0.2, 0)
 
 
+def draw_sigma(size: int, rng: torch.Generator) -> Tensor:
+    """Random noise (B,) at the flow's start: no guide (20 %), or 0.15 to 2, even in its log."""
+    spread = torch.empty(size).uniform_(math.log(0.15), math.log(2.0), generator=rng).exp()
+    return spread.masked_fill(torch.rand(size, generator=rng) < 0.2, math.inf)
+
+
+def vary_guide(guide: Tensor, rng: torch.Generator) -> Tensor:
+    """Guide tokens (B, T, 2 D) as a microphone might have them: with noise of its own (a third of
+    the clips), and each number of a latent louder or softer (a third).
+    """
+    size, _, width = guide.shape
+    noisy, coloured = (torch.rand(size, 1, 1, generator=rng) < 1 / 3 for _ in range(2))
+    amount = 0.5 * torch.rand(size, 1, 1, generator=rng) * noisy
+    colour = 1 + 0.2 * torch.randn(size, 1, width // 2, generator=rng) * coloured
+    noise = torch.randn(guide.shape, generator=rng)
+    device = guide.device
+    return guide * colour.repeat(1, 1, 2).to(device) + (amount * noise).to(device)
+
+
 class FlowLoss(nn.Module):
-    """Flow-matching loss of a renderer; `own_context`: share of batches with own predictions."""
+    """Flow-matching loss of a renderer; `own_context`: share of batches with own predictions. A
+    guided network's flow starts at the guide and noise in most clips.
+    """
 
     def __init__(self, renderer: Renderer, own_context: float = 0.35) -> None:
         super().__init__()
@@ -103,7 +163,10 @@ class FlowLoss(nn.Module):
         device = batch.latents.device
         clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
         blocks = frames // FRAMES_PER_BLOCK
-        score = drop_score(batch.score, rng)
+        guide, sigma = self._guide(batch, clean, rng)
+        guided = self.renderer.config.guided and batch.guide is not None
+        score = drop_score(batch.score, rng, 0.25 if guided else 0.0)
+        given = guide_input(guide, sigma) if guided else None
         style = batch.style + 0.04 * torch.randn(batch.style.shape, generator=rng).to(device)
         has_style = (torch.rand(size, generator=rng) > 0.1).float().to(device)
         unguided = torch.ones(size, device=device)
@@ -111,8 +174,9 @@ class FlowLoss(nn.Module):
 
         def noised(level: Tensor) -> Tensor:
             noise = torch.randn(clean.shape, generator=rng).to(device)
+            start = flow_start(guide, sigma, noise)
             per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
-            return (1 - per_token) * noise + per_token * clean
+            return (1 - per_token) * start + per_token * clean
 
         own_prediction = None
         if float(torch.rand(1, generator=rng)) < self.own_context:
@@ -120,13 +184,21 @@ class FlowLoss(nn.Module):
                 zero = torch.zeros(size, blocks, device=device)
                 context = corrupt_context(clean, None, rng)
                 own_prediction = self.renderer(
-                    context, noised(zero), zero, score, style, has_style, unguided, max_context
+                    context,
+                    noised(zero),
+                    zero,
+                    score,
+                    style,
+                    has_style,
+                    unguided,
+                    max_context,
+                    given,
                 ).to(clean.dtype)
         context = corrupt_context(clean, own_prediction, rng)
         level = noise_levels(size, blocks, rng).to(device)
         noisy = noised(level)
         predicted = self.renderer(
-            context, noisy, level, score, style, has_style, unguided, max_context
+            context, noisy, level, score, style, has_style, unguided, max_context, given
         )
         error = (predicted.float() - clean).square().mean(dim=-1)
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
@@ -136,6 +208,17 @@ class FlowLoss(nn.Module):
         start = per_token == 0
         first = float(error.detach()[start].mean()) if start.any() else float("nan")
         return loss, {"one_step": first}
+
+    def _guide(
+        self, batch: LatentBatch, clean: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Guide tokens (B, T, 2 D) and sigma (B, T); infinite where there is no guide."""
+        size, tokens, _ = clean.shape
+        if batch.guide is None or not self.renderer.config.guided:
+            none = torch.full((size, tokens), math.inf, device=clean.device)
+            return torch.zeros_like(clean), none
+        sigma = draw_sigma(size, rng).to(clean.device)[:, None].expand(size, tokens)
+        return vary_guide(batch.guide.reshape(clean.shape), rng), sigma
 
 
 def main() -> None:
@@ -151,6 +234,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's choice")
     parser.add_argument("--export", type=Path, default=None)
+    parser.add_argument("--guided", action="store_true", help="learn to start from a guide")
     parser.add_argument("--start", type=Path, default=None, help="weights to begin with")
     arguments = parser.parse_args()
     if arguments.threads:
@@ -159,10 +243,15 @@ def main() -> None:
     if not clips.clips:
         parser.error(f"no prepared clips: run models.training.latents --out {arguments.data}")
     dim = clips.clips[0]["latents"].shape[1]
-    config = RendererConfig(latent_dim=dim)
+    if arguments.guided and "guide" not in clips.clips[0]:
+        parser.error("the clips have no guides: make them with models.training.guided_latents")
+    config = RendererConfig(latent_dim=dim, guided=int(arguments.guided))
     renderer = Renderer(config)
     if arguments.start:
-        renderer.load_state_dict(load_renderer(arguments.start, "cpu").state_dict())
+        weights = load_renderer(arguments.start, "cpu").state_dict()
+        renderer.load_state_dict(renderer.state_dict() | weights)
+    number_format = fastest_format(arguments.device)
+    print(f"matrix products in {number_format}")
     renderer.to(arguments.device).requires_grad_(True).train()
     trainer = Trainer(renderer, arguments.out, arguments.rate, arguments.steps)
     objective = FlowLoss(renderer)
@@ -173,7 +262,8 @@ def main() -> None:
             clips.refresh()
         batch = clips.crop(rng, arguments.batch, arguments.blocks * FRAMES_PER_BLOCK)
         batch = to_device(batch, arguments.device)
-        with torch.autocast(torch.device(arguments.device).type, torch.bfloat16):
+        kind = torch.device(arguments.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=number_format == torch.bfloat16):
             loss, logged = objective(batch, draws)
         trainer.descend(loss, **logged)
     if arguments.export:
@@ -187,7 +277,8 @@ def to_device(batch: LatentBatch, device: str) -> LatentBatch:
         field.name: getattr(batch.score, field.name).to(device, non_blocking=True)
         for field in dataclasses.fields(batch.score)
     }
-    return LatentBatch(batch.latents.to(device), ScoreBatch(**moved), batch.style.to(device))
+    guide = None if batch.guide is None else batch.guide.to(device)
+    return LatentBatch(batch.latents.to(device), ScoreBatch(**moved), batch.style.to(device), guide)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +30,8 @@ from models.segue.renderer.network import (
     Renderer,
     RendererConfig,
     RendererLayer,
+    flow_start,
+    guide_input,
     rotary,
 )
 from models.segue.renderer.sampler import Sampler
@@ -45,6 +48,17 @@ class KeyValueCache:
 
     blocks: tuple[Tensor, ...] = ()
     finished: tuple[Tensor, Tensor] | None = None
+
+
+class Guide(NamedTuple):
+    """Guide of a block: latents as tokens (3, 2 D), and the noise sigma that is added to them."""
+
+    latents: Tensor
+    sigma: float
+
+
+def _no_guide(_: Tensor) -> Tensor:
+    raise ValueError("this network was not trained with a guide")
 
 
 class RendererInference:
@@ -67,6 +81,7 @@ class RendererInference:
         self.device = renderer.no_style.device
         self._score, self._style = renderer.score, renderer.style
         self._latents_in = renderer.latents_in
+        self._guide_in = renderer.guide_in if config.guided else _no_guide
         self._clean, self._no_style = renderer.clean.detach(), renderer.no_style.detach()
         self._context_tokens = (config.window - 1) * TOKENS_PER_BLOCK
         positions = self._context_tokens + 2 * TOKENS_PER_BLOCK
@@ -94,6 +109,7 @@ class RendererInference:
         style: Tensor | None,
         noise: Tensor,
         guidance: float | None = None,
+        guide: Guide | None = None,
     ) -> tuple[Tensor, KeyValueCache]:
         """Generate one block.
 
@@ -104,6 +120,7 @@ class RendererInference:
             noise: standard normal, (3, 2 D).
             guidance: guidance weight of the style; None for the sampler's default. Only networks
                 that were trained with guidance understand another (`Sampler.guidance`).
+            guide: what the block starts from; only for guided networks.
 
         Returns:
             Latents (6, D), and the cache for the next block.
@@ -111,6 +128,10 @@ class RendererInference:
         """
         scored = self._score(score)
         conditioning = scored[0] + (self._no_style if style is None else self._style(style))
+        if guide is not None:
+            sigma = torch.full((TOKENS_PER_BLOCK,), guide.sigma, device=self.device)
+            conditioning = conditioning + self._guide_in(guide_input(guide.latents, sigma))
+            noise = flow_start(guide.latents, sigma, noise)
         blocks, weights = cache.blocks, self._passes.weights
         modulation = self._modulation(self.sampler.weight if guidance is None else guidance)
         if cache.finished is None:

@@ -9,6 +9,9 @@ inference block by block with the cache (`models.segue.renderer.inference`).
 Shapes: two latent frames of D numbers (80 ms) are one token; three tokens are a block (240 ms).
 The network predicts the clean latents ("x-prediction"; Li & He 2025, "Back to basics"), which at
 noise level zero is the conditional mean and keeps few-step sampling on the data's manifold.
+
+A guided network may start its flow at the latents of a guide and sigma times noise instead of noise
+alone (FlowDec, Welker et al. 2025, section 3); it is told the guide and sigma.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ FRAMES_PER_BLOCK: Final = FRAMES_PER_TOKEN * TOKENS_PER_BLOCK
 
 @dataclass(frozen=True)
 class RendererConfig:
-    """Sizes of the renderer. `window` is the clean context in blocks of 240 ms (36 = 8.6 s)."""
+    """Sizes of the renderer. `window` is the clean context in blocks of 240 ms (36 = 8.6 s);
+    `guided` is 1 where it takes a guide.
+    """
 
     latent_dim: int = 96
     style_dim: int = 128
@@ -42,6 +47,7 @@ class RendererConfig:
     hidden: int = 1024
     score_width: int = 256
     window: int = 36
+    guided: int = 0
 
     @property
     def head_dim(self) -> int:
@@ -231,6 +237,10 @@ class Renderer(nn.Module):
         self.score = ScoreEncoder(config)
         self.latents_in = nn.Linear(token, config.width)
         self.noisy_in = nn.Linear(token, config.width)
+        if config.guided:
+            # At zero, so that a network begins as the one without guide that it is trained from.
+            self.guide_in = nn.Linear(token + 2, config.width, bias=False)
+            nn.init.zeros_(self.guide_in.weight)
         self.style = nn.Linear(config.style_dim, config.width)
         self.no_style = nn.Parameter(torch.zeros(config.width))
         self.clean = nn.Parameter(torch.zeros(config.width))
@@ -245,13 +255,21 @@ class Renderer(nn.Module):
         """Embedding of clean tokens (B, n, 2 D) with their score (B, n, width)."""
         return self.latents_in(latents) + score + self.clean
 
-    def embed_noisy(self, noisy: Tensor, score: Tensor, style: Tensor, has_style: Tensor) -> Tensor:
-        """Embedding of noisy tokens (B, n, 2 D) with score (B, n, width), style (B, 128) and
-        has_style (B,).
+    def embed_noisy(
+        self,
+        noisy: Tensor,
+        score: Tensor,
+        style: Tensor,
+        has_style: Tensor,
+        guide: Tensor | None = None,
+    ) -> Tensor:
+        """Embedding of noisy tokens (B, n, 2 D) with score (B, n, width), style (B, 128),
+        has_style (B,) and the `guide_input` (B, n, 2 D + 2).
         """
         given = has_style[:, None].to(noisy.dtype)
         styled = self.style(style) * given + self.no_style * (1 - given)
-        return self.noisy_in(noisy) + score + styled[:, None]
+        embedded: Tensor = self.noisy_in(noisy) + score + styled[:, None]
+        return embedded if guide is None else embedded + self.guide_in(guide)
 
     def forward(
         self,
@@ -263,6 +281,7 @@ class Renderer(nn.Module):
         has_style: Tensor,
         guidance: Tensor,
         max_context: Tensor | None = None,
+        guide: Tensor | None = None,
     ) -> Tensor:
         """Training pass over whole clips of N blocks, T = 3 N tokens.
 
@@ -275,6 +294,7 @@ class Renderer(nn.Module):
             has_style: (B,) bool; where false, `style` is ignored.
             guidance: (B,) guidance weight, 0 to 4.
             max_context: (B,) blocks of context that a clip attends to; the window if None.
+            guide: `guide_input` (B, T, 2 D + 2) of a guided network; None for no guide.
 
         Returns:
             The predicted clean tokens (B, T, 2 D).
@@ -286,7 +306,7 @@ class Renderer(nn.Module):
         streams = torch.cat(
             [
                 self.embed_clean(clean, scored),
-                self.embed_noisy(noisy, scored, style, has_style),
+                self.embed_noisy(noisy, scored, style, has_style, guide),
             ],
             dim=1,
         )
@@ -318,6 +338,38 @@ class Renderer(nn.Module):
         attended = attend(rotate(query, angles), rotate(key, angles), value, mask)
         x = x + gate1 * layer.project(attended)
         return x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
+
+
+def guide_input(guide: Tensor, sigma: Tensor) -> Tensor:
+    """Input of `Renderer.guide_in`.
+
+    Args:
+        guide: tokens (..., 2 D) of the guide.
+        sigma: (...,) noise that is added to each token where the flow starts; infinite where there
+            is no guide.
+
+    Returns:
+        (..., 2 D + 2): the guide, whether there is one, and log sigma; zeros where there is none.
+
+    """
+    given = torch.isfinite(sigma)
+    logs = torch.where(given, sigma, torch.ones_like(sigma)).log()
+    full = torch.cat([guide, torch.ones_like(logs)[..., None], logs[..., None]], dim=-1)
+    return torch.where(given[..., None], full, torch.zeros_like(full))
+
+
+def flow_start(guide: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+    """Start of the flow: guide + sigma x noise, and noise alone where sigma is infinite.
+
+    Args:
+        guide: tokens (..., 2 D).
+        sigma: (...,) as of `guide_input`.
+        noise: standard normal, (..., 2 D).
+
+    """
+    given = torch.isfinite(sigma)
+    spread = torch.where(given, sigma, torch.ones_like(sigma))[..., None]
+    return torch.where(given[..., None], guide + spread * noise, noise)
 
 
 def limit_context(mask: Tensor, max_context: Tensor, blocks: int) -> Tensor:
