@@ -1,7 +1,8 @@
 """Audio callback without PortAudio: from the plan to the device's buffer.
 
 Reads the plan, fades (pause or underrun), limits, copies into the tap for the recording, applies
-the volume, meters. The limiter comes before the volume, so that a recording does not depend on it.
+the volume, adds the monitored input, meters. The limiter comes before the volume, so that a
+recording does not depend on it.
 Nothing here allocates sample memory, logs or waits; arrays are made once.
 """
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from app.audio import shared_memory as s
 from app.audio.fades import UnderrunFade
+from app.audio.input.clock_map import ClockMap
+from app.audio.input.history import InputHistory
+from app.audio.input.monitor import InputMonitor
 from app.audio.limiter import Limiter
 from app.audio.meters import Meters
 from app.audio.ring import PlanRing, TapRing
@@ -48,7 +52,9 @@ class CallbackRenderer:
         plan: Samples,
         tap: Samples,
         settings: CallbackSettings | None = None,
+        history: InputHistory | None = None,
     ) -> None:
+        """history: the input, where it may be monitored."""
         settings = settings or CallbackSettings()
         channels = plan.shape[1]
         self.words, self.floats = words, floats
@@ -58,6 +64,8 @@ class CallbackRenderer:
         self.limiter = Limiter(
             lookahead=settings.lookahead, channels=channels, max_frames=MAX_FRAMES
         )
+        self.clock_map = ClockMap(words)
+        self.monitor = None if history is None else InputMonitor(words, floats, history, MAX_FRAMES)
         self.meters = Meters(channels=channels, max_frames=MAX_FRAMES)
         self._block = np.zeros((MAX_FRAMES, channels), np.float32)
         self._limited = np.zeros((MAX_FRAMES, channels), np.float32)
@@ -115,6 +123,10 @@ class CallbackRenderer:
         np.multiply(block, fade.gain[:n], out=block)
         if take:
             ring.advance(take)
+        clock = int(words[s.CLOCK])
+        words[s.CLOCK] = clock + n
+        if take < n:
+            self.clock_map.stood(clock + n, read + take)
         if panic != self._panic and fade.silent:
             self._panic = panic
             words[s.PLAYING] = 0
@@ -124,6 +136,9 @@ class CallbackRenderer:
         self.limiter.process(block, limited)
         self._write_tap(limited, take, n)
         self._apply_volume(limited, out, n)
+        if self.monitor is not None:
+            # What leaves the limiter now went into it a little earlier.
+            self.monitor.mix(out, clock - self.limiter.lookahead)
         self.meters.measure(out)
 
         meters = self.meters

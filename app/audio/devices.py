@@ -1,4 +1,4 @@
-"""Audio output devices, and detection of changes to them.
+"""Audio devices, and detection of changes to them.
 
 PortAudio lists devices only when it is initialised, and doing that again would stop the sound. So
 devices are listed in a process of its own (`scan`), and only on request or when `fingerprint` has
@@ -61,18 +61,28 @@ def reinitialize() -> None:
 
 def query() -> list[AudioDevice]:
     """Outputs that PortAudio saw when it was initialised."""
+    return _query("output", 1)
+
+
+def query_inputs() -> list[AudioDevice]:
+    """Inputs that PortAudio saw when it was initialised."""
+    return _query("input", 0)
+
+
+def _query(kind: str, side: int) -> list[AudioDevice]:
     sounddevice = portaudio()
     hosts = sounddevice.query_hostapis()
-    default = default_index(sounddevice)
+    default = default_index(sounddevice, kind, side)
     found = []
     for index, device in enumerate(sounddevice.query_devices()):
-        if device["max_output_channels"] < 1:
+        channels = int(device[f"max_{kind}_channels"])
+        if channels < 1:
             continue
         found.append(
             AudioDevice(
                 name=device["name"],
                 host=hosts[device["hostapi"]]["name"],
-                channels=int(device["max_output_channels"]),
+                channels=channels,
                 sample_rate=int(device["default_samplerate"]),
                 is_default=index == default,
                 index=index,
@@ -81,19 +91,26 @@ def query() -> list[AudioDevice]:
     return found
 
 
-def default_index(sounddevice: ModuleType) -> int:
-    """Index of the default output: of a running JACK server, else PortAudio's own; -1: none.
+def default_index(sounddevice: ModuleType, kind: str = "output", side: int = 1) -> int:
+    """Index of the default device: of a running JACK server, else PortAudio's own; -1: none.
 
     ALSA's default is often a detour to a JACK server that runs.
+
+    Args:
+        sounddevice: the module.
+        kind: "output" or "input".
+        side: index of that kind in PortAudio's pair of defaults.
+
     """
+    default = f"default_{kind}_device"
     hosts = sounddevice.query_hostapis()
     jack = [host for host in hosts if host["name"].startswith("JACK")]
-    index = int(sounddevice.default.device[1])
-    if index >= 0 and not any(host["default_output_device"] >= 0 for host in jack):
+    index = int(sounddevice.default.device[side])
+    if index >= 0 and not any(host[default] >= 0 for host in jack):
         return index
     for host in (*jack, *hosts):
-        if host["default_output_device"] >= 0:
-            return int(host["default_output_device"])
+        if host[default] >= 0:
+            return int(host[default])
     return -1
 
 
@@ -108,9 +125,9 @@ def find_device(devices: Sequence[AudioDevice], label: str | None) -> AudioDevic
 
 
 def scan(pipe: Connection) -> None:
-    """Body of the scanner process: send the outputs, or a sentence why there are none."""
+    """Body of the scanner process: send outputs and inputs, or a sentence why there are none."""
     try:
-        pipe.send(query())
+        pipe.send((query(), query_inputs()))
     except SegueError as error:
         pipe.send(str(error))
     except Exception as error:

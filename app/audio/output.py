@@ -18,6 +18,9 @@ from typing import Any, Final
 
 from app.audio import devices, process
 from app.audio import shared_memory as s
+from app.audio.input.history import InputHistory
+from app.audio.input.loopback import RoundTrip, measure
+from app.audio.input.settings import InputStatus
 from app.audio.ring import PlanRing, TapRing
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
 
@@ -37,17 +40,19 @@ RESCAN_SECONDS: Final = 5.0
 HUNG_SECONDS: Final = 20.0
 
 
-def list_devices(timeout: float = 10.0) -> list[AudioDevice]:
-    """Outputs that there are now, listed by a process of its own. Blocks for about half a second.
+def list_devices(timeout: float = 10.0) -> tuple[list[AudioDevice], list[AudioDevice]]:
+    """Outputs and inputs that there are now, listed by a process of its own.
 
-    SegueError where PortAudio is missing.
+    Blocks for about half a second. SegueError where PortAudio is missing.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     scanner = context.Process(target=devices.scan, args=(there,), name="audio scan", daemon=True)
     scanner.start()
     there.close()
-    found: list[AudioDevice] | str = "the audio devices could not be listed in time."
+    found: tuple[list[AudioDevice], list[AudioDevice]] | str = (
+        "the audio devices could not be listed in time."
+    )
     try:
         if here.poll(timeout):
             found = here.recv()
@@ -77,6 +82,7 @@ class AudioOutput:
         self._words, self._floats = self._memory.words, self._memory.floats
         self.ring = PlanRing(self._words, self._memory.plan)
         self.tap = TapRing(self._words, self._memory.tap)
+        self.input = InputHistory(self._words, self._memory.input)
         self.on_event: Callable[[AudioEvent], None] | None = None
         """Called with an AudioEvent in the watching thread."""
         self._lock = threading.RLock()
@@ -90,6 +96,7 @@ class AudioOutput:
         self._restarts = 0
         self._volume = 1.0
         self._devices: list[AudioDevice] = []
+        self._inputs: list[AudioDevice] = []
         self._last_sentence = ""
         self._closed_status: AudioStatus | None = None
         self._modules: list[str] | None = None
@@ -119,6 +126,7 @@ class AudioOutput:
             empty = PlanRing.local(1)
             self.ring.words, self.ring.data = empty.words, empty.data
             self.tap.words, self.tap.data = empty.words, empty.data
+            self.input = InputHistory(empty.words, empty.data)
             self._memory.close()
 
     def __enter__(self) -> AudioOutput:
@@ -150,6 +158,17 @@ class AudioOutput:
         self._volume = min(1.0, max(0.0, float(volume)))
         if self._closed_status is None:
             self._floats[s.VOLUME] = self._volume
+
+    def set_input_levels(self, gain: float, gate: float, monitor: float) -> None:
+        """Set the input's gain (0: muted), gate (0: none) and monitor (0: none), linear."""
+        if self._closed_status is None:
+            floats = self._floats
+            floats[s.INPUT_GAIN], floats[s.INPUT_GATE] = gain, gate
+            floats[s.INPUT_MONITOR] = monitor
+
+    def measure_round_trip(self) -> RoundTrip:
+        """Loopback test, see `input.loopback.measure`; blocks for some seconds."""
+        return measure(self._words, self._floats, self.input)
 
     def set_playing(self, playing: bool) -> None:
         """Play, or fade out and keep the position. For the worker; others call worker.play."""
@@ -188,7 +207,7 @@ class AudioOutput:
         return self._read_status()
 
     def _read_status(self) -> AudioStatus:
-        words, floats = self._words.tolist(), self._floats.tolist()
+        words, floats = self._words[: s.ANCHORS].tolist(), self._floats.tolist()
         return AudioStatus(
             running=bool(words[s.RUNNING]),
             device=self._label,
@@ -212,6 +231,17 @@ class AudioOutput:
             rms=(floats[s.RMS], floats[s.RMS + 1]),
             limiting=floats[s.LIMITING],
             limiting_lowest=floats[s.LOWEST_LIMITING],
+            input=InputStatus(
+                running=bool(words[s.INPUT_RUNNING]),
+                sample_rate=words[s.INPUT_RATE],
+                peak=(floats[s.INPUT_PEAK], floats[s.INPUT_PEAK + 1]),
+                hold=(floats[s.INPUT_HOLD], floats[s.INPUT_HOLD + 1]),
+                clips=words[s.INPUT_CLIPS],
+                lost=words[s.INPUT_LOST],
+                jumps=words[s.INPUT_JUMPS],
+                round_trip_ms=1e3 * floats[s.INPUT_LATENCY],
+                error_ms=1e3 * floats[s.INPUT_ERROR],
+            ),
         )
 
     @property
@@ -233,8 +263,12 @@ class AudioOutput:
         """Outputs as last listed; rescan: list them now, which blocks."""
         if rescan or not self._devices:
             with contextlib.suppress(devices.SegueError):
-                self._devices = list_devices()
+                self._devices, self._inputs = list_devices()
         return list(self._devices)
+
+    def inputs(self) -> list[AudioDevice]:
+        """Inputs as last listed by `devices`."""
+        return list(self._inputs)
 
     def request_rescan(self) -> None:
         """List the devices soon; an event of kind 'devices' reports a change."""
@@ -282,7 +316,7 @@ class AudioOutput:
         self._release()
 
     def _release(self) -> None:
-        self._words[s.RUNNING] = 0
+        self._words[s.RUNNING] = self._words[s.INPUT_RUNNING] = 0
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -355,6 +389,8 @@ class AudioOutput:
                 )
         elif kind == "lost":
             self._emit("device", "warning", f"{message[1]} stopped: looking for it again.")
+        elif kind == "input":
+            self._emit("input", message[1], message[2])
         elif kind == "modules":
             self._modules = message[1]
 
@@ -373,11 +409,11 @@ class AudioOutput:
 
     def _scan_devices(self) -> None:
         try:
-            found = list_devices()
+            found, inputs = list_devices()
         except devices.SegueError:
             return
-        if found != self._devices:
-            self._devices = found
+        if (found, inputs) != (self._devices, self._inputs):
+            self._devices, self._inputs = found, inputs
             self._emit("devices", "info", "the list of audio devices has changed.")
         label = self._settings.device
         if self._fallen_back and label and devices.find_device(found, label):

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ from numpy.typing import NDArray
 from app.audio import devices, priority
 from app.audio import shared_memory as s
 from app.audio.callback import MAX_FRAMES, CallbackRenderer
+from app.audio.input.clock_filter import ClockFilter
+from app.audio.input.history import InputHistory
+from app.audio.input.host import InputHost
 from app.audio.resample import DeviceRate
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
@@ -74,7 +78,14 @@ class AudioHost:
         self.pipe = pipe
         self.settings = settings
         self.words, self.floats = memory.words, memory.floats
-        self.renderer = CallbackRenderer(memory.words, memory.floats, memory.plan, memory.tap)
+        self.clock = ClockFilter(s.SAMPLE_RATE)
+        self.input = InputHost(
+            memory, self.clock, lambda level, sentence: pipe.send(("input", level, sentence))
+        )
+        self.input.choose(settings.input)
+        self.renderer = CallbackRenderer(
+            memory.words, memory.floats, memory.plan, memory.tap, history=self.input.history
+        )
         self.stream: Any = None
         self.null: NullDevice | None = None
         self.device: AudioDevice | None = None
@@ -99,6 +110,7 @@ class AudioHost:
                 raised.append(priority.raise_thread_priority())
             if status and status.output_underflow:
                 words[s.XRUNS] += 1
+            self.clock.update(int(words[s.CLOCK]), time.monotonic())
             fill(out)
             spent = (clock() - start) * 1e3
             reset = int(words[s.RESET_WORST])
@@ -116,6 +128,24 @@ class AudioHost:
         """Open the chosen device, else the default, else the null device."""
         with priority.normal_priority():
             self._open()
+            self.input.open(self.settings.buffer_frames)
+
+    def apply(self, settings: AudioSettings) -> None:
+        """Take other settings; what they do not change plays on."""
+        before, self.settings = self.settings, settings
+        self.input.choose(settings.input)
+        if replace(before, input=settings.input) == settings and self.stream is not None:
+            with priority.normal_priority():
+                self.input.open(settings.buffer_frames)
+            if settings.input is None or not self.input.missing:
+                return
+            with priority.normal_priority():
+                # It may have been plugged in since: PortAudio sees it when it is begun again.
+                self.close()
+                self._reinitialize()
+        if self.null is not None or self.stream is None:
+            self.close()
+        self.open()
 
     def _open(self) -> None:
         self.close()
@@ -199,7 +229,8 @@ class AudioHost:
         self.pipe.send(("opened", self.device.label, self._fallen_back, why))
 
     def close(self, patience: float = CLOSE_SECONDS) -> None:
-        """Close the device; ends the process if that hangs."""
+        """Close the devices; ends the process if that hangs."""
+        self.input.close()
         self.words[s.RUNNING] = 0
         if self.null is not None:
             self.null.close()
@@ -218,6 +249,7 @@ class AudioHost:
     def watch(self) -> None:
         """Check whether callbacks still come and whether a better device is there; 20 Hz."""
         self.words[s.HEARTBEAT] += 1
+        self.input.watch()
         now = time.monotonic()
         callbacks = int(self.words[s.CALLBACKS])
         if callbacks != self._last_callbacks:
@@ -246,6 +278,8 @@ class AudioHost:
             self.open()
 
     def _reinitialize(self) -> None:
+        self.input.close()  # it would be cut off
+
         def reinitialize() -> None:
             with contextlib.suppress(Exception):
                 devices.reinitialize()
@@ -271,7 +305,10 @@ def _warm_up() -> None:
     with contextlib.suppress(SegueError):
         devices.portaudio()
     plan, tap = (np.zeros((4 * MAX_FRAMES, s.CHANNELS), np.float32) for _ in range(2))
-    renderer = CallbackRenderer(np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS), plan, tap)
+    words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
+    history = InputHistory(words, np.zeros((4 * MAX_FRAMES, s.CHANNELS), np.float32))
+    renderer = CallbackRenderer(words, floats, plan, tap, history=history)
+    words[s.INPUT_RUNNING], floats[s.INPUT_MONITOR] = 1, 1.0
     renderer.ring.append(np.full((3 * MAX_FRAMES, s.CHANNELS), 1.5, np.float32))
     renderer.words[s.PLAYING] = 1
     for frames in (256, MAX_FRAMES):
@@ -298,10 +335,7 @@ def run(pipe: Connection, name: str, layout: s.Layout, settings: AudioSettings) 
                     host.close()
                     os._exit(0)
                 elif message[0] == "open":
-                    host.settings = message[1]
-                    if host.null is not None or host.stream is None:
-                        host.close()
-                    host.open()
+                    host.apply(message[1])
                 elif message[0] == "modules":
                     pipe.send(("modules", sorted(sys.modules)))
             if os.getppid() != parent:

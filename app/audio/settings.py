@@ -1,10 +1,11 @@
-"""Settings, devices, events and status of the audio output."""
+"""Settings, devices, events and status of the audio process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.audio.input.settings import InputSettings, InputStatus
 from app.audio.shared_memory import SAMPLE_RATE
 from models.errors import SegueError
 
@@ -22,11 +23,13 @@ class AudioSettings:
     device: a label of `AudioDevice`, None for the system's default, or NULL_DEVICE.
     sample_rate: Hz; None for 48000 where the device can and its own rate where it cannot.
     buffer_frames: frames of one callback.
+    input: what is listened to; None for nothing.
     """
 
     device: str | None = None
     sample_rate: int | None = None
     buffer_frames: int = 256
+    input: InputSettings | None = None
 
     def __post_init__(self) -> None:
         if self.sample_rate is not None and not 8_000 <= self.sample_rate <= 384_000:
@@ -41,7 +44,7 @@ class AudioSettings:
 
 @dataclass(frozen=True)
 class AudioDevice:
-    """Output that PortAudio offers. index: valid until PortAudio is initialised again."""
+    """Output or input that PortAudio offers. index: valid until PortAudio is initialised again."""
 
     name: str
     host: str
@@ -57,9 +60,10 @@ class AudioDevice:
 
 @dataclass(frozen=True)
 class AudioEvent:
-    """Event of the audio output as a sentence. level: info, warning or error.
+    """Event of the audio process as a sentence. level: info, warning or error.
 
-    kind: 'device' (opened, lost), 'devices' (the list changed), 'restart' (of the audio process).
+    kind: 'device' (opened, lost), 'devices' (the list changed), 'input' (opened, lost, faulty),
+    'restart' (of the audio process).
     """
 
     kind: str
@@ -98,6 +102,7 @@ class AudioStatus:
     rms: tuple[float, float] = (0.0, 0.0)
     limiting: float = 1.0
     limiting_lowest: float = 1.0
+    input: InputStatus = field(default_factory=InputStatus)
 
     @property
     def limited(self) -> bool:

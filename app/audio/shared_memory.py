@@ -1,8 +1,8 @@
 """Shared memory of the instrument's process and the audio process.
 
 One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
-floats, the plan (a ring of interleaved float32 frames) and the tap (another such ring, of
-the output). Each word has one writer, named below.
+floats, the plan (a ring of interleaved float32 frames), the tap (another such ring, of the output)
+and the input (a third, of what comes in). Each word has one writer, named below.
 
 A word is eight bytes at an address divisible by eight, so a store or a load of it is never torn on
 the machines we run on (x86-64, AArch64). Order between words and samples is kept by `fence`.
@@ -30,6 +30,7 @@ HI: Final = 3
 PLAYING: Final = 4  # 1 play, 0 fade out and keep the position
 PANIC: Final = 5  # counts requests for silence at once
 RESET_WORST: Final = 7  # counts requests to forget the worst callback time
+CLICK: Final = 8  # counts requests for a click of the loopback test
 
 # Words that the audio process writes.
 READ: Final = 16  # the next frame that will be read
@@ -44,10 +45,25 @@ DEVICE_RATE: Final = 24
 BUFFER: Final = 25
 IS_NULL: Final = 26
 RUNNING: Final = 27
-WORDS: Final = 64
+CLOCK: Final = 28  # frames given to the output device, silence included: the output's clock
+CLICK_DONE: Final = 29
+CLICK_AT: Final = 30  # on the output's clock
+INPUT_RUNNING: Final = 32
+INPUT_END: Final = 33  # the input is there before this frame of the output's clock
+INPUT_RATE: Final = 34
+INPUT_LOST: Final = 35  # blocks that the device reported as lost
+INPUT_JUMPS: Final = 36  # times that the input had to be set to another place of the clock
+INPUT_CLIPS: Final = 37  # blocks with samples at full scale
+ANCHOR_COUNT: Final = 63
+ANCHORS: Final = 64  # pairs of words, see `input.clock_map`
+MAX_ANCHORS: Final = 64
+WORDS: Final = ANCHORS + 2 * MAX_ANCHORS
 
 # Floats that the inference thread or the GUI thread writes.
 VOLUME: Final = 0
+INPUT_GAIN: Final = 1  # linear; 0 is muted
+INPUT_GATE: Final = 2  # linear level below which the input is silenced; 0: none
+INPUT_MONITOR: Final = 3  # linear level of the input in the output; 0: none
 
 # Floats that the audio process writes.
 GAIN: Final = 16  # the fade, 0 to 1
@@ -59,9 +75,13 @@ LIMITING: Final = 24  # lowest gain of the limiter in the last callback
 LOWEST_LIMITING: Final = 25  # and since the start
 LATENCY: Final = 26  # seconds from the callback to the ear
 READ_TIME: Final = 27  # time.monotonic() when READ was written
+INPUT_PEAK: Final = 32  # two of each
+INPUT_HOLD: Final = 34
+INPUT_LATENCY: Final = 36  # seconds from output to input that were compensated
+INPUT_ERROR: Final = 37  # seconds by which the input is off its place on the clock
 FLOATS: Final = 64
 
-_PAGE: Final = 512  # bytes of one table
+_PAGE: Final = 2048  # bytes of one table
 
 _fence_lock = threading.Lock()
 
@@ -81,20 +101,23 @@ def fence() -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """Frames in the plan's ring and in the tap's ring."""
+    """Frames in the rings of the plan, the tap and the input."""
 
     plan_frames: int = 8 * SAMPLE_RATE
     tap_frames: int = 8 * SAMPLE_RATE
+    input_frames: int = 40 * SAMPLE_RATE
 
     @property
     def nbytes(self) -> int:
-        return 2 * _PAGE + 4 * CHANNELS * (self.plan_frames + self.tap_frames)
+        frames = self.plan_frames + self.tap_frames + self.input_frames
+        return 2 * _PAGE + 4 * CHANNELS * frames
 
 
 class SharedAudio:
     """Shared block, created by the parent and attached to by the audio process.
 
-    words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap: float32 (frames, 2).
+    words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap, input: float32 (frames,
+    2); memory of the input is not in use before it is written.
     References to these arrays must be dropped before `close`.
     """
 
@@ -108,16 +131,17 @@ class SharedAudio:
         buffer = self._memory.buf
         self.words: NDArray[np.int64] = np.ndarray(WORDS, np.int64, buffer, 0)
         self.floats: NDArray[np.float64] = np.ndarray(FLOATS, np.float64, buffer, _PAGE)
-        shape = (layout.plan_frames, CHANNELS)
-        self.plan: NDArray[np.float32] = np.ndarray(shape, np.float32, buffer, 2 * _PAGE)
-        shape = (layout.tap_frames, CHANNELS)
-        offset = 2 * _PAGE + 4 * CHANNELS * layout.plan_frames
-        self.tap: NDArray[np.float32] = np.ndarray(shape, np.float32, buffer, offset)
+        rings: list[NDArray[np.float32]] = []
+        offset = 2 * _PAGE
+        for frames in (layout.plan_frames, layout.tap_frames, layout.input_frames):
+            rings.append(np.ndarray((frames, CHANNELS), np.float32, buffer, offset))
+            offset += 4 * CHANNELS * frames
+        self.plan, self.tap, self.input = rings
         self._closed = False
         if self._owner:
             self.words[:] = 0
             self.floats[:] = 0.0
-            self.floats[VOLUME] = 1.0
+            self.floats[VOLUME] = self.floats[INPUT_GAIN] = 1.0
             self.floats[LIMITING] = self.floats[LOWEST_LIMITING] = 1.0
 
     @property
@@ -129,7 +153,7 @@ class SharedAudio:
         if self._closed:
             return
         self._closed = True
-        del self.words, self.floats, self.plan, self.tap
+        del self.words, self.floats, self.plan, self.tap, self.input
         if self._owner:
             self._memory.unlink()
         self._memory.close()

@@ -1,4 +1,4 @@
-"""`python main.py devices`: audio outputs and MIDI ports, as the program sees them."""
+"""`python main.py devices`: audio outputs and inputs, and MIDI ports, as the program sees them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from models.errors import SegueError
 
 
 def devices(chosen: Namespace) -> int:
-    """Print audio outputs and MIDI ports."""
+    """Print audio outputs and inputs, and MIDI ports."""
     reason = "plug one in; without one the music goes on unheard."
     try:
-        outputs = list_devices()
+        outputs, inputs = list_devices()
     except SegueError as error:
-        outputs, reason = [], str(error)
-    print("audio outputs:")
-    for device in outputs:
-        mark = "*" if device.is_default else " "
-        print(f"{mark} {device.label}, {device.channels} channels, {device.sample_rate} Hz")
-    if not outputs:
-        print(f"  none: {reason}")
-    inputs, midi_outputs, reason = midi_ports()
-    for title, ports in (("inputs", inputs), ("outputs", midi_outputs)):
+        outputs, inputs, reason = [], [], str(error)
+    for kind, found in (("outputs", outputs), ("inputs", inputs)):
+        print(f"audio {kind}:")
+        for device in found:
+            mark = "*" if device.is_default else " "
+            print(f"{mark} {device.label}, {device.channels} channels, {device.sample_rate} Hz")
+        if not found:
+            print(f"  none: {reason if kind == 'outputs' else 'plug one in to play into Segue.'}")
+    midi_inputs, midi_outputs, reason = midi_ports()
+    for title, ports in (("inputs", midi_inputs), ("outputs", midi_outputs)):
         print(f"MIDI {title}:")
         for port in ports:
             print(f"  {port}")

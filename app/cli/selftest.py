@@ -211,7 +211,7 @@ def _output(settings: AudioSettings) -> AudioOutput:
 def _devices() -> str:
     from app.audio.output import list_devices
 
-    found = list_devices()
+    found, _ = list_devices()
     if not found:
         raise SelftestNoteError("PortAudio is there, but no output; the music would go on unheard")
     default = next((d.label for d in found if d.is_default), found[0].label)
