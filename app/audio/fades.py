@@ -41,8 +41,11 @@ def crossfade_gains(frames: int, alike: float = 0.0) -> tuple[Samples, Samples]:
 
 
 def crossfade(old: Samples, new: Samples) -> Samples:
-    """Crossfade of constant power over the whole length (n, channels)."""
-    out, into = crossfade_gains(len(new), correlation(old, new))
+    """Crossfade of constant power over the whole length (n, channels).
+
+    Where there are more than two channels, the first two, the mix, decide.
+    """
+    out, into = crossfade_gains(len(new), correlation(old[:, :2], new[:, :2]))
     return old * out + new * into
 
 

@@ -72,7 +72,7 @@ class PlanWriter:
 
         Args:
             start: plan position of its first frame.
-            block: float32 (n, channels).
+            block: float32 (n, channels); a `StemRing` takes stems after the mix.
             follows: it continues the block written last, which ends at `start`.
             fade: frames of the crossfade, if there must be one.
             earliest: first position within the block at which it may take over.
@@ -147,14 +147,14 @@ class PlanWriter:
         ring = self.ring
         if start - ring.read < 0 or start < SPAN:
             return False
-        return edge(ring.copy(start - SPAN, start), block[:SPAN])
+        return edge(ring.copy(start - SPAN, start)[:, :2], block[:SPAN, :2])
 
     def _edge_at(self, position: int) -> bool:
         ring = self.ring
         stop = min(position + SPAN, ring.end)
         if position < SPAN or stop - position < 8:
             return False
-        around = ring.copy(position - SPAN, stop)
+        around = ring.copy(position - SPAN, stop)[:, :2]
         return edge(around[:SPAN], around[SPAN:])
 
 

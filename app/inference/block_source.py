@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from app.inference.health import BlockWatch, Recovery, RecoveryAction, RenderTimes
 from app.inference.messages import PlannerListener
+from app.inference.stems import StemRenderer
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream
 from models.errors import SegueError
@@ -28,6 +29,7 @@ class BlockSource:
         self.engine, self.info, self.seed = engine, engine.info, seed
         self.listener, self.clock = listener, clock
         self.stream: Stream = engine.start(seed)
+        self.stems = StemRenderer(self.info)
         self.watch = BlockWatch(self.info)
         self.recovery = Recovery()
         self.times = RenderTimes(self.info.block_seconds)
@@ -45,6 +47,8 @@ class BlockSource:
     ) -> Audio | None:
         """A valid block; or None, and the stream is where the next attempt may succeed.
 
+        While stems are on, they lie beside the mix (`StemRenderer.beside`).
+
         After None, `refused`: the controls do not fit this engine (`last_good` does); `lost`: the
         context was given up; `silent`: it failed by silence.
 
@@ -56,9 +60,12 @@ class BlockSource:
         """
         self.refused = self.lost = self.silent = False
         fault: str | None
+        here = self.stream.snapshot()
         try:
             block = self.stream.render(controls)
             fault = self.watch.fault(block, controls)
+            if fault is None:
+                block = self.stems.beside(block, self.stream, here)
         except SegueError as error:
             fault = str(error)
             if controls != self.last_good:

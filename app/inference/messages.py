@@ -37,6 +37,7 @@ class BlockReport:
 
     position: plan position of its first frame. samples: float32 (n, 2), read-only, before any
     crossfade. score: None where the engine has none. rewritten: it replaced another block.
+    origin: plan position of frame 0 of the score's block. join: first position at which it sounds.
     """
 
     position: int
@@ -44,6 +45,8 @@ class BlockReport:
     score: ScoreInfo | None
     rewritten: bool
     controls: Controls
+    origin: int = 0
+    join: int = 0
 
 
 @dataclass(frozen=True)

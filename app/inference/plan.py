@@ -13,11 +13,15 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from app.inference.messages import RewriteTask
+from app.inference.messages import BlockReport, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.interface import Audio, ScoreInfo, Snapshot
+
+RECENT: Final = 4
+"""Blocks that are remembered behind the reader."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class PlannedBlock:
 
     skip: frames cut off at its front, where a loop or a moment began within it.
     looped: frames of the held loop written before this block; None outside a loop.
+    controls: that it was rendered under.
     """
 
     position: int
@@ -34,6 +39,7 @@ class PlannedBlock:
     skip: int = 0
     looped: int | None = None
     score: ScoreInfo | None = None
+    controls: Controls | None = None
 
     @property
     def stop(self) -> int:
@@ -54,6 +60,14 @@ class RenderedBlock:
     task: RewriteTask | None
     controls: Controls
 
+    def report(self, join: int, rewritten: bool) -> BlockReport:
+        """Report of the block, which sounds from `join` on."""
+        block = self.block
+        return BlockReport(
+            block.position, self.frames[:, :2], block.score, rewritten, self.controls,
+            block.position - block.skip, join,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class RewriteTarget:
@@ -70,10 +84,11 @@ class RewriteTarget:
 
 @dataclass
 class BlockPlan:
-    """Planned blocks in the order of their positions, in frames."""
+    """Planned blocks in the order of their positions, in frames. recent: the last ones played."""
 
     blocks: list[PlannedBlock] = field(default_factory=list)
     head: int = 0
+    recent: list[PlannedBlock] = field(default_factory=list)
 
     def boundaries(self) -> list[int]:
         return [block.position for block in self.blocks]
@@ -94,6 +109,7 @@ class BlockPlan:
         played = [block for block in self.blocks if block.stop <= read]
         if played:
             self.blocks = [block for block in self.blocks if block.stop > read]
+            self.recent = [*self.recent, *played][-RECENT:]
         return played
 
     def cut(self, position: int) -> None:

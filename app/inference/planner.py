@@ -19,10 +19,10 @@ import numpy as np
 from app.audio import splice
 from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
+from app.audio.stem_ring import StemRing
 from app.inference.block_source import BlockSource
 from app.inference.health import LatencyStats, RewritePacing
 from app.inference.messages import (
-    BlockReport,
     ClearTask,
     ControlRequest,
     ControlTask,
@@ -74,14 +74,14 @@ class Planner:
     ) -> None:
         self.info = engine.info
         self.settings = settings or WorkerSettings()
-        self.ring = ring
+        self.ring = StemRing(ring)
         self.listener = listener or PlannerListener()
         self.performance = performance or PerformanceLog()
         self.clock = clock
         self.rate = self.info.sample_rate
         self.source = BlockSource(engine, seed, self.listener, clock)
         self.performance.begin(self.info.name, seed, ring.end, engine.weights_identity)
-        self.writer = PlanWriter(ring, self._frames(self.settings.fade_ms))
+        self.writer = PlanWriter(self.ring, self._frames(self.settings.fade_ms))
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
         self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
@@ -344,7 +344,7 @@ class Planner:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         score = self.stream.score
-        block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score)
+        block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score, controls)
         frames = np.ascontiguousarray(frames)
         return self._write(RenderedBlock(block, frames, target.join, task, controls))
 
@@ -411,7 +411,7 @@ class Planner:
         if task is not None:
             self._finish(task, result.join)
         frames.setflags(write=False)
-        self.listener.block(BlockReport(block.position, frames, block.score, rewritten, controls))
+        self.listener.block(rendered.report(result.join, rewritten))
         later = self._later
         if later is not None and later.at is not None and self.plan.head >= later.at:
             self._apply_later()

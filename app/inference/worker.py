@@ -21,27 +21,23 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from app.audio.output import AudioOutput
 from app.audio.shared_memory import SAMPLE_RATE
+from app.audio.stem_ring import StemFeed
 from app.inference.continuation import AudioContinuation
 from app.inference.messages import BlockReport, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from app.inference.runtime import collect_garbage, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
+from app.inference.stems import StemFill, switch_stems
 from app.inference.style_queue import EmbedRequest, StyleQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
+from app.performance.score_log import ScoreLog
 from models.engine.controls import Controls
 from models.engine.interface import Engine, Snapshot
 from models.engine.prompts import Prompt
 from models.errors import SegueError
 
-__all__ = [
-    "BlockReport",
-    "Incident",
-    "TimelineMark",
-    "Worker",
-    "WorkerSettings",
-    "WorkerStatus",
-]
+__all__ = ["BlockReport", "Incident", "TimelineMark", "Worker", "WorkerSettings", "WorkerStatus"]
 
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
@@ -84,6 +80,9 @@ class Worker(QThread):
         self.setObjectName("inference")
         self.output = output
         self.performance = PerformanceLog()
+        self.scores = ScoreLog()
+        self.stems = StemFeed()
+        self._filling: StemFill | None = None
         self._open_engine = open_engine
         self._seed = seed
         self._settings = settings or WorkerSettings()
@@ -237,6 +236,14 @@ class Worker(QThread):
         planner = self._planner
         return None if planner is None else planner.next_bar()
 
+    def set_stems(self, on: bool) -> None:
+        """Render the parts' sound beside the mix, for `stems`, from what sounds now on."""
+
+        def switch(planner: Planner) -> None:
+            self._filling = switch_stems(planner.source.stems, planner.plan, planner.ring, on)
+
+        self._queue(switch)
+
     def stop(self) -> None:
         """End the thread after the current block; then call wait()."""
         with self._wake:
@@ -279,7 +286,7 @@ class Worker(QThread):
                     f"{engine.info.name} does not play 48 kHz stereo: choose another engine."
                 )
             listener = PlannerListener(
-                self.block_ready.emit, self.plan_rewritten.emit, self.marked.emit, self._report
+                self._block_planned, self.plan_rewritten.emit, self._marked, self._report
             )
             self._planner = Planner(
                 engine,
@@ -297,6 +304,7 @@ class Worker(QThread):
                 f"the engine could not be started ({type(error).__name__}: {error})."
             )
             return None
+        self.stems.open(engine.info.parts, self._planner.ring)
         self.engine_ready.emit(engine.info)
         return engine
 
@@ -317,6 +325,10 @@ class Worker(QThread):
             if self._styles.embed_one(engine, spare):
                 continue
             try:
+                if spare and self._filling is not None and not planner.changing:
+                    if not self._filling.step(planner.stream):
+                        self._filling = None
+                    continue
                 result = planner.step()
             except Exception as error:  # a bug must not stop the music
                 self._report("error", f"the plan could not be filled ({error!r}): starting afresh.")
@@ -327,6 +339,17 @@ class Worker(QThread):
                 with self._wake:
                     if not self._commands and not self._stopping:
                         self._wake.wait(IDLE_SECONDS)
+
+    def _block_planned(self, report: BlockReport) -> None:
+        if report.score is not None:
+            stop = report.position + len(report.samples)
+            self.scores.put(report.origin, report.join, stop, report.score)
+        self.block_ready.emit(report)
+
+    def _marked(self, mark: TimelineMark) -> None:
+        if mark.text or mark.kind != "controls":
+            self.scores.mark(mark.position, mark.text or mark.kind)
+        self.marked.emit(mark)
 
     def _collect_garbage(self) -> None:
         """Collect garbage once in a while."""

@@ -37,6 +37,8 @@ class ScoreLog:
 
         position: of the block's first frame, which may lie before `start`.
         """
+        if start >= stop:
+            return
         with self._lock:
             low = bisect.bisect_right(self._spans, start, key=lambda span: span.stop)
             high = bisect.bisect_left(self._spans, stop, key=lambda span: span.start)

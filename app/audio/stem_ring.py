@@ -1,0 +1,99 @@
+"""Plan's ring with the parts' sound beside the mix.
+
+The mix lies in shared memory, where the audio process reads it; the stems lie in this process'
+own. Whatever is written into the plan, its splices included, is written into both with the same
+gains, so the stems of a position are those of what is heard there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio.ring import PlanRing, put, take
+from app.audio.shared_memory import CHANNELS
+
+Samples = NDArray[np.float32]
+
+
+class StemRing(PlanRing):
+    """Writer's side of a plan. While `stems` is not None, frames have its channels after the mix's;
+    frames of the mix alone have silent stems.
+    """
+
+    def __init__(self, ring: PlanRing) -> None:
+        super().__init__(ring.words, ring.data)
+        self.stems: Samples | None = None
+
+    def enable(self, channels: int) -> None:
+        """Keep this many channels of stems; 0 for none."""
+        self.stems = np.zeros((self.capacity, channels), np.float32) if channels else None
+
+    def fill(self, position: int, stems: Samples) -> None:
+        """Store the stems of frames whose mix is in the plan already."""
+        if self.stems is not None:
+            put(self.stems, position, stems)
+
+    def stems_at(self, start: int, stop: int) -> Samples | None:
+        """Stems of the frames start..stop, (n, channels); None where there are none.
+
+        May be called by any thread, for what the reader has passed.
+        """
+        stems = self.stems
+        if stems is None or start < self.end - self.capacity or stop > self.end:
+            return None
+        out = np.empty((stop - start, stems.shape[1]), np.float32)
+        take(stems, start, out)
+        return out
+
+    def append(self, frames: Samples) -> None:
+        end = self.end
+        super().append(frames[:, :CHANNELS])
+        self._put(end, frames)
+
+    def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
+        written = super().rewrite(start, frames[:, :CHANNELS], margin)
+        if written:
+            self._put(start, frames)
+        return written
+
+    def copy(self, start: int, stop: int) -> Samples:
+        mix = super().copy(start, stop)
+        stems = self.stems
+        if stems is None:
+            return mix
+        out = np.empty((stop - start, stems.shape[1]), np.float32)
+        take(stems, start, out)
+        return np.concatenate([mix, out], axis=1)
+
+    def _put(self, position: int, frames: Samples) -> None:
+        stems = self.stems
+        if stems is None:
+            return
+        beside = frames[:, CHANNELS:]
+        if not beside.shape[1]:
+            beside = np.zeros((len(frames), stems.shape[1]), np.float32)
+        put(stems, position, beside)
+
+
+class StemFeed:
+    """Stems of what was heard, for another thread than the one that writes the plan.
+
+    parts: names of the stems in the order of their channels; empty for an engine without.
+    """
+
+    def __init__(self) -> None:
+        self.parts: tuple[str, ...] = ()
+        self._ring: StemRing | None = None
+
+    def open(self, parts: tuple[str, ...], ring: StemRing) -> None:
+        """Give out the stems of this plan from now on."""
+        self.parts, self._ring = parts, ring
+
+    def copy(self, start: int, stop: int) -> tuple[Samples, Samples] | None:
+        """Mix (n, 2) and stems (n, 2 * parts) as planned; None where there are no stems."""
+        ring = self._ring
+        stems = None if ring is None else ring.stems_at(start, stop)
+        if ring is None or stems is None:
+            return None
+        return PlanRing.copy(ring, start, stop), stems
