@@ -319,7 +319,7 @@ class Renderer(nn.Module):
         if max_context is not None:
             mask = limit_context(mask, max_context, blocks)
         angles = rotary(torch.arange(time).repeat(2).to(clean.device), config.head_dim)
-        x = streams
+        x = streams.float()  # under autocast too, so that layers do not add up in bfloat16
         for layer in self.layers:
             assert isinstance(layer, RendererLayer)
             x = self._layer(layer, x, modulation, mask, angles)

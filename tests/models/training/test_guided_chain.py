@@ -1,0 +1,49 @@
+"""From nothing to guided weights, by the commands that models.training documents."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.corpus.sound import soundfont
+from models.segue.renderer.loading import load_inference
+from models.training import guided_latents, renderer
+
+
+# Said by torch where bfloat16 is the faster format: its norms then take a slower way.
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight:UserWarning")
+@pytest.mark.skipif(not soundfont.available(), reason="the General MIDI banks are not installed")
+def test_songs_become_clips_with_guides_and_these_become_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips, run = tmp_path / "clips", tmp_path / "run"
+    one = [f"--hours={30 / 3600}", f"--out={clips}"]
+    assert guided_latents.main(one) == 0
+    (clip,) = clips.iterdir()
+    with np.load(clip) as arrays:
+        latents, guide = arrays["latents"], arrays["guide"]
+    assert latents.shape == guide.shape == (750, latents.shape[1])
+    # The same notes at the same time: alike as they are, less so a frame earlier or later.
+    whole = slice(20, -20)
+    alike = {
+        lag: np.corrcoef(latents[whole].ravel(), np.roll(guide, lag, 0)[whole].ravel())[0, 1]
+        for lag in range(-10, 11)
+    }
+    assert max(alike, key=lambda lag: alike[lag]) == 0
+    assert alike[0] > 0.3
+    made = clip.stat().st_mtime_ns
+    assert guided_latents.main(one) == 0
+    assert clip.stat().st_mtime_ns == made, "a clip that is there was made again"
+
+    words = ["renderer", "--guided", f"--data={clips}", f"--out={run}", "--batch=1", "--blocks=4"]
+    words += ["--threads=1", f"--export={run / 'r.safetensors'}"]
+    monkeypatch.setattr(sys, "argv", [*words, "--steps=1"])
+    renderer.main()
+    monkeypatch.setattr(sys, "argv", [*words, "--steps=2"])
+    renderer.main()  # goes on from the first step
+    inference = load_inference(run / "r.safetensors")
+    assert inference.config.guided == 1
+    assert inference.config.latent_dim == latents.shape[1]
