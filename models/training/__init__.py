@@ -9,6 +9,7 @@ style     python -m models.training.style      text head and audio tower
 latents   python -m models.training.latents    the corpus encoded by the frozen codec
 arranger  python -m models.training.arranger   writes the score; needs no audio
 flow      python -m models.training.renderer   score, style and context -> latents
+guides    python -m models.training.guided_latents   new songs with guides; for flow --guided
 distil    python -m models.training.distil     the same in two steps, guidance as an input
 manifest  python -m models.storage.weights     checksums of the shipped weights
 """
