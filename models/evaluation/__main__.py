@@ -50,9 +50,13 @@ def main() -> int:
         from models.evaluation.ladder.command import main as ladder
 
         return ladder(sys.argv[2:])
+    if sys.argv[1:2] == ["tracking"]:
+        from models.evaluation.tracking.command import main as tracking
+
+        return tracking(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description="Measure the embedded engine.",
-        epilog="'ladder' is a command of its own: python -m models.evaluation ladder --help",
+        epilog="'ladder' and 'tracking' are commands of their own: see ladder --help, tracking --help",
     )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)

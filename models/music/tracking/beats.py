@@ -1,0 +1,222 @@
+"""Beat, tempo and bar as the sound comes in, with the beats to come.
+
+A bar pointer (Whiteley, Cemgil and Godsill, "Bayesian modelling of temporal structure in musical
+audio", ISMIR 2006) in the efficient state space of Krebs, Böck and Widmer (ISMIR 2015): a place
+within the beat, a beat within the bar of one of several rhythm patterns, and an interval from beat
+to beat, which changes at beats only. It is filtered forward exactly, without looking back.
+
+What it says of phase and tempo is quantised by its frames of 20 ms: a regression of the phase over
+time, with a memory of seconds, gives both more finely, and a second one with a short memory takes
+over where the tempo changes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.music.tracking.front_end import Line, SoundFrame
+from models.music.tracking.phase_line import NO_LINE, PhaseLine
+from models.music.tracking.pulse import Pulse
+from models.music.tracking.rhythm import (
+    FRAME,
+    LATENESS,
+    METRES,
+    PLACES,
+    FluxState,
+    RhythmPatterns,
+    flux_features,
+)
+
+INTERVALS: Final = (*range(14, 30), *range(30, 56, 2))
+"""Frames from beat to beat: 214 to 55 beats a minute."""
+STEADINESS: Final = 40.0  # lambda of Krebs et al.: how unlikely another interval is
+SWITCH: Final = 0.03  # chance of another pattern in the next bar
+LEAP: Final = 2e-4  # share that goes to any state: a wrong tempo is left some day
+TEMPER: Final = 0.6  # of the observations' logarithms: neighbouring frames repeat each other
+USUAL: Final = 112.0  # beats a minute, most likely at first
+SPREAD: Final = 0.35  # standard deviation of the logarithm
+WALTZ: Final = 0.2  # chance of three beats in a bar at first
+LONG: Final = 10.0  # seconds of memory
+SHORT: Final = 2.5
+ASTRAY: Final = 0.07  # beats between long and short memory that are too many
+PATIENCE: Final = 0.8  # seconds of them until the short one takes over
+NEAR: Final = 0.1  # intervals whose logarithms are nearer than this are one tempo
+GATE: Final = 2e-4  # -74 dB: quieter is silence
+QUIET: Final = 2.0  # seconds of silence after which there is no beat
+
+
+@dataclass(frozen=True, eq=False)
+class BeatState:
+    """State of the tracker.
+
+    belief: (rows, states of a beat), see `StateSpace`; rise: of the frame before, which waits for
+    its other half; long, short: the regressions; phase: of the last frame in beats, counted on;
+    astray: seconds that the regressions have disagreed.
+    """
+
+    belief: Line
+    rise: Line | None = None
+    flux: FluxState = field(default_factory=FluxState)
+    long: PhaseLine = NO_LINE
+    short: PhaseLine = NO_LINE
+    phase: float = 0.0
+    astray: float = 0.0
+    silence: float = 0.0
+    pulse: Pulse = field(default_factory=Pulse)
+
+
+@dataclass(frozen=True, eq=False)
+class StateSpace:
+    """Constant arrays. A row is one beat of one pattern; in it the states of each interval follow
+    one another.
+    """
+
+    lengths: Line  # (intervals,) frames
+    interval: NDArray[np.int64]  # (states,) index
+    first: NDArray[np.int64]  # (intervals,) state on the beat
+    last: NDArray[np.int64]  # (intervals,) state before the next beat
+    place: NDArray[np.int64]  # (states,) 0..PLACES
+    turn: NDArray[np.complex64]  # (states,) place on the unit circle
+    move: Line  # (intervals, intervals) chances from, to
+    before: Line  # (rows, rows) chances to, from
+
+
+@lru_cache(maxsize=4)
+def state_space(rows: tuple[tuple[int, int], ...]) -> StateSpace:
+    """The state space of patterns whose rows are (metre, beat)."""
+    lengths = np.array(INTERVALS)
+    interval = np.repeat(np.arange(len(lengths)), lengths)
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    within = (np.arange(len(interval)) - first[interval]) / lengths[interval]
+    ratio = lengths[None, :] / lengths[:, None]
+    # Wider steps between long intervals stand for more of them.
+    move = np.exp(-STEADINESS * np.abs(ratio - 1)) * np.gradient(lengths)[None, :]
+    move /= move.sum(axis=1, keepdims=True)
+    before = np.zeros((len(rows), len(rows)))
+    starts = [row for row, (_, beat) in enumerate(rows) if beat == 0]
+    for row, (metre, beat) in enumerate(rows):
+        if beat:
+            before[row, row - 1] = 1.0
+            continue
+        for start in starts:
+            same = start == row
+            before[row, start + rows[start][0] - 1] = (1 - SWITCH) * same + SWITCH / len(starts)
+    return StateSpace(
+        lengths.astype(np.float32),
+        interval,
+        first,
+        first + lengths - 1,
+        np.floor(within * PLACES + 0.5).astype(np.int64),
+        np.exp(2j * np.pi * within).astype(np.complex64),
+        move.astype(np.float32),
+        before.astype(np.float32),
+    )
+
+
+@lru_cache(maxsize=4)
+def prior(rows: tuple[tuple[int, int], ...]) -> Line:
+    """Belief (rows, states) before any sound."""
+    space = state_space(rows)
+    bpm = 60 / FRAME / space.lengths
+    tempo = np.exp(-0.5 * (np.log(bpm / USUAL) / SPREAD) ** 2) * np.gradient(space.lengths)
+    of_row = np.array([WALTZ if metre == METRES[1] else 1 - WALTZ for metre, _ in rows])
+    metres = np.array([metre for metre, _ in rows])
+    for metre in METRES:
+        of_row[metres == metre] /= max(1, int((metres == metre).sum()))
+    belief = of_row[:, None] * (tempo / space.lengths)[space.interval][None, :]
+    return np.asarray(belief / belief.sum(), np.float32)
+
+
+def initial_beats(patterns: RhythmPatterns) -> BeatState:
+    """The state before any sound."""
+    return BeatState(prior(patterns.rows))
+
+
+def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -> BeatState:
+    """Take one frame of 10 ms in; every second one moves the beat.
+
+    Args:
+        patterns: rhythm patterns.
+        state: after the frames before.
+        frame: the next.
+
+    Returns:
+        The state after it; its `pulse` is what is known now.
+
+    """
+    if state.rise is None:
+        return replace(state, rise=frame.rise)
+    silence = 0.0 if frame.level > GATE else state.silence + FRAME
+    if silence >= QUIET:
+        return replace(initial_beats(patterns), silence=silence, pulse=Pulse(time=frame.time))
+    flux, features = flux_features(state.flux, np.maximum(state.rise, frame.rise))
+    belief = _forward(patterns, state.belief, patterns.code(features))
+    moved = replace(state, belief=belief, rise=None, flux=flux, silence=silence)
+    return _read(patterns, moved, frame.time)
+
+
+def _forward(patterns: RhythmPatterns, belief: Line, code: int) -> Line:
+    """Belief after one frame of a code."""
+    space = state_space(patterns.rows)
+    moved = np.empty_like(belief)
+    moved[:, 1:] = belief[:, :-1]
+    moved[:, space.first] = space.before @ (belief[:, space.last] @ space.move)
+    moved *= np.float32(1 - LEAP)
+    moved += np.float32(LEAP) * prior(patterns.rows)
+    moved *= (patterns.chances[code] ** np.float32(TEMPER))[:, space.place]
+    return np.asarray(moved / moved.sum(), np.float32)
+
+
+def _read(patterns: RhythmPatterns, state: BeatState, time: float) -> BeatState:
+    """The state with phase, tempo and bar from the belief."""
+    space = state_space(patterns.rows)
+    states = state.belief.sum(axis=0)
+    chances = np.add.reduceat(states, space.first)
+    best = int(np.convolve(chances, np.ones(3), "same").argmax())
+    near = np.abs(np.log(space.lengths / space.lengths[best])) < NEAR
+    share = max(float(chances[near].sum()), 1e-12)
+    length = float((chances * space.lengths)[near].sum()) / share * FRAME
+    turn = complex((states * near[space.interval] * space.turn).sum())
+    angle = math.atan2(turn.imag, turn.real) / (2 * math.pi)
+    # Forward by a frame, give or take half a beat: a place that is corrected may also go back.
+    forward = FRAME / length
+    step = (angle - state.phase - forward + 0.5) % 1.0 - 0.5 + forward
+    phase = state.phase + step
+    played = time - LATENESS
+    sure = abs(turn)
+    long = state.long.add(played, phase, sure, LONG, 1 / length)
+    short = state.short.add(played, phase, sure, SHORT, 1 / length)
+    gap = abs(long.at(played) - short.at(played))
+    astray = max(0.0, state.astray + (FRAME if gap > ASTRAY else -FRAME))
+    if astray > PATIENCE:
+        long, astray = short, 0.0
+    metre, index, bar = _bar_of(patterns, state.belief * near[space.interval], space)
+    pulse = Pulse(
+        time=time,
+        bpm=60 * long.slope,
+        confidence=sure,
+        beat=long.at(time),
+        beats_per_bar=metre,
+        downbeat=math.floor(phase + 0.5) - index,
+        bar_confidence=bar,
+    )
+    return replace(state, long=long, short=short, phase=phase, astray=astray, pulse=pulse)
+
+
+def _bar_of(patterns: RhythmPatterns, belief: Line, space: StateSpace) -> tuple[int, int, float]:
+    """Likeliest metre and beat in the bar, of the beat that is nearest, and its chance."""
+    ahead = space.place > PLACES // 2
+    now = belief[:, ~ahead].sum(axis=1)
+    soon = belief[:, ahead].sum(axis=1)
+    places = {(metre, index): 0.0 for metre in METRES for index in range(metre)}
+    for (metre, index), here, coming in zip(patterns.rows, now, soon, strict=True):
+        places[metre, index] += float(here)
+        places[metre, (index + 1) % metre] += float(coming)
+    (metre, index), chance = max(places.items(), key=lambda item: item[1])
+    return metre, index, chance
