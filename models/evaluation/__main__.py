@@ -56,7 +56,7 @@ def main() -> int:
         return tracking(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description="Measure the embedded engine.",
-        epilog="'ladder' and 'tracking' are commands of their own: see ladder --help, tracking --help",
+        epilog="'ladder' and 'tracking' are commands of their own: add --help to them",
     )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +42,16 @@ SETTLE: Final = 5.0
 """Seconds that the tracker has to find the beat."""
 FIRST: Final = 700_000
 """First held-out seed; no other measurement uses those from here on."""
-VOICES: Final = ("voice_oohs", "choir", "tin_whistle", "recorder", "flute", "violin", "trumpet", "clarinet")
+VOICES: Final = (
+    "voice_oohs",
+    "choir",
+    "tin_whistle",
+    "recorder",
+    "flute",
+    "violin",
+    "trumpet",
+    "clarinet",
+)
 HITS: Final = 0.05
 
 
@@ -65,7 +74,9 @@ def offline_beats(audio: Audio) -> dict[str, list[float]]:
 
     line = ears.mono(audio)
     _, beats = librosa.beat.beat_track(y=line, sr=SAMPLE_RATE, units="time")
-    slower = essentia.Resample(inputSampleRate=SAMPLE_RATE, outputSampleRate=ears.ESSENTIA_RATE)(line)
+    slower = essentia.Resample(inputSampleRate=SAMPLE_RATE, outputSampleRate=ears.ESSENTIA_RATE)(
+        line
+    )
     ticks = essentia.RhythmExtractor2013(method="multifeature")(slower)[1]
     return {"librosa": [float(t) for t in beats], "essentia": [float(t) for t in ticks]}
 
@@ -105,10 +116,9 @@ def song_case(number: int, seconds: float, offline: bool) -> JsonObject:
         "core_share": load,
     }
     if offline:
-        case["offline_f1"] = {
-            name: f_measure(truth, within(line, SETTLE, end), TOLERANCE)
-            for name, line in offline_beats(audio).items()
-        }
+        for name, line in offline_beats(audio).items():
+            found = within(line, SETTLE, end)
+            case[f"offline_f1_{name}"] = f_measure(truth, found, TOLERANCE)
         case["offline_key_mirex"] = ears.key_score((song.tonic, mode), ears.key(audio))
     case["onset_f1"] = onset_score(song, heard, end)
     return case
@@ -138,7 +148,12 @@ def voice_case(name: str, number: int, seconds: float) -> JsonObject:
     heard, _ = hear(audio)
     frames, whole = pitch_score(heard, events)
     found = [frame.onset.time for frame in heard if frame.onset is not None]
-    return {"voice": name, "frames": frames, "notes": whole, "onset_f1": f_measure(list(events["on"]), found, HITS)}
+    return {
+        "voice": name,
+        "frames": frames,
+        "notes": whole,
+        "onset_f1": f_measure(list(events["on"]), found, HITS),
+    }
 
 
 def real_case(music: RealMusic, number: int, seconds: float) -> JsonObject:
@@ -146,8 +161,14 @@ def real_case(music: RealMusic, number: int, seconds: float) -> JsonObject:
     audio = music.excerpt(number, False)
     heard, _ = hear(audio)
     beats = within(foreseen_beats(heard, AHEAD)[0], SETTLE, seconds - 0.5)
-    case: dict[str, object] = {"number": number, "bpm": heard[-1].pulse.bpm, "confidence": heard[-1].pulse.confidence}
-    lines = {name: within(line, SETTLE, seconds - 0.5) for name, line in offline_beats(audio).items()}
+    case: dict[str, object] = {
+        "number": number,
+        "bpm": heard[-1].pulse.bpm,
+        "confidence": heard[-1].pulse.confidence,
+    }
+    lines = {
+        name: within(line, SETTLE, seconds - 0.5) for name, line in offline_beats(audio).items()
+    }
     for name, line in lines.items():
         case[f"f1_{name}"] = f_measure(line, beats, TOLERANCE)
         case[f"f1_{name}_any_level"] = any_level(line, beats) if len(line) > 2 else math.nan
@@ -168,17 +189,14 @@ def summary(cases: Sequence[JsonObject]) -> JsonObject:
             errors = [float(str(case[name + kind])) for case in cases if name + kind in case]
             if errors:
                 means[f"within_{name}{kind}"] = float(np.mean(np.array(errors) <= bar))
-    for offline in ("librosa", "essentia"):
-        scores = [c["offline_f1"][offline] for c in cases if "offline_f1" in c]  # type: ignore[index,call-overload]
-        if scores:
-            means[f"offline_f1_{offline}"] = float(np.mean(scores))
     return means
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the measurement."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.evaluation tracking", description="Measure the trackers of the input."
+        prog="python -m models.evaluation tracking",
+        description="Measure the trackers of the input.",
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--songs", type=int, default=40)
@@ -188,18 +206,20 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     asked.out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, object] = {}
-    groups = {
-        "songs": [lambda n=n: song_case(n, asked.seconds, not asked.no_offline) for n in range(asked.songs)],
-        "voices": [lambda n=n, v=v: voice_case(v, n, 20.0) for n, v in enumerate(VOICES)],
+    songs = range(asked.songs)
+    offline = not asked.no_offline
+    groups: dict[str, Iterator[JsonObject]] = {
+        "songs": (song_case(number, asked.seconds, offline) for number in songs),
+        "voices": (voice_case(name, number, 20.0) for number, name in enumerate(VOICES)),
     }
     if asked.real is not None:
         music = RealMusic(asked.real, asked.seconds)
-        groups["real"] = [lambda n=n: real_case(music, n, asked.seconds) for n in range(asked.songs)]
-    for name, jobs in groups.items():
+        groups["real"] = (real_case(music, number, asked.seconds) for number in songs)
+    for name, group in groups.items():
         cases = []
-        for job in jobs:
-            cases.append(job())
-            print(name, json.dumps(cases[-1]), flush=True)
+        for case in group:
+            cases.append(case)
+            print(name, json.dumps(case), flush=True)
         figures[name] = {"mean": summary(cases), "cases": cases}
         print(name, "mean", json.dumps(summary(cases)), flush=True)
         (asked.out / "tracking.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models.music.score import QUALITIES, chord_pitch_classes
 from models.music.song import Song
-from models.music.tracking.pulse import Pulse
 from models.music.tracking.harmony import Harmony
+from models.music.tracking.pulse import Pulse
 from models.music.tracking.tracker import Heard
 
 Times = NDArray[np.float64]
@@ -20,7 +20,9 @@ TOLERANCE: Final = 0.07
 """Seconds by which a beat may be off (MIREX)."""
 
 
-def f_measure(truth: Sequence[float] | Times, found: Sequence[float] | Times, tolerance: float) -> float:
+def f_measure(
+    truth: Sequence[float] | Times, found: Sequence[float] | Times, tolerance: float
+) -> float:
     """F1 of times in seconds, each matched once at most; nan where there is nothing to find."""
     wanted, given = sorted(truth), sorted(found)
     if not wanted:
@@ -78,7 +80,9 @@ def tempo_error(pulse: Pulse, bpm: float, octaves: bool) -> float:
     return min(abs(pulse.bpm / (bpm * ratio) - 1) for ratio in ratios)
 
 
-def chord_scores(heard: Sequence[Heard], song: Song, start: float, end: float) -> tuple[float, float]:
+def chord_scores(
+    heard: Sequence[Heard], song: Song, start: float, end: float
+) -> tuple[float, float]:
     """Share of time with the right chord, as major or minor triads, and with the right root.
 
     Time without a chord, and chords that have neither a major nor a minor triad, are left out of
@@ -106,7 +110,9 @@ def chord_scores(heard: Sequence[Heard], song: Song, start: float, end: float) -
 
 
 def _is(harmony: Harmony, root: int, quality: str) -> bool:
-    return harmony.root == root and set(QUALITIES[quality]) <= set(QUALITIES.get(harmony.quality, ()))
+    return harmony.root == root and set(QUALITIES[quality]) <= set(
+        QUALITIES.get(harmony.quality, ())
+    )
 
 
 def _share(counts: list[int]) -> float:

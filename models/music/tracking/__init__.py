@@ -1,1 +1,1 @@
-"""Streaming trackers of what a performer plays: onsets, pitch, beats, chords and key. Pure logic."""
+"""Trackers of what a performer plays, as it comes in: onsets, pitch, beats, chords, key."""

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.tracking.front_end import Line, SoundFrame
+from models.music.tracking.periodicity import SPAN, interval_scores
 from models.music.tracking.phase_line import NO_LINE, PhaseLine
 from models.music.tracking.pulse import Pulse
 from models.music.tracking.rhythm import (
+    FEATURES,
     FRAME,
     LATENESS,
     METRES,
@@ -42,11 +44,14 @@ TEMPER: Final = 0.6  # of the observations' logarithms: neighbouring frames repe
 USUAL: Final = 112.0  # beats a minute, most likely at first
 SPREAD: Final = 0.35  # standard deviation of the logarithm
 WALTZ: Final = 0.2  # chance of three beats in a bar at first
-LONG: Final = 10.0  # seconds of memory
-SHORT: Final = 2.5
-ASTRAY: Final = 0.07  # beats between long and short memory that are too many
-PATIENCE: Final = 0.8  # seconds of them until the short one takes over
+MEMORY: Final = 8.0  # seconds of the regression
+HOLD: Final = 1.6  # so much likelier must another tempo be
+ASTRAY: Final = 0.1  # beats between state space and regression that are too many
+DRIFT: Final = 0.05  # difference of the tempo's logarithm that is too much
+PATIENCE: Final = 0.6  # seconds of either until the regression begins anew
 NEAR: Final = 0.1  # intervals whose logarithms are nearer than this are one tempo
+EVERY: Final = 10  # frames between two looks at what repeats
+REPEATS: Final = 0.1  # how much a frame is drawn to what repeats
 GATE: Final = 2e-4  # -74 dB: quieter is silence
 QUIET: Final = 2.0  # seconds of silence after which there is no beat
 
@@ -55,16 +60,30 @@ QUIET: Final = 2.0  # seconds of silence after which there is no beat
 class BeatState:
     """State of the tracker.
 
-    belief: (rows, states of a beat), see `StateSpace`; rise: of the frame before, which waits for
-    its other half; long, short: the regressions; phase: of the last frame in beats, counted on;
-    astray: seconds that the regressions have disagreed.
+    Attributes:
+        belief: (rows, states of a beat), see `StateSpace`.
+        history: (SPAN, FEATURES) flux of the last ten seconds.
+        weight: (intervals,) what repeats makes likelier.
+        count: frames of 20 ms so far.
+        rise: of the frame of 10 ms before, which waits for its other half.
+        flux: mean of the flux.
+        line: regression of the phase.
+        best: index of the interval.
+        phase: of the last frame in beats, counted on.
+        astray: seconds that the regression has been off.
+        silence: seconds of it.
+        pulse: what is known now.
+
     """
 
     belief: Line
+    history: Line
+    weight: Line
+    count: int = 0
     rise: Line | None = None
     flux: FluxState = field(default_factory=FluxState)
-    long: PhaseLine = NO_LINE
-    short: PhaseLine = NO_LINE
+    line: PhaseLine = NO_LINE
+    best: int = 0
     phase: float = 0.0
     astray: float = 0.0
     silence: float = 0.0
@@ -100,7 +119,7 @@ def state_space(rows: tuple[tuple[int, int], ...]) -> StateSpace:
     move /= move.sum(axis=1, keepdims=True)
     before = np.zeros((len(rows), len(rows)))
     starts = [row for row, (_, beat) in enumerate(rows) if beat == 0]
-    for row, (metre, beat) in enumerate(rows):
+    for row, (_, beat) in enumerate(rows):
         if beat:
             before[row, row - 1] = 1.0
             continue
@@ -135,7 +154,11 @@ def prior(rows: tuple[tuple[int, int], ...]) -> Line:
 
 def initial_beats(patterns: RhythmPatterns) -> BeatState:
     """The state before any sound."""
-    return BeatState(prior(patterns.rows))
+    return BeatState(
+        prior(patterns.rows),
+        np.zeros((SPAN, FEATURES), np.float32),
+        np.ones(len(INTERVALS), np.float32),
+    )
 
 
 def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -> BeatState:
@@ -156,12 +179,25 @@ def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -
     if silence >= QUIET:
         return replace(initial_beats(patterns), silence=silence, pulse=Pulse(time=frame.time))
     flux, features = flux_features(state.flux, np.maximum(state.rise, frame.rise))
-    belief = _forward(patterns, state.belief, patterns.code(features))
-    moved = replace(state, belief=belief, rise=None, flux=flux, silence=silence)
+    history = np.concatenate([state.history[1:], features[None]])
+    count, weight = state.count + 1, state.weight
+    if count % EVERY == 0:
+        weight = np.exp(np.float32(REPEATS) * interval_scores(history, min(count, SPAN), INTERVALS))
+    belief = _forward(patterns, state.belief, patterns.code(features), weight)
+    moved = replace(
+        state,
+        belief=belief,
+        rise=None,
+        flux=flux,
+        silence=silence,
+        history=history,
+        count=count,
+        weight=weight,
+    )
     return _read(patterns, moved, frame.time)
 
 
-def _forward(patterns: RhythmPatterns, belief: Line, code: int) -> Line:
+def _forward(patterns: RhythmPatterns, belief: Line, code: int, weight: Line) -> Line:
     """Belief after one frame of a code."""
     space = state_space(patterns.rows)
     moved = np.empty_like(belief)
@@ -169,6 +205,7 @@ def _forward(patterns: RhythmPatterns, belief: Line, code: int) -> Line:
     moved[:, space.first] = space.before @ (belief[:, space.last] @ space.move)
     moved *= np.float32(1 - LEAP)
     moved += np.float32(LEAP) * prior(patterns.rows)
+    moved *= weight[space.interval]
     moved *= (patterns.chances[code] ** np.float32(TEMPER))[:, space.place]
     return np.asarray(moved / moved.sum(), np.float32)
 
@@ -178,7 +215,12 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float) -> BeatState:
     space = state_space(patterns.rows)
     states = state.belief.sum(axis=0)
     chances = np.add.reduceat(states, space.first)
-    best = int(np.convolve(chances, np.ones(3), "same").argmax())
+    wide = np.convolve(chances, np.ones(3), "same")
+    best, line = int(wide.argmax()), state.line
+    if wide[best] < HOLD * wide[state.best]:
+        best = state.best
+    if abs(math.log(space.lengths[best] / space.lengths[state.best])) > NEAR:
+        line = NO_LINE
     near = np.abs(np.log(space.lengths / space.lengths[best])) < NEAR
     share = max(float(chances[near].sum()), 1e-12)
     length = float((chances * space.lengths)[near].sum()) / share * FRAME
@@ -190,23 +232,24 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float) -> BeatState:
     phase = state.phase + step
     played = time - LATENESS
     sure = abs(turn)
-    long = state.long.add(played, phase, sure, LONG, 1 / length)
-    short = state.short.add(played, phase, sure, SHORT, 1 / length)
-    gap = abs(long.at(played) - short.at(played))
-    astray = max(0.0, state.astray + (FRAME if gap > ASTRAY else -FRAME))
-    if astray > PATIENCE:
-        long, astray = short, 0.0
+    astray = state.astray
+    if line.weight > 0:
+        off = abs(phase - line.at(played)) > ASTRAY or abs(math.log(line.slope * length)) > DRIFT
+        astray = astray + FRAME if off else max(0.0, astray - FRAME)
+        if astray > PATIENCE:
+            line, astray = NO_LINE, 0.0
+    line = line.add(played, phase, sure, MEMORY, 1 / length)
     metre, index, bar = _bar_of(patterns, state.belief * near[space.interval], space)
     pulse = Pulse(
         time=time,
-        bpm=60 * long.slope,
+        bpm=60 * line.slope,
         confidence=sure,
-        beat=long.at(time),
+        beat=line.at(time),
         beats_per_bar=metre,
         downbeat=math.floor(phase + 0.5) - index,
         bar_confidence=bar,
     )
-    return replace(state, long=long, short=short, phase=phase, astray=astray, pulse=pulse)
+    return replace(state, line=line, best=best, phase=phase, astray=astray, pulse=pulse)
 
 
 def _bar_of(patterns: RhythmPatterns, belief: Line, space: StateSpace) -> tuple[int, int, float]:

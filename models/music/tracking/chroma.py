@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.front_end import HOP, HOP_SECONDS, Line, SoundFrame
@@ -34,7 +33,7 @@ MEMORY: Final = 8.0  # seconds of the slow mean
 
 @dataclass(frozen=True, eq=False)
 class ChromaState:
-    """The last SPAN samples at 6 kHz, recent mean (BANDS,), slow mean (12,), frames until the next."""
+    """The last SPAN samples at 6 kHz, recent mean (BANDS,), slow mean (12,), frames to wait."""
 
     tail: Line
     recent: Line
@@ -71,7 +70,7 @@ def _low_pass() -> Line:
     """Windowed sinc (TAPS,) with unit gain at 0 Hz."""
     place = np.arange(TAPS) - TAPS // 2
     taps = np.sinc(2 * CUTOFF / SAMPLE_RATE * place) * np.hamming(TAPS)
-    return (taps / taps.sum()).astype(np.float32)
+    return np.asarray(taps / taps.sum(), np.float32)
 
 
 @lru_cache(maxsize=1)

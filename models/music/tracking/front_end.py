@@ -106,12 +106,10 @@ def mel_filters() -> Line:
     down = (edges[2:, None] - bins[None, :]) / (edges[2:] - edges[1:-1])[:, None]
     filters = np.clip(np.minimum(up, down), 0, None)
     filters /= np.maximum(filters.sum(axis=1, keepdims=True), 1e-9)
-    return filters.astype(np.float32)
+    return np.asarray(filters, np.float32)
 
 
-def analyse(
-    state: FrontEndState, line: Line
-) -> tuple[FrontEndState, tuple[SoundFrame, ...]]:
+def analyse(state: FrontEndState, line: Line) -> tuple[FrontEndState, tuple[SoundFrame, ...]]:
     """The frames that samples complete.
 
     Args:

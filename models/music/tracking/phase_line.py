@@ -27,7 +27,9 @@ class PhaseLine:
     products: float = 0.0
     rate: float = 0.0
 
-    def add(self, time: float, phase: float, weight: float, memory: float, rate: float) -> PhaseLine:
+    def add(
+        self, time: float, phase: float, weight: float, memory: float, rate: float
+    ) -> PhaseLine:
         """With one more point.
 
         Args:

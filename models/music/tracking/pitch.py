@@ -1,9 +1,9 @@
 """Pitch of one voice: a sung, hummed or whistled line, or one instrument.
 
-YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", 2002):
-the cumulative mean normalised difference, its first dip under a threshold, and a parabola through
-the dip. As in pYIN (Mauch and Dixon, 2014) several thresholds vote, but causally: a dip near the
-pitch before counts for more, so that single octave errors do not pass.
+YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music",
+2002): the cumulative mean normalised difference, its first dip under a threshold, and a parabola
+through the dip. Several thresholds vote, as in pYIN (Mauch and Dixon, 2014), but causally: a dip
+near the pitch before counts for more, so that single octave errors do not pass.
 """
 
 from __future__ import annotations

@@ -2,14 +2,15 @@
 
 After Krebs, Böck and Widmer, "Rhythmic pattern modeling for beat and downbeat tracking in musical
 audio" (ISMIR 2013): spectral flux in three bands, relative to its own mean, is quantised to a code;
-a pattern gives the chance of each code at each twelfth of a beat of its bar. Some patterns have four beats, some
-three.
+a pattern gives the chance of each code at each twelfth of a beat of its bar. Some patterns have
+four beats, some three.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -80,7 +81,7 @@ class FluxState:
 
 def flux_features(state: FluxState, rise: Line) -> tuple[FluxState, Line]:
     """Features (FEATURES,) of the rise (BANDS,) of a frame of 20 ms, and the state after it."""
-    bands = [float(rise[low:high].mean()) for low, high in zip(EDGES, EDGES[1:], strict=False)]
+    bands = [float(rise[low:high].mean()) for low, high in pairwise(EDGES)]
     share = FRAME / MEMORY
     filled = state.filled + share * (1 - state.filled)
     mean = state.mean + share * (sum(bands) / FEATURES - state.mean)
@@ -89,7 +90,9 @@ def flux_features(state: FluxState, rise: Line) -> tuple[FluxState, Line]:
     return FluxState(mean, filled), features
 
 
-def place_codes(codes: NDArray[np.int64], places: NDArray[np.int64], places_in_bar: int, size: int) -> NDArray[np.float64]:
+def place_codes(
+    codes: NDArray[np.int64], places: NDArray[np.int64], places_in_bar: int, size: int
+) -> NDArray[np.float64]:
     """(places_in_bar, size) how often each code stands at each place of a bar."""
     counts = np.zeros((places_in_bar, size))
     np.add.at(counts, (places, codes), 1.0)

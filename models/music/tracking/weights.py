@@ -45,7 +45,9 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
             weight, bias = table[f"{name}.weight"], table[f"{name}.bias"]
             return np.ascontiguousarray(weight, np.float32), np.asarray(bias, np.float32)
 
-        rhythm = RhythmPatterns(*(table[f"rhythm.{part}"] for part in ("codebook", "four", "three")))
+        rhythm = RhythmPatterns(
+            *(table[f"rhythm.{part}"] for part in ("codebook", "four", "three"))
+        )
         chords = ChordNetwork(*layer("chord.hidden"), *layer("chord.output"))
     except FileNotFoundError:
         raise SegueError(f"{path} is missing: {again}") from None
