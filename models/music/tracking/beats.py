@@ -49,6 +49,8 @@ HOLD: Final = 1.6  # so much likelier must another tempo be
 ASTRAY: Final = 0.1  # beats between state space and regression that are too many
 DRIFT: Final = 0.05  # difference of the tempo's logarithm that is too much
 PATIENCE: Final = 0.6  # seconds of either until the regression begins anew
+AROUND: Final = 0.14  # beats around a beat in which sounds belong to it
+FEW: Final = 3.0  # flux that speaks for the patterns' place
 NEAR: Final = 0.1  # intervals whose logarithms are nearer than this are one tempo
 EVERY: Final = 10  # frames between two looks at what repeats
 REPEATS: Final = 0.1  # how much a frame is drawn to what repeats
@@ -71,6 +73,7 @@ class BeatState:
         best: index of the interval.
         phase: of the last frame in beats, counted on.
         astray: seconds that the regression has been off.
+        offset: sums of flux times place, and of flux, around beats.
         silence: seconds of it.
         pulse: what is known now.
 
@@ -86,6 +89,7 @@ class BeatState:
     best: int = 0
     phase: float = 0.0
     astray: float = 0.0
+    offset: tuple[float, float] = (0.0, 0.0)
     silence: float = 0.0
     pulse: Pulse = field(default_factory=Pulse)
 
@@ -194,7 +198,7 @@ def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -
         count=count,
         weight=weight,
     )
-    return _read(patterns, moved, frame.time)
+    return _read(patterns, moved, frame.time, float(features.sum()))
 
 
 def _forward(patterns: RhythmPatterns, belief: Line, code: int, weight: Line) -> Line:
@@ -210,7 +214,7 @@ def _forward(patterns: RhythmPatterns, belief: Line, code: int, weight: Line) ->
     return np.asarray(moved / moved.sum(), np.float32)
 
 
-def _read(patterns: RhythmPatterns, state: BeatState, time: float) -> BeatState:
+def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) -> BeatState:
     """The state with phase, tempo and bar from the belief."""
     space = state_space(patterns.rows)
     states = state.belief.sum(axis=0)
@@ -239,17 +243,28 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float) -> BeatState:
         if astray > PATIENCE:
             line, astray = NO_LINE, 0.0
     line = line.add(played, phase, sure, MEMORY, 1 / length)
+    offset = _offset(state.offset, phase, flux)
     metre, index, bar = _bar_of(patterns, state.belief * near[space.interval], space)
     pulse = Pulse(
         time=time,
         bpm=60 * line.slope,
         confidence=sure,
-        beat=line.at(time),
+        beat=line.at(time) - offset[0] / (offset[1] + FEW),
         beats_per_bar=metre,
         downbeat=math.floor(phase + 0.5) - index,
         bar_confidence=bar,
     )
-    return replace(state, line=line, best=best, phase=phase, astray=astray, pulse=pulse)
+    return replace(
+        state, line=line, best=best, phase=phase, astray=astray, offset=offset, pulse=pulse
+    )
+
+
+def _offset(before: tuple[float, float], phase: float, flux: float) -> tuple[float, float]:
+    """Where sounds begin around beats, in beats from where the patterns put the beat."""
+    place = phase - round(phase)
+    weight = flux if abs(place) < AROUND else 0.0
+    keep = 1 - FRAME / MEMORY
+    return keep * before[0] + weight * place, keep * before[1] + weight
 
 
 def _bar_of(patterns: RhythmPatterns, belief: Line, space: StateSpace) -> tuple[int, int, float]:
