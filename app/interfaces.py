@@ -69,6 +69,9 @@ class CaptureProtocol(Protocol):
     """Recorder and capture; `app.recording.capture_thread.CaptureThread` documents it."""
 
     def record(self, path: Path | str, *, subtype: str | None = None) -> None: ...
+    def record_take(
+        self, folder: Path | str, *, suffix: str = "wav", stems: bool = True
+    ) -> None: ...
     def stop_recording(self) -> RecordingResult | None: ...
     @property
     def recording(self) -> RecordingStatus | None: ...
@@ -76,3 +79,7 @@ class CaptureProtocol(Protocol):
     def save_capture(
         self, path: Path | str, start: int | None = None, stop: int | None = None
     ) -> RecordingResult: ...
+    def save_take(
+        self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
+        suffix: str = "wav",
+    ) -> RecordingResult: ...  # fmt: skip

@@ -51,6 +51,7 @@ def open_playback(
     from app.audio.output import AudioOutput
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
+    from app.recording.take.recorder import TakeSources
 
     def load_engine() -> Engine:
         from models.registry import open_engine
@@ -66,7 +67,10 @@ def open_playback(
     output = AudioOutput(audio_settings(preferences))
     output.start()
     worker = Worker(load_engine, output)
-    capture = CaptureThread(output, performance=worker.performance, on_incident=report)
+    sources = TakeSources(worker.scores, worker.stems, worker.set_stems)
+    capture = CaptureThread(
+        output, performance=worker.performance, on_incident=report, sources=sources
+    )
     capture.start()
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))

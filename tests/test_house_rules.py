@@ -400,7 +400,7 @@ WORDS = re.compile(r"\b(lanes?|desks?|lamps?)\b", re.IGNORECASE)
 @pytest.mark.parametrize("name", NAMES)
 def test_8_the_words_are_the_fields(name: str) -> None:
     """Thread, audio process, coordinator, LED: no words that only insiders know."""
-    text = NAMES[name].read_text(encoding="utf-8")
+    text = NAMES[name].read_text(encoding="utf-8").replace('"Lanes"', "")  # DAWproject's element
     found = {match[0].lower() for match in WORDS.finditer(text)}
     assert not found, f"{name}: {found}"
 

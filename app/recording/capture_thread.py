@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from app.audio.output import AudioOutput
+from app.audio.stem_ring import StemFeed
 from app.performance.log import PerformanceLog
+from app.performance.score_log import ScoreLog
 from app.recording.capture import Capture
 from app.recording.recorder import Recorder, RecordingResult, RecordingStatus, Report
+from app.recording.take.recorder import TakeRecorder, TakeSources, write_take
+from app.recording.take.score import ScoreGatherer
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
@@ -35,15 +39,19 @@ class CaptureThread:
         performance: PerformanceLog | None = None,
         capture_seconds: float = 1800.0,
         on_incident: Report | None = None,
+        sources: TakeSources | None = None,
     ) -> None:
-        """performance: `worker.performance`. on_incident takes a level and a sentence."""
+        """performance: `worker.performance`. on_incident takes a level and a sentence. sources: of
+        a take's notes and stems.
+        """
         self._output = output
         self._performance = performance
         self._report = on_incident or (lambda level, sentence: None)
         self.capture = Capture(capture_seconds)
         self._position = output.tap.end
         self._forget_at = self._position
-        self._recorder: Recorder | None = None
+        self._sources = sources or TakeSources(ScoreLog(), StemFeed(), lambda on: None)
+        self._recorder: Recorder | TakeRecorder | None = None
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -83,15 +91,38 @@ class CaptureThread:
 
         """
         with self._lock:
-            self._follow()
-            if self._recorder is not None:
-                if not self._recorder.status.stopped_because:
-                    raise SegueError("a recording is running: stop it first.")
-                self._recorder.finish()
-                self._recorder = None
+            self._be_ready()
             self._recorder = Recorder(
                 Path(path), self._position, self._performance, subtype, self._report
             )
+
+    def record_take(self, folder: Path | str, *, suffix: str = "wav", stems: bool = True) -> None:
+        """Record a take into a new folder: mix, stems, MIDI, project and performance file.
+
+        Args:
+            folder: to be made.
+            suffix: of the sound files, wav or flac.
+            stems: a file of each part as well, where the engine has them.
+
+        Raises:
+            SegueError: where it cannot be made, or a recording is running.
+
+        """
+        with self._lock:
+            self._be_ready()
+            self._recorder = TakeRecorder(
+                Path(folder), self._position, self._sources, self._performance, suffix=suffix,
+                with_stems=stems, report=self._report,
+            )  # fmt: skip
+
+    def _be_ready(self) -> None:
+        """Take over what was played before a new recording; SegueError while one runs."""
+        self._follow()
+        if self._recorder is not None:
+            if not self._recorder.status.stopped_because:
+                raise SegueError("a recording is running: stop it first.")
+            self._recorder.finish()
+            self._recorder = None
 
     def stop_recording(self) -> RecordingResult | None:
         """End the recording; None if there is none. Waits for the disk."""
@@ -117,17 +148,19 @@ class CaptureThread:
         return self.capture.range
 
     def save_capture(
-        self, path: Path | str, start: int | None = None, stop: int | None = None
-    ) -> RecordingResult:
+        self, path: Path | str, start: int | None = None, stop: int | None = None, *,
+        steps: Path | None = None,
+    ) -> RecordingResult:  # fmt: skip
         """Save the capture, whole or between two plan positions, with its .jsonl. Takes seconds.
 
         SegueError where it cannot be written.
         """
         path = Path(path)
         start, stop = self.capture.save(path, start, stop)
-        steps: Path | None = None
-        if self._performance is not None:
-            steps = path.with_suffix(".jsonl")
+        steps = steps or path.with_suffix(".jsonl")
+        if self._performance is None:
+            steps = None
+        else:
             try:
                 self._performance.save(steps, start, stop)
             except OSError as error:
@@ -135,7 +168,38 @@ class CaptureThread:
                     "warning", f"{steps.name} could not be written ({error.strerror or error})."
                 )
                 steps = None
-        return RecordingResult(path, (stop - start) / SAMPLE_RATE, steps)
+        return RecordingResult(path, (stop - start) / SAMPLE_RATE, steps, range=(start, stop))
+
+    def save_take(
+        self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
+        suffix: str = "wav",
+    ) -> RecordingResult:  # fmt: skip
+        """Save the capture as a take without stems, whole or between two plan positions.
+
+        Takes seconds. SegueError where it cannot be written.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise SegueError(
+                f"{error.strerror}: {folder.name} cannot be made; the sound is still kept, choose "
+                f"another folder than {folder.parent}."
+            ) from None
+        mix = folder / f"mix.{suffix}"
+        try:
+            result = self.save_capture(mix, start, stop, steps=folder / "performance.jsonl")
+        except SegueError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            raise
+        low, high = result.range
+        gatherer = ScoreGatherer(low)
+        gatherer.add(self._sources.scores.between(low, high))
+        for at, text in self._sources.scores.marks(low, high):
+            gatherer.mark(at, text)
+        write_take(folder, gatherer, high, {"mix": mix.name})
+        return RecordingResult(folder, result.seconds, result.performance, range=(low, high))
 
     # Capture thread.
 
@@ -167,4 +231,6 @@ class CaptureThread:
             return
         needed, recorder = self.capture.range[0], self._recorder
         steps = recorder.steps_from if recorder is not None else None
-        self._performance.forget(needed if steps is None else min(needed, steps))
+        needed = needed if steps is None else min(needed, steps)
+        self._performance.forget(needed)
+        self._sources.scores.forget(needed)

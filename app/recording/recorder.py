@@ -45,12 +45,15 @@ class RecordingStatus:
 
 @dataclass(frozen=True)
 class RecordingResult:
-    """Finished recording. performance: its .jsonl, None if it could not be written."""
+    """Finished recording. performance: its .jsonl, None if it could not be written. range: plan
+    positions of a capture, from, up to.
+    """
 
     path: Path
     seconds: float
     performance: Path | None
     stopped_because: str = ""
+    range: tuple[int, int] = (0, 0)
 
 
 class Recorder:
@@ -63,8 +66,11 @@ class Recorder:
         log: PerformanceLog | None = None,
         subtype: str | None = None,
         report: Report | None = None,
+        steps: Path | None = None,
     ) -> None:
-        """SegueError where the file cannot be made."""
+        """SegueError where the file cannot be made. steps: the performance file, by default
+        beside the audio file.
+        """
         self.path = path
         self.start = start
         self._next = start
@@ -72,15 +78,14 @@ class Recorder:
         self._file = files.create(path, subtype)
         self._steps: PerformanceFile | None = None
         if log is not None:
-            self._steps = self._begin_steps(log)
+            self._steps = self._begin_steps(log, steps or path.with_suffix(".jsonl"))
         self._queue: queue.Queue[Samples | None] = queue.Queue()
         self._waiting = 0
         self._reason = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def _begin_steps(self, log: PerformanceLog) -> PerformanceFile | None:
-        path = self.path.with_suffix(".jsonl")
+    def _begin_steps(self, log: PerformanceLog, path: Path) -> PerformanceFile | None:
         try:
             return PerformanceFile(path, log, self.start)
         except OSError as error:

@@ -25,6 +25,7 @@ class Preferences:
     buffer_frames: int = 256
     record_format: str = "wav"
     record_folder: str = ""
+    record_stems: bool = True  # a file of each part as well
     welcomed: bool = False  # the welcome was completed or dismissed
 
 
@@ -43,6 +44,7 @@ def load(path: Path) -> Preferences:
         "buffer_frames": lambda v: v in BUFFERS,
         "record_format": lambda v: v in FORMATS,
         "record_folder": lambda v: isinstance(v, str),
+        "record_stems": lambda v: isinstance(v, bool),
         "welcomed": lambda v: isinstance(v, bool),
     }
     return Preferences(**{name: v for name, v in found.items() if checks[name](v)})

@@ -45,7 +45,9 @@ class Recordings(QObject):
         self._unsubscribe()
 
     def path_for(self, kind: str, now: datetime) -> Path:
-        """Unused path like segue-2026-01-31-214500.wav; makes the folder or raises SegueError."""
+        """Unused folder like segue-2026-01-31-214500 for a take; makes the one that it is in, or
+        raises SegueError.
+        """
         chosen = self.preferences.record_folder
         folder = Path(chosen) if chosen else music_folder()
         try:
@@ -55,10 +57,9 @@ class Recordings(QObject):
                 f"The folder {folder} cannot be made ({error.strerror}); choose another one."
             ) from error
         stem = f"segue-{kind}-{now:%Y-%m-%d-%H%M%S}" if kind else f"segue-{now:%Y-%m-%d-%H%M%S}"
-        suffix = self.preferences.record_format
-        path, number = folder / f"{stem}.{suffix}", 2
+        path, number = folder / stem, 2
         while path.exists():
-            path, number = folder / f"{stem}-{number}.{suffix}", number + 1
+            path, number = folder / f"{stem}-{number}", number + 1
         return path
 
     def _on_change(self, change: Change) -> None:
@@ -75,7 +76,11 @@ class Recordings(QObject):
     def _start(self) -> None:
         try:
             path = self.path_for("", datetime.now())
-            self.capture.record(path)
+            self.capture.record_take(
+                path,
+                suffix=self.preferences.record_format,
+                stems=self.preferences.record_stems,
+            )
         except SegueError as error:
             self.message.emit("error", str(error))
             self.registry.set("record", False, "recorder")
@@ -107,10 +112,10 @@ class Recordings(QObject):
         except SegueError as error:
             self.message.emit("error", str(error))
             return
-        seconds = (stop - start) / SAMPLE_RATE
+        seconds, suffix = (stop - start) / SAMPLE_RATE, self.preferences.record_format
         self.message.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
-            lambda: self.capture.save_capture(path, start, stop),
+            lambda: self.capture.save_take(path, start, stop, suffix=suffix),
             lambda result: self.message.emit("info", f"Saved {seconds:.0f} s to {path}."),
             lambda sentence: self.message.emit("error", sentence),
         )

@@ -169,7 +169,7 @@ def full_disk(trial: Trial) -> None:
 
 def disk_fills(trial: Trial) -> None:
     """The disk fills up in the middle of a recording: what was recorded is kept, and is whole."""
-    with small_disk(2.0) as home:
+    with small_disk(12.0) as home:  # a take has six sound files
         port = free_port(home)
 
         def turn(number: int, send: Callable[[str, float], object]) -> None:
@@ -177,7 +177,7 @@ def disk_fills(trial: Trial) -> None:
                 send("/segue/record", 1.0)
 
         trial.in_the_window("disk-fills", home, port, turn)
-        kept = sorted(home.rglob("segue-*.*"))
+        kept = sorted(home.rglob("mix.*"))
         sounds = [path for path in kept if path.suffix in (".wav", ".flac")]
         need(len(sounds) == 1, f"of the recording there is left {[path.name for path in kept]}")
         sound, rate = soundfile.read(sounds[0], always_2d=True)

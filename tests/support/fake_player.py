@@ -155,11 +155,16 @@ class FakeCapture:
     range: tuple[int, int] = (0, 0)
     saved: list[tuple[Path, int | None, int | None]] | None = None
     problem: Exception | None = None
+    take: tuple[str, bool] | None = None
 
     def record(self, path: Path | str, *, subtype: str | None = None) -> None:
         if self.problem is not None:
             raise self.problem
         self.recording = RecordingStatus(Path(path), 0.0, 0)
+
+    def record_take(self, folder: Path | str, *, suffix: str = "wav", stems: bool = True) -> None:
+        self.record(folder)
+        self.take = (suffix, stems)
 
     def stop_recording(self) -> RecordingResult | None:
         status, self.recording = self.recording, None
@@ -175,6 +180,12 @@ class FakeCapture:
             raise self.problem
         self.saved = [*(self.saved or []), (Path(path), start, stop)]
         return RecordingResult(Path(path), 1.0, None)
+
+    def save_take(
+        self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
+        suffix: str = "wav",
+    ) -> RecordingResult:  # fmt: skip
+        return self.save_capture(folder, start, stop)
 
 
 def status(state: str = "playing", **changes: Any) -> WorkerStatus:

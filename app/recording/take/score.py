@@ -105,6 +105,13 @@ class ScoreGatherer:
             tuple(self.instruments),
         )  # fmt: skip
 
+    def copy(self) -> ScoreGatherer:
+        """A copy to make a score of while more is added to this one."""
+        return ScoreGatherer(
+            self.start, self.notes[:], self.anchors[:], self.keys[:], self.sections[:],
+            self.instruments[:], self.marks[:], dict(self._on),
+        )  # fmt: skip
+
     def _changes(self, frame: int, score: ScoreInfo) -> None:
         if score.key and score.key != self._key:
             self._key = score.key

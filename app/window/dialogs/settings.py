@@ -8,6 +8,7 @@ from dataclasses import replace
 import shiboken6
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -74,6 +75,10 @@ class SettingsDialog(QDialog):
         form.addRow(QLabel("Sample rate", self), self.rate)
         form.addRow(QLabel("Buffer", self), self.buffer)
         form.addRow(QLabel("Recordings", self), self.format)
+        self.stems = QCheckBox("a file of each part as well", self)
+        self.stems.setToolTip("Drums, bass, chords, lead and extra, to mix anew in a DAW")
+        self.stems.setChecked(preferences.record_stems)
+        form.addRow(QLabel("Stems", self), self.stems)
         self.folder = QLineEdit(preferences.record_folder, self)
         self.folder.setPlaceholderText("Segue, in your music folder")
         self.folder.setToolTip("Where recordings and saved captures go")
@@ -127,6 +132,7 @@ class SettingsDialog(QDialog):
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),
             record_format=self.format.currentData(),
+            record_stems=self.stems.isChecked(),
             record_folder=self.folder.text().strip(),
         )
 

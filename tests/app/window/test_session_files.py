@@ -170,6 +170,8 @@ def test_settings_apply_while_playing_and_are_kept(
     dialog.device.setCurrentIndex(dialog.device.findText("New (JACK)"))
     dialog.buffer.setCurrentIndex(dialog.buffer.findData(512))
     dialog.format.setCurrentIndex(dialog.format.findData("flac"))
+    assert dialog.stems.isChecked()
+    dialog.stems.setChecked(False)
     rig.window.jobs.wait()
     takes = str(rig.folder / "takes")
     monkeypatch.setattr(
@@ -185,7 +187,7 @@ def test_settings_apply_while_playing_and_are_kept(
     rig.registry.set("record", True)
     assert rig.capture_thread.recording is not None
     assert rig.capture_thread.recording.path.parent == Path(takes)
-    assert rig.capture_thread.recording.path.suffix == ".flac"
+    assert rig.capture_thread.take == ("flac", False)
     count = len(rig.output.applied)
     rig.window.apply_preferences(kept)
     assert len(rig.output.applied) == count, "the sound is not interrupted for nothing"
