@@ -12,6 +12,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.audio.input.settings import INPUT_STYLE
 from app.interfaces import WorkerProtocol
 from app.parameters import catalogue
 from app.parameters.registry import Change
@@ -118,6 +119,7 @@ class LiveController(QObject):
     def _engine_ready(self, info: EngineInfo) -> None:
         self.acting = frozenset(info.controls)
         catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
+        catalogue.set_engine_sends(self.registry, info.sends)
         self._last_style = None
         self.style_loader.engine_ready(self.session.prompts)
         self.engine_ready.emit(info)
@@ -129,9 +131,16 @@ class LiveController(QObject):
         self._submit_soon()
 
     def _style_failed(self, key: str, sentence: str) -> None:
+        if key == INPUT_STYLE:
+            return  # nothing was played: what was heard before stays
         self.styles.fail(key, sentence)
         self.styles_changed.emit()
         self.message.emit("warning", sentence)
+
+    def forget_input(self) -> None:
+        """The input is closed: what was heard of it no longer steers."""
+        self.styles.remove(INPUT_STYLE)
+        self._submit_soon()
 
     def retry_style(self, prompt: SessionPrompt) -> None:
         """Ask again for a style that failed: the performer has confirmed the prompt again."""

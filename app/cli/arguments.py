@@ -111,6 +111,16 @@ def _render(commands: Commands) -> None:
         help="go on from the end of an audio file; with an engine of Magenta RealTime 2",
     )
     parser.add_argument(
+        "--input", type=Path, metavar="FILE", help="an audio file, as if it were played in live"
+    )
+    parser.add_argument(
+        "--send",
+        action="append",
+        default=[],
+        metavar="NAME=X",
+        help="what the input does, 0 to 1, such as style=0.6: a prompt of its last 10 s",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="another number, other music; 0 by default"
     )
     parser.add_argument(

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.cli.input_file import FileInput
 from app.cli.rendering import render_wav
 from app.cli.take_writer import check_take, take_writer
 from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
+from app.session.style_send import parse_sends
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine.interface import Engine
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
@@ -38,21 +40,43 @@ def render(chosen: Namespace) -> int:
     name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
     seed = seed_of(chosen.seed, played)
     check_target(chosen.out)
+    heard = input_of(chosen, prompts)
     check_take(chosen.stems, chosen.midi)
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
         player = make_player(engine, prompts, controls, played, chosen.continue_from)
+        if heard is not None:
+            heard.check(engine)
         _warn_missing(engine, controls, prompts)
         if played is not None:
             _warn_other_weights(engine, played)
         with take_writer(engine.info, seconds, chosen.stems, chosen.midi, chosen.format) as take:
             took = render_wav(
-                engine, player, seed, seconds, chosen.out, chosen.format, on_render=take.add
+                engine,
+                player,
+                seed,
+                seconds,
+                chosen.out,
+                chosen.format,
+                on_render=take.add,
+                steer=None if heard is None else heard.steer,
             )
     finally:
         engine.close()
     print(f"{chosen.out}: {seconds:g} s of music in {took:.1f} s, {seconds / took:.1f}x real time")
     return 0
+
+
+def input_of(chosen: Namespace, prompts: Sequence[Prompt]) -> FileInput | None:
+    """Input from a file, with its sends; None where there is none."""
+    sends = parse_sends(chosen.send)
+    if chosen.input is None:
+        if sends:
+            raise SegueError("--send needs an input: name an audio file with --input.")
+        return None
+    if not sends:
+        raise SegueError("--input does nothing by itself: add a send such as --send style=0.6.")
+    return FileInput(chosen.input, sends, sum(prompt.weight for prompt in prompts) or 1.0)
 
 
 def make_player(

@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.files import whole_file
 from app.performance.file import PerformancePlayer
+from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream, block_fault
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
@@ -17,16 +18,21 @@ from models.music.score import SAMPLE_RATE
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+Steer: TypeAlias = Callable[[Engine, Controls, Stream, int], Controls]
+"""Gives the controls of a block: engine, controls, stream, position in frames."""
+
 
 def blocks(
     engine: Engine,
     player: PerformancePlayer,
     seed: int,
     on_render: Callable[[Stream, int], object] | None = None,
+    steer: Steer | None = None,
 ) -> Iterator[Audio]:
     """Endless blocks of a performance. SegueError for an invalid block.
 
-    on_render is called with the stream and the frames of each block that was rendered.
+    on_render is called with the stream and the frames of each block that was rendered. steer
+    changes the controls of a block that is about to be rendered.
     """
     if player.endings and not engine.info.continues_audio:
         raise SegueError(f"{engine.info.name} cannot go on from audio: choose an engine that can.")
@@ -43,7 +49,10 @@ def blocks(
             stream.restore(snapshots[step.moment])
         if step.continuation is not None:
             stream.restore(engine.snapshot_after(*step.continuation, seed))
-        block = stream.render(step.controls)
+        controls = step.controls
+        if steer is not None:
+            controls = steer(engine, controls, stream, number * engine.info.block_frames)
+        block = stream.render(controls)
         fault = block_fault(block, engine.info)
         if fault is not None:
             at = number * engine.info.block_seconds
@@ -63,10 +72,11 @@ def render_wav(
     sample_format: str = "24",
     on_block: Callable[[Audio], object] | None = None,
     on_render: Callable[[Stream, int], object] | None = None,
+    steer: Steer | None = None,
 ) -> float:
     """Write `seconds` of a performance to `out`, with a progress bar; returns the seconds it took.
 
-    on_block is called with every block that is written, on_render as in `blocks`.
+    on_block is called with every block that is written, on_render and steer as in `blocks`.
     """
     from app.cli.wav import WavWriter
 
@@ -80,7 +90,7 @@ def render_wav(
         WavWriter(part, SAMPLE_RATE, 2, sample_format, total) as wav,
         progress(seconds, "s", out.name) as bar,
     ):
-        for block in blocks(engine, player, seed, on_render):
+        for block in blocks(engine, player, seed, on_render, steer):
             block = block[:left]
             wav.write(block)
             if on_block is not None:

@@ -27,11 +27,14 @@ MAX_WAIT_SECONDS: Final = 3.0
 
 @dataclass
 class EmbedRequest:
-    """Prompt to embed: text, samples (n,) or (n, channels) at a rate in Hz, or an audio file."""
+    """Prompt to embed: text, samples (n,) or (n, channels) at a rate in Hz, or an audio file.
+
+    source may also be a function that gives the samples when their turn has come.
+    """
 
     key: str
     text: str | None = None
-    source: NDArray[np.floating] | str | None = None
+    source: NDArray[np.floating] | str | Callable[[], NDArray[np.floating]] | None = None
     sample_rate: int | None = None
     queued_at: float = 0.0
 
@@ -90,4 +93,5 @@ def _embed(engine: Engine, request: EmbedRequest) -> Style:
         return engine.embed_audio(*load_audio(Path(request.source)))
     if request.source is None:
         raise SegueError("the prompt is empty: write what the music should be, or remove it.")
-    return engine.embed_audio(request.source, request.sample_rate or SAMPLE_RATE)
+    source = request.source() if callable(request.source) else request.source
+    return engine.embed_audio(source, request.sample_rate or SAMPLE_RATE)

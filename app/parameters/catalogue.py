@@ -14,6 +14,7 @@ from typing import Final, Never
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
 from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
+from models.engine.interface import SENDS
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
 PROMPTS: Final = 16
@@ -55,6 +56,7 @@ SCENE_PATTERNS: Final = (
     "strength",
     *CONTROL_OF,
     *ENGINE_OPTIONS,
+    "send.*",
 )
 """Parameters that a scene stores."""
 SESSION_PATTERNS: Final = (
@@ -62,6 +64,8 @@ SESSION_PATTERNS: Final = (
     "map.reach",
     "map.speed",
     "mixer.master",
+    "input.gain",
+    "input.gate",
     "scene.mode",
     "scene.morph_time",
 )
@@ -82,12 +86,13 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 def build_registry() -> Registry:
     """Registry with every parameter. Strips and engine controls are not available at first."""
     registry = Registry()
-    parts = (_prompts, _map, _controls, _transport, _keys, _scenes, _window)
+    parts = (_prompts, _map, _controls, _transport, _keys, _input, _scenes, _window)
     for parameter in (parameter for part in parts for parameter in part()):
         registry.add(parameter)
     stems = (f"stem.{stem}" for stem in STEMS)
     for name in (*CONTROL_OF, *ENGINE_OPTIONS, *TRIGGERS, "strength", *KEYS_PARAMETERS, *stems):
         registry.set_available(name, False)
+    set_engine_sends(registry, frozenset())
     set_prompt_count(registry, 0)
     return registry
 
@@ -127,6 +132,12 @@ def set_engine_controls(
         # An engine without stems can still play without drums.
         drums = stem == "drums" and "drums" in controls
         registry.set_available(f"stem.{stem}", "mute" in controls or drums)
+
+
+def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
+    """Make those sends of the input available that the engine has, as in `EngineInfo.sends`."""
+    for send in sorted(SENDS):
+        registry.set_available(f"send.{send}", send in sends)
 
 
 def _prompts() -> Iterable[Parameter]:
@@ -281,6 +292,35 @@ def _keys() -> Iterable[Parameter]:
     yield Parameter(
         "keys.off", "All notes off", "trigger", group=group,
         help="Lets go of every key that is held, by hand, pedal or latch. Lit while any is.",
+    )  # fmt: skip
+
+
+def _input() -> Iterable[Parameter]:
+    group = "Input"
+    yield Parameter(
+        "input.gain", "Input gain", low=-24.0, high=24.0, default=0.0, unit="dB", step=1.0,
+        fine=0.1, decimals=1, group=group, help="Level of what you play in.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.gate", "Input gate", low=-80.0, high=-20.0, default=-80.0, unit="dB", step=1.0,
+        fine=0.1, decimals=0, group=group, help="Silences the input below this level.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.monitor", "Monitor", low=-60.0, high=0.0, default=-60.0, curve="taper", unit="dB",
+        step=1.0, fine=0.1, decimals=1, group=group,
+        help="How loud you hear your own input, dry. It is not in recordings. Use headphones.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.mute", "Mute input", "switch", default=False, group=group,
+        help="Nothing comes in.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.freeze", "Freeze input", "switch", default=False, group=group,
+        help="Keep what was heard last, and listen no more.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.style", "Style send", default=0.0, unit="%", group=group,
+        help="How much the style of your last ten seconds counts among the prompts.",
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import CONTROL_OF, ENGINE_OPTIONS
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
@@ -43,6 +44,10 @@ class StyleBook:
 
     def fail(self, key: str, sentence: str) -> None:
         self._errors[key] = sentence
+
+    def remove(self, key: str) -> None:
+        """Forget one style."""
+        self._styles.pop(key, None)
 
     def retry(self, key: str) -> None:
         """Allow another request after a failure."""
@@ -133,6 +138,10 @@ def steer(
             if prompt.audio is not None
             else EnginePrompt(text=prompt.text, weight=weight)
         )
+    heard, send = styles.get(INPUT_STYLE), scene.values.get("send.style", 0.0)
+    if heard is not None and isinstance(send, int | float) and send > 0.0:
+        ready.append(heard)  # not a prompt that is recorded: the input is not kept
+        weights.append(float(send))
     style = blend(ready, weights) if ready else last_style
     settings = {
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting

@@ -30,6 +30,10 @@ Audio: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.floating]
 """Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
+SENDS: Final = frozenset({"style"})
+"""Ways in which the performer's own sound steers a stream. style: as a prompt among the others,
+by `Engine.embed_audio`."""
+
 Snapshot: TypeAlias = object
 """State of a stream, opaque and immutable. Cheap: it shares memory with the stream."""
 
@@ -53,6 +57,7 @@ class EngineInfo:
         defaults: value of auto, for controls whose auto is a number.
         continues_audio: whether `Engine.snapshot_after` is implemented.
         parts: names of the parts that `Stream.stems` has, in the order of a mixer; empty for none.
+        sends: names of SENDS: what the engine can do with what the performer plays in.
         stems_lead: samples by which the stems are ahead of the block's sound, since the master's
             limiter looks ahead.
 
@@ -74,11 +79,14 @@ class EngineInfo:
     continues_audio: bool = False
     parts: tuple[str, ...] = ()
     stems_lead: int = 0
+    sends: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}
         if unknown:
             raise ValueError(f"{self.name} lists controls that do not exist: {sorted(unknown)}")
+        if not self.sends <= SENDS:
+            raise ValueError(f"{self.name} lists sends that do not exist: {sorted(self.sends)}")
         dead = {*self.ranges, *self.defaults} - (self.controls & set(RANGES))
         if dead:
             raise ValueError(f"{self.name} tells numbers of controls it has not: {sorted(dead)}")
@@ -225,6 +233,19 @@ class Engine(ABC):
             SegueError: samples that `check_prompt_audio` refuses.
 
         """
+
+    def nearest_terms(self, style: Style, count: int) -> tuple[str, ...]:
+        """Names of the terms nearest to a style, for showing what the style model hears.
+
+        Args:
+            style: float32 (style_dim,).
+            count: of the names, at most.
+
+        Returns:
+            The names, nearest first; empty where the engine knows none.
+
+        """
+        return ()
 
     @abstractmethod
     def start(self, seed: int = 0) -> Stream:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.engine.interface import (
+    SENDS,
     Audio,
     Controls,
     Engine,
@@ -208,6 +209,7 @@ class MagentaEngine(Engine):
             device=self.device,
             defaults=DEFAULTS,
             continues_audio=True,
+            sends=SENDS,
         )
 
     def embed_text(self, text: str) -> Style:

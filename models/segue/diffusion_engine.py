@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from models.engine.interface import (
+    SENDS,
     Audio,
     Controls,
     Engine,
@@ -112,6 +113,7 @@ class DiffusionEngine(Engine):
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
+            sends=SENDS,
         )
 
     def embed_text(self, text: str) -> Style:
@@ -119,6 +121,9 @@ class DiffusionEngine(Engine):
 
     def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
         return self.style.embed_audio(check_prompt_audio(samples, sample_rate), sample_rate)
+
+    def nearest_terms(self, style: Style, count: int) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.style.rank_terms(style)[:count])
 
     def start(self, seed: int = 0) -> Stream:
         return DiffusionStream(self, seed)

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from models.engine.interface import (
+    SENDS,
     Audio,
     Controls,
     Engine,
@@ -99,6 +100,7 @@ class SegueEngine(Engine):
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
+            sends=SENDS,
             parts=PARTS,
             stems_lead=AHEAD,
         )
@@ -108,6 +110,9 @@ class SegueEngine(Engine):
 
     def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
         return self.style.embed_audio(check_prompt_audio(samples, sample_rate), sample_rate)
+
+    def nearest_terms(self, style: Style, count: int) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.style.rank_terms(style)[:count])
 
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)

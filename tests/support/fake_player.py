@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.audio.input.history import InputHistory
+from app.audio.input.loopback import RoundTrip
 from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
+from app.audio.shared_memory import WORDS
 from app.inference.messages import BlockReport, TimelineMark
 from app.inference.worker import Incident, WorkerStatus
 from app.performance.moment import Moment
 from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
 from models.engine.controls import CONTROL_NAMES, Controls
-from models.engine.interface import EngineInfo, ScoreInfo
+from models.engine.interface import SENDS, EngineInfo, ScoreInfo
 from models.engine.prompts import load_audio
 from models.errors import SegueError
 
@@ -34,6 +37,7 @@ INFO = EngineInfo(
     context_seconds=10.0,
     style_dim=128,
     controls=frozenset({*CONTROL_NAMES, "strength"}),
+    sends=SENDS,
 )
 
 
@@ -49,6 +53,7 @@ class FakeWorker(QObject):
     marked = Signal(object)
     moment_ready = Signal(str, object)
     continued = Signal(str)
+    style_terms = Signal(str, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,6 +73,9 @@ class FakeWorker(QObject):
         self._embed(key)
 
     def embed_audio(self, key: str, source: Any, sample_rate: int | None = None) -> None:
+        if callable(source):
+            self._embed(key)
+            return
         try:
             load_audio(Path(source))
         except SegueError as error:
@@ -130,6 +138,8 @@ class FakeOutput:
         self.read = 0.0
         self.volume = 1.0
         self.applied: list[AudioSettings] = []
+        self.input = InputHistory(np.zeros(WORDS, np.int64), np.zeros((RATE, 2), np.float32))
+        self.levels = (1.0, 0.0, 0.0)
         self.audio = AudioStatus(running=True, device="Scarlett 2i2", buffer_frames=256)
 
     def status(self) -> AudioStatus:
@@ -144,6 +154,15 @@ class FakeOutput:
     def devices(self, rescan: bool = False) -> list[AudioDevice]:
         names = ["Built-in", "Scarlett 2i2"] + (["New"] if rescan else [])
         return [AudioDevice(name, "JACK", 2, RATE) for name in names]
+
+    def inputs(self) -> list[AudioDevice]:
+        return [AudioDevice("Microphone", "JACK", 1, RATE)]
+
+    def set_input_levels(self, gain: float, gate: float, monitor: float) -> None:
+        self.levels = (gain, gate, monitor)
+
+    def measure_round_trip(self) -> RoundTrip:
+        return RoundTrip(7.4, 0.01)
 
     def apply(self, settings: AudioSettings) -> None:
         self.applied.append(settings)

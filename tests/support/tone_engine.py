@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.engine.controls import CONTROL_NAMES, Controls, Style, as_style
 from models.engine.interface import (
+    SENDS,
     Audio,
     Engine,
     EngineInfo,
@@ -86,6 +87,7 @@ class ToneEngine(Engine):
             controls=controls,
             device="cpu" if device == "auto" else device,
             continues_audio=continues_audio,
+            sends=SENDS,
         )
 
     @property

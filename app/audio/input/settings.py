@@ -7,6 +7,8 @@ from typing import Final
 
 from models.errors import SegueError
 
+INPUT_STYLE: Final = "input"
+"""Key of the input's style among those of the prompts; no prompt's key is this one."""
 LOW_CUTS: Final = (0, 40, 80, 120, 200)
 """Hz of the low-cut; 0 is none."""
 MAX_CHANNEL: Final = 64

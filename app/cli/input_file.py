@@ -1,0 +1,81 @@
+"""A file as the performer's input, for `render --input`: heard at the time at which it plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
+from models.engine.controls import Controls, Style, blend
+from models.engine.interface import Audio, Engine, Stream
+from models.errors import SegueError
+from models.music.score import SAMPLE_RATE
+
+
+class FileInput:
+    """Input from a file, and the sends that it has.
+
+    Args:
+        path: audio file; silence follows it.
+        sends: amount of each send, 0 to 1, by name.
+        prompt_weight: sum of the weights of the prompts that it is mixed with.
+
+    """
+
+    def __init__(self, path: Path, sends: Mapping[str, float], prompt_weight: float) -> None:
+        self.sends, self._prompt_weight = dict(sends), prompt_weight
+        self._sound = load_input(path)
+        self._timer = SendTimer()
+        self._heard: Style | None = None
+
+    def check(self, engine: Engine) -> None:
+        """SegueError for a send that this engine does not have."""
+        info = engine.info
+        missing = sorted(set(self.sends) - info.sends)
+        if missing:
+            known = ", ".join(sorted(info.sends)) or "none"
+            raise SegueError(
+                f"{info.name} has no send '{missing[0]}': it has {known}; choose another engine."
+            )
+
+    def steer(self, engine: Engine, controls: Controls, stream: Stream, position: int) -> Controls:
+        """Controls of the block at `position` (frames), with what was heard before it."""
+        amount = self.sends.get("style", 0.0)
+        if amount <= 0.0:
+            return controls
+        score = stream.score
+        bar = None if score is None or score.bars is None else int(score.bars)
+        if self._timer.due(position / SAMPLE_RATE, bar):
+            start = max(0, position - round(LISTEN_SECONDS * SAMPLE_RATE))
+            try:
+                heard = audible(self._sound[start:position])
+                self._heard = engine.embed_audio(heard, SAMPLE_RATE)
+            except SegueError:
+                pass  # nothing was played yet, or too little: what was heard before stays
+        if self._heard is None:
+            return controls
+        if controls.style is None:
+            return controls.with_(style=self._heard)
+        style = blend((controls.style, self._heard), (self._prompt_weight, amount))
+        return controls.with_(style=style)
+
+
+def load_input(path: Path) -> Audio:
+    """All of an audio file as float32 (n, 2) at 48 kHz. SegueError where it cannot be read."""
+    import soundfile
+    import soxr
+
+    if not path.is_file():
+        raise SegueError(f"there is no file {path}: check the name after --input.")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise SegueError(f"{path} cannot be read as audio ({error}): give a WAV file.") from None
+    samples = np.nan_to_num(samples[:, :2], nan=0.0, posinf=0.0, neginf=0.0)
+    if samples.shape[1] == 1:
+        samples = np.repeat(samples, 2, axis=1)
+    if rate != SAMPLE_RATE and len(samples):
+        samples = soxr.resample(samples, rate, SAMPLE_RATE)
+    return np.asarray(samples, np.float32)
