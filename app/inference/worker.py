@@ -48,6 +48,7 @@ MAX_PLAY_DELAY: Final = 1.0
 """Seconds that `play` waits for requests before it to be planned."""
 EMBED_DEPTH: Final = 1.0
 """Seconds of plan that there must be before a prompt is embedded between two blocks."""
+FILL_DEPTH: Final = 0.4  # seconds of plan that there must be before stems are filled in
 MARGIN: Final = 1536
 """Frames ahead of the reader, besides two of its buffers, that are not rewritten: time that this
 thread may lose the processor for in the middle of a copy."""
@@ -341,7 +342,8 @@ class Worker(QThread):
             if self._styles.embed_one(engine, spare):
                 continue
             try:
-                if spare and self._filling is not None and not planner.changing:
+                deep = planner.depth > FILL_DEPTH * SAMPLE_RATE or spare
+                if deep and self._filling is not None and not planner.changing:
                     if not self._filling.step(planner.stream):
                         self._filling = None
                     continue
