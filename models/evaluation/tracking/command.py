@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from models.corpus.composer.composer import compose
 from models.corpus.dataset import EVAL_SEEDS
+from models.corpus.sound.presets import SOUNDS
 from models.corpus.sound.render import fit_range, render
-from models.corpus.sound.voices import play_part
+from models.corpus.sound.voices import fold_octaves, play_part
 from models.evaluation import ears
 from models.evaluation.ladder.clips import RealMusic
 from models.evaluation.tracking.scores import (
@@ -144,6 +145,7 @@ def voice_case(name: str, number: int, seconds: float) -> JsonObject:
         notes.append((at, at + length - 0.03, 3, pitch, int(rng.integers(60, 115))))
         at += length + float(rng.choice([0.0, 0.0, 0.2]))
     events = np.array(notes, EVENT)
+    events["pitch"] = fold_octaves(events["pitch"], SOUNDS[name].low, SOUNDS[name].high)
     audio = play_part(name, events, seconds, rng, 100.0, "eval")
     heard, _ = hear(audio)
     frames, whole = pitch_score(heard, events)

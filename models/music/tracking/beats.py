@@ -105,6 +105,7 @@ class StateSpace:
     first: NDArray[np.int64]  # (intervals,) state on the beat
     last: NDArray[np.int64]  # (intervals,) state before the next beat
     place: NDArray[np.int64]  # (states,) 0..PLACES
+    halves: Line  # (states, 2) 1 in the first half of the beat, and in the second
     turn: NDArray[np.complex64]  # (states,) place on the unit circle
     move: Line  # (intervals, intervals) chances from, to
     before: Line  # (rows, rows) chances to, from
@@ -136,6 +137,7 @@ def state_space(rows: tuple[tuple[int, int], ...]) -> StateSpace:
         first,
         first + lengths - 1,
         np.floor(within * PLACES + 0.5).astype(np.int64),
+        np.stack([within <= 0.5, within > 0.5], axis=1).astype(np.float32),
         np.exp(2j * np.pi * within).astype(np.complex64),
         move.astype(np.float32),
         before.astype(np.float32),
@@ -244,7 +246,9 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
             line, astray = NO_LINE, 0.0
     line = line.add(played, phase, sure, MEMORY, 1 / length)
     offset = _offset(state.offset, phase, flux)
-    metre, index, bar = _bar_of(patterns, state.belief * near[space.interval], space)
+    metre, index, bar = _bar_of(
+        patterns, state.belief * near[space.interval].astype(np.float32), space
+    )
     pulse = Pulse(
         time=time,
         bpm=60 * line.slope,
@@ -269,9 +273,7 @@ def _offset(before: tuple[float, float], phase: float, flux: float) -> tuple[flo
 
 def _bar_of(patterns: RhythmPatterns, belief: Line, space: StateSpace) -> tuple[int, int, float]:
     """Likeliest metre and beat in the bar, of the beat that is nearest, and its chance."""
-    ahead = space.place > PLACES // 2
-    now = belief[:, ~ahead].sum(axis=1)
-    soon = belief[:, ahead].sum(axis=1)
+    now, soon = (belief @ space.halves).T
     places = {(metre, index): 0.0 for metre in METRES for index in range(metre)}
     for (metre, index), here, coming in zip(patterns.rows, now, soon, strict=True):
         places[metre, index] += float(here)

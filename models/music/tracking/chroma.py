@@ -20,6 +20,7 @@ RATE: Final = SAMPLE_RATE // FACTOR
 TAPS: Final = 161
 CUTOFF: Final = 2400.0
 SPAN: Final = 2048  # samples at RATE
+FALL: Final = 512  # of them in which the window falls
 STEP: Final = 10  # frames between two chromas
 STEP_SECONDS: Final = STEP * HOP_SECONDS
 LOW: Final = 33  # MIDI pitch of the lowest band
@@ -75,7 +76,12 @@ def _low_pass() -> Line:
 
 @lru_cache(maxsize=1)
 def _window() -> Line:
-    return np.hanning(SPAN + 1)[:-1].astype(np.float32)
+    """Slow to rise, quick to fall: a chord that has just begun counts sooner than in a symmetric
+    window.
+    """
+    rise = np.hanning(2 * (SPAN - FALL) + 1)[: SPAN - FALL]
+    fall = np.hanning(2 * FALL + 1)[FALL:-1]
+    return np.concatenate([rise, fall]).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

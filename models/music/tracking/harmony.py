@@ -24,11 +24,11 @@ CHORD_QUALITIES: Final = ("maj", "min", "dim", "sus", "5", "aug")
 REACH: Final = BANDS - 12  # semitones above each root
 INPUTS: Final = 2 * REACH + 12
 STATES: Final = 12 * len(CHORD_QUALITIES) + 1  # the last: no chord
-LATENESS: Final = 0.12
+LATENESS: Final = 0.09
 """Seconds from a chord's beginning to the middle of the windows that hear it."""
-TEMPER: Final = 0.5  # of the network's logarithms: windows that overlap repeat themselves
-CHANGE: Final = 0.03  # chance of another chord within a step, off the beat
-ON_BEAT: Final = 0.15
+TEMPER: Final = 2.2  # of the network's logarithms, which are smoothed labels'
+CHANGE: Final = 0.2  # chance of another chord within a step, off the beat
+ON_BEAT: Final = 0.6
 AROUND_BEAT: Final = 0.07  # seconds
 SILENT: Final = 0.95  # chance of no chord in silence
 KEY_MEMORY: Final = 6.0  # seconds
