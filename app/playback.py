@@ -9,9 +9,10 @@ from typing import Final
 
 from PySide6.QtCore import QTimer
 
+from app.audio.input.settings import InputSettings
 from app.audio.settings import AudioSettings
 from app.interfaces import CaptureProtocol, OutputProtocol, WorkerProtocol
-from app.session.preferences import Preferences
+from app.session.preferences import DEFAULT_INPUT, Preferences, round_trip_key
 from models.engine.interface import Engine
 
 START_DELAY_MS: Final = 60
@@ -30,7 +31,18 @@ class Playback:
 
 def audio_settings(preferences: Preferences) -> AudioSettings:
     """Audio settings that the preferences ask for."""
-    return AudioSettings(preferences.device, preferences.sample_rate, preferences.buffer_frames)
+    heard = None
+    if preferences.input_device:
+        heard = InputSettings(
+            None if preferences.input_device == DEFAULT_INPUT else preferences.input_device,
+            preferences.input_channel,
+            preferences.input_stereo,
+            low_cut=preferences.input_low_cut,
+            round_trip_ms=preferences.round_trips.get(round_trip_key(preferences)),
+        )
+    return AudioSettings(
+        preferences.device, preferences.sample_rate, preferences.buffer_frames, heard
+    )
 
 
 def open_playback(

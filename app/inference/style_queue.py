@@ -1,6 +1,6 @@
 """Queue of prompts to embed, one at a time between two blocks.
 
-`add` and `forget` may be called from any thread.
+`add` may be called from any thread.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,16 @@ from models.engine.prompts import load_audio
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
+TERMS: Final = 3
+"""How many terms tell what the style model hears."""
 MAX_WAIT_SECONDS: Final = 3.0
 """Wait after which a prompt is embedded even if the plan is short."""
 
+SoundSource: TypeAlias = NDArray[np.floating] | str | Callable[[], NDArray[np.floating]]
+"""Samples (n,) or (n, channels), the path of an audio file, or a function that gives samples."""
 
-@dataclass
+
+@dataclass(eq=False)
 class EmbedRequest:
     """Prompt to embed: text, samples (n,) or (n, channels) at a rate in Hz, or an audio file.
 
@@ -34,21 +39,29 @@ class EmbedRequest:
 
     key: str
     text: str | None = None
-    source: NDArray[np.floating] | str | Callable[[], NDArray[np.floating]] | None = None
+    source: SoundSource | None = None
     sample_rate: int | None = None
     queued_at: float = 0.0
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether it has waited long enough; what is asked for again and again never has."""
+        return not callable(self.source) and now - self.queued_at > MAX_WAIT_SECONDS
 
 
 class StyleQueue:
     """Queue of requests, the newest of a key.
 
-    ready and failed are called in the inference thread with the key and the style or a sentence.
+    ready and failed are called in the inference thread with the key and the style or a sentence,
+    terms with the names of the terms nearest to a sound whose samples came from a function.
     """
 
     def __init__(
-        self, ready: Callable[[str, Style], object], failed: Callable[[str, str], object]
+        self,
+        ready: Callable[[str, Style], object],
+        failed: Callable[[str, str], object],
+        terms: Callable[[str, tuple[str, ...]], object],
     ) -> None:
-        self._ready, self._failed = ready, failed
+        self._ready, self._failed, self._terms = ready, failed, terms
         self._lock = threading.Lock()
         self._waiting: deque[EmbedRequest] = deque()
 
@@ -59,22 +72,17 @@ class StyleQueue:
             waiting = [other for other in self._waiting if other.key != request.key]
             self._waiting = deque([*waiting, request])
 
-    def forget(self, key: str) -> None:
-        """Drop the request of a key."""
-        with self._lock:
-            self._waiting = deque(request for request in self._waiting if request.key != key)
-
     def embed_one(self, engine: Engine, spare: bool) -> bool:
         """Embed the oldest request if there is time (`spare`) or it has waited long.
 
         Returns whether one was embedded.
         """
         with self._lock:
-            if not self._waiting:
+            now = time.monotonic()
+            request = next((r for r in self._waiting if spare or r.is_overdue(now)), None)
+            if request is None:
                 return False
-            if not spare and time.monotonic() - self._waiting[0].queued_at <= MAX_WAIT_SECONDS:
-                return False
-            request = self._waiting.popleft()
+            self._waiting.remove(request)
         try:
             style = _embed(engine, request)
         except SegueError as error:
@@ -83,6 +91,8 @@ class StyleQueue:
             self._failed(request.key, f"the prompt could not be used ({error}).")
         else:
             self._ready(request.key, style)
+            if callable(request.source):
+                self._terms(request.key, engine.nearest_terms(style, TERMS))
         return True
 
 

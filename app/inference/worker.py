@@ -15,11 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal
 
-from app.audio.input.settings import INPUT_STYLE
 from app.audio.output import AudioOutput
 from app.audio.shared_memory import SAMPLE_RATE
 from app.audio.stem_ring import StemFeed
@@ -29,18 +26,17 @@ from app.inference.planner import IDLE, Planner
 from app.inference.runtime import collect_garbage, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
 from app.inference.stems import StemFill, switch_stems
-from app.inference.style_queue import EmbedRequest, StyleQueue
+from app.inference.style_queue import EmbedRequest, SoundSource, StyleQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from app.performance.score_log import ScoreLog
 from models.engine.controls import Controls
-from models.engine.interface import Engine, Snapshot, Style
+from models.engine.interface import Engine, Snapshot
 from models.engine.prompts import Prompt
 from models.errors import SegueError
 
 __all__ = ["BlockReport", "Incident", "TimelineMark", "Worker", "WorkerSettings", "WorkerStatus"]
 
-TERMS: Final = 3
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
 GARBAGE_SECONDS: Final = 60.0
@@ -69,7 +65,7 @@ class Worker(QThread):
     moment_ready = Signal(str, object)
     continued = Signal(str)
     style_terms = Signal(str, object)
-    """What the style model hears in samples that were embedded: key and names of terms."""
+    """Key, and names of the terms nearest to samples that were embedded."""
 
     def __init__(
         self,
@@ -93,7 +89,8 @@ class Worker(QThread):
         self._settings = settings or WorkerSettings()
         self._wake = threading.Condition()
         self._commands: deque[Callable[[Planner], None]] = deque()
-        self._styles = StyleQueue(self._style_ready, self.style_failed.emit)
+        style_signals = self.style_ready, self.style_failed, self.style_terms
+        self._styles = StyleQueue(*(signal.emit for signal in style_signals))
         self._continuing = AudioContinuation(
             self._continue_from, lambda sentence: self._report("warning", sentence)
         )
@@ -221,21 +218,12 @@ class Worker(QThread):
         """Embed a text; answered by `style_ready` or `style_failed` with the key."""
         self._embed(EmbedRequest(key, text=text))
 
-    def embed_audio(
-        self,
-        key: str,
-        source: NDArray[np.floating] | str | Callable[[], NDArray[np.floating]],
-        sample_rate: int | None = None,
-    ) -> None:
+    def embed_audio(self, key: str, source: SoundSource, sample_rate: int | None = None) -> None:
         """As `embed_text`, for samples (n,) or (n, channels) at a rate in Hz, or an audio file.
 
-        A function is called for the samples when their turn has come; `style_terms` follows.
+        A function gives the samples when their turn has come; `style_terms` follows.
         """
         self._embed(EmbedRequest(key, source=source, sample_rate=sample_rate))
-
-    def forget_style(self, key: str) -> None:
-        """Drop the queued prompt of a key."""
-        self._styles.forget(key)
 
     def moments(self) -> list[int]:
         """Plan positions of the stored moments."""
@@ -272,12 +260,6 @@ class Worker(QThread):
             self._wake.notify()
 
     # Inference thread.
-
-    def _style_ready(self, key: str, style: Style) -> None:
-        self.style_ready.emit(key, style)
-        planner = self._planner
-        if key == INPUT_STYLE and planner is not None:
-            self.style_terms.emit(key, planner.source.engine.nearest_terms(style, TERMS))
 
     def run(self) -> None:
         """Body of the thread. Called by QThread.start."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
+from app.audio.input.settings import LOW_CUTS, MAX_CHANNEL
 from app.files import write_text
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
 BUFFERS: Final = (64, 128, 256, 512, 1024, 2048)
 RATES: Final = (None, 44_100, SAMPLE_RATE, 88_200, 96_000)
+DEFAULT_INPUT: Final = "default"
 FORMATS: Final = ("wav", "flac")
 
 
@@ -26,7 +29,19 @@ class Preferences:
     record_format: str = "wav"
     record_folder: str = ""
     record_stems: bool = True  # a file of each part as well
+    input_device: str = ""  # "" for none, DEFAULT_INPUT, or a label
+    input_channel: int = 1
+    input_stereo: bool = False
+    input_low_cut: int = 0
+    round_trips: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Measured milliseconds from output to input, by `round_trip_key`."""
     welcomed: bool = False  # the welcome was completed or dismissed
+
+
+def round_trip_key(preferences: Preferences) -> str:
+    """Key of the round trip's measurement: both devices and the buffer decide it."""
+    output = preferences.device or DEFAULT_INPUT
+    return f"{output} > {preferences.input_device}, {preferences.buffer_frames}"
 
 
 def load(path: Path) -> Preferences:
@@ -45,6 +60,14 @@ def load(path: Path) -> Preferences:
         "record_format": lambda v: v in FORMATS,
         "record_folder": lambda v: isinstance(v, str),
         "record_stems": lambda v: isinstance(v, bool),
+        "input_device": lambda v: isinstance(v, str),
+        "input_channel": lambda v: type(v) is int and 1 <= v <= MAX_CHANNEL,
+        "input_stereo": lambda v: isinstance(v, bool),
+        "input_low_cut": lambda v: v in LOW_CUTS,
+        "round_trips": lambda v: (
+            isinstance(v, dict)
+            and all(isinstance(ms, int | float) and 0.0 <= ms <= 2000.0 for ms in v.values())
+        ),
         "welcomed": lambda v: isinstance(v, bool),
     }
     return Preferences(**{name: v for name, v in found.items() if checks[name](v)})

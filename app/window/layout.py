@@ -11,6 +11,7 @@ from app.session.session import Session
 from app.window.dialogs.keyboard_sheet import KeyboardSheet
 from app.window.dialogs.welcome import Welcome
 from app.window.panels.controls import ControlsPanel
+from app.window.panels.input_strip import InputStrip
 from app.window.panels.output import OutputPanel
 from app.window.panels.recording import RecordingPanel
 from app.window.panels.scenes import ScenesPanel
@@ -43,6 +44,7 @@ class WindowWidgets:
     transport: TransportPanel
     controls: ControlsPanel
     output: OutputPanel
+    input: InputStrip
     status: StatusBar
     editor: PromptEditor
     banner: Banner
@@ -81,6 +83,7 @@ def build_widgets(
         transport=TransportPanel(registry, window),
         controls=ControlsPanel(registry, window),
         output=OutputPanel(registry, window),
+        input=InputStrip(registry, window),
         status=StatusBar(window),
         editor=PromptEditor(centre, suggestions),
         banner=Banner(centre),
@@ -124,6 +127,7 @@ def _arrange(widgets: WindowWidgets) -> None:
     body.addWidget(widgets.spectrogram)
     body.addLayout(middle)
     body.addWidget(widgets.lower)
+    body.addWidget(widgets.input)
     grid = QGridLayout(widgets.centre)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setVerticalSpacing(0)

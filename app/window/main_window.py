@@ -24,6 +24,7 @@ from app.window.commands import REPEATABLE, Commands
 from app.window.continuation import ContinueFromAudio
 from app.window.dialogs.incident_log import LogDialog
 from app.window.dialogs.settings import open_settings
+from app.window.input_control import InputControl
 from app.window.jobs import Jobs
 from app.window.layout import build_widgets
 from app.window.prompts.actions import PromptActions
@@ -120,6 +121,10 @@ class MainWindow(QMainWindow):
         self.continuation = ContinueFromAudio(
             self.playback.worker, self.live, self.spectrogram, self
         )
+        self.input = InputControl(
+            self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
+            self,
+        )  # fmt: skip
         self.commands = Commands(
             self.registry,
             {
@@ -201,6 +206,7 @@ class MainWindow(QMainWindow):
         self.spectrogram.frame(playhead)
         if self._frames % 2 == 0:
             audio = self.playback.output.status()
+            self.input.frame()
             self.output.master.set_levels(audio.peak, audio.hold, audio.rms, audio.limited)
         if self.live.scenes.morph is not None and self._frames % 4 == 0:
             self._show_scenes()
@@ -410,6 +416,7 @@ class MainWindow(QMainWindow):
         self.mixer.throttle.stop()
         self.stage.end()
         self.live.close()
+        self.input.close()
         self.recordings.close()
         for unsubscribe in self._unsubscribes:
             unsubscribe()

@@ -84,6 +84,7 @@ class Proportions:
         # A narrow window leaves its room to the controls.
         transport = min(258 * panel_scale, window.width() * TRANSPORT_SHARE)
         widgets.transport.setFixedWidth(round(transport))
+        widgets.input.setFixedHeight(round(82 * panel_scale))
         widgets.top.setFixedHeight(round(44 * panel_scale))
         widgets.status.setFixedHeight(round(28 * text_scale))
         widgets.recording.setFixedHeight(round(54 * panel_scale))

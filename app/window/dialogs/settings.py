@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.audio.input.loopback import RoundTrip
 from app.audio.settings import AudioDevice
 from app.interfaces import OutputProtocol
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
+from app.window.dialogs.input_form import InputForm
 from app.window.jobs import Jobs
 
 
@@ -79,6 +81,8 @@ class SettingsDialog(QDialog):
         self.stems.setToolTip("Drums, bass, chords, lead and extra, to mix anew in a DAW")
         self.stems.setChecked(preferences.record_stems)
         form.addRow(QLabel("Stems", self), self.stems)
+        self.input = InputForm(preferences, self)
+        self.input.add_to(form)
         self.folder = QLineEdit(preferences.record_folder, self)
         self.folder.setPlaceholderText("Segue, in your music folder")
         self.folder.setToolTip("Where recordings and saved captures go")
@@ -126,8 +130,9 @@ class SettingsDialog(QDialog):
             self.folder.setText(folder)
 
     def chosen(self) -> Preferences:
+        with_input = self.input.chosen(self._initial)
         return replace(
-            self._initial,
+            with_input,
             device=self.device.currentData(),
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),
@@ -152,9 +157,25 @@ def open_settings(
     dialog = SettingsDialog(preferences, output.devices(), parent)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
+    dialog.input.show_inputs(output.inputs())
+
+    def measured(trip: RoundTrip) -> None:
+        if shiboken6.isValid(dialog):
+            dialog.input.show_measured(trip)
+
+    def not_measured(sentence: str) -> None:
+        report("warning", sentence)
+        if shiboken6.isValid(dialog):
+            dialog.input.show_failed(sentence)
+
+    dialog.input.measure_requested.connect(
+        lambda: jobs.start(output.measure_round_trip, measured, not_measured)
+    )
+
     def show(devices: Sequence[AudioDevice]) -> None:
         if shiboken6.isValid(dialog):
             dialog.show_devices(devices)
+            dialog.input.show_inputs(output.inputs())
 
     def scan() -> None:
         jobs.start(lambda: output.devices(True), show, lambda sentence: report("warning", sentence))

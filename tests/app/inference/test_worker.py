@@ -165,8 +165,6 @@ def test_prompts_become_styles_off_the_gui_lane(band: Callable[..., Band], tmp_p
     one.worker.embed_text("a", "old")
     one.worker.embed_text("a", "flute")  # asked before the engine is there; the newest wins
     one.worker.embed_text("b", "  ")
-    one.worker.embed_text("gone", "forgotten")
-    one.worker.forget_style("gone")
     one.worker.embed_audio("c", str(tmp_path / "loop.wav"))
     one.worker.embed_audio("d", str(tmp_path / "none.wav"))
     one.worker.embed_audio("e", rng.standard_normal(RATE), RATE)

@@ -1,0 +1,98 @@
+"""Input control: parameters of the input become levels, and its style is asked for."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QObject
+
+from app.audio.input.history import Samples
+from app.audio.input.settings import INPUT_STYLE
+from app.interfaces import OutputProtocol, WorkerProtocol
+from app.live_controller import LiveController
+from app.parameters.registry import Change, Registry
+from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
+from app.window.panels.input_strip import InputStrip
+
+
+class InputControl(QObject):
+    """What the window does with the input.
+
+    Args:
+        registry: the parameters.
+        output: the handle on the audio process.
+        worker: embeds what was played.
+        live: steers with it.
+        strip: shows it.
+
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        output: OutputProtocol,
+        worker: WorkerProtocol,
+        live: LiveController,
+        strip: InputStrip,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.registry, self.output, self.worker = registry, output, worker
+        self.live, self.strip = live, strip
+        self._timer = SendTimer()
+        self._running = False
+        self._unsubscribe = registry.subscribe(self._on_change)
+        worker.style_terms.connect(self._show_terms)
+        live.engine_ready.connect(lambda info: strip.show_available())
+        self._set_levels()
+
+    def close(self) -> None:
+        """Listen to nothing any more."""
+        self._unsubscribe()
+
+    def frame(self) -> None:
+        """Meter, and the style's next hearing. Called for every other frame drawn."""
+        status = self.output.status().input
+        if status.running != self._running:
+            self._running = status.running
+            self.strip.setVisible(status.running)
+            self.strip.show_available()
+            if not status.running:
+                self.strip.show_terms(())
+                self.live.forget_input()
+        if not status.running:
+            return
+        self.strip.meter.set_levels(status.peak, status.hold, status.clips)
+        if self._listening() and self._timer.due(time.monotonic(), self.worker.next_bar()):
+            self.worker.embed_audio(INPUT_STYLE, self._heard)
+
+    def _listening(self) -> bool:
+        get = self.registry.get
+        return (
+            self.registry.available("send.style")
+            and self.registry.number("send.style") > 0.0
+            and not get("input.freeze")
+            and not get("input.mute")
+        )
+
+    def _heard(self) -> Samples:
+        """The last seconds of input; called in the inference thread when their turn has come."""
+        return audible(self.output.input.latest(LISTEN_SECONDS))
+
+    def _show_terms(self, key: str, terms: tuple[str, ...]) -> None:
+        if key == INPUT_STYLE and self._running:
+            self.strip.show_terms(terms)
+
+    def _on_change(self, change: Change) -> None:
+        if change.name.startswith("input."):
+            self._set_levels()
+
+    def _set_levels(self) -> None:
+        registry = self.registry
+
+        def linear(name: str) -> float:
+            level = registry.number(name)
+            return 0.0 if level <= registry[name].low else float(10.0 ** (level / 20.0))
+
+        gain = 0.0 if registry.get("input.mute") else 10.0 ** (registry.number("input.gain") / 20.0)
+        self.output.set_input_levels(gain, linear("input.gate"), linear("input.monitor"))

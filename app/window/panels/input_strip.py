@@ -1,0 +1,117 @@
+"""Input strip: what comes in, its meter, and what it does (the sends)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from app.parameters.registry import Registry
+from app.window.panels.panel import Panel
+from app.window.style import colours, theme
+from app.window.widgets.buttons import KeyButton
+from app.window.widgets.knob import Knob
+from app.window.widgets.volume_fader import TRACK_COLOUR, meter_position
+
+CLIP_FRAMES: Final = 45
+"""Updates of the meter for which the clip light stays on."""
+
+
+class InputMeter(QWidget):
+    """Level meter, left to right, with a clip light at its end."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.peak = self.hold = (0.0, 0.0)
+        self.clipping = 0
+        self._clips = 0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(110, 40)
+        self.setToolTip("Level of the input after its gain; the light shows that it clips.")
+        self.setAccessibleName("Input level")
+
+    def sizeHint(self) -> QSize:
+        return QSize(180, 60)
+
+    def set_levels(self, peak: tuple[float, float], hold: tuple[float, float], clips: int) -> None:
+        """Show levels (linear); clips counts the clipped blocks so far."""
+        if clips > self._clips or max(hold) >= 1.0:
+            self.clipping = CLIP_FRAMES
+        elif self.clipping:
+            self.clipping -= 1
+        elif (peak, hold) == (self.peak, self.hold):
+            return
+        self._clips = clips
+        self.peak, self.hold = peak, hold
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = theme.antialiased(self)
+        painter.setFont(theme.caption())
+        painter.setPen(theme.colour(colours.DIM))
+        box = QRectF(self.rect())
+        painter.drawText(box.adjusted(0, 2, 0, 0), Qt.AlignmentFlag.AlignLeft, "INPUT")
+        light = QRectF(box.right() - 14, box.center().y() - 4, 12, 24)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.DANGER if self.clipping else TRACK_COLOUR))
+        painter.drawRoundedRect(light, 3, 3)
+        for channel in (0, 1):
+            bar = QRectF(0, light.top() + 14 * channel, box.width() - 22, 10)
+            painter.setBrush(QColor(TRACK_COLOUR))
+            painter.drawRoundedRect(bar, 3, 3)
+            self._paint_level(painter, bar, self.peak[channel], self.hold[channel])
+
+    def _paint_level(self, painter: QPainter, bar: QRectF, peak: float, hold: float) -> None:
+        filled = QRectF(bar)
+        filled.setWidth(bar.width() * meter_position(peak))
+        painter.setBrush(QColor(colours.ACCENT))
+        painter.drawRoundedRect(filled, 3, 3)
+        if hold > 0.0:
+            x = bar.left() + (bar.width() - 2) * meter_position(hold)
+            painter.fillRect(QRectF(x, bar.top(), 2, bar.height()), QColor(colours.TEXT))
+
+
+class InputStrip(Panel):
+    """Strip of the input; hidden while there is none."""
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.registry = registry
+        self.meter = InputMeter(self)
+        self.mute = KeyButton(
+            registry, "input.mute", self, label="Mute", hex_color=colours.DANGER, horizontal=True
+        )
+        self.freeze = KeyButton(registry, "input.freeze", self, label="Freeze", horizontal=True)
+        self.gain = Knob(registry, "input.gain", self, caption="Gain")
+        self.gate = Knob(registry, "input.gate", self, caption="Gate")
+        self.monitor = Knob(registry, "input.monitor", self, caption="Monitor")
+        self.style_send = Knob(registry, "send.style", self, caption="Style")
+        self.terms = QLabel(self)
+        self.terms.setToolTip("What the style model hears in your last ten seconds")
+        self.terms.setWordWrap(True)
+        self.terms.setMinimumWidth(120)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 6, 14, 6)
+        row.setSpacing(10)
+        row.addWidget(self.meter, 30)
+        for key in (self.mute, self.freeze):
+            key.setMaximumHeight(38)
+            row.addWidget(key, 8)
+        for knob in (self.gain, self.gate, self.monitor, self.style_send):
+            row.addWidget(knob, 10)
+        row.addWidget(self.terms, 30)
+        self.show_terms(())
+        self.hide()
+
+    def show_available(self) -> None:
+        """Show the sends that the engine has, and no others."""
+        shown = self.registry.available("send.style")
+        self.style_send.setVisible(shown)
+        self.terms.setVisible(shown)
+
+    def show_terms(self, terms: tuple[str, ...]) -> None:
+        """Show what the style model hears, nearest first."""
+        text = " · ".join(term.replace("_", " ") for term in terms)
+        self.terms.setText(f"hears: {text}" if text else "play something in")
