@@ -1,4 +1,4 @@
-"""Audio output: a process of its own, and its handle in the parent process.
+"""Audio output and input: a process of its own, and its handle in the parent process.
 
 The inference thread renders blocks and writes them into the plan with `splice.PlanWriter`. The plan
 lies in `ring.PlanRing`, in memory shared with the audio process (`process`), where PortAudio's
