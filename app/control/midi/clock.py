@@ -7,10 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from itertools import pairwise
-from statistics import median
 from typing import Final
 
+import numpy as np
+
+from app.control.midi.clock_tempo import ClockLine, Floats, fit_clocks
 from app.control.midi.message import Message
 
 CLOCKS_PER_BEAT: Final = 24
@@ -18,13 +19,27 @@ MIN_BPM: Final = 30.0
 MAX_BPM: Final = 300.0
 """Range of tempo that is accepted, in beats per minute."""
 SHORT_WINDOW: Final = 24
-LONG_WINDOW: Final = 192
-UPDATE_CLOCKS: Final = 6
-"""Clocks between two measurements: a sixteenth."""
-MAX_REGULAR_SCATTER: Final = 0.1
-"""Scatter, in clocks, above which a late clock does not mean that one was lost."""
-MAX_LOST_SHARE: Final = 0.1
-"""Largest plausible share of lost clocks."""
+"""Fewest clocks that are measured, and after a change of tempo those that are kept."""
+BURST_WINDOW: Final = 48
+"""The same where clocks come in bursts."""
+LONG_WINDOW: Final = 304
+LONG_SECONDS: Final = 5.0
+"""Clocks, and seconds, that are measured at most."""
+UPDATE_CLOCKS: Final = 12
+SURE_DOUBT: Final = 0.15
+"""Standard error in bpm below which the first tempo is reported."""
+SURE_SECONDS: Final = 3.0
+"""Seconds after which it is reported however doubtful."""
+WIDE_SEARCH: Final = 4
+"""Every so many measurements the whole range of tempi is searched, not only near the last one."""
+SMOOTHING: Final = 0.25
+"""Share of a new measurement in the tempo."""
+MAX_REGULAR_SCATTER: Final = 0.2
+"""Scatter in clocks above which they come in bursts or blocks."""
+SAME_PERIOD: Final = 0.002
+"""Share by which two periods may differ and count as the same."""
+CHANGE_COST: Final = 12.0
+"""How much more probable another period must be, as a logarithm, to count as a new tempo."""
 TIMEOUT: Final = 1.0
 """Seconds without a clock after which it counts as lost."""
 MIN_TEMPO_STEP: Final = 0.05
@@ -38,18 +53,13 @@ class ClockFollower:
         self.running = False
         self.position = 0.0
         """Quarter notes since the start of the song."""
-        self._times: deque[tuple[float, float]] = deque(
-            maxlen=LONG_WINDOW
-        )  # number of the clock, time
-        self._count = 0.0
+        self._times: deque[float] = deque(maxlen=LONG_WINDOW)
         self._received = 0
-        self._period: float | None = None  # approximate seconds between clocks
+        self._measured = 0
+        self._suspected = False  # a change of tempo that the next measurement must confirm
+        self._period: float | None = None  # smoothed seconds between clocks
         self._tempo: float | None = None
         self._start_pending = False
-        self._regular = True
-        """False where clocks arrive in bursts, as through a JACK period longer than a clock: then a
-        gap does not mean a lost clock.
-        """
 
     @property
     def tempo(self) -> float | None:
@@ -75,91 +85,67 @@ class ClockFollower:
             # The first clock after a start is the downbeat itself.
             self.position += 0.0 if self._start_pending else 1 / CLOCKS_PER_BEAT
             self._start_pending = False
-        if self._times and not 0.0 <= when - self._times[-1][1] < TIMEOUT:
+        if self._times and not 0.0 <= when - self._times[-1] < TIMEOUT:
             self._forget()
-        steps = 1.0
-        if self._period is not None and self._times and self._regular:
-            # A lost clock must not look like a slower tempo.
-            steps = max(1.0, float(round((when - self._times[-1][1]) / self._period)))
-            if steps > 3:
-                self._forget()
-                steps = 1.0
-        self._count += steps
-        self._times.append((self._count, when))
+        self._times.append(when)
+        while when - self._times[0] > LONG_SECONDS and len(self._times) > BURST_WINDOW:
+            self._times.popleft()
         self._received += 1
-        if self._period is None and len(self._times) == UPDATE_CLOCKS:
-            self._guess_period()
-        return self._measure() if self._received % UPDATE_CLOCKS == 0 else None
-
-    def _guess_period(self) -> None:
-        """Estimate the period from the first clocks, counting lost ones among them."""
-        when = [t for _, t in self._times]
-        period = median(b - a for a, b in pairwise(when))
-        if period <= 0.0:
-            return
-        self._period = period
-        count = 0.0
-        counted = [(count, when[0])]
-        for before, after in pairwise(when):
-            count += max(1.0, float(round((after - before) / period)))
-            counted.append((count, after))
-        self._count = count
-        self._times = deque(counted, maxlen=LONG_WINDOW)
+        # A long window changes slowly, and takes longer to measure.
+        every = UPDATE_CLOCKS * (1 + len(self._times) // SHORT_WINDOW // 3)
+        if self._received % every or len(self._times) < SHORT_WINDOW:
+            return None
+        return self._measure()
 
     def _measure(self) -> float | None:
-        if len(self._times) < SHORT_WINDOW:
+        times = np.array(self._times)
+        self._measured += 1
+        # A short window says less than the next one, which is then measured afresh.
+        settled = bool(times[-1] - times[0] > 0.8 * LONG_SECONDS)
+        line = fit_clocks(times, self._period if settled else None)
+        if line is None:
             return None
-        times = list(self._times)
-        lost = times[-1][0] - times[0][0] + 1 - len(times)
-        if lost > MAX_LOST_SHARE * len(times):
-            # Not losses: these are all clocks, quantised by a slow port.
-            times = [(float(n), when) for n, (_, when) in enumerate(times)]
-            self._times, self._count = deque(times, maxlen=LONG_WINDOW), times[-1][0]
-        short = self._fit(times[-SHORT_WINDOW:])
-        tempo = self._fit(times)
-        if short is None or tempo is None:
+        if settled and self._measured % WIDE_SEARCH == 0:
+            line = _changed(times, line) or line
+        keep = SHORT_WINDOW if line.scatter < MAX_REGULAR_SCATTER else BURST_WINDOW
+        if len(times) >= 2 * keep:
+            young = _changed(times[-keep:], line)
+            if young is not None and self._suspected:
+                line, self._period = young, None
+                self._times = deque(times[-keep:].tolist(), maxlen=LONG_WINDOW)
+                young = None
+            self._suspected = young is not None
+        if self._period is None or _differ(line, ClockLine(self._period, 0.0, 0.0)):
+            self._period = line.period
+        share = SMOOTHING if settled else 1.0
+        self._period += share * (line.period - self._period)
+        return self._report(line.doubt, float(times[-1] - times[0]))
+
+    def _report(self, share: float, seconds: float) -> float | None:
+        """The tempo, where it is new. share: standard error of the period."""
+        if self._period is None:
             return None
-        self._period = 60.0 / (short * CLOCKS_PER_BEAT)
-        self._regular = _scatter(times[-2 * SHORT_WINDOW :]) < MAX_REGULAR_SCATTER * self._period
-        if len(times) > 2 * SHORT_WINDOW and self._changed(times):
-            self._times = deque(times[-SHORT_WINDOW:], maxlen=LONG_WINDOW)
-            tempo = short
+        tempo = 60.0 / (self._period * CLOCKS_PER_BEAT)
+        doubt = share * tempo
         if not MIN_BPM <= tempo <= MAX_BPM:
             return None
-        if self._tempo is not None and abs(tempo - self._tempo) < MIN_TEMPO_STEP:
+        if self._tempo is None:
+            if doubt > SURE_DOUBT and seconds < SURE_SECONDS:
+                return None
+        elif abs(tempo - self._tempo) < max(MIN_TEMPO_STEP, doubt / 2):
             return None
         self._tempo = tempo
         return tempo
 
-    def _changed(self, times: list[tuple[float, float]]) -> bool:
-        """Whether the newest clocks have left the line through the older ones for good.
-
-        Compares the mean of the last `SHORT_WINDOW` residuals with the scatter of the older clocks
-        and the uncertainty of the extrapolated line.
-        """
-        old, young = times[:-SHORT_WINDOW], times[-SHORT_WINDOW:]
-        slope, start = _line(old)
-        scatter = _scatter(old)
-        drift = sum(t - (start + slope * n) for n, t in young) / SHORT_WINDOW
-        n = len(old)
-        reach = (young[0][0] + young[-1][0]) / 2 - (old[0][0] + old[-1][0]) / 2
-        doubt = scatter * math.sqrt(1 / SHORT_WINDOW + 1 / n + 12 * reach**2 / n**3)
-        return abs(drift) > 5.0 * doubt + 5e-4
-
-    @staticmethod
-    def _fit(times: list[tuple[float, float]]) -> float | None:
-        slope, _ = _line(times)
-        return 60.0 / (slope * CLOCKS_PER_BEAT) if slope > 0 else None
-
     def _forget(self) -> None:
         self._times.clear()
-        self._count = 0.0
         self._period = None
-        self._regular = True
+        self._measured = 0
+        self._suspected = False
 
     def lost(self, now: float) -> bool:
         """Whether a clock has stopped arriving."""
-        return bool(self._times) and now - self._times[-1][1] > TIMEOUT
+        return bool(self._times) and now - self._times[-1] > TIMEOUT
 
     def reset(self) -> None:
         self._forget()
@@ -167,23 +153,17 @@ class ClockFollower:
         self._tempo = None
 
 
-def _line(times: list[tuple[float, float]]) -> tuple[float, float]:
-    """Least squares (slope, value at 0) of time over number."""
-    n = len(times)
-    mean_x = sum(x for x, _ in times) / n
-    mean_y = sum(y for _, y in times) / n
-    spread = sum((x - mean_x) ** 2 for x, _ in times)
-    if spread == 0.0:
-        return 0.0, mean_y
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in times) / spread
-    return slope, mean_y - slope * mean_x
+def _differ(one: ClockLine, other: ClockLine) -> bool:
+    """Whether two lines have different periods, beyond their doubt."""
+    return abs(one.period / other.period - 1.0) > 4.0 * one.doubt + SAME_PERIOD
 
 
-def _scatter(times: list[tuple[float, float]]) -> float:
-    """Standard deviation of the times from their line, in seconds."""
-    slope, start = _line(times)
-    errors = [t - (start + slope * n) for n, t in times]
-    return math.sqrt(sum(e * e for e in errors) / max(len(errors) - 2, 1))
+def _changed(young: Floats, line: ClockLine) -> ClockLine | None:
+    """The line of the latest clocks, where it is another one than that of all clocks."""
+    new, same = fit_clocks(young), fit_clocks(young, line.period, SAME_PERIOD)
+    if new is None or same is None or not _differ(new, line):
+        return None
+    return new if new.cost + CHANGE_COST < same.cost else None
 
 
 class ClockSender:

@@ -82,23 +82,43 @@ class Gesture:
 class Cc14Decoder:
     """Decoder of a 14-bit controller, which joins coarse (MSB) and fine (LSB) messages.
 
-    The value is complete with the LSB, so that it never passes through a wrong one. A controller
-    that sends only MSBs is recognised at its second message.
+    A device sends the coarse or the fine half first, and either half only when it changes (MIDI 1.0
+    Detailed Specification, "Control Change"). The order is read from the first messages; a value is
+    complete with the second half, so that it never passes through a wrong one. A controller that
+    sends only MSBs is recognised at its second message.
     """
 
     coarse: int | None = None
-    waiting: bool = False
+    fine: int | None = None
+    waiting: Literal["", "coarse", "fine"] = ""
+    fine_first: bool = False
+    fine_count: int = 0
+    """Fine halves before the first coarse one."""
+    fine_alone: bool = False
+    """Whether fine halves come without a coarse one where that has not changed."""
 
     def msb(self, value: int) -> int | None:
-        alone = self.waiting
-        self.coarse, self.waiting = value, True
+        waiting, self.waiting = self.waiting, "coarse"
+        first, self.coarse = self.coarse is None, value
+        self.fine_first = self.fine_first or (first and self.fine_count == 1)
+        if self.fine_first and self.fine is not None:
+            self.waiting = ""
+            return value << 7 | self.fine
         # 7 bits stretched to 14, so that 127 is the maximum.
-        return (value << 7 | value) if alone else None
+        return (value << 7 | value) if waiting == "coarse" else None
 
     def lsb(self, value: int) -> int | None:
+        before, self.fine = self.fine, value
         if self.coarse is None:
+            self.fine_count += 1
             return None
-        self.waiting = False
+        waiting, self.waiting = self.waiting, "fine"
+        if self.fine_first:
+            self.fine_alone = self.fine_alone or waiting == "fine"
+            # A leap across the seam: the coarse half follows.
+            seam = before is None or abs(value - before) > 64
+            if not self.fine_alone or seam:
+                return None
         return self.coarse << 7 | value
 
 
@@ -109,6 +129,8 @@ class NrpnDecoder:
     msb: int | None = None
     lsb: int | None = None
     values: dict[int, int] = field(default_factory=dict)
+    has_fine: set[int] = field(default_factory=set)
+    """Parameters that have sent an LSB of their data (38)."""
 
     def receive(self, controller: int, value: int) -> tuple[int, int] | None:
         """(parameter 0..16383, value 0..16383) when one has been set, else None."""
@@ -122,9 +144,10 @@ class NrpnDecoder:
             number = self.msb << 7 | self.lsb
             now = self.values.get(number, 0)
             if controller == 6:
-                now = value << 7 | (now & 0x7F)
+                now = self._coarse(number, now, value)
             elif controller == 38:
                 now = (now & ~0x7F) | value
+                self.has_fine.add(number)
             elif controller == 96:
                 now = min(now + 1, 16383)
             elif controller == 97:
@@ -134,6 +157,16 @@ class NrpnDecoder:
             self.values[number] = now
             return number, now
         return None
+
+    def _coarse(self, number: int, now: int, value: int) -> int:
+        """The value at a new MSB of the data, before its LSB."""
+        if number not in self.has_fine:
+            # 7 bits stretched to 14, so that 127 is the maximum.
+            return value << 7 | value
+        # The LSB of the value before does not belong to the new one: the end that is passed first.
+        if value == now >> 7:
+            return now
+        return value << 7 | (0 if value > now >> 7 else 127)
 
 
 def read_gesture(kind: ControlKind, message: Message) -> Gesture | None:

@@ -32,6 +32,8 @@ DIRECTION_TIMEOUT: Final = 2.0
 """Seconds to wait for an encoder to be turned the other way."""
 MAX_ENCODER_STEPS: Final = 32
 """Largest number of steps that an encoder sends at once."""
+PAIR_SECONDS: Final = 0.005
+"""Seconds within which both halves of a 14-bit value arrive."""
 LSB_OFFSET: Final = 32
 """The LSB of controller n < 32 is controller n + 32."""
 
@@ -151,11 +153,12 @@ def _pair(groups: dict[Key, list[tuple[float, Message]]], key: Key) -> DetectedC
     coarse = number if number < LSB_OFFSET else number - LSB_OFFSET
     high = groups.get(("cc", channel, coarse))
     low = groups.get(("cc", channel, coarse + LSB_OFFSET))
-    if not high or not low or len(low) < 2:
+    if not high or not low or len(low) < 2 or (len(low) < 3 and len(high) < 2):
         return None
     # Numbers of two knobs may differ by 32; a pair arrives within a few milliseconds.
-    near = sum(any(abs(t - s) <= 0.005 for s, _ in high) for t, _ in low)
-    if near * 2 < len(low):
+    # A device may send the MSB only when it changes: then few, but each with its LSB.
+    near = sum(any(abs(t - s) <= PAIR_SECONDS for t, _ in low) for s, _ in high)
+    if near * 2 < len(high) or len(low) < len(high) / 2:
         return None
     return DetectedControl("knob14", "cc", channel, coarse)
 

@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.control.midi.detection import ControlDetector, DetectedControl, Key, key_of
+from app.control.midi.detection import (
+    LSB_OFFSET,
+    ControlDetector,
+    DetectedControl,
+    Key,
+    key_of,
+)
 from app.control.midi.message import Message
 
 SETTLE_SECONDS: Final = 0.8
-"""Seconds without a message after which the control learned last may be learned again."""
+"""Seconds without a message after which the control learned last may be learned again, for a target
+that was chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class LearnMode:
         self.on = False
         self.target: str | None = None
         self._queue: list[str] = []
+        self._listed = False
         self._detectors: dict[str, ControlDetector] = {}
         self._learned_at: dict[tuple[str, Key], float] = {}
 
@@ -40,6 +48,7 @@ class LearnMode:
         """Switch on; `targets` are learned one after the other."""
         self.on = True
         self._queue = list(targets)
+        self._listed = len(targets) > 1
         self._learned_at.clear()
         self._next()
 
@@ -52,6 +61,7 @@ class LearnMode:
     def choose(self, target: str | None) -> None:
         """Learn this target next, and drop the rest of a list."""
         self._queue = []
+        self._listed = False
         self.target = target
         self._detectors.clear()
 
@@ -75,7 +85,8 @@ class LearnMode:
             return
         last = self._learned_at.get((port, key))
         if last is not None:
-            if now - last < SETTLE_SECONDS:
+            # In a list, each target has its own control: to try the last one does not map it again.
+            if self._listed or now - last < SETTLE_SECONDS:
                 self._learned_at[port, key] = now
                 return
             del self._learned_at[port, key]
@@ -91,7 +102,11 @@ class LearnMode:
             if control is None:
                 continue
             lesson = LearnResult(self.target, port, control)
-            for key in detector.arrived:
+            keys = set(detector.arrived)
+            if control.kind == "knob14" and control.number is not None:
+                # The half that has not come yet belongs to it too.
+                keys |= {("cc", control.channel, control.number + half) for half in (0, LSB_OFFSET)}
+            for key in keys:
                 self._learned_at[port, key] = now
             self._next()
             return lesson

@@ -41,6 +41,9 @@ REALTIME: Final = frozenset({"clock", "start", "continue", "stop"})
 
 SUSTAIN: Final = 64
 ALL_SOUND_OFF: Final = 120
+RESET_CONTROLLERS: Final = 121
+"""Puts the pedal up (MIDI Association, RP-015), but ends no note whose key is down."""
+LOCAL_CONTROL: Final = 122
 ALL_NOTES_OFF: Final = 123
 
 

@@ -12,6 +12,8 @@ from typing import Final
 from app.control.midi.message import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
+    LOCAL_CONTROL,
+    RESET_CONTROLLERS,
     SUSTAIN,
     Message,
 )
@@ -68,9 +70,13 @@ class HeldNotes:
         elif message.kind == "cc" and message.number == SUSTAIN:
             self._pedal(source, message.value >= 64)
         elif message.kind == "cc" and message.number >= ALL_SOUND_OFF:
-            # 122 is local control, the rest of 120..127 all end notes.
-            if message.number == 122:
+            # 120 and 123..127 end notes; local control (122) does not.
+            if message.number == LOCAL_CONTROL:
                 return False
+            if message.number == RESET_CONTROLLERS:
+                self._pedal(source, False)
+                self._tell()
+                return True
             self._all_off(source, pedal=message.number != ALL_NOTES_OFF)
         elif message.kind == "reset":
             self.release_port(port)

@@ -1,0 +1,95 @@
+"""The tempo of clocks that arrive in blocks, in bursts, doubled, late, or not at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower
+from app.control.midi.clock_tempo import Floats
+from app.control.midi.message import Message
+
+SECONDS = 6.5
+
+
+def clocks(
+    bpm: float,
+    seed: int,
+    *,
+    block: float = 0.0,
+    jitter: float = 0.0,
+    lost: float = 0.0,
+    burst: int = 1,
+    gap: float = 0.0,
+) -> Floats:
+    """Times of arrival in seconds. block, jitter, gap (inside a burst): seconds."""
+    rng = np.random.default_rng(seed)
+    period = 60 / bpm / CLOCKS_PER_BEAT
+    number = np.arange(int(SECONDS / period) + burst)
+    when = number // burst * burst * period + number % burst * gap + rng.uniform(0, period)
+    when = np.maximum.accumulate(when + rng.uniform(-jitter, jitter, len(when)))
+    if block:
+        when = np.ceil(when / block) * block
+    when = when[rng.random(len(when)) >= lost]
+    return when[when < SECONDS]
+
+
+def follow(times: Floats) -> list[tuple[float, float]]:
+    """(time, tempo) of each tempo that is told."""
+    follower, told = ClockFollower(), []
+    for when in times:
+        tempo = follower.receive(Message("clock"), 10.0 + float(when))
+        if tempo is not None:
+            told.append((float(when), tempo))
+    return told
+
+
+def is_right(told: list[tuple[float, float]], bpm: float, after: float = 4.0) -> bool:
+    """Whether the tempo is right from `after` on, and steady."""
+    by_then = [tempo for when, tempo in told if when <= after]
+    later = [tempo for when, tempo in told if when > after]
+    right = all(abs(tempo - bpm) <= 0.2 for tempo in [*by_then[-1:], *later])
+    return bool(by_then) and right and len(later) <= 4
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+@pytest.mark.parametrize("frames", [32, 64, 128, 256, 512, 1024])
+def test_blocks_of_an_audio_server(frames: int, rate: int) -> None:
+    rng = np.random.default_rng(frames + rate)
+    for bpm in (112.0, *rng.uniform(60, 190, 1)):
+        times = clocks(bpm, frames, block=frames / rate, jitter=0.003, lost=0.02)
+        assert is_right(follow(times), bpm), (bpm, follow(times))
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_blocks_longer_than_three_clocks(rate: int) -> None:
+    """Whole blocks pass between clocks: without losses from 4 s on, with them from 6 s on."""
+    for bpm in (73.0, 112.0):
+        block = 2048 / rate
+        assert is_right(follow(clocks(bpm, 1, block=block, jitter=0.003)), bpm)
+        assert is_right(follow(clocks(bpm, 2, block=block, jitter=0.003, lost=0.02)), bpm, 6.0)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.0001, 0.4])
+@pytest.mark.parametrize("burst", [2, 3, 5, 8, 12])
+def test_bursts(burst: int, gap: float) -> None:
+    """gap: seconds, or a share of the clock's period."""
+    for bpm in (61.0, 137.0):
+        inside = gap * 60 / bpm / CLOCKS_PER_BEAT if gap == 0.4 else gap
+        told = follow(clocks(bpm, burst, jitter=0.0001, burst=burst, gap=inside))
+        assert is_right(told, bpm), (bpm, told)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.001])
+@pytest.mark.parametrize("bpm", [60.0, 103.0, 171.0])
+def test_one_clock_a_second_is_doubled(bpm: float, jitter: float) -> None:
+    times = clocks(bpm, 3, jitter=jitter)
+    again = [times[np.searchsorted(times, second)] + 0.0005 for second in range(int(SECONDS) - 1)]
+    assert is_right(follow(np.sort([*times, *again])), bpm)
+
+
+def test_the_last_clock_of_a_block_is_no_lost_one() -> None:
+    """112 bpm at 1024 frames and 48 kHz was 117.2 bpm: the rate of the blocks."""
+    told = follow(clocks(112.0, 0, block=1024 / 48_000))
+    assert [tempo for _, tempo in told] == pytest.approx([112.0] * len(told), abs=0.2)
+    assert 1 <= len(told) <= 4
