@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.music.score import SAMPLE_RATE
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -33,8 +35,9 @@ FLATNESS: Final = 0.5609
 """Scale of the density exp(-x**8) with standard deviation 1: sqrt(gamma(3/8) / gamma(1/8))."""
 SPREADS: Final = (1.0, 0.6, 1.3, 0.3)
 """Standard deviations that are tried, as multiples of the measured one."""
+_RATES: Final = (44_100, SAMPLE_RATE)
 BLOCKS: Final = tuple(
-    sorted((2**power / rate for power in range(8, 13) for rate in (44_100, 48_000)), reverse=True)
+    sorted((2**power / rate for power in range(8, 13) for rate in _RATES), reverse=True)
 )
 """Blocks of audio servers in seconds that are not short beside a clock."""
 BLOCK_JITTER: Final = 0.0004
@@ -144,7 +147,7 @@ def _local_scatter(times: Floats, mean: float) -> float:
     return float(np.median(found)) / mean
 
 
-def _advance(cost: Floats) -> None:
+def _advance(cost: npt.NDArray[np.float32]) -> None:
     """Allow lost and doubled clocks between two clocks, in place, along the last axis."""
     doubled = cost[..., 1:] + SLIP_COST
     for _ in range(MAX_SLIPS_AT_ONCE):

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from app.control.osc.messages import (
     MAX_BYTES,
+    PATTERN_SIGNS,
     Argument,
     MalformedPacketError,
     address_of,
@@ -32,7 +33,7 @@ MAX_SHOWN_BYTES: Final = 256
 
 Peer = tuple[str, int]
 Outcome = Literal["waiting", "applied", "flooded", "malformed", "oversized", "unknown", "refused"]
-PATTERN_BYTES: Final = frozenset(b"*?[")
+PATTERN_BYTES: Final = frozenset(PATTERN_SIGNS.encode())
 DROPPED: Final = frozenset({"flooded", "malformed", "oversized", "unknown", "refused"})
 _OUTCOME_TEXT: Final[dict[Outcome, str]] = {
     "waiting": "waits",
@@ -171,7 +172,7 @@ class OscInbox:
         known = address in self.states
         if known and has_arguments(message):
             return address, True
-        if address in self.triggers or not PATTERN_BYTES.isdisjoint(address):
+        if address in self.triggers or not PATTERN_BYTES.isdisjoint(address) or b"//" in address:
             self._sequence += 1
             return self._sequence, False
         if known or address in self.questions:
