@@ -26,9 +26,9 @@ INPUTS: Final = 2 * REACH + 12
 STATES: Final = 12 * len(CHORD_QUALITIES) + 1  # the last: no chord
 LATENESS: Final = 0.09
 """Seconds from a chord's beginning to the middle of the windows that hear it."""
-TEMPER: Final = 2.2  # of the network's logarithms, which are smoothed labels'
-CHANGE: Final = 0.2  # chance of another chord within a step, off the beat
-ON_BEAT: Final = 0.6
+TEMPER: Final = 3.0  # of the network's logarithms, which are smoothed labels'
+CHANGE: Final = 0.3  # chance of another chord within a step, off the beat
+ON_BEAT: Final = 0.7
 AROUND_BEAT: Final = 0.07  # seconds
 SILENT: Final = 0.95  # chance of no chord in silence
 KEY_MEMORY: Final = 6.0  # seconds
