@@ -22,7 +22,7 @@ CROWDED: Final = (20, 54, 17)
 """The same, off stage, for a low window, and for two rows of prompts in one lower than usual."""
 LOW: Final = 680
 TIGHT: Final = (16, 58, 17)
-"""The same, where the welcome stands in a low window as well."""
+"""The same, where the welcome or the input stands in a low window as well."""
 SPECTROGRAM: Final = {False: 110, True: 84}
 """The least height of the spectrogram, and where it is tight."""
 
@@ -70,7 +70,8 @@ class Proportions:
         text_scale = scale_of(window.width(), window.height(), on_stage)
         panel_scale = scale_of(window.width(), window.height())
         crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else LOW)
-        tight = window.height() < LOW and not widgets.welcome.isHidden()
+        more = not (widgets.welcome.isHidden() and widgets.input.isHidden())
+        tight = window.height() < LOW and more
         shown = (window.width(), text_scale, panel_scale, on_stage, crowded, tight)
         if shown == self._shown:
             return
