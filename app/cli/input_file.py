@@ -20,12 +20,11 @@ class FileInput:
     Args:
         path: audio file; silence follows it.
         sends: amount of each send, 0 to 1, by name.
-        prompt_weight: sum of the weights of the prompts that it is mixed with.
 
     """
 
-    def __init__(self, path: Path, sends: Mapping[str, float], prompt_weight: float) -> None:
-        self.sends, self._prompt_weight = dict(sends), prompt_weight
+    def __init__(self, path: Path, sends: Mapping[str, float]) -> None:
+        self.sends = dict(sends)
         self._sound = load_input(path)
         self._timer = SendTimer()
         self._heard: Style | None = None
@@ -58,7 +57,7 @@ class FileInput:
             return controls
         if controls.style is None:
             return controls.with_(style=self._heard)
-        style = blend((controls.style, self._heard), (self._prompt_weight, amount))
+        style = blend((controls.style, self._heard), (1.0 - amount, amount))
         return controls.with_(style=style)
 
 

@@ -40,7 +40,7 @@ def render(chosen: Namespace) -> int:
     name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
     seed = seed_of(chosen.seed, played)
     check_target(chosen.out)
-    heard = input_of(chosen, prompts)
+    heard = input_of(chosen)
     check_take(chosen.stems, chosen.midi)
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
@@ -67,7 +67,7 @@ def render(chosen: Namespace) -> int:
     return 0
 
 
-def input_of(chosen: Namespace, prompts: Sequence[Prompt]) -> FileInput | None:
+def input_of(chosen: Namespace) -> FileInput | None:
     """Input from a file, with its sends; None where there is none."""
     sends = parse_sends(chosen.send)
     if chosen.input is None:
@@ -76,7 +76,7 @@ def input_of(chosen: Namespace, prompts: Sequence[Prompt]) -> FileInput | None:
         return None
     if not sends:
         raise SegueError("--input does nothing by itself: add a send such as --send style=0.6.")
-    return FileInput(chosen.input, sends, sum(prompt.weight for prompt in prompts) or 1.0)
+    return FileInput(chosen.input, sends)
 
 
 def make_player(

@@ -320,7 +320,7 @@ def _input() -> Iterable[Parameter]:
     )  # fmt: skip
     yield Parameter(
         "send.style", "Style send", default=0.0, unit="%", group=group,
-        help="How much the style of your last ten seconds counts among the prompts.",
+        help="Share of your last ten seconds in the style of the music; the prompts have the rest.",
     )  # fmt: skip
 
 

@@ -139,10 +139,12 @@ def steer(
             else EnginePrompt(text=prompt.text, weight=weight)
         )
     heard, send = styles.get(INPUT_STYLE), scene.values.get("send.style", 0.0)
-    if heard is not None and isinstance(send, int | float) and send > 0.0:
-        ready.append(heard)  # not a prompt that is recorded: the input is not kept
-        weights.append(float(send))
     style = blend(ready, weights) if ready else last_style
+    if heard is not None and isinstance(send, int | float) and send > 0.0:
+        # Its share of the mix, however many prompts there are. Not among those that are recorded:
+        # the input is not kept.
+        share = float(send) if ready else 1.0
+        style = blend((heard, heard if style is None else style), (share, 1.0 - share))
     settings = {
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }

@@ -32,7 +32,7 @@ def test_send_moves_the_style_towards_what_is_played(clip: Path) -> None:
     stream, prompt = engine.start(1), engine.embed_text("techno")
     far = []
     for amount in (0.1, 0.4, 1.0):
-        heard = FileInput(clip, {"style": amount}, 1.0)
+        heard = FileInput(clip, {"style": amount})
         heard.check(engine)
         controls = Controls(style=prompt)
         first = heard.steer(engine, controls, stream, 0)

@@ -21,7 +21,7 @@ def test_it_listens_with_every_bar_or_every_two_seconds() -> None:
     assert [t for t in range(9) if free.due(float(t), None)] == [0, 2, 4, 6, 8]
 
 
-def test_send_weighs_as_a_prompt_of_its_amount() -> None:
+def test_send_is_the_share_of_the_mix() -> None:
     book, prompt = StyleBook(), SessionPrompt("techno")
     mine, theirs = np.eye(2, 4, dtype=np.float32)
     book.add(prompt.style_key, theirs)
@@ -33,7 +33,7 @@ def test_send_weighs_as_a_prompt_of_its_amount() -> None:
         assert steering.controls.style is not None
         shares.append(float(steering.controls.style[0]))
         assert [p.text for p in steering.prompts] == ["techno"]  # the input is not recorded
-    assert shares == pytest.approx([0.0, 0.2, 1 / 3, 0.5])
+    assert shares == pytest.approx([0.0, 0.25, 0.5, 1.0])
     book.remove(INPUT_STYLE)
     gone = steer(scene, book, frozenset({"style"})).controls.style
     assert gone is not None and gone[0] == 0.0
