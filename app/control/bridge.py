@@ -30,6 +30,10 @@ GIL twice, in the port's thread and in the GUI thread, while the inference threa
 """
 
 
+OSC_RETRY_SECONDS: Final = 2.0
+"""Seconds until an address that was taken is tried again."""
+
+
 class ControlBridge(QObject):
     """Runs the hub and the OSC server.
 
@@ -66,6 +70,9 @@ class ControlBridge(QObject):
         self.hub.on_learned = self.learned.emit
         self.hub.on_map = self.map_changed.emit
         self.osc: OscServer | None = None
+        self.osc_fault = ""
+        """Why OSC does not listen where it was told to; '' where it does."""
+        self._retry_osc_at = 0.0
         self._woken.connect(self._schedule_drain, Qt.ConnectionType.QueuedConnection)
         self._drain_timer = QTimer(self)
         self._drain_timer.setSingleShot(True)
@@ -79,7 +86,7 @@ class ControlBridge(QObject):
         """Open MIDI ports, and listen for OSC where the settings say so."""
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self.hub.start()
-        self._open_osc()
+        self._open_osc(self.hub.settings)
         self._tick_timer.start()
 
     def stop(self) -> None:
@@ -94,18 +101,33 @@ class ControlBridge(QObject):
         """Apply new settings and save them. Raises SegueError where they cannot be written."""
         before = self.hub.settings
         where = ("osc", "osc_host", "osc_port")
-        if any(getattr(before, name) != getattr(settings, name) for name in where):
-            if self.osc is not None:
-                self.osc.stop()
-                self.osc = None
-            self.hub.settings = replace(
-                self.hub.settings, **{name: getattr(settings, name) for name in where}
-            )
-            self._open_osc()
+        changed = any(getattr(before, name) != getattr(settings, name) for name in where)
+        if changed and not self._move_osc(before, settings):
+            settings = replace(settings, **{name: getattr(before, name) for name in where})
+        elif settings.osc and self.osc is None:
+            self._open_osc(settings)
         self.hub.apply(settings)
 
-    def _open_osc(self) -> None:
-        settings = self.hub.settings
+    def _move_osc(self, before: ControlSettings, settings: ControlSettings) -> bool:
+        """Listen elsewhere; False where that address is taken and the old one goes on."""
+        old, self.osc = self.osc, None
+        one_port = before.osc_port == settings.osc_port
+        if old is not None and one_port:
+            old.stop()  # one port cannot be open on two interfaces of which one is all
+        self._open_osc(settings)
+        if old is not None and settings.osc and self.osc is None:
+            if one_port:
+                old.start()
+            self.osc = old
+            return False
+        if old is not None and not one_port:
+            old.stop()
+        return True
+
+    def _open_osc(self, settings: ControlSettings) -> None:
+        """Listen where the settings say; where that fails, `osc_fault` says why."""
+        before, self.osc_fault = self.osc_fault, ""
+        self._retry_osc_at = time.monotonic() + OSC_RETRY_SECONDS
         if not settings.osc:
             return
         server = OscServer(
@@ -118,7 +140,9 @@ class ControlBridge(QObject):
         try:
             server.start()
         except SegueError as error:
-            self.message.emit("warning", str(error))
+            self.osc_fault = str(error)
+            if self.osc_fault != before:
+                self.message.emit("warning", self.osc_fault)
             return
         self.osc = server
         if not settings.osc_is_local:
@@ -155,3 +179,5 @@ class ControlBridge(QObject):
         self.hub.tick()
         if self.osc is not None:
             self.osc.tick()
+        elif self.hub.settings.osc and time.monotonic() >= self._retry_osc_at:
+            self._open_osc(self.hub.settings)

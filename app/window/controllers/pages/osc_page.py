@@ -229,14 +229,14 @@ class OscPage(SettingsPage):
         self._show_values()
         server = self.bridge.osc
         if server is None or not server.running:
-            self.state.setText("Not listening.")
+            self.state.setText(self.bridge.osc_fault or "Not listening.")
             return
         counts = server.counts
         dropped = counts.malformed + counts.oversized + counts.flooded
         self.state.setText(
             f"Listening on {server.host}, port {server.port}. {counts.received} packets, "
             f"{counts.applied} applied, {dropped} dropped, "
-            f"{counts.refused + counts.unknown} refused."
+            f"{counts.refused + counts.unknown} refused. {self.bridge.osc_fault}".strip()
         )
 
     # -- input ----------------------------------------------------------------------------------
