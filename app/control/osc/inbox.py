@@ -8,13 +8,17 @@ text is formatted only when it is displayed.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.control.osc.messages import (
+    IMMEDIATELY,
     MAX_BYTES,
     PATTERN_SIGNS,
     Argument,
@@ -22,11 +26,16 @@ from app.control.osc.messages import (
     address_of,
     has_arguments,
     parse,
+    seconds_of,
     split,
 )
 
 MAX_QUEUED: Final = 512
 """Packets that wait besides parameter values: triggers, queries, invalid addresses."""
+MAX_DELAY: Final = 10.0
+"""Seconds that a bundle may be ahead of its time."""
+MAX_DELAYED: Final = 256
+"""Messages that wait for their time."""
 MAX_LOG_ENTRIES: Final = 1000
 MAX_SHOWN_BYTES: Final = 256
 """Bytes of an oversized or malformed packet that are logged."""
@@ -109,15 +118,21 @@ class Counts:
     refused: int = 0
     flooded: int = 0
     coalesced: int = 0
+    early: int = 0
+    """Messages of bundles due later than `MAX_DELAY`, or beyond `MAX_DELAYED`: applied at once."""
 
 
 class OscInbox:
     """Inbox: `receive` in the receiving thread, `take` in the GUI thread.
 
-    wake: called when the inbox was empty.
+    wake: called when the inbox was empty. wall_clock: as time.time, for time tags.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._wall_clock = wall_clock
+        self._delayed: list[tuple[float, int, bytes, bytes, Peer]] = []
         self.counts = Counts()
         self.log: deque[Packet] = deque(maxlen=MAX_LOG_ENTRIES)
         self.states: frozenset[bytes] = frozenset()
@@ -130,7 +145,7 @@ class OscInbox:
         self._lock = threading.Lock()
         self._waiting: dict[object, Packet] = {}
         self._queued = 0
-        self._sequence = 0
+        self._sequence = itertools.count()  # two threads take from it
 
     def receive(self, data: bytes, peer: Peer, when: float) -> None:
         """Sort a datagram that was received at `when`."""
@@ -140,11 +155,35 @@ class OscInbox:
             self._record(Packet(when, peer, data[:MAX_SHOWN_BYTES], "oversized"))
             return
         try:
-            for message in split(data):
-                self._queue(address_of(message), message, peer, when)
+            found = [(tag, address_of(message), message) for tag, message in split(data)]
+            for tag, address, message in found:
+                if not self._delay(tag, address, message, peer, when):
+                    self._queue(address, message, peer, when)
         except MalformedPacketError:
             self.counts.malformed += 1
             self._record(Packet(when, peer, data[:MAX_SHOWN_BYTES], "malformed"))
+
+    def _delay(self, tag: int, address: bytes, message: bytes, peer: Peer, when: float) -> bool:
+        """Keep a message until its time; False where it is due at once."""
+        wait = 0.0 if tag == IMMEDIATELY else seconds_of(tag) - self._wall_clock()
+        if wait <= 0.0:
+            return False
+        with self._lock:
+            if wait > MAX_DELAY or len(self._delayed) >= MAX_DELAYED:
+                self.counts.early += 1
+                return False
+            entry = (when + wait, next(self._sequence), address, message, peer)
+            heapq.heappush(self._delayed, entry)
+        return True
+
+    def release(self, now: float) -> None:
+        """Queue what has become due. now: time.monotonic()."""
+        while True:
+            with self._lock:
+                if not self._delayed or self._delayed[0][0] > now:
+                    return
+                due, _, address, message, peer = heapq.heappop(self._delayed)
+            self._queue(address, message, peer, due)
 
     def _queue(self, address: bytes, message: bytes, peer: Peer, when: float) -> None:
         key, value = self._place(address, message, peer)
@@ -173,8 +212,7 @@ class OscInbox:
         if known and has_arguments(message):
             return address, True
         if address in self.triggers or not PATTERN_BYTES.isdisjoint(address) or b"//" in address:
-            self._sequence += 1
-            return self._sequence, False
+            return next(self._sequence), False
         if known or address in self.questions:
             return (peer, message), False
         return (peer, address), False

@@ -23,6 +23,10 @@ UNIT: Final = "unit/"
 """/segue/tempo is in bpm, /segue/unit/tempo from 0 to 1."""
 MAX_BYTES: Final = 8192
 MAX_ARGUMENTS: Final = 64
+IMMEDIATELY: Final = 1
+"""Time tag of what is due at once."""
+NTP_OFFSET: Final = 2_208_988_800
+"""Seconds from 1900, where time tags begin, to 1970."""
 MAX_DEPTH: Final = 4
 """Bundles inside each other."""
 MAX_PATTERN: Final = 200
@@ -41,16 +45,18 @@ class MalformedPacketError(Exception):
     """The bytes are no OSC message that Segue can read."""
 
 
-def split(data: bytes, depth: int = 0) -> list[bytes]:
-    """Split a datagram into messages, bundles included. Time tags are ignored.
+def split(data: bytes, depth: int = 0, tag: int = IMMEDIATELY) -> list[tuple[int, bytes]]:
+    """Split a datagram into its messages, bundles included, each with its time tag.
 
-    Raises MalformedPacketError.
+    A bundle inside another one is due no earlier than that. At most `MAX_DEPTH` bundles may be
+    inside each other. Raises MalformedPacketError.
     """
     if data.startswith(b"/"):
-        return [data]
+        return [(tag, data)]
     if not data.startswith(b"#bundle\0") or len(data) < 16 or depth >= MAX_DEPTH:
         raise MalformedPacketError
-    found: list[bytes] = []
+    tag = max(tag, int.from_bytes(data[8:16], "big"))
+    found: list[tuple[int, bytes]] = []
     at = 16
     while at < len(data):
         if at + 4 > len(data):
@@ -59,9 +65,14 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
         at += 4
         if size <= 0 or size % 4 or at + size > len(data):
             raise MalformedPacketError
-        found += split(data[at : at + size], depth + 1)
+        found += split(data[at : at + size], depth + 1, tag)
         at += size
     return found
+
+
+def seconds_of(tag: int) -> float:
+    """A time tag (64 bits, NTP) as seconds of `time.time`."""
+    return tag / 2**32 - NTP_OFFSET
 
 
 def address_of(data: bytes) -> bytes:

@@ -175,6 +175,7 @@ class OscServer:
 
         `wake` asks for another call where packets are left.
         """
+        self.inbox.release(time.monotonic())
         if not self._waiting:  # else the inbox limits a flood
             self._waiting.extend(self.inbox.take())
         count, end = 0, time.monotonic() + DRAIN_SECONDS
@@ -329,7 +330,8 @@ class OscServer:
             self._changed[change.name] = change.source
 
     def tick(self) -> None:
-        """Send changed values to subscribers, except to the one who sent that value."""
+        """Apply what is due; send changed values to subscribers, except to their sender."""
+        self.inbox.release(time.monotonic())
         if not self._changed and not self._corrected:
             return
         corrected, self._corrected = self._corrected, set()
