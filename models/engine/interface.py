@@ -338,7 +338,8 @@ def check_prompt_audio(samples: Samples, sample_rate: int) -> Audio:
         )
     if not np.isfinite(audio).all():
         raise SegueError("the audio prompt holds samples that are not finite: export it again.")
-    if np.abs(audio).max() < 1e-4:  # -80 dB of full scale
+    # -80 dB of full scale, without a constant offset, which is heard as nothing.
+    if np.ptp(audio.astype(np.float64), axis=0).max() / 2 < 1e-4:
         raise SegueError("the audio prompt is silent: give an audible one.")
     return audio
 

@@ -5,7 +5,9 @@ soundfile is imported only where a file is read.
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -23,6 +25,13 @@ ENDING_SECONDS: Final = 12.0
 """Length of a file's end that is read to continue it."""
 MP3_SECONDS: Final = 1800.0
 """Longest MP3 whose end is read, since all of it must be decoded."""
+
+
+MP3_SEARCH_BYTES: Final = 65536
+"""Bytes after the tags in which the first frame of an MP3 must begin."""
+_FRAME_HEADER: Final = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]", re.DOTALL)
+"""Header of an MPEG audio frame: 11 set bits, a layer, a bit rate (ISO/IEC 11172-3, 2.4.1.3)."""
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+")
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def parse_prompt(argument: str) -> Prompt:
     one of AUDIO_SUFFIXES is an audio prompt.
 
     Raises:
-        SegueError: as `Prompt`.
+        SegueError: as `Prompt`, and for a weight with a decimal comma.
 
     """
     text, equals, number = argument.rpartition("=")
@@ -78,6 +87,11 @@ def parse_prompt(argument: str) -> Prompt:
         try:
             weight = float(number)
         except ValueError:
+            if _DECIMAL_COMMA.fullmatch(number.strip()):
+                point = f"{text}={number.strip().replace(',', '.')}"
+                raise SegueError(
+                    f"'{argument}' has a comma in its weight: write a point, '{point}'."
+                ) from None
             text = argument
     else:
         text = argument
@@ -111,7 +125,7 @@ def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
     if not path.is_file():
         raise SegueError(f"there is no file {path}: check the name of the audio file.")
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_readable(path)) as file:
             rate = int(file.samplerate)
             count = int(seconds * rate)
             if end and file.format == "MP3":
@@ -133,6 +147,31 @@ def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
         return check_prompt_audio(samples, rate), rate
     except SegueError as error:
         raise SegueError(f"{path}: {error}") from None
+
+
+def _readable(path: Path) -> Path | io.BytesIO:
+    """What soundfile is to open: an MP3 from its first frame on.
+
+    Of a file that is no MP3, and of a large tag (a cover picture), the decoder itself would write
+    lines to the terminal. Raises SegueError where an .mp3 file is none.
+    """
+    if path.suffix.lower() != ".mp3":
+        return path
+    data = path.read_bytes()
+    if data.startswith((b"RIFF", b"fLaC", b"OggS", b"FORM")):
+        return path  # another format under a wrong name
+    at = 0
+    # ID3v2 (id3.org, 2.4.0, section 3.1): 7 bits a byte of the size, and a footer where flagged.
+    while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
+        size = 0
+        for byte in data[at + 6 : at + 10]:
+            size = size << 7 | byte & 0x7F
+        at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
+    if not _FRAME_HEADER.search(data, at, at + MP3_SEARCH_BYTES):
+        raise SegueError(
+            f"{path} is no MP3, whatever its name says: give a WAV, FLAC, Ogg or MP3 file."
+        )
+    return io.BytesIO(data[at:])
 
 
 class PromptEmbedder:

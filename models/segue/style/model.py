@@ -153,7 +153,7 @@ def to_mono(samples: ArrayLike, sample_rate: float) -> Array:
     if sound.ndim == 2 and np.abs(mono).max() < 0.05 * np.abs(sound).max():
         mono = sound[:, 0]  # the channels cancel each other
     peak = float(np.abs(mono).max())
-    if peak < SILENCE:
+    if peak < SILENCE or float(np.ptp(mono)) / 2 < SILENCE:  # or a constant
         raise SegueError("The audio prompt is silent; choose a passage with sound.")
     mono = mono / peak
     if sample_rate != SAMPLE_RATE:

@@ -21,9 +21,15 @@ from app.control.osc.inbox import MAX_QUEUED
 from app.control.osc.messages import MalformedPacketError, address_for, name_from, parse, split
 from app.control.osc.server import MAX_SUBSCRIBERS, OscServer
 from app.control.settings import ControlSettings
-from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
+from app.parameters.catalogue import (
+    build_registry,
+    set_engine_controls,
+    set_engine_sends,
+    set_prompt_count,
+)
 from app.parameters.registry import Change, Registry
 from models.engine.controls import CONTROL_NAMES
+from models.engine.interface import SENDS
 from models.errors import SegueError
 
 LOCAL = "127.0.0.1"
@@ -33,6 +39,7 @@ def make_registry() -> Registry:
     registry = build_registry()
     set_prompt_count(registry, 16)
     set_engine_controls(registry, frozenset({*CONTROL_NAMES, "strength"}))
+    set_engine_sends(registry, SENDS)
     return registry
 
 
