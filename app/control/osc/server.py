@@ -13,6 +13,9 @@ and the receiving thread pauses between batches, so that window and music are no
                                    value label, then /segue/list/done count
     /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
     /segue/ping                    answered with /segue/pong
+
+A bundle with a time tag is applied at its time, up to `inbox.MAX_DELAY` seconds ahead, with at most
+`inbox.MAX_DELAYED` messages; else at once. `messages.MAX_DEPTH` bundles may be inside each other.
 """
 
 from __future__ import annotations

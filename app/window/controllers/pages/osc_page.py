@@ -233,10 +233,11 @@ class OscPage(SettingsPage):
             return
         counts = server.counts
         dropped = counts.malformed + counts.oversized + counts.flooded
+        early = f" {counts.early} too early for their time." if counts.early else ""
         self.state.setText(
             f"Listening on {server.host}, port {server.port}. {counts.received} packets, "
             f"{counts.applied} applied, {dropped} dropped, "
-            f"{counts.refused + counts.unknown} refused. {self.bridge.osc_fault}".strip()
+            f"{counts.refused + counts.unknown} refused.{early} {self.bridge.osc_fault}".strip()
         )
 
     # -- input ----------------------------------------------------------------------------------
