@@ -273,7 +273,8 @@ def test_devices_prints_both_kinds(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_file_is_continued_beside_the_music(band: Callable[..., Band], tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "end.wav", np.full((48_000, 2), 0.5), 48_000)
+    tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)
+    soundfile.write(tmp_path / "end.wav", np.stack([tone, tone], axis=1), 48_000)
     (tmp_path / "text.wav").write_text("no sound")
     one = band(continues_audio=True)
     continued: list[str] = []
