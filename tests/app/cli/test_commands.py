@@ -371,8 +371,8 @@ def test_a_long_piece_is_written_in_a_form_that_can_hold_it(tmp_path: Path) -> N
 
 
 def test_a_file_is_continued_by_an_engine_that_can(capsys: pytest.CaptureFixture[str]) -> None:
-    sound = np.full((48_000, 2), 0.5, np.float32)
-    soundfile.write("end.wav", sound, 48_000)
+    tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)
+    soundfile.write("end.wav", np.stack([tone, tone], axis=1), 48_000)
     assert render("out.wav --seconds 1 --continue-from end.wav") == 2
     assert "tone cannot go on from audio" in capsys.readouterr().err
     assert left_behind() == ["end.wav"]

@@ -463,7 +463,8 @@ def test_what_is_recorded_is_what_was_heard_block_by_block() -> None:
 def test_what_is_continued_is_recorded_where_it_is_heard() -> None:
     rig = quiet(continues_audio=True)
     rig.work(2.0)
-    audio = np.full((48_000, 2), 0.5, np.float32)
+    tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)
+    audio = np.stack([tone, tone], axis=1).astype(np.float32)
     rig.planner.continue_from("/music/end.wav", rig.engine.snapshot_after(audio, 48_000))
     rig.work(1.0)
     [block] = [b for b in rig.planner.performance.between(0, rig.ring.read) if b.continue_from]
