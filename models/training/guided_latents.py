@@ -15,6 +15,8 @@ import argparse
 import multiprocessing
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,7 +79,7 @@ def make(job: Job) -> dict[str, NDArray[np.generic]]:
 
 
 def write(job: Job) -> str:
-    """Make a clip's file in a worker process; an error text, or ''."""
+    """Make a clip's file, in a worker process where there are several; an error text, or ''."""
     try:
         packed = make(job)
     except Exception as error:  # told by the caller; one failure must not end the run
@@ -110,8 +112,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[name] = "1"  # inherited by the worker processes
     failures = 0
     bar = tqdm(total=total, initial=total - len(todo), unit="clip")
-    with multiprocessing.get_context("spawn").Pool(max(1, options.jobs)) as pool:
-        for problem in pool.imap_unordered(write, todo):
+    with ExitStack() as stack:
+        written: Iterable[str] = map(write, todo)
+        if options.jobs > 1 and todo:
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(options.jobs))
+            written = pool.imap_unordered(write, todo)
+        for problem in written:
             failures += bool(problem)
             if problem:
                 bar.write(problem, file=sys.stderr)
