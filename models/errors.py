@@ -1,4 +1,4 @@
-"""The exception whose message is shown to the user."""
+"""Exceptions that other parts of the program react to."""
 
 
 class SegueError(ValueError):
@@ -7,3 +7,7 @@ class SegueError(ValueError):
     The command line prints the message and exits with code 2; the window shows it in its message
     line. Any other exception is a bug.
     """
+
+
+class BlockPendingError(SegueError):
+    """The next block of an engine elsewhere has not come yet; the stream is unchanged."""

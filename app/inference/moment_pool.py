@@ -17,14 +17,14 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from models.storage.memory import DEPTH, SIMPLE
+
 UNIT: Final = 512
 """Bytes of a unit."""
 MAX_ARRAY_BYTES: Final = 65_536
 """Larger arrays stay in the heap, which returns them to the system, shared with the stream."""
 SPARE: Final = 4_000_000
 """Bytes beyond the budget, for what is added before something else is removed."""
-DEPTH: Final = 8
-SIMPLE: Final = (str, bytes, int, float)
 NOTHING: Final = np.zeros(0, np.int32)
 _FIELDS: Final[dict[type, tuple[str, ...] | None]] = {}
 

@@ -9,51 +9,19 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from app.inference.moment_pool import DEPTH, SIMPLE, MomentBlock, MomentPool, is_tensor
+from app.inference.moment_pool import MomentBlock, MomentPool
 from app.performance.moment import Moment
 from models.engine.interface import Snapshot
 from models.music.score import SAMPLE_RATE
+from models.storage.memory import reached_arrays
 
 RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is as dense as the present."""
-
-
-def arrays(value: object, depth: int = DEPTH) -> Iterator[tuple[int, int]]:
-    """(identity, bytes) of the memory of every array or tensor that a snapshot reaches.
-
-    A view counts as the whole array behind it.
-    """
-    if isinstance(value, np.ndarray):
-        while isinstance(value.base, np.ndarray):
-            value = value.base
-        yield id(value), value.nbytes
-        return
-    if is_tensor(value):
-        storage = value.untyped_storage()
-        yield storage.data_ptr(), storage.nbytes()
-        return
-    if isinstance(size := getattr(value, "nbytes", None), int):
-        yield id(value), size
-        return
-    if depth == 0 or value is None or isinstance(value, SIMPLE):
-        return
-    parts: Iterable[object]
-    if isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, list | tuple | set | frozenset):
-        parts = value
-    elif is_dataclass(value):
-        parts = [getattr(value, f.name) for f in fields(value)]
-    else:
-        parts = getattr(value, "__dict__", {}).values()
-    for part in parts:
-        yield from arrays(part, depth - 1)
 
 
 @dataclass
@@ -90,7 +58,7 @@ class MomentStore:
         if self._stored and moment.position < self._stored[-1].moment.position:
             raise ValueError("moments are added in the order of time")
         pooled = self._pool.put(moment.snapshot)
-        outside = list(dict(arrays(pooled.outside)).items())
+        outside = list(dict(reached_arrays(pooled.outside)).items())
         moment = replace(moment, snapshot=pooled.tree)
         self._stored.append(_StoredMoment(moment, pooled.blocks, outside))
         for block in pooled.blocks:

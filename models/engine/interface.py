@@ -60,6 +60,8 @@ class EngineInfo:
         sends: names of SENDS: what the engine can do with what the performer plays in.
         stems_lead: samples by which the stems are ahead of the block's sound, since the master's
             limiter looks ahead.
+        remote: whether it is elsewhere, so that blocks and styles take as long as the line does,
+            and `Stream.render` may raise BlockPendingError.
 
     Raises:
         ValueError: names that are not controls, or ranges of controls without effect.
@@ -80,6 +82,7 @@ class EngineInfo:
     parts: tuple[str, ...] = ()
     stems_lead: int = 0
     sends: frozenset[str] = frozenset()
+    remote: bool = False
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}
@@ -160,6 +163,8 @@ class Stream(ABC):
         Raises:
             SegueError: controls that do not fit this engine, such as a style of another one. The
                 stream is then unchanged.
+            BlockPendingError: an engine elsewhere has not answered yet; the stream is unchanged,
+                and the same call goes on waiting.
 
         """
 
@@ -287,6 +292,12 @@ class Engine(ABC):
 
         """
         raise SegueError(f"{self.info.name} cannot load places in the music from files.")
+
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the performer since the last call, such as that a line is back; none for an
+        engine on this machine.
+        """
+        return ()
 
     def close(self) -> None:  # noqa: B027 - most engines have nothing to release
         """Release memory, devices and connections. The engine must not be used afterwards."""
