@@ -35,6 +35,10 @@ Maps = dict[str, ControllerMap]
 MAX_LOG_ENTRIES: Final = 1000
 MAX_RAW_BYTES: Final = 64
 """Longest part of an invalid message that is logged."""
+LOOP: Final = (
+    "'{}' sends back what it is sent: its output reaches its input. What comes back is ignored; "
+    "switch MIDI thru off at the controller, or remove the cable or patch between the two."
+)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,11 @@ class ControlHub:
         if message.kind in REALTIME or message.kind == "position":
             self.clock.receive(key, message, when)
             return
+        echoes = self.connections.sender.echoes
+        if echoes.is_echo(key, message, when):
+            if echoes.is_loop(key):
+                self._incident("warning", LOOP.format(key))
+            return
         if self.learn_mode.on:
             self.learn_mode.receive(key, message, when)
             # Note offs are played even in learn mode, or notes would hang.
@@ -201,6 +210,7 @@ class ControlHub:
         key = event.key
         if not event.on:
             self.connected.discard(key)
+            self.connections.sender.echoes.forget(key)
             self._release(key)
             self._incident("info", f"'{key}' was unplugged.")
             self._notify_offers()

@@ -11,12 +11,22 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from app.control.midi.ports import Backend, Inbox, InputPort, OutputPort, is_ours, keys_of
+from app.control.midi.echo import EchoFilter
+from app.control.midi.ports import (
+    Backend,
+    Inbox,
+    InputPort,
+    OutputPort,
+    Receive,
+    is_ours,
+    keys_of,
+)
+from app.control.midi.sysex import END, SYSEX, split
 from models.errors import SegueError
 
 POLL_SECONDS: Final = 0.08
@@ -77,6 +87,7 @@ class MidiSender:
         self._thread: threading.Thread | None = None
         self._sending = threading.Lock()
         self.failed: deque[str] = deque()
+        self.echoes = EchoFilter()
         self.sent = 0
 
     def start(self) -> None:
@@ -149,6 +160,7 @@ class MidiSender:
         with self._sending:
             if self._ports.get(key) is not port:
                 return
+            self.echoes.sent(data, time.monotonic())
             try:
                 port.send(data)
                 self.sent += 1
@@ -319,10 +331,12 @@ class Connections:
             port.close()
         self._emit(PortEvent("output", key, False))
 
-    def _receiver(self, inbox: Inbox) -> Callable[..., None]:
-        def receive(data: bytes, when: float) -> None:
-            if inbox.put(data, when):
-                self._wake()
+    def _receiver(self, inbox: Inbox) -> Receive:
+        def receive(data: Sequence[int], when: float) -> None:
+            exclusive = len(data) > 0 and data[0] in (SYSEX, END)
+            for message in split(data) if exclusive else (data,):
+                if inbox.put(message, when):
+                    self._wake()
 
         return receive
 

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
 
-from app.control.midi.ports import OURS, InputPort, OutputPort, Receive
+from app.control.midi.ports import OURS, InputPort, OutputPort, Receive, is_ours
+from app.control.midi.sysex import EndOfSysex
 from models.errors import SegueError
 
 APIS: Final = ("LINUX_ALSA", "UNIX_JACK", "MACOSX_CORE", "WINDOWS_MM")
@@ -62,6 +63,7 @@ class RtMidiBackend:
         self._number = getattr(rtmidi, f"API_{api}")
         self._errors: tuple[type[Exception], ...] = (rtmidi.RtMidiError, ValueError)
         self._look: list[RtMidiPort] = []
+        self._jack_inputs: list[_JackInput] = []
 
     def _make(self, kind: Literal["MidiIn", "MidiOut"]) -> RtMidiPort:
         import rtmidi
@@ -83,6 +85,7 @@ class RtMidiBackend:
             raise OSError(str(error)) from error
 
     def inputs(self) -> list[str]:
+        self._jack_inputs = [each for each in self._jack_inputs if each.tick()]
         return self._names(0)
 
     def outputs(self) -> list[str]:
@@ -92,9 +95,27 @@ class RtMidiBackend:
         port = self._make("MidiIn")
         port.ignore_types(sysex=False, timing=False, active_sense=True)
         # Before it is opened, so that no message is lost in between.
-        port.set_callback(_Stamp(receive))
-        self._open(port, name)
-        return _Input(port)
+        stamp = _Stamp(receive)
+        port.set_callback(stamp)
+        if self.api != "UNIX_JACK":
+            self._open(port, name)
+            return _Input(port)
+        own = self._make("MidiOut")
+        others = own.get_ports()
+        try:
+            self._open(port, name)
+        except OSError:
+            own.delete()
+            raise
+        new = [each for each in own.get_ports() if each not in others and is_ours(each)]
+        try:
+            self._open(own, new[0] if new else f"{OURS} {name}")
+        except OSError:
+            return _Input(port)  # which plays as well, but waits for an end that is missing
+        opened = _JackInput(port, _Output(own, self._errors))
+        stamp.on_message = opened.end.received
+        self._jack_inputs.append(opened)
+        return opened
 
     def open_output(self, name: str) -> OutputPort:
         port = self._make("MidiOut")
@@ -136,6 +157,7 @@ class _Stamp:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._when: float | None = None
+        self.on_message: Callable[[float], None] = lambda when: None
 
     def __call__(self, event: tuple[Sequence[int], float], data: object = None) -> None:
         now = time.monotonic()
@@ -145,6 +167,7 @@ class _Stamp:
         if when > now or now - when > 0.05:
             when = now
         self._when = when
+        self.on_message(when)
         self._receive(message, when)
 
 
@@ -153,6 +176,27 @@ class _Input:
         self._port = port
 
     def close(self) -> None:
+        close_input(self._port)
+
+
+class _JackInput:
+    """An input with an output of ours connected to it, which ends what has no end."""
+
+    def __init__(self, port: RtMidiPort, own: _Output) -> None:
+        self._port, self._own = port, own
+        self._is_open = True
+        self.end = EndOfSysex(own.send, time.monotonic())
+
+    def tick(self) -> bool:
+        """Send an end where it is due; False when the input is closed."""
+        if self._is_open:
+            with contextlib.suppress(OSError):
+                self.end.tick(time.monotonic())
+        return self._is_open
+
+    def close(self) -> None:
+        self._is_open = False
+        self._own.close()
         close_input(self._port)
 
 

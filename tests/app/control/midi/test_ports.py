@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.control.hub import ControlHub
+from app.control.midi.echo import OLD_ECHO_SECONDS
 from app.control.settings import ControlSettings
 from app.parameters.catalogue import build_registry, set_prompt_count
 from tests.support import jack
@@ -136,6 +137,8 @@ def test_two_controllers_at_once_and_one_of_them_leaves(tmp_path: Path) -> None:
             until(lambda: len(hub.connected) == 1)
             assert hub.notes.held == () and hub.notes.keys_down == 0
             mix.send(0x90, 1, 0)
+            pressed = time.monotonic() + OLD_ECHO_SECONDS  # no hand is faster
+            until(lambda: time.monotonic() > pressed)
             mix.send(0x90, 1, 127)
             until(lambda: registry.get("prompt.1.mute") is False)
         finally:
