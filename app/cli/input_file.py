@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from app.session.follow_send import (
+    FollowEars,
+    FollowSettings,
+    band_position,
+    follow,
+    seconds_of,
+)
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
 from models.engine.controls import Controls, Style, blend
 from models.engine.interface import Audio, Engine, Stream
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
+
+BEFORE: Final = round(0.15 * SAMPLE_RATE)
+"""Frames before a block is heard at which it is written, as it is live at the earliest."""
 
 
 class FileInput:
@@ -28,6 +39,9 @@ class FileInput:
         self._sound = load_input(path)
         self._timer = SendTimer()
         self._heard: Style | None = None
+        self._follow = FollowSettings(self.sends.get("follow", 0.0))
+        self._ears = FollowEars() if self._follow.amount > 0.0 else None
+        self._listened = 0
 
     def check(self, engine: Engine) -> None:
         """SegueError for a send that this engine does not have."""
@@ -41,6 +55,14 @@ class FileInput:
 
     def steer(self, engine: Engine, controls: Controls, stream: Stream, position: int) -> Controls:
         """Controls of the block at `position` (frames), with what was heard before it."""
+        return self._accompany(
+            engine, self._styled(engine, controls, stream, position), stream, position
+        )
+
+    def _styled(
+        self, engine: Engine, controls: Controls, stream: Stream, position: int
+    ) -> Controls:
+        """Controls with the style of what was heard."""
         amount = self.sends.get("style", 0.0)
         if amount <= 0.0:
             return controls
@@ -59,6 +81,20 @@ class FileInput:
             return controls.with_(style=self._heard)
         style = blend((controls.style, self._heard), (1.0 - amount, amount))
         return controls.with_(style=style)
+
+    def _accompany(
+        self, engine: Engine, controls: Controls, stream: Stream, position: int
+    ) -> Controls:
+        """Controls that accompany what was heard."""
+        if self._ears is None:
+            return controls
+        now, size = max(self._listened, position - BEFORE), engine.info.block_frames
+        known = self._sound[self._listened : now]
+        silence = np.zeros((now - self._listened - len(known), 2), np.float32)
+        understood = self._ears.hear(np.concatenate([known, silence]))
+        self._listened = now
+        band = band_position(stream.score, position, size, seconds_of)
+        return follow(controls, self._follow, understood, band, seconds_of(position + size))
 
 
 def load_input(path: Path) -> Audio:

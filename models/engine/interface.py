@@ -30,7 +30,7 @@ Audio: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.floating]
 """Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
-SENDS: Final = frozenset({"style"})
+SENDS: Final = frozenset({"follow", "style"})
 """Ways in which the performer's own sound steers a stream. style: as a prompt among the others,
 by `Engine.embed_audio`."""
 

@@ -13,6 +13,7 @@ from app.cli.input_file import FileInput
 from app.cli.program import main
 from models.engine.controls import Controls
 from models.registry import unregister_engine
+from models.segue.engine import SegueEngine
 from tests.support.tone_engine import ToneEngine, register_tone_engine
 
 RATE = 44_100
@@ -60,3 +61,72 @@ def test_render_with_input(clip: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert main([*common, *wrong, str(tmp_path / "d.wav")]) != 0
         assert words in capsys.readouterr().err
         assert not (tmp_path / "d.wav").exists()
+
+
+def piano(bpm: float, seconds: float) -> np.ndarray:
+    """Chords of A minor and F on every beat, a bar each, with a bass on the first."""
+    rate, sound = 48_000, np.zeros(round(seconds * 48_000), np.float32)
+    for beat in range(int((seconds - 0.5) * bpm / 60)):
+        keys = (57, 60, 64) if beat // 4 % 2 == 0 else (53, 57, 60)
+        notes = [*keys, keys[0] - 12] if beat % 4 == 0 else keys
+        start, size = round((0.3 + beat * 60 / bpm) * rate), round(50 / bpm * rate)
+        time = np.arange(min(size, len(sound) - start)) / rate
+        for note in notes:
+            hertz = 440 * 2 ** ((note - 69) / 12)
+            partials = sum(np.sin(2 * np.pi * hertz * h * time) / h**1.5 for h in range(1, 6))
+            sound[start : start + len(time)] += 0.06 * partials * np.exp(-4 * time)
+    return sound
+
+
+def test_the_band_follows_a_file(tmp_path: Path) -> None:
+    """Tempo, beat and chords of what is played in, end to end."""
+    bpm, seconds = 112.0, 17.0
+    soundfile.write(tmp_path / "in.wav", piano(bpm, seconds), 48_000)
+    engine = SegueEngine()
+    heard = FileInput(tmp_path / "in.wav", {"follow": 1.0})
+    heard.check(engine)
+    stream, size = engine.start(3), engine.info.block_frames
+    controls = Controls(style=engine.embed_text("piano trio"))
+    gaps, tempos, right = [], [], []
+    for number in range(int((seconds - 1.0) * 48_000 / size)):
+        steered = heard.steer(engine, controls, stream, number * size)
+        stream.render(steered)
+        score = stream.score
+        assert score is not None and score.beat is not None and score.bars_at is not None
+        time = (number * size + score.bars_at) / 48_000
+        if time < 10.0:
+            continue
+        played = (time - 0.3) * bpm / 60
+        gaps.append(abs((score.beat - played + 0.5) % 1.0 - 0.5) * 60 / bpm)
+        tempos.append(score.tempo)
+        right.append(steered.notes[:1] == ((57,) if played // 4 % 2 == 0 else (65,)))
+    assert max(gaps) < 0.06 and np.median(gaps) < 0.03
+    assert np.allclose(tempos, bpm, rtol=0.03)
+    assert np.mean(right) > 0.7
+    engine.close()
+
+
+@pytest.mark.parametrize("fault", ["silence", "clipping", "not a number", "short"])
+def test_the_band_goes_on_whatever_comes_in(fault: str, tmp_path: Path) -> None:
+    rate, noise = 48_000, np.random.default_rng(2).standard_normal((2 * 48_000, 2))
+    sound = {
+        "silence": np.zeros((2 * rate, 2)),
+        "clipping": np.clip(99 * noise, -1, 1),
+        "not a number": np.full((2 * rate, 2), np.nan),
+        "short": noise[:100],
+    }[fault]
+    soundfile.write(tmp_path / "in.wav", sound, rate, subtype="FLOAT")
+    engine = ToneEngine()
+    heard = FileInput(tmp_path / "in.wav", {"follow": 1.0})
+    stream = engine.start(1)
+    for number in range(12):
+        controls = heard.steer(engine, Controls(bpm=100.0), stream, number * 11_520)
+        assert controls.bpm is not None and 40.0 <= controls.bpm <= 240.0
+        assert np.isfinite(stream.render(controls)).all()
+
+
+def test_the_same_file_is_followed_the_same_way(clip: Path, tmp_path: Path) -> None:
+    common = ["render", "--engine", "tone", "--seconds", "3", "--input", str(clip)]
+    for name in "ab":
+        assert main([*common, "--send", "follow=0.7", str(tmp_path / f"{name}.wav")]) == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
