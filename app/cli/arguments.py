@@ -118,8 +118,8 @@ def _render(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=X",
-        help="what the input does, 0 to 1: style=0.6, a prompt of its last 10 s; follow=1, the band "
-        "accompanies it",
+        help="what the input does, 0 to 1: style=0.6, a prompt of its last 10 s; follow=1, "
+        "the band accompanies it",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="another number, other music; 0 by default"

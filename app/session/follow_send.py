@@ -119,7 +119,7 @@ def follow(
     if settings.answer and found.density is not None:
         own = CENTRE if controls.density is None else controls.density
         changes["density"] = own + settings.amount * (found.density - own)
-    firm = {name: settings.amount for name in ("notes", "key") if name in changes}
+    firm: dict[str, float] = dict.fromkeys({"notes", "key"} & set(changes), settings.amount)
     if "bpm" in changes:
         firm["bpm"] = 1.0
     return controls.with_(**changes, strength={**controls.strength, **firm})

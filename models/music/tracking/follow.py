@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from models.music.score import NOTE_NAMES, QUALITIES
@@ -80,9 +80,9 @@ class Understanding:
     """
 
     time: float = 0.0
-    pulse: Pulse = Pulse()
+    pulse: Pulse = field(default_factory=Pulse)
     other: float = math.nan
-    progression: Progression = Progression()
+    progression: Progression = field(default_factory=Progression)
     key: str = ""
     onsets: tuple[float, ...] = ()
     played: bool = False

@@ -87,7 +87,7 @@ def test_the_band_follows_a_file(tmp_path: Path) -> None:
     heard.check(engine)
     stream, size = engine.start(3), engine.info.block_frames
     controls = Controls(style=engine.embed_text("piano trio"))
-    gaps, tempos, right = [], [], []
+    gaps, tempos, right = list[float](), list[float](), list[bool]()
     for number in range(int((seconds - 1.0) * 48_000 / size)):
         steered = heard.steer(engine, controls, stream, number * size)
         stream.render(steered)
@@ -98,7 +98,7 @@ def test_the_band_follows_a_file(tmp_path: Path) -> None:
             continue
         played = (time - 0.3) * bpm / 60
         gaps.append(abs((score.beat - played + 0.5) % 1.0 - 0.5) * 60 / bpm)
-        tempos.append(score.tempo)
+        tempos.append(score.tempo or 0.0)
         right.append(steered.notes[:1] == ((57,) if played // 4 % 2 == 0 else (65,)))
     assert max(gaps) < 0.06 and np.median(gaps) < 0.03
     assert np.allclose(tempos, bpm, rtol=0.03)
