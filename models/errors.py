@@ -11,3 +11,7 @@ class SegueError(ValueError):
 
 class BlockPendingError(SegueError):
     """The next block of an engine elsewhere has not come yet; the stream is unchanged."""
+
+
+class PlaceLostError(SegueError):
+    """An engine elsewhere forgot where the stream was; the stream goes on from another place."""

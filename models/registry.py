@@ -15,6 +15,8 @@ from models.engine.interface import Engine
 from models.errors import SegueError
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+REMOTE: Final = "remote://"
+"""How the address of an engine on another machine begins (models.remote.protocol.address)."""
 
 EngineFactory: TypeAlias = Callable[[str], Engine]
 """Opens an engine on a device of DEVICES; raises SegueError if it cannot."""
@@ -116,14 +118,18 @@ def open_engine(name: str = "segue", device: str = "auto") -> Engine:
     """Open an engine: load its weights, which takes seconds.
 
     Args:
-        name: one of `engine_names`.
-        device: one of DEVICES.
+        name: one of `engine_names`, or remote://HOST:PORT/NAME for one on another machine.
+        device: one of DEVICES; an engine elsewhere has its own.
 
     Raises:
-        SegueError: unknown name or device, a device that this machine lacks, or weights that are
-            missing or damaged.
+        SegueError: unknown name or device, a device that this machine lacks, weights that are
+            missing or damaged, or a server that does not answer.
 
     """
+    if name.startswith(REMOTE):
+        from models.remote.client.engine import RemoteEngine
+
+        return RemoteEngine(name)
     entry = _entry(name)
     if device not in DEVICES:
         raise SegueError(f"there is no device '{device}': choose from {', '.join(DEVICES)}.")

@@ -6,17 +6,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.files import whole_file
 from app.performance.file import PerformancePlayer
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream, block_fault
-from models.errors import SegueError
+from models.errors import BlockPendingError, SegueError
 from models.music.score import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long a block of an engine elsewhere may take."""
 
 Steer: TypeAlias = Callable[[Engine, Controls, Stream, int], Controls]
 """Gives the controls of a block: engine, controls, stream, position in frames."""
@@ -52,7 +55,7 @@ def blocks(
         controls = step.controls
         if steer is not None:
             controls = steer(engine, controls, stream, number * engine.info.block_frames)
-        block = stream.render(controls)
+        block = _render(engine, stream, controls)
         fault = block_fault(block, engine.info)
         if fault is not None:
             at = number * engine.info.block_seconds
@@ -61,6 +64,24 @@ def blocks(
             on_render(stream, len(block))
         yield block
         number += 1
+
+
+def _render(engine: Engine, stream: Stream, controls: Controls) -> Audio:
+    """The next block; where an engine elsewhere is slow, after a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return stream.render(controls)
+        except BlockPendingError:
+            if time.monotonic() > deadline:
+                raise SegueError(
+                    f"{engine.info.name} has been silent for {PATIENCE_SECONDS:g} s: is its server "
+                    "still there?"
+                ) from None
+            time.sleep(0.002)
+        finally:
+            for _, sentence in engine.notices():
+                print(f"segue: {sentence}", file=sys.stderr)
 
 
 def render_wav(

@@ -8,13 +8,17 @@ the plan.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from app.inference.health import BlockWatch, Recovery, RecoveryAction, RenderTimes
 from app.inference.messages import PlannerListener
 from app.inference.stems import StemRenderer
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream
-from models.errors import SegueError
+from models.errors import BlockPendingError, PlaceLostError, SegueError
+
+PENDING_SECONDS: Final = 0.005
+"""Pause before a block that has not come is asked for again."""
 
 
 class BlockSource:
@@ -32,7 +36,7 @@ class BlockSource:
         self.stems = StemRenderer(self.info)
         self.watch = BlockWatch(self.info)
         self.recovery = Recovery()
-        self.times = RenderTimes(self.info.block_seconds)
+        self.times = RenderTimes(self.info.block_seconds, remote=self.info.remote)
         self.last_good = Controls()
         self.wait_until = 0.0
         self.refused = self.lost = self.silent = False
@@ -47,6 +51,7 @@ class BlockSource:
     ) -> Audio | None:
         """A valid block; or None, and the stream is where the next attempt may succeed.
 
+        None with none of the faults below: the block of an engine elsewhere has not come yet.
         While stems are on, they lie beside the mix (`StemRenderer.beside`).
 
         After None, `refused`: the controls do not fit this engine (`last_good` does); `lost`: the
@@ -66,6 +71,16 @@ class BlockSource:
             fault = self.watch.fault(block, controls)
             if fault is None:
                 block = self.stems.beside(block, self.stream, here)
+        except BlockPendingError:
+            self.stream.restore(here)
+            self.wait_until = self.clock() + PENDING_SECONDS
+            self._tell()
+            return None
+        except PlaceLostError as error:
+            self.lost = True
+            self._tell()
+            self.listener.incident("warning", str(error))
+            return None
         except SegueError as error:
             fault = str(error)
             if controls != self.last_good:
@@ -77,9 +92,15 @@ class BlockSource:
             fault = f"the engine failed ({type(error).__name__}: {error})"
         if fault is None:
             self.last_good = controls
+            self._tell()
             return block
         self._recover(snapshot, fault, earlier)
         return None
+
+    def _tell(self) -> None:
+        """Pass on what the engine has to say."""
+        for level, sentence in self.engine.notices():
+            self.listener.incident(level, sentence)
 
     def succeeded(self) -> bool:
         """Note a valid block; True where attempts before it had failed."""

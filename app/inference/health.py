@@ -185,10 +185,12 @@ class LatencyStats:
 
 
 class RenderTimes:
-    """Render times of the last blocks, in seconds."""
+    """Render times of the last blocks, in seconds. remote: blocks come over a line, on which those
+    that nothing has changed for are here before they are asked for.
+    """
 
-    def __init__(self, block_seconds: float, count: int = 20) -> None:
-        self.block_seconds = block_seconds
+    def __init__(self, block_seconds: float, count: int = 20, *, remote: bool = False) -> None:
+        self.block_seconds, self.remote = block_seconds, remote
         self.recent: deque[float] = deque(maxlen=count)
         self.changed: deque[float] = deque(maxlen=5)
 
@@ -209,7 +211,7 @@ class RenderTimes:
             return 0.0
         typical = float(np.quantile(self.recent, 0.9))
         changes = float(np.median(self.changed)) if self.changed else 0.0
-        return max(typical, min(changes, 2.0 * typical))
+        return max(typical, changes if self.remote else min(changes, 2.0 * typical))
 
     @property
     def real_time_factor(self) -> float:

@@ -357,7 +357,7 @@ class Planner:
         if source.refused:
             controls = self._triggers.drop(source.last_good)
             self._current = replace(self._current, controls=controls, mark="")
-        elif source.recovery.failures > 1:
+        elif source.lost or source.recovery.failures > 1:
             self._follows = False
         if source.lost:
             self._loop = None

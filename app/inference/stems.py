@@ -15,6 +15,7 @@ from app.audio.stem_delay import StemDelay
 from app.audio.stem_ring import StemRing
 from app.inference.plan import BlockPlan, PlannedBlock
 from models.engine.interface import Audio, EngineInfo, Snapshot, Stream
+from models.errors import BlockPendingError
 
 TAILS: Final = 256
 """Places in the stream whose delay lines are known: more than a plan has blocks."""
@@ -81,6 +82,8 @@ class StemFill:
                 self._ring.fill(block.position, whole[: block.frames])
                 if len(whole) == block.frames:
                     self._lead_on(block.stop, here)
+            except BlockPendingError:
+                self._blocks.insert(0, block)
             finally:
                 stream.restore(here)
             return True

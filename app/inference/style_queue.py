@@ -64,6 +64,7 @@ class StyleQueue:
         self._ready, self._failed, self._terms = ready, failed, terms
         self._lock = threading.Lock()
         self._waiting: deque[EmbedRequest] = deque()
+        self._thread: threading.Thread | None = None
 
     def add(self, request: EmbedRequest) -> None:
         """Queue a request; it replaces an earlier one of its key."""
@@ -73,16 +74,31 @@ class StyleQueue:
             self._waiting = deque([*waiting, request])
 
     def embed_one(self, engine: Engine, spare: bool) -> bool:
-        """Embed the oldest request if there is time (`spare`) or it has waited long.
+        """Embed the oldest request if there is time (`spare`) or it has waited long; an engine
+        elsewhere does it beside, however long the line takes.
 
         Returns whether one was embedded.
         """
+        remote = engine.info.remote
+        if remote and self._thread is not None and self._thread.is_alive():
+            return False
         with self._lock:
             now = time.monotonic()
-            request = next((r for r in self._waiting if spare or r.is_overdue(now)), None)
+            ready = spare or remote
+            request = next((r for r in self._waiting if ready or r.is_overdue(now)), None)
             if request is None:
                 return False
             self._waiting.remove(request)
+        if remote:
+            self._thread = threading.Thread(
+                target=self._embed, args=(engine, request), name="styles", daemon=True
+            )
+            self._thread.start()
+            return False
+        self._embed(engine, request)
+        return True
+
+    def _embed(self, engine: Engine, request: EmbedRequest) -> None:
         try:
             style = _embed(engine, request)
         except SegueError as error:
@@ -93,7 +109,6 @@ class StyleQueue:
             self._ready(request.key, style)
             if callable(request.source):
                 self._terms(request.key, engine.nearest_terms(style, TERMS))
-        return True
 
 
 def _embed(engine: Engine, request: EmbedRequest) -> Style:

@@ -165,6 +165,8 @@ class Stream(ABC):
                 stream is then unchanged.
             BlockPendingError: an engine elsewhere has not answered yet; the stream is unchanged,
                 and the same call goes on waiting.
+            PlaceLostError: that engine has forgotten where the stream was; the stream is where it
+                can go on from.
 
         """
 
@@ -293,9 +295,9 @@ class Engine(ABC):
         """
         raise SegueError(f"{self.info.name} cannot load places in the music from files.")
 
-    def notices(self) -> tuple[str, ...]:
-        """Sentences for the performer since the last call, such as that a line is back; none for an
-        engine on this machine.
+    def notices(self) -> tuple[tuple[str, str], ...]:
+        """(level, sentence) for the performer since the last call, such as that a line is back;
+        level is info, warning or error. None for an engine on this machine.
         """
         return ()
 

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine.interface import EngineInfo, NoteEvent, ScoreInfo
 from models.errors import SegueError
-from models.remote.address import RemoteAddress, parse_address
-from models.remote.audio import FORMATS, decode_audio, encode_audio
-from models.remote.journal import Journal
-from models.remote.limits import TokenBucket
-from models.remote.messages import (
+from models.remote.protocol.address import RemoteAddress, parse_address
+from models.remote.protocol.audio import FORMATS, decode_audio, encode_audio
+from models.remote.protocol.limits import TokenBucket
+from models.remote.protocol.messages import (
     Ask,
     Block,
     Hello,
@@ -37,8 +36,9 @@ from models.remote.messages import (
     pack_piece,
     to_text,
 )
-from models.remote.snapshots import SPARE, SnapshotStore
-from models.remote.wire import decode, encode
+from models.remote.protocol.wire import decode, encode
+from models.remote.server.journal import Journal
+from models.remote.server.snapshot_store import SPARE, SnapshotStore
 
 KNOWN = frozenset({*CONTROL_NAMES, "strength"})
 INFO = EngineInfo(

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from models.errors import SegueError
-from models.remote.audio import FORMATS
+from models.remote.protocol.audio import FORMATS
 
 SCHEME: Final = "remote"
 PREFIX: Final = f"{SCHEME}://"

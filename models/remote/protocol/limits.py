@@ -26,8 +26,8 @@ class Limits:
     connections: int = 64
     hello_seconds: float = 10.0
     message_bytes: int = 262_144
-    messages_per_second: float = 200.0
-    burst: float = 400.0
+    messages_per_second: float = 500.0
+    burst: float = 1000.0
     upload_bytes: int = 32_000_000
     requests: int = 8
     ahead: int = 32

@@ -6,6 +6,7 @@ Each block is coded by itself, so that any of them may be dropped or be the firs
 from __future__ import annotations
 
 import io
+import json
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,10 @@ from models.errors import SegueError
 FORMATS: Final = ("float32", "flac24", "flac16")
 """From the widest to the thinnest. All are lossless but for the rounding to integers."""
 SUBTYPES: Final = {"flac24": "PCM_24", "flac16": "PCM_16"}
+MAX_SECONDS: Final = 60.0
+MAX_RATE: Final = 192_000
+MAX_CHANNELS: Final = 8
+"""Of audio prompts."""
 FULL_SCALE: Final = {"flac24": 2**23, "flac16": 2**15}
 
 
@@ -73,3 +78,22 @@ def decode_audio(data: bytes, channels: int, audio_format: str, most_frames: int
     except soundfile.LibsndfileError:
         raise damaged from None
     return samples
+
+
+def describe_audio(samples: Audio, sample_rate: int, audio_format: str) -> tuple[str, bytes]:
+    """Description and content of an audio prompt (n, channels)."""
+    described = {"rate": sample_rate, "channels": samples.shape[1], "format": audio_format}
+    return json.dumps(described), encode_audio(samples, sample_rate, audio_format)
+
+
+def described_audio(text: str, content: bytes) -> tuple[Audio, int]:
+    """Audio of `describe_audio` and its sample rate in Hz. SegueError where it is none."""
+    try:
+        described = json.loads(text)
+        rate, channels = int(described["rate"]), int(described["channels"])
+        audio_format = str(described["format"])
+    except (ValueError, LookupError, TypeError):
+        raise SegueError("the audio is not described: use the same Segue on both sides.") from None
+    if not (1 <= rate <= MAX_RATE and 1 <= channels <= MAX_CHANNELS and audio_format in FORMATS):
+        raise SegueError("the audio has a rate or channels that cannot be taken: convert it first.")
+    return decode_audio(content, channels, audio_format, round(MAX_SECONDS * rate) + 1), rate

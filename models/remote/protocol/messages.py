@@ -25,8 +25,8 @@ from typing import Final, TypeAlias
 
 from models.engine.controls import TRIGGERS, Controls
 from models.engine.interface import Audio, EngineInfo, ScoreInfo
-from models.remote.audio import FORMATS, decode_audio, encode_audio
-from models.remote.wire import WireError, decode, encode
+from models.remote.protocol.audio import FORMATS, decode_audio, encode_audio
+from models.remote.protocol.wire import WireError, decode, encode
 
 PROTOCOL: Final = 1
 

@@ -1,0 +1,1 @@
+"""Client: an engine on a server as an engine here."""

@@ -1,0 +1,1 @@
+"""Server: an engine for clients elsewhere."""

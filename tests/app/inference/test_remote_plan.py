@@ -1,0 +1,141 @@
+"""The plan with an engine elsewhere: blocks that are late, a line that is down, a server anew."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from app.audio import shared_memory as s
+from app.inference.health import RenderTimes
+from app.inference.style_queue import EmbedRequest, StyleQueue
+from models.engine.controls import Controls
+from models.engine.interface import Audio
+from models.errors import BlockPendingError, PlaceLostError
+from tests.app.inference.test_planner import QUIET_B, A, Rig
+from tests.support.tone_engine import ToneEngine, ToneMoment, ToneStream
+
+QUIET_A = A.with_(mute=["drums"])
+
+
+class LineRig(Rig):
+    """A planner whose engine is elsewhere. down_until: simulated time at which the line is back."""
+
+    def __init__(self, **options: float) -> None:
+        self.down_until = 0.0
+        self.lost = False
+        super().__init__(block_seconds=0.1, **options)
+
+    def _slow_down(self, engine: ToneEngine) -> None:
+        super()._slow_down(engine)
+        rig, start = self, engine.start
+
+        def start_elsewhere(seed: int = 0) -> ToneStream:
+            stream = start(seed)
+            render = stream.render
+
+            def far(controls: Controls) -> Audio:
+                if rig.now < rig.down_until:
+                    rig.run(0.05)
+                    raise BlockPendingError("not yet")
+                if rig.lost:
+                    rig.lost = False
+                    stream._now = ToneMoment("tone", 99, 0, 0.37)
+                    raise PlaceLostError("the server was started anew: it begins afresh.")
+                return render(controls)
+
+            stream.render = far  # type: ignore[method-assign]
+            return stream
+
+        engine.start = start_elsewhere  # type: ignore[method-assign]
+
+
+def playing() -> LineRig:
+    rig = LineRig()
+    rig.planner.submit(QUIET_A)
+    rig.work(0.3)
+    rig.play()
+    rig.work(4.0)
+    return rig
+
+
+def test_a_drop_within_the_plan_is_not_heard() -> None:
+    rig = playing()
+    rig.down_until = rig.now + 3.0
+    rig.work(5.0)
+    assert rig.words[s.UNDERRUNS] == 0 and rig.planner.recoveries == 0 and not rig.incidents
+    assert rig.clicks() == 0
+
+
+def test_a_drop_of_twenty_seconds_fades_and_goes_on_where_it_was() -> None:
+    rig = playing()
+    rig.down_until = rig.now + 20.0
+    rig.work(30.0)
+    assert rig.words[s.UNDERRUNS] == 1 and rig.planner.recoveries == 0
+    assert rig.clicks() == 0
+    assert rig.planner.source.last_good == QUIET_A
+    stream = rig.planner.stream
+    assert isinstance(stream, ToneStream)
+    assert stream._now.seed == 0 and stream._now.position > 12 * s.SAMPLE_RATE  # nothing forgotten
+    assert rig.planner.depth > 2.5 * s.SAMPLE_RATE
+    assert rig.frequency() == pytest.approx(220, abs=6)
+
+
+def test_a_control_that_is_turned_while_the_line_is_down_holds_afterwards() -> None:
+    rig = playing()
+    rig.down_until = rig.now + 1.5
+    rig.planner.submit(QUIET_B)
+    rig.work(3.0)
+    assert rig.words[s.UNDERRUNS] == 0 and rig.planner.source.last_good == QUIET_B
+    assert rig.frequency() == pytest.approx(440, abs=6)
+    assert rig.clicks() == 0
+
+
+def test_a_server_that_was_started_anew_is_faded_into() -> None:
+    rig = playing()
+    rig.lost = True
+    rig.work(6.0)
+    assert rig.incidents == ["the server was started anew: it begins afresh."]
+    assert rig.words[s.UNDERRUNS] == 0 and rig.planner.recoveries == 0
+    assert rig.clicks() == 0
+    rig.lost = True
+    rig.planner.submit(QUIET_B)
+    rig.work(6.0)
+    assert rig.frequency() == pytest.approx(440, abs=6)
+    assert rig.clicks() == 0
+
+
+@pytest.mark.parametrize(("remote", "estimate"), [(False, 0.002), (True, 0.2)])
+def test_a_rewrite_counts_on_the_whole_journey(remote: bool, estimate: float) -> None:
+    """What is under way already says nothing about how long a change takes on a line."""
+    times = RenderTimes(0.08, remote=remote)
+    for _ in range(20):
+        times.add(0.001)
+        times.add(0.2, changed=True)
+    times.recent.extend([0.001] * 20)
+    assert times.estimate == pytest.approx(estimate)
+
+
+def test_styles_of_an_engine_elsewhere_are_made_beside() -> None:
+    engine, asked, ready = ToneEngine(), threading.Event(), threading.Event()
+    object.__setattr__(engine.info, "remote", True)
+    embed = engine.embed_text
+
+    def slow(text: str) -> np.ndarray:
+        asked.set()
+        assert ready.wait(5.0)
+        return embed(text)
+
+    engine.embed_text = slow  # type: ignore[method-assign]
+    done: list[str] = []
+    queue = StyleQueue(lambda key, style: done.append(key), print, print)
+    for key in ("one", "two"):
+        queue.add(EmbedRequest(key, text=key))
+    assert not queue.embed_one(engine, True)  # returns at once
+    assert asked.wait(5.0) and not done
+    assert not queue.embed_one(engine, True)
+    ready.set()
+    while len(done) < 2:
+        queue.embed_one(engine, False)
+    assert done == ["one", "two"]
