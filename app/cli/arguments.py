@@ -64,6 +64,7 @@ def make_parser() -> Parser:
     _soak(commands)
     _devices(commands)
     _models(commands)
+    _serve(commands)
     return parser
 
 
@@ -73,7 +74,8 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         default=argparse.SUPPRESS,
         metavar="NAME",
-        help="which engine plays (see: models); segue by default",
+        help="which engine plays (see: models); segue by default. remote://HOST:PORT/NAME is one "
+        "on another machine (see: serve)",
     )
     parser.add_argument(
         "--device",
@@ -236,6 +238,7 @@ def _models(commands: Commands) -> None:
     for name, text in (
         ("fetch", "fetch an engine's weights once"),
         ("verify", "compare an engine's weights with their checksums"),
+        ("forget", "forget a server, its certificate and its token"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("name", metavar="NAME", help="the engine")
@@ -250,6 +253,29 @@ def _models(commands: Commands) -> None:
                 "--accept", action="store_true", help="accept the terms of the weights unasked"
             )
         action.set_defaults(command=_call("app.cli.models", name))
+
+
+def _serve(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="play for a Segue elsewhere",
+        description="Play for a Segue elsewhere, which names this one by its address: "
+        "--engine remote://HOST:PORT/NAME. Without --host it listens on this machine only; on any "
+        "other interface it asks for a token, and encrypts.",
+    )
+    _add_engine(parser)
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="interface, such as 0.0.0.0 for all"
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="7177 by default")
+    parser.add_argument(
+        "--sessions", type=int, default=4, metavar="N", help="how many may play at once"
+    )
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="your own, in PEM; one is made otherwise"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="its key, in PEM")
+    parser.set_defaults(command=_call("app.cli.serve", "serve"))
 
 
 def _call(module: str, name: str) -> Callable[[argparse.Namespace], int]:

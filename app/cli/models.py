@@ -11,15 +11,26 @@ from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
 from models.registry import engine_names, engine_summary
+from models.remote.client.known import forget as forget_server
+from models.remote.client.known import known_servers
 from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
 
 
 def list_engines(chosen: Namespace) -> int:
-    """One line for each engine: name, weights, what it is."""
+    """One line for each engine: name, weights, what it is; then the servers that are known."""
     names = engine_names()
     width = max(len(name) for name in names)
     for name in names:
         print(f"{name:<{width}}  {_state(name):<20}  {engine_summary(name)}")
+    for server in known_servers():
+        print(f"{server.name:<{width}}  on another machine")
+    return 0
+
+
+def forget(chosen: Namespace) -> int:
+    """Forget a server that was connected to."""
+    forget_server(chosen.name)
+    print(f"{chosen.name} is forgotten")
     return 0
 
 
