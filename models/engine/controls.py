@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.engine.parts import PartControls, PartMap, check_part_names, check_parts
 from models.errors import SegueError
 from models.music.score import STEMS, parse_key
 
@@ -43,9 +44,12 @@ SWITCHES: Final = ("follow_prompts", *TRIGGERS)
 CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
     "guidance_notes", "guidance_drums", "chaos", "energy", "follow_prompts", "change_at", "fill",
-    "next_section",
+    "next_section", "parts", "reroll",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
+
+UNSET_IF_EMPTY: Final = frozenset({"mute", "notes", "parts", "reroll", *SWITCHES})
+"""Controls that have no auto but a value that changes nothing."""
 
 
 class FrozenMapping(Mapping[str, float]):
@@ -98,6 +102,9 @@ class Controls:
             instead of staying.
         change_at: when a changed tempo or key arrives, "now" or at the next "bar".
         fill, next_section: triggers; each acts once when it turns true.
+        parts: level, mute, solo, lock, instrument and octave by part.
+        reroll: parts that get another pattern, now or with the next bar as `change_at` says; a
+            part's name is a trigger, which acts once when it comes in.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
     Raises:
@@ -122,6 +129,8 @@ class Controls:
     change_at: str = "now"
     fill: bool = False
     next_section: bool = False
+    parts: Mapping[str, PartControls] = field(default_factory=PartMap)
+    reroll: frozenset[str] = frozenset()
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -143,16 +152,23 @@ class Controls:
         put("notes", check_notes(self.notes))
         if self.drums is not None and not isinstance(self.drums, bool):
             raise SegueError(f"drums is {self.drums!r}: write true, false, or null for auto.")
+        put("parts", check_parts(self.parts))
+        put("reroll", check_part_names(self.reroll))
         put("strength", _check_strength(self.strength))
 
     def with_(self, **changes: object) -> Controls:
         """A copy with some fields replaced, validated again."""
         return replace(self, **changes)  # type: ignore[arg-type]  # __post_init__ checks them
 
+    @property
+    def part_map(self) -> PartMap:
+        """`parts`, as what it is after the checks."""
+        return check_parts(self.parts)
+
     def strength_of(self, name: str) -> float:
         """Strength of a control, 0 to 1; 0 where it is left at auto."""
         value = getattr(self, name)
-        if value is None or (name in ("mute", "notes", *SWITCHES) and not value):
+        if value is None or (name in UNSET_IF_EMPTY and not value):
             return 0.0
         if name == "change_at" and value == ARRIVALS[0]:
             return 0.0

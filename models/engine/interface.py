@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls, Style, as_style, blend
+from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
 from models.music.score import STEMS
 from models.storage.serialisation import PackedState
@@ -58,6 +59,8 @@ class EngineInfo:
         continues_audio: whether `Engine.snapshot_after` is implemented.
         parts: names of the parts that `Stream.stems` has, in the order of a mixer; empty for none.
         sends: names of SENDS: what the engine can do with what the performer plays in.
+        part_controls: names of PART_CONTROLS that act on each of `parts`; "parts" or "reroll" are
+            then among the controls.
         stems_lead: samples by which the stems are ahead of the block's sound, since the master's
             limiter looks ahead.
         remote: whether it is elsewhere, so that blocks and styles take as long as the line does,
@@ -80,6 +83,7 @@ class EngineInfo:
     defaults: Mapping[str, float] = field(default_factory=dict, hash=False)
     continues_audio: bool = False
     parts: tuple[str, ...] = ()
+    part_controls: frozenset[str] = frozenset()
     stems_lead: int = 0
     sends: frozenset[str] = frozenset()
     remote: bool = False
@@ -90,6 +94,11 @@ class EngineInfo:
             raise ValueError(f"{self.name} lists controls that do not exist: {sorted(unknown)}")
         if not self.sends <= SENDS:
             raise ValueError(f"{self.name} lists sends that do not exist: {sorted(self.sends)}")
+        strange = self.part_controls - set(PART_CONTROLS)
+        if strange:
+            raise ValueError(
+                f"{self.name} lists part controls that do not exist: {sorted(strange)}"
+            )
         dead = {*self.ranges, *self.defaults} - (self.controls & set(RANGES))
         if dead:
             raise ValueError(f"{self.name} tells numbers of controls it has not: {sorted(dead)}")

@@ -35,8 +35,9 @@ from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from models.runtime.device import resolve_device
 from models.runtime.threads import use_one_thread
-from models.segue.arranger.arranger import ARRANGER_CONTROLS, GUIDANCE, GUIDANCE_RANGE, Arranger
+from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import ArrangerInfo, score_info
+from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
@@ -170,6 +171,7 @@ class DiffusionStream(Stream):
                 f"the style has {len(style)} numbers, this engine's have "
                 f"{engine.renderer.config.style_dim}: embed the prompt with this engine."
             )
+        controls = controls.with_(parts=None, reroll=None)  # of engines with stems
         score, arranger, info = engine.arranger.block(
             state.arranger, style, controls, FRAMES_PER_BLOCK
         )

@@ -30,12 +30,14 @@ from models.engine.interface import (
     check_prompt_audio,
     check_prompt_text,
 )
+from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, INSTRUMENTS, KITS, PARTS, SAMPLE_RATE, STEM_OF_PART
 from models.runtime.threads import use_one_thread
-from models.segue.arranger.arranger import ARRANGER_CONTROLS, GUIDANCE, GUIDANCE_RANGE, Arranger
+from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import ArrangerInfo, score_info
 from models.segue.arranger.clock import phases
+from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.studio.bank import FOLDER, Bank
@@ -96,12 +98,13 @@ class SegueEngine(Engine):
             block_frames=BLOCK,
             context_seconds=60.0,
             style_dim=self.arranger.net.config.style_dim,
-            controls=ARRANGER_CONTROLS,
+            controls=ARRANGER_CONTROLS | {"parts", "reroll"},
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
             sends=SENDS,
             parts=PARTS,
+            part_controls=frozenset(PART_CONTROLS),
             stems_lead=AHEAD,
         )
 
@@ -122,6 +125,8 @@ class SegueEngine(Engine):
         next beat. What is played does not depend on it.
         """
         name = b"" if style is None else style.tobytes()
+        given = [controls.part_map.of(part).instrument or "none" for part in PARTS]
+        self.bank.prepare(given[1:], given[:1])
         if name == self._prefetched:
             return
         self._prefetched = name
@@ -213,7 +218,10 @@ class SegueStream(Stream):
         request = MixRequest(
             production,
             room,
-            tuple(0.0 if STEM_OF_PART[part] in controls.mute else 1.0 for part in PARTS),
+            tuple(
+                0.0 if STEM_OF_PART[part] in controls.mute else gain
+                for part, gain in zip(PARTS, controls.part_map.gains(), strict=True)
+            ),
             BRIGHTEST * bright * controls.strength_of("brightness"),
         )
         played, studio = engine.studio.block(state.studio, score, request)

@@ -20,24 +20,36 @@ from torch import Tensor
 
 from models.engine.controls import Controls
 from models.errors import SegueError
-from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, FrameScore, parse_key
+from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, PARTS, FrameScore, parse_key
 from models.segue.arranger.arrival import arrived_controls, base_of, latch_triggers
 from models.segue.arranger.bar_plan import plan_bar, plan_section
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
 from models.segue.arranger.clock import Tick, glide
-from models.segue.arranger.conditions import ConditionCache
+from models.segue.arranger.conditions import (
+    ConditionCache,
+    guidance_of,
+    style_distance,
+)
 from models.segue.arranger.density_control import DensityControl
 from models.segue.arranger.fills import fill_levels, fill_span
 from models.segue.arranger.form_plan import MAX_BARS, fullness
 from models.segue.arranger.held_keys import HeldHarmony, held_harmony
 from models.segue.arranger.network import ArrangerConfig, ArrangerNet
+from models.segue.arranger.parts.instruments import filled, heard, kept
+from models.segue.arranger.parts.patterns import begin_parts
+from models.segue.arranger.parts.state import at_start
+from models.segue.arranger.parts.targets import PartTargets
 from models.segue.arranger.sampling import SamplingParams, StepNoise
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import State
 from models.segue.arranger.step_writer import (
+    NO_SOURCES,
+    HeadInputs,
+    StepHeads,
     StepPosition,
     StepTargets,
     advance,
+    available,
     decode_step,
     groove,
     sources,
@@ -50,8 +62,6 @@ from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, soundi
 from models.segue.arranger.voices import play_row
 from models.storage.weights import WEIGHTS
 
-GUIDANCE: Final = 1.25  # where the control is left at auto
-GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
 NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
 
 Style = NDArray[np.float32]
@@ -129,6 +139,7 @@ class Arranger:
             ticks=state.ticks,
             timbres=state.timbres,
             symbols=(0,) * len(state.symbols),
+            patterns=at_start(state.patterns),
         )
 
     @torch.inference_mode()
@@ -206,7 +217,7 @@ class Arranger:
         mode = None
         if controls.key is not None and controls.strength_of("key") >= 0.5:
             mode = MODE_NAMES.index(parse_key(controls.key)[1])
-        guidance = _guidance(controls)
+        guidance = guidance_of(controls)
         identity = b"" if style is None else style.tobytes()
         follows = controls.follow_prompts
         inputs = (identity, mode, guidance, follows)
@@ -219,6 +230,8 @@ class Arranger:
             self.setting_net, style, noise, guidance, mode, None if follows else base
         )
         chosen: object = inputs
+        if old is not None:
+            new = kept(new, old, state.patterns.held)
         if old is not None and not state.clock.on_bar:
             # Bars are finished in their metre and mode; the rest need not wait.
             waits = follows and mode is None
@@ -234,7 +247,7 @@ class Arranger:
         if new.metre != old.metre:
             state = state.with_(floor=step)
         band = (new.kit, new.instruments, new.metre) != (old.kit, old.instruments, old.metre)
-        if band or _distance(identity, state.style) > NEW_STYLE:
+        if band or style_distance(identity, state.style) > NEW_STYLE:
             state = state.with_(style=identity, style_step=step)
         return state
 
@@ -247,8 +260,8 @@ class Arranger:
         changed = state.setting
         if state.setting is None or state.clock.on_beat(per_beat):
             state = self._choose(state, style, controls)
-        setting = state.setting
-        assert setting is not None
+        assert state.setting is not None
+        chosen, setting = state.setting, filled(state.setting, controls.part_map)
         own = glide(state.tempo or setting.bpm, setting.bpm, setting.steps_per_bar)
         bpm = own
         if controls.bpm is not None:
@@ -259,10 +272,11 @@ class Arranger:
         tonic, mode = self._key(state, controls)
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
+        state = begin_parts(state, controls, tick, step, mode)
         step_noise = StepNoise(state.seed, step)
         if held is not None and step_noise.uniform() > controls.strength_of("notes"):
             held = None
-        band_changed = changed is not None and changed.instruments != setting.instruments
+        band_changed = changed is not None and changed.instruments != chosen.instruments
         strike = bool(setting.instruments[1]) and (
             (held is not None and controls.notes != state.notes)
             or (tonic != state.key[0] and bool(state.ticks))
@@ -279,7 +293,9 @@ class Arranger:
             )
         span = fill_span(state.fill, state.fill_due, tick, step)
         state = state.with_(fill=span, fill_due=False)
-        form, plan = state.form, state.plan
+        patterns = state.patterns
+        pinned = (patterns.held | patterns.renewed) & available(setting)
+        form, plan = replace(state.form, active=state.form.active | pinned), state.plan
         theme = find(state.themes, form.section, setting.steps_per_bar) if plan.again else None
         theme_row = None if theme is None else theme.row(step - form.start)
         full = fullness(plan, controls.energy)
@@ -289,6 +305,9 @@ class Arranger:
             theme=theme_row,
             recall=recall(plan.again),
             fill=fill_levels(state.fill, step, KITS[setting.kit], state.seed),
+            parts=PartTargets.of(
+                patterns, tick.step_in_bar, state.history.get(step - setting.steps_per_bar)
+            ),
         )
         attended_rows = sources(state.history, form, place, setting.steps_per_bar, theme_row)
         remembered = groove(state.history, form, place, setting.steps_per_bar)
@@ -298,15 +317,25 @@ class Arranger:
         joined, output, hidden, lag_features = advance(
             self.net, state.hidden, condition, moment, state.history.get(step - 1), attended_rows
         )
+        usual = HeadInputs.of(self.net, joined, lag_features, attended_rows, state.symbol)
+        anew = usual
+        if patterns.renewed:
+            previous = state.history.get(step - 1)
+            free, _, _, none = advance(
+                self.net, state.hidden, condition, moment, previous, NO_SOURCES
+            )
+            anew = HeadInputs.of(self.net, free, none, NO_SOURCES, state.symbol)
         row = decode_step(
-            self.net, self._links, joined, attended_rows, lag_features, form, state.symbol, tonic,
-            mode, targets, step_noise,
+            StepHeads(self.net, usual, anew, targets), self._links, form, state.symbol, tonic, mode,
+            step_noise,
         )  # fmt: skip
-        voices = play_row(state.voices, row, tick, setting, tonic, held, state.seed, step)
+        octaves = [controls.part_map.of(part).octave for part in PARTS]
+        voices = play_row(state.voices, row, tick, setting, tonic, held, state.seed, step, octaves)
         # The pitch classes of another key are forgotten.
         before = state.tones if tonic == state.key[0] else NO_WEIGHTS
         state = self.density.measured(state, row, tick, controls)
         return state.with_(
+            form=form,
             hidden=hidden,
             output=output,
             clock=clock,
@@ -314,7 +343,7 @@ class Arranger:
             symbol=int(row[SYMBOL]),
             voices=voices,
             ticks=(*state.ticks, tick),
-            timbres=(*state.timbres, setting),
+            timbres=(*state.timbres, heard(setting, controls.part_map)),
             symbols=(*state.symbols, int(row[SYMBOL])),
             key=(tonic, mode),
             tempo=own,
@@ -340,7 +369,7 @@ class Arranger:
         form, plan, bar = state.form, state.plan, setting.steps_per_bar
         entered = False
         if not keep or not plan.place:
-            leapt = _distance(identity, state.plan_style) > NEW_STYLE
+            leapt = style_distance(identity, state.plan_style) > NEW_STYLE
             if leapt or not plan.place:
                 # Another music has themes of its own.
                 state = state.with_(plan_style=identity, themes=())
@@ -357,7 +386,7 @@ class Arranger:
             ]
             if form.start >= state.style_step:
                 state = state.with_(themes=add_theme(state.themes, form.section, bar, rows))
-            state = state.with_(due=False)
+            state = state.with_(due=False, patterns=state.patterns.in_section())
             form = form.enter(section_code(plan.name), place.step)
         elif not keep:
             form = replace(form, bar=form.bar + 1)
@@ -370,7 +399,12 @@ class Arranger:
             self.net, state.output, condition, before, form, plan, returned, setting, targets,
             step_noise, entered, keep,
         )  # fmt: skip
-        if plan.fill and not keep and form.active & 1 and form.bar == plan.bars - 1:
+        if (
+            plan.fill
+            and not keep
+            and form.active & ~state.patterns.held & 1
+            and form.bar == plan.bars - 1
+        ):
             length = setting.steps_per_beat * (2 if plan.bars >= MAX_BARS else 1)
             state = state.with_(fill=(place.step + bar - length, place.step + bar))
         return state.with_(form=form, plan=plan)
@@ -380,7 +414,7 @@ class Arranger:
     ) -> StepTargets:
         density, bias = self.density.targets(state, controls)
         return StepTargets(
-            guidance=_guidance(controls),
+            guidance=guidance_of(controls),
             sampling=SamplingParams.of(controls.chaos),
             density=density,
             bias=bias,
@@ -391,19 +425,3 @@ class Arranger:
             tones=pull(state.tones, self._key(state, controls)[1]),
             energy=controls.energy,
         )
-
-
-def _guidance(controls: Controls) -> float:
-    """The guidance control, clipped to its range."""
-    if controls.guidance is None:
-        return GUIDANCE
-    low, high = GUIDANCE_RANGE
-    return min(max(controls.guidance, low), high)
-
-
-def _distance(a: bytes, b: bytes) -> float:
-    """Euclidean distance of two styles, given as bytes; 2 where only one is a style."""
-    if not a or not b:
-        return 0.0 if a == b else 2.0
-    difference = np.frombuffer(a, np.float32) - np.frombuffer(b, np.float32)
-    return float(np.linalg.norm(difference))

@@ -33,4 +33,5 @@ def latch_triggers(state: State, controls: Controls) -> State:
         due=state.due or (controls.next_section and not before[1]),
         fill_due=state.fill_due or (controls.fill and not before[0]),
         triggers=(controls.fill, controls.next_section),
+        patterns=state.patterns.latched(controls),
     )

@@ -1,4 +1,4 @@
-"""Cache of the network's conditions: style and setting as one vector, which seldom changes."""
+"""Conditions of the network: style, setting and guidance, which seldom change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.engine.controls import Controls
 from models.segue.arranger.network import ArrangerNet, StepCondition
 from models.segue.arranger.steps import Setting
 
 MAX_ENTRIES: Final = 256
+GUIDANCE: Final = 1.25  # where the control is left at auto
+GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
 
 
 class ConditionCache:
@@ -61,3 +64,19 @@ def _at_tempo(setting: Setting, bpm: float) -> Setting:
         setting.swing,
         setting.mode,
     )
+
+
+def guidance_of(controls: Controls) -> float:
+    """The guidance control, clipped to its range."""
+    if controls.guidance is None:
+        return GUIDANCE
+    low, high = GUIDANCE_RANGE
+    return min(max(controls.guidance, low), high)
+
+
+def style_distance(a: bytes, b: bytes) -> float:
+    """Euclidean distance of two styles, given as bytes; 2 where only one is a style."""
+    if not a or not b:
+        return 0.0 if a == b else 2.0
+    difference = np.frombuffer(a, np.float32) - np.frombuffer(b, np.float32)
+    return float(np.linalg.norm(difference))

@@ -12,6 +12,7 @@ from torch import Tensor
 from models.music.score import PARTS
 from models.segue.arranger.clock import Clock, Tick
 from models.segue.arranger.form_plan import FormPlan
+from models.segue.arranger.parts.state import NO_PATTERNS, PartPatterns
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting
 from models.segue.arranger.themes import Theme
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, Weights
@@ -42,6 +43,18 @@ class History:
             chunks = (*chunks[:-1], np.concatenate([chunks[-1], row[None]]))
         drop = max(0, len(chunks) - CHUNKS)
         return History(chunks[drop:], self.forgotten + drop, self.length + 1)
+
+    def replaced(self, first: int, rows: list[Row]) -> History:
+        """With other rows from row `first` on; those that are forgotten stay so."""
+        chunks = list(self.chunks)
+        for start in range(first // CHUNK, (first + len(rows) - 1) // CHUNK + 1):
+            if 0 <= start - self.forgotten < len(chunks):
+                chunk = chunks[start - self.forgotten].copy()
+                for index in range(len(chunk)):
+                    if 0 <= start * CHUNK + index - first < len(rows):
+                        chunk[index] = rows[start * CHUNK + index - first]
+                chunks[start - self.forgotten] = chunk
+        return replace(self, chunks=tuple(chunks))
 
     def get(self, index: int) -> Row | None:
         """Row `index` since the start of the stream, or None where there is none."""
@@ -128,6 +141,7 @@ class State:
     fill_due: bool = False  # a fill begins with the next step
     triggers: tuple[bool, bool] = (False, False)  # fill and next_section at the last block
     fill: tuple[int, int] = (-1, -1)  # first row of a fill, and the row after its last
+    patterns: PartPatterns = NO_PATTERNS  # locks and re-rolls of parts
 
     def with_(self, **changes: object) -> State:
         """A copy with some fields replaced."""

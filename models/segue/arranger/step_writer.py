@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from models.segue.arranger.network import (
     RowFeatures,
     StepPlace,
 )
+from models.segue.arranger.parts.targets import NO_TARGETS, PartTargets
 from models.segue.arranger.sampling import (
     Logits,
     SamplingParams,
@@ -63,6 +64,7 @@ from models.segue.arranger.steps import (
 )
 
 ABSENT: Final = 255
+NO_SOURCES: Final[tuple[Row | None, ...]] = (None,) * SOURCES
 CODE_COLUMNS: Final = (SYMBOL, ACTION, *(TOKEN[p] for p in NOTE_PARTS))
 OUT_OF_SCALE: Final = 2.5  # log-odds against a note outside the key of the control
 CHORD_OUT_OF_SCALE: Final = 0.6  # log-odds against a chord for each of its notes outside the key
@@ -93,6 +95,7 @@ class StepTargets:
     recall: float = 0.0  # log-odds for it
     fill: NDArray[np.uint8] | None = None  # (drums,) levels of a fill
     energy: float | None = None
+    parts: PartTargets = NO_TARGETS
 
 
 @dataclass(frozen=True)
@@ -216,58 +219,109 @@ def advance(
     return joined[:, 0], output[:, 0], hidden, seen[1:]
 
 
+class HeadInputs(NamedTuple):
+    """Inputs of the heads: their starts, the copy gates, the sources' features and their codes."""
+
+    start: Tensor
+    gates: Tensor
+    lag_features: Tensor
+    codes: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        net: ArrangerNet,
+        joined: Tensor,
+        lag_features: Tensor,
+        rows: Sequence[Row | None],
+        symbol: int,
+    ) -> HeadInputs:
+        """The inputs from what `advance` returns; `symbol` is the chord that sounds (+ 1)."""
+        return cls(*net.trunks(joined), lag_features, _lag_codes(rows, symbol))
+
+
+@dataclass(frozen=True, eq=False)
+class StepHeads:
+    """The network's heads in one step. `anew` are the inputs of parts that are written anew, which
+    know no sources; `so_far` (FEATURES,) is what of the row is decided.
+    """
+
+    net: ArrangerNet
+    usual: HeadInputs
+    anew: HeadInputs
+    targets: StepTargets
+    so_far: NDArray[np.float32] = field(default_factory=lambda: np.zeros(FEATURES, np.float32))
+
+    @property
+    def _features(self) -> Tensor:
+        # They share memory: what is decided is an input of the next head.
+        return torch.from_numpy(self.so_far).expand(2, FEATURES)
+
+    def _inputs(self, part: int) -> HeadInputs:
+        return self.anew if self.targets.parts.is_renewed(part) else self.usual
+
+    def decided(self, row: Row, first: int, end: int) -> None:
+        """Note columns of a row as decided."""
+        ROW_FEATURES.add(self.so_far, row, range(first, end))
+
+    def drums(self) -> Logits:
+        """(drums * levels,) log-odds."""
+        own = self._inputs(0)
+        logits = self.net.logits_drums(own.start, own.gates, own.lag_features[None]).numpy()
+        base = guided_drums(logits, self.targets.guidance)
+        self.targets.parts.shift_drums(base)
+        return base
+
+    def code(self, head: int, part: int | None = None) -> tuple[Logits, Tensor]:
+        """Log-odds of a head's codes and its hidden layer; part None is the chord symbol."""
+        own = self.usual if part is None else self._inputs(part)
+        logits, layer = self.net.logits_code(
+            head, own.start, self._features, own.gates, own.codes[:, head - 1].expand(2, SOURCES)
+        )
+        return guided(logits.numpy(), self.targets.guidance), layer
+
+    def touches(self, head: int, layer: Tensor) -> Logits:
+        """Log-odds of an onset's touch."""
+        logits = self.net.logits_touch(head, layer, self._features).numpy()
+        return guided(logits, self.targets.guidance)
+
+
 def decode_step(
-    net: ArrangerNet,
+    heads: StepHeads,
     links: Logits,
-    joined: Tensor,
-    attended_rows: Sequence[Row | None],
-    lag_features: Tensor,
     form: Form,
     symbol: int,
     tonic: int,
     mode: str,
-    targets: StepTargets,
     step_noise: StepNoise,
 ) -> Row:
     """One row, drawn part by part; `symbol` is the chord that sounds (+ 1).
 
-    Parts that are not active rest. Held keys decide the chord and pull the notes to it.
+    Parts that are not active rest, and locked ones play their pattern. Held keys decide the chord
+    and pull the notes to it.
     """
-    start, gates = net.trunks(joined)
+    targets = heads.targets
     row = empty_row()
     row[WIDTH] = form.active
     noise = step_noise.gumbel(len(DRUMS) * LEVELS)
-    if form.active & 1:
-        base = guided_drums(
-            net.logits_drums(start, gates, lag_features[None]).numpy(), targets.guidance
-        )
-        row[DRUM_COLUMNS] = pick_drums(base, links, noise, targets.sampling, targets.bias, LEVELS)
+    if not targets.parts.fixed(0, row, mode) and form.active & 1:
+        bias = targets.bias + targets.parts.fuller(0)
+        row[DRUM_COLUMNS] = pick_drums(heads.drums(), links, noise, targets.sampling, bias, LEVELS)
     if targets.fill is not None:
         # What holds the bar together plays on under the fill.
         steady = row[DRUM_COLUMNS] * np.isin(DRUMS, UNDER_FILLS)
         row[DRUM_COLUMNS] = np.maximum(targets.fill, steady)
-    so_far = np.zeros(FEATURES, np.float32)
-    ROW_FEATURES.add(so_far, row, range(SYMBOL))
-    # They share memory: what is set below is an input of the next head.
-    features = torch.from_numpy(so_far).expand(2, FEATURES)
-    codes = _lag_codes(attended_rows, symbol)
+    heads.decided(row, 0, SYMBOL)
     scale = np.zeros(12, np.float32)
     scale[list(MODES[mode])] = 1.0
-
-    def odds(head: int) -> tuple[Logits, Tensor]:
-        logits, layer = net.logits_code(
-            head, start, features, gates, codes[:, head - 1].expand(2, SOURCES)
-        )
-        return guided(logits.numpy(), targets.guidance), layer
-
     # The chord.
-    logits, _ = odds(1)
+    logits, _ = heads.code(1)
     noise = step_noise.gumbel(SYMBOL_CODES)
     if targets.held is not None:
         row[SYMBOL] = targets.held.symbol + 1
     else:
         row[SYMBOL] = _choose_symbol(logits, noise, form, symbol, scale, targets)
-    ROW_FEATURES.add(so_far, row, range(SYMBOL, ACTION))
+    heads.decided(row, SYMBOL, ACTION)
     # The parts.
     notes = targets.tones - OUT_OF_SCALE * targets.scale * (1 - _bent(mode, int(row[SYMBOL])))
     notes = notes[np.arange(PITCH_CODES) % 12]
@@ -275,28 +329,49 @@ def decode_step(
         size = STRIKE + 1 if part == "chords" else NOTE_CODES
         noise, touch_noise = step_noise.gumbel(size), step_noise.gumbel(TOUCHES)
         forced = targets.strike and part == "chords"
-        column = CODE_COLUMNS[head - 1]
-        if not form.active >> PARTS.index(part) & 1 and not forced:
-            ROW_FEATURES.add(so_far, row, range(column, column + 1))
-            continue
-        logits, layer = odds(head)
-        logits[STRIKE:] += targets.bias
-        if targets.theme is not None and targets.theme[WIDTH] >> PARTS.index(part) & 1:
-            logits[int(targets.theme[column])] += targets.recall
-        if part == "chords":
-            code = STRIKE if forced else pick(logits, noise, targets.sampling)
+        column, index = CODE_COLUMNS[head - 1], PARTS.index(part)
+        if not forced and targets.parts.fixed(index, row, mode):
+            heads.decided(row, column, column + (2 if row[column] >= STRIKE else 1))
+        elif form.active >> index & 1 or forced:
+            layer = _draw_code(heads, row, head, part, notes, noise, tonic, mode)
+            heads.decided(row, column, column + 1)
+            if row[column] >= STRIKE:
+                row[column + 1] = pick(heads.touches(head, layer), touch_noise, targets.sampling)
+                heads.decided(row, column + 1, column + 2)
         else:
-            logits[STRIKE:] += notes
-            code = pick(logits, noise, targets.sampling)
-            if code >= STRIKE and targets.held is not None:
-                code = STRIKE + _to_chord(code - STRIKE, tonic, targets.held, part)
-        row[column] = code
-        ROW_FEATURES.add(so_far, row, range(column, column + 1))
-        if code >= STRIKE:
-            touches = guided(net.logits_touch(head, layer, features).numpy(), targets.guidance)
-            row[column + 1] = pick(touches, touch_noise, targets.sampling)
-            ROW_FEATURES.add(so_far, row, range(column + 1, column + 2))
+            heads.decided(row, column, column + 1)
     return row
+
+
+def _draw_code(
+    heads: StepHeads,
+    row: Row,
+    head: int,
+    part: str,
+    notes: Logits,
+    noise: Logits,
+    tonic: int,
+    mode: str,
+) -> Tensor:
+    """Draw a pitched part's token into the row; returns the head's hidden layer. `notes`: log-odds
+    of pitches.
+    """
+    targets, index, column = heads.targets, PARTS.index(part), CODE_COLUMNS[head - 1]
+    logits, layer = heads.code(head, index)
+    logits[STRIKE:] += targets.bias
+    again = targets.theme is not None and not targets.parts.is_renewed(index)
+    if targets.theme is not None and again and targets.theme[WIDTH] >> index & 1:
+        logits[int(targets.theme[column])] += targets.recall
+    targets.parts.shift(index, logits, row, mode)
+    if part == "chords":
+        row[column] = STRIKE if targets.strike else pick(logits, noise, targets.sampling)
+        return layer
+    logits[STRIKE:] += notes
+    code = pick(logits, noise, targets.sampling)
+    if code >= STRIKE and targets.held is not None:
+        code = STRIKE + _to_chord(code - STRIKE, tonic, targets.held, part)
+    row[column] = code
+    return layer
 
 
 def _choose_symbol(

@@ -103,8 +103,11 @@ def play_row(
     held: HeldHarmony | None,
     seed: int,
     step: int,
+    octaves: Sequence[int] = (0,) * len(PARTS),
 ) -> Voices:
-    """The voices after one more step. `seed` and `step` decide the players' small deviations."""
+    """The voices after one more step. `seed` and `step` decide the players' small deviations;
+    `octaves`, by PARTS, moves notes that begin.
+    """
     middle = tick.start + 0.5 * tick.length
     out: list[SoundingNote] = []
     for note in voices.notes:
@@ -130,7 +133,7 @@ def play_row(
             continue
         level, short = _touch(int(row[TOKEN[part] + 1]))
         on = tick.start + lateness(seed, step, 20 + index, loose)
-        pitch = code_pitch(code - STRIKE, tonic)
+        pitch = in_octave(code_pitch(code - STRIKE, tonic), octaves[index])
         off = middle if short else tick.end
         out.append(
             SoundingNote(on, off, index, pitch, _velocity(level, seed, step, index), not short)
@@ -144,8 +147,16 @@ def play_row(
             voicing = voice_held(held, tonic, instrument, before)
         else:
             voicing = voice(symbol, tonic, instrument, before)
-        out += _chord(voicing, row, tick, instrument, loose, seed, step)
+        moved = octaves[PARTS.index("chords")]
+        pitches = tuple(in_octave(pitch, moved) for pitch in voicing)
+        out += _chord(pitches, row, tick, instrument, loose, seed, step)
     return Voices(tuple(out), voicing)
+
+
+def in_octave(pitch: int, octaves: int) -> int:
+    """A MIDI note moved by octaves, as far as there are notes."""
+    moved = pitch + 12 * octaves
+    return moved if 0 <= moved <= 127 else moved % 12 if moved < 0 else 108 + moved % 12
 
 
 def _chord(

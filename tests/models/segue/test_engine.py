@@ -12,7 +12,7 @@ import torch
 from models.engine.controls import Controls
 from models.engine.interface import Engine, blend, block_fault
 from models.errors import SegueError
-from models.segue.arranger.arranger import GUIDANCE
+from models.segue.arranger.conditions import GUIDANCE
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache

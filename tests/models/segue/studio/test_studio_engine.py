@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from scipy.signal import resample_poly
 from models.corpus.sound.measure import loudness
 from models.engine.controls import Controls
 from models.engine.interface import blend, block_fault
+from models.engine.parts import PartControls
 from models.errors import SegueError
 from models.music.score import PARTS
 from models.segue.engine import SegueEngine, SegueStream, StudioStreamState
@@ -108,6 +110,46 @@ def test_a_muted_part_is_exact_silence_and_the_others_do_not_move(engine: SegueE
         stream.render(Controls(style=style, mute=frozenset({"bass", "other"})))
     for part in ("bass", "chords", "lead", "extra"):
         assert not stream.stems[part].any(), "the tail of a muted part is still there"
+
+
+def test_level_mute_and_solo_of_single_parts(engine: SegueEngine) -> None:
+    style = engine.embed_text("funk")
+    stream = start(engine, 4)
+    for _ in range(60):
+        stream.render(Controls(style=style))
+    moment = stream.state
+
+    def stems(parts: Mapping[str, PartControls], count: int = 3) -> dict[str, np.ndarray]:
+        """The stems of the last of some blocks with these parts' controls."""
+        stream.restore(moment)
+        for _ in range(count):
+            stream.render(Controls(style=style, parts=parts))
+        return stream.stems
+
+    free = stems({})
+    assert all(np.abs(free[part]).max() > 1e-4 for part in ("drums", "bass"))
+    solo = PartControls(solo=True)
+    for parts, silent in (
+        ({"bass": PartControls(mute=True)}, {"bass"}),
+        ({"bass": PartControls(level=-60.0)}, {"bass"}),
+        ({"bass": solo}, set(PARTS) - {"bass"}),
+        ({"bass": solo, "lead": PartControls(solo=True, mute=True)}, set(PARTS) - {"bass"}),
+    ):
+        told = stems(parts)
+        for part in PARTS:
+            same = np.array_equal(told[part], free[part])
+            assert not told[part].any() if part in silent else same, (parts, part)
+    quieter = stems({"drums": PartControls(level=-6.0)})
+    ratio = float(np.linalg.norm(quieter["drums"]) / np.linalg.norm(free["drums"]))
+    assert 20 * np.log10(ratio) == pytest.approx(-6.0, abs=1.0)
+    assert np.array_equal(quieter["bass"], free["bass"])
+    # An instrument or octave moves its own stem, and no other.
+    free = stems({}, 40)
+    assert np.abs(free["chords"]).max() > 1e-4
+    for own in (PartControls(instrument="marimba"), PartControls(octave=1)):
+        told = stems({"chords": own}, 40)
+        for part in PARTS:
+            assert np.array_equal(told[part], free[part]) == (part != "chords"), part
 
 
 def sizes(value: Any, found: dict[int, int]) -> dict[int, int]:

@@ -1,0 +1,1 @@
+"""Single parts of the score: locks, re-rolls, instruments."""
