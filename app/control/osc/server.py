@@ -14,6 +14,8 @@ and the receiving thread pauses between batches, so that window and music are no
     /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
     /segue/ping                    answered with /segue/pong
 
+What a parameter makes of each type of argument is the table in `values`.
+
 A bundle with a time tag is applied at its time, up to `inbox.MAX_DELAY` seconds ahead, with at most
 `inbox.MAX_DELAYED` messages; else at once. `messages.MAX_DEPTH` bundles may be inside each other.
 """
@@ -40,6 +42,7 @@ from app.control.osc.messages import (
     name_from,
     parse,
 )
+from app.control.osc.values import position_of, strength_of, value_of
 from app.parameters.parameter import Value
 from app.parameters.registry import Change, Registry
 from models.errors import SegueError
@@ -236,20 +239,21 @@ class OscServer:
     def _set(self, name: str, arguments: list[Argument], unit: bool, peer: Peer) -> None:
         source = _source(peer)
         if self.registry[name].kind == "trigger":
-            strength = _strength(name, arguments)
+            strength = strength_of(self.registry[name], arguments)
             if strength > 0.0:
                 self.registry.trigger(name, source, strength)
             return
         if len(arguments) != 1:
             raise SegueError(f"'{name}' needs one value, not {len(arguments)}.")
-        value = arguments[0]
-        if unit and value is not None:
-            if isinstance(value, str):
-                raise SegueError(f"'{name}' needs a position from 0 to 1, not '{value[:40]}'.")
-            self.registry.set_unit(name, float(value), source)
-            return
-        number = float(value) if type(value) is int else value
-        requested: Value = None if value == "auto" else number
+        requested: Value
+        if unit:
+            position = position_of(self.registry[name], arguments[0])
+            if position is not None:
+                self.registry.set_unit(name, position, source)
+                return
+            requested = None
+        else:
+            requested = value_of(self.registry[name], arguments[0])
         self.registry.set(name, requested, source)
         if self.registry.get(name) != requested:
             # Rounded, clamped or refused: the sender gets the real value.
@@ -352,14 +356,6 @@ class OscServer:
 
 def _source(peer: Peer) -> str:
     return f"osc:{peer[0]}:{peer[1]}"
-
-
-def _strength(name: str, arguments: list[Argument]) -> float:
-    if not arguments:
-        return 1.0
-    if isinstance(arguments[0], str):
-        raise SegueError(f"'{name}' is a trigger; send it a number or nothing.")
-    return min(max(float(arguments[0] or 0.0), 0.0), 1.0)
 
 
 def _port_of(arguments: list[Argument], peer: Peer) -> tuple[Peer, list[Argument]]:

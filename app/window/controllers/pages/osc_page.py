@@ -48,11 +48,11 @@ def accepted_values(parameter: Parameter) -> str:
     if parameter.kind == "trigger":
         return "nothing, or 0 to 1"
     if parameter.kind == "switch":
-        return "0 or 1"
+        return "0 or 1, on or off"
     if parameter.kind == "choice":
         few = len(parameter.choices) <= 4
         words = ", ".join(parameter.choices) if few else f"{parameter.choices[0]}, …"
-        return f"{words}{auto}"
+        return f"{words}, or 0 to {len(parameter.choices) - 1}{auto}"
     unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "%" else ""
     return f"{parameter.low:g} to {parameter.high:g}{unit}{auto}"
 

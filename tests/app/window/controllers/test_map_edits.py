@@ -257,7 +257,7 @@ def test_the_listing_of_addresses_is_whole(registry: Registry) -> None:
     assert len(lines) == len(registry) + 1
     assert "/segue/tempo\t/segue/unit/tempo\t60 to 190 bpm, or auto\tTempo" in lines
     assert "/segue/scene/3/recall\t\tnothing, or 0 to 1\tRecall scene 3" in lines
-    assert osc_page.accepted_values(registry["scene.mode"]) == "now, bar, morph"
+    assert osc_page.accepted_values(registry["scene.mode"]) == "now, bar, morph, or 0 to 2"
 
 
 def test_a_program_change_has_words(registry: Registry) -> None:
