@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Unpack
@@ -72,6 +72,8 @@ class ControlBridge(QObject):
         self.osc: OscServer | None = None
         self.osc_fault = ""
         """Why OSC does not listen where it was told to; '' where it does."""
+        self.figures: Callable[[], Mapping[str, int]] = dict
+        """Figures that OSC tells, such as underruns."""
         self._retry_osc_at = 0.0
         self._woken.connect(self._schedule_drain, Qt.ConnectionType.QueuedConnection)
         self._drain_timer = QTimer(self)
@@ -136,6 +138,7 @@ class ControlBridge(QObject):
             settings.osc_port,
             wake=self.wake,
             incident=self.message.emit,
+            figures=lambda: self.figures(),
         )
         try:
             server.start()

@@ -154,6 +154,7 @@ class MainWindow(QMainWindow):
         worker.plan_rewritten.connect(self.spectrogram.show_rewrite)
         worker.marked.connect(self._mark)
         worker.status_changed.connect(self._status)
+        self.status.incident.connect(self.say)
         worker.incident.connect(lambda incident: self.say(incident.level, incident.sentence))
         worker.engine_failed.connect(self._engine_failed)
         live.engine_ready.connect(self._engine_ready)

@@ -13,6 +13,8 @@ and the receiving thread pauses between batches, so that window and music are no
                                    value label, then /segue/list/done count
     /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
     /segue/ping                    answered with /segue/pong
+    /segue/status                  answered with /segue/underruns and /segue/xruns, each a count;
+                                   subscribers are told when one changes
 
 What a parameter makes of each type of argument is the table in `values`.
 
@@ -26,7 +28,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +77,8 @@ class OscServer:
     """OSC server: `start`, `drain` after each `wake`, `tick` often, `stop`.
 
     host: address of the interface to listen on. port: 0 takes a free one. wake: called in the
-    receiving thread. incident: gets level and sentence. clock: seconds, monotonic.
+    receiving thread. incident: gets level and sentence. figures: counts that /segue/status tells,
+    by name. clock: seconds, monotonic.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class OscServer:
         *,
         wake: Callable[[], None] = lambda: None,
         incident: Callable[[str, str], None] = lambda level, sentence: None,
+        figures: Callable[[], Mapping[str, int]] = dict,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.registry, self.host, self.port = registry, host, port
         self.inbox = OscInbox(wake)
         self.counts = self.inbox.counts
-        self._wake, self._incident, self._now = wake, incident, clock
+        self._wake, self._incident, self._now, self._figures = wake, incident, clock, figures
+        self._told: dict[str, int] = {}
         self._waiting: deque[Packet] = deque()
         self._commands: dict[str, Callable[[list[Argument], Peer], None]] = {
             "get": self._get,
@@ -99,6 +104,7 @@ class OscServer:
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe_peer,
             "ping": self._ping,
+            "status": lambda arguments, peer: self._tell(peer, dict(self._figures())),
         }
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -310,6 +316,17 @@ class OscServer:
     def _ping(self, arguments: list[Argument], peer: Peer) -> None:
         self._send(peer, "/segue/pong", [])
 
+    def _tell(self, peer: Peer, figures: Mapping[str, int]) -> None:
+        for name, count in figures.items():
+            self._send(peer, f"{ROOT}{name}", [count])
+
+    def _tell_changed(self) -> None:
+        figures = dict(self._figures())
+        changed = {name: n for name, n in figures.items() if n != self._told.get(name)}
+        self._told = figures
+        for peer in list(self._subscribers) if changed else ():
+            self._tell(peer, changed)
+
     def _renew(self, peer: Peer) -> None:
         for (host, _), subscriber in self._subscribers.items():
             if host == peer[0]:
@@ -339,6 +356,7 @@ class OscServer:
     def tick(self) -> None:
         """Apply what is due; send changed values to subscribers, except to their sender."""
         self.inbox.release(time.monotonic())
+        self._tell_changed()
         if not self._changed and not self._corrected:
             return
         corrected, self._corrected = self._corrected, set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
+from app.audio.settings import AudioStatus
 from app.control.bridge import ControlBridge
 from app.control.hub import HubOptions, Maps
 from app.live_controller import LiveController
@@ -41,8 +42,14 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
     bridge.message.connect(window.say)
     live.scenes.changed.connect(lambda: bridge.hub.refresh_feedback("scene.*.recall"))
     live.notes_changed.connect(lambda _: bridge.hub.refresh_feedback("keys.off"))
+    bridge.figures = lambda: dropouts(window.playback.output.status())
     bridge.start()
     return bridge
+
+
+def dropouts(audio: AudioStatus) -> dict[str, int]:
+    """What OSC tells of the sound: underruns of the plan and xruns of the device."""
+    return {"underruns": audio.underruns, "xruns": audio.xruns}
 
 
 def trigger_led(name: str, live: LiveController, session: Session) -> float:

@@ -7,10 +7,11 @@ import time
 from collections import deque
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from app.audio.dropouts import DropoutLog
 from app.audio.settings import AudioStatus
 from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
@@ -21,10 +22,13 @@ TEXT_LEFT: Final = 30.0
 
 
 class StatusBar(QWidget):
-    """Engine, speed, delay, plan and underruns; and the current message."""
+    """Engine, speed, delay, plan, underruns and xruns; and the current message."""
+
+    incident = Signal(str, str)  # level and sentence
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._dropouts = DropoutLog()
         self.setFixedHeight(28)
         # name, value, alarming
         self.fields: list[tuple[str, str, bool]] = [("", "engine is loading …", False)]
@@ -33,7 +37,8 @@ class StatusBar(QWidget):
         self.setToolTip(
             "<b>Status</b><br>Engine and where it runs; how many seconds of music it makes in one "
             "second; the measured delay from a turned knob to the changed sound; how much music is "
-            "planned ahead; gaps in the sound (there should be none).<br>"
+            "planned ahead; underruns, where the music ran dry; xruns, where the audio device was "
+            "served too late (there should be none of either).<br>"
             "<span style='color:#9aa3af'>Click a sentence to put it away.</span>"
         )
 
@@ -71,8 +76,12 @@ class StatusBar(QWidget):
             ("plan", f"{status.plan_seconds:.1f} s", status.state == "playing"
              and status.plan_seconds < 0.3),
             ("underruns", str(audio.underruns), audio.underruns > 0),
+            ("xruns", str(audio.xruns), audio.xruns > 0),
             ("", _device_text(audio), not audio.running or audio.is_null),
         ]  # fmt: skip
+        dropouts = self._dropouts.update(audio, time.monotonic())
+        if dropouts:
+            self.incident.emit("warning", dropouts)
         if fields != self.fields:
             self.fields = fields
             self.update()
