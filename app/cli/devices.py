@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
+from app.audio.devices import quiet_stderr
 from app.audio.output import list_devices
+from app.control.midi.connections import choose_api
+from app.control.midi.ports import Backend, is_ours, keys_of
+from app.control.midi.rtmidi_ports import LABELS, RtMidiBackend, available
 from models.errors import SegueError
+
+SEQUENCER: Final = Path("/dev/snd/seq")
 
 
 def devices(chosen: Namespace) -> int:
-    """Print audio outputs and inputs, and MIDI ports."""
+    """Print audio outputs and inputs, and MIDI ports of each MIDI API."""
     reason = "plug one in; without one the music goes on unheard."
     try:
         outputs, inputs = list_devices()
@@ -23,25 +32,56 @@ def devices(chosen: Namespace) -> int:
             print(f"{mark} {device.label}, {device.channels} channels, {device.sample_rate} Hz")
         if not found:
             print(f"  none: {reason if kind == 'outputs' else 'plug one in to play into Segue.'}")
-    midi_inputs, midi_outputs, reason = midi_ports()
-    for title, ports in (("inputs", midi_inputs), ("outputs", midi_outputs)):
-        print(f"MIDI {title}:")
-        for port in ports:
-            print(f"  {port}")
-        if not ports:
-            print(f"  none{': ' + reason if reason else ''}")
+    apis = available()
+    used = choose_api("auto", apis)
+    seen = [ports_of(api, RtMidiBackend) for api in apis]
+    for kind in ("inputs", "outputs"):
+        print(f"MIDI {kind}:")
+        for each in seen:
+            mark = "*" if each.api == used else " "
+            names = each.inputs if kind == "inputs" else each.outputs
+            for name in names:
+                print(f"{mark} {name} ({LABELS[each.api]})")
+            if not names:
+                print(f"{mark} none ({LABELS[each.api]}){': ' if each.reason else ''}{each.reason}")
+        if not seen:
+            print("  none: this build of rtmidi has no MIDI API; get Segue again.")
     return 0
 
 
-def midi_ports() -> tuple[list[str], list[str], str]:
-    """Inputs, outputs, and why there are none: '' where the system could be asked."""
-    try:
-        import rtmidi
+@dataclass(frozen=True)
+class MidiPorts:
+    """Ports of a MIDI API by their plain names, and why there are none."""
 
-        with contextlib.ExitStack() as stack:
-            midi_in, midi_out = rtmidi.MidiIn(), rtmidi.MidiOut()
-            stack.callback(midi_in.delete)
-            stack.callback(midi_out.delete)
-            return list(midi_in.get_ports()), list(midi_out.get_ports()), ""
-    except Exception as error:  # rtmidi raises its own kinds where there is no sequencer
-        return [], [], f"MIDI cannot be used here ({error})."
+    api: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def ports_of(api: str, open_backend: Callable[[str], Backend]) -> MidiPorts:
+    """Ports that the instrument would open, asked for in the way it asks; nothing is printed."""
+    try:
+        with quiet_stderr():  # drivers print where there is no server
+            backend = open_backend(api)
+            try:
+                names = [
+                    tuple(keys_of([name for name in found if not is_ours(name)], api))
+                    for found in (backend.inputs(), backend.outputs())
+                ]
+            finally:
+                backend.close()
+    except (OSError, SegueError):
+        return MidiPorts(api, reason=_reason(api))
+    except Exception as error:  # a driver may raise anything
+        return MidiPorts(api, reason=f"it does not answer ({type(error).__name__}: {error})")
+    return MidiPorts(api, *names)
+
+
+def _reason(api: str) -> str:
+    """Why an API does not answer."""
+    if api == "LINUX_ALSA" and not SEQUENCER.exists():
+        return "this system has no MIDI sequencer; load it with: modprobe snd-seq"
+    if api == "UNIX_JACK":
+        return "no JACK server runs"
+    return "it does not answer"
