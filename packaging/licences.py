@@ -14,6 +14,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,7 @@ class UnknownLicenceError(Exception):
     """A file or package whose licence is unknown."""
 
 
+@cache
 def owners() -> dict[Path, str]:
     """Names of the packages in this environment by their files."""
     table: dict[Path, str] = {}

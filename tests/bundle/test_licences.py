@@ -20,8 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 Load = Callable[[str], ModuleType]
 
 
-def test_files_are_traced_to_where_they_came_from(script: Load) -> None:
-    licences = script("licences")
+@pytest.fixture(scope="module")
+def licences(script: Load) -> ModuleType:
+    """Loaded once: which file belongs to which package is read from a hundred thousand names."""
+    return script("licences")
+
+
+def test_files_are_traced_to_where_they_came_from(licences: ModuleType) -> None:
     stdlib = sysconfig.get_paths()["stdlib"]
     traced = licences.trace(
         [numpy.__file__, json.__file__, str(ROOT / "main.py"), "/x/VCRUNTIME140.dll"]
@@ -30,8 +35,7 @@ def test_files_are_traced_to_where_they_came_from(script: Load) -> None:
     assert Path(traced["Python"][0]).is_relative_to(Path(stdlib).resolve())
 
 
-def test_a_file_that_nobody_knows_stops_the_build(script: Load, tmp_path: Path) -> None:
-    licences = script("licences")
+def test_a_file_that_nobody_knows_stops_the_build(licences: ModuleType, tmp_path: Path) -> None:
     stray = tmp_path / "libmystery.so.1"
     stray.touch()
     with pytest.raises(licences.UnknownLicenceError, match="libmystery"):
@@ -39,9 +43,8 @@ def test_a_file_that_nobody_knows_stops_the_build(script: Load, tmp_path: Path) 
 
 
 def test_the_record_names_packages_libraries_and_what_is_no_code(
-    script: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    licences: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    licences = script("licences")
     found = licences.collect([numpy.__file__, json.__file__])
     licences.write(found, tmp_path, "9.9")
     names = {one.part.name for one in found}
@@ -57,8 +60,7 @@ def test_the_record_names_packages_libraries_and_what_is_no_code(
     assert about.notices().startswith("Segue itself") and "numpy" in about.notices()
 
 
-def test_every_dependency_names_a_licence(script: Load) -> None:
-    licences = script("licences")
+def test_every_dependency_names_a_licence(licences: ModuleType) -> None:
     for name in about.needed_names():
         try:
             owner = metadata.metadata(name)["Name"]
