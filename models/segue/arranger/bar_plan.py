@@ -18,6 +18,7 @@ from models.segue.arranger.form_plan import (
     in_form,
     is_over,
     likely_forms,
+    next_phrase,
     next_section,
     part_limits,
 )
@@ -67,7 +68,8 @@ def plan_section(
         leapt: the style is another than the form was chosen for.
 
     """
-    if not due and not leapt and not is_over(plan, bar, targets.energy):
+    goes_on = not due and not leapt and not is_over(plan, bar, targets.energy)
+    if goes_on and not plan.begins_phrase(bar):
         return plan, False
     _, hidden = net.logits_section(output, condition, _squeeze(before))
     odds_of: dict[int, Logits] = {}
@@ -79,6 +81,9 @@ def plan_section(
 
     can = available(setting)
     unmuted = (can & audible(targets.mute)) or can
+    favour: Callable[[int, int], float] = lambda code, bits: float(parts_of(code)[bits])  # noqa: E731
+    if goes_on:
+        return next_phrase(plan, unmuted, favour, step_noise.uniform), False
     if leapt or not plan.form:
         # As at the start of a stream, for a form is a choice for the whole of it.
         moment = _squeeze(before)
@@ -101,7 +106,6 @@ def plan_section(
         if form == plan.form and not due and not is_over(plan, bar, targets.energy):
             return plan, False
         plan = in_form(plan, form)
-    favour: Callable[[int, int], float] = lambda code, bits: float(parts_of(code)[bits])  # noqa: E731
     return next_section(
         plan, unmuted, bar_seconds, targets.energy, favour, step_noise.uniform
     ), True
@@ -159,7 +163,7 @@ def plan_bar(
         count = sum((_BITS & pool) >> i & 1 for i in range(len(PARTS)))
         barred |= count < min(least, bin(pool).count("1"))
         barred |= count > most
-    if entered:
+    if plan.begins_phrase(form.bar):
         # The plan's parts were drawn by these odds already: drawn again, they would thin out.
         odds = odds + np.where(_BITS & planned == planned, AS_PLANNED, 0.0).astype(np.float32)
     odds = np.where(barred, -np.inf, odds + _pressure(form, unmuted, targets.density))

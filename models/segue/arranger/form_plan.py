@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,9 @@ THEME_SECONDS: Final = 18.0  # length that a section comes near to, in whole pow
 MAX_BARS: Final = 16
 THIN_BARS: Final = 4  # a thin section is no longer
 OPENING_BARS: Final = 2
+PHRASE_BARS: Final = 4
+COMPANY_SHARE: Final = 0.5
+"""Share of the phrases with one part alone that another joins, as in the corpus."""
 LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
 FOCUS_SHARE: Final = 0.85
@@ -68,8 +72,24 @@ class FormPlan:
         """The section's name in the form; "" before the first bar."""
         if not self.form or not self.place:
             return ""
+        return self._section[0]
+
+    @property
+    def choices(self) -> str:
+        """The composer's choices of parts for the section ("DBC/DC")."""
+        return self._section[1]
+
+    def begins_phrase(self, bar: int) -> bool:
+        """Whether a phrase begins at a bar of the section (0 is its first): a long section has two,
+        with parts of their own.
+        """
+        halves = self.bars >= 2 * PHRASE_BARS and self.name not in THIN
+        return not bar or (halves and 2 * bar == self.bars)
+
+    @property
+    def _section(self) -> tuple[str, str, float]:
         table = FORMS[self.form]
-        return table[(self.place - 1) % len(table)][0]
+        return table[(self.place - 1) % len(table)]
 
 
 def likely_forms(
@@ -167,17 +187,8 @@ def next_section(
     else:
         place = plan.place
     name, choices, level = table[place % len(table)]
-    options = part_options(choices, available) or [available]
-    drums = 1 & available
-    if drums and place == 0 and any(bits & drums for bits in options):
-        options = [bits for bits in options if bits & drums]
-    code = section_code(name)
-    noise = [-math.log(-math.log(min(max(draw(), 1e-9), 1 - 1e-9))) for _ in options]
-    odds = [favour(code, bits & available) + n for bits, n in zip(options, noise, strict=True)]
-    parts = options[int(np.argmax(odds))]
-    focus = LEAD & available or CHORDS & available
-    if not parts & focus and draw() < FOCUS_SHARE:
-        parts |= focus
+    code, drums = section_code(name), 1 & available
+    parts = _draw_parts(choices, available, drums and not place, partial(favour, code), draw)
     bars = section_bars(name, bar_seconds, draw)
     if drums and not parts & drums:
         bars = min(bars, THIN_BARS)  # who has a drummer does not wait long
@@ -194,6 +205,36 @@ def next_section(
         counts=tuple(counts),
         energy=-1.0 if energy is None else energy,
     )
+
+
+def next_phrase(
+    plan: FormPlan, available: int, favour: Callable[[int, int], float], draw: Draw
+) -> FormPlan:
+    """The plan of a section whose second phrase begins; arguments as of `next_section`."""
+    code = section_code(plan.name)
+    return replace(plan, parts=_draw_parts(plan.choices, available, 0, partial(favour, code), draw))
+
+
+def _draw_parts(
+    choices: str, available: int, needed: int, favour: Callable[[int], float], draw: Draw
+) -> int:
+    """Bits of the parts of a phrase: one of the choices, by their log-odds and with `needed` bits
+    where any has them, and who joins it.
+    """
+    options = part_options(choices, available) or [available]
+    if any(bits & needed for bits in options):
+        options = [bits for bits in options if bits & needed]
+    noise = [-math.log(-math.log(min(max(draw(), 1e-9), 1 - 1e-9))) for _ in options]
+    odds = [favour(bits & available) + n for bits, n in zip(options, noise, strict=True)]
+    parts = options[int(np.argmax(odds))]
+    focus = LEAD & available or CHORDS & available
+    if not parts & focus and draw() < FOCUS_SHARE:
+        parts |= focus
+    alone, others = parts & available, available & ~parts
+    if alone.bit_count() == 1 and others and draw() < COMPANY_SHARE:
+        joining = [1 << i for i in range(len(PARTS)) if others >> i & 1]
+        parts |= max(joining, key=lambda bit: favour(alone | bit))
+    return parts
 
 
 def _suits(name: str, place: int, size: int, energy: float | None, rise: float) -> bool:

@@ -36,6 +36,10 @@ VARIABLES: Final = (
 _EDGES: Final = tuple(int(v) for v in np.cumsum([0] + [size for _, size in VARIABLES]))
 CHOICES: Final = _EDGES[-1]
 TEMPERATURE: Final = 0.6
+NOBODY: Final = {"kit": KITS.index("none")} | dict.fromkeys(
+    ("chords", "lead", "bass", "extra"), INSTRUMENTS.index("none")
+)
+"""The value that leaves a part out, by the names of the choices that have one."""
 
 
 class SettingNet(nn.Module):
@@ -90,6 +94,21 @@ def setting_codes(setting: Setting) -> NDArray[np.int64]:
     )
 
 
+def with_share(odds: NDArray[np.float32], index: int, share: float) -> NDArray[np.float32]:
+    """Log-odds whose value `index` has the probability `share`; the others keep their ratios.
+
+    Temperature and guidance sharpen a choice, which is wanted of which instrument plays; of whether
+    a part plays at all it would leave out for good whatever plays in fewer than half of the songs.
+    """
+    share = min(max(share, 1e-4), 1.0 - 1e-4)
+    others = np.delete(odds, index)
+    top = float(others.max())
+    total = top + float(np.log(np.exp(others - top).sum()))
+    out = odds - np.float32(total - np.log1p(-share))
+    out[index] = np.log(share)
+    return out
+
+
 class SettingNoise(NamedTuple):
     """Noise of a stream's setting: Gumbel (CHOICES,), and a uniform number for the tempo."""
 
@@ -134,6 +153,8 @@ def choose_setting(
     for index, (name, values) in enumerate(VARIABLES):
         logits = net.odds(index, read, chosen).log_softmax(-1)
         odds = (logits[1] + guidance * (logits[0] - logits[1])).numpy() / TEMPERATURE
+        if name in NOBODY:
+            odds = with_share(odds, NOBODY[name], float(logits[0, NOBODY[name]].exp()))
         start = _EDGES[index]
         if name in fixed:
             code = fixed[name]

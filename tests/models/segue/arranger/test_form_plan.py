@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from models.music.form import FORMS
 from models.music.score import PARTS
 from models.segue.arranger.form_plan import (
     CHORDS,
+    COMPANY_SHARE,
     FILL_SHARE,
     LEAD,
     LONGER,
@@ -19,6 +22,7 @@ from models.segue.arranger.form_plan import (
     in_form,
     is_over,
     likely_forms,
+    next_phrase,
     next_section,
     part_limits,
     part_options,
@@ -71,6 +75,53 @@ def test_the_chords_join_where_nobody_leads() -> None:
         rng = iter([luck] * 50)
         plan = next_section(FormPlan("dub"), available, 2.0, None, evenly, rng.__next__)
         assert plan.parts & CHORDS
+
+
+@pytest.mark.parametrize(
+    ("place", "bars", "begins"),
+    [
+        (1, 8, [0]),  # an intro
+        (2, 4, [0]),
+        (2, 8, [0, 4]),
+        (2, 16, [0, 8]),
+        (5, 8, [0]),  # a break
+    ],
+)
+def test_long_sections_have_two_phrases(place: int, bars: int, begins: list[int]) -> None:
+    plan = FormPlan("song", place=place, bars=bars)
+    assert [bar for bar in range(bars) if plan.begins_phrase(bar)] == begins
+
+
+def test_a_second_phrase_draws_its_parts_again_and_nothing_else() -> None:
+    rng = np.random.default_rng(3)
+    plan = FormPlan("song", place=2, bars=8, parts=0b1111, level=0.9, again=1)
+    seen = set()
+    for _ in range(40):
+        new = next_phrase(plan, ALL, evenly, lambda: float(rng.random()))
+        assert replace(new, parts=plan.parts) == plan
+        seen.add(new.parts)
+    assert len(seen) > 2
+    asked: list[int] = []
+
+    def full(code: int, bits: int) -> float:
+        asked.append(code)
+        return 30.0 * (bits == ALL)
+
+    assert next_phrase(plan, ALL, full, lambda: 0.5).parts == ALL
+    assert set(asked) == {section_code("a")}
+
+
+def test_a_part_alone_is_joined_by_another_in_half_the_phrases() -> None:
+    rng = np.random.default_rng(5)
+    drums, bass = 0b1, 0b10
+    plan = FormPlan("club", place=1, bars=8)  # drums, alone or with bass or extra
+    drums_alone = 0
+    for _ in range(300):
+        new = next_phrase(plan, drums | LEAD, evenly, lambda: float(rng.random()))
+        drums_alone += not new.parts & LEAD
+        assert next_phrase(plan, drums, evenly, lambda: 0.1).parts & (drums | bass)
+    # Without a focus 0.15 of the phrases; half of these get company.
+    assert 0.03 < drums_alone / 300 < 0.15 * (1 - COMPANY_SHARE) + 0.06
 
 
 @pytest.mark.parametrize("seed", range(8))

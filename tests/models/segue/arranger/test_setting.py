@@ -1,0 +1,27 @@
+"""The choice of who plays: shares of a value in sharpened odds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.segue.arranger.setting import with_share
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+@pytest.mark.parametrize("index", [0, 2, 3])
+def test_a_value_gets_its_share_and_the_others_keep_their_ratios(share: float, index: int) -> None:
+    odds = np.array([1.0, -3.0, 4.0, 0.5], np.float32)
+    found = np.exp(with_share(odds, index, share))
+    assert found.sum() == pytest.approx(1.0, abs=1e-4)
+    assert found[index] == pytest.approx(share, rel=1e-4)
+    others = [i for i in range(4) if i != index]
+    before = np.exp(odds)[others]
+    assert found[others] / found[others].sum() == pytest.approx(before / before.sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_of_none_or_all_stays_finite(share: float) -> None:
+    found = with_share(np.array([2.0, -1.0], np.float32), 0, share)
+    assert np.isfinite(found).all()
+    assert int(found.argmax()) == (0 if share else 1)
