@@ -55,7 +55,8 @@ class Channel(NamedTuple):
 
 class Strip(NamedTuple):
     """State of a part: its inserts, measured loudness in LUFS, over how many blocks, power of the
-    last moments, gain in dB, compressor, the past of a swept delay, and what sounds.
+    last moments, gain in dB, compressor, the past of a swept delay, what sounds, drive, and the
+    compressor's make-up gain (None before the first block).
     """
 
     channels: tuple[Channel, ...] = ()
@@ -68,6 +69,7 @@ class Strip(NamedTuple):
     sweep: tuple[float, float, float, float, float] | None = None
     sound: str = ""
     drive: float = 0.0
+    makeup_db: float | None = None
 
 
 class Pump(NamedTuple):
@@ -141,7 +143,13 @@ def play_part(
         target + 6.0 + 12.0 - 14.0 * squash, 1.5 + 4.0 * squash, 0.012 if part == 0 else 0.005,
         0.12, 4.0,
     )  # fmt: skip
-    total, reduction = compress(total, settings, strip.reduction, 10 ** (squash * 1.5 / 20))
+    makeup_db = squash * 1.5
+    before_db = makeup_db if strip.makeup_db is None else strip.makeup_db
+    if before_db == makeup_db:
+        total, reduction = compress(total, settings, strip.reduction, 10 ** (makeup_db / 20))
+    else:
+        total, reduction = compress(total, settings, strip.reduction)
+        total = total * line(10 ** (before_db / 20), 10 ** (makeup_db / 20), BLOCK)
     drive = production.drive if part != 1 and production.drive > 0.05 else 0.0
     if drive or strip.drive:
         hard, soft = (line(a, b, BLOCK) for a, b in (
@@ -154,7 +162,7 @@ def play_part(
         rate, depth, base, _, tremolo = CHORUS
         if sweep is None or sweep[0] == rate:
             sweep = (rate, depth, base, round(0.6 * production.chorus, 3), tremolo)
-    strip = strip._replace(reduction=reduction, drive=drive)
+    strip = strip._replace(reduction=reduction, drive=drive, makeup_db=makeup_db)
     return _swept(total, strip, sweep, start)
 
 
