@@ -13,6 +13,7 @@ from app.audio.input.loopback import RoundTrip
 from app.audio.settings import AudioDevice, AudioEvent, AudioSettings, AudioStatus
 from app.performance.moment import Moment
 from app.recording.recorder import RecordingResult, RecordingStatus
+from app.session.follow_send import FollowSettings
 from models.engine.controls import Controls
 from models.engine.prompts import Prompt
 
@@ -70,6 +71,15 @@ class OutputProtocol(Protocol):
     def set_input_levels(self, gain: float, gate: float, monitor: float) -> None: ...
     def measure_round_trip(self) -> RoundTrip: ...
     def apply(self, settings: AudioSettings) -> None: ...
+
+
+class FollowProtocol(Protocol):
+    """Ears beside the stream; `app.session.follow_thread.FollowThread` documents it."""
+
+    def configure(
+        self, settings: FollowSettings, block_frames: int, frozen: bool = False
+    ) -> None: ...
+    def words(self) -> str: ...
 
 
 class CaptureProtocol(Protocol):

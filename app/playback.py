@@ -11,7 +11,7 @@ from PySide6.QtCore import QTimer
 
 from app.audio.input.settings import InputSettings
 from app.audio.settings import AudioSettings
-from app.interfaces import CaptureProtocol, OutputProtocol, WorkerProtocol
+from app.interfaces import CaptureProtocol, FollowProtocol, OutputProtocol, WorkerProtocol
 from app.session.preferences import DEFAULT_INPUT, Preferences, round_trip_key
 from models.engine.interface import Engine
 
@@ -26,6 +26,7 @@ class Playback:
     worker: WorkerProtocol
     output: OutputProtocol
     capture: CaptureProtocol
+    follow: FollowProtocol
     stop: Callable[[], None]
 
 
@@ -64,6 +65,7 @@ def open_playback(
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
     from app.recording.take.recorder import TakeSources
+    from app.session.follow_thread import FollowThread
 
     def load_engine() -> Engine:
         from models.registry import open_engine
@@ -84,15 +86,17 @@ def open_playback(
         output, performance=worker.performance, on_incident=report, sources=sources
     )
     capture.start()
+    follow = FollowThread(output.input, output.tap, worker.accompany, report)
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
 
     def stop() -> None:
         stopping.set()
+        follow.stop()
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
         worker.wait(30_000)
         capture.stop()
         output.stop()
 
-    return Playback(worker, output, capture, stop)
+    return Playback(worker, output, capture, follow, stop)

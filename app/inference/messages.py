@@ -68,6 +68,11 @@ class PlannerListener:
     incident: Callable[[str, str], None] = lambda level, sentence: None
 
 
+Accompany: TypeAlias = Callable[[Controls, ScoreInfo | None, int], Controls]
+"""Gives the controls of a block that accompanies what comes in: controls as they are set, score of
+the block before, plan position at which the block begins. Called in the inference thread."""
+
+
 @dataclass(frozen=True)
 class ControlRequest:
     """Controls that hold from plan position `at` on (None: as soon as possible).

@@ -178,15 +178,21 @@ def deadline(read: int, promised: float, waited: float, latency: float, rate: in
 
 
 def loop_length(
-    bpm: float | None, beats_per_bar: int, rate: int, shortest: float = 1.5, longest: float = 10.0
+    score: ScoreInfo | None,
+    bpm: float | None,
+    rate: int,
+    shortest: float = 1.5,
+    longest: float = 10.0,
 ) -> int:
     """Frames of a held loop: whole bars within `shortest` to `longest` seconds, a power of two.
 
-    Four seconds without a tempo.
+    Four seconds without a tempo, which is `bpm` or else the score's.
     """
-    if not bpm:
+    score = score or ScoreInfo()
+    tempo = bpm or score.tempo
+    if not tempo:
         return 4 * rate
-    bar = beats_per_bar * 60.0 / bpm
+    bar = score.beats_per_bar * 60.0 / tempo
     bars = 1
     while bars * bar * 2 <= 8.0 and bars < 4:
         bars *= 2

@@ -1,9 +1,8 @@
 """Planner: fills the plan with blocks, and rewrites it when the performer changes something.
 
-`app.inference.worker` calls `Planner.step` from its thread in a loop; each step renders at most one
-block. A change goes back to a boundary that can still be rewritten (`plan.BlockPlan`), renders from
-there, and `app.audio.splice.PlanWriter` joins it in; the old plan behind it plays on if the engine
-stalls. Blocks come from `block_source.BlockSource`, which recovers engines that fail.
+Each `step` renders at most one block. A change goes back to a boundary that can still be rewritten
+(`plan.BlockPlan`), renders from there, and `app.audio.splice.PlanWriter` joins it in; the old plan
+behind it plays on if the engine stalls. `block_source.BlockSource` recovers engines that fail.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from app.audio.stem_ring import StemRing
 from app.inference.block_source import BlockSource
 from app.inference.health import LatencyStats, RewritePacing
 from app.inference.messages import (
+    Accompany,
     ClearTask,
     ControlRequest,
     ControlTask,
@@ -49,7 +49,7 @@ from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from models.engine.controls import Controls
-from models.engine.interface import Audio, Engine, ScoreInfo, Snapshot, Stream
+from models.engine.interface import Audio, Engine, Snapshot, Stream
 from models.engine.prompts import Prompt
 
 IDLE: Final = 0
@@ -86,10 +86,10 @@ class Planner:
         self.plan = BlockPlan(head=ring.end)
         self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
         self.pacing = RewritePacing(self.settings, self.source.times, self.rate)
-        self.latency_stats = LatencyStats()
-        self.output_latency = 0.0
+        self.latency_stats, self.output_latency = LatencyStats(), 0.0
         self.reader_stopped = True
         """The reader stands still and is silent, so even its next frame may be rewritten."""
+        self.accompany: Accompany = lambda controls, score, start: controls
         self._current = ControlRequest(Controls())
         self._later: ControlRequest | None = None
         self._triggers = TriggerQueue()
@@ -135,9 +135,13 @@ class Planner:
             if mark:
                 self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
             return
+        self.rewrite(turned, mark)
+
+    def rewrite(self, turned_at: float, mark: str = "") -> None:
+        """Plan again what still can be: what steers it has changed at a time by `clock`."""
         earlier = self._task
-        if earlier is None:
-            self._task = ControlTask(turned, text=mark)
+        if earlier is None and self.ring.depth:
+            self._task = ControlTask(turned_at, text=mark)
         elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
 
@@ -176,10 +180,8 @@ class Planner:
         if not on:
             self._loop = None
             return
-        planned = self.plan.at(self.ring.read)
-        score = (planned and planned.score) or ScoreInfo()
-        tempo = self._current.controls.bpm or score.tempo
-        self._loop = HeldLoop(loop_length(tempo, score.beats_per_bar, self.rate))
+        here, bpm = self.plan.at(self.ring.read), self._current.controls.bpm
+        self._loop = HeldLoop(loop_length(here and here.score, bpm, self.rate))
         self._task = HoldTask()
 
     @property
@@ -188,8 +190,7 @@ class Planner:
 
     def next_bar(self) -> int | None:
         """Plan position of the next bar that can still be changed; None where none is known."""
-        points = bar_points(self.plan.blocks, self.info.block_frames)
-        return bar_after(points, self._commit())
+        return bar_after(bar_points(self.plan.blocks, self.info.block_frames), self._commit())
 
     @property
     def changing(self) -> bool:
@@ -328,6 +329,7 @@ class Planner:
         snapshot = self.stream.snapshot()
         started = self.clock()
         controls = self._triggers.controls_at(target.position, self._current.controls)
+        controls = self.accompany(controls, self.stream.score, target.position - skip)
         frames = self._try(controls, snapshot, task)
         if frames is None:
             return WORKED
@@ -394,8 +396,7 @@ class Planner:
     def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""
         block, frames, task = rendered.block, rendered.frames, rendered.task
-        controls = rendered.controls
-        self._triggers.planned(block.position, controls)
+        self._triggers.planned(block.position, rendered.controls)
         moment = task if isinstance(task, MomentTask) else MomentTask(None)
         self.plan.add(block)
         self._follows = True
@@ -404,7 +405,7 @@ class Planner:
         if self._loop is not None:
             self._loop.written += block.frames
         self.performance.put(
-            block.position, block.frames, controls, self._current.prompts,
+            block.position, block.frames, rendered.controls, self._current.prompts,
             clear=isinstance(task, ClearTask), moment=moment.origin,
             continue_from=moment.continue_from,
         )  # fmt: skip

@@ -6,9 +6,11 @@ import contextlib
 import ctypes
 import gc
 import sys
+import time
 from collections.abc import Iterator
 from typing import Final
 
+GARBAGE_SECONDS: Final = 60.0
 SWITCH_SECONDS: Final = 0.001
 """Interval after which a waiting thread gets the GIL; the default is a third of a video frame."""
 _collection_due = False
@@ -70,3 +72,19 @@ def trim_heap() -> bool:
         return False
     trim(0)
     return True
+
+
+class GarbageSchedule:
+    """Collects garbage once a minute, and every tenth time thoroughly."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + GARBAGE_SECONDS
+        self._collections = 0
+
+    def collect_if_due(self, playing: bool) -> None:
+        """Collect if it is time. playing: whether music sounds."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + GARBAGE_SECONDS
+            self._collections += 1
+            collect_garbage(playing, thorough=self._collections % 10 == 0)

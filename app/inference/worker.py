@@ -21,9 +21,15 @@ from app.audio.output import AudioOutput
 from app.audio.shared_memory import SAMPLE_RATE
 from app.audio.stem_ring import StemFeed
 from app.inference.continuation import AudioContinuation
-from app.inference.messages import BlockReport, PlannerListener, TimelineMark, WorkerSettings
+from app.inference.messages import (
+    Accompany,
+    BlockReport,
+    PlannerListener,
+    TimelineMark,
+    WorkerSettings,
+)
 from app.inference.planner import IDLE, Planner
-from app.inference.runtime import collect_garbage, gc_paused
+from app.inference.runtime import GarbageSchedule, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
 from app.inference.stems import StemFill, switch_stems
 from app.inference.style_queue import EmbedRequest, SoundSource, StyleQueue
@@ -39,7 +45,6 @@ __all__ = ["BlockReport", "Incident", "TimelineMark", "Worker", "WorkerSettings"
 
 IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
-GARBAGE_SECONDS: Final = 60.0
 MAX_PLAY_DELAY: Final = 1.0
 """Seconds that `play` waits for requests before it to be planned."""
 EMBED_DEPTH: Final = 1.0
@@ -98,8 +103,7 @@ class Worker(QThread):
         self._state = "loading"
         self._planner: Planner | None = None
         self._next_status = 0.0
-        self._next_collection = time.monotonic() + GARBAGE_SECONDS
-        self._collections = 0
+        self._garbage = GarbageSchedule()
         self._plan_min = math.inf
         self._full_gain = False
         self._play_deadline: float | None = None
@@ -125,6 +129,16 @@ class Worker(QThread):
         """
         now, recorded = time.monotonic(), tuple(prompts)
         self._queue(lambda planner: planner.submit(controls, recorded, mark, at, now))
+
+    def accompany(self, accompany: Accompany) -> None:
+        """Let a function change the controls of every block that can still be changed."""
+        now = time.monotonic()
+
+        def change(planner: Planner) -> None:
+            planner.accompany = accompany
+            planner.rewrite(now)
+
+        self._queue(change)
 
     def play(self) -> None:
         """Play once earlier requests are planned, so that they are what sounds first."""
@@ -224,11 +238,6 @@ class Worker(QThread):
         A function gives the samples when their turn has come; `style_terms` follows.
         """
         self._embed(EmbedRequest(key, source=source, sample_rate=sample_rate))
-
-    def moments(self) -> list[int]:
-        """Plan positions of the stored moments."""
-        planner = self._planner
-        return [] if planner is None else planner.moments.positions()
 
     def next_bar(self) -> int | None:
         """Plan position of the next bar that can still be changed; None where none is known."""
@@ -335,7 +344,7 @@ class Worker(QThread):
                 self._execute(lambda p: self._panic(p, resume=True), planner)
                 result = IDLE
             if result == IDLE:
-                self._collect_garbage()
+                self._garbage.collect_if_due(self.output.playing)
                 with self._wake:
                     if not self._commands and not self._stopping:
                         self._wake.wait(IDLE_SECONDS)
@@ -350,14 +359,6 @@ class Worker(QThread):
         if mark.text or mark.kind != "controls":
             self.scores.mark(mark.position, mark.text or mark.kind)
         self.marked.emit(mark)
-
-    def _collect_garbage(self) -> None:
-        """Collect garbage once in a while."""
-        now = time.monotonic()
-        if now >= self._next_collection:
-            self._next_collection = now + GARBAGE_SECONDS
-            self._collections += 1
-            collect_garbage(self.output.playing, thorough=self._collections % 10 == 0)
 
     def _execute(self, command: Callable[[Planner], None], planner: Planner) -> None:
         try:

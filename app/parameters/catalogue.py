@@ -23,6 +23,9 @@ SCENES: Final = 16
 KEYS: Final = tuple(
     f"{note} {mode.replace('_', ' ')}" for mode in MODE_NAMES for note in NOTE_NAMES
 )
+FOLLOW_OPTIONS: Final = ("follow.lock", "follow.chords", "follow.answer", "follow.part")
+NOBODY: Final = "none"
+"""The part that is left to the player where there is none."""
 EMPTY: Final[Mapping[str, Never]] = MappingProxyType({})
 SCENE_MODES: Final = ("now", "bar", "morph")
 VIEWS: Final = ("mixer", "map")
@@ -57,6 +60,7 @@ SCENE_PATTERNS: Final = (
     *CONTROL_OF,
     *ENGINE_OPTIONS,
     "send.*",
+    "follow.*",
 )
 """Parameters that a scene stores."""
 SESSION_PATTERNS: Final = (
@@ -138,6 +142,8 @@ def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
     """Make those sends of the input available that the engine has, as in `EngineInfo.sends`."""
     for send in sorted(SENDS):
         registry.set_available(f"send.{send}", send in sends)
+    for name in FOLLOW_OPTIONS:
+        registry.set_available(name, "follow" in sends)
 
 
 def _prompts() -> Iterable[Parameter]:
@@ -321,6 +327,27 @@ def _input() -> Iterable[Parameter]:
     yield Parameter(
         "send.style", "Style send", default=0.0, unit="%", group=group,
         help="Share of your last ten seconds in the style of the music; the prompts have the rest.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.follow", "Follow send", default=0.0, unit="%", group=group,
+        help="The band accompanies what you play in: how firmly it keeps to your beat and chords, "
+        "and how far it answers.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.lock", "Follow tempo", "switch", default=True, group=group,
+        help="The band takes your tempo and beat. Off, it leads with its own.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.chords", "Follow chords", "switch", default=True, group=group,
+        help="The band plays the chords that it hears from you, and those that it expects.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.answer", "Answer", "switch", default=True, group=group,
+        help="The less you play, the more the band plays: call and response.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.part", "Your part", "choice", default=NOBODY, choices=(NOBODY, *STEMS), group=group,
+        help="The part that you play yourself while the band follows; it leaves it out.",
     )  # fmt: skip
 
 

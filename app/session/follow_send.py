@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.parameters.catalogue import NOBODY
+from app.parameters.registry import Registry
 from models.engine.controls import Controls
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
@@ -28,9 +30,6 @@ from models.music.tracking.follow import (
 from models.music.tracking.tracker import EarState, initial_ears, listen
 from models.music.tracking.weights import load_ear_weights
 
-TEMPOS: Final = ("locked", "led")
-"""Whether the band takes the player's tempo, or leads with its own."""
-NOBODY: Final = "none"
 CENTRE: Final = 0.5  # density from which the answer departs where none is set
 
 
@@ -41,18 +40,31 @@ class FollowSettings:
     Attributes:
         amount: 0 (not at all) to 1: how quickly it catches up, how firmly it keeps to the chords,
             how far its density answers.
-        tempo: one of TEMPOS.
-        harmony: whether it follows chords and key.
+        lock: whether the band takes the player's tempo; otherwise it leads with its own.
+        chords: whether it follows chords and key.
         answer: whether it plays more while the player plays less.
         part: the stem that is left to the player, or NOBODY.
 
     """
 
     amount: float = 0.0
-    tempo: str = TEMPOS[0]
-    harmony: bool = True
+    lock: bool = True
+    chords: bool = True
     answer: bool = True
     part: str = NOBODY
+
+
+def follow_settings(registry: Registry) -> FollowSettings:
+    """Settings that the parameters ask for."""
+    get = registry.get
+    amount = registry.number("send.follow") if registry.available("send.follow") else 0.0
+    return FollowSettings(
+        amount,
+        bool(get("follow.lock")),
+        bool(get("follow.chords")),
+        bool(get("follow.answer")),
+        str(get("follow.part")),
+    )
 
 
 class FollowEars:
@@ -112,9 +124,9 @@ def follow(
     changes: dict[str, object] = {}
     if settings.part != NOBODY:
         changes["mute"] = controls.mute | {settings.part}
-    if settings.tempo == TEMPOS[0] and found.bpm is not None:
+    if settings.lock and found.bpm is not None:
         changes["bpm"] = found.bpm
-    if settings.harmony and not controls.notes:
+    if settings.chords and not controls.notes:
         changes.update(_harmony(controls, found))
     if settings.answer and found.density is not None:
         own = CENTRE if controls.density is None else controls.density

@@ -8,11 +8,13 @@ from PySide6.QtCore import QObject
 
 from app.audio.input.history import Samples
 from app.audio.input.settings import INPUT_STYLE
-from app.interfaces import OutputProtocol, WorkerProtocol
+from app.interfaces import FollowProtocol, OutputProtocol, WorkerProtocol
 from app.live_controller import LiveController
 from app.parameters.registry import Change, Registry
+from app.session.follow_send import follow_settings
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
 from app.window.panels.input_strip import InputStrip
+from models.engine.interface import EngineInfo
 
 
 class InputControl(QObject):
@@ -24,6 +26,7 @@ class InputControl(QObject):
         worker: embeds what was played.
         live: steers with it.
         strip: shows it.
+        follow: hears it, and lets the band accompany.
 
     """
 
@@ -34,16 +37,19 @@ class InputControl(QObject):
         worker: WorkerProtocol,
         live: LiveController,
         strip: InputStrip,
+        follow: FollowProtocol,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self.registry, self.output, self.worker = registry, output, worker
         self.live, self.strip = live, strip
+        self.follow = follow
         self._timer = SendTimer()
         self._running = False
+        self._block_frames = 0
         self._unsubscribe = registry.subscribe(self._on_change)
         worker.style_terms.connect(self._show_terms)
-        live.engine_ready.connect(lambda info: strip.show_available())
+        live.engine_ready.connect(self._engine_ready)
         self._set_levels()
 
     def close(self) -> None:
@@ -63,6 +69,7 @@ class InputControl(QObject):
         if not status.running:
             return
         self.strip.meter.set_levels(status.peak, status.hold, status.clips)
+        self.strip.show_understood(self.follow.words())
         if self._listening() and self._timer.due(time.monotonic(), self.worker.next_bar()):
             self.worker.embed_audio(INPUT_STYLE, self._heard)
 
@@ -83,9 +90,21 @@ class InputControl(QObject):
         if key == INPUT_STYLE and self._running:
             self.strip.show_terms(terms)
 
+    def _engine_ready(self, info: EngineInfo) -> None:
+        self._block_frames = info.block_frames
+        self.strip.show_available()
+        self._set_follow()
+
     def _on_change(self, change: Change) -> None:
         if change.name.startswith("input."):
             self._set_levels()
+        if change.name.startswith(("send.follow", "follow.", "input.freeze")):
+            self._set_follow()
+
+    def _set_follow(self) -> None:
+        settings = follow_settings(self.registry)
+        self.strip.show_follow(settings.amount > 0.0)
+        self.follow.configure(settings, self._block_frames, bool(self.registry.get("input.freeze")))
 
     def _set_levels(self) -> None:
         registry = self.registry

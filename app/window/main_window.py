@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         )
         self.input = InputControl(
             self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
-            self,
+            self.playback.follow, self,
         )  # fmt: skip
         self.commands = Commands(
             self.registry,

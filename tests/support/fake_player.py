@@ -23,6 +23,7 @@ from app.inference.worker import Incident, WorkerStatus
 from app.performance.moment import Moment
 from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
+from app.session.follow_send import FollowSettings
 from models.engine.controls import CONTROL_NAMES, Controls
 from models.engine.interface import SENDS, EngineInfo, ScoreInfo
 from models.engine.prompts import load_audio
@@ -207,6 +208,18 @@ class FakeCapture:
         return self.save_capture(folder, start, stop)
 
 
+class FakeFollow:
+    def __init__(self) -> None:
+        self.settings = FollowSettings()
+        self.block_frames, self.frozen, self.text = 0, False, ""
+
+    def configure(self, settings: FollowSettings, block_frames: int, frozen: bool = False) -> None:
+        self.settings, self.block_frames, self.frozen = settings, block_frames, frozen
+
+    def words(self) -> str:
+        return self.text
+
+
 def status(state: str = "playing", **changes: Any) -> WorkerStatus:
     base = WorkerStatus(
         state=state,
@@ -224,5 +237,5 @@ def fake_player() -> tuple[Playback, FakeWorker, FakeOutput, FakeCapture, list[s
     """The player and its parts; the list says when it was stopped."""
     worker, output, capture_thread = FakeWorker(), FakeOutput(), FakeCapture()
     ended: list[str] = []
-    player = Playback(worker, output, capture_thread, lambda: ended.append("stopped"))
+    player = Playback(worker, output, capture_thread, FakeFollow(), lambda: ended.append("stopped"))
     return player, worker, output, capture_thread, ended

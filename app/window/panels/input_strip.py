@@ -6,12 +6,12 @@ from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from app.parameters.registry import Registry
 from app.window.panels.panel import Panel
 from app.window.style import colours, theme
-from app.window.widgets.buttons import KeyButton
+from app.window.widgets.buttons import KeyButton, Segments
 from app.window.widgets.knob import Knob
 from app.window.widgets.volume_fader import TRACK_COLOUR, meter_position
 
@@ -73,6 +73,27 @@ class InputMeter(QWidget):
             painter.fillRect(QRectF(x, bar.top(), 2, bar.height()), QColor(colours.TEXT))
 
 
+class FollowOptions(QWidget):
+    """What is followed, and the part that is left to the player."""
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        keys = [
+            KeyButton(registry, f"follow.{name}", self, label=label, horizontal=True)
+            for name, label in (("lock", "Tempo"), ("chords", "Chords"), ("answer", "Answer"))
+        ]
+        names = [("", name.capitalize()) for name in registry["follow.part"].choices]
+        self.part = Segments(registry, "follow.part", names, self)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        for column, key in enumerate(keys):
+            key.setMaximumHeight(30)
+            grid.addWidget(key, 0, column)
+        self.part.setMaximumHeight(30)
+        grid.addWidget(self.part, 1, 0, 1, len(keys))
+
+
 class InputStrip(Panel):
     """Strip of the input; hidden while there is none."""
 
@@ -88,8 +109,13 @@ class InputStrip(Panel):
         self.gate = Knob(registry, "input.gate", self, caption="Gate")
         self.monitor = Knob(registry, "input.monitor", self, caption="Monitor")
         self.style_send = Knob(registry, "send.style", self, caption="Style")
+        self.follow_send = Knob(registry, "send.follow", self, caption="Follow")
+        self.follow_options = FollowOptions(registry, self)
+        self._hears = self._understood = ""
         self.terms = QLabel(self)
-        self.terms.setToolTip("What the style model hears in your last ten seconds")
+        self.terms.setToolTip(
+            "What the style model hears in your last ten seconds, and what Follow understands"
+        )
         self.terms.setWordWrap(True)
         self.terms.setMinimumWidth(120)
         row = QHBoxLayout(self)
@@ -99,19 +125,39 @@ class InputStrip(Panel):
         for key in (self.mute, self.freeze):
             key.setMaximumHeight(38)
             row.addWidget(key, 8)
-        for knob in (self.gain, self.gate, self.monitor, self.style_send):
+        for knob in (self.gain, self.gate, self.monitor, self.style_send, self.follow_send):
             row.addWidget(knob, 10)
+        row.addWidget(self.follow_options, 20)
         row.addWidget(self.terms, 30)
         self.show_terms(())
+        self.show_follow(False)
         self.hide()
 
     def show_available(self) -> None:
         """Show the sends that the engine has, and no others."""
-        shown = self.registry.available("send.style")
-        self.style_send.setVisible(shown)
-        self.terms.setVisible(shown)
+        sends = {"send.style": self.style_send, "send.follow": self.follow_send}
+        for name, knob in sends.items():
+            knob.setVisible(self.registry.available(name))
+        self.terms.setVisible(any(map(self.registry.available, sends)))
+
+    def show_follow(self, on: bool) -> None:
+        """Show the options of Follow while it is on."""
+        self.follow_options.setVisible(on)
+        if not on:
+            self.show_understood("")
 
     def show_terms(self, terms: tuple[str, ...]) -> None:
         """Show what the style model hears, nearest first."""
         text = " · ".join(term.replace("_", " ") for term in terms)
-        self.terms.setText(f"hears: {text}" if text else "play something in")
+        self._hears = f"hears: {text}" if text else ""
+        self._show_text()
+
+    def show_understood(self, words: str) -> None:
+        """Show what Follow understood."""
+        if words != self._understood:
+            self._understood = words
+            self._show_text()
+
+    def _show_text(self) -> None:
+        lines = [line for line in (self._hears, self._understood) if line]
+        self.terms.setText("\n".join(lines) or "play something in")

@@ -16,7 +16,7 @@ from app.inference.health import RenderTimes, RewritePacing
 from app.inference.messages import ControlTask, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
-from models.engine.interface import Audio
+from models.engine.interface import Audio, ScoreInfo
 from tests.support.tone_engine import ToneEngine, ToneStream
 
 BUFFER = 256
@@ -495,3 +495,26 @@ def test_a_change_is_reckoned_with_what_changes_took() -> None:
     for _ in range(20):
         stalled.add(0.05)
     assert stalled.estimate == pytest.approx(0.10)
+
+
+def test_what_accompanies_steers_each_block_at_its_place() -> None:
+    rig = Rig()
+    rig.planner.submit(A)
+    rig.work(1.0)
+    rig.play()
+    rig.work(1.0)
+    places: list[tuple[int, bool]] = []
+
+    def accompany(controls: Controls, score: ScoreInfo | None, start: int) -> Controls:
+        places.append((start, score is not None))
+        return controls.with_(notes=B.notes)
+
+    rig.planner.accompany = accompany
+    head = rig.planner.plan.head
+    rig.planner.rewrite(rig.now)
+    rig.work(1.0)
+    assert places[0][0] < head  # what was planned already is planned again
+    assert all(after > before for (before, _), (after, _) in zip(places, places[1:], strict=False))
+    assert rig.frequency() == pytest.approx(440.0, rel=0.05)
+    record = rig.planner.performance.between(places[1][0], places[1][0] + 1)[0]
+    assert record.controls.notes == B.notes  # so that a performance plays it again

@@ -12,7 +12,7 @@ from app.audio.input.settings import INPUT_STYLE, InputStatus
 from app.playback import audio_settings
 from app.session.preferences import Preferences, load, round_trip_key, save
 from app.window.dialogs.settings import SettingsDialog
-from tests.support.fake_player import INFO
+from tests.support.fake_player import INFO, FakeFollow
 from tests.support.rig import Rig
 
 
@@ -66,6 +66,30 @@ def test_style_is_asked_for_only_when_it_counts(rig: Rig) -> None:
     rig.output.audio = replace(rig.output.audio, input=InputStatus())
     rig.window.input.frame()
     assert rig.window.live.styles.get(INPUT_STYLE) is None
+
+
+def test_follow_is_steered_and_shown(rig: Rig) -> None:
+    plug_in(rig)
+    strip, heard = rig.window.widgets.input, rig.window.playback.follow
+    assert isinstance(heard, FakeFollow)
+    assert not strip.follow_send.isHidden() and strip.follow_options.isHidden()
+    assert heard.settings.amount == 0.0 and heard.block_frames == INFO.block_frames
+    rig.registry.set("send.follow", 0.8)
+    rig.registry.set("follow.part", "drums")
+    rig.registry.set("input.freeze", True)
+    assert not strip.follow_options.isHidden()
+    assert (heard.settings.amount, heard.settings.part, heard.frozen) == (0.8, "drums", True)
+    heard.text = "124 bpm, A minor: Dm, then G"
+    rig.window.input.frame()
+    assert strip.terms.text().endswith(heard.text)
+    rig.registry.trigger("scene.1.save")
+    rig.registry.set("send.follow", 0.0)
+    rig.registry.set("follow.part", "none")
+    assert strip.follow_options.isHidden()
+    rig.registry.trigger("scene.1.recall")
+    assert (heard.settings.amount, heard.settings.part) == (0.8, "drums")
+    rig.registry.trigger("edit.undo")
+    assert heard.settings.amount == 0.0
 
 
 def test_nothing_of_the_input_reaches_the_disk(rig: Rig, tmp_path: Path) -> None:
