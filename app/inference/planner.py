@@ -181,7 +181,7 @@ class Planner:
             self._loop = None
             return
         here, bpm = self.plan.at(self.ring.read), self._current.controls.bpm
-        self._loop = HeldLoop(loop_length(here and here.score, bpm, self.rate))
+        self._loop = HeldLoop(loop_length(here.score if here else None, bpm, self.rate))
         self._task = HoldTask()
 
     @property

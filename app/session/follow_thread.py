@@ -44,7 +44,7 @@ def unchanged(controls: Controls, score: ScoreInfo | None, start: int) -> Contro
 
 
 @dataclass(frozen=True)
-class Accompanist:
+class FollowedPlan:
     """What steers the blocks, with all that it depends on.
 
     Attributes:
@@ -74,7 +74,7 @@ class Accompanist:
         except Exception:  # the music goes on, as it was set
             return controls
 
-    def fits(self, other: Accompanist) -> bool:
+    def fits(self, other: FollowedPlan) -> bool:
         """Whether what was planned with this one is as `other` would have it."""
         shift = self.seconds_at(other.plan) - other.clock
         return (
@@ -110,7 +110,7 @@ class FollowThread:
         self._thread: threading.Thread | None = None
         self._ears: FollowEars | None = None
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
-        self._given: Accompanist | None = None
+        self._given: FollowedPlan | None = None
         self._given_at = self._compared_at = 0.0
         self._plan = -1
         self._own = 0
@@ -189,7 +189,7 @@ class FollowThread:
         """Let the plan follow, where what was given last does not fit."""
         plan = self.input.clock_map.plan_at(self._next)
         stands, self._plan = plan == self._plan, plan
-        new = Accompanist(self._settings, understood, self._block, plan, now)
+        new = FollowedPlan(self._settings, understood, self._block, plan, now)
         if self._given is not None and (stands or self._given.fits(new)):
             return  # while the plan stands, as in a pause, its place is not known
         self._given, self._given_at = new, now

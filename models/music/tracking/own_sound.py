@@ -1,8 +1,8 @@
 """Share of what comes in that is what went out: whether a microphone hears the loudspeakers.
 
 The delay between both is where their cross-correlation peaks (Knapp and Carter, "The generalized
-correlation method for estimation of time delay", 1976, with the phase transform); the share is their
-magnitude-squared coherence there, averaged over frequencies by the power of what comes in.
+correlation method for estimation of time delay", 1976, with the phase transform); the share is
+their magnitude-squared coherence there, averaged over frequencies by the power of what comes in.
 """
 
 from __future__ import annotations

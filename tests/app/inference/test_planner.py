@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -514,7 +515,7 @@ def test_what_accompanies_steers_each_block_at_its_place() -> None:
     rig.planner.rewrite(rig.now)
     rig.work(1.0)
     assert places[0][0] < head  # what was planned already is planned again
-    assert all(after > before for (before, _), (after, _) in zip(places, places[1:], strict=False))
+    assert all(after > before for (before, _), (after, _) in pairwise(places))
     assert rig.frequency() == pytest.approx(440.0, rel=0.05)
     record = rig.planner.performance.between(places[1][0], places[1][0] + 1)[0]
     assert record.controls.notes == B.notes  # so that a performance plays it again

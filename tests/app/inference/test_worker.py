@@ -142,7 +142,7 @@ def test_transport_moments_hold_and_panic(band: Callable[..., Band]) -> None:
     one.worker.hold(False)
     one.worker.go_to_moment(kept[0][1])
     one.until(lambda: one.marks[-1].kind == "moment")
-    assert one.worker._planner.moments.positions()
+    assert one.worker._planner is not None and one.worker._planner.moments.positions()
     one.worker.panic()
     one.until(lambda: one.marks[-1].kind == "panic", 5.0)
     assert one.worker.status().audio.gain == 0.0

@@ -156,12 +156,10 @@ def listener() -> Iterator[Listener]:
 def clicks(seconds: float, bpm: float = 120.0) -> NDArray[np.float32]:
     """Short bursts on each beat, (n, 2)."""
     sound = np.zeros(round(seconds * RATE), np.float32)
-    rng = np.random.default_rng(0)
+    rng, fade = np.random.default_rng(0), np.exp(-np.arange(2400) / 400)
     for beat in np.arange(0.2, seconds - 0.1, 60 / bpm):
         first = int(beat * RATE)
-        sound[first : first + 2400] = (
-            0.3 * rng.standard_normal(2400) * np.exp(-np.arange(2400) / 400)
-        )
+        sound[first : first + 2400] = 0.3 * rng.standard_normal(2400) * fade
     return np.stack([sound, sound], axis=1)
 
 
@@ -180,9 +178,8 @@ def test_the_plan_follows_and_is_left_alone_where_it_fits(listener: Listener) ->
 
 def test_own_sound_is_not_followed(listener: Listener) -> None:
     sound = noise(9.0, 7)
-    listener.play(
-        np.concatenate([np.zeros((900, 2), np.float32), 0.3 * sound])[: len(sound)], sound
-    )
+    late = np.concatenate([np.zeros((900, 2), np.float32), 0.3 * sound])
+    listener.play(late[: len(sound)], sound)
     assert listener.said == [OWN_SENTENCE] and listener.thread.words() == OWN_SENTENCE
     assert listener.steered() == Controls()
     listener.play(clicks(8.0), noise(8.0, 8))
