@@ -42,10 +42,10 @@ from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
 from models.segue.renderer.features import Age, no_age, score_batch
+from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
-from models.segue.renderer.sampler import Sampler
 from models.segue.style import StyleModel
 from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import embedded_files, identity
@@ -235,20 +235,6 @@ class DiffusionStream(Stream):
             cache=KeyValueCache(),
             tone=ToneState(),
         )
-
-
-def guidance_weight(sampler: Sampler, guidance: float | None) -> float:
-    """The renderer's guidance weight for a value of the control, None for auto.
-
-    The control's whole range acts: its ends are the least and the most that the network was
-    trained with, and its value at auto is the network's default weight.
-    """
-    trained = sampler.guidance
-    if trained is None or guidance is None:
-        return sampler.weight
-    low, high = GUIDANCE_RANGE
-    weights = (trained.least, trained.usual, trained.most)
-    return float(np.interp(guidance, (low, GUIDANCE, high), weights))
 
 
 def _checked(snapshot: Snapshot) -> StreamState:

@@ -9,6 +9,11 @@ A pass has three or six rows, so what counts is how the weights are read, how ma
 takes, and whether other threads delay it: all passes of a block are one traced call
 (`models.runtime.tracing`), which releases the GIL. A traced call needs fixed shapes, so the context
 always has its full length; positions without a block yet are masked.
+
+A network that was never taught a guide follows one all the same: the noise is added to the guide
+instead of to the network's own first estimate, and the passes that follow make music of it (SDEdit,
+Meng et al. 2022, section 3). Between the two is a blend, so that from the guide's retouch to the
+network's own sound it is one movement.
 """
 
 from __future__ import annotations
@@ -20,20 +25,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from models.runtime.packed_linear import PackedLinear
 from models.runtime.tracing import trace
 from models.segue.renderer.features import ScoreBatch
 from models.segue.renderer.network import (
     TOKENS_PER_BLOCK,
     Renderer,
-    RendererConfig,
-    RendererLayer,
     flow_start,
     guide_input,
-    rotary,
 )
+from models.segue.renderer.passes import Modulation, Passes
 from models.segue.renderer.sampler import Sampler
 
 
@@ -51,14 +52,14 @@ class KeyValueCache:
 
 
 class Guide(NamedTuple):
-    """Guide of a block: latents as tokens (3, 2 D), and the noise sigma that is added to them."""
+    """Guide of a block: latents as tokens (3, 2 D), and the noise sigma that is added to them.
+
+    A network that was not trained with a guide has no sigma below that of its second pass, 1 for
+    the shipped one; a smaller sigma is that one.
+    """
 
     latents: Tensor
     sigma: float
-
-
-def _no_guide(_: Tensor) -> Tensor:
-    raise ValueError("this network was not trained with a guide")
 
 
 class RendererInference:
@@ -81,7 +82,7 @@ class RendererInference:
         self.device = renderer.no_style.device
         self._score, self._style = renderer.score, renderer.style
         self._latents_in = renderer.latents_in
-        self._guide_in = renderer.guide_in if config.guided else _no_guide
+        self._guide_in = renderer.guide_in if config.guided else None
         self._clean, self._no_style = renderer.clean.detach(), renderer.no_style.detach()
         self._context_tokens = (config.window - 1) * TOKENS_PER_BLOCK
         positions = self._context_tokens + 2 * TOKENS_PER_BLOCK
@@ -91,13 +92,14 @@ class RendererInference:
         mask[:TOKENS_PER_BLOCK, self._context_tokens + TOKENS_PER_BLOCK :] = -torch.inf
         self._mask = mask.repeat(config.heads // config.kv_heads, 1)
         # Guidance seldom changes, and computing its modulation is a measurable part of a block.
-        self._modulation = lru_cache(maxsize=8)(_Modulation(renderer, sampler.levels))
-        self._passes = passes = _Passes(renderer, sampler)
+        self._modulation = lru_cache(maxsize=8)(Modulation(renderer, sampler.levels))
+        self._passes = passes = Passes(renderer, sampler)
         self._first_block, self._next_block = passes.first, passes.following
         if self.device.type == "cpu":
             width = 2 * config.latent_dim
             row = torch.zeros(TOKENS_PER_BLOCK, config.width)
-            inputs = (torch.zeros(TOKENS_PER_BLOCK, width), row, *self._modulation(sampler.weight))
+            noise = torch.zeros(TOKENS_PER_BLOCK, width)
+            inputs = (noise, row, *self._modulation(sampler.weight), noise, torch.zeros(()))
             example = (*inputs, row, self._window(()), self._mask)
             self._next_block = trace(self._next_block, (*example, *passes.weights))
 
@@ -120,22 +122,29 @@ class RendererInference:
             noise: standard normal, (3, 2 D).
             guidance: guidance weight of the style; None for the sampler's default. Only networks
                 that were trained with guidance understand another (`Sampler.guidance`).
-            guide: what the block starts from; only for guided networks.
+            guide: what the block starts from, any sound.
 
         Returns:
             Latents (6, D), and the cache for the next block.
 
+        Raises:
+            ValueError: a guide for a network that has but one pass and was not trained with any.
+
         """
         scored = self._score(score)
         conditioning = scored[0] + (self._no_style if style is None else self._style(style))
-        if guide is not None:
+        kept, share = torch.zeros_like(noise), 0.0
+        if guide is not None and self._guide_in is not None:
             sigma = torch.full((TOKENS_PER_BLOCK,), guide.sigma, device=self.device)
             conditioning = conditioning + self._guide_in(guide_input(guide.latents, sigma))
             noise = flow_start(guide.latents, sigma, noise)
+        elif guide is not None:
+            kept, share = guide.latents, self.sampler.guide_share(guide.sigma)
         blocks, weights = cache.blocks, self._passes.weights
         modulation = self._modulation(self.sampler.weight if guidance is None else guidance)
+        given = (*modulation, kept, torch.tensor(share, device=self.device))
         if cache.finished is None:
-            (noisy,) = self._first_block(noise, conditioning, *modulation, *weights)
+            (noisy,) = self._first_block(noise, conditioning, *given, *weights)
         else:
             tokens, finished_score = cache.finished
             finished = (self._latents_in(tokens) + finished_score + self._clean)[0]
@@ -145,12 +154,26 @@ class RendererInference:
                 mask = mask.clone()
                 mask[:, :missing] = -torch.inf
             noisy, finished_kv = self._next_block(
-                noise, conditioning, *modulation, finished, window, mask, *weights
+                noise, conditioning, *given, finished, window, mask, *weights
             )
             blocks = (*blocks, finished_kv)
         latents = noisy.reshape(-1, self.config.latent_dim)
         # One block fewer than the window: the new block's keys and values join with the next call.
         return latents, KeyValueCache(blocks[-(self.config.window - 1) :], (noisy[None], scored))
+
+    def listen(self, cache: KeyValueCache, score: ScoreBatch, latents: Tensor) -> KeyValueCache:
+        """The cache after a block that was heard instead of generated.
+
+        Args:
+            cache: the context so far.
+            score: 6 frames, a batch of one.
+            latents: (6, D) of the sound.
+
+        """
+        tokens = latents.reshape(TOKENS_PER_BLOCK, -1).to(self.device)
+        _, after = self.block(cache, score, None, torch.zeros_like(tokens))
+        assert after.finished is not None
+        return KeyValueCache(after.blocks, (tokens[None], after.finished[1]))
 
     def _window(self, blocks: Sequence[Tensor]) -> Tensor:
         """Keys and values of finished blocks, (layers, 2, kv_heads, context tokens, head_dim), the
@@ -161,245 +184,3 @@ class RendererInference:
         missing = self._context_tokens - len(blocks) * TOKENS_PER_BLOCK
         none = torch.zeros(*shape, missing, config.head_dim, device=self.device)
         return torch.cat([none, *blocks], dim=3) if missing else torch.cat(list(blocks), dim=3)
-
-
-class _Passes:
-    """All denoising passes of a block as a function of tensors. Packed weights are arguments, as
-    `models.runtime.tracing` asks.
-    """
-
-    def __init__(self, renderer: Renderer, sampler: Sampler) -> None:
-        self.config = config = renderer.config
-        self.sampler = sampler
-        device = renderer.no_style.device
-        self._layers = [_LayerNorms(layer) for layer in _layers(renderer)]
-        linears = [linear for layer in _layers(renderer) for linear in _linears(layer)]
-        linears += [
-            PackedLinear(part.weight, part.bias) for part in (renderer.noisy_in, renderer.out)
-        ]
-        self._linears = linears
-        self.weights = [linear.weight for linear in linears]
-        self._norm = renderer.norm.weight.detach() * config.width**0.5
-        self._context_tokens = (config.window - 1) * TOKENS_PER_BLOCK
-        positions = torch.arange((config.window + 1) * TOKENS_PER_BLOCK, device=device)
-        cosine, sine = rotary(positions, config.head_dim)
-        # Rotated x = x * cosine + (x with its halves swapped) * sine.
-        self._cosine = torch.cat([cosine, cosine], dim=-1)
-        self._sine = torch.cat([-sine, sine], dim=-1)
-
-    def first(
-        self, noise: Tensor, conditioning: Tensor, joint: Tensor, alone: Tensor, *weights: Tensor
-    ) -> tuple[Tensor, ...]:
-        """First block of a stream: noise (3, 2 D), conditioning (3, width) and the modulation
-        (`_Modulation`) -> tokens (3, 2 D).
-        """
-        kv_cache = _RotatedCache.none(self.config, noise)
-        return (self._flow(noise, conditioning, (joint, alone), None, kv_cache, None, weights),)
-
-    def following(
-        self,
-        noise: Tensor,
-        conditioning: Tensor,
-        joint: Tensor,
-        alone: Tensor,
-        finished: Tensor,
-        window: Tensor,
-        mask: Tensor,
-        *weights: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Block after others: finished block, embedded (3, width), and the window's keys and values
-        -> tokens (3, 2 D), and the finished block's keys and values for the cache.
-        """
-        keys = self._rotate(window[:, 0], 0, self._context_tokens)
-        kv_cache = _RotatedCache.of(self.config, keys, window[:, 1], self._context_tokens)
-        modulation = (joint, alone)
-        noisy = self._flow(noise, conditioning, modulation, finished, kv_cache, mask, weights)
-        return noisy, kv_cache.finished_kv
-
-    def _flow(
-        self,
-        noise: Tensor,
-        conditioning: Tensor,
-        modulation: tuple[Tensor, Tensor],
-        finished: Tensor | None,
-        kv_cache: _RotatedCache,
-        mask: Tensor | None,
-        weights: Sequence[Tensor],
-    ) -> Tensor:
-        noisy, velocity, before = noise, noise, 0.0
-        noisy_mask = None if mask is None else mask[TOKENS_PER_BLOCK : TOKENS_PER_BLOCK + 1]
-        levels, two_step = self.sampler.levels, self.sampler.solver == "adams-bashforth"
-        joint, alone = modulation
-        for index, level in enumerate(levels):
-            step = (*levels, 1.0)[index + 1] - level
-            x = self._linear(-2, noisy, weights) + conditioning
-            finished_tokens = 0
-            if finished is not None and not index:
-                x, finished_tokens = torch.cat([finished, x]), TOKENS_PER_BLOCK
-            out = self._pass(
-                joint if finished_tokens else alone[index],
-                x,
-                finished_tokens,
-                kv_cache,
-                noisy_mask if index else mask,
-                weights,
-            )
-            last, velocity = velocity, (out - noisy) / (1.0 - level)
-            moved = velocity
-            if index and two_step:
-                moved = velocity + (velocity - last) * (step / (2.0 * before))
-            noisy, before = noisy + step * moved, step
-        return noisy
-
-    def _linear(self, number: int, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        return self._linears[number].linear(x, weights[number])
-
-    def _rotate(self, x: Tensor, first: int, count: int) -> Tensor:
-        """Rotate `x` (..., count, head_dim), whose first row is at position `first`."""
-        span = slice(first, first + count)
-        rotated_half = torch.roll(x, self.config.head_dim // 2, -1)
-        return torch.addcmul(x * self._cosine[span], rotated_half, self._sine[span])
-
-    def _pass(
-        self,
-        modulations: Tensor,
-        x: Tensor,
-        finished_tokens: int,
-        kv_cache: _RotatedCache,
-        mask: Tensor | None,
-        weights: Sequence[Tensor],
-    ) -> Tensor:
-        """One pass over [finished block of `finished_tokens` tokens, new block] -> clean tokens."""
-        config = self.config
-        time, at = finished_tokens + TOKENS_PER_BLOCK, kv_cache.length
-        kv, head = config.kv_heads, config.head_dim
-        for number, layer in enumerate(self._layers):
-            modulation = modulations[number].unbind()
-            first = 4 * number
-            normed = torch.addcmul(
-                modulation[1], layer.rms_normalise(x, config.width), modulation[0]
-            )
-            heads = self._linear(first, normed, weights).view(time, -1, head)
-            queries_keys = layer.rms_normalise(heads[:, : config.heads + kv], head) * layer.heads
-            queries_keys = queries_keys.transpose(0, 1)
-            key, value = queries_keys[config.heads :], heads[:, config.heads + kv :].transpose(0, 1)
-            if finished_tokens:
-                kv_cache.finished_kv[number, 0] = key[:, :finished_tokens]
-                kv_cache.finished_kv[number, 1] = value[:, :finished_tokens]
-            rotated = self._rotate(queries_keys, at, time)
-            kv_cache.keys[number, :, at : at + time] = rotated[config.heads :]
-            kv_cache.values[number, :, at : at + time] = value
-            # Query heads that share a key head are further rows of it, so no key is copied.
-            attended = functional.scaled_dot_product_attention(
-                rotated[: config.heads].reshape(1, kv, config.heads // kv * time, head),
-                kv_cache.keys[number, None, :, : at + time],
-                kv_cache.values[number, None, :, : at + time],
-                attn_mask=mask,
-            )
-            attended = attended.view(config.heads, time, head).transpose(0, 1).reshape(time, -1)
-            x = torch.addcmul(x, self._linear(first + 1, attended, weights), modulation[2])
-            normed = torch.addcmul(
-                modulation[4], layer.rms_normalise(x, config.width), modulation[3]
-            )
-            gate, up = self._linear(first + 2, normed, weights).chunk(2, dim=-1)
-            feed_forward = self._linear(first + 3, functional.silu(gate) * up, weights)
-            x = torch.addcmul(x, feed_forward, modulation[5])
-        kv_cache.length += finished_tokens
-        return self._linear(
-            -1,
-            self._layers[0].rms_normalise(x[finished_tokens:], config.width) * self._norm,
-            weights,
-        )
-
-
-def _layers(renderer: Renderer) -> list[RendererLayer]:
-    return [layer for layer in renderer.layers if isinstance(layer, RendererLayer)]
-
-
-def _linears(layer: RendererLayer) -> list[PackedLinear]:
-    """Packed weights of a layer: queries, keys and values; attention output; feed-forward."""
-    joined = torch.cat([layer.query.weight, layer.key_value.weight])
-    rest = (layer.project.weight, layer.gate_up.weight, layer.down.weight)
-    return [PackedLinear(weight) for weight in (joined, *rest)]
-
-
-@dataclass
-class _RotatedCache:
-    """Rotated keys and values of the finished blocks, with room for two more blocks, each (layers,
-    kv_heads, positions, head_dim). They are rotated once a block instead of once a pass and layer.
-
-    length: positions in use. finished_kv: keys and values of the finished block, before
-    rotation.
-    """
-
-    keys: Tensor
-    values: Tensor
-    finished_kv: Tensor
-    length: int
-
-    @classmethod
-    def none(cls, config: RendererConfig, like: Tensor) -> _RotatedCache:
-        empty = like.new_zeros(config.layers, config.kv_heads, 0, config.head_dim)
-        return cls.of(config, empty, empty, 0)
-
-    @classmethod
-    def of(cls, config: RendererConfig, keys: Tensor, values: Tensor, length: int) -> _RotatedCache:
-        layers, groups, head = config.layers, config.kv_heads, config.head_dim
-        more = keys.new_zeros(layers, groups, 2 * TOKENS_PER_BLOCK, head)
-        finished_kv = keys.new_zeros(layers, 2, groups, TOKENS_PER_BLOCK, head)
-        keys, values = (torch.cat([part, more], dim=2) for part in (keys, values))
-        return cls(keys, values, finished_kv, length)
-
-
-class _LayerNorms:
-    """Norms of a layer as far as they are constant. heads: weights for queries and keys."""
-
-    def __init__(self, layer: RendererLayer) -> None:
-        config = layer.config
-        self._epsilon = layer.norm1.eps or 0.0
-        queries = layer.query_norm.weight.expand(config.heads, -1)
-        keys = layer.key_norm.weight.expand(config.kv_heads, -1)
-        self.heads = torch.cat([queries, keys]).detach() * config.head_dim**0.5
-
-    def rms_normalise(self, x: Tensor, size: int) -> Tensor:
-        """Divide `x` by its Euclidean norm along the last dimension.
-
-        The factor sqrt(size) that makes it an RMS norm is folded into the weights that follow.
-        """
-        return x * (x * x).sum(-1, keepdim=True).add(size * self._epsilon).rsqrt()
-
-
-class _Modulation:
-    """Modulation of the norms and gates of all layers by noise level and guidance.
-
-    Six rows a layer: scale (the norm's weight in it), shift and gate of attention, then of the
-    feed-forward.
-    """
-
-    def __init__(self, renderer: Renderer, levels: Sequence[float]) -> None:
-        layers = _layers(renderer)
-        self._levels = torch.tensor(levels, device=renderer.no_style.device)
-        self._noise = renderer.level
-        self._table = torch.stack([layer.table.detach() for layer in layers])
-        root = renderer.config.width**0.5
-        norms = [(layer.norm1.weight, layer.norm2.weight) for layer in layers]
-        self._norms = torch.stack([torch.stack(pair).detach() for pair in norms]) * root
-
-    def __call__(self, guidance: float) -> tuple[Tensor, Tensor]:
-        """The modulation at a guidance weight.
-
-        Returns:
-            Of the first pass beside a finished block, which never sees a level, (layers, 6, 6
-            tokens, width); and of each pass over the new block alone, (levels, layers, 6, width).
-
-        """
-        changes = self._noise(self._levels, torch.full_like(self._levels, guidance))
-        alone = self._parts(self._table + changes[:, None])
-        rows = [self._parts(self._table)] * TOKENS_PER_BLOCK + [alone[0]] * TOKENS_PER_BLOCK
-        return torch.stack(rows, dim=2), alone
-
-    def _parts(self, table: Tensor) -> Tensor:
-        shift1, scale1, gate1, shift2, scale2, gate2 = table.unbind(dim=-2)
-        first = (1 + scale1) * self._norms[:, 0]
-        second = (1 + scale2) * self._norms[:, 1]
-        return torch.stack([first, shift1, gate1, second, shift2, gate2], dim=-2)

@@ -58,6 +58,25 @@ class Sampler:
         """The guidance weight at which the network is played where nobody asks for another."""
         return 1.0 if self.guidance is None else self.guidance.usual
 
+    def guide_share(self, sigma: float) -> float:
+        """Share of a guide in what the second pass starts from; the first pass has the rest.
+
+        Args:
+            sigma: noise over guide at the start of the second pass, above 0. At its level l noise
+                and clean sound have the ratio (1 - l) / l, so no less noise than that is possible.
+
+        Returns:
+            1 for the guide alone, towards 0 where sigma is large.
+
+        Raises:
+            ValueError: there is no second pass.
+
+        """
+        if len(self.levels) < 2:
+            raise ValueError("a network with one pass was not trained with a guide: it needs two")
+        level = self.levels[1]
+        return min(1.0, (1.0 - level) / level / sigma)
+
     def as_metadata(self) -> dict[str, str]:
         """Entries for the header of a safetensors file."""
         entries = {"levels": _text(*self.levels), "solver": self.solver}

@@ -104,7 +104,29 @@ def test_streaming_with_a_guide_equals_the_masked_pass() -> None:
         cache = KeyValueCache(cache.blocks, (clean[:, span], cache.finished[1]))
 
 
-def test_a_network_that_was_not_taught_refuses_a_guide() -> None:
+def test_a_network_that_was_not_taught_makes_its_second_pass_from_the_guide() -> None:
+    renderer, one = network(SMALL), torch.ones(1)
+    player = RendererInference(renderer, Sampler((0.0, 0.5), "euler"))
+    clean, noise, guide = (torch.randn(1, 2 * TOKENS_PER_BLOCK, TOKEN) for _ in range(3))
+    style, score = torch.randn(1, 128), silent_score()[slice(0, 2 * FRAMES_PER_BLOCK)]
+    last, frames = slice(TOKENS_PER_BLOCK, None), slice(FRAMES_PER_BLOCK, None)
+    first_frames = score[slice(0, FRAMES_PER_BLOCK)]
+
+    def played(given: Guide | None) -> torch.Tensor:
+        cache = player.listen(KeyValueCache(), first_frames, clean[0, :TOKENS_PER_BLOCK])
+        made, _ = player.block(cache, score[frames], style[0], noise[0, last], guide=given)
+        return made.reshape(TOKENS_PER_BLOCK, TOKEN)
+
+    with torch.inference_mode():
+        start, level = 0.5 * guide + 0.5 * noise, torch.full((1, 2), 0.5)
+        whole = renderer(clean, start, level, score, style, one, one)[0, last]
+    torch.testing.assert_close(played(Guide(guide[0, last], 1.0)), whole, atol=1e-5, rtol=0)
+    assert torch.equal(played(Guide(guide[0, last], math.inf)), played(None))
+    near, far = (played(Guide(guide[0, last], sigma)) for sigma in (1.2, 12.0))
+    assert (near - whole).norm() < (far - whole).norm()
+
+
+def test_a_network_with_one_pass_that_was_not_taught_refuses_a_guide() -> None:
     player = RendererInference(network(SMALL), Sampler((0.0,)))
     noise = torch.randn(TOKENS_PER_BLOCK, TOKEN)
     score = silent_score()[slice(0, FRAMES_PER_BLOCK)]
