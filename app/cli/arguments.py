@@ -151,6 +151,7 @@ def _render(commands: Commands) -> None:
         "guidance_drums": "how closely drums on or off is followed",
         "chaos": "how far it departs from what is most likely",
         "energy": "how many parts play, and how busily",
+        "dream": "from the instruments as they are to the style's own sound",
     }
     for name, (low, high) in RANGES.items():
         controls.add_argument(

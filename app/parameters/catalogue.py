@@ -42,7 +42,7 @@ CONTROL_OF: Final = {
     "guidance_drums": "guidance_drums",
 }
 """Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
-ENGINE_OPTIONS: Final = ("follow_prompts", "change_at")
+ENGINE_OPTIONS: Final = ("follow_prompts", "change_at", "dream")
 """Parameters with the name of their field of `Controls`; they have no auto position."""
 KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
 """Parameters of an engine that plays held notes."""
@@ -248,6 +248,12 @@ def _controls() -> Iterable[Parameter]:
             default=None, auto=True, step=step, fine=step, decimals=decimals, group=group,
             help=words,
         )  # fmt: skip
+    yield Parameter(
+        "dream", "Dream", default=0.0, unit="%", group=group,
+        help="From the instruments as they are to the sound that the style calls up: first a "
+        "retouch, then further and further away. Above 0 other controls are heard up to 0.3 s "
+        "later.",
+    )  # fmt: skip
     yield Parameter(
         "strength", "Strength", default=1.0, unit="%", group=group,
         help="How firmly tempo, key, density and held keys decide where they are set: from advice "

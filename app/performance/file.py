@@ -2,8 +2,8 @@
 
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
-`guidance_drums`, `chaos`, `energy`, `follow_prompts`, `change_at`, `fill`, `next_section`,
-`strength`. A value of null sets a control to auto; an empty list of
+`guidance_drums`, `chaos`, `energy`, `dream`, `follow_prompts`, `change_at`, `fill`,
+`next_section`, `strength`. A value of null sets a control to auto; an empty list of
 prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
 the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
 context, `end: true` is where the performance stops. The first line may name `engine`, `seed` and

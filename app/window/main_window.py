@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
         self.controls.show_available()
         self.continuation.set_available(info.continues_audio)
         for name in self.controls.knobs:
-            value = info.defaults.get(catalogue.CONTROL_OF[name])
+            value = info.defaults.get(catalogue.CONTROL_OF.get(name, name))
             text = "" if value is None else self.registry[name].text(value)
             self.controls.set_model_choice(name, text)
         self.say("info", f"{info.name} is ready. Press space to play.")

@@ -32,6 +32,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "guidance_drums": (-1.0, 7.0),
     "chaos": (0.0, 1.0),
     "energy": (0.0, 1.0),
+    "dream": (0.0, 1.0),
 }
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 ARRIVALS: Final = ("now", "bar")
@@ -43,8 +44,8 @@ SWITCHES: Final = ("follow_prompts", *TRIGGERS)
 
 CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
-    "guidance_notes", "guidance_drums", "chaos", "energy", "follow_prompts", "change_at", "fill",
-    "next_section", "parts", "reroll",
+    "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
+    "fill", "next_section", "parts", "reroll",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -98,6 +99,8 @@ class Controls:
         chaos: 0 to 1, randomness of sampling.
         energy: 0 to 1, how many parts play and how busily; a large rise or fall also moves the
             form.
+        dream: 0 to 1, how far the sound departs from the instruments' own, towards what a
+            renderer makes of it.
         follow_prompts: tempo, metre and mode at auto change with the prompts, gliding over a bar,
             instead of staying.
         change_at: when a changed tempo or key arrives, "now" or at the next "bar".
@@ -125,6 +128,7 @@ class Controls:
     guidance_drums: float | None = None
     chaos: float | None = None
     energy: float | None = None
+    dream: float | None = None
     follow_prompts: bool = False
     change_at: str = "now"
     fill: bool = False

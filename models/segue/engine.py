@@ -3,15 +3,22 @@
 A block of 80 ms: the arranger writes every step that begins in it, under the controls of that
 moment; the studio plays the notes. Nothing is written further ahead, so a held key sounds at the
 next step. Everything a stream remembers is in one immutable value of a few kilobytes.
+
+Where `dream` is above 0, the renderer hears the studio and makes its sound anew
+(`models.segue.dream`). Its block takes three of the studio's and some samples more, so a second
+playhead runs ahead: `Dreaming.lead` plays up to four blocks earlier what the stream plays next,
+under the controls of that moment. What it played is kept beside the state and used again, so that
+nothing is played twice unless the stream is restored; what is heard does not depend on it.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -32,21 +39,32 @@ from models.engine.interface import (
 )
 from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
-from models.music.score import FRAME_SAMPLES, INSTRUMENTS, KITS, PARTS, SAMPLE_RATE, STEM_OF_PART
+from models.music.score import (
+    FRAME_SAMPLES,
+    FRAME_SECONDS,
+    INSTRUMENTS,
+    KITS,
+    PARTS,
+    SAMPLE_RATE,
+    STEM_OF_PART,
+)
 from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
-from models.segue.arranger.block_score import ArrangerInfo, score_info
-from models.segue.arranger.clock import phases
+from models.segue.arranger.block_score import frames_of, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.setting import SettingNoise, choose_setting
-from models.segue.arranger.state import State as ArrangerState
+from models.segue.brightness import brightness_target
+from models.segue.dream.balance import crossfade
+from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
+from models.segue.dream.knob import dream_setting
+from models.segue.renderer.guidance import guidance_weight
+from models.segue.stream_state import Dreaming, LeadEntry, StudioStreamState, score_of
 from models.segue.studio.bank import FOLDER, Bank
 from models.segue.studio.block import BLOCK
 from models.segue.studio.dynamics import AHEAD
-from models.segue.studio.note_events import StartedNote, note_events
+from models.segue.studio.note_events import note_events
 from models.segue.studio.production import MixTable
-from models.segue.studio.studio import MixRequest, Score, Studio, StudioBlock, StudioState
-from models.segue.studio.voices import Motion
+from models.segue.studio.studio import MixRequest, Studio, StudioBlock, StudioState
 from models.segue.style import StyleModel
 from models.segue.style import anchors as style_anchors
 from models.segue.style.terms import NAMES
@@ -57,16 +75,23 @@ FRAMES: Final = BLOCK // FRAME_SAMPLES
 CONTEXT_WEIGHTS: Final = ("arranger.safetensors",)
 """Weights that a snapshot depends on."""
 BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
+LISTENING: Final = 1
+"""Blocks after which the renderer's first block, what it heard, sounds throughout."""
+AWAKE: Final = 4
+"""Blocks after which its second one does, the first that it makes."""
 
 
-@dataclass(frozen=True)
-class StudioStreamState:
-    """State of a `segue` stream; immutable."""
+class PlayedBlock(NamedTuple):
+    """Block as the studio plays it: the state after it, its sound, what begins and ends in it, what
+    was held before; and the state and entry that it was played from.
+    """
 
-    arranger: ArrangerState
-    studio: StudioState = field(default_factory=StudioState)
-    info: ArrangerInfo | None = None
-    started: tuple[StartedNote, ...] = ()  # notes that are on at the block's end
+    state: StudioStreamState
+    studio: StudioBlock
+    events: tuple[NoteEvent, ...]
+    held: tuple[NoteEvent, ...]
+    before: StudioStreamState
+    entry: LeadEntry
 
 
 class SegueEngine(Engine):
@@ -87,6 +112,7 @@ class SegueEngine(Engine):
         self.style = StyleModel.load()
         self.productions = MixTable(style_anchors.load(), NAMES, instruments)
         self._prefetched: bytes | None = None
+        self._dreamer_lock = threading.Lock()
         rooms.join()
 
     @property
@@ -98,7 +124,7 @@ class SegueEngine(Engine):
             block_frames=BLOCK,
             context_seconds=60.0,
             style_dim=self.arranger.net.config.style_dim,
-            controls=ARRANGER_CONTROLS | {"parts", "reroll"},
+            controls=ARRANGER_CONTROLS | {"parts", "reroll", "dream"},
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
@@ -119,6 +145,52 @@ class SegueEngine(Engine):
 
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)
+
+    @cached_property
+    def _loaded_dreamer(self) -> Dreamer:
+        return Dreamer.load(self.weights)
+
+    @property
+    def dreamer(self) -> Dreamer:
+        """Renderer and codec, loaded when they are first asked for; a second then."""
+        with self._dreamer_lock:
+            return self._loaded_dreamer
+
+    def play(self, state: StudioStreamState, entry: LeadEntry) -> PlayedBlock:
+        """The block after a state, as the studio plays it."""
+        before, controls = state, entry.controls
+        if entry.clear:
+            state = self.cleared(state)
+        style = controls.style
+        self.prefetch(style, controls, state.arranger.seed)
+        arranger, info = self.arranger.write(state.arranger, style, controls, FRAMES)
+        start = state.studio.block * BLOCK / SAMPLE_RATE
+        score = score_of(arranger, start)
+        self.bank.prepare(score.sounds[1:], score.sounds[:1])
+        production, room = self.productions.of(style)
+        bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
+        request = MixRequest(
+            production,
+            room,
+            tuple(
+                0.0 if STEM_OF_PART[part] in controls.mute else gain
+                for part, gain in zip(PARTS, controls.part_map.gains(), strict=True)
+            ),
+            BRIGHTEST * bright * controls.strength_of("brightness"),
+        )
+        played, studio = self.studio.block(state.studio, score, request)
+        audible = [gain > 0.0 for gain in request.gains]
+        held = tuple(NoteEvent(0, PARTS[n.part], n.pitch, n.velocity) for n in state.started)
+        events, started = note_events(
+            played.voices, audible, state.started, state.studio.block * BLOCK
+        )
+        after = StudioStreamState(arranger, studio, info, started)
+        return PlayedBlock(after, played, events, held, before, entry)
+
+    def cleared(self, state: StudioStreamState) -> StudioStreamState:
+        """A state whose arranger begins afresh; the studio goes on, so what sounds rings out."""
+        seed = state.studio.seed + 7919 * (state.studio.block + 1)
+        return replace(state, arranger=self.arranger.start(seed, state.arranger))
 
     def prefetch(self, style: Style | None, controls: Controls, seed: int) -> None:
         """Decode the instruments of a new style ahead of the arranger, which takes them on with the
@@ -150,11 +222,21 @@ class SegueEngine(Engine):
     def weights_identity(self) -> str:
         return identity(("arranger.safetensors", "style.safetensors"), self.weights)
 
+    @cached_property
+    def dream_checksum(self) -> str:
+        """Checksum of the weights that a snapshot of a stream that dreams depends on."""
+        return identity((*CONTEXT_WEIGHTS, *WEIGHTS_USED), self.weights)
+
     def pack(self, snapshot: Snapshot) -> PackedState:
-        return PackedState(self.info.name, self.checksum, *pack(_checked(snapshot)))
+        state = _checked(snapshot)
+        checksum = self.checksum if state.dream is None else self.dream_checksum
+        return PackedState(self.info.name, checksum, *pack(state))
 
     def unpack(self, packed: PackedState) -> Snapshot:
-        return unpack_state(packed, StudioStreamState, self.info.name, self.checksum, {})
+        known = self.checksum
+        if packed.weights != known:  # seldom, and more to read
+            known = self.dream_checksum
+        return unpack_state(packed, StudioStreamState, self.info.name, known, {})
 
     def close(self) -> None:
         self.bank.close()
@@ -172,6 +254,7 @@ class SegueStream(Stream):
         self._stems: dict[str, Audio] | None = None
         self._events: tuple[NoteEvent, ...] = ()
         self._held: tuple[NoteEvent, ...] = ()
+        self._ahead: deque[PlayedBlock] = deque()  # what the lead played of `Dreaming.pending`
 
     @property
     def score(self) -> ScoreInfo | None:
@@ -208,31 +291,83 @@ class SegueStream(Stream):
                 f"the style has {len(style)} numbers, this engine's have "
                 f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
             )
-        engine.prefetch(style, controls, state.arranger.seed)
-        arranger, info = engine.arranger.write(state.arranger, style, controls, FRAMES)
-        start = state.studio.block * BLOCK / SAMPLE_RATE
-        score = score_of(arranger, start)
-        engine.bank.prepare(score.sounds[1:], score.sounds[:1])
-        production, room = engine.productions.of(style)
-        bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
-        request = MixRequest(
-            production,
-            room,
-            tuple(
-                0.0 if STEM_OF_PART[part] in controls.mute else gain
-                for part, gain in zip(PARTS, controls.part_map.gains(), strict=True)
-            ),
-            BRIGHTEST * bright * controls.strength_of("brightness"),
+        if controls.dream or state.dream is not None:
+            return self._dream(state, controls)
+        played = engine.play(state, LeadEntry(controls, clear=False))
+        self._show(played)
+        self.state = played.state
+        return np.ascontiguousarray(played.studio.mix.T)
+
+    def _show(self, played: PlayedBlock) -> None:
+        """Tell score and stems of a block."""
+        self._played, self._stems = played.studio, None
+        self._events, self._held = played.events, played.held
+
+    def _dream(self, state: StudioStreamState, controls: Controls) -> Audio:
+        """The next block of a stream that dreams, awakes or falls asleep."""
+        engine, dreamer = self.engine, self.engine.dreamer
+        dreaming = state.dream
+        if dreaming is None:
+            seed = state.studio.seed + 104_729 * (state.studio.block + 1)
+            dreaming = Dreaming(replace(state, dream=None), dreamer.start(seed))
+            self._ahead.clear()
+        setting = dream_setting(controls.dream or 0.0)
+        while len(dreaming.sound.audio) < BLOCK:
+            dreaming = self._look_ahead(dreamer, dreaming, controls, setting.sigma)
+        entry, *pending = dreaming.pending
+        played = self._ahead.popleft() if self._ahead else None
+        if (
+            played is None
+            or played.entry is not entry
+            or played.before.studio is not state.studio
+            or played.before.arranger is not state.arranger
+        ):
+            self._ahead.clear()
+            played = engine.play(replace(state, dream=None), entry)
+        self._show(played)
+        dry = np.ascontiguousarray(played.studio.mix.T)
+        wet, sound = dreamer.take(dreaming.sound, BLOCK)
+        audio, balance = dry, dreaming.balance
+        if dreaming.age >= LISTENING:
+            angle = setting.angle if dreaming.age >= AWAKE else 0.0
+            audio, balance = crossfade(dry, wet, angle, balance)
+        dreaming = replace(
+            dreaming, sound=sound, pending=tuple(pending), balance=balance, age=dreaming.age + 1
         )
-        played, studio = engine.studio.block(state.studio, score, request)
-        audible = [gain > 0.0 for gain in request.gains]
-        self._held = tuple(NoteEvent(0, PARTS[n.part], n.pitch, n.velocity) for n in state.started)
-        self._events, started = note_events(
-            played.voices, audible, state.started, state.studio.block * BLOCK
+        if not controls.dream:
+            self._ahead.clear()
+        self.state = replace(played.state, dream=dreaming if controls.dream else None)
+        return audio
+
+    def _look_ahead(
+        self, dreamer: Dreamer, dreaming: Dreaming, controls: Controls, sigma: float
+    ) -> Dreaming:
+        """The state after the lead has played one more block and the dreamer has heard it."""
+        entry = LeadEntry(controls, dreaming.clear)
+        played = self.engine.play(dreaming.lead, entry)
+        self._ahead.append(played)
+        start = (played.state.arranger.frames - FRAMES) * FRAME_SECONDS
+        at = played.state.arranger.with_(frames=played.state.arranger.frames - FRAMES)
+        frames = frames_of(at, controls, start, FRAMES)
+        brightness = brightness_target(controls.brightness)
+        if brightness is not None:
+            frames = frames.with_(brightness=np.full(FRAMES, brightness, np.float32))
+        sound = dreamer.forget(dreaming.sound) if dreaming.clear else dreaming.sound
+        sound = dreamer.feed(
+            sound,
+            played.studio.mix.T,
+            frames,
+            controls.style,
+            sigma,
+            guidance_weight(dreamer.renderer.sampler, controls.guidance),
         )
-        self.state = StudioStreamState(arranger, studio, info, started)
-        self._played, self._stems = played, None
-        return np.ascontiguousarray(played.mix.T)
+        return replace(
+            dreaming,
+            lead=played.state,
+            sound=sound,
+            pending=(*dreaming.pending, entry),
+            clear=False,
+        )
 
     def snapshot(self) -> Snapshot:
         return self.state
@@ -241,27 +376,14 @@ class SegueStream(Stream):
         self.state = _checked(snapshot)
         self._played = self._stems = None
         self._events = self._held = ()
+        self._ahead.clear()
 
     def clear(self) -> None:
-        # The studio goes on, so what still sounds rings out instead of being cut.
         state = self.state
-        seed = state.studio.seed + 7919 * (state.studio.block + 1)
-        self.state = replace(state, arranger=self.engine.arranger.start(seed, state.arranger))
-
-
-def score_of(state: ArrangerState, start: float) -> Score:
-    """Score for the studio in the block that begins at `start` seconds."""
-    setting = state.timbres[-1]
-    times = np.array([start, start + BLOCK / SAMPLE_RATE])
-    _, beats, _ = phases(state.ticks, times)
-    # From block to block without a leap, swing or not.
-    step = float(beats[1] - beats[0]) / BLOCK
-    return Score(
-        notes=state.voices.notes,
-        sounds=(KITS[setting.kit], *(INSTRUMENTS[i] for i in setting.instruments)),
-        bpm=state.ticks[-1].bpm,
-        motion=Motion(float(beats[0]), step),
-    )
+        if state.dream is None:
+            self.state = self.engine.cleared(state)
+        else:  # the lead begins afresh, and the stream when it gets there
+            self.state = replace(state, dream=replace(state.dream, clear=True))
 
 
 def _checked(snapshot: Snapshot) -> StudioStreamState:

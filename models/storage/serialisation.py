@@ -1,9 +1,9 @@
 """Serialisation of stream snapshots as JSON and arrays, without pickle.
 
 A value is a tree of frozen dataclasses, named tuples, tuples, lists, dictionaries with string keys,
-numbers, strings, bytes, numpy arrays and torch tensors. The tree becomes JSON that refers to arrays
-by number. Only classes that the reader lists are instantiated. Numbers are restored bit for bit.
-Torch is imported only to make tensors.
+numbers, strings, sets of strings, bytes, numpy arrays and torch tensors. The tree becomes JSON that
+refers to arrays by number. Only classes that the reader lists are instantiated. Numbers are
+restored bit for bit. Torch is imported only to make tensors.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def pack(value: object) -> tuple[str, tuple[Array, ...]]:
     return json.dumps(tree, separators=(",", ":")), tuple(arrays)
 
 
-def _pack(value: object, arrays: list[Array], known: dict[int, int]) -> Json:
+def _pack(  # noqa: C901 - a list of types
+    value: object, arrays: list[Array], known: dict[int, int]
+) -> Json:
     def number(key: int, make: Callable[[], Array]) -> int:
         if key not in known:
             known[key] = len(arrays)
@@ -96,6 +98,8 @@ def _pack(value: object, arrays: list[Array], known: dict[int, int]) -> Json:
     if _is_tensor(value):
         name = str(value.dtype).removeprefix("torch.")
         return {"tensor": number(id(value), lambda: _tensor_to_array(value, name)), "dtype": name}
+    if isinstance(value, frozenset):
+        return {"set": sorted(str(part) for part in value)}
     if isinstance(value, list):
         return [inner(part) for part in value]
     if isinstance(value, Mapping):
@@ -203,6 +207,8 @@ def _unpack(tree: object, arrays: tuple[Array, ...], classes: Classes, device: s
         return kind(**{str(name): inner(part) for name, part in tree["fields"].items()})
     if "tuple" in tree:
         return tuple(inner(part) for part in tree["tuple"])
+    if "set" in tree:
+        return frozenset(tree["set"])
     if "dict" in tree:
         return {name: inner(part) for name, part in tree["dict"].items()}
     if "bytes" in tree:

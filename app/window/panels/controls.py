@@ -22,10 +22,12 @@ class ControlsPanel(Panel):
         "brightness",
         "chaos",
         "guidance",
+        "dream",
         "guidance_notes",
         "guidance_drums",
     )
     OPTIONAL = ("guidance_notes", "guidance_drums")
+    LATER = (*OPTIONAL, "dream")
     """Hidden until an engine that supports them is loaded."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -119,7 +121,7 @@ class ControlsPanel(Panel):
     def show_available(self, engine_known: bool = True) -> None:
         """Show the controls that the engine supports, and hide the others."""
         for name, widgets in self._widgets.items():
-            pending = not engine_known and name not in self.OPTIONAL
+            pending = not engine_known and name not in self.LATER
             shown = pending or self.registry.available(name)
             for widget in widgets:
                 widget.setVisible(shown)

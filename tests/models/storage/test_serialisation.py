@@ -43,6 +43,7 @@ VALUES: dict[str, Any] = {
     "words": "lööp \n \x00",
     "bytes": bytes(range(256)),
     "no bytes": b"",
+    "a set of words": frozenset({"drums", "bass"}),
     "a list of tuples": [(1, 2.5), (), ("x", None)],
     "a dictionary": {"a": (1,), "class": "not one"},
 }

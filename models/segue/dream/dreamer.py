@@ -1,0 +1,225 @@
+"""Dreamer: makes a sound anew with the renderer, from the sound as its guide, a score and a style.
+
+Blocks of the studio (80 ms) come in; every third one the renderer makes its block of 240 ms. The
+encoder is late by its window, the studio's limiter looks ahead, and the vocoder is late again:
+the sound that comes in is shifted so that latent frames coincide with frames of score, as in
+training, and what comes out so that it coincides with what went in. The first block of the renderer
+is not made but heard: the encoded sound becomes its context, so that it goes on from there.
+
+Any sound can be the guide; where its score is not known, the renderer follows the guide alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.engine.controls import Style
+from models.errors import SegueError
+from models.music.score import FRAME_SAMPLES, FrameScore
+from models.segue.codec.bands import LOOKAHEAD
+from models.segue.codec.codec import Codec, DecodingState, EncoderState
+from models.segue.renderer.features import (
+    KNOWN,
+    UNKNOWN_INSTRUMENT,
+    UNKNOWN_KIT,
+    Age,
+    no_age,
+    score_batch,
+)
+from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
+from models.segue.renderer.loading import load_inference
+from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
+from models.segue.studio.dynamics import AHEAD
+
+Audio = NDArray[np.float32]
+
+WEIGHTS_USED: Final = ("codec.safetensors", "renderer.safetensors")
+BEFORE: Final = FRAME_SAMPLES - (LOOKAHEAD + AHEAD)
+"""Samples of silence before the first block, which put its latents on frames of score."""
+SKIPPED: Final = 2
+"""Latents that begin before the first block; they only set the encoder's state."""
+STYLE_JUMP: Final = 0.7
+"""Distance of two styles from which the renderer's context is dropped."""
+
+
+@dataclass(frozen=True)
+class DreamSound:
+    """State of a dreamer; immutable. Field names are stored in files.
+
+    rest: samples that are not encoded yet. latents, frames, known: of the guide and its score, not
+    used yet, and 1 for each frame whose score is known. audio: made and not taken yet; its first
+    sample belongs to the first sample that was fed and is not taken. fed, blocks: fed, and made by
+    the renderer, so far.
+    """
+
+    seed: int
+    rest: Audio
+    encoder: EncoderState
+    latents: NDArray[np.float32]
+    frames: FrameScore
+    known: NDArray[np.float32]
+    decoding: DecodingState
+    audio: Audio
+    age: Age = field(default_factory=no_age)
+    cache: KeyValueCache = field(default_factory=KeyValueCache)
+    style: Style | None = None
+    fed: int = 0
+    blocks: int = 0
+
+
+class Dreamer:
+    """Renderer and codec with their weights; stateless. Runs on the CPU."""
+
+    def __init__(self, codec: Codec, renderer: RendererInference) -> None:
+        if renderer.config.latent_dim != codec.latent_dim:
+            raise SegueError("renderer and codec weights are not of one version: restore both.")
+        self.codec, self.renderer = codec, renderer
+
+    @classmethod
+    def load(cls, weights: Path) -> Dreamer:
+        """A dreamer with the weights of a folder.
+
+        Raises:
+            SegueError: weights that are missing, damaged or of different versions.
+
+        """
+        codec, renderer = (weights / name for name in WEIGHTS_USED)
+        return cls(Codec.load(codec), load_inference(renderer))
+
+    def start(self, seed: int) -> DreamSound:
+        """State before the first block; seed: of the renderer's and the vocoder's noise."""
+        return DreamSound(
+            seed=seed & 0xFFFFFFFF,
+            rest=np.zeros((BEFORE, 2), np.float32),
+            encoder=self.codec.start_encoder(),
+            latents=np.zeros((0, self.codec.latent_dim), np.float32),
+            frames=FrameScore.silent(0),
+            known=np.zeros(0, np.float32),
+            decoding=self.codec.start_decoding(seed & 0xFFFFFFFF),
+            audio=np.zeros((FRAME_SAMPLES - self.codec.delay + AHEAD, 2), np.float32),
+        )
+
+    def feed(
+        self,
+        state: DreamSound,
+        guide: Audio,
+        score: FrameScore | None,
+        style: Style | None,
+        sigma: float,
+        guidance: float | None = None,
+    ) -> DreamSound:
+        """The state after one more block of guide, with what the renderer makes of it.
+
+        Args:
+            state: of the stream.
+            guide: float32 (1920 k, 2), any sound.
+            score: its k frames; None where the score is not known.
+            style: (128,) of what is to be made; None leaves it to the renderer.
+            sigma: noise on the guide, as of `Guide`; infinite for the style's own sound.
+            guidance: weight of the style as of `RendererInference.block`.
+
+        """
+        count = len(guide) // FRAME_SAMPLES
+        buffer = np.concatenate([state.rest, guide])
+        latents, encoder = self.codec.encode_step(buffer[: len(guide)], state.encoder)
+        frames = _unknown(count) if score is None else score
+        known = np.full(count, score is not None, np.float32)
+        # Before the first whole frame of the guide there is a part of one.
+        begun = state.fed > 0
+        state = replace(
+            state,
+            rest=buffer[len(guide) :].copy(),
+            encoder=encoder,
+            latents=np.concatenate([state.latents, latents[0 if begun else SKIPPED :]]),
+            frames=_join(state.frames, frames[slice(0 if begun else 1, None)]),
+            known=np.concatenate([state.known, known[0 if begun else 1 :]]),
+            fed=state.fed + 1,
+        )
+        while len(state.latents) >= FRAMES_PER_BLOCK:
+            state = self._make(state, style, sigma, guidance)
+        return state
+
+    @staticmethod
+    def take(state: DreamSound, count: int) -> tuple[Audio, DreamSound]:
+        """The next `count` samples, in time with the guide's, of those that are made; and the state
+        without them.
+        """
+        return state.audio[:count], replace(state, audio=state.audio[count:].copy())
+
+    @staticmethod
+    def forget(state: DreamSound) -> DreamSound:
+        """The state without musical context; the sound goes on."""
+        return replace(state, cache=KeyValueCache(), age=no_age())
+
+    def _make(
+        self, state: DreamSound, style: Style | None, sigma: float, guidance: float | None
+    ) -> DreamSound:
+        """The state with one block of the renderer's more."""
+        now, later = slice(0, FRAMES_PER_BLOCK), slice(FRAMES_PER_BLOCK, None)
+        score, age = score_batch(state.frames[now], state.age)
+        known = torch.from_numpy(state.known[now]).view(1, -1, 1).expand(1, -1, KNOWN)
+        score = replace(score, known=known.contiguous())
+        heard = torch.from_numpy(state.latents[now])
+        cache = KeyValueCache() if _is_jump(state.style, style) else state.cache
+        if not state.blocks:
+            latents, cache = heard, self.renderer.listen(cache, score, heard)
+        else:
+            guide = Guide(heard.reshape(TOKENS_PER_BLOCK, -1), sigma)
+            latents, cache = self.renderer.block(
+                cache,
+                score,
+                None if style is None else torch.from_numpy(style.copy()),
+                self._noise(state),
+                guidance,
+                guide if math.isfinite(sigma) else None,
+            )
+        if not bool(torch.isfinite(latents).all()):
+            raise SegueError("the renderer gave numbers that are not finite: clear the history.")
+        audio, decoding = self.codec.decode_audio_step(latents, state.decoding)
+        return replace(
+            state,
+            latents=state.latents[later].copy(),
+            frames=state.frames[later],
+            known=state.known[later].copy(),
+            decoding=decoding,
+            audio=np.concatenate([state.audio, audio]),
+            age=age,
+            cache=cache,
+            style=style,
+            blocks=state.blocks + 1,
+        )
+
+    def _noise(self, state: DreamSound) -> Tensor:
+        """Noise of a block, (3, 2 D), seeded by its number: the same after `restore`."""
+        generator = torch.Generator().manual_seed(((state.seed << 32) + state.blocks) & (2**63 - 1))
+        return torch.randn(TOKENS_PER_BLOCK, 2 * self.codec.latent_dim, generator=generator)
+
+
+def _unknown(count: int) -> FrameScore:
+    """Score of `count` frames that says nothing, for frames that are not known."""
+    silent = FrameScore.silent(count)
+    return silent.with_(
+        instruments=np.full_like(silent.instruments, UNKNOWN_INSTRUMENT),
+        kit=np.full_like(silent.kit, UNKNOWN_KIT),
+    )
+
+
+def _join(first: FrameScore, then: FrameScore) -> FrameScore:
+    """Two scores, one after the other."""
+    pairs = ((getattr(first, f.name), getattr(then, f.name)) for f in fields(FrameScore))
+    return FrameScore(*(np.concatenate(pair) for pair in pairs))
+
+
+def _is_jump(before: Style | None, now: Style | None) -> bool:
+    """Whether the style changed so far that the context would hold on to the old sound."""
+    if before is None or now is None or before is now:
+        return False
+    return float(np.linalg.norm(now - before)) > STYLE_JUMP

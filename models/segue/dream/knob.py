@@ -1,0 +1,27 @@
+"""What the dream knob means: the crossfade of both sounds, and the noise on the guide. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+ALONE: Final = 0.6
+"""Value from which the studio's own sound is not heard any more."""
+LOOSER: Final = 0.4
+"""Value from which the renderer departs from its guide; below it is retouched only."""
+
+
+class DreamSetting(NamedTuple):
+    """Setting of the knob. angle: of the crossfade, 0 for the studio alone to pi / 2 for the
+    renderer alone. sigma: noise on the guide, infinite for no guide.
+    """
+
+    angle: float
+    sigma: float
+
+
+def dream_setting(dream: float) -> DreamSetting:
+    """Setting of a value from 0 (studio alone) to 1 (the style's own sound)."""
+    angle = min(1.0, dream / ALONE) * math.pi / 2
+    share = min(1.0, (1.0 - dream) / (1.0 - LOOSER))
+    return DreamSetting(angle, 1.0 / share if share > 0.0 else math.inf)

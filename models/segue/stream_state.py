@@ -1,0 +1,71 @@
+"""State of a `segue` stream: immutable, so that a snapshot is a reference. Names of classes and
+fields are stored in files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from models.engine.controls import Controls
+from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
+from models.segue.arranger.block_score import ArrangerInfo
+from models.segue.arranger.clock import phases
+from models.segue.arranger.state import State as ArrangerState
+from models.segue.dream.balance import BalanceState
+from models.segue.dream.dreamer import DreamSound
+from models.segue.studio.block import BLOCK
+from models.segue.studio.note_events import StartedNote
+from models.segue.studio.studio import Score, StudioState
+from models.segue.studio.voices import Motion
+
+
+class LeadEntry(NamedTuple):
+    """Block that the lead has played and the stream has not: its controls, and whether the
+    arranger began afresh before it.
+    """
+
+    controls: Controls
+    clear: bool
+
+
+@dataclass(frozen=True)
+class Dreaming:
+    """State of a stream that dreams. lead: the stream's state, some blocks ahead; pending: these
+    blocks; clear: whether the next of them begins afresh; age: blocks since it awoke.
+    """
+
+    lead: StudioStreamState
+    sound: DreamSound
+    pending: tuple[LeadEntry, ...] = ()
+    balance: BalanceState = field(default_factory=BalanceState)
+    clear: bool = False
+    age: int = 0
+
+
+@dataclass(frozen=True)
+class StudioStreamState:
+    """State of a `segue` stream; immutable. dream: None while the renderer is asleep."""
+
+    arranger: ArrangerState
+    studio: StudioState = field(default_factory=StudioState)
+    info: ArrangerInfo | None = None
+    started: tuple[StartedNote, ...] = ()  # notes that are on at the block's end
+    dream: Dreaming | None = None
+
+
+def score_of(state: ArrangerState, start: float) -> Score:
+    """Score for the studio in the block that begins at `start` seconds."""
+    setting = state.timbres[-1]
+    times = np.array([start, start + BLOCK / SAMPLE_RATE])
+    _, beats, _ = phases(state.ticks, times)
+    # From block to block without a leap, swing or not.
+    step = float(beats[1] - beats[0]) / BLOCK
+    return Score(
+        notes=state.voices.notes,
+        sounds=(KITS[setting.kit], *(INSTRUMENTS[i] for i in setting.instruments)),
+        bpm=state.ticks[-1].bpm,
+        motion=Motion(float(beats[0]), step),
+    )
