@@ -65,17 +65,17 @@ def ports_of(api: str, open_backend: Callable[[str], Backend]) -> MidiPorts:
         with quiet_stderr():  # drivers print where there is no server
             backend = open_backend(api)
             try:
-                names = [
+                inputs, outputs = (
                     tuple(keys_of([name for name in found if not is_ours(name)], api))
                     for found in (backend.inputs(), backend.outputs())
-                ]
+                )
             finally:
                 backend.close()
     except (OSError, SegueError):
         return MidiPorts(api, reason=_reason(api))
     except Exception as error:  # a driver may raise anything
         return MidiPorts(api, reason=f"it does not answer ({type(error).__name__}: {error})")
-    return MidiPorts(api, *names)
+    return MidiPorts(api, inputs, outputs)
 
 
 def _reason(api: str) -> str:

@@ -27,7 +27,13 @@ Samples = NDArray[np.float32]
 CHANNELS: Final = 2
 FORMATS: Final = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
 """Bytes of a sample."""
-NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REASONS: Final = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your quota on this disk is used up",
+    errno.EFBIG: "the file has reached the largest size that the disk or the system allows",
+}
+PROBE_BYTES: Final = 65536
+"""What must fit behind the end of a file on which a write has failed: more than libFLAC's block."""
 
 
 class AudioFile(Protocol):
@@ -68,14 +74,7 @@ def create(path: Path, subtype: str | None = None) -> AudioFile:
 
 def reason(error: OSError) -> str:
     """Reason of an error, as a clause."""
-    if is_full(error):
-        return "the disk is full"
-    return (error.strerror or str(error)).lower()
-
-
-def is_full(error: OSError) -> bool:
-    """Whether the disk is full."""
-    return error.errno in NO_ROOM
+    return REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
 def pack(frames: Samples, subtype: str) -> bytes:
@@ -104,7 +103,8 @@ class WavFile:
         try:
             self.flush()
         except OSError:
-            self.close()
+            with contextlib.suppress(OSError):  # it writes the header once more
+                self.close()
             path.unlink(missing_ok=True)
             raise
 
@@ -190,13 +190,25 @@ class FlacFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._patch = os.open(path, flags, 0o644)
         try:
+            self._probe()
             self._file = soundfile.SoundFile(
                 path, "w", SAMPLE_RATE, CHANNELS, subtype=subtype, format="FLAC"
             )
-        except soundfile.SoundFileError as error:
+        except (soundfile.SoundFileError, OSError) as error:
             os.close(self._patch)
             path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise
             raise OSError(errno.EIO, str(error)) from None
+
+    def _probe(self) -> None:
+        """Write behind the end, and take it back: OSError says what libsndfile does not tell."""
+        end = os.fstat(self._patch).st_size
+        try:
+            os.lseek(self._patch, end, os.SEEK_SET)
+            os.write(self._patch, bytes(PROBE_BYTES))
+        finally:
+            os.ftruncate(self._patch, end)
 
     def write(self, frames: Samples) -> None:
         """Append frames; on OSError, what was written before stays valid."""
@@ -214,11 +226,10 @@ class FlacFile:
         self._failed = True
         self.frames = self._flushed
         try:
-            room = os.fstatvfs(self._patch)
-            full = room.f_bavail * room.f_frsize < 1_000_000
-        except (AttributeError, OSError):
-            full = False
-        return OSError(errno.ENOSPC if full else errno.EIO, "disk full" if full else reason)
+            self._probe()
+        except OSError as error:
+            return error
+        return OSError(errno.EIO, reason)
 
     def flush(self) -> None:
         """Write the length of what has reached the file into its header."""
@@ -228,7 +239,10 @@ class FlacFile:
 
     def _write_length(self, frames: int) -> None:
         os.lseek(self._patch, self.TOTAL_AT, os.SEEK_SET)
-        word = struct.unpack(">Q", os.read(self._patch, 8))[0]
+        found = os.read(self._patch, 8)
+        if len(found) < 8:  # nothing has reached the file
+            return
+        word = struct.unpack(">Q", found)[0]
         word = (word >> 36 << 36) | frames
         os.lseek(self._patch, self.TOTAL_AT, os.SEEK_SET)
         os.write(self._patch, struct.pack(">Q", word))

@@ -169,11 +169,13 @@ class Recorder:
     def _stop_because(self, reason: str) -> None:
         self._reason = reason
         written = self._file.frames / SAMPLE_RATE
+        kept = f"{self.path} is whole up to {int(written // 60)}:{written % 60:04.1f}; what came"
+        if not self._file.frames:
+            kept = "nothing of it is kept; what came"
         self._report(
             "error",
-            f"recording stopped because {reason}: {self.path.name} is whole up to"
-            f" {int(written // 60)}:{written % 60:04.1f}; what came after is in the capture, save"
-            " it elsewhere.",
+            f"recording stopped because {reason}: {kept} after is in the capture, save it"
+            " elsewhere.",
         )
 
     def _close(self) -> None:
@@ -188,3 +190,13 @@ class Recorder:
                 self._steps.finish(self.start + self._file.frames)
             with contextlib.suppress(OSError):
                 self._steps.close()
+        if self._reason and not self._file.frames:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Remove files that hold nothing."""
+        for path in (self.path, None if self._steps is None else self._steps.path):
+            if path is not None:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        self._steps = None

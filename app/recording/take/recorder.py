@@ -117,10 +117,21 @@ class TakeRecorder:
         for recorder in self._stems.values():
             recorder.finish()
         self._writer.join()
-        self._write()
+        if result.stopped_because and not result.seconds:
+            self._discard()
+        else:
+            self._write()
         return RecordingResult(
             self.folder, result.seconds, result.performance, result.stopped_because
         )
+
+    def _discard(self) -> None:
+        """Remove the folder of a take that holds nothing; what is not ours stays, and keeps it."""
+        names = [f"{part}.{self._suffix}" for part in ("mix", *self._stems)]
+        with contextlib.suppress(OSError):
+            for name in (*names, "performance.jsonl", "take.mid", f"{self.folder.name}.dawproject"):
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
 
     @property
     def status(self) -> RecordingStatus:

@@ -313,6 +313,62 @@ def test_a_full_disk_ends_the_recording_and_loses_nothing(small_disk: Path, name
     assert np.abs(got - sound[: len(got)]).max() < 2e-7
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_a_disk_that_is_full_from_the_start_is_left_as_it_was(small_disk: Path, name: str) -> None:
+    fill(small_disk, 0)
+    for _ in range(2):
+        with pytest.raises(SegueError, match="the disk is full"):
+            Recorder(small_disk / name, 0)
+    assert [path.name for path in small_disk.iterdir()] == ["filled"]
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_a_recording_of_nothing_leaves_nothing(small_disk: Path, name: str) -> None:
+    """There was room for a header, and then none."""
+    said: list[str] = []
+    log = PerformanceLog()
+    log.begin("tone", 1, 0)
+    recorder = Recorder(small_disk / name, 0, log, report=lambda level, text: said.append(text))
+    fill(small_disk, 0)
+    recorder.feed(0, noise(60_000))
+    result = recorder.finish()
+    if result.seconds:  # the rest of the header's page
+        assert len(load(small_disk / name)) >= result.seconds * RATE - 1
+        return
+    assert [path.name for path in small_disk.iterdir()] == ["filled"]
+    assert "nothing of it is kept" in said[-1] and "capture" in said[-1]
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_a_limit_of_file_size_is_no_full_disk(tmp_path: Path, name: str) -> None:
+    resource = pytest.importorskip("resource")
+    said: list[str] = []
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    recorder = Recorder(tmp_path / name, 0, report=lambda level, text: said.append(text))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+        recorder.feed(0, noise(100_000))
+        result = recorder.finish()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "largest size" in result.stopped_because and "full" not in said[-1]
+    assert (str(tmp_path / name) in said[-1]) == bool(result.seconds)
+    left = list(tmp_path.iterdir())
+    assert bool(left) == bool(result.seconds)
+    if left:
+        assert len(load(left[0])) >= result.seconds * RATE - 1
+
+
+def fill(folder: Path, room: int) -> None:
+    """Leave `room` bytes on a small disk."""
+    with (folder / "filled").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            file.truncate(file.tell() - room)
+
+
 def test_a_full_disk_refuses_the_capture_and_keeps_it(small_disk: Path, tmp_path: Path) -> None:
     capture = Capture(20.0)
     capture.add(0, noise(600_000))

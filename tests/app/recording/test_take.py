@@ -188,3 +188,18 @@ def test_a_killed_take_is_whole(tmp_path: Path) -> None:
     assert mido.MidiFile(folder / "take.mid").length == pytest.approx(7.5, abs=0.002)
     with zipfile.ZipFile(folder / "take.dawproject") as archive:
         assert archive.testzip() is None
+
+
+def test_a_take_of_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    band = Band(20)
+    recorder = TakeRecorder(tmp_path / "take", 0, band.sources, PerformanceLog())
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (84, before[1]))  # a header and no frame
+        band.play(recorder, 0, 20 * BLOCK)
+        result = recorder.finish()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.stopped_because and not result.seconds
+    assert list(tmp_path.iterdir()) == []
