@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from app.audio import devices, process
 from app.audio import shared_memory as s
+from app.audio.device_sentences import lost_sentence, null_sentence, restart_sentence
 from app.audio.input.history import InputHistory
 from app.audio.input.loopback import RoundTrip, measure
 from app.audio.input.settings import InputStatus
@@ -97,7 +98,7 @@ class AudioOutput:
         self._volume = 1.0
         self._devices: list[AudioDevice] = []
         self._inputs: list[AudioDevice] = []
-        self._last_sentence = ""
+        self._last_sentence = self._lost = ""
         self._closed_status: AudioStatus | None = None
         self._modules: list[str] | None = None
 
@@ -372,7 +373,7 @@ class AudioOutput:
         kind = message[0]
         if kind == "opened":
             _, label, fallen_back, reason = message
-            self._label, self._fallen_back = label, fallen_back
+            self._label, self._fallen_back, self._lost = label, fallen_back, ""
             if fallen_back:
                 self._emit("device", "warning", f"{reason}: playing through {label} instead.")
             else:
@@ -381,14 +382,10 @@ class AudioOutput:
             _, chosen, reason = message
             self._label, self._fallen_back = "no device", False
             if not chosen:
-                self._emit(
-                    "device",
-                    "warning",
-                    f"{reason or 'there is no audio device'}: the music goes on unheard until one"
-                    " is plugged in.",
-                )
+                self._emit("device", "warning", null_sentence(reason, self._lost))
         elif kind == "lost":
-            self._emit("device", "warning", f"{message[1]} stopped: looking for it again.")
+            self._lost = message[1]
+            self._emit("device", "warning", lost_sentence(self._lost))
         elif kind == "input":
             self._emit("input", message[1], message[2])
         elif kind == "modules":
@@ -403,9 +400,9 @@ class AudioOutput:
         with self._lock:
             self._restarts += 1
             self._spawn()
-        reason = "a device hung" if code == process.EXIT_HUNG else "it stopped"
         self._last_sentence = ""
-        self._emit("restart", "warning", f"the audio process was started again ({reason}).")
+        sentence = restart_sentence(code == process.EXIT_HUNG, self._lost)
+        self._emit("restart", "warning", sentence)
 
     def _scan_devices(self) -> None:
         try:

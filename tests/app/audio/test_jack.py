@@ -137,6 +137,8 @@ def test_jack_dies_and_comes_back(server: jack.JackServer) -> None:
     assert any("no audio device" in sentence or "unheard" in sentence for sentence in sentences)
     assert "JACK" in sentences[-1]
     assert len(sentences) <= 6  # it does not repeat itself every second
+    restarts = [event.sentence for event in events if event.kind == "restart"]
+    assert all("the JACK server ended" in sentence for sentence in restarts)
 
 
 @needs_jack
