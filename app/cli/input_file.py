@@ -16,6 +16,7 @@ from app.session.follow_send import (
     seconds_of,
 )
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
+from models.engine.audio_file import read_audio
 from models.engine.controls import Controls, Style, blend
 from models.engine.interface import Audio, Engine, Stream
 from models.errors import SegueError
@@ -99,15 +100,9 @@ class FileInput:
 
 def load_input(path: Path) -> Audio:
     """All of an audio file as float32 (n, 2) at 48 kHz. SegueError where it cannot be read."""
-    import soundfile
     import soxr
 
-    if not path.is_file():
-        raise SegueError(f"there is no file {path}: check the name after --input.")
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise SegueError(f"{path} cannot be read as audio ({error}): give a WAV file.") from None
+    samples, rate = read_audio(path)
     samples = np.nan_to_num(samples[:, :2], nan=0.0, posinf=0.0, neginf=0.0)
     if samples.shape[1] == 1:
         samples = np.repeat(samples, 2, axis=1)

@@ -1,11 +1,10 @@
 """Prompts: text or audio with a weight, audio files, and the blended style.
 
-soundfile is imported only where a file is read.
+Files are read by `audio_file`.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Final
 
+from models.engine.audio_file import read_audio
 from models.engine.controls import Style, blend
 from models.engine.interface import Audio, Engine, check_prompt_audio, check_prompt_text
 from models.errors import SegueError
@@ -23,14 +23,6 @@ PROMPT_SECONDS: Final = 60.0
 """Length of an audio prompt; the rest of the file is ignored."""
 ENDING_SECONDS: Final = 12.0
 """Length of a file's end that is read to continue it."""
-MP3_SECONDS: Final = 1800.0
-"""Longest MP3 whose end is read, since all of it must be decoded."""
-
-
-MP3_SEARCH_BYTES: Final = 65536
-"""Bytes after the tags in which the first frame of an MP3 must begin."""
-_FRAME_HEADER: Final = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]", re.DOTALL)
-"""Header of an MPEG audio frame: 11 set bits, a layer, a bit rate (ISO/IEC 11172-3, 2.4.1.3)."""
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+")
 
 
@@ -110,68 +102,20 @@ def load_audio(path: Path) -> tuple[Audio, int]:
         SegueError: no such file, not readable as audio, or refused by `check_prompt_audio`.
 
     """
-    return _load(path, PROMPT_SECONDS, 0)
+    return _load(path, PROMPT_SECONDS, ending=False)
 
 
 def load_ending(path: Path) -> tuple[Audio, int]:
     """The last ENDING_SECONDS of an audio file, to continue it; otherwise as `load_audio`."""
-    return _load(path, ENDING_SECONDS, -1)
+    return _load(path, ENDING_SECONDS, ending=True)
 
 
-def _load(path: Path, seconds: float, end: int) -> tuple[Audio, int]:
-    """`seconds` of a file from its start (end 0) or up to its end (end -1)."""
-    import soundfile
-
-    if not path.is_file():
-        raise SegueError(f"there is no file {path}: check the name of the audio file.")
-    try:
-        with soundfile.SoundFile(_readable(path)) as file:
-            rate = int(file.samplerate)
-            count = int(seconds * rate)
-            if end and file.format == "MP3":
-                # libsndfile seeks in MP3 inexactly, and returns zeros when it is read in parts.
-                if file.frames > MP3_SECONDS * rate:
-                    raise SegueError(
-                        f"{path} is an MP3 of over half an hour: give a WAV or FLAC file of it."
-                    )
-                samples = file.read(dtype="float32", always_2d=True)[-count:]
-            else:
-                file.seek(max(0, file.frames - count) if end else 0)
-                samples = file.read(count, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        reason = str(error).rstrip(".").rpartition(": ")[2]
-        raise SegueError(
-            f"{path} cannot be read as audio ({reason}): give a WAV, FLAC, Ogg or MP3 file."
-        ) from None
+def _load(path: Path, seconds: float, *, ending: bool) -> tuple[Audio, int]:
+    samples, rate = read_audio(path, seconds, ending=ending)
     try:
         return check_prompt_audio(samples, rate), rate
     except SegueError as error:
         raise SegueError(f"{path}: {error}") from None
-
-
-def _readable(path: Path) -> Path | io.BytesIO:
-    """What soundfile is to open: an MP3 from its first frame on.
-
-    Of a file that is no MP3, and of a large tag (a cover picture), the decoder itself would write
-    lines to the terminal. Raises SegueError where an .mp3 file is none.
-    """
-    if path.suffix.lower() != ".mp3":
-        return path
-    data = path.read_bytes()
-    if data.startswith((b"RIFF", b"fLaC", b"OggS", b"FORM")):
-        return path  # another format under a wrong name
-    at = 0
-    # ID3v2 (id3.org, 2.4.0, section 3.1): 7 bits a byte of the size, and a footer where flagged.
-    while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
-        size = 0
-        for byte in data[at + 6 : at + 10]:
-            size = size << 7 | byte & 0x7F
-        at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
-    if not _FRAME_HEADER.search(data, at, at + MP3_SEARCH_BYTES):
-        raise SegueError(
-            f"{path} is no MP3, whatever its name says: give a WAV, FLAC, Ogg or MP3 file."
-        )
-    return io.BytesIO(data[at:])
 
 
 class PromptEmbedder:
