@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn, TypeAlias
 
 from models.command import PROGRAM_NAME
-from models.engine.controls import ARRIVALS, RANGES
+from models.engine.controls import ARRIVALS, MEMORY_MODES, RANGES
 from models.errors import SegueError
 from models.music.score import STEMS
 from models.registry import DEVICES
@@ -120,8 +120,17 @@ def _render(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=X",
-        help="what the input does, 0 to 1: style=0.6, a prompt of its last 10 s; follow=1, "
-        "the band accompanies it",
+        help="what the input does, 0 to 1: style=0.6, a prompt of its last 10 s; memory=0.6, a "
+        "past that the music goes on from; follow=1, the band accompanies it",
+    )
+    parser.add_argument(
+        "--memory-mode",
+        choices=MEMORY_MODES,
+        default=MEMORY_MODES[0],
+        help="what is remembered: where it was played, or the loop before the present bar",
+    )
+    parser.add_argument(
+        "--loop-bars", type=int, default=4, metavar="N", help="bars of the looper's loop, 1 to 16"
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="another number, other music; 0 by default"
@@ -153,7 +162,8 @@ def _render(commands: Commands) -> None:
         "energy": "how many parts play, and how busily",
         "dream": "from the instruments as they are to the style's own sound",
     }
-    for name, (low, high) in RANGES.items():
+    for name in words:
+        low, high = RANGES[name]
         controls.add_argument(
             f"--{name}", type=float, metavar="X", help=f"{words[name]}, {low:g} to {high:g}"
         )

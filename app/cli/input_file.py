@@ -18,6 +18,7 @@ from app.session.follow_send import (
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
 from models.engine.audio_file import read_audio
 from models.engine.controls import Controls, Style, blend
+from models.engine.hearing import PlayedSound
 from models.engine.interface import Audio, Engine, Stream
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
@@ -38,6 +39,7 @@ class FileInput:
     def __init__(self, path: Path, sends: Mapping[str, float]) -> None:
         self.sends = dict(sends)
         self._sound = load_input(path)
+        self._played = PlayedSound(self._sound)
         self._timer = SendTimer()
         self._heard: Style | None = None
         self._follow = FollowSettings(self.sends.get("follow", 0.0))
@@ -56,6 +58,9 @@ class FileInput:
 
     def steer(self, engine: Engine, controls: Controls, stream: Stream, position: int) -> Controls:
         """Controls of the block at `position` (frames), with what was heard before it."""
+        if "memory" in self.sends:
+            controls = controls.with_(memory=self.sends["memory"])
+        stream.hear(self._played.at(position) if controls.memory else None)
         return self._accompany(
             engine, self._styled(engine, controls, stream, position), stream, position
         )

@@ -40,7 +40,7 @@ def render(chosen: Namespace) -> int:
     name = getattr(chosen, "engine", None) or (played and played.engine) or "segue"
     seed = seed_of(chosen.seed, played)
     check_target(chosen.out)
-    heard = input_of(chosen)
+    heard = input_of(chosen, played is not None)
     check_take(chosen.stems, chosen.midi)
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
@@ -67,14 +67,16 @@ def render(chosen: Namespace) -> int:
     return 0
 
 
-def input_of(chosen: Namespace) -> FileInput | None:
-    """Input from a file, with its sends; None where there is none."""
+def input_of(chosen: Namespace, steered: bool = False) -> FileInput | None:
+    """Input from a file, with its sends; None where there is none. steered: a performance may hold
+    a send.
+    """
     sends = parse_sends(chosen.send)
     if chosen.input is None:
         if sends:
             raise SegueError("--send needs an input: name an audio file with --input.")
         return None
-    if not sends:
+    if not sends and not steered:
         raise SegueError("--input does nothing by itself: add a send such as --send style=0.6.")
     return FileInput(chosen.input, sends)
 
@@ -103,7 +105,9 @@ def controls_of(chosen: Namespace) -> Controls:
     """Controls of the command line. SegueError for wrong ones."""
     mute = [stem.strip() for names in chosen.mute for stem in names.split(",")]
     return Controls(
-        **{name: getattr(chosen, name) for name in RANGES},
+        **{name: getattr(chosen, name) for name in RANGES if name != "memory"},
+        memory_mode=chosen.memory_mode,
+        loop_bars=chosen.loop_bars,
         key=chosen.key,
         mute=frozenset(mute),
         notes=_notes(chosen.notes),

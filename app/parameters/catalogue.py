@@ -13,7 +13,7 @@ from typing import Final, Never
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
-from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
+from models.engine.controls import ARRIVALS, MAX_LOOP_BARS, MEMORY_MODES, RANGES, TRIGGERS
 from models.engine.interface import SENDS
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
@@ -144,6 +144,8 @@ def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
         registry.set_available(f"send.{send}", send in sends)
     for name in FOLLOW_OPTIONS:
         registry.set_available(name, "follow" in sends)
+    for name in ("send.memory.mode", "send.memory.bars"):
+        registry.set_available(name, "memory" in sends)
 
 
 def _prompts() -> Iterable[Parameter]:
@@ -354,6 +356,21 @@ def _input() -> Iterable[Parameter]:
     yield Parameter(
         "follow.part", "Your part", "choice", default=NOBODY, choices=(NOBODY, *STEMS), group=group,
         help="The part that you play yourself while the band follows; it leaves it out.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory", "Memory send", default=0.0, unit="%", group=group,
+        help="How much of what you play the music remembers as its own past, and goes on from. It "
+        "is never heard itself.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory.mode", "Memory mode", "choice", default=MEMORY_MODES[0], choices=MEMORY_MODES,
+        group=group, help="Free: remembered where it was played. Looper: the loop of the last bars "
+        "is all that is remembered.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory.bars", "Memory loop", low=1.0, high=float(MAX_LOOP_BARS), default=4.0,
+        unit="bars", step=1.0, fine=1.0, decimals=0, group=group,
+        help="Length of the looper's loop.",
     )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Performance file: what was steered and when, as JSON Lines.
 
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
-`density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`,
-`guidance_drums`, `chaos`, `energy`, `dream`, `follow_prompts`, `change_at`, `fill`,
-`next_section`, `strength`. A value of null sets a control to auto; an empty list of
+`density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`, `guidance_drums`,
+`chaos`, `energy`, `dream`, `follow_prompts`, `change_at`, `fill`, `next_section`, `memory`,
+`memory_mode`, `loop_bars`, `strength`. A value of null sets a control to auto; an empty list of
 prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
 the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
 context, `end: true` is where the performance stops. The first line may name `engine`, `seed` and
@@ -31,7 +31,8 @@ from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
-    *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "strength"
+    *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "memory_mode", "loop_bars",
+    "strength",
 )  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import CONTROL_OF, ENGINE_OPTIONS
+from app.parameters.parameter import Value
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
 from models.engine.controls import Controls, Style, blend
@@ -107,6 +108,19 @@ def _strength(scene: Scene, settings: Mapping[str, object]) -> dict[str, float]:
     return {name: float(amount) for name in SOFT if settings.get(name) not in (None, ())}
 
 
+def _memory(scene: Scene, acting: frozenset[str]) -> dict[str, Value]:
+    """The memory send's controls; none while it is closed."""
+    amount = scene.values.get("send.memory", 0.0)
+    if "memory" not in acting or not isinstance(amount, int | float) or amount <= 0.0:
+        return {}
+    bars = scene.values.get("send.memory.bars", 4.0)
+    return {
+        "memory": float(amount),
+        "memory_mode": scene.values.get("send.memory.mode"),
+        "loop_bars": round(bars) if isinstance(bars, int | float) else 4,
+    }
+
+
 def steer(
     scene: Scene,
     styles: StyleBook,
@@ -149,6 +163,7 @@ def steer(
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }
     settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})
+    settings.update(_memory(scene, acting))
     settings.update(dict.fromkeys(triggers & acting, True))
     muted = frozenset(stem for stem in STEMS if scene.values.get(f"stem.{stem}") is False)
     notes = notes if "notes" in acting else ()

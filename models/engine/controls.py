@@ -33,10 +33,14 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "chaos": (0.0, 1.0),
     "energy": (0.0, 1.0),
     "dream": (0.0, 1.0),
+    "memory": (0.0, 1.0),
 }
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
+MEMORY_MODES: Final = ("free", "looper")
+"""How the memory send remembers: where it was played, or the loop before the present bar."""
+MAX_LOOP_BARS: Final = 16
 TRIGGERS: Final = ("fill", "next_section")
 """Controls that act once when they turn true."""
 SWITCHES: Final = ("follow_prompts", *TRIGGERS)
@@ -45,7 +49,8 @@ SWITCHES: Final = ("follow_prompts", *TRIGGERS)
 CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
-    "fill", "next_section", "parts", "reroll",
+    "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
+    "loop_bars",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -108,6 +113,9 @@ class Controls:
         parts: level, mute, solo, lock, instrument and octave by part.
         reroll: parts that get another pattern, now or with the next bar as `change_at` says; a
             part's name is a trigger, which acts once when it comes in.
+        memory: 0 to 1, how much of what is played in the model remembers as its own past.
+        memory_mode: of MEMORY_MODES.
+        loop_bars: bars of the looper's loop, 1 to 16.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
     Raises:
@@ -135,6 +143,9 @@ class Controls:
     next_section: bool = False
     parts: Mapping[str, PartControls] = field(default_factory=PartMap)
     reroll: frozenset[str] = frozenset()
+    memory: float | None = None
+    memory_mode: str = "free"
+    loop_bars: int = 4
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -147,7 +158,9 @@ class Controls:
             put(name, check_number(name, getattr(self, name)))
         for name in SWITCHES:
             put(name, _check_switch(name, getattr(self, name)))
-        put("change_at", _check_arrival(self.change_at))
+        put("change_at", _check_word("change_at", self.change_at, ARRIVALS))
+        put("memory_mode", _check_word("memory_mode", self.memory_mode, MEMORY_MODES))
+        put("loop_bars", _check_bars(self.loop_bars))
         if self.key is not None:
             if not isinstance(self.key, str):
                 raise SegueError(f"key is {self.key!r}: write a name such as 'A minor'.")
@@ -174,7 +187,9 @@ class Controls:
         value = getattr(self, name)
         if value is None or (name in UNSET_IF_EMPTY and not value):
             return 0.0
-        if name == "change_at" and value == ARRIVALS[0]:
+        if (name, value) in (("change_at", ARRIVALS[0]), ("memory_mode", MEMORY_MODES[0])):
+            return 0.0
+        if name == "loop_bars":
             return 0.0
         return self.strength.get(name, 1.0)
 
@@ -216,12 +231,23 @@ def check_number(name: str, value: object) -> float | None:
     return number
 
 
-def _check_arrival(value: object) -> str:
-    """An arrival; the first for None. SegueError for another value."""
-    for arrival in ARRIVALS:
-        if value == arrival or value is None:
-            return arrival
-    raise SegueError(f"change_at is {value!r}: write {' or '.join(ARRIVALS)}.")
+def _check_word(name: str, value: object, words: Sequence[str]) -> str:
+    """One of the words; the first for None. SegueError for another value."""
+    for word in words:
+        if value == word or value is None:
+            return word
+    raise SegueError(f"{name} is {value!r}: write {' or '.join(words)}.")
+
+
+def _check_bars(value: object) -> int:
+    """Bars of a loop; 4 for None."""
+    if value is None:
+        return 4
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_LOOP_BARS:
+        raise SegueError(f"loop_bars is {value!r}: give 1 to {MAX_LOOP_BARS} bars.")
+    return value
 
 
 def _check_switch(name: str, value: object) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls, Style, as_style, blend
+from models.engine.hearing import Hearing
 from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
 from models.music.score import STEMS
@@ -31,9 +32,10 @@ Audio: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.floating]
 """Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
-SENDS: Final = frozenset({"follow", "style"})
+SENDS: Final = frozenset({"follow", "memory", "style"})
 """Ways in which the performer's own sound steers a stream. style: as a prompt among the others,
-by `Engine.embed_audio`."""
+by `Engine.embed_audio`. memory: as part of the music that the model goes on from, by `Stream.hear`
+and `Controls.memory`."""
 
 Snapshot: TypeAlias = object
 """State of a stream, opaque and immutable. Cheap: it shares memory with the stream."""
@@ -177,6 +179,13 @@ class Stream(ABC):
             PlaceLostError: that engine has forgotten where the stream was; the stream is where it
                 can go on from.
 
+        """
+
+    def hear(self, hearing: Hearing | None) -> None:  # noqa: B027 - most engines do not listen
+        """Set what the performer has played in, for the next `render`; None for nothing.
+
+        It never sounds itself: it is a past from which the music goes on. It is no part of a
+        snapshot, and with the same controls and hearings the blocks are the same.
         """
 
     @property

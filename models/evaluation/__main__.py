@@ -54,9 +54,13 @@ def main() -> int:
         from models.evaluation.tracking.command import main as tracking
 
         return tracking(sys.argv[2:])
+    if sys.argv[1:2] == ["memory"]:
+        from models.evaluation.memory import main as memory
+
+        return memory(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description="Measure the embedded engine.",
-        epilog="'ladder' and 'tracking' are commands of their own: add --help to them",
+        epilog="'ladder', 'tracking' and 'memory' are commands of their own: add --help to them",
     )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)

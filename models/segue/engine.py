@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.engine.hearing import Hearing
 from models.engine.interface import (
     SENDS,
     Audio,
@@ -52,6 +53,7 @@ from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import frames_of, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
+from models.segue.arranger.memory.recollection import HeardMusic, heard_music
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.brightness import brightness_target
 from models.segue.dream.balance import crossfade
@@ -156,14 +158,18 @@ class SegueEngine(Engine):
         with self._dreamer_lock:
             return self._loaded_dreamer
 
-    def play(self, state: StudioStreamState, entry: LeadEntry) -> PlayedBlock:
-        """The block after a state, as the studio plays it."""
+    def play(
+        self, state: StudioStreamState, entry: LeadEntry, heard: HeardMusic | None = None
+    ) -> PlayedBlock:
+        """The block after a state, as the studio plays it, and what the performer played in."""
         before, controls = state, entry.controls
         if entry.clear:
             state = self.cleared(state)
         style = controls.style
         self.prefetch(style, controls, state.arranger.seed)
-        arranger, info = self.arranger.write(state.arranger, style, controls, FRAMES)
+        arranger, info = entry.written or self.arranger.write(
+            state.arranger, style, controls, FRAMES, heard
+        )
         start = state.studio.block * BLOCK / SAMPLE_RATE
         score = score_of(arranger, start)
         self.bank.prepare(score.sounds[1:], score.sounds[:1])
@@ -254,6 +260,7 @@ class SegueStream(Stream):
         self._stems: dict[str, Audio] | None = None
         self._events: tuple[NoteEvent, ...] = ()
         self._held: tuple[NoteEvent, ...] = ()
+        self._hearing: Hearing | None = None
         self._ahead: deque[PlayedBlock] = deque()  # what the lead played of `Dreaming.pending`
 
     @property
@@ -283,6 +290,9 @@ class SegueStream(Stream):
             return None
         return np.ascontiguousarray(self._played.before_master.T)
 
+    def hear(self, hearing: Hearing | None) -> None:
+        self._hearing = hearing
+
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         style = controls.style
@@ -293,7 +303,8 @@ class SegueStream(Stream):
             )
         if controls.dream or state.dream is not None:
             return self._dream(state, controls)
-        played = engine.play(state, LeadEntry(controls, clear=False))
+        heard = heard_music(self._hearing, controls, state.arranger, AHEAD)
+        played = engine.play(state, LeadEntry(controls, clear=False), heard)
         self._show(played)
         self.state = played.state
         return np.ascontiguousarray(played.studio.mix.T)
@@ -312,8 +323,9 @@ class SegueStream(Stream):
             dreaming = Dreaming(replace(state, dream=None), dreamer.start(seed))
             self._ahead.clear()
         setting = dream_setting(controls.dream or 0.0)
+        heard = heard_music(self._hearing, controls, state.arranger, AHEAD)
         while len(dreaming.sound.audio) < BLOCK:
-            dreaming = self._look_ahead(dreamer, dreaming, controls, setting.sigma)
+            dreaming = self._look_ahead(dreamer, dreaming, controls, setting.sigma, heard)
         entry, *pending = dreaming.pending
         played = self._ahead.popleft() if self._ahead else None
         if (
@@ -340,11 +352,20 @@ class SegueStream(Stream):
         return audio
 
     def _look_ahead(
-        self, dreamer: Dreamer, dreaming: Dreaming, controls: Controls, sigma: float
+        self,
+        dreamer: Dreamer,
+        dreaming: Dreaming,
+        controls: Controls,
+        sigma: float,
+        heard: HeardMusic | None,
     ) -> Dreaming:
         """The state after the lead has played one more block and the dreamer has heard it."""
         entry = LeadEntry(controls, dreaming.clear)
-        played = self.engine.play(dreaming.lead, entry)
+        played = self.engine.play(dreaming.lead, entry, heard)
+        if heard is not None and played.state.info is not None:
+            # The stream gets there later, when something else is heard.
+            entry = entry._replace(written=(played.state.arranger, played.state.info))
+            played = played._replace(entry=entry)
         self._ahead.append(played)
         start = (played.state.arranger.frames - FRAMES) * FRAME_SECONDS
         at = played.state.arranger.with_(frames=played.state.arranger.frames - FRAMES)

@@ -24,11 +24,12 @@ from models.segue.studio.voices import Motion
 
 class LeadEntry(NamedTuple):
     """Block that the lead has played and the stream has not: its controls, and whether the
-    arranger began afresh before it.
+    arranger began afresh before it; what the arranger wrote, where it heard the performer.
     """
 
     controls: Controls
     clear: bool
+    written: tuple[ArrangerState, ArrangerInfo] | None = None
 
 
 @dataclass(frozen=True)

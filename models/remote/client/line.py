@@ -56,7 +56,7 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 WAIT_SECONDS: Final = 0.05
 MAX_MESSAGE: Final = 8_000_000
 RELEASED_AT_ONCE: Final = 2000
-KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS})
+KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS}) - {"memory"}
 
 Reply: TypeAlias = "Future[tuple[Answer, bytes]]"
 

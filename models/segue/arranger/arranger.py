@@ -8,7 +8,6 @@ is a few small products, which a GPU would only make slower.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.engine.controls import Controls
-from models.errors import SegueError
 from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, PARTS, FrameScore, parse_key
 from models.segue.arranger.arrival import arrived_controls, base_of, latch_triggers
 from models.segue.arranger.bar_plan import plan_bar, plan_section
@@ -34,7 +32,10 @@ from models.segue.arranger.density_control import DensityControl
 from models.segue.arranger.fills import fill_levels, fill_span
 from models.segue.arranger.form_plan import MAX_BARS, fullness
 from models.segue.arranger.held_keys import HeldHarmony, held_harmony
-from models.segue.arranger.network import ArrangerConfig, ArrangerNet
+from models.segue.arranger.loading import read_weights
+from models.segue.arranger.memory.recall import recalled, with_groove
+from models.segue.arranger.memory.recollection import HeardMusic, modulated
+from models.segue.arranger.network import ArrangerNet
 from models.segue.arranger.parts.instruments import filled, heard, kept
 from models.segue.arranger.parts.patterns import begin_parts
 from models.segue.arranger.parts.state import at_start
@@ -51,10 +52,8 @@ from models.segue.arranger.step_writer import (
     advance,
     available,
     decode_step,
-    groove,
     sources,
     step_place,
-    with_drums,
 )
 from models.segue.arranger.steps import SYMBOL, Setting, section_code
 from models.segue.arranger.themes import THEME_BARS, add_theme, find, recall
@@ -65,11 +64,10 @@ from models.storage.weights import WEIGHTS
 NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
 
 Style = NDArray[np.float32]
-
-
 ARRANGER_CONTROLS: Final = frozenset(
     {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
-     "energy", "follow_prompts", "change_at", "fill", "next_section", "strength"}
+     "energy", "follow_prompts", "change_at", "fill", "next_section", "strength", "memory",
+     "memory_mode", "loop_bars"}
 )  # fmt: skip
 """Controls of an engine whose score the arranger writes."""
 
@@ -95,26 +93,7 @@ class Arranger:
             SegueError: the file is missing or damaged.
 
         """
-        from safetensors import SafetensorError, safe_open
-        from safetensors.torch import load_file
-
-        try:
-            tensors = load_file(path)
-            with safe_open(path, framework="numpy") as file:
-                metadata = dict(file.metadata() or {})
-        except (OSError, SafetensorError) as error:
-            raise SegueError(f"{path} cannot be read: get Segue's folder again.") from error
-        try:
-            net = ArrangerNet(ArrangerConfig(**json.loads(metadata["config"])))
-            setting = SettingNet(net.config.style_dim)
-            quantiles = np.array(json.loads(metadata["density_quantiles"]), np.float32)
-            real = {k: v.float() for k, v in tensors.items()}
-            for module, prefix in ((net, "step."), (setting, "setting.")):
-                own = {k[len(prefix) :]: v for k, v in real.items() if k.startswith(prefix)}
-                module.load_state_dict(own)
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise SegueError(f"{path} does not fit this Segue: get its folder again.") from error
-        return cls(net, setting, quantiles)
+        return cls(*read_weights(path))
 
     def start(self, seed: int = 0, state: State | None = None) -> State:
         """State of a new stream, its tempo and key still to be chosen.
@@ -144,8 +123,9 @@ class Arranger:
 
     @torch.inference_mode()
     def block(
-        self, state: State, style: Style | None, controls: Controls, n_frames: int = 6
-    ) -> tuple[FrameScore, State, ArrangerInfo]:
+        self, state: State, style: Style | None, controls: Controls, n_frames: int = 6,
+        played: HeardMusic | None = None,
+    ) -> tuple[FrameScore, State, ArrangerInfo]:  # fmt: skip
         """Write the next frames, as `write`, and rasterise them for the renderer.
 
         Returns:
@@ -153,14 +133,15 @@ class Arranger:
 
         """
         start = state.frames * FRAME_SECONDS
-        state, info = self.write(state, style, controls, n_frames)
+        state, info = self.write(state, style, controls, n_frames, played)
         frames = frames_of(state.with_(frames=state.frames - n_frames), controls, start, n_frames)
         return frames, state, info
 
     @torch.inference_mode()
     def write(
-        self, state: State, style: Style | None, controls: Controls, n_frames: int = 2
-    ) -> tuple[State, ArrangerInfo]:
+        self, state: State, style: Style | None, controls: Controls, n_frames: int = 2,
+        played: HeardMusic | None = None,
+    ) -> tuple[State, ArrangerInfo]:  # fmt: skip
         """Write every step that begins in the next frames, and no other.
 
         A control therefore acts on the first step that has not sounded.
@@ -170,6 +151,7 @@ class Arranger:
             style: (style_dim,) mix of the prompts, None for no style.
             controls: of this block.
             n_frames: frames of 40 ms.
+            played: what the performer has played in, for the memory control.
 
         Returns:
             The state after them, whose voices hold the notes, and what was written.
@@ -186,7 +168,7 @@ class Arranger:
         state = latch_triggers(state, controls)
         written = 0
         while state.clock.start < end - 1e-9:
-            state = self._step(state, style, controls)
+            state = self._step(state, style, controls, played)
             written += 1
         assert state.ticks  # a slow step may outlast the block, even the first one after a clear
         info = info_of(state, written, start)
@@ -251,10 +233,13 @@ class Arranger:
             state = state.with_(style=identity, style_step=step)
         return state
 
-    def _step(self, state: State, style: Style | None, requested: Controls) -> State:
+    def _step(
+        self, state: State, style: Style | None, requested: Controls, played: HeardMusic | None
+    ) -> State:
         """Write the step at which the clock stands."""
         controls = arrived_controls(state, requested)
         if state.asked is None or state.clock.on_bar:
+            state = modulated(state, played, controls)
             state = self._rekey(state, controls, state.clock.start)
         per_beat = state.setting.steps_per_beat if state.setting else 1
         changed = state.setting
@@ -309,10 +294,12 @@ class Arranger:
                 patterns, tick.step_in_bar, state.history.get(step - setting.steps_per_bar)
             ),
         )
-        attended_rows = sources(state.history, form, place, setting.steps_per_bar, theme_row)
-        remembered = groove(state.history, form, place, setting.steps_per_bar)
-        if remembered is not None:
-            attended_rows = [with_drums(row, remembered) for row in attended_rows]
+        bar = setting.steps_per_bar
+        found = sources(state.history, form, place, bar, theme_row)
+        found = with_groove(found, state.history, form, place, bar)
+        attended_rows, targets = recalled(
+            found, targets, played, controls, tick, setting, tonic, form, state.seed
+        )
         moment = step_place(place, form, setting, targets.density)
         joined, output, hidden, lag_features = advance(
             self.net, state.hidden, condition, moment, state.history.get(step - 1), attended_rows

@@ -22,6 +22,12 @@ from models.music.score import (
     chord_pitch_classes,
 )
 from models.segue.arranger.held_keys import HeldHarmony, snap
+from models.segue.arranger.memory.recollection import (
+    Recollection,
+    favour_code,
+    favour_drums,
+    favour_symbol,
+)
 from models.segue.arranger.network import (
     FEATURES,
     LAGS,
@@ -68,7 +74,6 @@ NO_SOURCES: Final[tuple[Row | None, ...]] = (None,) * SOURCES
 CODE_COLUMNS: Final = (SYMBOL, ACTION, *(TOKEN[p] for p in NOTE_PARTS))
 OUT_OF_SCALE: Final = 2.5  # log-odds against a note outside the key of the control
 CHORD_OUT_OF_SCALE: Final = 0.6  # log-odds against a chord for each of its notes outside the key
-GROOVE_BARS: Final = 24  # bars back in which a drummer looks for the last groove
 UNDER_FILLS: Final = ("kick", "perc_low")
 ROW_FEATURES: Final = RowFeatures()
 _SYMBOL_CLASSES: Final = np.zeros((CHORDS, 12), np.float32)
@@ -96,6 +101,7 @@ class StepTargets:
     fill: NDArray[np.uint8] | None = None  # (drums,) levels of a fill
     energy: float | None = None
     parts: PartTargets = NO_TARGETS
+    recollection: Recollection | None = None  # what the performer played at this place
 
 
 @dataclass(frozen=True)
@@ -144,35 +150,6 @@ def step_place(
         change=both(min(place.change, LONG_AGO)),
         density=torch.tensor(density, dtype=torch.float32).expand(2, 1, -1),
     )
-
-
-def groove(history: History, form: Form, place: StepPosition, steps_per_bar: int) -> Row | None:
-    """The row at this place of the last bar with drums, where the drums should play and have been
-    silent for half a bar; None where they play, or never did.
-
-    A network that attends to bars without drums writes none, again and again: after a break it
-    attends to what was played before it.
-    """
-    if not form.active & 1:
-        return None
-    for back in range(1, GROOVE_BARS * steps_per_bar):
-        row = history.get(place.step - back)
-        if row is None or place.step - back < place.floor:
-            return None
-        if row[DRUM_COLUMNS].any():
-            if back <= steps_per_bar // 2:
-                return None
-            # Half a bar before the last hit, which may be the crash that a break begins with.
-            bars = -(-(back + steps_per_bar // 2) // steps_per_bar)
-            return history.get(place.step - bars * steps_per_bar)
-    return None
-
-
-def with_drums(row: Row | None, drums: Row) -> Row:
-    """`row` with the drums of another."""
-    patched = empty_row() if row is None else row.copy()
-    patched[DRUM_COLUMNS] = drums[DRUM_COLUMNS]
-    return patched
 
 
 def sources(
@@ -270,6 +247,7 @@ class StepHeads:
         logits = self.net.logits_drums(own.start, own.gates, own.lag_features[None]).numpy()
         base = guided_drums(logits, self.targets.guidance)
         self.targets.parts.shift_drums(base)
+        favour_drums(base, LEVELS, self.targets.recollection)
         return base
 
     def code(self, head: int, part: int | None = None) -> tuple[Logits, Tensor]:
@@ -363,6 +341,7 @@ def _draw_code(
     if targets.theme is not None and again and targets.theme[WIDTH] >> index & 1:
         logits[int(targets.theme[column])] += targets.recall
     targets.parts.shift(index, logits, row, mode)
+    favour_code(logits, part, targets.recollection)
     if part == "chords":
         row[column] = STRIKE if targets.strike else pick(logits, noise, targets.sampling)
         return layer
@@ -391,6 +370,7 @@ def _choose_symbol(
     if targets.theme is not None:
         known = int(targets.theme[SYMBOL])
         logits[STAY if known == symbol else known + 1] += targets.recall
+    favour_symbol(logits, symbol, targets.recollection)
     code = pick(logits, noise, targets.sampling)
     return symbol if code == STAY else code - 1
 

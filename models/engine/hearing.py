@@ -1,0 +1,75 @@
+"""Hearing: what the performer has played in, as far as it is known when a block is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.music.hearing.transcriber import initial_transcriber, transcribe
+from models.music.hearing.transcript import Transcript
+from models.music.score import SAMPLE_RATE
+from models.music.tracking.weights import load_ear_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """What has come in, on the clock of what the performer hears.
+
+    Attributes:
+        position: frame of that clock at which the next block begins.
+        transcript: notes, hits and chroma; its times are seconds of the same clock.
+        sound: gives frames start..stop of the input, float32 (stop - start, 2) at 48 kHz; what has
+            not come in is zero.
+        known: frame before which the input has come in.
+
+    """
+
+    position: int
+    transcript: Transcript
+    sound: Callable[[int, int], NDArray[np.float32]]
+    known: int
+
+    @property
+    def seconds(self) -> float:
+        """`position` in seconds."""
+        return self.position / SAMPLE_RATE
+
+
+COMMIT_SECONDS: Final = 0.15
+"""How far ahead of what is heard a block is rendered in the instrument, at the least."""
+
+
+class PlayedSound:
+    """A whole sound as what a performer plays in, heard only as far as it has been played.
+
+    Args:
+        sound: float32 (n, 2) at 48 kHz; silence follows it.
+
+    """
+
+    def __init__(self, sound: NDArray[np.float32]) -> None:
+        self._sound = sound
+        self._weights = load_ear_weights()
+        self._state = initial_transcriber(self._weights)
+        self._taken = 0
+
+    def at(self, position: int) -> Hearing:
+        """What is known of it when the block at `position` (frames, rising) is rendered."""
+        known = max(0, position - round(COMMIT_SECONDS * SAMPLE_RATE))
+        if known > self._taken:
+            new = self.between(self._taken, known)
+            self._state = transcribe(self._weights, self._state, new)
+            self._taken = known
+        return Hearing(position, self._state.transcript, self.between, known)
+
+    def between(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Frames start..stop, silence where there is nothing."""
+        out = np.zeros((stop - start, 2), np.float32)
+        low, high = max(0, start), min(stop, len(self._sound))
+        if low < high:
+            out[low - start : high - start] = self._sound[low:high]
+        return out

@@ -1,0 +1,1 @@
+"""What a performer plays, written down: notes, hits and chroma, for the arranger to take up."""

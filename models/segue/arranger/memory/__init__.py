@@ -1,0 +1,1 @@
+"""Memory of what is played in, as rows that the arranger goes on from."""
