@@ -110,7 +110,7 @@ def _render(commands: Commands) -> None:
         "--continue-from",
         type=Path,
         metavar="FILE",
-        help="go on from the end of an audio file; with an engine of Magenta RealTime 2",
+        help="go on from the end of an audio file, in its tempo and key",
     )
     parser.add_argument(
         "--input", type=Path, metavar="FILE", help="an audio file, as if it were played in live"

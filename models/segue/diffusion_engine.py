@@ -41,6 +41,13 @@ from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
+from models.segue.continuation import (
+    arranger_after,
+    context_after,
+    decoding_after,
+    last_latents,
+    stereo_48k,
+)
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
@@ -115,6 +122,7 @@ class DiffusionEngine(Engine):
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
             sends=SENDS,
+            continues_audio=True,
         )
 
     def embed_text(self, text: str) -> Style:
@@ -128,6 +136,18 @@ class DiffusionEngine(Engine):
 
     def start(self, seed: int = 0) -> Stream:
         return DiffusionStream(self, seed)
+
+    def snapshot_after(self, samples: Samples, sample_rate: int, seed: int = 0) -> Snapshot:
+        audio = stereo_48k(samples, sample_rate)
+        style = self.style.embed_audio(audio, SAMPLE_RATE)
+        latents = last_latents(self.codec, audio, self.renderer.config.window)
+        return StreamState(
+            seed=seed,
+            block=0,
+            arranger=arranger_after(self.arranger, audio, style, seed),
+            player=decoding_after(self.codec, latents, seed),
+            cache=context_after(self.renderer, latents),
+        )
 
     @cached_property
     def checksum(self) -> str:

@@ -56,6 +56,7 @@ from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.memory.recollection import HeardMusic, heard_music
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.brightness import brightness_target
+from models.segue.continuation import arranger_after, stereo_48k
 from models.segue.dream.balance import crossfade
 from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import dream_setting
@@ -134,6 +135,7 @@ class SegueEngine(Engine):
             parts=PARTS,
             part_controls=frozenset(PART_CONTROLS),
             stems_lead=AHEAD,
+            continues_audio=True,
         )
 
     def embed_text(self, text: str) -> Style:
@@ -147,6 +149,16 @@ class SegueEngine(Engine):
 
     def start(self, seed: int = 0) -> Stream:
         return SegueStream(self, seed)
+
+    def snapshot_after(self, samples: Samples, sample_rate: int, seed: int = 0) -> Snapshot:
+        """As of `Engine`: tempo and key for the arranger, and for a stream that dreams the sound
+        as its renderer's context.
+        """
+        audio = stereo_48k(samples, sample_rate)
+        style = self.style.embed_audio(audio, SAMPLE_RATE)
+        arranger = arranger_after(self.arranger, audio, style, seed)
+        state = StudioStreamState(arranger, StudioState(seed=seed & 0xFFFFFFFF))
+        return replace(state, dream=Dreaming(state, self.dreamer.start_after(audio, seed)))
 
     @cached_property
     def _loaded_dreamer(self) -> Dreamer:

@@ -26,14 +26,8 @@ from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FrameScore
 from models.segue.codec.bands import LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
-from models.segue.renderer.features import (
-    KNOWN,
-    UNKNOWN_INSTRUMENT,
-    UNKNOWN_KIT,
-    Age,
-    no_age,
-    score_batch,
-)
+from models.segue.continuation import context_after, last_latents
+from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
@@ -57,7 +51,7 @@ class DreamSound:
     rest: samples that are not encoded yet. latents, frames, known: of the guide and its score, not
     used yet, and 1 for each frame whose score is known. audio: made and not taken yet; its first
     sample belongs to the first sample that was fed and is not taken. fed, blocks: fed, and made by
-    the renderer, so far.
+    the renderer, so far. heard: whether there is a context already.
     """
 
     seed: int
@@ -73,6 +67,7 @@ class DreamSound:
     style: Style | None = None
     fed: int = 0
     blocks: int = 0
+    heard: bool = False
 
 
 class Dreamer:
@@ -107,6 +102,12 @@ class Dreamer:
             audio=np.zeros((FRAME_SAMPLES - self.codec.delay + AHEAD, 2), np.float32),
         )
 
+    def start_after(self, audio: Audio, seed: int) -> DreamSound:
+        """State before the first block, with audio (n, 2) at 48 kHz as the context."""
+        latents = last_latents(self.codec, audio, self.renderer.config.window)
+        cache = context_after(self.renderer, latents)
+        return replace(self.start(seed), cache=cache, heard=True)
+
     def feed(
         self,
         state: DreamSound,
@@ -130,7 +131,7 @@ class Dreamer:
         count = len(guide) // FRAME_SAMPLES
         buffer = np.concatenate([state.rest, guide])
         latents, encoder = self.codec.encode_step(buffer[: len(guide)], state.encoder)
-        frames = _unknown(count) if score is None else score
+        frames = unknown_frames(count) if score is None else score
         known = np.full(count, score is not None, np.float32)
         # Before the first whole frame of the guide there is a part of one.
         begun = state.fed > 0
@@ -169,7 +170,7 @@ class Dreamer:
         score = replace(score, known=known.contiguous())
         heard = torch.from_numpy(state.latents[now])
         cache = KeyValueCache() if _is_jump(state.style, style) else state.cache
-        if not state.blocks:
+        if not state.blocks and not state.heard:
             latents, cache = heard, self.renderer.listen(cache, score, heard)
         else:
             guide = Guide(heard.reshape(TOKENS_PER_BLOCK, -1), sigma)
@@ -201,15 +202,6 @@ class Dreamer:
         """Noise of a block, (3, 2 D), seeded by its number: the same after `restore`."""
         generator = torch.Generator().manual_seed(((state.seed << 32) + state.blocks) & (2**63 - 1))
         return torch.randn(TOKENS_PER_BLOCK, 2 * self.codec.latent_dim, generator=generator)
-
-
-def _unknown(count: int) -> FrameScore:
-    """Score of `count` frames that says nothing, for frames that are not known."""
-    silent = FrameScore.silent(count)
-    return silent.with_(
-        instruments=np.full_like(silent.instruments, UNKNOWN_INSTRUMENT),
-        kit=np.full_like(silent.kit, UNKNOWN_KIT),
-    )
 
 
 def _join(first: FrameScore, then: FrameScore) -> FrameScore:

@@ -6,7 +6,7 @@ decays and the network need not find the onset in its context to know how far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -94,6 +94,21 @@ class ScoreBatch:
 
 
 KNOWN: Final = 2 * len(PARTS) + 2
+
+
+def unknown_frames(count: int) -> FrameScore:
+    """Score of `count` frames of which nothing is known."""
+    silent = FrameScore.silent(count)
+    return silent.with_(
+        instruments=np.full_like(silent.instruments, UNKNOWN_INSTRUMENT),
+        kit=np.full_like(silent.kit, UNKNOWN_KIT),
+    )
+
+
+def unknown_score(count: int) -> ScoreBatch:
+    """A batch of one of `count` frames of which nothing is known, as of sound from elsewhere."""
+    batch, _ = score_batch(unknown_frames(count), no_age())
+    return replace(batch, known=torch.zeros_like(batch.known))
 
 
 def score_batch(score: FrameScore, before: Age) -> tuple[ScoreBatch, Age]:
