@@ -59,6 +59,11 @@ class FeedbackSender:
                 self.connections.sender.put(out, encode(message))
                 self._on_sent(key, message, now)
 
+    def resend(self) -> None:
+        """Send all feedback once more, and what a map sends when its controller is opened."""
+        for out in self.connections.required_outputs:
+            self._resync_output(out)
+
     def _resync_output(self, out: str) -> None:
         for key, surface in self.surfaces.items():
             if self.output_of(key) == out:

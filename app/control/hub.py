@@ -355,6 +355,8 @@ class ControlHub:
             self.refresh_feedback("scene.*.recall")
         if change.name == "transport.panic":
             self.panic()
+        elif change.name == "feedback.resend" and change.source != "availability":
+            self.feedback.resend()
         elif change.name == "keys.latch":
             self.notes.latch = bool(change.value)
         elif change.name == "keys.off" and change.source != "availability":

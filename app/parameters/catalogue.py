@@ -287,6 +287,10 @@ def _transport() -> Iterable[Parameter]:
         help="Silence at once, all notes off, a fresh context. Press play to go on.",
     )  # fmt: skip
     yield Parameter(
+        "feedback.resend", "Resend feedback", "trigger", group=group,
+        help="Send all LEDs, rings and motor faders of the controllers once more.",
+    )  # fmt: skip
+    yield Parameter(
         "mixer.master", "Volume", low=-60.0, high=0.0, default=-6.0, curve="taper", unit="dB",
         step=1.0, fine=0.1, decimals=1, group=group,
         help="Loudness of what you hear. Recordings do not depend on it.",

@@ -46,7 +46,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto"
         playback.stop()
         raise
     early.deliver(window.reported.emit)
-    window.proportions.open()
+    window.proportions.open(folder / "window.json")
     window.show()
     _shut_on_signals(window)
     if argv:
@@ -56,6 +56,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto"
     bridge = open_bridge(window, folder)
     coordinator, alignment = open_coordinator(window, bridge), align_clock(window, bridge)
     code = app.exec()
+    window.proportions.close(folder / "window.json")
     alignment.stop()
     coordinator.stop()
     bridge.stop()

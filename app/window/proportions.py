@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow
 
+from app.files import write_text
 from app.window.layout import WindowWidgets
 from app.window.style import theme
 from app.window.widgets.buttons import PlainButton
+from models.errors import SegueError
 
 DEFAULT_SIZE: Final = (1440, 900)
 """Window at which everything has its default size; below it panels shrink, text does not."""
@@ -31,18 +37,55 @@ TRANSPORT_SHARE: Final = 0.2
 """Largest width of the transport panel as a share of the window's."""
 
 
+TITLE_HEIGHT: Final = 40
+
+
+@dataclass(frozen=True)
+class LastSize:
+    """Size in pixels that the window had when it was closed; restored, where it is maximised."""
+
+    width: int
+    height: int
+    maximised: bool = False
+
+
+def load_size(path: Path) -> LastSize | None:
+    """The size that `save_size` wrote; None where there is none, or no valid one."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        size = LastSize(int(data["width"]), int(data["height"]), data["maximised"] is True)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return size if 0 < size.width < 100_000 and 0 < size.height < 100_000 else None
+
+
+def save_size(path: Path, size: LastSize) -> None:
+    """Write the size; a disk on which that fails costs nothing but the size."""
+    with contextlib.suppress(SegueError):
+        write_text(path, json.dumps(asdict(size)) + "\n")
+
+
 def scale_of(width: int, height: int, on_stage: bool = False) -> float:
     """Scale of the text and the side panels, from 1."""
     scale = min(width / DEFAULT_SIZE[0], height / DEFAULT_SIZE[1])
     return min(max(scale * (STAGE_SCALE if on_stage else 1.0), 1.0), MAX_SCALE)
 
 
-def opening(width: int, height: int) -> tuple[int, int, bool]:
+def opening(width: int, height: int, last: LastSize | None = None) -> tuple[int, int, bool]:
     """Size at which the window opens on a desktop with this much room, and whether maximised.
 
-    It is maximised where the default size does not fit; the size is then what it has restored.
+    The size that it had last, where it fits. It is maximised where the default size does not fit;
+    the size is then what it has restored.
     """
-    title = 40
+    title = TITLE_HEIGHT
+    if last is not None:
+        wide, high = (
+            max(least, min(size, room))
+            for least, size, room in zip(
+                MIN_SIZE, (last.width, last.height), (width, height - title), strict=True
+            )
+        )
+        return wide, high, last.maximised
     if width >= DEFAULT_SIZE[0] and height >= DEFAULT_SIZE[1] + title:
         return (*DEFAULT_SIZE, False)
     wide = min(DEFAULT_SIZE[0], max(MIN_SIZE[0], round(width * 0.92)))
@@ -56,13 +99,23 @@ class Proportions:
         self.window, self.widgets = window, widgets
         self._shown: tuple[int, float, float, bool, bool, bool] | None = None
 
-    def open(self) -> None:
-        """Size the window for the screen on which it is about to be shown."""
+    def open(self, last: Path | None = None) -> None:
+        """Size the window for the screen on which it is about to be shown.
+
+        last: file of the size that it had last.
+        """
         room = self.window.screen().availableSize()
-        width, height, maximised = opening(room.width(), room.height())
+        size = None if last is None else load_size(last)
+        width, height, maximised = opening(room.width(), room.height(), size)
         self.window.resize(width, height)
         if maximised:
             self.window.setWindowState(Qt.WindowState.WindowMaximized)
+
+    def close(self, last: Path) -> None:
+        """Remember the size."""
+        normal = self.window.normalGeometry()
+        size = LastSize(normal.width(), normal.height(), self.window.isMaximized())
+        save_size(last, size)
 
     def apply(self, on_stage: bool) -> None:
         """Set them for the window's present size."""

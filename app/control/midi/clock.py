@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from app.control.midi.clock_tempo import ClockLine, Floats, fit_clocks
+from app.control.midi.clock_tempo import ClockLine, Floats, arrival_of, fit_clocks
 from app.control.midi.message import Message
 
 CLOCKS_PER_BEAT: Final = 24
@@ -53,6 +53,8 @@ class ClockFollower:
         self.running = False
         self.position = 0.0
         """Quarter notes since the start of the song."""
+        self.arrival = ""
+        """How the clocks come in, as of the last measurement; see `arrival_of`."""
         self._times: deque[float] = deque(maxlen=LONG_WINDOW)
         self._received = 0
         self._measured = 0
@@ -119,6 +121,7 @@ class ClockFollower:
             self._period = line.period
         share = SMOOTHING if settled else 1.0
         self._period += share * (line.period - self._period)
+        self.arrival = arrival_of(times, self._period)
         return self._report(line.doubt, float(times[-1] - times[0]))
 
     def _report(self, share: float, seconds: float) -> float | None:
@@ -140,6 +143,7 @@ class ClockFollower:
     def _forget(self) -> None:
         self._times.clear()
         self._period = None
+        self.arrival = ""
         self._measured = 0
         self._suspected = False
 

@@ -136,6 +136,32 @@ def block_seconds(times: Floats) -> float:
     return 0.0
 
 
+def arrival_of(times: Floats, period: float) -> str:
+    """How clocks come in, in words.
+
+    Args:
+        times: Times of arrival in seconds, ascending, at least 2.
+        period: Measured seconds between clocks.
+
+    Returns:
+        Such as "clocks every 20.8 ms in steps of 21.3 ms"; steps are an audio server's blocks.
+
+    """
+    every = f"clocks every {1e3 * period:.1f} ms"
+    block = block_seconds(times)
+    if block:
+        return f"{every} in steps of {1e3 * block:.1f} ms"
+    gaps = np.diff(times)
+    joined = float(np.mean(gaps < period / 2))
+    burst = round(1 / max(1 - joined, 1 / len(times)))
+    if burst > 1:
+        return f"{every} in bursts of {burst}"
+    number = np.round((times - times[0]) / period)
+    slope, at = _line(number, times)
+    off = float(np.max(np.abs(times - at - slope * number)))
+    return f"{every}, {1e3 * off:.0f} ms early or late at most" if off > 5e-4 else every
+
+
 def _local_scatter(times: Floats, mean: float) -> float:
     """Typical standard deviation from a line over a short piece, in clocks."""
     size = min(SCATTER_WINDOW, len(times))

@@ -29,6 +29,7 @@ _BRIEF: Final = {
     "transport.hold": "Hold",
     "transport.clear": "Clear",
     "transport.panic": "Panic",
+    "feedback.resend": "LEDs",
     "tempo.tap": "Tap",
     "mixer.master": "Volume",
     "scene.*.recall": "Scenes",

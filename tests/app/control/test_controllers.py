@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from pythonosc.udp_client import SimpleUDPClient
 
+from app.control.feedback_sender import RESYNC_DELAYS
 from app.control.hub import ControlHub
 from app.control.midi import map_file
 from app.control.midi.library import READY_MADE, Library
 from app.control.midi.ports import plain_name
 from app.control.osc.server import OscServer
+from app.control.settings import ControlSettings
 from app.parameters.catalogue import build_registry, set_engine_controls, set_prompt_count
 from app.parameters.registry import Registry
 from models.errors import SegueError
@@ -302,3 +304,31 @@ def test_a_broken_map_of_ones_own_is_put_aside(registry: Registry, tmp_path: Pat
         hub.stop()
     assert any("line 3" in sentence and "put aside" in sentence for sentence in messages)
     assert own.with_suffix(".damaged").exists() and not own.exists()
+
+
+def test_feedback_is_sent_again_on_demand(registry: Registry, tmp_path: Path) -> None:
+    """A controller that was switched off and on behind a hub shows nothing, and nothing tells."""
+    backend = MemoryBackend()
+    name = "MIDI Mix:MIDI Mix MIDI 1 20:0"
+    backend.names = [name]
+    hub = ControlHub(
+        registry,
+        tmp_path,
+        settings=ControlSettings(maps={"MIDI Mix MIDI 1": "MIDImix"}),
+        open_backend=lambda api: backend,
+        list_apis=lambda: ["MEMORY"],
+    )
+    hub.start()
+
+    def work() -> None:
+        hub.drain()
+        hub.tick()
+
+    led = (name, bytes((0x90, 1, 127)))
+    try:
+        registry.set("prompt.1.mute", True)
+        until(lambda: backend.sent.count(led) == len(RESYNC_DELAYS), work)
+        registry.trigger("feedback.resend")
+        until(lambda: backend.sent.count(led) == len(RESYNC_DELAYS) + 1, work)
+    finally:
+        hub.stop()

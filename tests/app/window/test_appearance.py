@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from app.window.prompts.map.labels import overlap_area, place_labels
-from app.window.proportions import MAX_SCALE, opening, scale_of
+from app.window.proportions import (
+    MAX_SCALE,
+    MIN_SIZE,
+    LastSize,
+    load_size,
+    opening,
+    scale_of,
+)
 from app.window.style import colours
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.parameter_widget import ParameterWidget
@@ -143,6 +151,38 @@ def test_it_opens_so_that_all_of_it_is_on_the_screen(
     room: tuple[int, int], size: tuple[int, int, bool]
 ) -> None:
     assert opening(*room) == size
+
+
+@pytest.mark.parametrize(
+    ("last", "room", "expected"),
+    [
+        (LastSize(1500, 950), (1920, 1080), (1500, 950, False)),
+        (LastSize(1500, 950, True), (1920, 1080), (1500, 950, True)),
+        (LastSize(2500, 1400), (1366, 728), (1366, 688, False)),  # another screen today
+        (LastSize(300, 200), (1920, 1080), (*MIN_SIZE, False)),
+    ],
+)
+def test_the_window_opens_as_it_was_closed_where_that_fits(
+    last: LastSize, room: tuple[int, int], expected: tuple[int, int, bool]
+) -> None:
+    assert opening(*room, last) == expected
+
+
+def test_the_size_is_remembered(rig: Rig, tmp_path: Path) -> None:
+    rig.window.resize(1201, 703)
+    rig.window.proportions.close(tmp_path / "window.json")
+    assert load_size(tmp_path / "window.json") == LastSize(1201, 703)
+    rig.window.resize(1300, 800)
+    rig.window.proportions.open(tmp_path / "window.json")
+    room = rig.window.screen().availableSize()
+    assert rig.window.width() == min(1201, max(room.width(), MIN_SIZE[0]))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"width": "x", "height": 1, "maximised": 0}'])
+def test_a_size_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "window.json").write_text(text)
+    assert load_size(tmp_path / "window.json") is None
+    assert load_size(tmp_path / "missing.json") is None
 
 
 def test_on_a_small_screen_it_opens_maximised(rig: Rig) -> None:

@@ -139,6 +139,9 @@ class ClockPage(SettingsPage):
         runs = "running" if clock.follower.running else "stopped"
         bar, beat = divmod(int(clock.follower.position), 4)
         words = f"From {clock.followed}, {runs}, bar {bar + 1}, beat {beat + 1}."
+        if clock.follower.arrival:
+            known = "" if measured is None else f", {measured:.1f} bpm"
+            words += f" Comes in: {clock.follower.arrival}{known}."
         return ("… bpm" if measured is None else f"{measured:.1f} bpm"), words
 
     # -- input ----------------------------------------------------------------------------------

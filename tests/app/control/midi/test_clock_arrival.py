@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower
-from app.control.midi.clock_tempo import Floats
+from app.control.midi.clock_tempo import Floats, arrival_of
 from app.control.midi.message import Message
 
 SECONDS = 6.5
@@ -93,3 +93,25 @@ def test_the_last_clock_of_a_block_is_no_lost_one() -> None:
     told = follow(clocks(112.0, 0, block=1024 / 48_000))
     assert [tempo for _, tempo in told] == pytest.approx([112.0] * len(told), abs=0.2)
     assert 1 <= len(told) <= 4
+
+
+@pytest.mark.parametrize(
+    ("bpm", "options", "words"),
+    [
+        (112.0, {"block": 1024 / 48_000}, "clocks every 22.3 ms in steps of 21.3 ms"),
+        (120.0, {"block": 2048 / 44_100}, "clocks every 20.8 ms in steps of 46.4 ms"),
+        (120.0, {}, "clocks every 20.8 ms"),
+        (120.0, {"burst": 2, "gap": 0.0001}, "clocks every 20.8 ms in bursts of 2"),
+        (90.0, {"burst": 6, "gap": 0.0}, "clocks every 27.8 ms in bursts of 6"),
+        (60.0, {"jitter": 0.003}, "clocks every 41.7 ms, 3 ms early or late at most"),
+    ],
+)
+def test_how_clocks_come_in_is_told(bpm: float, options: dict[str, float], words: str) -> None:
+    times = clocks(bpm, 1, **options)  # type: ignore[arg-type]
+    assert arrival_of(times[:240], 60 / bpm / CLOCKS_PER_BEAT) == words
+    follower = ClockFollower()
+    for when in times:
+        follower.receive(Message("clock"), 10.0 + float(when))
+    assert follower.arrival.startswith(words.partition(",")[0])
+    follower.reset()
+    assert follower.arrival == ""
