@@ -126,11 +126,11 @@ def test_a_warning_is_read_to_its_end_and_the_figures_give_way(rig: Rig) -> None
     sentence = "The sound device “Scarlett 18i20” is gone; another one plays until it comes back."
     rig.window.say("info", sentence)
     figures, words = line.layout_fields()
-    assert len(figures) == 6 and words.endswith("…")
+    assert len(figures) == 7 and words.endswith("…")
     assert all(a[0] > b[0] for a, b in itertools.pairwise(figures))
     rig.window.say("warning", sentence)
     figures, words = line.layout_fields()
-    assert words == sentence and 1 < len(figures) < 6
+    assert words == sentence and 1 < len(figures) < 7
     assert any(alarming for *_, alarming in figures), "what is itself alarming stays"
     line.mousePressEvent(None)  # type: ignore[arg-type]
     line.grab()
