@@ -82,6 +82,12 @@ class FollowProtocol(Protocol):
     def words(self) -> str: ...
 
 
+class MemoryProtocol(Protocol):
+    """What comes in, written down; `app.session.memory_thread.MemoryThread` documents it."""
+
+    def configure(self, amount: float, frozen: bool) -> None: ...
+
+
 class CaptureProtocol(Protocol):
     """Recorder and capture; `app.recording.capture_thread.CaptureThread` documents it."""
 

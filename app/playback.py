@@ -11,7 +11,13 @@ from PySide6.QtCore import QTimer
 
 from app.audio.input.settings import InputSettings
 from app.audio.settings import AudioSettings
-from app.interfaces import CaptureProtocol, FollowProtocol, OutputProtocol, WorkerProtocol
+from app.interfaces import (
+    CaptureProtocol,
+    FollowProtocol,
+    MemoryProtocol,
+    OutputProtocol,
+    WorkerProtocol,
+)
 from app.session.preferences import DEFAULT_INPUT, Preferences, round_trip_key
 from models.engine.interface import Engine
 
@@ -27,6 +33,7 @@ class Playback:
     output: OutputProtocol
     capture: CaptureProtocol
     follow: FollowProtocol
+    memory: MemoryProtocol
     stop: Callable[[], None]
 
 
@@ -66,6 +73,7 @@ def open_playback(
     from app.recording.capture_thread import CaptureThread
     from app.recording.take.recorder import TakeSources
     from app.session.follow_thread import FollowThread
+    from app.session.memory_thread import MemoryThread
 
     def load_engine() -> Engine:
         from models.registry import open_engine
@@ -87,16 +95,18 @@ def open_playback(
     )
     capture.start()
     follow = FollowThread(output.input, output.tap, worker.accompany, report)
+    memory = MemoryThread(output.input, worker.hear, report)
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
 
     def stop() -> None:
         stopping.set()
         follow.stop()
+        memory.stop()
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
         worker.wait(30_000)
         capture.stop()
         output.stop()
 
-    return Playback(worker, output, capture, follow, stop)
+    return Playback(worker, output, capture, follow, memory, stop)

@@ -16,7 +16,7 @@ import numpy as np
 
 from app.inference.moment_pool import MomentBlock, MomentPool
 from app.performance.moment import Moment
-from models.engine.interface import Snapshot
+from models.engine.interface import Engine, Snapshot
 from models.music.score import SAMPLE_RATE
 from models.storage.memory import reached_arrays
 
@@ -122,3 +122,16 @@ class MomentStore:
         self._uses.clear()
         self._pool = MomentPool(self.budget)
         self.bytes = 0
+
+
+def packed_moment(engine: Engine, moment: Moment) -> Moment:
+    """The moment in a form for files, where its engine supports that."""
+    packed = engine.pack(moment.snapshot)
+    return moment if packed is None else replace(moment, snapshot=None, packed=packed)
+
+
+def unpacked_moment(engine: Engine, moment: Moment) -> Moment:
+    """The moment with its snapshot. SegueError where it is of another engine or version."""
+    if moment.packed is None:
+        return moment
+    return replace(moment, snapshot=engine.unpack(moment.packed))

@@ -18,6 +18,7 @@ from typing import Final
 from app.inference.messages import BlockReport, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
+from models.engine.hearing import Hearing
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 
 RECENT: Final = 4
@@ -30,7 +31,7 @@ class PlannedBlock:
 
     skip: frames cut off at its front, where a loop or a moment began within it.
     looped: frames of the held loop written before this block; None outside a loop.
-    controls: that it was rendered under.
+    controls: that it was rendered under. hearing: what had been played in then.
     """
 
     position: int
@@ -40,6 +41,7 @@ class PlannedBlock:
     looped: int | None = None
     score: ScoreInfo | None = None
     controls: Controls | None = None
+    hearing: Hearing | None = None
 
     @property
     def stop(self) -> int:

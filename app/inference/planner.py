@@ -45,10 +45,12 @@ from app.inference.plan import (
     bar_points,
     loop_length,
 )
+from app.inference.rewrite_start import rewrite_start
 from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from models.engine.controls import Controls
+from models.engine.hearing import HearingSource
 from models.engine.interface import Audio, Engine, Snapshot, Stream
 from models.engine.prompts import Prompt
 
@@ -90,6 +92,7 @@ class Planner:
         self.reader_stopped = True
         """The reader stands still and is silent, so even its next frame may be rewritten."""
         self.accompany: Accompany = lambda controls, score, start: controls
+        self.hearing: HearingSource = lambda start: None
         self._current = ControlRequest(Controls())
         self._later: ControlRequest | None = None
         self._triggers = TriggerQueue()
@@ -136,6 +139,11 @@ class Planner:
                 self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
             return
         self.rewrite(turned, mark)
+
+    def hear_from(self, hearing: HearingSource, turned_at: float) -> None:
+        """Plan again what still can be, with what has been played in."""
+        self.hearing = hearing
+        self.rewrite(turned_at)
 
     def rewrite(self, turned_at: float, mark: str = "") -> None:
         """Plan again what still can be: what steers it has changed at a time by `clock`."""
@@ -267,31 +275,12 @@ class Planner:
             target, skip = self._target(task)
             return self._render(target, task, skip)
         position = min(self._commit(), self.ring.end)
-        start = self._start_of(task, position)
+        start = rewrite_start(task, position, self._loop, self.moment_at, self.stream)
         if start is None:
             self._task = None
             return WORKED
         self._restore(start[0])
         return self._render(RewriteTarget(position, position), task, start[1])
-
-    def _start_of(
-        self, task: ClearTask | MomentTask | HoldTask | RecoverTask, position: int
-    ) -> tuple[Snapshot, int] | None:
-        """Snapshot and frames to skip from which a task goes on at a position; None: it cannot."""
-        if isinstance(task, MomentTask):
-            return task.snapshot, task.skip
-        if isinstance(task, HoldTask):
-            # One loop back, so that the beat goes on.
-            loop = self._loop
-            moment = None if loop is None else self.moment_at(position - loop.frames)
-            if loop is None or moment is None:
-                return None
-            loop.snapshot, loop.skip, loop.written = moment.snapshot, moment.skip, 0
-            return moment.snapshot, moment.skip
-        if task.snapshot is None:
-            self.stream.clear()
-            task.snapshot = self.stream.snapshot()
-        return task.snapshot, 0
 
     def _target(self, task: ControlTask) -> tuple[RewriteTarget, int]:
         """Where new controls begin, with the stream restored there; frames to skip."""
@@ -330,12 +319,15 @@ class Planner:
         started = self.clock()
         controls = self._triggers.controls_at(target.position, self._current.controls)
         controls = self.accompany(controls, self.stream.score, target.position - skip)
+        hearing = self.hearing(target.position - skip)
+        self.stream.hear(hearing)
         frames = self._try(controls, snapshot, task)
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
         left = target.position + len(frames) - skip - target.join
         if left < 2 * self.writer.fade:  # too little of it sounds to fade into it
+            self.stream.hear(hearing and hearing.later(self.info.block_frames))
             more = self._try(controls, snapshot, task)
             if more is None:
                 return WORKED
@@ -346,7 +338,9 @@ class Planner:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         score = self.stream.score
-        block = PlannedBlock(target.position, len(frames), snapshot, skip, looped, score, controls)
+        block = PlannedBlock(
+            target.position, len(frames), snapshot, skip, looped, score, controls, hearing
+        )
         frames = np.ascontiguousarray(frames)
         return self._write(RenderedBlock(block, frames, target.join, task, controls))
 

@@ -26,7 +26,7 @@ class StemRenderer:
 
     def __init__(self, info: EngineInfo) -> None:
         self.on = False
-        self.parts = info.parts
+        self.parts, self.block_frames = info.parts, info.block_frames
         self._delay = StemDelay(info.parts, info.stems_lead)
         self._tails: OrderedDict[int, tuple[Snapshot, Audio | None]] = OrderedDict()
 
@@ -61,6 +61,7 @@ class StemFill:
 
     def __init__(self, renderer: StemRenderer, plan: BlockPlan, ring: StemRing) -> None:
         self._renderer, self._plan, self._ring = renderer, plan, ring
+        self._block_frames = renderer.block_frames
         self._blocks = [*plan.recent, *plan.blocks]
 
     def step(self, stream: Stream) -> bool:
@@ -73,8 +74,11 @@ class StemFill:
             try:
                 stream.restore(block.snapshot)
                 wide: list[Audio] = []
+                hearing = block.hearing
                 while sum(map(len, wide)) < block.skip + block.frames:
                     before = stream.snapshot()
+                    stream.hear(hearing)
+                    hearing = hearing and hearing.later(self._block_frames)
                     wide.append(
                         self._renderer.beside(stream.render(block.controls), stream, before)
                     )

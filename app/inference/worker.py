@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -28,6 +27,7 @@ from app.inference.messages import (
     TimelineMark,
     WorkerSettings,
 )
+from app.inference.moments import packed_moment, unpacked_moment
 from app.inference.planner import IDLE, Planner
 from app.inference.runtime import GarbageSchedule, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
@@ -37,6 +37,7 @@ from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from app.performance.score_log import ScoreLog
 from models.engine.controls import Controls
+from models.engine.hearing import HearingSource
 from models.engine.interface import Engine, Snapshot
 from models.engine.prompts import Prompt
 from models.errors import SegueError
@@ -140,6 +141,11 @@ class Worker(QThread):
 
         self._queue(change)
 
+    def hear(self, hearing: HearingSource) -> None:
+        """Let a function tell every block that can still be changed what has been played in."""
+        now = time.monotonic()
+        self._queue(lambda planner: planner.hear_from(hearing, now))
+
     def play(self) -> None:
         """Play once earlier requests are planned, so that they are what sounds first."""
         self._queue(lambda planner: self._play_soon())
@@ -182,12 +188,8 @@ class Worker(QThread):
 
         def send(planner: Planner) -> None:
             moment = planner.moment_at(int(self.output.position_now()))
-            if moment is None:
-                return
-            packed = planner.source.engine.pack(moment.snapshot)
-            if packed is not None:
-                moment = replace(moment, snapshot=None, packed=packed)
-            self.moment_ready.emit(key, moment)
+            if moment is not None:
+                self.moment_ready.emit(key, packed_moment(planner.source.engine, moment))
 
         self._queue(send)
 
@@ -200,10 +202,7 @@ class Worker(QThread):
                     "warning", f"that moment belongs to {moment.engine}: it needs that engine."
                 )
                 return
-            snapshot = moment.snapshot
-            if moment.packed is not None:
-                snapshot = planner.source.engine.unpack(moment.packed)
-            planner.go_to_moment(replace(moment, snapshot=snapshot))
+            planner.go_to_moment(unpacked_moment(planner.source.engine, moment))
 
         self._queue(go)
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.audio.input.history import Samples
 from app.audio.input.settings import INPUT_STYLE
-from app.interfaces import FollowProtocol, OutputProtocol, WorkerProtocol
+from app.interfaces import FollowProtocol, MemoryProtocol, OutputProtocol, WorkerProtocol
 from app.live_controller import LiveController
 from app.parameters.registry import Change, Registry
 from app.session.follow_send import follow_settings
@@ -27,6 +27,7 @@ class InputControl(QObject):
         live: steers with it.
         strip: shows it.
         follow: hears it, and lets the band accompany.
+        memory: writes it down, as a past that the music goes on from.
 
     """
 
@@ -38,12 +39,13 @@ class InputControl(QObject):
         live: LiveController,
         strip: InputStrip,
         follow: FollowProtocol,
+        memory: MemoryProtocol,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self.registry, self.output, self.worker = registry, output, worker
         self.live, self.strip = live, strip
-        self.follow = follow
+        self.follow, self.memory = follow, memory
         self._timer = SendTimer()
         self._running = False
         self._block_frames = 0
@@ -94,12 +96,23 @@ class InputControl(QObject):
         self._block_frames = info.block_frames
         self.strip.show_available()
         self._set_follow()
+        self._set_memory()
 
     def _on_change(self, change: Change) -> None:
         if change.name.startswith("input."):
             self._set_levels()
         if change.name.startswith(("send.follow", "follow.", "input.freeze")):
             self._set_follow()
+        if change.name.startswith(("send.memory", "input.freeze")):
+            self._set_memory()
+
+    def _set_memory(self) -> None:
+        amount = 0.0
+        if self.registry.available("send.memory"):
+            amount = self.registry.number("send.memory")
+        looper = self.registry.get("send.memory.mode") == "looper"
+        self.strip.show_memory(amount > 0.0, looper)
+        self.memory.configure(amount, bool(self.registry.get("input.freeze")))
 
     def _set_follow(self) -> None:
         settings = follow_settings(self.registry)

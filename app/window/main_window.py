@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         )
         self.input = InputControl(
             self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
-            self.playback.follow, self,
+            self.playback.follow, self.playback.memory, self,
         )  # fmt: skip
         self.commands = Commands(
             self.registry,

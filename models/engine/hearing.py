@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,14 @@ class Hearing:
         """`position` in seconds."""
         return self.position / SAMPLE_RATE
 
+    def later(self, frames: int) -> Hearing:
+        """The same for a block that begins so many frames later."""
+        return replace(self, position=self.position + frames)
+
+
+HearingSource: TypeAlias = Callable[[int], Hearing | None]
+"""Gives what has been played in, as it is known now, for the block that begins at a plan position;
+None for nothing. Called in the inference thread."""
 
 COMMIT_SECONDS: Final = 0.15
 """How far ahead of what is heard a block is rendered in the instrument, at the least."""

@@ -220,6 +220,14 @@ class FakeFollow:
         return self.text
 
 
+class FakeMemory:
+    def __init__(self) -> None:
+        self.amount, self.frozen = 0.0, False
+
+    def configure(self, amount: float, frozen: bool) -> None:
+        self.amount, self.frozen = amount, frozen
+
+
 def status(state: str = "playing", **changes: Any) -> WorkerStatus:
     base = WorkerStatus(
         state=state,
@@ -237,5 +245,6 @@ def fake_player() -> tuple[Playback, FakeWorker, FakeOutput, FakeCapture, list[s
     """The player and its parts; the list says when it was stopped."""
     worker, output, capture_thread = FakeWorker(), FakeOutput(), FakeCapture()
     ended: list[str] = []
-    player = Playback(worker, output, capture_thread, FakeFollow(), lambda: ended.append("stopped"))
+    ears = FakeFollow(), FakeMemory()
+    player = Playback(worker, output, capture_thread, *ears, lambda: ended.append("stopped"))
     return player, worker, output, capture_thread, ended

@@ -94,6 +94,22 @@ class FollowOptions(QWidget):
         grid.addWidget(self.part, 1, 0, 1, len(keys))
 
 
+class MemoryOptions(QWidget):
+    """How Memory remembers, and the loop's length."""
+
+    def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        names = [("", name.capitalize()) for name in registry["send.memory.mode"].choices]
+        self.mode = Segments(registry, "send.memory.mode", names, self)
+        self.mode.setMaximumHeight(30)
+        self.bars = Knob(registry, "send.memory.bars", self, caption="Loop")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.mode, 20)
+        row.addWidget(self.bars, 10)
+
+
 class InputStrip(Panel):
     """Strip of the input; hidden while there is none."""
 
@@ -110,6 +126,8 @@ class InputStrip(Panel):
         self.monitor = Knob(registry, "input.monitor", self, caption="Monitor")
         self.style_send = Knob(registry, "send.style", self, caption="Style")
         self.follow_send = Knob(registry, "send.follow", self, caption="Follow")
+        self.memory_send = Knob(registry, "send.memory", self, caption="Memory")
+        self.memory_options = MemoryOptions(registry, self)
         self.follow_options = FollowOptions(registry, self)
         self._hears = self._understood = ""
         self.terms = QLabel(self)
@@ -125,17 +143,24 @@ class InputStrip(Panel):
         for key in (self.mute, self.freeze):
             key.setMaximumHeight(38)
             row.addWidget(key, 8)
-        for knob in (self.gain, self.gate, self.monitor, self.style_send, self.follow_send):
+        for knob in (self.gain, self.gate, self.monitor, self.style_send, self.memory_send):
             row.addWidget(knob, 10)
+        row.addWidget(self.memory_options, 20)
+        row.addWidget(self.follow_send, 10)
         row.addWidget(self.follow_options, 20)
         row.addWidget(self.terms, 30)
         self.show_terms(())
         self.show_follow(False)
+        self.show_memory(False, looper=False)
         self.hide()
 
     def show_available(self) -> None:
         """Show the sends that the engine has, and no others."""
-        sends = {"send.style": self.style_send, "send.follow": self.follow_send}
+        sends = {
+            "send.style": self.style_send,
+            "send.memory": self.memory_send,
+            "send.follow": self.follow_send,
+        }
         for name, knob in sends.items():
             knob.setVisible(self.registry.available(name))
         self.terms.setVisible(any(map(self.registry.available, sends)))
@@ -145,6 +170,11 @@ class InputStrip(Panel):
         self.follow_options.setVisible(on)
         if not on:
             self.show_understood("")
+
+    def show_memory(self, on: bool, looper: bool) -> None:
+        """Show the options of Memory while it is on."""
+        self.memory_options.setVisible(on)
+        self.memory_options.bars.setVisible(looper)
 
     def show_terms(self, terms: tuple[str, ...]) -> None:
         """Show what the style model hears, nearest first."""

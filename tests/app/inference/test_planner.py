@@ -17,7 +17,9 @@ from app.inference.health import RenderTimes, RewritePacing
 from app.inference.messages import ControlTask, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
+from models.engine.hearing import Hearing
 from models.engine.interface import Audio, ScoreInfo
+from models.music.hearing.transcript import Transcript
 from tests.support.tone_engine import ToneEngine, ToneStream
 
 BUFFER = 256
@@ -519,3 +521,27 @@ def test_what_accompanies_steers_each_block_at_its_place() -> None:
     assert rig.frequency() == pytest.approx(440.0, rel=0.05)
     record = rig.planner.performance.between(places[1][0], places[1][0] + 1)[0]
     assert record.controls.notes == B.notes  # so that a performance plays it again
+
+
+def test_each_block_is_told_what_was_played_in_before_it() -> None:
+    rig = Rig()
+    asked: list[int] = []
+    told: list[int] = []
+    hear = ToneStream.hear
+
+    def source(start: int) -> Hearing:
+        asked.append(start)
+        return Hearing(start, Transcript(), lambda a, b: np.zeros((b - a, 2), np.float32), 0)
+
+    def note(stream: ToneStream, hearing: Hearing | None) -> None:
+        assert hearing is not None
+        told.append(hearing.position)
+        hear(stream, hearing)
+
+    rig.planner.submit(A)
+    rig.planner.stream.hear = note.__get__(rig.planner.stream)  # type: ignore[method-assign]
+    rig.planner.hear_from(source, rig.now)
+    rig.work(1.0)
+    assert told and told == asked
+    blocks = rig.planner.plan.blocks
+    assert all(b.hearing is not None and b.hearing.position == b.position for b in blocks)

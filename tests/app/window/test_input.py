@@ -12,7 +12,7 @@ from app.audio.input.settings import INPUT_STYLE, InputStatus
 from app.playback import audio_settings
 from app.session.preferences import Preferences, load, round_trip_key, save
 from app.window.dialogs.settings import SettingsDialog
-from tests.support.fake_player import INFO, FakeFollow
+from tests.support.fake_player import INFO, FakeFollow, FakeMemory
 from tests.support.rig import Rig
 
 
@@ -90,6 +90,28 @@ def test_follow_is_steered_and_shown(rig: Rig) -> None:
     assert (heard.settings.amount, heard.settings.part) == (0.8, "drums")
     rig.registry.trigger("edit.undo")
     assert heard.settings.amount == 0.0
+
+
+def test_memory_is_steered_and_shown(rig: Rig) -> None:
+    plug_in(rig)
+    strip, heard = rig.window.widgets.input, rig.window.playback.memory
+    assert isinstance(heard, FakeMemory) and strip.memory_options.isHidden()
+    rig.registry.set("send.memory", 0.6)
+    rig.registry.set("send.memory.bars", 2.0)
+    assert (heard.amount, heard.frozen) == (0.6, False)
+    assert not strip.memory_options.isHidden() and strip.memory_options.bars.isHidden()
+    rig.registry.set("send.memory.mode", "looper")
+    rig.registry.set("input.freeze", True)
+    assert heard.frozen and not strip.memory_options.bars.isHidden()
+    rig.window.live.flush()
+    controls = rig.worker.submitted[-1][0]
+    assert (controls.memory, controls.memory_mode, controls.loop_bars) == (0.6, "looper", 2)
+    rig.registry.trigger("scene.1.save")
+    rig.registry.set("send.memory", 0.0)
+    rig.window.live.flush()
+    assert heard.amount == 0.0 and rig.worker.submitted[-1][0].memory is None
+    rig.registry.trigger("scene.1.recall")
+    assert heard.amount == 0.6
 
 
 def test_nothing_of_the_input_reaches_the_disk(rig: Rig, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What comes in, written down beside the stream and told to the plan block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.audio.input.history import InputHistory
+from app.audio.shared_memory import INPUT_RUNNING, WORDS
+from app.session.memory_thread import MemoryThread, nothing
+from models.engine.hearing import HearingSource
+
+RATE = 48_000
+
+
+def notes(seconds: float) -> np.ndarray:
+    """Two notes a second, (n, 2)."""
+    at = np.arange(round(seconds * RATE)) / RATE
+    line = 0.3 * np.sin(2 * np.pi * 330 * at) * np.exp(-8 * (at % 0.5))
+    return np.repeat(line[:, None], 2, axis=1).astype(np.float32)
+
+
+class Player:
+    """A memory thread that is called by hand, and its input."""
+
+    def __init__(self) -> None:
+        words = np.zeros(WORDS, np.int64)
+        words[INPUT_RUNNING] = 1
+        self.input = InputHistory(words, np.zeros((20 * RATE, 2), np.float32))
+        self.told: list[HearingSource] = []
+        self.thread = MemoryThread(
+            self.input, self.told.append, lambda level, text: pytest.fail(text)
+        )
+
+    def play(self, sound: np.ndarray) -> None:
+        for start in range(0, len(sound), 4800):
+            self.input.write(self.input.end, sound[start : start + 4800])
+            self.thread.listen()
+
+
+def test_the_plan_is_told_of_what_is_played_and_of_nothing_else() -> None:
+    player = Player()
+    player.play(notes(3.0))
+    heard = player.told[-1](player.input.end + 7200)
+    assert heard is not None and len(heard.transcript.hits) >= 4
+    # A block to come lies as far behind what is known as it does behind the input's end.
+    assert heard.position - heard.known == 7200
+    sound = heard.sound(heard.known - 4800, heard.known)
+    assert np.array_equal(sound, player.input.latest(0.1))
+    count = len(player.told)
+    player.play(np.zeros((2 * RATE, 2), np.float32))
+    assert len(player.told) - count <= 2  # silence: the plan is left alone
+    player.thread._rest()
+    assert player.told[-1] is nothing and player.thread.transcript is None
+
+
+def test_frozen_it_keeps_what_was_played() -> None:
+    player = Player()
+    player.play(notes(2.0))
+    player.thread._frozen = True
+    end = player.input.end
+    player.play(np.zeros((25 * RATE, 2), np.float32))  # longer than the ring
+    heard = player.thread.at(player.input.end)
+    assert heard is not None and heard.position - heard.known >= 24 * RATE
+    assert len(heard.transcript.hits) >= 3
+    kept = heard.sound(heard.known - RATE, heard.known)
+    assert np.abs(kept).max() > 0.2 and player.input.end > end
