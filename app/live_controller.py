@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.audio.input.settings import INPUT_STYLE
 from app.interfaces import WorkerProtocol
 from app.parameters import catalogue
+from app.parameters.part_parameters import REROLLS, set_engine_parts
 from app.parameters.registry import Change
 from app.scene_launcher import SceneLauncher
 from app.session.document import Scene, SessionPrompt
@@ -99,7 +100,7 @@ class LiveController(QObject):
             "transport.clear": lambda change: self._clear(),
             "transport.panic": lambda change: self._panic(),
             "tempo.tap": self._tap_tempo,
-            **dict.fromkeys(TRIGGERS, self._trigger),
+            **dict.fromkeys((*TRIGGERS, *REROLLS), self._trigger),
             "edit.undo": lambda change: session.undo(),
             "edit.redo": lambda change: session.redo(),
         }
@@ -120,6 +121,7 @@ class LiveController(QObject):
         self.acting = frozenset(info.controls)
         catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
         catalogue.set_engine_sends(self.registry, info.sends)
+        set_engine_parts(self.registry, info.parts, info.part_controls)
         self._last_style = None
         self.style_loader.engine_ready(self.session.prompts)
         self.engine_ready.emit(info)

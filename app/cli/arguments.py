@@ -14,7 +14,7 @@ from typing import Final, NoReturn, TypeAlias
 from models.command import PROGRAM_NAME
 from models.engine.controls import ARRIVALS, MEMORY_MODES, RANGES
 from models.errors import SegueError
-from models.music.score import STEMS
+from models.music.score import PARTS, STEMS
 from models.registry import DEVICES
 
 EPILOG = """\
@@ -174,6 +174,14 @@ def _render(commands: Commands) -> None:
         default=[],
         metavar="STEM",
         help=f"a stem that must not sound: {', '.join(STEMS)}; may be given many times",
+    )
+    controls.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        metavar="PART.NAME[=X]",
+        help=f"one part ({', '.join(PARTS)}): lead.level=-6 (dB), bass.mute, drums.solo, "
+        "bass.lock, lead.instrument=flute, lead.octave=1; may be given many times",
     )
     controls.add_argument(
         "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"

@@ -17,6 +17,7 @@ from app.performance.file import Performance, PerformanceChange, PerformancePlay
 from app.session.style_send import parse_sends
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine.interface import Engine
+from models.engine.parts import PartMap, check_parts
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
 from models.errors import SegueError
 from models.registry import open_engine
@@ -114,8 +115,34 @@ def controls_of(chosen: Namespace) -> Controls:
         drums=None if chosen.drums is None else chosen.drums == "on",
         follow_prompts=chosen.follow_prompts,
         change_at=chosen.change_at,
+        parts=parts_of(chosen.part),
         strength=_strength(chosen.strength),
     )
+
+
+def parts_of(arguments: Sequence[str]) -> PartMap:
+    """Controls of parts from arguments such as lead.level=-6 and bass.mute."""
+    parts: dict[str, dict[str, object]] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        part, dot, control = (word.strip() for word in name.partition("."))
+        if not dot:
+            raise SegueError(f"'{argument}' is no part's control: write one such as lead.level=-6.")
+        value: object = text.strip() if equals else True
+        if control in ("level", "octave") and equals:
+            number = _number(text)
+            value = int(number) if control == "octave" and number.is_integer() else number
+        elif text.strip() in ("on", "off"):
+            value = text.strip() == "on"
+        parts.setdefault(part, {})[control] = value
+    return check_parts(parts)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SegueError(f"'{text}' is no number: write one such as -6.") from None
 
 
 def _notes(argument: str | None) -> tuple[int, ...]:

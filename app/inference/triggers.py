@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.engine.controls import TRIGGERS, Controls
+from models.engine.controls import Controls, triggers_of, with_triggers
 
 
 class TriggerQueue:
@@ -22,29 +22,23 @@ class TriggerQueue:
 
     def take(self, controls: Controls) -> Controls:
         """Note the triggers of new controls; returns the controls without them."""
-        pressed = _triggers_of(controls)
-        self._positions.update(dict.fromkeys(pressed))
-        return controls.with_(**dict.fromkeys(pressed, False)) if pressed else controls
+        self._positions.update(dict.fromkeys(triggers_of(controls)))
+        return with_triggers(controls, ())
 
     def controls_at(self, position: int, controls: Controls) -> Controls:
         """Controls of the block at a plan position, with the triggers that it carries."""
-        due = [name for name, at in self._positions.items() if at is None or at >= position]
-        return controls.with_(**dict.fromkeys(due, True)) if due else controls
+        due = {name for name, at in self._positions.items() if at is None or at >= position}
+        return with_triggers(controls, due | triggers_of(controls))
 
     def planned(self, position: int, controls: Controls) -> None:
         """Note that the block at a position is in the plan, rendered with these controls."""
-        self._positions.update(dict.fromkeys(_triggers_of(controls), position))
+        self._positions.update(dict.fromkeys(triggers_of(controls), position))
 
     def drop(self, controls: Controls) -> Controls:
         """Forget all triggers; returns the controls without any."""
-        controls = self.take(controls)
         self.clear()
-        return controls
+        return with_triggers(controls, ())
 
     def clear(self) -> None:
         """Forget all triggers."""
         self._positions.clear()
-
-
-def _triggers_of(controls: Controls) -> list[str]:
-    return [name for name in TRIGGERS if getattr(controls, name)]

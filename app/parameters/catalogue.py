@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Never
 
 from app.parameters.parameter import Parameter
+from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
 from models.engine.controls import ARRIVALS, MAX_LOOP_BARS, MEMORY_MODES, RANGES, TRIGGERS
 from models.engine.interface import SENDS
@@ -56,6 +57,7 @@ SCENE_PATTERNS: Final = (
     "map.x",
     "map.y",
     "stem.*",
+    *PART_PATTERNS,
     "strength",
     *CONTROL_OF,
     *ENGINE_OPTIONS,
@@ -90,13 +92,16 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 def build_registry() -> Registry:
     """Registry with every parameter. Strips and engine controls are not available at first."""
     registry = Registry()
-    parts = (_prompts, _map, _controls, _transport, _keys, _input, _scenes, _window)
-    for parameter in (parameter for part in parts for parameter in part()):
+    groups = (
+        _prompts, _map, _controls, part_parameters, _transport, _keys, _input, _scenes, _window,
+    )  # fmt: skip
+    for parameter in (parameter for group in groups for parameter in group()):
         registry.add(parameter)
     stems = (f"stem.{stem}" for stem in STEMS)
     for name in (*CONTROL_OF, *ENGINE_OPTIONS, *TRIGGERS, "strength", *KEYS_PARAMETERS, *stems):
         registry.set_available(name, False)
     set_engine_sends(registry, frozenset())
+    set_engine_parts(registry)
     set_prompt_count(registry, 0)
     return registry
 

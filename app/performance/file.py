@@ -3,7 +3,8 @@
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`, `guidance_drums`,
 `chaos`, `energy`, `dream`, `follow_prompts`, `change_at`, `fill`, `next_section`, `memory`,
-`memory_mode`, `loop_bars`, `strength`. A value of null sets a control to auto; an empty list of
+`memory_mode`, `loop_bars`, `parts` (by part its level in dB, mute, solo, lock, instrument, octave),
+`reroll` (a list of parts), `strength`. A value of null sets a control to auto; an empty list of
 prompts leaves the style to the engine. `clear: true` forgets the context, `moment: s` goes back to
 the context as it was at s seconds, `continue_from: file` makes the end of an audio file the
 context, `end: true` is where the performance stops. The first line may name `engine`, `seed` and
@@ -26,13 +27,14 @@ from typing import Final
 
 from models.engine.controls import RANGES, SWITCHES, Controls, Style, check_notes
 from models.engine.interface import Audio
+from models.engine.parts import PartMap
 from models.engine.prompts import Prompt, check_weights, load_ending
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
     *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "memory_mode", "loop_bars",
-    "strength",
+    "parts", "reroll", "strength",
 )  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
@@ -384,6 +386,8 @@ def _plain(value: object) -> object:
         return sorted(value)
     if isinstance(value, tuple):
         return list(check_notes(value))
+    if isinstance(value, PartMap):
+        return value.as_json()
     if isinstance(value, Mapping):
         return dict(value)
     return value

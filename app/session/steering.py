@@ -9,9 +9,10 @@ from typing import Final
 from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import CONTROL_OF, ENGINE_OPTIONS
 from app.parameters.parameter import Value
+from app.parameters.part_parameters import REROLLS, part_controls
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
-from models.engine.controls import Controls, Style, blend
+from models.engine.controls import TRIGGERS, Controls, Style, blend
 from models.engine.prompts import Prompt as EnginePrompt
 from models.music.score import STEMS
 
@@ -137,7 +138,7 @@ def steer(
         acting: controls that the engine has; others stay at auto.
         last_style: used where no prompt is audible: closing the last fader changes nothing.
         notes: MIDI numbers of the keys held.
-        triggers: names of the triggers that act with these controls.
+        triggers: names of the parameters whose triggers act with these controls.
 
     """
     ready, weights, used = [], [], []
@@ -164,7 +165,11 @@ def steer(
     }
     settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})
     settings.update(_memory(scene, acting))
-    settings.update(dict.fromkeys(triggers & acting, True))
+    settings.update({name: True for name in TRIGGERS if name in triggers & acting})
+    if "parts" in acting:
+        settings["parts"] = part_controls(scene.values)
+    if "reroll" in acting:
+        settings["reroll"] = frozenset(REROLLS[name] for name in triggers & REROLLS.keys())
     muted = frozenset(stem for stem in STEMS if scene.values.get(f"stem.{stem}") is False)
     notes = notes if "notes" in acting else ()
     controls = Controls(

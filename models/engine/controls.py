@@ -8,7 +8,7 @@ RealTime ("Live Music Models", section 4), p(control | context) mixed with the p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Final, TypeAlias
@@ -204,6 +204,24 @@ class Controls:
 
     def __hash__(self) -> int:
         return hash(self._identity())
+
+
+REROLL: Final = "reroll."
+
+
+def triggers_of(controls: Controls) -> frozenset[str]:
+    """Names of the triggers that are pressed: of TRIGGERS, and "reroll.lead" for a part."""
+    pressed = {name for name in TRIGGERS if getattr(controls, name)}
+    return frozenset(pressed | {REROLL + part for part in controls.reroll})
+
+
+def with_triggers(controls: Controls, names: Collection[str]) -> Controls:
+    """The controls with exactly these triggers pressed, named as in `triggers_of`."""
+    if triggers_of(controls) == set(names):
+        return controls
+    switches = {name: name in names for name in TRIGGERS}
+    parts = frozenset(name[len(REROLL) :] for name in names if name.startswith(REROLL))
+    return controls.with_(**switches, reroll=parts)
 
 
 def check_number(name: str, value: object) -> float | None:

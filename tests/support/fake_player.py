@@ -26,6 +26,7 @@ from app.recording.recorder import RecordingResult, RecordingStatus
 from app.session.follow_send import FollowSettings
 from models.engine.controls import CONTROL_NAMES, Controls
 from models.engine.interface import SENDS, EngineInfo, ScoreInfo
+from models.engine.parts import PART_CONTROLS
 from models.engine.prompts import load_audio
 from models.errors import SegueError
 
@@ -104,9 +105,21 @@ class FakeWorker(QObject):
 
     # What a test lets it tell.
     def ready(
-        self, controls: frozenset[str] = INFO.controls, continues_audio: bool = False
+        self,
+        controls: frozenset[str] = INFO.controls,
+        continues_audio: bool = False,
+        parts: tuple[str, ...] = (),
     ) -> None:
-        self.engine_ready.emit(replace(INFO, controls=controls, continues_audio=continues_audio))
+        part_controls = frozenset(PART_CONTROLS) if parts else frozenset()
+        self.engine_ready.emit(
+            replace(
+                INFO,
+                controls=controls,
+                continues_audio=continues_audio,
+                parts=parts,
+                part_controls=part_controls,
+            )
+        )
 
     def plan(
         self, position: int, samples: np.ndarray[Any, Any], score: ScoreInfo | None = None

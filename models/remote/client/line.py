@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from models.engine.controls import CONTROL_NAMES
 from models.engine.interface import SENDS, EngineInfo
+from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
 from models.remote.client.feed import BlockFeed
 from models.remote.client.trust import Trust
@@ -56,7 +57,7 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 WAIT_SECONDS: Final = 0.05
 MAX_MESSAGE: Final = 8_000_000
 RELEASED_AT_ONCE: Final = 2000
-KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS}) - {"memory"}
+KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS, *PART_CONTROLS}) - {"memory"}
 
 Reply: TypeAlias = "Future[tuple[Answer, bytes]]"
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from models.engine.controls import TRIGGERS, Controls
+from models.engine.controls import Controls, with_triggers
 from models.engine.interface import Audio, EngineInfo, ScoreInfo
 from models.remote.protocol.audio import FORMATS, decode_audio, encode_audio
 from models.remote.protocol.wire import WireError, decode, encode
@@ -181,8 +181,7 @@ def from_text(text: str) -> Message:
 
 def following(controls: Controls) -> Controls:
     """Controls of the blocks after the first one of a run: triggers have acted."""
-    pressed = [name for name in TRIGGERS if getattr(controls, name)]
-    return controls.with_(**dict.fromkeys(pressed, False)) if pressed else controls
+    return with_triggers(controls, ())
 
 
 # Binary messages.
@@ -291,11 +290,11 @@ def info_to_json(info: EngineInfo) -> dict[str, object]:
 def info_from_json(
     body: Mapping[str, object], known: frozenset[str], **changes: object
 ) -> EngineInfo:
-    """Properties of an engine from their JSON, without controls and sends that are not known here.
+    """Properties of an engine from their JSON, without controls and sends not known here.
 
     Args:
         body: of `info_to_json`.
-        known: names of controls and sends.
+        known: names of controls, sends and part controls.
         changes: values of fields that are set here.
 
     Raises:
@@ -303,7 +302,7 @@ def info_from_json(
 
     """
     given = dict(body)
-    for name in ("controls", "sends"):
+    for name in ("controls", "sends", "part_controls"):
         names = given.get(name)
         if isinstance(names, list):
             given[name] = [each for each in names if each in known]

@@ -401,11 +401,12 @@ def test_a_trigger_acts_again_when_it_is_pressed_again() -> None:
     rig.work(1.0)
     rig.play()
     for _ in range(3):
-        rig.planner.submit(Controls(fill=True, next_section=True))
+        rig.planner.submit(Controls(fill=True, next_section=True, reroll=frozenset({"lead"})))
         rig.work(2.0)
     blocks = rig.planner.performance.between(0, rig.ring.end)
     assert len(triggered(rig)) == 3
     assert all(block.controls.fill == block.controls.next_section for block in blocks)
+    assert all(block.controls.fill == (block.controls.reroll == {"lead"}) for block in blocks)
 
 
 def test_a_trigger_before_play_waits_and_one_before_panic_is_forgotten() -> None:

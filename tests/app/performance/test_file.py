@@ -22,6 +22,7 @@ from app.performance.file import (
 )
 from models import Controls, SegueError
 from models.engine.controls import Style
+from models.engine.parts import PartControls
 from models.engine.prompts import Prompt
 
 
@@ -185,6 +186,14 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
         (3, Controls(bpm=124, strength={"bpm": 0.5}), techno),  # nothing changed
         (5, Controls(key="A minor", mute=frozenset({"drums", "bass"}), notes=(60, 64)), techno),
         (6, Controls(key="A minor", chaos=1 / 3), ()),
+        (
+            7,
+            Controls(
+                parts={"lead": PartControls(level=-3.5, instrument="flute", octave=1)},
+                reroll=frozenset({"bass", "lead"}),
+            ),
+            (),
+        ),
     ]
     with PerformanceWriter(path, "segue", 7) as writer:
         for number, controls, prompts in steered:
@@ -193,7 +202,7 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
         writer.record(9 * block, steered[-1][1], (), moment=2 * block)
         writer.record(12 * block, steered[-1][1], (), end=True)
         lines = path.read_text(encoding="utf-8").splitlines()  # before it is closed
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert json.loads(lines[1])["bpm"] is None
     performance = read_performance(path)
     assert (performance.engine, performance.seed, performance.end) == ("segue", 7, 12 * block)

@@ -224,6 +224,22 @@ def test_steering_says_nothing_about_what_the_engine_has_not() -> None:
         ({}, "fill next_section", "fill next_section", {"fill": True, "next_section": True}),
         ({}, "fill", "fill next_section", {"fill": True}),
         ({"fill": True}, "fill", "", {}),  # a trigger is no value of a scene
+        ({"part.lead.mute": True}, "parts", "", {"parts": {"lead": {"mute": True}}}),
+        (
+            {"part.bass.octave": -1.0, "part.bass.level": -3.5},
+            "parts",
+            "",
+            {"parts": {"bass": {"octave": -1, "level": -3.5}}},
+        ),
+        (
+            {"part.lead.instrument": "flute", "part.drums.lock": True},
+            "parts reroll",
+            "",
+            {"parts": {"lead": {"instrument": "flute"}, "drums": {"lock": True}}},
+        ),
+        ({"part.lead.instrument": None}, "parts", "", {}),
+        ({"part.lead.mute": True}, "mute", "part.lead.reroll", {}),  # not of this engine
+        ({}, "reroll fill", "part.lead.reroll fill", {"reroll": ["lead"], "fill": True}),
     ],
 )
 def test_steering_of_the_form(
