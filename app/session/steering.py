@@ -160,7 +160,7 @@ def steer(
         # the input is not kept.
         share = float(send) if ready else 1.0
         style = blend((heard, heard if style is None else style), (share, 1.0 - share))
-    settings = {
+    settings: dict[str, object] = {
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }
     settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})

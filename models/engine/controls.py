@@ -216,7 +216,13 @@ def triggers_of(controls: Controls) -> frozenset[str]:
 
 
 def with_triggers(controls: Controls, names: Collection[str]) -> Controls:
-    """The controls with exactly these triggers pressed, named as in `triggers_of`."""
+    """The controls with exactly these triggers pressed.
+
+    Args:
+        controls: of a block.
+        names: of triggers, as `triggers_of` names them.
+
+    """
     if triggers_of(controls) == set(names):
         return controls
     switches = {name: name in names for name in TRIGGERS}

@@ -27,10 +27,13 @@ from app.parameters.catalogue import (
     set_engine_sends,
     set_prompt_count,
 )
+from app.parameters.part_parameters import set_engine_parts
 from app.parameters.registry import Change, Registry
 from models.engine.controls import CONTROL_NAMES
 from models.engine.interface import SENDS
+from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
+from models.music.score import PARTS
 
 LOCAL = "127.0.0.1"
 
@@ -40,6 +43,7 @@ def make_registry() -> Registry:
     set_prompt_count(registry, 16)
     set_engine_controls(registry, frozenset({*CONTROL_NAMES, "strength"}))
     set_engine_sends(registry, SENDS)
+    set_engine_parts(registry, PARTS, PART_CONTROLS)
     return registry
 
 
