@@ -30,6 +30,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from app.control.osc.inbox import OscInbox, Packet, Peer
@@ -56,6 +57,9 @@ ERROR_PAUSE: Final = 0.001
 """Seconds to wait after an error of the socket."""
 DRAIN_SECONDS: Final = 0.006
 """Time of the GUI thread that one `drain` may take, in seconds."""
+REPLIES_AT_ONCE: Final = 100
+"""Parameters that are answered between two ticks."""
+MAX_REPLIES: Final = 10_000
 MAX_SUBSCRIBERS: Final = 16
 LEASE_SECONDS: Final = 600.0
 """Seconds after which a silent subscriber is removed."""
@@ -98,6 +102,8 @@ class OscServer:
         self._wake, self._incident, self._now, self._figures = wake, incident, clock, figures
         self._told: dict[str, int] = {}
         self._waiting: deque[Packet] = deque()
+        self._replies: deque[Callable[[], None]] = deque()
+        self._free = REPLIES_AT_ONCE
         self._commands: dict[str, Callable[[list[Argument], Peer], None]] = {
             "get": self._get,
             "list": self._list,
@@ -158,6 +164,7 @@ class OscServer:
             self._unsubscribe()
             self._unsubscribe = None
         self._subscribers.clear()
+        self._replies.clear()
 
     # -- the receiving thread --------------------------------------------------------------------
     def _run(self) -> None:
@@ -271,7 +278,18 @@ class OscServer:
             plain = name_from(name)[0] if name.startswith(ROOT) else name.replace("/", ".")
             if plain not in self.registry:
                 raise SegueError(f"There is no parameter '{name[:60]}'; ask /segue/list.")
-            self._answer(plain, peer)
+            self._reply(partial(self._answer, plain, peer))
+
+    def _reply(self, send: Callable[[], None]) -> None:
+        """Send an answer, some of many with a later tick: a client's buffer holds about 250."""
+        if len(self._replies) < MAX_REPLIES:
+            self._replies.append(send)
+        self._send_replies()
+
+    def _send_replies(self) -> None:
+        while self._replies and self._free:
+            self._free -= 1
+            self._replies.popleft()()
 
     def _answer(self, name: str, peer: Peer) -> None:
         if self.registry[name].kind != "trigger":
@@ -283,21 +301,18 @@ class OscServer:
         names = [name for name in self.registry.names() if matches(name, pattern)]
         for name in names:
             each = self.registry[name]
-            self._send(
-                peer,
-                "/segue/parameter",
-                [
-                    name,
-                    each.kind,
-                    address_for(name),
-                    float(each.low),
-                    float(each.high),
-                    each.unit,
-                    each.text(self.registry.get(name)),
-                    each.label,
-                ],
-            )
-        self._send(peer, "/segue/list/done", [len(names)])
+            row: list[Argument] = [
+                name,
+                each.kind,
+                address_for(name),
+                float(each.low),
+                float(each.high),
+                each.unit,
+                each.text(self.registry.get(name)),
+                each.label,
+            ]
+            self._reply(partial(self._send, peer, "/segue/parameter", row))
+        self._reply(partial(self._send, peer, "/segue/list/done", [len(names)]))
 
     def _subscribe(self, arguments: list[Argument], peer: Peer) -> None:
         target, rest = _port_of(arguments, peer)
@@ -307,7 +322,7 @@ class OscServer:
         self._subscribers[target] = _Subscriber(pattern, self._now() + LEASE_SECONDS)
         for name in self.registry.names():
             if matches(name, pattern):
-                self._answer(name, target)
+                self._reply(partial(self._answer, name, target))
 
     def _unsubscribe_peer(self, arguments: list[Argument], peer: Peer) -> None:
         target, _ = _port_of(arguments, peer)
@@ -356,6 +371,8 @@ class OscServer:
     def tick(self) -> None:
         """Apply what is due; send changed values to subscribers, except to their sender."""
         self.inbox.release(time.monotonic())
+        self._free = REPLIES_AT_ONCE
+        self._send_replies()
         self._tell_changed()
         if not self._changed and not self._corrected:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -88,8 +89,10 @@ class Client:
         """The next answer."""
         deadline = time.monotonic() + 5.0
         while time.monotonic() < deadline:
-            self.server.drain()
-            self.server.tick()
+            # What has come is read first, or the buffer would run over.
+            if not select.select([self.socket], [], [], 0.0)[0]:
+                self.server.drain()
+                self.server.tick()
             try:
                 log = OscMessage(self.socket.recv(65536))
             except TimeoutError:
