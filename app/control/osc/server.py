@@ -57,7 +57,7 @@ ERROR_PAUSE: Final = 0.001
 """Seconds to wait after an error of the socket."""
 DRAIN_SECONDS: Final = 0.006
 """Time of the GUI thread that one `drain` may take, in seconds."""
-REPLIES_AT_ONCE: Final = 100
+REPLIES_AT_ONCE: Final = 40
 """Parameters that are answered between two ticks."""
 MAX_REPLIES: Final = 10_000
 MAX_SUBSCRIBERS: Final = 16
@@ -281,7 +281,7 @@ class OscServer:
             self._reply(partial(self._answer, plain, peer))
 
     def _reply(self, send: Callable[[], None]) -> None:
-        """Send an answer, some of many with a later tick: a client's buffer holds about 250."""
+        """Send an answer, some of many with a later tick: a client's buffer holds some hundred."""
         if len(self._replies) < MAX_REPLIES:
             self._replies.append(send)
         self._send_replies()
