@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from models.engine.hearing import Hearing
 from models.engine.interface import (
     SENDS,
     Audio,
@@ -38,6 +39,7 @@ from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import ArrangerInfo, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
+from models.segue.arranger.memory.recollection import heard_music
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
@@ -48,6 +50,7 @@ from models.segue.continuation import (
     last_latents,
     stereo_48k,
 )
+from models.segue.injection import OwnPast, injected, played_block
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
@@ -80,6 +83,7 @@ class StreamState:
     tone: ToneState = field(default_factory=ToneState)
     info: ArrangerInfo | None = None
     style: Style | None = None
+    past: OwnPast | None = None
 
 
 class DiffusionEngine(Engine):
@@ -177,6 +181,10 @@ class DiffusionStream(Stream):
             arranger=engine.arranger.start(seed),
             player=engine.codec.start_decoding(seed),
         )
+        self._hearing: Hearing | None = None
+
+    def hear(self, hearing: Hearing | None) -> None:
+        self._hearing = hearing
 
     @property
     def score(self) -> ScoreInfo | None:
@@ -192,15 +200,17 @@ class DiffusionStream(Stream):
                 f"{engine.renderer.config.style_dim}: embed the prompt with this engine."
             )
         controls = controls.with_(parts=None, reroll=None)  # of engines with stems
+        heard = heard_music(self._hearing, controls, state.arranger, engine.codec.delay)
         score, arranger, info = engine.arranger.block(
-            state.arranger, style, controls, FRAMES_PER_BLOCK
+            state.arranger, style, controls, FRAMES_PER_BLOCK, heard
         )
         brightness = brightness_target(controls.brightness)
         if brightness is not None:
             score = score.with_(brightness=np.full(len(score), brightness, np.float32))
         batch, age = score_batch(score, state.age)
+        before, past = self._context(controls)
         latents, cache = engine.renderer.block(
-            KeyValueCache() if _is_style_jump(state.style, style) else state.cache,
+            before,
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),
             self._noise(),
@@ -227,8 +237,26 @@ class DiffusionStream(Stream):
             tone=tone,
             info=info,
             style=style,
+            past=past and past.after(audio, before),
         )
         return audio
+
+    def _context(self, controls: Controls) -> tuple[KeyValueCache, OwnPast | None]:
+        """The renderer's context, with what the performer played in it; and the own past that is
+        kept while the memory send is open.
+        """
+        state, engine, hearing = self.state, self.engine, self._hearing
+        if _is_style_jump(state.style, controls.style):
+            return KeyValueCache(), None
+        if hearing is None or not controls.memory:
+            return state.cache, None
+        past = state.past or OwnPast()
+        if not state.arranger.ticks:
+            return state.cache, past
+        played = played_block(hearing, controls, state.arranger.ticks[-1], engine.codec.delay)
+        return injected(
+            state.cache, past, played, controls.memory, engine.codec, engine.renderer
+        ), past
 
     def _noise(self) -> torch.Tensor:
         """Noise of this block, (3, 2 D), seeded by its number: the same after `restore`."""

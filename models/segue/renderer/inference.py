@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from models.runtime.tracing import trace
-from models.segue.renderer.features import ScoreBatch
+from models.segue.renderer.features import ScoreBatch, unknown_score
 from models.segue.renderer.network import (
     TOKENS_PER_BLOCK,
     Renderer,
@@ -174,6 +174,21 @@ class RendererInference:
         _, after = self.block(cache, score, None, torch.zeros_like(tokens))
         assert after.finished is not None
         return KeyValueCache(after.blocks, (tokens[None], after.finished[1]))
+
+    def remember(self, cache: KeyValueCache, tokens: Tensor, scored: Tensor) -> KeyValueCache:
+        """The cache with another sound in the newest of its finished blocks.
+
+        Args:
+            cache: with one finished block or more.
+            tokens: of the other sound, (3, 2 D).
+            scored: encoded score of that block, (1, 3, width).
+
+        """
+        tokens, scored = tokens.to(self.device), scored.to(self.device)
+        before = KeyValueCache(cache.blocks[:-1], (tokens[None], scored))
+        unknown = unknown_score(2 * TOKENS_PER_BLOCK).to(str(self.device))
+        _, after = self.block(before, unknown, None, torch.zeros_like(tokens))
+        return KeyValueCache((*cache.blocks[:-1], after.blocks[-1]), cache.finished)
 
     def _window(self, blocks: Sequence[Tensor]) -> Tensor:
         """Keys and values of finished blocks, (layers, 2, kv_heads, context tokens, head_dim), the

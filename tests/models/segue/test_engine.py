@@ -10,14 +10,18 @@ import pytest
 import torch
 
 from models.engine.controls import Controls
+from models.engine.hearing import PlayedSound
 from models.engine.interface import Engine, blend, block_fault
 from models.errors import SegueError
+from models.evaluation.memory import leak_db, marked
 from models.segue.arranger.conditions import GUIDANCE
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.network import FRAMES_PER_BLOCK
 from models.segue.renderer.sampler import GuidanceInput, Sampler
+
+BLOCK = 11_520
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +167,33 @@ def test_a_leap_to_another_prompt_drops_the_sound_s_context(
     stream.render(Controls(style=blend(styles, [1.0 - share, share])))
     after = len(stream.state.cache.blocks)  # type: ignore[attr-defined]
     assert after == (before + 1 if kept else 0)
+
+
+def test_what_is_played_in_is_in_the_context_and_not_in_the_sound(engine: Engine) -> None:
+    count, at = 12, np.arange(12 * BLOCK) / 48_000
+    line = (0.3 * np.sin(2 * np.pi * 330 * at) * np.exp(-6 * (at % 0.25))).astype(np.float32)
+    sound, noise = marked(np.repeat(line[:, None], 2, axis=1))
+
+    def played(memory: float, mode: str = "free") -> np.ndarray:
+        stream, input_ = engine.start(3), PlayedSound(sound)
+        controls = Controls(bpm=120.0, memory=memory, memory_mode=mode, loop_bars=1)
+        made = []
+        for number in range(count):
+            stream.hear(input_.at(number * BLOCK))
+            if number == count // 2:  # what is remembered is in the snapshot
+                packed = engine.pack(stream.snapshot())
+                assert packed is not None
+                stream.restore(engine.unpack(packed))
+            made.append(stream.render(controls))
+        return np.concatenate(made)
+
+    free, again = played(1.0), played(1.0)
+    assert np.array_equal(free, again)
+    closed = played(0.0)
+    # The context changes as soon as a block has been played in and finished.
+    assert np.array_equal(free[: 2 * BLOCK], closed[: 2 * BLOCK])
+    assert not np.array_equal(free[3 * BLOCK : 4 * BLOCK], closed[3 * BLOCK : 4 * BLOCK])
+    # Of so short a sound, noise that was never played in is found as well as that.
+    other = np.random.default_rng(5).permutation(noise)
+    assert leak_db(noise, free) < leak_db(other, free) + 2.0
+    assert leak_db(noise, free + 0.03 * np.std(free) / np.std(noise) * noise) > -34.0
