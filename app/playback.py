@@ -11,6 +11,8 @@ from PySide6.QtCore import QTimer
 
 from app.audio.input.settings import InputSettings
 from app.audio.settings import AudioSettings
+from app.control.score.output import ScoreOut
+from app.control.score.settings import ScoreSettings
 from app.interfaces import (
     CaptureProtocol,
     FollowProtocol,
@@ -35,6 +37,8 @@ class Playback:
     follow: FollowProtocol
     memory: MemoryProtocol
     stop: Callable[[], None]
+    score: ScoreOut | None = None
+    """Sends the notes that are heard to MIDI ports; None where there is no score."""
 
 
 def audio_settings(preferences: Preferences) -> AudioSettings:
@@ -69,6 +73,7 @@ def open_playback(
 
     """
     from app.audio.output import AudioOutput
+    from app.inference.plan import MARGIN
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
     from app.recording.take.recorder import TakeSources
@@ -96,6 +101,7 @@ def open_playback(
     capture.start()
     follow = FollowThread(output.input, output.tap, worker.accompany, report)
     memory = MemoryThread(output.input, worker.hear, report)
+    score = ScoreOut(ScoreSettings(), worker.scores, output.status, MARGIN, output.score)
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
 
@@ -103,10 +109,11 @@ def open_playback(
         stopping.set()
         follow.stop()
         memory.stop()
+        score.stop()
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.
         worker.wait(30_000)
         capture.stop()
         output.stop()
 
-    return Playback(worker, output, capture, follow, memory, stop)
+    return Playback(worker, output, capture, follow, memory, stop, score)

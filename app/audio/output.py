@@ -23,6 +23,7 @@ from app.audio.input.history import InputHistory
 from app.audio.input.loopback import RoundTrip, measure
 from app.audio.input.settings import InputStatus
 from app.audio.ring import PlanRing, TapRing
+from app.audio.score_link import ScoreLink
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
 
 __all__ = [
@@ -84,6 +85,7 @@ class AudioOutput:
         self.ring = PlanRing(self._words, self._memory.plan)
         self.tap = TapRing(self._words, self._memory.tap)
         self.input = InputHistory(self._words, self._memory.input)
+        self.score = ScoreLink(self._send)
         self.on_event: Callable[[AudioEvent], None] | None = None
         """Called with an AudioEvent in the watching thread."""
         self._lock = threading.RLock()
@@ -278,8 +280,7 @@ class AudioOutput:
     @property
     def pid(self) -> int | None:
         """Process id of the audio process, for diagnosis."""
-        running = self._process
-        return None if running is None else running.pid
+        return None if self._process is None else self._process.pid
 
     def modules(self, timeout: float = 5.0) -> list[str]:
         """Modules that the audio process has imported, for diagnosis."""
@@ -304,6 +305,7 @@ class AudioOutput:
         self._process.start()
         there.close()
         self._pipe = here
+        self.score.restarted()
 
     def _end_process(self) -> None:
         running = self._process
@@ -386,8 +388,8 @@ class AudioOutput:
         elif kind == "lost":
             self._lost = message[1]
             self._emit("device", "warning", lost_sentence(self._lost))
-        elif kind == "input":
-            self._emit("input", message[1], message[2])
+        elif kind in ("input", "score"):
+            self._emit(kind, message[1], message[2])
         elif kind == "modules":
             self._modules = message[1]
 

@@ -32,6 +32,7 @@ from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.history import InputHistory
 from app.audio.input.host import InputHost
 from app.audio.resample import DeviceRate
+from app.audio.score_port import ScorePort
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
 
@@ -85,6 +86,9 @@ class AudioHost:
         self.input.choose(settings.input)
         self.renderer = CallbackRenderer(
             memory.words, memory.floats, memory.plan, memory.tap, history=self.input.history
+        )
+        self.score = ScorePort(
+            self.clock, self.renderer.clock_map, lambda: float(self.floats[s.LATENCY])
         )
         self.stream: Any = None
         self.null: NullDevice | None = None
@@ -332,14 +336,24 @@ def run(pipe: Connection, name: str, layout: s.Layout, settings: AudioSettings) 
             if pipe.poll(LOOP_SECONDS):
                 message = pipe.recv()
                 if message[0] == "stop":
+                    host.score.stop()
                     host.close()
                     os._exit(0)
+                elif message[0] == "score":
+                    host.score.choose(message[1])
+                elif message[0] == "notes":
+                    host.score.put(message[1])
+                elif message[0] == "cancel":
+                    host.score.cancel(message[1])
                 elif message[0] == "open":
                     host.apply(message[1])
                 elif message[0] == "modules":
                     pipe.send(("modules", sorted(sys.modules)))
             if os.getppid() != parent:
-                os._exit(EXIT_ORPHAN)
+                raise EOFError
+            while host.score.reports:
+                pipe.send(("score", *host.score.reports.popleft()))
             host.watch()
         except (EOFError, BrokenPipeError, ConnectionResetError):
+            host.score.stop()
             os._exit(EXIT_ORPHAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,7 +64,7 @@ class AudioEvent:
     """Event of the audio process as a sentence. level: info, warning or error.
 
     kind: 'device' (opened, lost), 'devices' (the list changed), 'input' (opened, lost, faulty),
-    'restart' (of the audio process).
+    'score' (a MIDI port of the score), 'restart' (of the audio process).
     """
 
     kind: str
@@ -107,6 +108,12 @@ class AudioStatus:
     @property
     def limited(self) -> bool:
         return self.limiting < 1.0
+
+    @property
+    def plan_buffer(self) -> int:
+        """Frames of the plan that the device takes at once."""
+        rate = self.sample_rate or SAMPLE_RATE
+        return math.ceil(max(self.buffer_frames, BUFFER_SIZES[0]) * SAMPLE_RATE / rate)
 
     @property
     def plan_seconds(self) -> float:

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.control.hub import ControlHub, HubOptions
 from app.control.osc.server import OscServer
+from app.control.score.output import ScoreOut
 from app.control.settings import ControlSettings
 from app.parameters.registry import Registry
 from models.errors import SegueError
@@ -69,12 +70,15 @@ class ControlBridge(QObject):
         self.hub.on_offers = self.offers_changed.emit
         self.hub.on_learned = self.learned.emit
         self.hub.on_map = self.map_changed.emit
+        self.score: ScoreOut | None = None
+        """Sends the notes of the score, where there is one."""
         self.osc: OscServer | None = None
         self.osc_fault = ""
         """Why OSC does not listen where it was told to; '' where it does."""
         self.figures: Callable[[], Mapping[str, int]] = dict
         """Figures that OSC tells, such as underruns."""
         self._retry_osc_at = 0.0
+        self.ports_changed.connect(self.apply_score)
         self._woken.connect(self._schedule_drain, Qt.ConnectionType.QueuedConnection)
         self._drain_timer = QTimer(self)
         self._drain_timer.setSingleShot(True)
@@ -109,6 +113,13 @@ class ControlBridge(QObject):
         elif settings.osc and self.osc is None:
             self._open_osc(settings)
         self.hub.apply(settings)
+        self.apply_score()
+
+    def apply_score(self) -> None:
+        """Send the score as the settings say, to the ports that there are."""
+        if self.score is not None:
+            connections = self.hub.connections
+            self.score.apply(self.hub.settings.score, connections.api, connections.output_names)
 
     def _move_osc(self, before: ControlSettings, settings: ControlSettings) -> bool:
         """Listen elsewhere; False where that address is taken and the old one goes on."""

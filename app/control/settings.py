@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from app.control.score.settings import ScoreSettings, read_score
 from app.files import write_text
 from models.errors import SegueError
 
@@ -29,7 +30,7 @@ class ControlSettings:
     api: "auto" or one of `rtmidi_ports.APIS`. ignored: inputs that are not opened (plain names).
     silent: outputs that get neither feedback nor clock. maps: port -> name of its map ("" for
     none of the ready-made ones). clock: "follow" the clock of `clock_port` ("" is any), or "send"
-    to it. osc_host: address of the interface to listen on.
+    to it. osc_host: address of the interface to listen on. score: which notes are sent where.
     """
 
     api: str = "auto"
@@ -41,6 +42,7 @@ class ControlSettings:
     osc: bool = True
     osc_host: str = "127.0.0.1"
     osc_port: int = DEFAULT_OSC_PORT
+    score: ScoreSettings = field(default_factory=ScoreSettings)
 
     def __post_init__(self) -> None:
         if self.clock not in CLOCK_MODES:
@@ -98,6 +100,11 @@ def _read(data: object) -> ControlSettings:
         raise damaged
     if not all(isinstance(text, str) for text in (*ignored, *silent, *maps, *maps.values())):
         raise damaged
+    if "score" in given:
+        try:
+            given["score"] = read_score(given["score"])
+        except (SegueError, TypeError, KeyError, AttributeError):
+            raise damaged from None
     lists = {"ignored": tuple(ignored), "silent": tuple(silent), "maps": dict(maps)}
     return ControlSettings(**{**given, **lists})
 

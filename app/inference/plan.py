@@ -21,6 +21,9 @@ from models.engine.controls import Controls
 from models.engine.hearing import Hearing
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 
+MARGIN: Final = 1536
+"""Frames ahead of the reader, besides two of its buffers, that are not rewritten: time that the
+inference thread may lose the processor for in the middle of a copy."""
 RECENT: Final = 4
 """Blocks that are remembered behind the reader."""
 

@@ -28,6 +28,7 @@ from app.inference.messages import (
     WorkerSettings,
 )
 from app.inference.moments import packed_moment, unpacked_moment
+from app.inference.plan import MARGIN
 from app.inference.planner import IDLE, Planner
 from app.inference.runtime import GarbageSchedule, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
@@ -51,9 +52,6 @@ MAX_PLAY_DELAY: Final = 1.0
 EMBED_DEPTH: Final = 1.0
 """Seconds of plan that there must be before a prompt is embedded between two blocks."""
 FILL_DEPTH: Final = 0.4  # seconds of plan that there must be before stems are filled in
-MARGIN: Final = 1536
-"""Frames ahead of the reader, besides two of its buffers, that are not rewritten: time that this
-thread may lose the processor for in the middle of a copy."""
 
 
 class Worker(QThread):
@@ -370,10 +368,8 @@ class Worker(QThread):
     def _poll_output(self, planner: Planner) -> None:
         """Read the audio process's status: the reader's position and the margin ahead of it."""
         status = self.output.status()
-        rate = status.sample_rate or SAMPLE_RATE
-        buffer = math.ceil(max(status.buffer_frames, 64) * SAMPLE_RATE / rate)
-        planner.margin = MARGIN + 2 * buffer
-        planner.output_latency = status.latency_seconds + buffer / SAMPLE_RATE
+        planner.margin = MARGIN + 2 * status.plan_buffer
+        planner.output_latency = status.latency_seconds + status.plan_buffer / SAMPLE_RATE
         silent = status.gain <= 0.0 or not status.running
         planner.reader_stopped = not status.playing and silent
         if status.running and status.playing:

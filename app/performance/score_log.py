@@ -11,7 +11,7 @@ import bisect
 import threading
 from dataclasses import dataclass, replace
 
-from models.engine.interface import ScoreInfo
+from models.engine.interface import NoteEvent, ScoreInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,26 @@ class ScoreSpan:
     start: int
     stop: int
     score: ScoreInfo
+
+
+def notes_of(span: ScoreSpan) -> tuple[dict[tuple[str, int], NoteEvent], list[NoteEvent]]:
+    """The notes that are on where a span begins, by part and pitch, and the events within it.
+
+    Frames of the events count from `span.position`.
+    """
+    held = {(note.part, note.pitch): note for note in span.score.held}
+    events: list[NoteEvent] = []
+    for event in span.score.events:
+        at = span.position + event.frame
+        if at >= span.stop:
+            break
+        if at >= span.start:
+            events.append(event)
+        elif event.velocity:
+            held[event.part, event.pitch] = event
+        else:
+            held.pop((event.part, event.pitch), None)
+    return held, events
 
 
 class ScoreLog:

@@ -187,6 +187,8 @@ class Connections:
         self.inboxes: dict[str, Inbox] = {}
         self.inputs: tuple[str, ...] = ()
         self.outputs: tuple[str, ...] = ()
+        self.output_names: dict[str, str] = {}
+        """Full names of the outputs, by plain name."""
         self.ignored: frozenset[str] = frozenset()
         """Inputs that are not opened."""
         self.required_outputs: frozenset[str] = frozenset()
@@ -267,6 +269,7 @@ class Connections:
         present_in, present_out = keys_of(inputs, api), keys_of(outputs, api)
         if (tuple(present_in), tuple(present_out)) != (self.inputs, self.outputs):
             self.inputs, self.outputs = tuple(present_in), tuple(present_out)
+            self.output_names = present_out
             self._emit(PortEvent("ports"))
         self._reconcile_inputs(present_in)
         self._reconcile_outputs(present_out)
@@ -372,7 +375,7 @@ class Connections:
             self._backend.close()
             self._backend = None
         if self.inputs or self.outputs:
-            self.inputs, self.outputs = (), ()
+            self.inputs, self.outputs, self.output_names = (), (), {}
             self._emit(PortEvent("ports"))
 
     def _emit(self, event: PortEvent) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.performance.score_log import ScoreSpan
+from app.performance.score_log import ScoreSpan, notes_of
 from app.recording.take.grid import Anchor, Grid, make_grid
-from models.engine.interface import NoteEvent, ScoreInfo
+from models.engine.interface import ScoreInfo
 
 LATE: Final = 4800
 """Frames behind a block's end at which its last step may be heard, by an engine's delay."""
@@ -137,25 +137,14 @@ class ScoreGatherer:
             )
 
     def _notes(self, span: ScoreSpan) -> None:
-        held = {(note.part, note.pitch): note for note in span.score.held}
-        later: list[NoteEvent] = []
-        for event in span.score.events:
-            at = span.position + event.frame
-            if at >= span.stop:
-                break
-            if at >= span.start:
-                later.append(event)
-            elif event.velocity:
-                held[(event.part, event.pitch)] = event
-            else:
-                held.pop((event.part, event.pitch), None)
+        held, events = notes_of(span)
         here = span.start - self.start
         for key in [key for key in self._on if key not in held]:
             self._end(key, here)
         for (part, pitch), note in held.items():
             if (part, pitch) not in self._on and part != "drums":
                 self._on[(part, pitch)] = (here, note.velocity)
-        for event in later:
+        for event in events:
             frame, key = span.position + event.frame - self.start, (event.part, event.pitch)
             self._end(key, frame)
             if event.velocity:

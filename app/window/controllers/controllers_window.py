@@ -1,4 +1,4 @@
-"""Controllers window: pages for maps, ports, clock, OSC and the monitor.
+"""Controllers window: pages for maps, ports, clock, notes, OSC and the monitor.
 
 A window of its own beside the instrument; its settings act at once.
 """
@@ -26,10 +26,11 @@ from app.window.controllers.pages.maps_page import MapsPage
 from app.window.controllers.pages.monitor_page import MonitorPage
 from app.window.controllers.pages.osc_page import OscPage
 from app.window.controllers.pages.ports_page import PortsPage
+from app.window.controllers.pages.score_page import ScorePage
 from app.window.shortcuts import shortcut_of
 from app.window.style import colours, theme
 
-PAGES: Final = ("Maps", "Ports", "Clock", "OSC", "Monitor")
+PAGES: Final = ("Maps", "Ports", "Clock", "Notes", "OSC", "Monitor")
 
 
 class ControllersWindow(QWidget):
@@ -49,6 +50,7 @@ class ControllersWindow(QWidget):
         self.maps = MapsPage(bridge, self)
         self.ports = PortsPage(bridge, self)
         self.clock = ClockPage(bridge, self)
+        self.score = ScorePage(bridge, self)
         self.osc = OscPage(bridge, self)
         self.monitor = MonitorPage(bridge, self)
         self.pages = QStackedWidget(self)
@@ -56,9 +58,9 @@ class ControllersWindow(QWidget):
         self.rail.setObjectName("rail")
         self.rail.setFixedWidth(148)
         self.rail.setFont(theme.font(15))
-        for page in (self.maps, self.ports, self.clock, self.osc, self.monitor):
+        for page in (self.maps, self.ports, self.clock, self.score, self.osc, self.monitor):
             self.pages.addWidget(page)
-        for page in (self.maps, self.ports, self.clock, self.osc):
+        for page in (self.maps, self.ports, self.clock, self.score, self.osc):
             page.message.connect(self.show_message)
         for name in PAGES:
             self.rail.addItem(QListWidgetItem(name))

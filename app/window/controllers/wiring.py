@@ -43,6 +43,7 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
     live.scenes.changed.connect(lambda: bridge.hub.refresh_feedback("scene.*.recall"))
     live.notes_changed.connect(lambda _: bridge.hub.refresh_feedback("keys.off"))
     bridge.figures = lambda: dropouts(window.playback.output.status())
+    bridge.score = window.playback.score
     bridge.start()
     return bridge
 

@@ -1,0 +1,1 @@
+"""Score output: the notes of the parts, to MIDI ports."""
