@@ -30,11 +30,12 @@ from models.engine.interface import Audio
 from models.engine.parts import PartMap
 from models.engine.prompts import Prompt, check_weights, load_ending
 from models.errors import SegueError
+from models.music.hearing.sketch import Sketch
 from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
     *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "memory_mode", "loop_bars",
-    "parts", "reroll", "strength",
+    "sketches", "parts", "reroll", "strength",
 )  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
@@ -384,6 +385,8 @@ def _plain(value: object) -> object:
     """JSON form of a control's value."""
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, tuple) and any(isinstance(each, Sketch) for each in value):
+        return [sketch.as_json() for sketch in value]
     if isinstance(value, tuple):
         return list(check_notes(value))
     if isinstance(value, PartMap):

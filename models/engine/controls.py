@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.engine.parts import PartControls, PartMap, check_part_names, check_parts
 from models.errors import SegueError
+from models.music.hearing.sketch import Sketch, check_sketches
 from models.music.score import STEMS, parse_key
 
 Style: TypeAlias = NDArray[np.float32]
@@ -50,11 +51,11 @@ CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
-    "loop_bars",
+    "loop_bars", "sketches",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
-UNSET_IF_EMPTY: Final = frozenset({"mute", "notes", "parts", "reroll", *SWITCHES})
+UNSET_IF_EMPTY: Final = frozenset({"mute", "notes", "parts", "reroll", "sketches", *SWITCHES})
 """Controls that have no auto but a value that changes nothing."""
 
 
@@ -116,6 +117,7 @@ class Controls:
         memory: 0 to 1, how much of what is played in the model remembers as its own past.
         memory_mode: of MEMORY_MODES.
         loop_bars: bars of the looper's loop, 1 to 16.
+        sketches: lines and grooves that parts play from the next bar on, one a part at most.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
     Raises:
@@ -146,6 +148,7 @@ class Controls:
     memory: float | None = None
     memory_mode: str = "free"
     loop_bars: int = 4
+    sketches: tuple[Sketch, ...] = ()
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -161,6 +164,7 @@ class Controls:
         put("change_at", _check_word("change_at", self.change_at, ARRIVALS))
         put("memory_mode", _check_word("memory_mode", self.memory_mode, MEMORY_MODES))
         put("loop_bars", _check_bars(self.loop_bars))
+        put("sketches", check_sketches(self.sketches))
         if self.key is not None:
             if not isinstance(self.key, str):
                 raise SegueError(f"key is {self.key!r}: write a name such as 'A minor'.")

@@ -40,6 +40,7 @@ from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import ArrangerInfo, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.memory.recollection import heard_music
+from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
@@ -200,6 +201,7 @@ class DiffusionStream(Stream):
                 f"{engine.renderer.config.style_dim}: embed the prompt with this engine."
             )
         controls = controls.with_(parts=None, reroll=None)  # of engines with stems
+        controls = with_course(controls, state.arranger)
         heard = heard_music(self._hearing, controls, state.arranger, engine.codec.delay)
         score, arranger, info = engine.arranger.block(
             state.arranger, style, controls, FRAMES_PER_BLOCK, heard

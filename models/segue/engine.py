@@ -54,6 +54,7 @@ from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import frames_of, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.memory.recollection import HeardMusic, heard_music
+from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.brightness import brightness_target
 from models.segue.continuation import arranger_after, stereo_48k
@@ -174,7 +175,7 @@ class SegueEngine(Engine):
         self, state: StudioStreamState, entry: LeadEntry, heard: HeardMusic | None = None
     ) -> PlayedBlock:
         """The block after a state, as the studio plays it, and what the performer played in."""
-        before, controls = state, entry.controls
+        before, controls = state, with_course(entry.controls, state.arranger)
         if entry.clear:
             state = self.cleared(state)
         style = controls.style

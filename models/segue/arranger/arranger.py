@@ -38,6 +38,12 @@ from models.segue.arranger.memory.recollection import HeardMusic, modulated
 from models.segue.arranger.network import ArrangerNet
 from models.segue.arranger.parts.instruments import filled, heard, kept
 from models.segue.arranger.parts.patterns import begin_parts
+from models.segue.arranger.parts.sketches import (
+    begin_sketches,
+    sketched_bits,
+    sketched_setting,
+    sketched_targets,
+)
 from models.segue.arranger.parts.state import at_start
 from models.segue.arranger.parts.targets import PartTargets
 from models.segue.arranger.sampling import SamplingParams, StepNoise
@@ -67,7 +73,7 @@ Style = NDArray[np.float32]
 ARRANGER_CONTROLS: Final = frozenset(
     {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
      "energy", "follow_prompts", "change_at", "fill", "next_section", "strength", "memory",
-     "memory_mode", "loop_bars"}
+     "memory_mode", "loop_bars", "sketches"}
 )  # fmt: skip
 """Controls of an engine whose score the arranger writes."""
 
@@ -246,7 +252,8 @@ class Arranger:
         if state.setting is None or state.clock.on_beat(per_beat):
             state = self._choose(state, style, controls)
         assert state.setting is not None
-        chosen, setting = state.setting, filled(state.setting, controls.part_map)
+        chosen = state.setting
+        setting = sketched_setting(filled(chosen, controls.part_map), controls)
         own = glide(state.tempo or setting.bpm, setting.bpm, setting.steps_per_bar)
         bpm = own
         if controls.bpm is not None:
@@ -258,6 +265,7 @@ class Arranger:
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
         state = begin_parts(state, controls, tick, step, mode)
+        state = begin_sketches(state, controls, tick)
         step_noise = StepNoise(state.seed, step)
         if held is not None and step_noise.uniform() > controls.strength_of("notes"):
             held = None
@@ -279,7 +287,8 @@ class Arranger:
         span = fill_span(state.fill, state.fill_due, tick, step)
         state = state.with_(fill=span, fill_due=False)
         patterns = state.patterns
-        pinned = (patterns.held | patterns.renewed) & available(setting)
+        pinned = patterns.held | patterns.renewed | sketched_bits(state, tick)
+        pinned &= available(setting)
         form, plan = replace(state.form, active=state.form.active | pinned), state.plan
         theme = find(state.themes, form.section, setting.steps_per_bar) if plan.again else None
         theme_row = None if theme is None else theme.row(step - form.start)
@@ -294,6 +303,8 @@ class Arranger:
                 patterns, tick.step_in_bar, state.history.get(step - setting.steps_per_bar)
             ),
         )
+        parts = sketched_targets(targets.parts, state, tick, setting, tonic, mode)
+        targets = replace(targets, parts=parts)
         bar = setting.steps_per_bar
         found = sources(state.history, form, place, bar, theme_row)
         found = with_groove(found, state.history, form, place, bar)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.music.hearing.sketch import Sketch
 from models.music.score import PARTS
 from models.segue.arranger.clock import Clock, Tick
 from models.segue.arranger.form_plan import FormPlan
@@ -104,6 +105,14 @@ class Form:
 
 
 @dataclass(frozen=True)
+class StartedSketch:
+    """A sketch and the beat of the stream at which it began."""
+
+    sketch: Sketch
+    beat: float
+
+
+@dataclass(frozen=True)
 class State:
     """State of the arranger: what its next block depends on, besides style and controls."""
 
@@ -141,6 +150,7 @@ class State:
     fill_due: bool = False  # a fill begins with the next step
     triggers: tuple[bool, bool] = (False, False)  # fill and next_section at the last block
     fill: tuple[int, int] = (-1, -1)  # first row of a fill, and the row after its last
+    sketches: tuple[StartedSketch, ...] = ()  # that the controls had in the last step
     patterns: PartPatterns = NO_PATTERNS  # locks and re-rolls of parts
 
     def with_(self, **changes: object) -> State:

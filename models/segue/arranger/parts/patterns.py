@@ -244,8 +244,10 @@ def with_part(row: Row, part: int, pattern: Pattern, place: int) -> Row:
 
 
 def copy_part(row: Row, part: int, source: Row, mode_before: str, mode: str) -> None:
-    """Write a part of `source` into a row whose chord is known, transposed."""
+    """Write a part of `source` into a row whose chord is known, transposed from the mode that it
+    was in; as it is where that is empty.
+    """
     columns = list(COLUMNS[part])
     row[columns] = source[columns]
-    if part:
+    if part and mode_before:
         row[columns[0]] = moved_token(part, source, int(row[SYMBOL]), mode_before, mode)
