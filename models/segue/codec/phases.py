@@ -103,6 +103,7 @@ class _PhaseReconstruction:
         gains: Tensor,
         noise: Tensor,
         noise_log: Tensor,
+        anchor: Tensor,
         held: Tensor,
         momentum: Tensor,
         log_last: Tensor,
@@ -117,6 +118,7 @@ class _PhaseReconstruction:
             gains: (4, 4, 20), of `vocoder.mixing_gains`.
             noise: phasors of the noise, (4, 1025).
             noise_log: log magnitudes of the noise, (4, 1025).
+            anchor: phasors of a guide that are taken over, (4, 1025); 0 where none is.
             held: this and the following are the fields of `vocoder.VocoderState`.
             momentum: as there.
             log_last: as there.
@@ -138,7 +140,7 @@ class _PhaseReconstruction:
         onset = logs[1:] - logs[:-1] > _ONSET
         share = (1 - roughness / _RIPPLE).clamp(0, 1).sqrt() * (locked | onset).logical_not()
         size = magnitude * torch.exp(noise_log * share)
-        initial = self._initial_phase(logs, advance, locked, onset, noise, held) * size
+        initial = self._initial_phase(logs, advance, locked, onset, noise, anchor, held) * size
         spectrum = torch.cat([held, initial])
         target = torch.cat([held.abs(), size])
         spectrum, extrapolated = self._iterate(spectrum, target, momentum, mono)
@@ -174,9 +176,11 @@ class _PhaseReconstruction:
         locked: Tensor,
         onset: Tensor,
         noise: Tensor,
+        anchor: Tensor,
         held: Tensor,
     ) -> Tensor:
         """Initial phases as phasors, (4, 1025)."""
+        anchored = anchor != 0
         ahead = torch.cat([(logs[2:] - logs[:-2]) / 2, logs[-1:] - logs[-2:-1]])
         group = ahead * (-_GAMMA / (B.HOP * B.WINDOW)) - np.pi
         attack = _phasor(group.clamp(-2 * np.pi, 0).cumsum(1))
@@ -186,7 +190,8 @@ class _PhaseReconstruction:
         out = []
         for i in range(B.PATCH):
             now = torch.where(locked[i], previous * advance[i], noise[i])
-            previous = torch.where(onset[i], attack[i], now)
+            now = torch.where(onset[i], attack[i], now)
+            previous = torch.where(anchored[i], anchor[i], now)
             out.append(previous)
         return torch.stack(out)
 
@@ -253,4 +258,5 @@ def traced_reconstruction(iterations: int, lookahead: int, momentum: float) -> T
     held = torch.zeros(lookahead, B.BINS, dtype=torch.complex64)
     logs = torch.zeros(B.BINS)
     rest = torch.zeros(TAIL), torch.zeros(TAIL, 2)
-    return trace(reconstruction.__call__, (*inputs, *noise, held, held, logs, logs, *rest))
+    anchor = torch.zeros(frames, dtype=torch.complex64)
+    return trace(reconstruction.__call__, (*inputs, *noise, anchor, held, held, logs, logs, *rest))

@@ -20,6 +20,11 @@ Bands are magnitudes; the phases are reconstructed in steps of four frames (40 m
    by panning and coherence (Breebaart et al. 2005, section 4; see `bands`). The copy is filtered
    by an all-pass with a smooth random group delay of under 12 ms.
 
+With a *guide*, the spectra of a sound of the same music, phases need not be guessed: where it is
+about as loud as the bands say, its phases are where the iterations start, and in noise its phases
+and its ripple take the place of the fixed noise spectrum's. So attacks stay as sharp as the
+guide's.
+
 Audio is `Vocoder.delay` samples late. The operations are in `phases`; here are the state and the
 preparation of their inputs.
 """
@@ -42,6 +47,8 @@ Array = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 
 _NOISE_FRAMES = 1000
+_INAUDIBLE = 3e-5  # magnitude of a guide below which it has no phase
+_AGREEMENT = 1.2  # nepers within which a guide's phase is taken over
 _CHUNK_FRAMES = 64  # frames prepared at once: bounds the memory for a long sound
 
 
@@ -136,13 +143,16 @@ class Vocoder:
             image=image,
         )
 
-    def step(self, bands: Array, stereo: Array, state: VocoderState) -> tuple[Array, VocoderState]:
+    def step(
+        self, bands: Array, stereo: Array, state: VocoderState, guide: Complex | None = None
+    ) -> tuple[Array, VocoderState]:
         """Audio of the next band frames; the same however the frames are divided into calls.
 
         Args:
             bands: (T, 320), T a multiple of 4.
             stereo: images (T, 40) or (T / 4, 40).
             state: of the call before, or `start`.
+            guide: spectra (T, 1025) of `bands.spectra` of another sound, mono, at the same time.
 
         Returns:
             float32 (480 T, 2), and the state for the next call.
@@ -161,14 +171,15 @@ class Vocoder:
         outputs = []
         for at in range(0, len(bands), _CHUNK_FRAMES):
             chunk = slice(at, at + _CHUNK_FRAMES)
-            audio, state = self._play(B.to_magnitudes(bands[chunk]), stereo[chunk], state)
+            part = None if guide is None else guide[chunk]
+            audio, state = self._play(B.to_magnitudes(bands[chunk]), stereo[chunk], state, part)
             outputs.append(audio)
         audio = np.concatenate(outputs) if outputs else np.zeros((0, 2), np.float32)
         return audio, state
 
     @torch.inference_mode()
     def _play(
-        self, magnitudes: Array, image: Array, state: VocoderState
+        self, magnitudes: Array, image: Array, state: VocoderState, guide: Complex | None
     ) -> tuple[Array, VocoderState]:
         """Audio (480 T, 2) of magnitudes (T, 1025) and stereo images (T, 40)."""
         count = len(magnitudes)
@@ -178,14 +189,23 @@ class Vocoder:
         first = state.seed * 7919 + state.unit * B.PATCH
         positions = (first + np.arange(count)) % _NOISE_FRAMES
         magnitude = torch.from_numpy(magnitudes)
-        noise = torch.from_numpy(self._noise[positions])
-        noise_log = torch.from_numpy(self._noise_log[positions])
+        phasors, ripple = self._noise[positions], self._noise_log[positions]
+        anchors = np.zeros_like(phasors)
+        if guide is not None:
+            phasors, ripple, anchors = guided(magnitudes, guide, phasors, ripple)
+        noise, noise_log = torch.from_numpy(phasors), torch.from_numpy(ripple)
+        anchor = torch.from_numpy(anchors)
         state_parts = [_tensor(getattr(state, name)) for name in STATE_FIELDS]
         outputs = []
         for at in range(0, count, B.PATCH):
             frame = slice(at, at + B.PATCH)
             audio, *state_parts = self._reconstruct(
-                magnitude[frame], gains[:, frame], noise[frame], noise_log[frame], *state_parts
+                magnitude[frame],
+                gains[:, frame],
+                noise[frame],
+                noise_log[frame],
+                anchor[frame],
+                *state_parts,
             )
             outputs.append(audio)
         fields = dict(zip(STATE_FIELDS, (part.numpy() for part in state_parts), strict=True))
@@ -197,6 +217,24 @@ class Vocoder:
             image=last,
             **fields,
         )
+
+
+def guided(
+    magnitudes: Array, guide: Complex, noise: Complex, noise_log: Array
+) -> tuple[Complex, Array, Complex]:
+    """Noise phasors, noise log magnitudes and anchors with a guide; all (T, 1025)."""
+    size = np.abs(guide)
+    heard = size > _INAUDIBLE
+    phasor = guide / np.maximum(size, 1e-12)
+    log = np.log(size + B.FLOOR)
+    smooth = np.log(B.to_magnitudes(B.compress(size @ B.POOL.T)) + B.FLOOR)
+    ripple = np.clip(log - smooth, -2.5, 1.0)
+    near = heard & (np.abs(np.log(magnitudes + B.FLOOR) - log) < _AGREEMENT)
+    return (
+        np.where(heard, phasor, noise).astype(np.complex64),
+        np.where(heard, ripple, noise_log).astype(np.float32),
+        np.where(near, phasor, 0).astype(np.complex64),
+    )
 
 
 def _tensor(values: NDArray[np.generic]) -> Tensor:

@@ -24,8 +24,10 @@ from torch import Tensor
 from models.engine.controls import Style
 from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FrameScore
+from models.segue.codec import bands
 from models.segue.codec.bands import LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
+from models.segue.codec.vocoder import Vocoder
 from models.segue.continuation import context_after, last_latents
 from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
@@ -40,6 +42,11 @@ BEFORE: Final = FRAME_SAMPLES - (LOOKAHEAD + AHEAD)
 """Samples of silence before the first block, which put its latents on frames of score."""
 SKIPPED: Final = 2
 """Latents that begin before the first block; they only set the encoder's state."""
+EXCESS_DB: Final = 9.0
+"""Times sigma: how much louder than the guide a band may become. It keeps attacks sharp and rests
+silent; where sigma is large it bounds nothing."""
+ITERATIONS: Final = 2
+"""Of the vocoder where there is a guide."""
 STYLE_JUMP: Final = 0.7
 """Distance of two styles from which the renderer's context is dropped."""
 
@@ -48,14 +55,16 @@ STYLE_JUMP: Final = 0.7
 class DreamSound:
     """State of a dreamer; immutable. Field names are stored in files.
 
-    rest: samples that are not encoded yet. latents, frames, known: of the guide and its score, not
-    used yet, and 1 for each frame whose score is known. audio: made and not taken yet; its first
-    sample belongs to the first sample that was fed and is not taken. fed, blocks: fed, and made by
-    the renderer, so far. heard: whether there is a context already.
+    rest: samples that are not encoded yet. mono: the sound under the windows of `latents`. latents,
+    frames, known: of the guide and its score, not used yet, and 1 for each frame whose score is
+    known. audio: made and not taken yet; its first sample belongs to the first sample that was fed
+    and is not taken. fed, blocks: fed, and made by the renderer, so far. heard: whether there is a
+    context already.
     """
 
     seed: int
     rest: Audio
+    mono: Audio
     encoder: EncoderState
     latents: NDArray[np.float32]
     frames: FrameScore
@@ -77,6 +86,8 @@ class Dreamer:
         if renderer.config.latent_dim != codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
         self.codec, self.renderer = codec, renderer
+        # From a guide's phases more iterations lead away.
+        self.vocoder = Vocoder(iterations=ITERATIONS, lookahead=codec.vocoder.lookahead)
 
     @classmethod
     def load(cls, weights: Path) -> Dreamer:
@@ -94,6 +105,7 @@ class Dreamer:
         return DreamSound(
             seed=seed & 0xFFFFFFFF,
             rest=np.zeros((BEFORE, 2), np.float32),
+            mono=np.zeros(2 * LOOKAHEAD, np.float32),
             encoder=self.codec.start_encoder(),
             latents=np.zeros((0, self.codec.latent_dim), np.float32),
             frames=FrameScore.silent(0),
@@ -138,6 +150,9 @@ class Dreamer:
         state = replace(
             state,
             rest=buffer[len(guide) :].copy(),
+            mono=np.concatenate([state.mono, buffer[: len(guide)].mean(axis=1)])[
+                0 if begun else SKIPPED * FRAME_SAMPLES :
+            ],
             encoder=encoder,
             latents=np.concatenate([state.latents, latents[0 if begun else SKIPPED :]]),
             frames=_join(state.frames, frames[slice(0 if begun else 1, None)]),
@@ -184,10 +199,11 @@ class Dreamer:
             )
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
-        audio, decoding = self.codec.decode_audio_step(latents, state.decoding)
+        audio, decoding = self._decode(state, latents, sigma)
         return replace(
             state,
             latents=state.latents[later].copy(),
+            mono=state.mono[FRAMES_PER_BLOCK * FRAME_SAMPLES :].copy(),
             frames=state.frames[later],
             known=state.known[later].copy(),
             decoding=decoding,
@@ -198,10 +214,39 @@ class Dreamer:
             blocks=state.blocks + 1,
         )
 
+    def _decode(
+        self, state: DreamSound, latents: NDArray[np.float32] | Tensor, sigma: float
+    ) -> tuple[Audio, DecodingState]:
+        """Audio of latents; a guide gives its phases, and bounds how loud each band may be."""
+        shown, image, network = self.codec.decode_step(latents, state.decoding.network)
+        spectra = None
+        if math.isfinite(sigma):
+            spectra = _spectra(state.mono)
+            shown = np.minimum(shown, loudest(np.abs(spectra), EXCESS_DB * sigma))
+        vocoder = self.codec.vocoder if spectra is None else self.vocoder
+        audio, after = vocoder.step(shown, image, state.decoding.vocoder, spectra)
+        return audio, DecodingState(network, after)
+
     def _noise(self, state: DreamSound) -> Tensor:
         """Noise of a block, (3, 2 D), seeded by its number: the same after `restore`."""
         generator = torch.Generator().manual_seed(((state.seed << 32) + state.blocks) & (2**63 - 1))
         return torch.randn(TOKENS_PER_BLOCK, 2 * self.codec.latent_dim, generator=generator)
+
+
+def loudest(guide: Audio, excess_db: float) -> Audio:
+    """Upper bound of the bands (T, 320), from the magnitudes (T, 1025) of a guide: the loudest of
+    the neighbours in time and frequency, and an excess in dB.
+    """
+    found = guide @ bands.POOL.T
+    for axis in (0, 1):
+        padded = np.pad(found, [(1, 1) if axis == each else (0, 0) for each in (0, 1)], mode="edge")
+        found = np.lib.stride_tricks.sliding_window_view(padded, 3, axis).max(axis=-1)
+    return bands.compress(found * np.float32(10 ** (min(excess_db, 400.0) / 20)))
+
+
+def _spectra(mono: Audio) -> NDArray[np.complex64]:
+    """Spectra of the windows of one block of the renderer, from the first sample on."""
+    return bands.spectra(mono[:, None], FRAMES_PER_BLOCK * bands.PATCH)[:, 0]
 
 
 def _join(first: FrameScore, then: FrameScore) -> FrameScore:

@@ -151,3 +151,28 @@ def test_settings_and_shapes_are_checked() -> None:
     for bands, stereo in [(good[0][:3], good[1]), (good[0], np.zeros((3, 40), np.float32))]:
         with pytest.raises(SegueError):
             vocoder.step(bands, stereo, vocoder.start())
+
+
+def test_with_a_guide_the_wave_itself_comes_back() -> None:
+    """Bands of a sound, and the same sound as their guide: phases and attacks are the sound's."""
+    rng = np.random.default_rng(3)
+    time = np.arange(48_000) / B.SAMPLE_RATE
+    clicks = rng.standard_normal(len(time)) * np.exp(-60 * (time % 0.25))
+    wave = 0.2 * np.sin(2 * np.pi * 440 * time) + 0.1 * clicks
+    sound = np.stack([wave, wave], axis=1).astype(np.float32)
+    bands, stereo = B.analyse(sound)
+    padded = np.pad(sound, ((B.WINDOW // 2 - B.HOP // 2, B.LOOKAHEAD), (0, 0)))
+    guide = B.spectra(padded, len(bands))[:, 0]
+    vocoder = Vocoder(iterations=2, lookahead=2)
+
+    def likeness(given: np.ndarray | None) -> float:
+        audio, _ = vocoder.step(bands, stereo, vocoder.start(), given)
+        made, true = audio[vocoder.delay :, 0], wave[: len(audio) - vocoder.delay]
+        return float(np.corrcoef(made[9600:], true[9600:])[0, 1])
+
+    assert likeness(guide) > 0.97
+    assert likeness(None) < 0.9
+    # A guide that is not there, or is silent, changes nothing.
+    state = vocoder.start(2)
+    plain = vocoder.step(bands, stereo, state)[0]
+    assert np.array_equal(vocoder.step(bands, stereo, state, np.zeros_like(guide))[0], plain)
