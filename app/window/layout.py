@@ -18,6 +18,7 @@ from app.window.panels.scenes import ScenesPanel
 from app.window.panels.status_bar import StatusBar
 from app.window.panels.top_bar import TopBar
 from app.window.panels.transport import TransportPanel
+from app.window.parts.panel import PartsPanel
 from app.window.prompts.editor import PromptEditor
 from app.window.prompts.map.panel import MapPanel
 from app.window.prompts.mixer import PromptMixer
@@ -42,6 +43,7 @@ class WindowWidgets:
     scenes: ScenesPanel
     recording: RecordingPanel
     transport: TransportPanel
+    parts: PartsPanel
     controls: ControlsPanel
     output: OutputPanel
     input: InputStrip
@@ -53,7 +55,7 @@ class WindowWidgets:
     right: QWidget
     lower: QWidget
     body: QVBoxLayout
-    rows: tuple[int, int, int] = (1, 2, 3)
+    rows: tuple[int, int, int] = (1, 2, 4)
 
 
 def build_widgets(
@@ -81,6 +83,7 @@ def build_widgets(
         scenes=ScenesPanel(session, window),
         recording=RecordingPanel(registry, window),
         transport=TransportPanel(registry, window),
+        parts=PartsPanel(registry, window),
         controls=ControlsPanel(registry, window),
         output=OutputPanel(registry, window),
         input=InputStrip(registry, window),
@@ -126,6 +129,7 @@ def _arrange(widgets: WindowWidgets) -> None:
     body.addWidget(widgets.welcome)
     body.addWidget(widgets.spectrogram)
     body.addLayout(middle)
+    body.addWidget(widgets.parts)
     body.addWidget(widgets.lower)
     body.addWidget(widgets.input)
     grid = QGridLayout(widgets.centre)

@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
         if self._frames % 2 == 0:
             audio = self.playback.output.status()
             self.input.frame()
+            self.widgets.parts.frame(playhead, time.monotonic())
             self.output.master.set_levels(audio.peak, audio.hold, audio.rms, audio.limited)
         if self.live.scenes.morph is not None and self._frames % 4 == 0:
             self._show_scenes()
@@ -223,6 +224,7 @@ class MainWindow(QMainWindow):
     # -- from the worker -------------------------------------------------------------------------
     def _block(self, report: BlockReport) -> None:
         self.spectrogram.add_block(report.position, report.samples, report.score)
+        self.widgets.parts.add_block(report)
         if report.score is not None:
             tempo, key = report.score.tempo, report.score.key
             if tempo is not None:
@@ -241,6 +243,7 @@ class MainWindow(QMainWindow):
 
     def _engine_ready(self, info: EngineInfo) -> None:
         self.controls.show_available()
+        self.widgets.parts.show_available()
         self.continuation.set_available(info.continues_audio)
         for name in self.controls.knobs:
             value = info.defaults.get(catalogue.CONTROL_OF.get(name, name))

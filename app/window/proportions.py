@@ -123,7 +123,8 @@ class Proportions:
         text_scale = scale_of(window.width(), window.height(), on_stage)
         panel_scale = scale_of(window.width(), window.height())
         crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else LOW)
-        more = not (widgets.welcome.isHidden() and widgets.input.isHidden())
+        rows = (widgets.welcome, widgets.input, widgets.parts)
+        more = not all(row.isHidden() for row in rows)
         tight = window.height() < LOW and more
         shown = (window.width(), text_scale, panel_scale, on_stage, crowded, tight)
         if shown == self._shown:
@@ -141,12 +142,13 @@ class Proportions:
         widgets.input.setFixedHeight(round(82 * panel_scale))
         widgets.top.setFixedHeight(round(44 * panel_scale))
         widgets.status.setFixedHeight(round(28 * text_scale))
-        widgets.recording.setFixedHeight(round(54 * panel_scale))
+        widgets.recording.setFixedHeight(round((44 if tight else 54) * panel_scale))
         widgets.top.view.setFixedWidth(round(196 * panel_scale))
         widgets.map_panel.set_scale(panel_scale)
         widgets.scenes.set_scale(panel_scale)
         widgets.scenes.set_compact(tight)
         widgets.controls.set_scale(panel_scale)
+        widgets.parts.set_scale(panel_scale, tight)
         widgets.spectrogram.set_scale(text_scale)
         heights = CROWDED if crowded and not on_stage else STRETCH[on_stage]
         heights = TIGHT if tight else heights

@@ -141,6 +141,7 @@ class ScoreInfo:
     once and ends once in a stream that is neither restored nor replaced. held: the notes that are
     on when the block begins, as events at frame 0. instruments: instrument or kit of each part that
     has one. programs: their General MIDI programs, 0..127 (of the drum channel for a kit).
+    levels: peak of each part that sounds, linear, in equally long slices of the block.
     """
 
     tempo: float | None = None
@@ -156,6 +157,7 @@ class ScoreInfo:
     held: tuple[NoteEvent, ...] = ()
     instruments: Mapping[str, str] = field(default_factory=dict, hash=False)
     programs: Mapping[str, int] = field(default_factory=dict, hash=False)
+    levels: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
 
 
 class Stream(ABC):

@@ -282,7 +282,10 @@ class SegueStream(Stream):
         `restore` there are no events.
         """
         score = score_info(self.state.info, self.state.arranger, AHEAD)
-        return None if score is None else replace(score, events=self._events, held=self._held)
+        if score is None:
+            return None
+        levels = {} if self._played is None else self.engine.studio.levels(self._played)
+        return replace(score, events=self._events, held=self._held, levels=levels)
 
     @property
     def stems(self) -> dict[str, Audio]:

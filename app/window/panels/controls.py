@@ -123,6 +123,8 @@ class ControlsPanel(Panel):
         for name, widgets in self._widgets.items():
             pending = not engine_known and name not in self.LATER
             shown = pending or self.registry.available(name)
+            if name.startswith("stem.") and self.registry.available("part.drums.mute"):
+                shown = False  # the part strips have them
             for widget in widgets:
                 widget.setVisible(shown)
         # In a column only where the tempo controls take the room of the row.

@@ -27,6 +27,8 @@ from models.segue.studio.voices import Motion, NoteLike, SamplerVoice, Tones, fo
 SEND: Final = (0.5, 0.12, 1.0, 1.1, 1.2)
 """How much of each part goes into the room, as in the corpus."""
 ROOM_LEVEL: Final = 1.1
+SLICES: Final = 4
+"""Slices of a block whose levels are told."""
 NO_KICK: Final = Pump()
 NO_ECHO: Final = Echo()
 
@@ -173,6 +175,15 @@ class Studio:
             sends=tuple(levels),
             master=master_state,
         )
+
+    @staticmethod
+    def levels(played: StudioBlock) -> dict[str, tuple[float, ...]]:
+        """Peaks of the parts that sound, before the room, in SLICES slices of a block."""
+        peaks = {
+            part: np.abs(sound).max(axis=0).reshape(SLICES, -1).max(axis=1)
+            for part, sound in played.dry.items()
+        }
+        return {part: tuple(map(float, own)) for part, own in peaks.items()}
 
     def stems(self, played: StudioBlock) -> dict[str, Planes]:
         """The parts of a block with their share of room and echo, (2, BLOCK) each; they sum to

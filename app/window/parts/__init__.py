@@ -1,0 +1,1 @@
+"""Part strips: the band as a mixer of five parts."""
