@@ -70,13 +70,13 @@ class ControlsPanel(Panel):
         key_and_changes = Group((self.key, changes), self, stretches=(1, 0))
         row.addWidget(key_and_changes, 21)
         row.addWidget(self.played_keys, 12)
-        self.tempo.setMinimumWidth(46)
+        self.tempo.setMinimumWidth(42)
         triggers = Group((self.fill, self.next_section), self)
         triggers.set_direction(horizontal=True)
         energy_and_triggers = Group((self.knobs["energy"], triggers), self, stretches=(1, 0))
         row.addWidget(energy_and_triggers, 11)
         for name, knob in self.knobs.items():
-            knob.setMinimumWidth(46)
+            knob.setMinimumWidth(42)
             if name not in self.OPTIONAL and name != "energy":
                 row.addWidget(knob, 10)
         optional = [self.knobs[name] for name in self.OPTIONAL]
@@ -85,7 +85,7 @@ class ControlsPanel(Panel):
         self.optional = Group(optional, self)
         row.addWidget(self.optional, 7)
         for key in self.stems.values():
-            key.setMinimumWidth(62)
+            key.setMinimumWidth(58)
         stems = Group(tuple(self.stems.values()), self)
         row.addWidget(stems, 11)
         self._row, self._tap_and_strength, self._stems = row, tap_and_strength, stems
