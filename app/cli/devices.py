@@ -45,7 +45,7 @@ def devices(chosen: Namespace) -> int:
             if not names:
                 print(f"{mark} none ({LABELS[each.api]}){': ' if each.reason else ''}{each.reason}")
         if not seen:
-            print("  none: this build of rtmidi has no MIDI API; get Segue again.")
+            print("  none: this build of rtmidi has no MIDI system; get Segue again.")
     return 0
 
 

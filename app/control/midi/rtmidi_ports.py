@@ -56,7 +56,7 @@ class RtMidiBackend:
         """api: one of `available()`. Raises SegueError for another, OSError without a server."""
         if api not in available():
             known = ", ".join(LABELS[name] for name in available()) or "none"
-            raise SegueError(f"There is no MIDI API '{api}' here; there is {known}.")
+            raise SegueError(f"There is no MIDI system '{api}' here; there is {known}.")
         import rtmidi
 
         self.api = api

@@ -79,6 +79,8 @@ class ControllerCoordinator(QObject):
         """Show the controllers window at a page; it is made when first opened."""
         if self.controllers is None:
             self.controllers = ControllersWindow(self.bridge, self._window)
+            self.controllers.maps.answered.connect(self._answer)
+            self._show_offers()
             self.controllers.message.connect(self.message)
             self.controllers.learn_requested.connect(self._learn_from_maps)
         self.controllers.open_page(page)
@@ -274,12 +276,13 @@ class ControllerCoordinator(QObject):
     # -- the offer of a map ------------------------------------------------------------------------
     def _show_offers(self) -> None:
         ready = self.hub.library.ready_made
-        self.offer.show_offers(
-            {
-                port: f"{ready[name].maker} {name}".strip() if name in ready else name
-                for port, name in self.hub.offers.items()
-            }
-        )
+        offers = {
+            port: f"{ready[name].maker} {name}".strip() if name in ready else name
+            for port, name in self.hub.offers.items()
+        }
+        self.offer.show_offers(offers)
+        if self.controllers is not None:
+            self.controllers.maps.offer.show_offers(offers)
         self._place_panels()
 
     def _answer(self, port: str, yes: bool) -> None:

@@ -47,6 +47,29 @@ _BRIEF: Final = {
     "map.y": "Map y",
     SHIFT: "Shift",
 }
+LAYER_LABELS: Final = {"base": "first", "shift": "second (shift held)", "any": "both"}
+TAKEOVER_LABELS: Final = {"pickup": "pickup", "scale": "scale", "jump": "jump"}
+CURVE_LABELS: Final = {
+    "linear": "linear",
+    "slow": "logarithmic: fine at the bottom",
+    "fast": "reverse logarithmic: fine at the top",
+    "s": "S: fine at both ends",
+}
+ACTION_LABELS: Final = {
+    "auto": "automatic",
+    "toggle": "toggle",
+    "gate": "momentary",
+    "trigger": "trigger",
+    "next": "next choice",
+    "previous": "previous choice",
+    "set": "set a value",
+}
+"""Words of the form, and before a colon or a bracket of the list."""
+
+
+def word(labels: dict[str, str], key: str) -> str:
+    """A label without its explanation, for the list."""
+    return labels[key].partition(":")[0].partition(" (")[0]
 
 
 def target_label(target: str, registry: Registry) -> str:
@@ -178,16 +201,18 @@ def details(mapping: Mapping) -> str:
     """Settings of a mapping that differ from the defaults, for the list."""
     words: list[str] = []
     if mapping.layer != "base":
-        words.append({"shift": "second layer", "any": "both layers"}[mapping.layer])
+        layers = "layers" if mapping.layer == "any" else "layer"
+        words.append(f"{word(LAYER_LABELS, mapping.layer)} {layers}")
     if (mapping.low, mapping.high) != (0.0, 1.0):
         words.append(f"{mapping.low * 100:.0f}–{mapping.high * 100:.0f} %")
     if mapping.invert:
-        words.append("inverted")
+        words.append("invert")
     if mapping.shape != "linear":
-        words.append(str(mapping.shape))
+        words.append(word(CURVE_LABELS, mapping.shape))
     if mapping.takeover != "pickup":
-        words.append(mapping.takeover)
+        words.append(word(TAKEOVER_LABELS, mapping.takeover))
     if mapping.action != "auto":
         value = "" if mapping.value is None else f" {mapping.value}"
-        words.append(f"{mapping.action}{value}")
+        action = "set" if mapping.action == "set" else word(ACTION_LABELS, mapping.action)
+        words.append(f"{action}{value}")
     return ", ".join(words)

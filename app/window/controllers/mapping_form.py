@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -27,24 +27,6 @@ from app.window.controllers import map_edits as edits
 from app.window.shortcuts import shortcut_of
 from app.window.style import colours, theme
 from models.errors import SegueError
-
-LAYERS: Final = (("base", "first"), ("shift", "second (shift held)"), ("any", "both"))
-TAKEOVERS: Final = (("pickup", "pickup"), ("scale", "scale"), ("jump", "jump"))
-CURVES: Final = (
-    ("linear", "linear"),
-    ("slow", "fine at the bottom"),
-    ("fast", "fine at the top"),
-    ("s", "fine at both ends"),
-)
-ACTIONS: Final = (
-    ("auto", "automatic"),
-    ("toggle", "toggle"),
-    ("gate", "momentary"),
-    ("trigger", "trigger"),
-    ("next", "next choice"),
-    ("previous", "previous choice"),
-    ("set", "set a value"),
-)
 
 
 class MappingForm(QWidget):
@@ -69,7 +51,9 @@ class MappingForm(QWidget):
         channels: list[tuple[int | None, str]] = [(None, "any")]
         channels += [(n, str(n)) for n in range(1, 17)]
         self.channel = self._combo(channels, self._set_channel)
-        self.layer = self._combo(LAYERS, lambda: self._set(layer=self.layer.currentData()))
+        self.layer = self._combo(
+            edits.LAYER_LABELS.items(), lambda: self._set(layer=self.layer.currentData())
+        )
         self.low, self.high = self._spin(), self._spin()
         self.low.valueChanged.connect(lambda: self._set_range(self.low))
         self.high.valueChanged.connect(lambda: self._set_range(self.high))
@@ -77,15 +61,17 @@ class MappingForm(QWidget):
         self.invert.toggled.connect(lambda on: self._set(invert=on))
         self.units = QLabel(self)
         self.units.setStyleSheet(f"color: {colours.DIM}")
-        self.curve = self._combo(CURVES, lambda: self._set(shape=self.curve.currentData()))
+        self.curve = self._combo(
+            edits.CURVE_LABELS.items(), lambda: self._set(shape=self.curve.currentData())
+        )
         self.takeover = self._combo(
-            TAKEOVERS, lambda: self._set(takeover=self.takeover.currentData())
+            edits.TAKEOVER_LABELS.items(), lambda: self._set(takeover=self.takeover.currentData())
         )
         self.takeover.setToolTip(
             "What a knob does whose position differs from the value: pickup waits until it "
             "reaches the value, scale moves the value in proportion, jump sets it at once."
         )
-        self.action = self._combo(ACTIONS, self._set_action)
+        self.action = self._combo(edits.ACTION_LABELS.items(), self._set_action)
         self.value = QLineEdit(self)
         self.value.setPlaceholderText("value")
         self.value.editingFinished.connect(self._set_value)
@@ -94,13 +80,27 @@ class MappingForm(QWidget):
         self.step.setDecimals(1)
         self.step.valueChanged.connect(lambda value: self._set(step=value / 100.0))
         self.step.setToolTip("How far one step of the encoder moves.")
+        for field, words in (
+            (self.channel, "MIDI channel on which the control sends; any takes all of them."),
+            (
+                self.layer,
+                "Layer in which this mapping acts; shift, while held, is the second.",
+            ),
+            (self.low, "Where the target is when the control is at its lower end."),
+            (self.high, "Where the target is when the control is at its upper end."),
+            (self.invert, "The lower end of the control is the upper end of the range."),
+            (self.curve, "How the target follows the control between its ends."),
+            (self.action, "What pressing does: toggle, momentary, trigger, step or set a value."),
+            (self.value, "The value that pressing sets, such as 124, on, A minor or auto."),
+        ):
+            field.setToolTip(words)
         self._rows: dict[str, tuple[QLabel, QWidget]] = {}
         self._lay_out()
         self.show_mapping(None, None)
 
     # -- building ------------------------------------------------------------------------------
     def _combo(
-        self, items: Sequence[tuple[object, str]], on_pick: Callable[[], object]
+        self, items: Iterable[tuple[object, str]], on_pick: Callable[[], object]
     ) -> QComboBox:
         combo = QComboBox(self)
         for data, words in items:

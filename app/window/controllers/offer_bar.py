@@ -10,12 +10,16 @@ from app.window.style import colours, theme
 
 
 class OfferBar(QWidget):
-    """Bar that asks about one offer at a time. `answered` has port and yes or no."""
+    """Bar that asks about one offer at a time. `answered` has port and yes or no.
+
+    floating: over its parent, not in a layout.
+    """
 
     answered = Signal(str, bool)
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, *, floating: bool = True) -> None:
         super().__init__(parent)
+        self._floating = floating
         self._below = parent
         self.port = ""
         self._top = 56
@@ -23,8 +27,9 @@ class OfferBar(QWidget):
         self.words.setFont(theme.bold(15))
         self.yes = QPushButton("Yes", self)
         self.yes.setDefault(True)
+        self.yes.setToolTip("Use this map now and whenever the controller is connected.")
         self.later = QPushButton("Not now", self)
-        self.later.setToolTip("It stays in the menu of Controllers, and is not offered again.")
+        self.later.setToolTip("It stays in the menu of Controllers and is not offered again.")
         self.yes.clicked.connect(lambda: self.answered.emit(self.port, True))
         self.later.clicked.connect(lambda: self.answered.emit(self.port, False))
         row = QHBoxLayout(self)
@@ -32,6 +37,8 @@ class OfferBar(QWidget):
         row.setSpacing(10)
         row.addWidget(self.words)
         row.addSpacing(10)
+        if not floating:
+            row.addStretch(1)
         for button in (self.yes, self.later):
             # No focus: the enter key must not answer by accident.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -55,6 +62,8 @@ class OfferBar(QWidget):
     def place(self, top: int | None = None) -> None:
         """Move to the centre, `top` pixels down, over the spectrogram."""
         self._top = self._top if top is None else top
+        if not self._floating:
+            return
         self.adjustSize()
         self.move((self._below.width() - self.width()) // 2, self._top)
 

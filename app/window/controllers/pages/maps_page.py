@@ -28,13 +28,18 @@ from app.window.controllers import map_edits as edits
 from app.window.controllers.controller_view import ControllerView
 from app.window.controllers.map_files import MapFiles
 from app.window.controllers.mapping_form import MappingForm
+from app.window.controllers.offer_bar import OfferBar
 from app.window.style import colours, theme
 from models.errors import SegueError
 
 ROLE: Final = Qt.ItemDataRole.UserRole
 ROW: Final = 25
-SHARES: Final = (0.34, 0.40)
-"""Of the list's width, for its first columns."""
+FRAME: Final = 26
+"""Width of the list's frame and scroll bar in pixels."""
+PADDING: Final = 18
+"""Room beside a cell's text in pixels."""
+MAX_LIST: Final = 500
+"""Greatest width of the list in pixels, unless it is made wider by hand."""
 
 
 class MapsPage(QWidget):
@@ -42,6 +47,7 @@ class MapsPage(QWidget):
 
     message = Signal(str, str)
     learn_requested = Signal()
+    answered = Signal(str, bool)  # the offer of a ready-made map: port, yes or no
 
     def __init__(self, bridge: ControlBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,6 +93,11 @@ class MapsPage(QWidget):
         self.remove = QPushButton("Delete", self)
         self.remove.setToolTip("It moves this no more; a learned control can go as a whole")
         self.remove.clicked.connect(self.delete)
+        self.split = QSplitter(Qt.Orientation.Horizontal, self)
+        self._moved = False
+        self.split.splitterMoved.connect(self._hold_split)
+        self.offer = OfferBar(self, floating=False)
+        self.offer.answered.connect(self.answered)
         self._build()
         bridge.ports_changed.connect(self.refresh)
         bridge.map_changed.connect(lambda _: self.refresh())
@@ -101,6 +112,7 @@ class MapsPage(QWidget):
         self.menu_button.setToolTip("Ready-made maps, and files to load, to keep or to share")
         learn = QPushButton("Learn", self)
         learn.setDefault(True)
+        learn.setToolTip("Click what you want to play in the window, then move a control")
         learn.clicked.connect(self.learn_requested)
         words = QVBoxLayout()
         words.setSpacing(0)
@@ -125,7 +137,7 @@ class MapsPage(QWidget):
         column.addLayout(top)
         column.addWidget(self.view, 1)
         column.addWidget(editor)
-        split = QSplitter(Qt.Orientation.Horizontal, self)
+        split = self.split
         split.addWidget(self.tree)
         split.addWidget(right)
         split.setStretchFactor(0, 1)
@@ -134,15 +146,22 @@ class MapsPage(QWidget):
         split.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(split)
+        whole.addWidget(self.offer)
+        whole.addWidget(split, 1)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the columns' shares of the list's width."""
+        """Keep the columns fit for their text."""
         if event.type() == QEvent.Type.Resize:
-            width = self.tree.viewport().width()
-            for column, share in enumerate(SHARES):
-                self.tree.setColumnWidth(column, round(width * share))
+            self._fit_columns()
         return False
+
+    def _fit_columns(self) -> None:
+        """Columns as wide as their text; where that is too wide, each gives its share."""
+        wanted = self._widths()
+        excess = max(0, sum(wanted) - self.tree.viewport().width())
+        for column in range(2):
+            share = wanted[column] / max(sum(wanted), 1)
+            self.tree.setColumnWidth(column, round(wanted[column] - excess * share))
 
     # -- maps -----------------------------------------------------------------------------------
     @property
@@ -196,6 +215,25 @@ class MapsPage(QWidget):
             top.setExpanded(port not in shut)
             top.setFirstColumnSpanned(there)
         self.tree.blockSignals(False)
+        needed = sum(self._widths()) + FRAME
+        left, right = self.split.sizes()
+        if left < needed and not self._moved:  # once it is moved by hand it stays
+            self.split.setSizes([min(needed, MAX_LIST), left + right - min(needed, MAX_LIST)])
+        self._fit_columns()
+
+    def _widths(self) -> list[int]:
+        """Width in pixels that the text of each column needs."""
+        metrics, widths = self.tree.fontMetrics(), [60, 60, 60]
+        for top in self._devices():
+            for row in (top.child(n) for n in range(top.childCount())):
+                for column in range(3):
+                    needed = metrics.horizontalAdvance(row.text(column)) + PADDING
+                    widths[column] = max(widths[column], needed)
+        widths[0] += 2 * self.tree.indentation()
+        return widths
+
+    def _hold_split(self) -> None:
+        self._moved = True
 
     def _devices(self) -> list[QTreeWidgetItem]:
         found = [self.tree.topLevelItem(n) for n in range(self.tree.topLevelItemCount())]

@@ -106,7 +106,7 @@ def test_a_mapping_is_edited_in_every_way(rig: ControllersRig) -> None:
     assert (mapping.low, mapping.high, mapping.invert) == (0.2, 0.6, True)
     assert (mapping.shape, mapping.takeover, mapping.layer) == ("s", "jump", "any")
     row = page.tree.currentItem()
-    assert row is not None and row.text(2) == "both layers, 20–60 %, inverted, s, jump"
+    assert row is not None and row.text(2) == "both layers, 20–60 %, invert, S, jump"
     rig.backend.play(MIX, 0xB3, 19, 0)  # on another channel, and at once
     rig.qtbot.waitUntil(lambda: rig.registry.get("prompt.1.weight") == 1.2, timeout=2000)
     form.low.setValue(90)
