@@ -15,6 +15,7 @@ from app.session.session import Session
 from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
 from app.window.style import theme
+from app.window.widgets import accessible
 
 
 def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto") -> int:
@@ -35,6 +36,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto"
     app.setApplicationDisplayName("Segue")
     app.setDesktopFileName("segue")
     theme.install(app)
+    accessible.install()
     folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
     early = _EarlyReports()
     playback = open_playback(

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.parameters.registry import Change, Registry
@@ -60,10 +68,21 @@ class ParameterWidget(QWidget):
     def _on_change(self, change: Change) -> None:
         # On every change: a batch merges the one with source "availability" into later ones.
         self._sync_available()
+        if QAccessible.isActive():
+            self._tell_screen_reader()
         if self.change_handler is None:
             self.update()
         else:
             self.change_handler(change.source)
+
+    def _tell_screen_reader(self) -> None:
+        """The value is a switch's state, and else part of the name (`accessible`)."""
+        kind = self.parameter.kind
+        if kind != "trigger":
+            event = QAccessible.Event.StateChanged
+            if kind != "switch":
+                event = QAccessible.Event.NameChanged
+            QAccessible.updateAccessibility(QAccessibleEvent(self, event))
 
     def _sync_available(self) -> None:
         self.setEnabled(self.registry.available(self.parameter_name))
