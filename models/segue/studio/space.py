@@ -10,6 +10,7 @@ that a snapshot holds, as 16-bit floats, and share with all snapshots before.
 
 from __future__ import annotations
 
+import threading
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -117,11 +118,22 @@ def doubled(x: Planes) -> Planes:
 
 class Space:
     """Reverb and echo. Spectra are cached while they are in use, which saves time and changes
-    nothing.
+    nothing; each thread has its own, as streams of one engine may play in several.
     """
 
     def __init__(self) -> None:
-        self._windows: dict[tuple[float, ...], _SpectrumCache] = {}
+        self._caches = threading.local()
+
+    def _cache(self, weights: tuple[float, ...]) -> _SpectrumCache:
+        """Spectra of lines that are mixed with these weights."""
+        windows: dict[tuple[float, ...], _SpectrumCache]
+        windows = self._caches.__dict__.setdefault("windows", {})
+        cache = windows.get(weights)
+        if cache is None:
+            if len(windows) > 8:
+                windows.clear()
+            cache = windows[weights] = _SpectrumCache(weights)
+        return cache
 
     def write(self, sends: Planes, state: SpaceState, echo: Echo) -> SpaceState:
         """The state after a block's sends (senders, BLOCK): its line holds them and what the
@@ -214,12 +226,7 @@ class Space:
         longest = rooms[0].shape[1]
         count = min(len(lines), longest)
         weights = tuple(float(gain) for gain in gains)
-        window = self._windows.get(weights)
-        if window is None:
-            if len(self._windows) > 8:
-                self._windows.clear()
-            window = self._windows[weights] = _SpectrumCache(weights)
-        spectra = window.of(lines, count)
+        spectra = self._cache(weights).of(lines, count)
         total = np.empty((2, BINS), np.complex64)
         for part in rooms:
             # Shorter stretches of the room reach higher.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve
@@ -120,3 +122,15 @@ def test_doubling_keeps_a_tone() -> None:
     best = np.abs(np.fft.rfft(y * np.hanning(len(y))))
     assert best.argmax() * 48_000 / len(y) == pytest.approx(3000, abs=20)
     assert np.abs(y).max() == pytest.approx(1.0, abs=0.02)
+
+
+def test_each_thread_has_its_own_cache() -> None:
+    """Streams of one engine may play in several threads."""
+    space = Space()
+    mine = space._cache((1.0, 0.5))
+    assert space._cache((1.0, 0.5)) is mine
+    others: list[object] = []
+    thread = threading.Thread(target=lambda: others.append(space._cache((1.0, 0.5))))
+    thread.start()
+    thread.join()
+    assert others and others[0] is not mine
