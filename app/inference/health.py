@@ -33,6 +33,9 @@ CRITICAL_BLOCKS: Final = 2.0
 CRITICAL_SECONDS: Final = 0.4
 """Plan that must be there before any rewrite: render times of some blocks, and some seconds."""
 
+MAX_WAIT_SECONDS: Final = 3.0
+"""Longest time for which new controls wait on a thin line."""
+
 
 class BlockWatch:
     """Fault detector for blocks."""
@@ -147,6 +150,15 @@ class RewritePacing:
         task.lengthened += longer
         return longer
 
+    def must_wait(self, depth: int, waited: float) -> bool:
+        """Whether new controls wait for a plan of `depth` frames to grow, on a line.
+
+        The first block under them takes the whole journey, in which the plan must not run dry.
+        waited: seconds since the change; a line that only just keeps up is not waited for forever.
+        """
+        enough = self.times.estimate + CRITICAL_SECONDS
+        return waited < MAX_WAIT_SECONDS and depth < enough * self.rate
+
     @property
     def reserve(self) -> float:
         """Frames below which a plan is lengthened before it is rewritten."""
@@ -185,8 +197,8 @@ class LatencyStats:
 
 
 class RenderTimes:
-    """Render times of the last blocks, in seconds. remote: blocks come over a line, on which those
-    that nothing has changed for are here before they are asked for.
+    """Render times of the last blocks, in seconds. remote: they come over a line: the first one
+    after a change takes the whole journey, and says nothing about how many the line carries.
     """
 
     def __init__(self, block_seconds: float, count: int = 20, *, remote: bool = False) -> None:
@@ -196,9 +208,10 @@ class RenderTimes:
 
     def add(self, seconds: float, changed: bool = False) -> None:
         """Note a block. changed: under other controls than the last, so without work ahead."""
-        self.recent.append(seconds)
         if changed:
             self.changed.append(seconds)
+        if not (changed and self.remote):
+            self.recent.append(seconds)
 
     @property
     def median(self) -> float:
@@ -207,10 +220,11 @@ class RenderTimes:
     @property
     def estimate(self) -> float:
         """Upper estimate for the next block: the 90th percentile, or the median of changed ones."""
-        if not self.recent:
+        if not self.recent and not self.changed:
             return 0.0
-        typical = float(np.quantile(self.recent, 0.9))
-        changes = float(np.median(self.changed)) if self.changed else 0.0
+        typical = float(np.quantile(self.recent, 0.9)) if self.recent else 0.0
+        part = 0.8 if self.remote else 0.5  # journeys differ more than computing does
+        changes = float(np.quantile(self.changed, part)) if self.changed else 0.0
         return max(typical, changes if self.remote else min(changes, 2.0 * typical))
 
     @property

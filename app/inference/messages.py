@@ -111,7 +111,7 @@ class ControlTask(_Task):
     """Rewrite of the plan under other controls.
 
     earliest: first plan position that may change. attempts: how often the reader was faster.
-    lengthened: blocks by which the plan was made longer first.
+    lengthened: blocks by which the plan was made longer first. before: controls until then.
     """
 
     kind: ClassVar[str] = "controls"
@@ -120,6 +120,7 @@ class ControlTask(_Task):
     text: str = ""
     attempts: int = 0
     lengthened: int = 0
+    before: Controls | None = None
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.inference.messages import BlockReport, RewriteTask
+from app.inference.messages import BlockReport, HeldLoop, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.hearing import Hearing
@@ -128,6 +128,15 @@ class BlockPlan:
         if index < 0 or self.blocks[index].stop <= position:
             return None
         return self.blocks[index]
+
+    def loop_at(self, position: int, bpm: float | None, rate: int) -> HeldLoop:
+        """Loop of whole bars that ends at a position. bpm: asked for, None for the score's."""
+        planned = self.at(position)
+        return HeldLoop(loop_length(planned.score if planned else None, bpm, rate))
+
+    def next_bar(self, block_frames: int, after: int) -> int | None:
+        """Position from `after` on at which a bar begins; None where none is known."""
+        return bar_after(bar_points(self.blocks, block_frames), after)
 
     def target(self, commit: int, deadline: int, fade: int) -> RewriteTarget | None:
         """Where to rewrite the plan so that new controls sound soon and nothing clicks.

@@ -41,9 +41,6 @@ from app.inference.plan import (
     PlannedBlock,
     RenderedBlock,
     RewriteTarget,
-    bar_after,
-    bar_points,
-    loop_length,
 )
 from app.inference.rewrite_start import rewrite_start
 from app.inference.triggers import TriggerQueue
@@ -75,22 +72,20 @@ class Planner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.info = engine.info
-        self.settings = settings or WorkerSettings()
+        self.settings, self.rate = settings or WorkerSettings(), self.info.sample_rate
         self.ring = StemRing(ring)
         self.listener = listener or PlannerListener()
         self.performance = performance or PerformanceLog()
         self.clock = clock
-        self.rate = self.info.sample_rate
         self.source = BlockSource(engine, seed, self.listener, clock)
         self.performance.begin(self.info.name, seed, ring.end, engine.weights_identity)
-        self.writer = PlanWriter(self.ring, self._frames(self.settings.fade_ms))
+        self.writer = PlanWriter(self.ring, round(self.settings.fade_ms * self.rate / 1000))
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
         self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
         self.pacing = RewritePacing(self.settings, self.source.times, self.rate)
         self.latency_stats, self.output_latency = LatencyStats(), 0.0
-        self.reader_stopped = True
-        """The reader stands still and is silent, so even its next frame may be rewritten."""
+        self.reader_stopped = True  # and silent, so that even its next frame may be rewritten
         self.accompany: Accompany = lambda controls, score, start: controls
         self.hearing: HearingSource = lambda start: None
         self._current = ControlRequest(Controls())
@@ -106,9 +101,6 @@ class Planner:
     def stream(self) -> Stream:
         """The current stream; recovery may replace it."""
         return self.source.stream
-
-    def _frames(self, milliseconds: float) -> int:
-        return round(milliseconds * self.rate / 1000)
 
     # Requests of the performer.
 
@@ -133,23 +125,23 @@ class Planner:
                 self._apply_later()
             return
         same = controls == self._current.controls and not self._triggers.waiting
-        self._current = request
+        before, self._current = self._current.controls, request
         if same or not self.ring.depth:
             if mark:
                 self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
             return
-        self.rewrite(turned, mark)
+        self.rewrite(turned, mark, before)
 
     def hear_from(self, hearing: HearingSource, turned_at: float) -> None:
         """Plan again what still can be, with what has been played in."""
         self.hearing = hearing
         self.rewrite(turned_at)
 
-    def rewrite(self, turned_at: float, mark: str = "") -> None:
+    def rewrite(self, turned_at: float, mark: str = "", before: Controls | None = None) -> None:
         """Plan again what still can be: what steers it has changed at a time by `clock`."""
         earlier = self._task
         if earlier is None and self.ring.depth:
-            self._task = ControlTask(turned_at, text=mark)
+            self._task = ControlTask(turned_at, text=mark, before=before)
         elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
 
@@ -188,8 +180,7 @@ class Planner:
         if not on:
             self._loop = None
             return
-        here, bpm = self.plan.at(self.ring.read), self._current.controls.bpm
-        self._loop = HeldLoop(loop_length(here.score if here else None, bpm, self.rate))
+        self._loop = self.plan.loop_at(self.ring.read, self._current.controls.bpm, self.rate)
         self._task = HoldTask()
 
     @property
@@ -198,7 +189,7 @@ class Planner:
 
     def next_bar(self) -> int | None:
         """Plan position of the next bar that can still be changed; None where none is known."""
-        return bar_after(bar_points(self.plan.blocks, self.info.block_frames), self._commit())
+        return self.plan.next_bar(self.info.block_frames, self._commit())
 
     @property
     def changing(self) -> bool:
@@ -254,10 +245,18 @@ class Planner:
         self._follows = False
 
     def _must_lengthen(self, task: RewriteTask) -> bool:
-        """Whether the plan is lengthened first, under the new controls already."""
+        """Whether the plan is lengthened first (`_next_controls`)."""
         if not isinstance(task, ControlTask) or task.earliest or self.reader_stopped:
             return False
+        if self.info.remote and self.depth:
+            return self.pacing.must_wait(self.depth, self.clock() - task.turned_at)
         return self._commit() <= self.plan.head and self.pacing.must_lengthen(task, self.ring.depth)
+
+    def _next_controls(self, task: RewriteTask | None) -> Controls:
+        """Controls of the next block; on a line, those before the change lengthen the plan."""
+        waiting = self._task if self.info.remote and task is None and self._follows else None
+        before = waiting.before if isinstance(waiting, ControlTask) else None
+        return before or self._current.controls
 
     def _store_played(self) -> None:
         read = self.ring.read
@@ -370,9 +369,10 @@ class Planner:
         if self.reader_stopped and block.position <= ring.read and ring.depth:
             self._empty_plan()  # nothing of it has sounded, and nothing will
         rewritten = block.position < ring.end
-        fade = self.settings.fade_ms if task is None else task.fade_ms(self.settings)
+        fade_ms = self.settings.fade_ms if task is None else task.fade_ms(self.settings)
+        fade = round(fade_ms * self.rate / 1000)
         result = self.writer.write(
-            block.position, rendered.frames, self._follows, self._frames(fade), rendered.join
+            block.position, rendered.frames, self._follows, fade, rendered.join
         )
         if result.outcome == splice.WAIT:
             self._unwritten = rendered

@@ -20,15 +20,20 @@ QUIET_A = A.with_(mute=["drums"])
 
 
 class LineRig(Rig):
-    """A planner whose engine is elsewhere. down_until: simulated time at which the line is back."""
+    """A planner whose engine is elsewhere. down_until: simulated time at which the line is back.
 
-    def __init__(self, **options: float) -> None:
-        self.down_until = 0.0
+    journey: seconds until the first block comes that does not follow from the one before.
+    """
+
+    def __init__(self, journey: float = 0.0, **options: float) -> None:
+        self.down_until, self.journey = 0.0, journey
+        self.on_its_way: object = None
         self.lost = False
         super().__init__(block_seconds=0.1, **options)
 
     def _slow_down(self, engine: ToneEngine) -> None:
         super()._slow_down(engine)
+        object.__setattr__(engine.info, "remote", True)
         rig, start = self, engine.start
 
         def start_elsewhere(seed: int = 0) -> ToneStream:
@@ -43,7 +48,11 @@ class LineRig(Rig):
                     rig.lost = False
                     stream._now = ToneMoment("tone", 99, 0, 0.37)
                     raise PlaceLostError("the server was started anew: it begins afresh.")
-                return render(controls)
+                if (controls, stream._now) != rig.on_its_way:
+                    rig.run(rig.journey)
+                block = render(controls)
+                rig.on_its_way = controls, stream._now
+                return block
 
             stream.render = far  # type: ignore[method-assign]
             return stream
@@ -51,8 +60,8 @@ class LineRig(Rig):
         engine.start = start_elsewhere  # type: ignore[method-assign]
 
 
-def playing() -> LineRig:
-    rig = LineRig()
+def playing(**options: float) -> LineRig:
+    rig = LineRig(**options)
     rig.planner.submit(QUIET_A)
     rig.work(0.3)
     rig.play()
@@ -139,3 +148,15 @@ def test_styles_of_an_engine_elsewhere_are_made_beside() -> None:
     while len(done) < 2:
         queue.embed_one(engine, False)
     assert done == ["one", "two"]
+
+
+def test_new_controls_wait_for_a_plan_that_outlasts_the_journey() -> None:
+    """On a thin line the first block under them takes long, and the plan must not run dry."""
+    rig = playing(journey=0.4, render_seconds=0.06)
+    for turn in range(8):
+        rig.planner.submit(QUIET_B if turn % 2 == 0 else QUIET_A)
+        rig.work(3.0)
+        assert rig.frequency() == pytest.approx(440 if turn % 2 == 0 else 220, abs=6)
+    assert rig.words[s.UNDERRUNS] == 0
+    assert rig.clicks() == 0
+    assert rig.planner.latency_stats.worst < 2.0
