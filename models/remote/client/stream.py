@@ -18,6 +18,8 @@ MIN_AHEAD, MAX_AHEAD = 4, 24
 """Blocks that may be on their way."""
 MIN_PATIENCE, MAX_PATIENCE = 0.1, 0.6
 """Seconds that `render` waits: the inference thread has other things to do."""
+SPARE_SECONDS: Final = 0.3
+"""For packets that are lost and sent again."""
 STEM_BLOCKS: Final = 4
 """Blocks for which stems go on coming after they were last asked for."""
 
@@ -96,15 +98,20 @@ class RemoteStream(Stream):
         )
 
     def _ahead(self) -> int:
-        """Blocks that may be on their way, so that the line is never idle while more are wanted."""
-        journey = self._line.rtt + 4.0 * self._line.spread
-        wanted = math.ceil(journey / self._info.block_seconds) + 2
+        """Blocks that may be on their way, so that the line is never idle while more are wanted.
+
+        No more: a rewrite throws away what is on its way, and on a thin line waits for it.
+        """
+        nearest = self._line.nearest
+        spare = min(4.0 * nearest, SPARE_SECONDS)
+        wanted = 1 + math.ceil((nearest + spare) / self._info.block_seconds)
         return max(MIN_AHEAD, min(MAX_AHEAD, wanted))
 
     def _grant(self, feed: BlockFeed) -> None:
-        """Let the server go on, in steps, so that not every block needs a message."""
+        """Let the server go on; on a short line in steps, not with a message a block."""
         ahead = self._ahead()
-        if feed.taken + ahead - feed.granted >= max(1, ahead // 2):
+        step = 1 if ahead > MIN_AHEAD else MIN_AHEAD // 2
+        if feed.taken + ahead - feed.granted >= step:
             feed.granted = feed.taken + ahead
             self._line.send(More(feed.number, feed.granted))
 

@@ -31,7 +31,7 @@ class Limits:
     upload_bytes: int = 32_000_000
     requests: int = 8
     ahead: int = 32
-    session_bytes: int = 512_000_000
+    session_bytes: int = 256_000_000
     snapshots: int = 40_000
     idle_seconds: float = 60.0
     keep_seconds: float = 300.0

@@ -97,7 +97,7 @@ class RemoteServer:
                 self._handle, self.host, self.port, ssl=self._tls, origins=[None],
                 process_request=self._admit, compression=None, open_timeout=limits.hello_seconds,
                 ping_interval=20.0, ping_timeout=limits.idle_seconds, close_timeout=2.0,
-                max_size=limits.message_bytes, max_queue=8, write_limit=32_768, server_header=None,
+                max_size=limits.message_bytes, max_queue=8, write_limit=8_192, server_header=None,
                 logger=_silent_logger(),
             )  # fmt: skip
         except OSError as error:

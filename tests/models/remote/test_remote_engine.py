@@ -99,7 +99,8 @@ def test_segue_elsewhere_gives_the_same_samples() -> None:
         assert np.array_equal(there.embed_audio(noise, 48_000), here.embed_audio(noise, 48_000))
         assert there.nearest_terms(style, 3) == here.nearest_terms(style, 3)
         assert there.weights_identity == here.weights_identity
-        assert there.info.controls == here.info.controls and there.info.parts == here.info.parts
+        assert there.info.controls == here.info.controls - {"memory"}
+        assert there.info.parts == here.info.parts
         local, remote = play(here, first, second), play(there, first, second)
         there.close()
     here.close()

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from models.engine.controls import CONTROL_NAMES, RANGES, Controls
 from models.engine.interface import EngineInfo, NoteEvent, ScoreInfo
+from models.engine.parts import PartControls
 from models.errors import SegueError
+from models.music.hearing.sketch import Sketch, SketchNote
 from models.remote.protocol.address import RemoteAddress, parse_address
 from models.remote.protocol.audio import FORMATS, decode_audio, encode_audio
 from models.remote.protocol.limits import TokenBucket
@@ -61,6 +63,10 @@ FULL = Controls(
     follow_prompts=True,
     change_at="bar",
     fill=True,
+    dream=0.3,
+    parts={"lead": PartControls(level=-6.0, mute=True, octave=1)},
+    reroll=frozenset({"bass"}),
+    sketches=(Sketch("lead", 4.0, (SketchNote(0.5, 1.0, 60.25),), brightness=(0.1, 0.9)),),
     strength={"bpm": 1 / 3},
 )
 SCORE = ScoreInfo(
@@ -178,7 +184,7 @@ def test_no_bytes_make_anything_but_a_sentence(data: bytes, kind: int) -> None:
 
 
 def test_triggers_stand_in_the_first_block_of_a_run_only() -> None:
-    assert following(FULL) == FULL.with_(fill=False)
+    assert following(FULL) == FULL.with_(fill=False, reroll=())
     assert following(Controls(bpm=90.0)) == Controls(bpm=90.0)
 
 
