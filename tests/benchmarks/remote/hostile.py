@@ -36,8 +36,9 @@ class Target(Protocol):
 
     port: int
     engine: str
-    token: str
 
+    @property
+    def token(self) -> str: ...
     def megabytes(self) -> float: ...
 
 
@@ -132,7 +133,7 @@ async def malformed(victim: Victim, told: Counter[str]) -> None:
     while sent < FRAMES:
         try:
             async with victim.connect() as connection:
-                for _ in range(20):
+                for _ in range(200):
                     await connection.send(rng.choice(kinds)())
                     sent += 1
                 await _ended(connection, told)
