@@ -225,7 +225,7 @@ class MapsPage(QWidget):
         """Width in pixels that the text of each column needs."""
         metrics, widths = self.tree.fontMetrics(), [60, 60, 60]
         for top in self._devices():
-            for row in (top.child(n) for n in range(top.childCount())):
+            for row in filter(None, (top.child(n) for n in range(top.childCount()))):
                 for column in range(3):
                     needed = metrics.horizontalAdvance(row.text(column)) + PADDING
                     widths[column] = max(widths[column], needed)
