@@ -26,6 +26,7 @@ from app.session.tap_tempo import TapTempo
 from models.engine.controls import TRIGGERS, Style
 from models.engine.interface import EngineInfo
 from models.errors import SegueError
+from models.music.hearing.sketch import Sketch
 
 GATHER_MS: Final = 8
 UNMARKED: Final = frozenset({"scene", "morph", "undo", "load", "availability", "orbit", "map"})
@@ -78,6 +79,7 @@ class LiveController(QObject):
         self.acting: frozenset[str] = frozenset()
         """Controls that the engine has; empty while there is no engine."""
         self.notes: tuple[int, ...] = ()
+        self.sketches: tuple[Sketch, ...] = ()
         self._triggers: set[str] = set()  # those of the next submission
         self._last_style: Style | None = None
         self._mark = ""
@@ -208,6 +210,7 @@ class LiveController(QObject):
 
     def _panic(self) -> None:
         self.set_notes(())
+        self.set_sketches(())
         self.scenes.cancel()
         self.worker.panic()
         with self.registry.batch():
@@ -220,6 +223,12 @@ class LiveController(QObject):
         if notes != self.notes:
             self.notes = notes
             self.notes_changed.emit(notes)
+            self._submit_soon()
+
+    def set_sketches(self, sketches: tuple[Sketch, ...]) -> None:
+        """Lines and grooves that parts play, one a part."""
+        if sketches != self.sketches:
+            self.sketches = sketches
             self._submit_soon()
 
     def stay(self) -> None:
@@ -252,7 +261,10 @@ class LiveController(QObject):
 
     def _steer(self, scene: Scene, triggers: frozenset[str] = frozenset()) -> Steering | None:
         try:
-            return steer(scene, self.styles, self.acting, self._last_style, self.notes, triggers)
+            return steer(
+                scene, self.styles, self.acting, self._last_style, self.notes, triggers,
+                self.sketches,
+            )  # fmt: skip
         except SegueError as error:
             self.message.emit("warning", str(error))
             return None

@@ -11,11 +11,15 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Never
 
+from app.parameters.input_parameters import (
+    SKETCH_PARAMETERS,
+    input_parameters,
+    set_engine_sends,
+)
 from app.parameters.parameter import Parameter
 from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
-from models.engine.controls import ARRIVALS, MAX_LOOP_BARS, MEMORY_MODES, RANGES, TRIGGERS
-from models.engine.interface import SENDS
+from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
 PROMPTS: Final = 16
@@ -24,9 +28,6 @@ SCENES: Final = 16
 KEYS: Final = tuple(
     f"{note} {mode.replace('_', ' ')}" for mode in MODE_NAMES for note in NOTE_NAMES
 )
-FOLLOW_OPTIONS: Final = ("follow.lock", "follow.chords", "follow.answer", "follow.part")
-NOBODY: Final = "none"
-"""The part that is left to the player where there is none."""
 EMPTY: Final[Mapping[str, Never]] = MappingProxyType({})
 SCENE_MODES: Final = ("now", "bar", "morph")
 VIEWS: Final = ("mixer", "map")
@@ -93,12 +94,21 @@ def build_registry() -> Registry:
     """Registry with every parameter. Strips and engine controls are not available at first."""
     registry = Registry()
     groups = (
-        _prompts, _map, _controls, part_parameters, _transport, _keys, _input, _scenes, _window,
+        _prompts, _map, _controls, part_parameters, _transport, _keys, input_parameters, _scenes,
+        _window,
     )  # fmt: skip
     for parameter in (parameter for group in groups for parameter in group()):
         registry.add(parameter)
     stems = (f"stem.{stem}" for stem in STEMS)
-    for name in (*CONTROL_OF, *ENGINE_OPTIONS, *TRIGGERS, "strength", *KEYS_PARAMETERS, *stems):
+    for name in (
+        *CONTROL_OF,
+        *ENGINE_OPTIONS,
+        *TRIGGERS,
+        "strength",
+        *KEYS_PARAMETERS,
+        *SKETCH_PARAMETERS,
+        *stems,
+    ):
         registry.set_available(name, False)
     set_engine_sends(registry, frozenset())
     set_engine_parts(registry)
@@ -137,20 +147,12 @@ def set_engine_controls(
         registry.set_available(name, name in controls)
     for name in KEYS_PARAMETERS:
         registry.set_available(name, "notes" in controls)
+    for name in SKETCH_PARAMETERS:
+        registry.set_available(name, "sketches" in controls)
     for stem in STEMS:
         # An engine without stems can still play without drums.
         drums = stem == "drums" and "drums" in controls
         registry.set_available(f"stem.{stem}", "mute" in controls or drums)
-
-
-def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
-    """Make those sends of the input available that the engine has, as in `EngineInfo.sends`."""
-    for send in sorted(SENDS):
-        registry.set_available(f"send.{send}", send in sends)
-    for name in FOLLOW_OPTIONS:
-        registry.set_available(name, "follow" in sends)
-    for name in ("send.memory.mode", "send.memory.bars"):
-        registry.set_available(name, "memory" in sends)
 
 
 def _prompts() -> Iterable[Parameter]:
@@ -315,71 +317,6 @@ def _keys() -> Iterable[Parameter]:
     yield Parameter(
         "keys.off", "All notes off", "trigger", group=group,
         help="Lets go of every key that is held, by hand, pedal or latch. Lit while any is.",
-    )  # fmt: skip
-
-
-def _input() -> Iterable[Parameter]:
-    group = "Input"
-    yield Parameter(
-        "input.gain", "Input gain", low=-24.0, high=24.0, default=0.0, unit="dB", step=1.0,
-        fine=0.1, decimals=1, group=group, help="Level of what you play in.",
-    )  # fmt: skip
-    yield Parameter(
-        "input.gate", "Input gate", low=-80.0, high=-20.0, default=-80.0, unit="dB", step=1.0,
-        fine=0.1, decimals=0, group=group, help="Silences the input below this level.",
-    )  # fmt: skip
-    yield Parameter(
-        "input.monitor", "Monitor", low=-60.0, high=0.0, default=-60.0, curve="taper", unit="dB",
-        step=1.0, fine=0.1, decimals=1, group=group,
-        help="How loud you hear your own input, dry. It is not in recordings. Use headphones.",
-    )  # fmt: skip
-    yield Parameter(
-        "input.mute", "Mute input", "switch", default=False, group=group,
-        help="Nothing comes in.",
-    )  # fmt: skip
-    yield Parameter(
-        "input.freeze", "Freeze input", "switch", default=False, group=group,
-        help="Keep what was heard last, and listen no more.",
-    )  # fmt: skip
-    yield Parameter(
-        "send.style", "Style send", default=0.0, unit="%", group=group,
-        help="Share of your last ten seconds in the style of the music; the prompts have the rest.",
-    )  # fmt: skip
-    yield Parameter(
-        "send.follow", "Follow send", default=0.0, unit="%", group=group,
-        help="The band accompanies what you play in: how firmly it keeps to your beat and chords, "
-        "and how far it answers.",
-    )  # fmt: skip
-    yield Parameter(
-        "follow.lock", "Follow tempo", "switch", default=True, group=group,
-        help="The band takes your tempo and beat. Off, it leads with its own.",
-    )  # fmt: skip
-    yield Parameter(
-        "follow.chords", "Follow chords", "switch", default=True, group=group,
-        help="The band plays the chords that it hears from you, and those that it expects.",
-    )  # fmt: skip
-    yield Parameter(
-        "follow.answer", "Answer", "switch", default=True, group=group,
-        help="The less you play, the more the band plays: call and response.",
-    )  # fmt: skip
-    yield Parameter(
-        "follow.part", "Your part", "choice", default=NOBODY, choices=(NOBODY, *STEMS), group=group,
-        help="The part that you play yourself while the band follows; it leaves it out.",
-    )  # fmt: skip
-    yield Parameter(
-        "send.memory", "Memory send", default=0.0, unit="%", group=group,
-        help="How much of what you play the music remembers as its own past, and goes on from. It "
-        "is never heard itself.",
-    )  # fmt: skip
-    yield Parameter(
-        "send.memory.mode", "Memory mode", "choice", default=MEMORY_MODES[0], choices=MEMORY_MODES,
-        group=group, help="Free: remembered where it was played. Looper: the loop of the last bars "
-        "is all that is remembered.",
-    )  # fmt: skip
-    yield Parameter(
-        "send.memory.bars", "Memory loop", low=1.0, high=float(MAX_LOOP_BARS), default=4.0,
-        unit="bars", step=1.0, fine=1.0, decimals=0, group=group,
-        help="Length of the looper's loop.",
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.parameters.catalogue import NOBODY
+from app.parameters.input_parameters import NOBODY
 from app.parameters.registry import Registry
 from models.engine.controls import Controls
 from models.engine.interface import ScoreInfo

@@ -14,6 +14,7 @@ from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
 from models.engine.controls import TRIGGERS, Controls, Style, blend
 from models.engine.prompts import Prompt as EnginePrompt
+from models.music.hearing.sketch import Sketch
 from models.music.score import STEMS
 
 SOFT: Final = ("bpm", "key", "density", "notes")
@@ -129,6 +130,7 @@ def steer(
     last_style: Style | None = None,
     notes: tuple[int, ...] = (),
     triggers: frozenset[str] = frozenset(),
+    sketches: tuple[Sketch, ...] = (),
 ) -> Steering:
     """Controls of a scene.
 
@@ -139,6 +141,7 @@ def steer(
         last_style: used where no prompt is audible: closing the last fader changes nothing.
         notes: MIDI numbers of the keys held.
         triggers: names of the parameters whose triggers act with these controls.
+        sketches: what parts play, one a part.
 
     """
     ready, weights, used = [], [], []
@@ -166,6 +169,8 @@ def steer(
     settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})
     settings.update(_memory(scene, acting))
     settings.update({name: True for name in TRIGGERS if name in triggers & acting})
+    if "sketches" in acting:
+        settings["sketches"] = sketches
     if "parts" in acting:
         settings["parts"] = part_controls(scene.values)
     if "reroll" in acting:

@@ -14,6 +14,7 @@ from app.parameters.registry import Change, Registry
 from app.session.follow_send import follow_settings
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
 from app.window.panels.input_strip import InputStrip
+from app.window.sketch.control import SketchControl
 from models.engine.interface import EngineInfo
 
 
@@ -46,6 +47,8 @@ class InputControl(QObject):
         self.registry, self.output, self.worker = registry, output, worker
         self.live, self.strip = live, strip
         self.follow, self.memory = follow, memory
+        self.sketches = SketchControl(registry, output, worker, live, parent)
+        strip.sketch.clicked.connect(self.sketches.open)
         self._timer = SendTimer()
         self._running = False
         self._block_frames = 0
@@ -56,6 +59,7 @@ class InputControl(QObject):
 
     def close(self) -> None:
         """Listen to nothing any more."""
+        self.sketches.close()
         self._unsubscribe()
 
     def frame(self) -> None:

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
                 "window.louder": lambda: self.registry.nudge("mixer.master", 1),
                 "window.quieter": lambda: self.registry.nudge("mixer.master", -1),
                 "window.settings": self.open_settings,
+                "window.sketch": self.input.sketches.open,
                 "window.learn": lambda: self.learn_requested.emit(True),
                 "window.controllers": lambda: self.controllers_requested.emit(""),
                 "window.new": self.files.new,

@@ -38,6 +38,7 @@ def _table() -> tuple[Shortcut, ...]:
         Shortcut("[", "window.quieter", "volume down", mix),
         Shortcut("]", "window.louder", "volume up", mix),
         Shortcut("O", "map.orbit", "orbit", mix),
+        Shortcut("S", "window.sketch", "sketch: sing, tap or draw", mix, stage=False),
         Shortcut("Ctrl+Return", "window.add", "add a prompt", mix, stage=False),
         Shortcut("M", "window.view", "mixer, map", view),
         Shortcut("F11", "stage", "stage mode", view),

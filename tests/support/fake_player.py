@@ -131,7 +131,8 @@ class FakeWorker(QObject):
             if score is not None:
                 beat = (position + start) / RATE / 60.0 * (score.tempo or 120.0)
                 score = replace(score, beat=beat, bars=beat / 4, bars_at=0)
-            self.block_ready.emit(BlockReport(position + start, block, score, False, Controls()))
+            at = position + start
+            self.block_ready.emit(BlockReport(at, block, score, False, Controls(), at, at))
 
     def mark(self, position: int, kind: str, text: str) -> None:
         self.marked.emit(TimelineMark(position, kind, text))

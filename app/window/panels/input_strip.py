@@ -6,12 +6,19 @@ from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.parameters.registry import Registry
 from app.window.panels.panel import Panel
 from app.window.style import colours, theme
-from app.window.widgets.buttons import KeyButton, Segments
+from app.window.widgets.buttons import KeyButton, PlainButton, Segments
 from app.window.widgets.knob import Knob
 from app.window.widgets.volume_fader import TRACK_COLOUR, meter_position
 
@@ -121,6 +128,12 @@ class InputStrip(Panel):
             registry, "input.mute", self, label="Mute", hex_color=colours.DANGER, horizontal=True
         )
         self.freeze = KeyButton(registry, "input.freeze", self, label="Freeze", horizontal=True)
+        self.record = KeyButton(
+            registry, "sketch.record", self, label="Sing", hex_color=colours.DANGER, horizontal=True
+        )
+        self.sketch = PlainButton(
+            label="Sketch", tooltip="What you sang or tapped, as a drawing (S)", parent=self
+        )
         self.gain = Knob(registry, "input.gain", self, caption="Gain")
         self.gate = Knob(registry, "input.gate", self, caption="Gate")
         self.monitor = Knob(registry, "input.monitor", self, caption="Monitor")
@@ -140,9 +153,13 @@ class InputStrip(Panel):
         row.setContentsMargins(14, 6, 14, 6)
         row.setSpacing(10)
         row.addWidget(self.meter, 30)
-        for key in (self.mute, self.freeze):
-            key.setMaximumHeight(38)
-            row.addWidget(key, 8)
+        for pair in ((self.mute, self.freeze), (self.record, self.sketch)):
+            keys = QVBoxLayout()
+            keys.setSpacing(4)
+            for key in pair:
+                key.setMaximumHeight(34)
+                keys.addWidget(key)
+            row.addLayout(keys, 8)
         for knob in (self.gain, self.gate, self.monitor, self.style_send, self.memory_send):
             row.addWidget(knob, 10)
         row.addWidget(self.memory_options, 20)
@@ -163,6 +180,8 @@ class InputStrip(Panel):
         }
         for name, knob in sends.items():
             knob.setVisible(self.registry.available(name))
+        for key in (self.record, self.sketch):
+            key.setVisible(self.registry.available("sketch.record"))
         self.terms.setVisible(any(map(self.registry.available, sends)))
 
     def show_follow(self, on: bool) -> None:

@@ -1,0 +1,102 @@
+"""Parameters of what the performer plays in: levels, sends and sketches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from app.parameters.parameter import Parameter
+from app.parameters.registry import Registry
+from models.engine.controls import MAX_LOOP_BARS, MEMORY_MODES
+from models.engine.interface import SENDS
+from models.music.score import STEMS
+
+FOLLOW_OPTIONS: Final = ("follow.lock", "follow.chords", "follow.answer", "follow.part")
+MEMORY_OPTIONS: Final = ("send.memory.mode", "send.memory.bars")
+SKETCH_PARAMETERS: Final = ("sketch.record", "sketch.clear")
+NOBODY: Final = "none"
+"""The part that is left to the player where there is none."""
+
+
+def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
+    """Make those sends of the input available that the engine has, as in `EngineInfo.sends`."""
+    for send in sorted(SENDS):
+        registry.set_available(f"send.{send}", send in sends)
+    for name in FOLLOW_OPTIONS:
+        registry.set_available(name, "follow" in sends)
+    for name in MEMORY_OPTIONS:
+        registry.set_available(name, "memory" in sends)
+
+
+def input_parameters() -> Iterable[Parameter]:
+    """Parameters of the input, its sends and sketches."""
+    group = "Input"
+    yield Parameter(
+        "input.gain", "Input gain", low=-24.0, high=24.0, default=0.0, unit="dB", step=1.0,
+        fine=0.1, decimals=1, group=group, help="Level of what you play in.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.gate", "Input gate", low=-80.0, high=-20.0, default=-80.0, unit="dB", step=1.0,
+        fine=0.1, decimals=0, group=group, help="Silences the input below this level.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.monitor", "Monitor", low=-60.0, high=0.0, default=-60.0, curve="taper", unit="dB",
+        step=1.0, fine=0.1, decimals=1, group=group,
+        help="How loud you hear your own input, dry. It is not in recordings. Use headphones.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.mute", "Mute input", "switch", default=False, group=group,
+        help="Nothing comes in.",
+    )  # fmt: skip
+    yield Parameter(
+        "input.freeze", "Freeze input", "switch", default=False, group=group,
+        help="Keep what was heard last, and listen no more.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.style", "Style send", default=0.0, unit="%", group=group,
+        help="Share of your last ten seconds in the style of the music; the prompts have the rest.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.follow", "Follow send", default=0.0, unit="%", group=group,
+        help="The band accompanies what you play in: how firmly it keeps to your beat and chords, "
+        "and how far it answers.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.lock", "Follow tempo", "switch", default=True, group=group,
+        help="The band takes your tempo and beat. Off, it leads with its own.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.chords", "Follow chords", "switch", default=True, group=group,
+        help="The band plays the chords that it hears from you, and those that it expects.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.answer", "Answer", "switch", default=True, group=group,
+        help="The less you play, the more the band plays: call and response.",
+    )  # fmt: skip
+    yield Parameter(
+        "follow.part", "Your part", "choice", default=NOBODY, choices=(NOBODY, *STEMS), group=group,
+        help="The part that you play yourself while the band follows; it leaves it out.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory", "Memory send", default=0.0, unit="%", group=group,
+        help="How much of what you play the music remembers as its own past, and goes on from. It "
+        "is never heard itself.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory.mode", "Memory mode", "choice", default=MEMORY_MODES[0], choices=MEMORY_MODES,
+        group=group, help="Free: remembered where it was played. Looper: the loop of the last bars "
+        "is all that is remembered.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.memory.bars", "Memory loop", low=1.0, high=float(MAX_LOOP_BARS), default=4.0,
+        unit="bars", step=1.0, fine=1.0, decimals=0, group=group,
+        help="Length of the looper's loop.",
+    )  # fmt: skip
+    yield Parameter(
+        "sketch.record", "Sketch", "switch", default=False, group=group,
+        help="Sing, hum, tap or beatbox: a part plays it from the next bar after you let go.",
+    )  # fmt: skip
+    yield Parameter(
+        "sketch.clear", "Delete sketches", "trigger", group=group,
+        help="Every part plays its own again.",
+    )  # fmt: skip

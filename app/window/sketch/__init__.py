@@ -1,0 +1,1 @@
+"""Sketches: sung, tapped or drawn, shown as a drawing."""
