@@ -22,6 +22,7 @@ from app.interfaces import (
 )
 from app.session.preferences import DEFAULT_INPUT, Preferences, round_trip_key
 from models.engine.interface import Engine
+from models.errors import SegueError
 
 START_DELAY_MS: Final = 60
 """From the start of the event loop to the engine's loading: the window is drawn in between."""
@@ -63,10 +64,11 @@ def open_playback(
     """Start audio process and capture; the engine loads once the window has been drawn.
 
     Args:
-        engine: name of the engine, as for `models.open_engine`.
+        engine: name of the engine, as for `models.open_engine`. Where one elsewhere cannot be
+            reached, the default one plays.
         device: torch device, as for `models.open_engine`.
         preferences: audio device, sample rate and buffer.
-        report: takes level and sentence of the capture's incidents, in the capture's thread.
+        report: takes level and sentence of incidents, in other threads.
 
     Returns:
         The running playback; its `stop` must be called.
@@ -81,9 +83,15 @@ def open_playback(
     from app.session.memory_thread import MemoryThread
 
     def load_engine() -> Engine:
-        from models.registry import open_engine
+        from models.registry import DEFAULT_ENGINE, REMOTE, open_engine
 
-        return open_engine(engine, device)
+        try:
+            return open_engine(engine, device)
+        except SegueError as error:
+            if not engine.startswith(REMOTE):
+                raise
+            report("warning", f"{str(error).rstrip('.')}; {DEFAULT_ENGINE} plays instead.")
+            return open_engine(DEFAULT_ENGINE, device)
 
     stopping = threading.Event()
 

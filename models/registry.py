@@ -15,6 +15,7 @@ from models.engine.interface import Engine
 from models.errors import SegueError
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+DEFAULT_ENGINE: Final = "segue"
 REMOTE: Final = "remote://"
 """How the address of an engine on another machine begins (models.remote.protocol.address)."""
 
@@ -114,7 +115,7 @@ def _entry(name: str) -> _RegisteredEngine:
         raise SegueError(f"there is no engine '{name}': choose from {known}.") from None
 
 
-def open_engine(name: str = "segue", device: str = "auto") -> Engine:
+def open_engine(name: str = DEFAULT_ENGINE, device: str = "auto") -> Engine:
     """Open an engine: load its weights, which takes seconds.
 
     Args:

@@ -12,7 +12,7 @@ from app.cli.render import length_of, make_player, seed_of
 from app.cli.rendering import render_wav
 from app.performance.file import read_performance
 from models.engine.controls import Controls
-from models.registry import open_engine
+from models.registry import DEFAULT_ENGINE, open_engine
 
 RESOURCES: Final = Path(__file__).resolve().parent.parent.parent / "resources"
 DEMO: Final = RESOURCES / "performances" / "demo.jsonl"
@@ -20,11 +20,11 @@ DEMO: Final = RESOURCES / "performances" / "demo.jsonl"
 
 def instrument(chosen: Namespace) -> int:
     """Open the window, or render DEMO where there is no display."""
-    engine = getattr(chosen, "engine", "segue")
+    engine = getattr(chosen, "engine", "")
     device = getattr(chosen, "device", "auto")
     if not has_display():
         print("segue: there is no display here, so a 30 s performance is written instead.")
-        return demonstrate(engine, device, Path.cwd())
+        return demonstrate(engine or DEFAULT_ENGINE, device, Path.cwd())
     from app.window import application
 
     session = getattr(chosen, "session", None)

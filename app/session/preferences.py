@@ -23,6 +23,7 @@ FORMATS: Final = ("wav", "flac")
 class Preferences:
     """Preferences. device, sample_rate: None for the system's default."""
 
+    engine: str = ""  # "" for the default
     device: str | None = None
     sample_rate: int | None = None
     buffer_frames: int = 256
@@ -54,6 +55,7 @@ def load(path: Path) -> Preferences:
         return Preferences()
     found = {f.name: data[f.name] for f in fields(Preferences) if f.name in data}
     checks = {
+        "engine": lambda v: isinstance(v, str),
         "device": lambda v: isinstance(v, str | None),
         "sample_rate": lambda v: v in RATES,
         "buffer_frames": lambda v: v in BUFFERS,

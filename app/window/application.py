@@ -16,14 +16,15 @@ from app.window.controllers.wiring import align_clock, open_bridge, open_coordin
 from app.window.main_window import MainWindow
 from app.window.style import theme
 from app.window.widgets import accessible
+from models.registry import DEFAULT_ENGINE
 
 
-def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto") -> int:
+def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> int:
     """Open the instrument and play until its window is closed.
 
     Args:
         argv: may name a session file.
-        engine: name of the engine, as for `models.open_engine`.
+        engine: name of the engine, as for `models.open_engine`; '' for that of the preferences.
         device: torch device, as for `models.open_engine`.
 
     Returns:
@@ -39,9 +40,9 @@ def run(argv: Sequence[str] = (), *, engine: str = "segue", device: str = "auto"
     accessible.install()
     folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
     early = _EarlyReports()
-    playback = open_playback(
-        engine, device, preferences.load(folder / "preferences.json"), early.report
-    )
+    loaded = preferences.load(folder / "preferences.json")
+    chosen = engine or loaded.engine or DEFAULT_ENGINE
+    playback = open_playback(chosen, device, loaded, early.report)
     try:
         window = MainWindow(Session(), playback, folder)
     except BaseException:

@@ -25,6 +25,7 @@ from app.audio.input.loopback import RoundTrip
 from app.audio.settings import AudioDevice
 from app.interfaces import OutputProtocol
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
+from app.window.dialogs.engine_form import EngineForm
 from app.window.dialogs.input_form import InputForm
 from app.window.jobs import Jobs
 
@@ -67,6 +68,8 @@ class SettingsDialog(QDialog):
         form = QFormLayout()
         form.setVerticalSpacing(12)
         form.setHorizontalSpacing(18)
+        self.engine = EngineForm(preferences.engine, self)
+        self.engine.add_to(form)
         rescan = QPushButton("Look again", self)
         rescan.setToolTip("Ask the system for its devices again")
         rescan.clicked.connect(self.rescan_requested)
@@ -133,6 +136,7 @@ class SettingsDialog(QDialog):
         with_input = self.input.chosen(self._initial)
         return replace(
             with_input,
+            engine=self.engine.chosen(),
             device=self.device.currentData(),
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),

@@ -95,7 +95,9 @@ def measure(
             }
         if what == "hostile":
             place = f"{server.token}@{socket.gethostname()}:{port}"
-            figures = attack(server, f"remote://{place}/{engine}?format=float32", seconds)
+            figures = attack(
+                server, f"remote://{place}/{engine}?format=float32", seconds, turn_seconds
+            )
             return {**figures, "log": server.log.read_text().splitlines()[-40:]}
         port = free_port()
         proxy = subprocess.Popen(

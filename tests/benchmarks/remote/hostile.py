@@ -61,9 +61,9 @@ class Victim:
         )  # fmt: skip
 
 
-def attack(server: Target, address: str, seconds: float) -> JsonObject:
+def attack(server: Target, address: str, seconds: float, turn_seconds: float) -> JsonObject:
     """Figures of a session before and among hostile clients in a process of their own."""
-    alone = play(address, seconds / 3).figures()
+    alone = play(address, seconds / 3, (), turn_seconds).figures()
     before = server.megabytes()
     peaks: list[float] = []
     stop = threading.Event()
@@ -83,7 +83,8 @@ def attack(server: Target, address: str, seconds: float) -> JsonObject:
         )  # fmt: skip
 
     watching = threading.Thread(target=watch)
-    among = play(address, seconds, [(1.0, watching.start), (1.0, begin)]).figures()
+    events = [(1.0, watching.start), (1.0, begin)]
+    among = play(address, seconds, events, turn_seconds).figures()
     told, _ = clients[0].communicate(timeout=seconds)
     stop.set()
     watching.join()
