@@ -107,6 +107,7 @@ RESOURCES: Final = (
     "performances",
     "theme",
     "weights",
+    "prompts.json",
     "suggestions.json",
     "terms.toml",
 )

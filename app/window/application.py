@@ -11,11 +11,13 @@ from PySide6.QtWidgets import QApplication
 
 from app.playback import open_playback
 from app.session import preferences
+from app.session.prompts.library import PromptLibrary
 from app.session.session import Session
 from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
 from app.window.style import theme
 from app.window.widgets import accessible
+from models.errors import SegueError
 from models.registry import DEFAULT_ENGINE
 
 
@@ -48,6 +50,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
     except BaseException:
         playback.stop()
         raise
+    _offer_library(window, folder)
     early.deliver(window.reported.emit)
     window.proportions.open(folder / "window.json")
     window.show()
@@ -65,6 +68,18 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
     bridge.stop()
     window.shut()
     return int(code)
+
+
+def _offer_library(window: MainWindow, folder: Path) -> None:
+    """Give the prompt editor the library, where it can be read."""
+    try:
+        library = PromptLibrary(theme.RESOURCES / "prompts.json", folder / "prompts.json")
+    except SegueError as error:
+        window.say("warning", str(error))
+        return
+    if library.problem:
+        window.say("warning", library.problem)
+    window.editor.use_library(library)
 
 
 class _EarlyReports:

@@ -59,13 +59,16 @@ class PromptActions(QObject):
         mixer.add_requested.connect(self.add)
         mixer.menu_requested.connect(self.open_menu)
         mixer.sound_dropped.connect(self.use_sound)
+        mixer.words_dropped.connect(self.confirm)
         editor.confirmed.connect(self.confirm)
         editor.sound_chosen.connect(self.use_sound)
+        editor.message.connect(self.message)
 
     def edit(self, n: int) -> None:
         """Open the editor over strip n, or over its place on the map."""
         if not self._locked():
-            self.editor.open_at(n, self.session.prompts[n - 1].text, self._anchor(n))
+            prompt = self.session.prompts[n - 1]
+            self.editor.open_at(n, prompt.text, self._anchor(n), prompt.audio)
 
     def _anchor(self, n: int) -> QPoint:
         centre = self.editor.parentWidget()

@@ -1,4 +1,4 @@
-"""Prompt editor: a text line, suggestions by group, or a sound file.
+"""Prompt editor: a text line, suggestions by group, the prompt library, or a sound file.
 
 An overlay rather than a dialog, so that it also works in full screen.
 """
@@ -22,15 +22,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.session.prompts.library import LibraryPrompt, PromptLibrary, parse_entry
 from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.style import colours, theme
-from app.window.widgets.buttons import Chip, PlainButton
+from app.window.widgets.buttons import PlainButton
+from app.window.widgets.chip import Chip
 from app.window.widgets.flow_layout import FlowLayout
 from models.engine.interface import MAX_PROMPT_CHARACTERS
+from models.errors import SegueError
 
 SUGGESTIONS: Final = theme.RESOURCES / "suggestions.json"
 WIDTH: Final = 560
 HEIGHT: Final = 330
+MAX_SHOWN: Final = 120
+"""Prompts of the library that are shown at once; a search shows the others."""
+LIBRARY: Final = "library"
 TITLES: Final = {"instrument": "Instruments", "genre": "Genres", "mood": "Moods"}
 
 
@@ -52,6 +58,8 @@ class PromptEditor(QWidget):
     confirmed = Signal(int, str)
     sound_chosen = Signal(int, str)
     closed = Signal()
+    message = Signal(str, str)
+    """Level and sentence."""
 
     def __init__(self, parent: QWidget, suggestions: dict[str, list[str]]) -> None:
         super().__init__(parent)
@@ -73,8 +81,25 @@ class PromptEditor(QWidget):
             )
             for group in suggestions
         ]
-        for tab in self.tabs:
+        self.library: PromptLibrary | None = None
+        self._audio: str | None = None  # of the prompt that is edited
+        self.library_tab = PlainButton(
+            label="Library",
+            tooltip="Prompts kept under a name, and 200 to begin with: type to search",
+            on_click=partial(self.show_group, LIBRARY),
+            parent=self,
+        )
+        self.library_tab.hide()
+        for tab in (*self.tabs, self.library_tab):
             tab.setCheckable(True)
+        self.keep_button = PlainButton(
+            label="Keep",
+            tooltip="Keep this prompt in the library; words with # are its tags: warm pads #slow",
+            on_click=self.keep,
+            parent=self,
+        )
+        self.keep_button.hide()
+        self.line.textEdited.connect(self._search)
         sound = PlainButton(
             icon="sound",
             label="Sound file …",
@@ -90,7 +115,9 @@ class PromptEditor(QWidget):
         row.setSpacing(4)
         for tab in self.tabs:
             row.addWidget(tab)
+        row.addWidget(self.library_tab)
         row.addStretch(1)
+        row.addWidget(self.keep_button)
         row.addWidget(sound)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 14, 14, 14)
@@ -100,9 +127,18 @@ class PromptEditor(QWidget):
         column.addWidget(self.area, 1)
         self.hide()
 
-    def open_at(self, n: int, text: str, anchor: QPoint) -> None:
-        """Edit prompt n (from 1); `anchor` is the point of the parent to open at."""
-        self.n = n
+    def use_library(self, library: PromptLibrary) -> None:
+        """Offer a prompt library."""
+        self.library = library
+        self.library_tab.show()
+        self.keep_button.show()
+
+    def open_at(self, n: int, text: str, anchor: QPoint, audio: str | None = None) -> None:
+        """Edit prompt n (from 1); `anchor` is the point of the parent to open at.
+
+        audio: path of its sound, where it is one.
+        """
+        self.n, self._audio = n, audio
         width = min(WIDTH, self._host.width() - 24)
         height = min(HEIGHT, self._host.height() - 24)
         left = min(max(anchor.x() - width // 2, 12), self._host.width() - width - 12)
@@ -129,20 +165,82 @@ class PromptEditor(QWidget):
         page = QWidget()
         page.setAutoFillBackground(False)
         flow = FlowLayout(page)
-        for words in self._suggestions[group]:
-            chip = Chip(words, page)
-            chip.picked.connect(self._pick)
+        for chip in self._library_chips() if group == LIBRARY else self._chips(group):
+            chip.setParent(page)
+            chip.dragged.connect(self.close_editor)
             flow.addWidget(chip)
         self.area.setWidget(page)
         for tab, name in zip(self.tabs, self._suggestions, strict=True):
             tab.setChecked(name == group)
+        self.library_tab.setChecked(group == LIBRARY)
+
+    def _chips(self, group: str) -> list[Chip]:
+        chips = [Chip(words) for words in self._suggestions[group]]
+        for chip in chips:
+            chip.picked.connect(self._pick)
+        return chips
+
+    def _library_chips(self) -> list[Chip]:
+        """Prompts of the library that the line finds; all of them until it is edited."""
+        if self.library is None:
+            return []
+        words = self.line.text() if self.line.isModified() else ""
+        chips = []
+        for prompt in self.library.search(words)[:MAX_SHOWN]:
+            tags = " ".join(f"#{tag}" for tag in prompt.tags)
+            own = "<br>Right-click to remove it." if prompt.own else ""
+            what = prompt.audio or prompt.text
+            chip = Chip(prompt.name, tooltip=f"{what}<br>{tags}{own}", path=prompt.audio or "")
+            chip.words = prompt.text or prompt.name
+            chip.picked.connect(partial(self._take, prompt))
+            if prompt.own:
+                chip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+                chip.customContextMenuRequested.connect(partial(self._remove, prompt))
+            chips.append(chip)
+        return chips
+
+    def _search(self) -> None:
+        if self.library_tab.isChecked():
+            self.show_group(LIBRARY)
+
+    def _take(self, prompt: LibraryPrompt, name: str = "") -> None:
+        if prompt.audio is None:
+            self._pick(prompt.text)
+            return
+        n = self.n
+        self.close_editor()
+        self.sound_chosen.emit(n, prompt.audio)
+
+    def keep(self) -> None:
+        """Keep what is in the line, or the sound that is edited under these words."""
+        words, tags = parse_entry(self.line.text())
+        if self.library is None:
+            return
+        try:
+            kept = self.library.keep(words, "" if self._audio else words, self._audio, tags)
+        except SegueError as error:
+            self.message.emit("warning", str(error))
+            return
+        self.line.setText(words)
+        self.message.emit("info", f"“{kept.name}” is in the library.")
+        self.show_group(LIBRARY)
+
+    def _remove(self, prompt: LibraryPrompt, place: QPoint) -> None:
+        if self.library is None:
+            return
+        try:
+            self.library.remove(prompt.name)
+        except SegueError as error:
+            self.message.emit("warning", str(error))
+        self.message.emit("info", f"“{prompt.name}” is no longer in the library.")
+        self.show_group(LIBRARY)
 
     def _pick(self, words: str) -> None:
         self.line.setText(words)
         self._confirm()
 
     def _confirm(self) -> None:
-        text = " ".join(self.line.text().split())
+        text, _ = parse_entry(self.line.text())
         self.close_editor()
         if text:
             self.confirmed.emit(self.n, text)

@@ -28,6 +28,7 @@ class PromptMixer(QWidget):
     add_requested = Signal()
     menu_requested = Signal(int, QPoint)
     sound_dropped = Signal(int, str)
+    words_dropped = Signal(int, str)
     error = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -48,6 +49,7 @@ class PromptMixer(QWidget):
             strip.shift_requested.connect(self._shift_prompt)
             strip.menu_requested.connect(self.menu_requested)
             strip.sound_dropped.connect(self.sound_dropped)
+            strip.words_dropped.connect(self.words_dropped)
         self.add_button = PlainButton(
             icon="add",
             tooltip="Add a prompt: up to sixteen can be mixed (Ctrl+Return)",

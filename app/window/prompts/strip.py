@@ -32,6 +32,7 @@ from app.window.widgets.buttons import KeyButton, PlainButton
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.knob import Knob, halo_radius, paint_halo
 from app.window.widgets.repaint_throttle import RepaintThrottle
+from models.engine.interface import MAX_PROMPT_CHARACTERS
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 STATES: Final = ("ready", "waiting", "failed", "empty")
@@ -47,6 +48,7 @@ class PromptStrip(QWidget):
     shift_requested = Signal(int, int)  # number, places to move by
     menu_requested = Signal(int, QPoint)  # number, global position
     sound_dropped = Signal(int, str)
+    words_dropped = Signal(int, str)
 
     def __init__(
         self,
@@ -367,7 +369,7 @@ class PromptStrip(QWidget):
         self.update()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if not self.locked and dropped_sound(event) is not None:
+        if not self.locked and (dropped_sound(event) is not None or dropped_words(event)):
             self._drop_target = True
             event.acceptProposedAction()
             self.update()
@@ -382,6 +384,9 @@ class PromptStrip(QWidget):
         if path is not None:
             event.acceptProposedAction()
             self.sound_dropped.emit(self.n, path)
+        elif dropped_words(event):
+            event.acceptProposedAction()
+            self.words_dropped.emit(self.n, dropped_words(event))
         self.update()
 
 
@@ -392,3 +397,10 @@ def dropped_sound(event: QDropEvent) -> str | None:
         if path and Path(path).suffix.lower() in SOUND_SUFFIXES:
             return path
     return None
+
+
+def dropped_words(event: QDropEvent) -> str:
+    """Words of a drop that can be a prompt; '' without."""
+    data = event.mimeData()
+    words = "" if data.hasUrls() else " ".join(data.text().split())
+    return words if len(words) <= MAX_PROMPT_CHARACTERS else ""

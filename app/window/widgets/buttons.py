@@ -1,10 +1,10 @@
-"""Buttons: key button, segmented control, plain button, suggestion chip."""
+"""Buttons: key button, segmented control, plain button."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -291,31 +291,3 @@ class PlainButton(QAbstractButton):
         if not self.isEnabled():
             ink = colours.LINE
         paint_face(painter, box, self.icon_name, self.label, ink, True)
-
-
-class Chip(QAbstractButton):
-    """Chip: a suggestion as a rounded button."""
-
-    picked = Signal(str)
-
-    def __init__(self, label: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.label = label
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(label)
-        self.setToolTip(f"Use “{label}” as the prompt.")
-        self.clicked.connect(lambda: self.picked.emit(label))
-
-    def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self.label) + 24, 28)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = theme.antialiased(self)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        hot = self.underMouse() or self.hasFocus()
-        painter.setBrush(QColor(colours.EDGE if hot else colours.RAISED))
-        painter.setPen(QColor(colours.ACCENT if hot else colours.EDGE))
-        painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
-        painter.setPen(QColor(colours.TEXT if hot else colours.DIM))
-        painter.setFont(theme.font(13))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.label)

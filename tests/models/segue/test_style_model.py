@@ -207,3 +207,9 @@ def test_suggestions_are_understood() -> None:
         assert len(words) == len(set(words)) >= 15
         for word in words:
             assert terms.resolve(word).coverage == 1.0, word
+
+
+def test_the_prompt_librarys_words_are_understood() -> None:
+    data = json.loads((terms.RESOURCES / "prompts.json").read_text(encoding="utf-8"))
+    for prompt in data["prompts"]:
+        assert terms.resolve(prompt["text"]).coverage >= 0.25, prompt

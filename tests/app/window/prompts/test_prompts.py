@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 
 from app.window.prompts.strip_menu import Palette
-from app.window.widgets.buttons import Chip
+from app.window.widgets.chip import Chip
 from tests.support.rig import CTRL, LEFT, Rig
 
 FIRST = ["Minimal Techno", "Rhodes Piano", "Bongos", "Flute"]
