@@ -16,7 +16,8 @@ brightness (auto), and the guide.
 
 Against exposure bias, which degrades the papers' models over minutes, the context is noised at an
 unknown level (as in GameNGen, Valevski et al. 2024, section 3.2.1), and in part replaced by the
-network's own predictions (scheduled sampling in parallel form, Mihaylova & Martins 2019).
+network's own predictions (scheduled sampling in parallel form, Mihaylova & Martins 2019). In a
+tenth of the clips it begins with sound of another clip.
 """
 
 from __future__ import annotations
@@ -119,6 +120,24 @@ def corrupt_context(clean: Tensor, own_prediction: Tensor | None, rng: torch.Gen
     return context + strength * torch.randn(clean.shape, generator=rng).to(clean.device)
 
 
+def foreign_context(
+    context: Tensor, rng: torch.Generator, odds: float = 0.1
+) -> tuple[Tensor, Tensor]:
+    """Context (B, T, 2 D) with sound from elsewhere, as where the performer plays in or a file is
+    continued: in a share of the clips another clip's blocks up to a random one.
+
+    Returns:
+        The context, and (B, T) 1 where it is foreign.
+
+    """
+    size, time, _ = context.shape
+    blocks = time // TOKENS_PER_BLOCK
+    chosen = torch.rand(size, 1, generator=rng) < odds
+    cut = torch.randint(1, blocks + 1, (size, 1), generator=rng) * TOKENS_PER_BLOCK
+    foreign = (chosen & (torch.arange(time) < cut)).to(context.device)
+    return torch.where(foreign[..., None], context.roll(1, dims=0), context), foreign.float()
+
+
 def draw_context(size: int, window: int, rng: torch.Generator) -> Tensor:
     """Random limits (B,) of the context in blocks: none (20 %), one to six (40 %), all; a renderer
     that always has context learns to copy it and ignores the score.
@@ -195,6 +214,7 @@ class FlowLoss(nn.Module):
                     given,
                 ).to(clean.dtype)
         context = corrupt_context(clean, own_prediction, rng)
+        context, foreign = foreign_context(context, rng)
         level = noise_levels(size, blocks, rng).to(device)
         noisy = noised(level)
         predicted = self.renderer(
@@ -204,7 +224,9 @@ class FlowLoss(nn.Module):
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
         # Error of the velocity, (x - x')^2 / (1 - t)^2, bounded near t = 1.
         weight = 1.0 / (1.0 - per_token).clamp(min=0.3).square()
-        loss = (error * weight).mean()
+        # Beside foreign sound there is no right answer but behind it.
+        counts = 1.0 - foreign
+        loss = (error * weight * counts).sum() / counts.sum().clamp(min=1.0)
         start = per_token == 0
         first = float(error.detach()[start].mean()) if start.any() else float("nan")
         return loss, {"one_step": first}

@@ -76,7 +76,8 @@ class ControlsPanel(Panel):
         energy_and_triggers = Group((self.knobs["energy"], triggers), self, stretches=(1, 0))
         row.addWidget(energy_and_triggers, 11)
         for name, knob in self.knobs.items():
-            knob.setMinimumWidth(42)
+            # As narrow as the caption lets them be, so that a window of 1080 points holds all.
+            knob.setMinimumWidth(48 if name == "brightness" else 40)
             if name not in self.OPTIONAL and name != "energy":
                 row.addWidget(knob, 10)
         optional = [self.knobs[name] for name in self.OPTIONAL]

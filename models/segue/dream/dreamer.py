@@ -45,8 +45,8 @@ SKIPPED: Final = 2
 EXCESS_DB: Final = 9.0
 """Times sigma: how much louder than the guide a band may become. It keeps attacks sharp and rests
 silent; where sigma is large it bounds nothing."""
-ITERATIONS: Final = 2
-"""Of the vocoder where there is a guide."""
+ITERATIONS: Final = 4
+"""Of the vocoder, which starts from the guide's phases."""
 STYLE_JUMP: Final = 0.7
 """Distance of two styles from which the renderer's context is dropped."""
 
@@ -217,14 +217,12 @@ class Dreamer:
     def _decode(
         self, state: DreamSound, latents: NDArray[np.float32] | Tensor, sigma: float
     ) -> tuple[Audio, DecodingState]:
-        """Audio of latents; a guide gives its phases, and bounds how loud each band may be."""
+        """Audio of latents; the guide gives its phases, and bounds how loud each band may be."""
         shown, image, network = self.codec.decode_step(latents, state.decoding.network)
-        spectra = None
+        spectra = _spectra(state.mono)
         if math.isfinite(sigma):
-            spectra = _spectra(state.mono)
             shown = np.minimum(shown, loudest(np.abs(spectra), EXCESS_DB * sigma))
-        vocoder = self.codec.vocoder if spectra is None else self.vocoder
-        audio, after = vocoder.step(shown, image, state.decoding.vocoder, spectra)
+        audio, after = self.vocoder.step(shown, image, state.decoding.vocoder, spectra)
         return audio, DecodingState(network, after)
 
     def _noise(self, state: DreamSound) -> Tensor:

@@ -26,7 +26,7 @@ from models.segue.renderer.network import (
 from models.segue.renderer.sampler import Sampler
 from models.training.guides import relatives
 from models.training.latents import LatentBatch, PreparedClips
-from models.training.renderer import FlowLoss, draw_sigma, drop_score
+from models.training.renderer import FlowLoss, draw_sigma, drop_score, foreign_context
 from models.training.trainer import export_half
 
 SMALL = RendererConfig(
@@ -177,6 +177,17 @@ def test_sketches_give_only_what_they_name() -> None:
     assert set(spans.tolist()) == {0, 1}
     changes = (score.known[:, 1:] != score.known[:, :-1]).any(-1).nonzero()[:, 1] + 1
     assert (changes % FRAMES_PER_BLOCK == 0).all()
+
+
+def test_foreign_sound_begins_a_tenth_of_the_contexts() -> None:
+    clean = torch.arange(4000.0)[:, None, None].expand(4000, BLOCKS * TOKENS_PER_BLOCK, 2)
+    context, foreign = foreign_context(clean, torch.Generator().manual_seed(1))
+    share = float(foreign.any(dim=1).float().mean())
+    assert share == pytest.approx(0.1, abs=0.02)
+    assert torch.equal(context != clean, (foreign > 0)[..., None].expand_as(clean))
+    lengths = foreign.sum(dim=1)
+    assert ((lengths % TOKENS_PER_BLOCK) == 0).all(), "whole blocks"
+    assert (foreign[:, 1:] <= foreign[:, :-1]).all(), "from the beginning on"
 
 
 def test_a_fifth_of_the_clips_has_no_guide() -> None:
