@@ -28,7 +28,7 @@ from app.window.input_control import InputControl
 from app.window.jobs import Jobs
 from app.window.layout import build_widgets
 from app.window.prompts.actions import PromptActions
-from app.window.prompts.editor import load_suggestions
+from app.window.prompts.editor import find_suggestions
 from app.window.proportions import DEFAULT_SIZE, MIN_SIZE, Proportions
 from app.window.recordings import Recordings
 from app.window.session_files import SessionFiles
@@ -92,11 +92,7 @@ class MainWindow(QMainWindow):
 
     # -- building --------------------------------------------------------------------------------
     def _build(self) -> None:
-        problem = ""
-        try:
-            suggestions = load_suggestions()
-        except (OSError, ValueError) as error:
-            suggestions, problem = {}, f"The suggestions could not be read ({error})."
+        suggestions, problem = find_suggestions()
         widgets = self.widgets = build_widgets(self.session, suggestions, self)
         self.top, self.welcome, self.spectrogram = widgets.top, widgets.welcome, widgets.spectrogram
         self.mixer, self.map_panel, self.scenes = widgets.mixer, widgets.map_panel, widgets.scenes

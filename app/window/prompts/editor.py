@@ -52,6 +52,14 @@ def load_suggestions(path: Path = SUGGESTIONS) -> dict[str, list[str]]:
     return groups
 
 
+def find_suggestions() -> tuple[dict[str, list[str]], str]:
+    """The suggestions, and a sentence where they cannot be read."""
+    try:
+        return load_suggestions(), ""
+    except (OSError, ValueError) as error:
+        return {}, f"The suggestions could not be read ({error})."
+
+
 class PromptEditor(QWidget):
     """Editor over `parent`, near a strip; emits `confirmed(n, text)` or `sound_chosen(n, path)`."""
 
