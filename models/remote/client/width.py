@@ -19,13 +19,13 @@ ENOUGH: Final = 1.25
 class LineWidth:
     """Choice of the format, by the time between blocks that follow each other without a pause.
 
-    It begins wide, float32 on this machine and 24 bits elsewhere, and goes down a step at a time.
+    On this machine it is float32, elsewhere it begins with 24 bits and goes down a step at a time.
     """
 
     def __init__(self, chosen: str, elsewhere: bool) -> None:
         """chosen: a format that stays, '' for one that fits."""
         self.audio_format = chosen or FORMATS[1 if elsewhere else 0]
-        self._fixed = bool(chosen)
+        self._fixed = bool(chosen) or not elsewhere
         self._gaps: deque[tuple[float, float]] = deque(maxlen=GAPS)
 
     def add(self, gap: float, rendering: float, block_seconds: float) -> None:

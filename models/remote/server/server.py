@@ -135,8 +135,9 @@ class RemoteServer:
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refusal of a connection before it is one; None where it may go on."""
         if self._token:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
+            given = request.headers.get_all("Authorization")
+            wanted = f"Bearer {self._token}".encode()
+            if len(given) != 1 or not hmac.compare_digest(_bytes_of(given[0]), wanted):
                 return self._turn_away(connection, HTTPStatus.UNAUTHORIZED, "wrong token")
         if self._connections >= self.limits.connections:
             return self._turn_away(
@@ -240,6 +241,11 @@ class RemoteServer:
 
     async def _in_pool(self, work: Callable[[], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
         return await asyncio.get_running_loop().run_in_executor(self._requests, work)
+
+
+def _bytes_of(header: str) -> bytes:
+    """A header as it came: bytes that are not ASCII are surrogates."""
+    return header.encode(errors="surrogateescape")
 
 
 def host_of(connection: ServerConnection) -> str:
