@@ -68,9 +68,8 @@ class MainWindow(QMainWindow):
         self.jobs = Jobs(self)
         self.live = LiveController(session, playback.worker, playback.output.position_now, self)
         self.files = SessionFiles(session, folder, self)
-        self.recordings = Recordings(
-            self.registry, playback.capture, self.jobs, self.preferences, self
-        )
+        kept = playback.capture
+        self.recordings = Recordings(self.registry, kept, self.jobs, self.preferences, self)
         self.engine_problem = ""
         self._frames = 0
         self._closed = False
@@ -165,10 +164,9 @@ class MainWindow(QMainWindow):
         self.files.question.connect(self.banner.ask)
         self.files.renamed.connect(self._show_session)
         self.recordings.message.connect(self.say)
+        self.recordings.taken.connect(self.recording.take.show_take)
         self.reported.connect(self.say)
-        self.playback.output.on_event = lambda event: self.reported.emit(
-            event.level, event.sentence
-        )
+        self.playback.output.on_event = lambda e: self.reported.emit(e.level, e.sentence)
         self.prompt_actions.outlines_changed.connect(self._show_styles)
         self.mixer.error.connect(lambda sentence: self.say("info", sentence))
         self.editor.confirmed.connect(lambda n, text: self.welcome.done("prompt"))

@@ -26,6 +26,8 @@ class Recordings(QObject):
     """Carries out the parameters "record" and "capture.save"."""
 
     message = Signal(str, str)
+    taken = Signal(Path)
+    """A take is whole: its folder."""
 
     def __init__(
         self,
@@ -101,6 +103,7 @@ class Recordings(QObject):
         if result.stopped_because:
             self.message.emit("error", f"The recording ended: {result.stopped_because}")
         self.message.emit("info", f"Recorded {result.seconds:.0f} s to {result.path}.")
+        self.taken.emit(result.path)
 
     def _save_capture(self) -> None:
         start, stop = self.selection or self.capture.capture_range()
@@ -116,9 +119,13 @@ class Recordings(QObject):
         self.message.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
             lambda: self.capture.save_take(path, start, stop, suffix=suffix),
-            lambda result: self.message.emit("info", f"Saved {seconds:.0f} s to {path}."),
+            lambda result: self._on_saved(result, seconds),
             lambda sentence: self.message.emit("error", sentence),
         )
+
+    def _on_saved(self, result: RecordingResult, seconds: float) -> None:
+        self.message.emit("info", f"Saved {seconds:.0f} s to {result.path}.")
+        self.taken.emit(result.path)
 
     def captured_seconds(self) -> float:
         start, stop = self.capture.capture_range()

@@ -9,10 +9,11 @@ from app.window.panels.panel import Panel
 from app.window.style import colours
 from app.window.style.time_text import duration_text
 from app.window.widgets.buttons import KeyButton
+from app.window.widgets.take_handle import TakeHandle
 
 
 class RecordingPanel(Panel):
-    """Panel with the record and the save capture buttons."""
+    """Panel with the record and the save capture buttons, and the last take to drag."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,11 +29,13 @@ class RecordingPanel(Panel):
             label="Save last 30 min",
             horizontal=True,
         )
+        self.take = TakeHandle(self)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 8, 10, 8)
         row.setSpacing(6)
         row.addWidget(self.record, 10)
         row.addWidget(self.capture, 14)
+        row.addWidget(self.take)
         self.setFixedHeight(54)
 
     def show_recording(self, seconds: float | None) -> None:

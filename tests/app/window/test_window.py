@@ -185,6 +185,7 @@ def test_recording_and_its_failure(rig: Rig, tmp_path: Path) -> None:
     assert rig.capture_thread.recording is not None
     rig.registry.set("record", False)
     rig.qtbot.waitUntil(lambda: rig.capture_thread.recording is None, timeout=2000)
+    rig.qtbot.waitUntil(rig.window.recording.take.isVisible, timeout=2000)
     rig.capture_thread.problem = ValueError("the disk is full.")
     rig.capture_thread.range = (0, 480_000)
     rig.registry.trigger("capture.save")
