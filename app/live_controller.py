@@ -98,7 +98,7 @@ class LiveController(QObject):
         worker.style_failed.connect(self._style_failed)
         self._commands: dict[str, Callable[[Change], object]] = {
             "transport.play": self._play,
-            "transport.hold": lambda change: worker.hold(bool(self.registry.get(change.name))),
+            "transport.hold": lambda change: self._hold(),
             "transport.clear": lambda change: self._clear(),
             "transport.panic": lambda change: self._panic(),
             "tempo.tap": self._tap_tempo,
@@ -123,7 +123,7 @@ class LiveController(QObject):
         self.acting = frozenset(info.controls)
         catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
         catalogue.set_engine_sends(self.registry, info.sends)
-        set_engine_parts(self.registry, info.parts, info.part_controls)
+        set_engine_parts(self.registry, info.parts, info.part_controls, "hold" in self.acting)
         self._last_style = None
         self.style_loader.engine_ready(self.session.prompts)
         self.engine_ready.emit(info)
@@ -191,7 +191,16 @@ class LiveController(QObject):
     def _play(self, change: Change) -> None:
         self.worker.play() if self.registry.get(change.name) else self.worker.pause()
 
+    def _hold(self) -> None:
+        """Hold what sounds: by the engine's own loop of the score, or by a loop of the sound."""
+        if "hold" in self.acting:
+            self._mark = "hold" if self.registry.get("transport.hold") else self._mark
+            self._submit_soon()
+        else:
+            self.worker.hold(bool(self.registry.get("transport.hold")))
+
     def _clear(self) -> None:
+        self.registry.set("transport.hold", False, "clear")
         self.scenes.stay()
         self.worker.clear()
 
@@ -260,10 +269,11 @@ class LiveController(QObject):
         self.worker.submit(steering.controls, steering.prompts, mark=mark)
 
     def _steer(self, scene: Scene, triggers: frozenset[str] = frozenset()) -> Steering | None:
+        holding = bool(self.registry.get("transport.hold"))
         try:
             return steer(
                 scene, self.styles, self.acting, self._last_style, self.notes, triggers,
-                self.sketches,
+                self.sketches, holding,
             )  # fmt: skip
         except SegueError as error:
             self.message.emit("warning", str(error))

@@ -185,7 +185,7 @@ class Planner:
 
     @property
     def holding(self) -> bool:
-        return self._loop is not None
+        return self._loop is not None or self._current.controls.hold > 0
 
     def next_bar(self) -> int | None:
         """Plan position of the next bar that can still be changed; None where none is known."""

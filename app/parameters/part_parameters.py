@@ -1,4 +1,4 @@
-"""Parameters of single parts: level, mute, solo, lock, re-roll, instrument and octave."""
+"""Parameters of the parts: level, mute, solo, lock, re-roll, instrument, octave; and of hold."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from typing import Final
 
 from app.parameters.parameter import Parameter, Value
 from app.parameters.registry import Registry
+from models.engine.controls import HOLD_BARS
 from models.engine.parts import LEVELS_DB, OCTAVES, PART_CONTROLS, PartControls, PartMap
 from models.music.instruments import SUITABLE
 from models.music.score import PARTS
 
 PART_VALUES: Final = tuple(name for name in PART_CONTROLS if name != "reroll")
-PART_PATTERNS: Final = tuple(f"part.*.{name}" for name in PART_VALUES)
-"""Parameters of parts that have a value."""
+PART_PATTERNS: Final = (*(f"part.*.{name}" for name in PART_VALUES), "hold.*")
+"""Parameters of parts, and of hold, that have a value."""
 REROLLS: Final = {f"part.{part}.reroll": part for part in PARTS}
 """Trigger -> part that it gives another pattern."""
 
 
 def part_parameters() -> Iterable[Parameter]:
-    """Parameters of all parts; drums have no octave."""
+    """Parameters of all parts, and of hold; drums have no octave."""
+    yield Parameter(
+        "hold.bars", "Hold bars", "choice", default="4", choices=tuple(map(str, HOLD_BARS)),
+        group="Transport", help="How many of the last bars hold keeps as a loop.",
+    )  # fmt: skip
+    yield Parameter(
+        "hold.variation", "Hold variation", unit="%", group="Transport",
+        help="How much the held bars vary as they go round: from the same notes to free.",
+    )  # fmt: skip
     for part in PARTS:
         group = label = part.capitalize()
         low, high = LEVELS_DB
@@ -58,20 +67,31 @@ def part_parameters() -> Iterable[Parameter]:
 
 
 def set_engine_parts(
-    registry: Registry, parts: Iterable[str] = (), controls: Iterable[str] = ()
+    registry: Registry,
+    parts: Iterable[str] = (),
+    controls: Iterable[str] = (),
+    hold: bool = False,
 ) -> None:
-    """Make those parameters of parts available that the engine has.
+    """Make those parameters of parts and of hold available that the engine has.
 
     Args:
         registry: the parameters.
         parts: of the engine, as in `EngineInfo.parts`.
         controls: names of PART_CONTROLS that act, as in `EngineInfo.part_controls`.
+        hold: whether the engine holds bars by itself.
 
     """
     has, acting = frozenset(parts), frozenset(controls)
     for parameter in part_parameters():
-        _, part, control = parameter.name.split(".")
-        registry.set_available(parameter.name, part in has and control in acting)
+        kind, part, *control = parameter.name.split(".")
+        own = hold if kind == "hold" else part in has and control[0] in acting
+        registry.set_available(parameter.name, own)
+
+
+def held_bars(values: Mapping[str, Value]) -> int:
+    """Bars that hold keeps, by the value of its parameter."""
+    bars = values.get("hold.bars")
+    return int(bars) if isinstance(bars, str) else 4
 
 
 def part_controls(values: Mapping[str, Value]) -> PartMap:

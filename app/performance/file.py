@@ -35,7 +35,7 @@ from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
     *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "memory_mode", "loop_bars",
-    "sketches", "parts", "reroll", "strength",
+    "hold", "variation", "sketches", "parts", "reroll", "strength",
 )  # fmt: skip
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (

@@ -9,7 +9,7 @@ from typing import Final
 from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import CONTROL_OF, ENGINE_OPTIONS
 from app.parameters.parameter import Value
-from app.parameters.part_parameters import REROLLS, part_controls
+from app.parameters.part_parameters import REROLLS, held_bars, part_controls
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
 from models.engine.controls import TRIGGERS, Controls, Style, blend
@@ -131,6 +131,7 @@ def steer(
     notes: tuple[int, ...] = (),
     triggers: frozenset[str] = frozenset(),
     sketches: tuple[Sketch, ...] = (),
+    holding: bool = False,
 ) -> Steering:
     """Controls of a scene.
 
@@ -142,6 +143,7 @@ def steer(
         notes: MIDI numbers of the keys held.
         triggers: names of the parameters whose triggers act with these controls.
         sketches: what parts play, one a part.
+        holding: whether hold is on.
 
     """
     ready, weights, used = [], [], []
@@ -173,6 +175,9 @@ def steer(
         settings["sketches"] = sketches
     if "parts" in acting:
         settings["parts"] = part_controls(scene.values)
+    if "hold" in acting and holding:
+        settings["hold"] = held_bars(scene.values)
+        settings["variation"] = scene.values.get("hold.variation")
     if "reroll" in acting:
         settings["reroll"] = frozenset(REROLLS[name] for name in triggers & REROLLS.keys())
     muted = frozenset(stem for stem in STEMS if scene.values.get(f"stem.{stem}") is False)

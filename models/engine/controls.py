@@ -42,6 +42,8 @@ ARRIVALS: Final = ("now", "bar")
 MEMORY_MODES: Final = ("free", "looper")
 """How the memory send remembers: where it was played, or the loop before the present bar."""
 MAX_LOOP_BARS: Final = 16
+HOLD_BARS: Final = (1, 2, 4, 8)
+"""Bars that can be held."""
 TRIGGERS: Final = ("fill", "next_section")
 """Controls that act once when they turn true."""
 SWITCHES: Final = ("follow_prompts", *TRIGGERS)
@@ -51,7 +53,7 @@ CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
-    "loop_bars", "sketches",
+    "loop_bars", "hold", "variation", "sketches",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -117,6 +119,8 @@ class Controls:
         memory: 0 to 1, how much of what is played in the model remembers as its own past.
         memory_mode: of MEMORY_MODES.
         loop_bars: bars of the looper's loop, 1 to 16.
+        hold: 1, 2, 4 or 8 bars that are kept as a loop, the last ones when it is set; 0 for none.
+        variation: 0 (the held bars' notes) to 1 (as if nothing were held).
         sketches: lines and grooves that parts play from the next bar on, one a part at most.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
@@ -148,6 +152,8 @@ class Controls:
     memory: float | None = None
     memory_mode: str = "free"
     loop_bars: int = 4
+    hold: int = 0
+    variation: float = 0.0
     sketches: tuple[Sketch, ...] = ()
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
@@ -164,6 +170,8 @@ class Controls:
         put("change_at", _check_word("change_at", self.change_at, ARRIVALS))
         put("memory_mode", _check_word("memory_mode", self.memory_mode, MEMORY_MODES))
         put("loop_bars", _check_bars(self.loop_bars))
+        put("hold", _check_hold(self.hold))
+        put("variation", _check_variation(self.variation))
         put("sketches", check_sketches(self.sketches))
         if self.key is not None:
             if not isinstance(self.key, str):
@@ -193,7 +201,7 @@ class Controls:
             return 0.0
         if (name, value) in (("change_at", ARRIVALS[0]), ("memory_mode", MEMORY_MODES[0])):
             return 0.0
-        if name == "loop_bars":
+        if name == "loop_bars" or (name in ("hold", "variation") and not value):
             return 0.0
         return self.strength.get(name, 1.0)
 
@@ -232,6 +240,24 @@ def with_triggers(controls: Controls, names: Collection[str]) -> Controls:
     switches = {name: name in names for name in TRIGGERS}
     parts = frozenset(name[len(REROLL) :] for name in names if name.startswith(REROLL))
     return controls.with_(**switches, reroll=parts)
+
+
+def _check_hold(value: object) -> int:
+    """A number of bars to hold; None means none."""
+    for bars in (0, *HOLD_BARS):
+        if value is None or (value == bars and not isinstance(value, bool)):
+            return bars
+    raise SegueError(f"hold is {value!r}: give 1, 2, 4 or 8 bars, or 0 for none.")
+
+
+def _check_variation(value: object) -> float:
+    """A variation; None means 0."""
+    if value is None:
+        return 0.0
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not 0.0 <= float(value) <= 1.0:  # type: ignore[arg-type]
+        raise SegueError(f"variation is {value!r}: give a number from 0 to 1.")
+    return float(value)  # type: ignore[arg-type]
 
 
 def check_number(name: str, value: object) -> float | None:

@@ -31,6 +31,8 @@ from models.engine.prompts import load_audio
 from models.errors import SegueError
 
 RATE = 48_000
+HOLD = frozenset({"hold", "variation"})
+"""Controls of engines that hold a loop of the score; those with parts do."""
 INFO = EngineInfo(
     name="segue",
     sample_rate=RATE,
@@ -38,7 +40,7 @@ INFO = EngineInfo(
     block_frames=11_520,
     context_seconds=10.0,
     style_dim=128,
-    controls=frozenset({*CONTROL_NAMES, "strength"}),
+    controls=frozenset({*CONTROL_NAMES, "strength"}) - HOLD,
     sends=SENDS,
 )
 
@@ -111,6 +113,7 @@ class FakeWorker(QObject):
         parts: tuple[str, ...] = (),
     ) -> None:
         part_controls = frozenset(PART_CONTROLS) if parts else frozenset()
+        controls = controls | HOLD if parts else controls
         self.engine_ready.emit(
             replace(
                 INFO,

@@ -57,6 +57,9 @@ class ControlsPanel(Panel):
             )
             for stem in STEMS
         }
+        faces = [("", bars) for bars in registry["hold.bars"].choices]
+        self.hold_bars = Segments(registry, "hold.bars", faces, self)
+        self.variation = Knob(registry, "hold.variation", self, caption="Hold ±")
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 9, 10, 8)
         row.setSpacing(6)
@@ -89,10 +92,14 @@ class ControlsPanel(Panel):
             key.setMinimumWidth(58)
         stems = Group(tuple(self.stems.values()), self)
         row.addWidget(stems, 11)
+        self.hold_bars.setMinimumWidth(60)
+        self.variation.setMinimumWidth(42)
+        hold = Group((self.variation, self.hold_bars), self, stretches=(1, 0))
+        row.addWidget(hold, 10)
         self._row, self._tap_and_strength, self._stems = row, tap_and_strength, stems
         self._groups = (  # the inner before the outer, for their visibility
             tap_and_strength, self.optional, stems, changes, key_and_changes, triggers,
-            energy_and_triggers,
+            energy_and_triggers, hold,
         )  # fmt: skip
         self.set_scale(1.0)
         self._widgets: dict[str, list[QWidget]] = {
@@ -101,6 +108,8 @@ class ControlsPanel(Panel):
             "key": [self.key],
             "follow_prompts": [self.follow],
             "change_at": [self.arrival],
+            "hold.bars": [self.hold_bars],
+            "hold.variation": [self.variation],
             "fill": [self.fill],
             "next_section": [self.next_section],
             "keys.off": [self.played_keys],
@@ -112,7 +121,7 @@ class ControlsPanel(Panel):
     def set_scale(self, scale: float) -> None:
         """Scale the maximum sizes of the narrow columns."""
         self._tap_and_strength.setMaximumWidth(round(64 * scale))
-        for widget in (self.follow, self.arrival, self.fill, self.next_section):
+        for widget in (self.follow, self.arrival, self.fill, self.next_section, self.hold_bars):
             widget.setFixedHeight(round(24 * scale))
         for column in (self.played_keys, self._stems):
             column.setMaximumWidth(round(230 * scale))

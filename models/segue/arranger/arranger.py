@@ -36,6 +36,7 @@ from models.segue.arranger.loading import read_weights
 from models.segue.arranger.memory.recall import recalled, with_groove
 from models.segue.arranger.memory.recollection import HeardMusic, modulated
 from models.segue.arranger.network import ArrangerNet
+from models.segue.arranger.parts.hold import begin_hold, held_active, held_parts, held_targets
 from models.segue.arranger.parts.instruments import filled, heard, kept
 from models.segue.arranger.parts.patterns import begin_parts
 from models.segue.arranger.parts.sketches import (
@@ -73,7 +74,7 @@ Style = NDArray[np.float32]
 ARRANGER_CONTROLS: Final = frozenset(
     {"style", "bpm", "key", "density", "brightness", "mute", "notes", "guidance", "chaos",
      "energy", "follow_prompts", "change_at", "fill", "next_section", "strength", "memory",
-     "memory_mode", "loop_bars", "sketches"}
+     "memory_mode", "loop_bars", "sketches", "hold", "variation"}
 )  # fmt: skip
 """Controls of an engine whose score the arranger writes."""
 
@@ -219,7 +220,7 @@ class Arranger:
         )
         chosen: object = inputs
         if old is not None:
-            new = kept(new, old, state.patterns.held)
+            new = kept(new, old, state.patterns.held | held_parts(state))
         if old is not None and not state.clock.on_bar:
             # Bars are finished in their metre and mode; the rest need not wait.
             waits = follows and mode is None
@@ -265,7 +266,7 @@ class Arranger:
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
         state = begin_parts(state, controls, tick, step, mode)
-        state = begin_sketches(state, controls, tick)
+        state = begin_hold(begin_sketches(state, controls, tick), controls, tick, mode)
         step_noise = StepNoise(state.seed, step)
         if held is not None and step_noise.uniform() > controls.strength_of("notes"):
             held = None
@@ -289,7 +290,7 @@ class Arranger:
         patterns = state.patterns
         pinned = patterns.held | patterns.renewed | sketched_bits(state, tick)
         pinned &= available(setting)
-        form, plan = replace(state.form, active=state.form.active | pinned), state.plan
+        form, plan = replace(state.form, active=held_active(state, step) | pinned), state.plan
         theme = find(state.themes, form.section, setting.steps_per_bar) if plan.again else None
         theme_row = None if theme is None else theme.row(step - form.start)
         full = fullness(plan, controls.energy)
@@ -304,7 +305,7 @@ class Arranger:
             ),
         )
         parts = sketched_targets(targets.parts, state, tick, setting, tonic, mode)
-        targets = replace(targets, parts=parts)
+        targets = replace(targets, parts=held_targets(parts, state, step))
         bar = setting.steps_per_bar
         found = sources(state.history, form, place, bar, theme_row)
         found = with_groove(found, state.history, form, place, bar)
@@ -400,7 +401,7 @@ class Arranger:
         if (
             plan.fill
             and not keep
-            and form.active & ~state.patterns.held & 1
+            and form.active & ~(state.patterns.held | held_parts(state)) & 1
             and form.bar == plan.bars - 1
         ):
             length = setting.steps_per_beat * (2 if plan.bars >= MAX_BARS else 1)

@@ -13,7 +13,7 @@ from models.music.hearing.sketch import Sketch
 from models.music.score import PARTS
 from models.segue.arranger.clock import Clock, Tick
 from models.segue.arranger.form_plan import FormPlan
-from models.segue.arranger.parts.state import NO_PATTERNS, PartPatterns
+from models.segue.arranger.parts.state import NO_PATTERNS, HeldBars, PartPatterns
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting
 from models.segue.arranger.themes import Theme
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, Weights
@@ -152,6 +152,7 @@ class State:
     fill: tuple[int, int] = (-1, -1)  # first row of a fill, and the row after its last
     sketches: tuple[StartedSketch, ...] = ()  # that the controls had in the last step
     patterns: PartPatterns = NO_PATTERNS  # locks and re-rolls of parts
+    loop: HeldBars | None = None  # bars that are held
 
     def with_(self, **changes: object) -> State:
         """A copy with some fields replaced."""

@@ -297,6 +297,8 @@ def decode_step(
     noise = step_noise.gumbel(SYMBOL_CODES)
     if targets.held is not None:
         row[SYMBOL] = targets.held.symbol + 1
+    elif targets.parts.symbol is not None:
+        row[SYMBOL] = targets.parts.symbol
     else:
         row[SYMBOL] = _choose_symbol(logits, noise, form, symbol, scale, targets)
     heads.decided(row, SYMBOL, ACTION)

@@ -190,6 +190,8 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
             7,
             Controls(
                 parts={"lead": PartControls(level=-3.5, instrument="flute", octave=1)},
+                hold=4,
+                variation=0.25,
                 reroll=frozenset({"bass", "lead"}),
             ),
             (),

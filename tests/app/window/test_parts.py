@@ -122,6 +122,24 @@ def test_an_instrument_is_found_by_typing(rig: Rig) -> None:
     assert submitted(rig).part_map.of("lead").instrument is None and button.text == "auto"
 
 
+def test_hold_is_of_the_score_where_the_engine_holds_bars(rig: Rig) -> None:
+    controls = rig.window.controls
+    assert controls.hold_bars.isVisible() and controls.variation.isVisible()
+    assert not submitted(rig).hold
+    rig.key(Qt.Key.Key_H)
+    assert (submitted(rig).hold, submitted(rig).variation) == (4, 0.0)
+    rig.registry.set("hold.bars", "2")
+    rig.registry.set("hold.variation", 0.3)
+    assert (submitted(rig).hold, submitted(rig).variation) == (2, 0.3)
+    rig.registry.trigger("transport.clear")
+    assert not rig.registry.get("transport.hold") and not submitted(rig).hold
+    assert ("hold", True) not in rig.worker.calls
+    rig.worker.ready()
+    assert not controls.hold_bars.isVisible()
+    rig.key(Qt.Key.Key_H)
+    assert rig.worker.calls[-1] == ("hold", True) and not submitted(rig).hold
+
+
 def test_names_that_are_found() -> None:
     assert found_names(SUITABLE["lead"], "") == list(SUITABLE["lead"])
     assert found_names(SUITABLE["lead"], "sax")[0] == "soprano_sax"

@@ -23,7 +23,7 @@ from models.music.harmony import chord_intervals, scale_of
 from models.music.score import MODES, PARTS
 from models.segue.arranger.clock import Tick
 from models.segue.arranger.network import LAGS
-from models.segue.arranger.parts.state import PartPatterns, Pattern
+from models.segue.arranger.parts.state import HeldBars, PartPatterns, Pattern
 from models.segue.arranger.state import Form, History, Row, State
 from models.segue.arranger.steps import (
     ACTION,
@@ -71,6 +71,7 @@ def begin_parts(state: State, controls: Controls, tick: Tick, step: int, mode: s
                     state.history, state.form, part, pattern, state.floor, tick, step
                 ),
                 themes=in_themes(state.themes, state.form.section, part, pattern),
+                loop=None if state.loop is None else in_loop(state.loop, part, pattern),
             )
         patterns = replace(patterns, begun=tuple(begun), locked=tuple(locked), anew=tuple(anew))
     patterns = begun_step(patterns, controls, state.history, state.floor, tick, step, mode)
@@ -234,6 +235,15 @@ def in_themes(
         else theme
         for theme in themes
     )
+
+
+def in_loop(loop: HeldBars, part: int, pattern: Pattern) -> HeldBars:
+    """The held bars with a part's new bar in each of them."""
+    rows = [
+        with_part(row, part, pattern, (loop.place + index) % loop.bar)
+        for index, row in enumerate(loop.rows)
+    ]
+    return replace(loop, rows=np.stack(rows))
 
 
 def with_part(row: Row, part: int, pattern: Pattern, place: int) -> Row:

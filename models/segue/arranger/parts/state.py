@@ -85,6 +85,27 @@ class PartPatterns:
 NO_PATTERNS: Final = PartPatterns()
 
 
+@dataclass(frozen=True, eq=False)
+class HeldBars:
+    """Bars that are held as a loop: rows (steps, columns), and the mode that they are in.
+
+    first: row of the stream at which the loop first goes round, `place` steps into a bar of `bar`
+    steps. asked: bars that the control asked for. variation: 0 to 1, as the control has it now.
+    """
+
+    rows: NDArray[np.uint8]
+    mode: str
+    first: int
+    place: int
+    bar: int
+    asked: int
+    variation: float = 0.0
+
+    def row(self, step: int) -> NDArray[np.uint8]:
+        """The row that the loop has at a step of the stream."""
+        return np.asarray(self.rows[(step - self.first) % len(self.rows)])
+
+
 def at_start(patterns: PartPatterns) -> PartPatterns:
     """The patterns for music that starts afresh: locked bars stay, others are forgotten."""
     return replace(NO_PATTERNS, locked=patterns.locked, pressed=patterns.pressed)

@@ -25,6 +25,7 @@ _FIRST_LEVELS: Final = np.arange(len(DRUMS)) * LEVELS
 class PartTargets:
     """What locked parts play here, and the modes of their patterns; what parts have that were
     written anew; bits of the parts that are being written anew, and the row that they had.
+    keep: log-odds of what was written anew. symbol: chord (+ 1) that sounds; None leaves it open.
     """
 
     locked: tuple[Row | None, ...] = _FREE
@@ -32,6 +33,8 @@ class PartTargets:
     anew: tuple[Row | None, ...] = _FREE
     renewed: int = 0
     avoid: Row | None = None
+    keep: float = KEEP
+    symbol: int | None = None
 
     @classmethod
     def of(cls, patterns: PartPatterns, place: int, avoid: Row | None) -> PartTargets:
@@ -62,7 +65,7 @@ class PartTargets:
         """Add to the (drums * levels,) log-odds of the drums."""
         kept = self.anew[0]
         if kept is not None:
-            logits[_FIRST_LEVELS + kept[DRUM_COLUMNS]] += KEEP
+            logits[_FIRST_LEVELS + kept[DRUM_COLUMNS]] += self.keep
         if self.avoid is not None and self.is_renewed(0):
             logits[_FIRST_LEVELS + self.avoid[DRUM_COLUMNS]] -= AVOID
 
@@ -71,7 +74,7 @@ class PartTargets:
         logits[STRIKE:] += self.fuller(part)
         kept = self.anew[part]
         if kept is not None:
-            logits[moved_token(part, kept, int(row[SYMBOL]), mode, mode)] += KEEP
+            logits[moved_token(part, kept, int(row[SYMBOL]), mode, mode)] += self.keep
         if self.avoid is not None and self.is_renewed(part):
             logits[int(self.avoid[COLUMNS[part][0]])] -= AVOID
 

@@ -44,7 +44,7 @@ def make_registry() -> Registry:
     set_prompt_count(registry, 16)
     set_engine_controls(registry, frozenset({*CONTROL_NAMES, "strength"}))
     set_engine_sends(registry, SENDS)
-    set_engine_parts(registry, PARTS, PART_CONTROLS)
+    set_engine_parts(registry, PARTS, PART_CONTROLS, hold=True)
     return registry
 
 
