@@ -58,9 +58,13 @@ def main() -> int:
         from models.evaluation.memory import main as memory
 
         return memory(sys.argv[2:])
+    if sys.argv[1:2] == ["sketch"]:
+        from models.evaluation.sketch import main as sketch
+
+        return sketch(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description="Measure the embedded engine.",
-        epilog="'ladder', 'tracking' and 'memory' are commands of their own: add --help to them",
+        epilog="'ladder', 'tracking', 'memory', 'sketch' are commands of their own: add --help",
     )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)

@@ -22,6 +22,8 @@ from models.music.tracking.weights import load_ear_weights
 
 LONGEST: Final = 30 * SAMPLE_RATE
 """Frames of input that a sketch is made of at the most."""
+WARM_UP: Final = SAMPLE_RATE
+"""Frames before it that the ears hear first."""
 NO_INPUT: Final = "Nothing comes in: choose an input in the settings, or draw with the mouse."
 NOTHING: Final = "Nothing was sung or tapped: come nearer, or raise the input's gain."
 
@@ -136,7 +138,9 @@ class SketchControl(QObject):
         start = max(began, stop - LONGEST)
         if stop - start < SAMPLE_RATE // 4:
             return
-        sound = history.copy(start, stop)
+        early = min(start, WARM_UP)
+        start -= early
+        sound, since = history.copy(start, stop), early / SAMPLE_RATE
         clocks = history.clock_map
         first, last = clocks.plan_at(start), clocks.plan_at(stop)
         points = self.beats.around(first, last)
@@ -151,7 +155,7 @@ class SketchControl(QObject):
 
         def work() -> Sketch | None:
             transcript = transcript_of(load_ear_weights(), sound)
-            return sketch_of(transcript, beats, times, per_bar, number)
+            return sketch_of(transcript, beats, times, per_bar, number, since)
 
         self._jobs.start(work, self._made, lambda text: self._say("warning", text))
 

@@ -23,6 +23,10 @@ MAX_BEATS: Final = 64.0
 MAX_EVENTS: Final = 512
 BASS_BELOW: Final = 50.0  # MIDI pitch under which a sung line is for the bass
 DRUM_OF_KIND: Final = {"low": "kick", "mid": "snare", "high": "hat", "pitched": "snare"}
+SHORTEST: Final = 0.08
+"""Seconds of a sung note; what is shorter is a slip between two."""
+CLEAR: Final = 0.4
+"""Length of the mean place on the grid, 0 to 1, from which a lateness is believed."""
 QUIETEST_DB, LOUDEST_DB = -46.0, -12.0
 """Levels of a note that become the softest and the loudest velocity."""
 SOFTEST, LOUDEST = 40, 118
@@ -141,6 +145,7 @@ def sketch_of(
     times: Sequence[float],
     beats_per_bar: int,
     number: int = 0,
+    since: float = 0.0,
 ) -> Sketch | None:
     """The sketch that was sung or tapped; None where nothing was.
 
@@ -151,6 +156,7 @@ def sketch_of(
         times: seconds of the transcript at those beats, rising; two or more.
         beats_per_bar: of the metre.
         number: of the sketch.
+        since: seconds before which nothing counts; the ears take a moment to know the room.
 
     Returns:
         A line for lead or bass where notes were sung, else a groove; its first bar is the one in
@@ -161,17 +167,20 @@ def sketch_of(
     def beat_of(time: float) -> float:
         return _interpolated(time, times, beats_at)
 
-    sung = [note for note in transcript.notes if note.stop - note.start > 0.06]
-    tapped = [hit for hit in transcript.hits if hit.kind != "pitched"]
-    if not sung and not transcript.hits:
+    sung = [n for n in transcript.notes if n.stop - n.start > SHORTEST and n.start >= since]
+    hits = [hit for hit in transcript.hits if hit.time >= since]
+    tapped = [hit for hit in hits if hit.kind != "pitched"]
+    if not sung and not hits:
         return None
     if len(sung) * 2 >= len(tapped) and sung:
         starts = [beat_of(note.start) for note in sung]
+        late = lateness(starts)
+        starts = [start - late for start in starts]
         first, beats = _bars(starts[0], max(beat_of(n.stop) for n in sung), beats_per_bar)
         notes = tuple(
             SketchNote(
                 max(0.0, start - first),
-                max(0.1, beat_of(note.stop) - start),
+                max(0.1, beat_of(note.stop) - late - start),
                 note.pitch,
                 velocity_of(note.level),
             )
@@ -180,16 +189,29 @@ def sketch_of(
         middle = float(np.median([note.pitch for note in sung]))
         part = "bass" if middle < BASS_BELOW else "lead"
         return Sketch(part, beats, notes=notes, number=number)
-    struck = tapped or list(transcript.hits)
+    struck = tapped or hits
     at = [beat_of(hit.time) for hit in struck]
+    late = lateness(at)
+    at = [beat - late for beat in at]
     first, beats = _bars(at[0], at[-1], beats_per_bar)
-    hits = tuple(
+    groove = tuple(
         SketchHit(
             max(0.0, beat - first), DRUM_OF_KIND[hit.kind], round(60 + 58 * min(1.0, hit.strength))
         )
         for hit, beat in zip(struck, at, strict=True)
     )
-    return Sketch("drums", beats, hits=hits, number=number)
+    return Sketch("drums", beats, hits=groove, number=number)
+
+
+def lateness(beats: Sequence[float], grid: int = 4) -> float:
+    """Beats by which a player is behind the grid (or before it) all along; 0 where that is not
+    clear. A voice swells, and a microphone's way is long.
+    """
+    turns = np.exp(2j * np.pi * grid * np.asarray(beats))
+    mean = complex(turns.mean())
+    if len(beats) < 4 or abs(mean) < CLEAR:
+        return 0.0
+    return float(np.angle(mean)) / (2 * np.pi * grid)
 
 
 def velocity_of(level_db: float) -> int:

@@ -34,6 +34,9 @@ LOW: Final = 0.3  # log2 of the centroid over 1 kHz: a kick is under it
 HIGH: Final = 2.75  # a hat is over it
 CLEAR: Final = 0.12  # strength of an onset that begins a repeated note
 NEAR: Final = 0.07  # seconds within which an onset is the note's own
+ATTACK: Final = 0.15  # seconds in which a note may swell
+FADED_DB: Final = 7.0  # by which a note falls before one that swells is another
+SWELL_DB: Final = 6.0
 QUIET_DB: Final = -60.0
 
 
@@ -49,6 +52,7 @@ class TranscriberState:
         run: pitches of the note that may begin, or goes on.
         began: seconds at which the run began.
         silent: frames without a pitch since the run's last.
+        top: level of the note in dB, and `dip`, the lowest since then.
         transcript: what is known.
 
     """
@@ -60,6 +64,8 @@ class TranscriberState:
     run: tuple[float, ...] = ()
     began: float = 0.0
     silent: int = 0
+    top: float = -120.0
+    dip: float = -120.0
     transcript: Transcript = field(default_factory=Transcript)
 
 
@@ -150,7 +156,29 @@ def _follow_pitch(state: TranscriberState, frame: Heard) -> TranscriberState:
     state = replace(state, run=(*run, pitch)[-200:], silent=0)
     if len(state.run) < STEADY:
         return state
-    return _noted(state, frame, fresh=len(state.run) == STEADY)
+    if len(state.run) == STEADY:
+        return _noted(state, frame, fresh=True)
+    return _struck_again(_noted(state, frame, fresh=False), frame)
+
+
+def _struck_again(state: TranscriberState, frame: Heard) -> TranscriberState:
+    """Begin the note anew where it has faded and swells again."""
+    # Of three frames: one is shorter than a period of the lowest notes.
+    level = max(heard.level_db for heard in state.frames[-3:])
+    dip = min(state.dip, level)
+    if frame.time - state.transcript.notes[-1].start < ATTACK:
+        return replace(state, top=level, dip=level)
+    if state.top - dip > FADED_DB and level - dip > SWELL_DB:
+        known = state.transcript
+        last, time = known.notes[-1], frame.time - 3 * HOP_SECONDS
+        if last.start + NEAR < time:
+            pair = (replace(last, stop=time), HeardNote(time, frame.time, last.pitch, level))
+            transcript = replace(known, notes=(*known.notes[:-1], *pair))
+            state = replace(state, transcript=transcript)
+        return replace(state, top=level, dip=level)
+    if level >= state.top:
+        return replace(state, top=level, dip=level)
+    return replace(state, dip=dip)
 
 
 def _last_pitches(state: TranscriberState) -> list[float]:
@@ -175,6 +203,7 @@ def _noted(state: TranscriberState, frame: Heard, fresh: bool) -> TranscriberSta
             else:
                 notes = (*notes[:-1], replace(notes[-1], stop=min(notes[-1].stop, start)))
         notes = (*notes, HeardNote(start, stop, pitch, frame.level_db))
+        state = replace(state, top=frame.level_db, dip=frame.level_db)
     else:
         last = notes[-1]
         level = max(last.level, frame.level_db) if stop - last.start < 0.3 else last.level
