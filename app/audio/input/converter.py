@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.history import InputHistory
+from app.audio.input.howl import HowlGuard
 from app.audio.input.shaping import GAIN_SECONDS, Gate, LowCut, Ramp
 from app.audio.meters import Meters
 from app.audio.shared_memory import CHANNELS, SAMPLE_RATE
@@ -64,6 +65,7 @@ class InputConverter:
         self._consumed = 0.0
         self._position: int | None = None
         self._low_cut, self._gate, self._gain = LowCut(low_cut), Gate(), Ramp(1.0)
+        self.guard, self._duck = HowlGuard(), Ramp(1.0)
 
     def process(
         self,
@@ -129,4 +131,8 @@ class InputConverter:
         sound = self._low_cut.process(sound)
         sound = sound * self._gain.gains(levels.gain, len(sound), GAIN_SECONDS)
         self.meters.measure(sound)
-        return self._gate.process(sound, levels.gate)
+        sound = self._gate.process(sound, levels.gate)
+        target = self.guard.target(sound)
+        if target == self._duck.value == 1.0:
+            return sound
+        return sound * self._duck.gains(target, len(sound), self.guard.seconds)

@@ -26,11 +26,11 @@ class InputWatch:
         self._heard_at = now
         self._said: dict[str, float] = {}
         self._second = now
-        self._lost = self._clips_then = 0
+        self._lost = self._clips_then = self._howls = 0
         self._silent = False
 
     def update(
-        self, now: float, peak: float, clips: int, invalid: int, lost: int
+        self, now: float, peak: float, clips: int, invalid: int, lost: int, howls: int = 0
     ) -> list[tuple[str, str]]:
         """Level and sentence of what must be said now.
 
@@ -40,6 +40,7 @@ class InputWatch:
             clips: clipped blocks so far.
             invalid: blocks with values that are no numbers, so far.
             lost: blocks lost so far.
+            howls: howls caught so far.
 
         """
         said: list[tuple[str, str]] = []
@@ -67,6 +68,13 @@ class InputWatch:
             self._second, self._clips_then = now, clips
         if invalid:
             say("invalid", f"{self._device} sends samples that are no numbers: they are left out.")
+        if howls > self._howls:
+            self._howls = howls
+            say(
+                "howl",
+                f"{self._device} howled and was turned down for a moment: use headphones, or move "
+                "it away from the loudspeaker.",
+            )
         if lost > self._lost:
             say("lost", f"sound from {self._device} was lost: choose a larger buffer if it lasts.")
             self._lost = lost

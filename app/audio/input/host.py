@@ -220,7 +220,7 @@ class InputHost:
             return
         peak, converter.raw_peak = converter.raw_peak, 0.0
         for level, sentence in judge.update(
-            now, peak, converter.clips, converter.invalid, capture.lost
+            now, peak, converter.clips, converter.invalid, capture.lost, converter.guard.howls
         ):
             self._say(level, sentence)
 
