@@ -205,7 +205,7 @@ class ScorePort:
     def _send(self, port: str, data: bytes) -> None:
         out = self._outs.get(port)
         status = data[0] & 0xF0
-        key = port, data[0] & 0x0F, data[1]
+        key = port, data[0] & 0x0F, data[1] if len(data) > 1 else 0  # a clock is one byte
         if status == 0x80:
             self._on.pop(key, None)
         if out is None:

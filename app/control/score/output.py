@@ -15,6 +15,7 @@ from typing import Final
 from app.audio.score_link import ScoreLink
 from app.audio.score_port import PortRequest, Timed
 from app.audio.settings import AudioStatus
+from app.control.score.clock import ClockMessages
 from app.control.score.messages import ScoreMessages, TimedMessage
 from app.control.score.settings import ScoreSettings
 from app.performance.score_log import ScoreLog
@@ -58,7 +59,7 @@ class ScoreOut:
     def apply(self, settings: ScoreSettings, api: str, ports: Mapping[str, str]) -> None:
         """Send by these settings; api and ports (plain to full name) as there are now."""
         request = None
-        if settings.on and api:
+        if (settings.on or settings.clock) and api:
             names = tuple((port, ports.get(port, port)) for port in settings.ports)
             request = PortRequest(api, names, settings.delay_ms / 1000.0)
         if (settings, request) == (self.settings, self._request):
@@ -85,7 +86,10 @@ class ScoreOut:
             self._thread = None
 
     def _run(self) -> None:
-        follower = ScoreFollower(ScoreMessages(self.settings.routes, self.settings.programs))
+        settings = self.settings
+        clock = ClockMessages(settings.clock_port) if settings.clock else None
+        routes = settings.routes if settings.on else {}
+        follower = ScoreFollower(ScoreMessages(routes, settings.programs), clock)
         while not self._stopping.wait(POLL_SECONDS):
             status = self._status()
             moves = follower.moves(status.read, status.playing, time.monotonic())
@@ -103,9 +107,9 @@ class ScoreOut:
 class ScoreFollower:
     """Place up to which the score was sent. Pure logic. position: None while nothing plays."""
 
-    def __init__(self, messages: ScoreMessages) -> None:
+    def __init__(self, messages: ScoreMessages, clock: ClockMessages | None = None) -> None:
         self.position: int | None = None
-        self._messages = messages
+        self._messages, self._clock = messages, clock
         self._read, self._since = -1, 0.0
 
     def moves(self, read: int, playing: bool, now: float) -> bool:
@@ -120,12 +124,15 @@ class ScoreFollower:
         if stop <= start:
             return []
         self.position = stop
-        return _plain(self._messages.follow(scores.between(start, stop)))
+        spans = scores.between(start, stop)
+        clock = [] if self._clock is None else self._clock.follow(spans)
+        return _plain([*self._messages.follow(spans), *clock])
 
     def cut(self) -> list[Timed]:
         """Messages that end all notes at once; what comes next begins at the reader."""
         self.position = None
-        return _plain(self._messages.end(0))
+        clock = [] if self._clock is None else self._clock.end(0)
+        return _plain([*self._messages.end(0), *clock])
 
 
 def _plain(messages: Iterable[TimedMessage]) -> list[Timed]:

@@ -14,14 +14,17 @@ MAX_DELAY_MS: Final = 500
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Which notes go where. delay_ms: by which they are later than the sound, less than nothing for
-    earlier. programs: General MIDI programs are sent too. routes: by part.
+    """Which notes go where. on: whether notes are sent. delay_ms: by which they are later than the sound, less than nothing for
+    earlier. programs: General MIDI programs are sent too. routes: by part. clock: MIDI clock is
+    sent too, to the port with the plain name clock_port, '' for the virtual one.
     """
 
     on: bool = False
     delay_ms: float = 0.0
     programs: bool = True
     routes: dict[str, PartRoute] = field(default_factory=default_routes)
+    clock: bool = False
+    clock_port: str = ""
 
     def __post_init__(self) -> None:
         if not abs(self.delay_ms) <= MAX_DELAY_MS:
@@ -33,7 +36,8 @@ class ScoreSettings:
     @property
     def ports(self) -> tuple[str, ...]:
         """Plain names of the ports that are used, '' for the virtual one."""
-        return tuple(sorted({route.port for route in self.routes.values() if route.on}))
+        used = {route.port for route in self.routes.values() if route.on and self.on}
+        return tuple(sorted(used | ({self.clock_port} if self.clock else set())))
 
 
 def read_score(data: object) -> ScoreSettings:
@@ -50,7 +54,12 @@ def read_score(data: object) -> ScoreSettings:
     if isinstance(delay, bool) or not isinstance(delay, int | float):
         raise TypeError("no number")
     return ScoreSettings(
-        _bool(data.get("on", False)), float(delay), _bool(data.get("programs", True)), routes
+        _bool(data.get("on", False)),
+        float(delay),
+        _bool(data.get("programs", True)),
+        routes,
+        _bool(data.get("clock", False)),
+        _text(data.get("clock_port", "")),
     )
 
 

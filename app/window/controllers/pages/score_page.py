@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -70,6 +70,19 @@ class ScorePage(SettingsPage):
         self.programs = QCheckBox("Send the instruments as General MIDI programs", self)
         self.programs.toggled.connect(lambda on: self._set(replace(self._score, programs=on)))
         column.addWidget(self.programs)
+        self.clock = QCheckBox("Send MIDI clock, with the song's position, to", self)
+        self.clock.setToolTip("A DAW or a drum machine follows Segue's tempo, start and stop")
+        self.clock.toggled.connect(lambda on: self._set(replace(self._score, clock=on)))
+        self.clock_port = QComboBox(self)
+        self.clock_port.setAccessibleName("Port of the clock")
+        self.clock_port.activated.connect(
+            lambda _: self._set(replace(self._score, clock_port=self.clock_port.currentData()))
+        )
+        clock = QHBoxLayout()
+        clock.addWidget(self.clock)
+        clock.addWidget(self.clock_port)
+        clock.addStretch(1)
+        column.addLayout(clock)
         self.delay = QDoubleSpinBox(self)
         self.delay.setRange(-MAX_DELAY_MS, MAX_DELAY_MS)
         self.delay.setDecimals(1)
@@ -113,25 +126,21 @@ class ScorePage(SettingsPage):
     def refresh(self) -> None:
         """Show settings and ports as they are now."""
         score = self._score
-        widgets = [self.on, self.programs, self.delay, *self.parts.values(),
+        widgets = [self.on, self.programs, self.delay, self.clock, self.clock_port,
+                   *self.parts.values(),
                    *self.ports.values(), *self.channels.values()]  # fmt: skip
         for widget in widgets:
             widget.blockSignals(True)
         self.on.setChecked(score.on)
         self.programs.setChecked(score.programs)
         self.delay.setValue(score.delay_ms)
+        self.clock.setChecked(score.clock)
         there = self.hub.connections.outputs
         for part, route in score.routes.items():
             self.parts[part].setChecked(route.on)
             self.channels[part].setValue(route.channel)
-            port = self.ports[part]
-            port.clear()
-            port.addItem(OWN_PORT, "")
-            for key in there:
-                port.addItem(key, key)
-            if route.port and route.port not in there:
-                port.addItem(f"{route.port} (not connected)", route.port)
-            port.setCurrentIndex(max(port.findData(route.port), 0))
+            _fill(self.ports[part], there, route.port)
+        _fill(self.clock_port, there, score.clock_port)
         for widget in widgets:
             widget.blockSignals(False)
         self.poll()
@@ -139,7 +148,7 @@ class ScorePage(SettingsPage):
     def poll(self) -> None:
         """Show whether there is a MIDI system."""
         score = self._score
-        if not score.on:
+        if not (score.on or score.clock):
             words = "Off: no port is open."
         elif not self.hub.connections.api:
             words = "No MIDI system answers."
@@ -160,3 +169,14 @@ class ScorePage(SettingsPage):
     @property
     def _score(self) -> ScoreSettings:
         return self.hub.settings.score
+
+
+def _fill(box: QComboBox, there: Iterable[str], chosen: str) -> None:
+    """List the ports that there are, and the chosen one."""
+    box.clear()
+    box.addItem(OWN_PORT, "")
+    for key in there:
+        box.addItem(key, key)
+    if chosen and box.findData(chosen) < 0:
+        box.addItem(f"{chosen} (not connected)", chosen)
+    box.setCurrentIndex(max(box.findData(chosen), 0))
