@@ -14,9 +14,10 @@ MAX_DELAY_MS: Final = 500
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Which notes go where. on: whether notes are sent. delay_ms: by which they are later than the sound, less than nothing for
-    earlier. programs: General MIDI programs are sent too. routes: by part. clock: MIDI clock is
-    sent too, to the port with the plain name clock_port, '' for the virtual one.
+    """Which notes go where. on: whether notes are sent. delay_ms: by which they are later than the
+    sound, less than nothing for earlier. programs: General MIDI programs are sent too. routes: by
+    part. clock: MIDI clock is sent, to the port with the plain name clock_port, '' for the virtual
+    one.
     """
 
     on: bool = False
