@@ -48,6 +48,7 @@ MEMORY: Final = 8.0  # seconds of the regression
 HOLD: Final = 1.6  # so much likelier must another tempo be
 ASTRAY: Final = 0.1  # beats between state space and regression that are too many
 DRIFT: Final = 0.05  # difference of the tempo's logarithm that is too much
+LEAST_RATIO: Final = 1e-3  # a regression may even go backwards where the place leaps
 PATIENCE: Final = 0.6  # seconds of either until the regression begins anew
 AROUND: Final = 0.14  # beats around a beat in which sounds belong to it
 FEW: Final = 3.0  # flux that speaks for the patterns' place
@@ -240,7 +241,7 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
     sure = abs(turn)
     astray = state.astray
     if line.weight > 0:
-        off = abs(phase - line.at(played)) > ASTRAY or abs(math.log(line.slope * length)) > DRIFT
+        off = abs(phase - line.at(played)) > ASTRAY or abs(math.log(max(line.slope * length, LEAST_RATIO))) > DRIFT
         astray = astray + FRAME if off else max(0.0, astray - FRAME)
         if astray > PATIENCE:
             line, astray = NO_LINE, 0.0
