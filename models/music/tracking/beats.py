@@ -3,7 +3,9 @@
 A bar pointer (Whiteley, Cemgil and Godsill, "Bayesian modelling of temporal structure in musical
 audio", ISMIR 2006) in the efficient state space of Krebs, Böck and Widmer (ISMIR 2015): a place
 within the beat, a beat within the bar of one of several rhythm patterns, and an interval from beat
-to beat, which changes at beats only. It is filtered forward exactly, without looking back.
+to beat, which changes at beats only. It is filtered forward exactly, without looking back. What is
+observed is both the network's word on beats and the patterns' codes of flux, which say more of the
+places in between.
 
 What it says of phase and tempo is quantised by its frames of 20 ms: a regression of the phase over
 time, with a memory of seconds, gives both more finely, and a second one with a short memory takes
@@ -20,6 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.music.tracking.beat_network import BeatNetwork
 from models.music.tracking.front_end import Line, SoundFrame
 from models.music.tracking.periodicity import SPAN, interval_scores
 from models.music.tracking.phase_line import NO_LINE, PhaseLine
@@ -40,7 +43,14 @@ INTERVALS: Final = (*range(14, 30), *range(30, 56, 2))
 STEADINESS: Final = 40.0  # lambda of Krebs et al.: how unlikely another interval is
 SWITCH: Final = 0.03  # chance of another pattern in the next bar
 LEAP: Final = 2e-4  # share that goes to any state: a wrong tempo is left some day
-TEMPER: Final = 0.6  # of the observations' logarithms: neighbouring frames repeat each other
+TEMPER: Final = 0.3  # of the observations' logarithms: neighbouring frames repeat each other
+SHARPNESS: Final = 0.3  # the same of the network's beats
+BAR_SHARPNESS: Final = 0.3  # and of its downbeats
+BEAT_SHARE: Final = 0.08  # chance of a beat in a frame of which nothing is known
+SUREST: Final = 0.98  # chance of a downbeat on a beat, at most
+CODES_LATER: Final = 2  # frames by which the patterns hear sooner than the network
+DELAY: Final = LATENESS + CODES_LATER * FRAME - 0.002
+"""Seconds from a beat to the end of the frame in which both have heard it."""
 USUAL: Final = 112.0  # beats a minute, most likely at first
 SPREAD: Final = 0.35  # standard deviation of the logarithm
 WALTZ: Final = 0.2  # chance of three beats in a bar at first
@@ -65,10 +75,12 @@ class BeatState:
 
     Attributes:
         belief: (rows, states of a beat), see `StateSpace`.
+        hidden: (2, units) of the network.
         history: (SPAN, FEATURES) flux of the last ten seconds.
         weight: (intervals,) what repeats makes likelier.
         count: frames of 20 ms so far.
         rise: of the frame of 10 ms before, which waits for its other half.
+        codes: of the last frames with their flux, the newest last.
         flux: mean of the flux.
         line: regression of the phase.
         best: index of the interval.
@@ -81,10 +93,12 @@ class BeatState:
     """
 
     belief: Line
+    hidden: Line
     history: Line
     weight: Line
     count: int = 0
     rise: Line | None = None
+    codes: tuple[tuple[int, float], ...] = ()
     flux: FluxState = field(default_factory=FluxState)
     line: PhaseLine = NO_LINE
     best: int = 0
@@ -93,6 +107,14 @@ class BeatState:
     offset: tuple[float, float] = (0.0, 0.0)
     silence: float = 0.0
     pulse: Pulse = field(default_factory=Pulse)
+
+
+@dataclass(frozen=True, eq=False)
+class BeatModel:
+    """What was learned of beats: rhythm patterns and a network."""
+
+    patterns: RhythmPatterns
+    network: BeatNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,20 +181,21 @@ def prior(rows: tuple[tuple[int, int], ...]) -> Line:
     return np.asarray(belief / belief.sum(), np.float32)
 
 
-def initial_beats(patterns: RhythmPatterns) -> BeatState:
+def initial_beats(model: BeatModel) -> BeatState:
     """The state before any sound."""
     return BeatState(
-        prior(patterns.rows),
+        prior(model.patterns.rows),
+        model.network.initial(),
         np.zeros((SPAN, FEATURES), np.float32),
         np.ones(len(INTERVALS), np.float32),
     )
 
 
-def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -> BeatState:
+def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatState:
     """Take one frame of 10 ms in; every second one moves the beat.
 
     Args:
-        patterns: rhythm patterns.
+        model: what was learned.
         state: after the frames before.
         frame: the next.
 
@@ -184,16 +207,24 @@ def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -
         return replace(state, rise=frame.rise)
     silence = 0.0 if frame.level > GATE else state.silence + FRAME
     if silence >= QUIET:
-        return replace(initial_beats(patterns), silence=silence, pulse=Pulse(time=frame.time))
-    flux, features = flux_features(state.flux, np.maximum(state.rise, frame.rise))
+        return replace(initial_beats(model), silence=silence, pulse=Pulse(time=frame.time))
+    rise = np.maximum(state.rise, frame.rise)
+    hidden, beat, downbeat = model.network.step(state.hidden, frame.mel, rise)
+    flux, features = flux_features(state.flux, rise)
     history = np.concatenate([state.history[1:], features[None]])
     count, weight = state.count + 1, state.weight
     if count % EVERY == 0:
         weight = np.exp(np.float32(REPEATS) * interval_scores(history, min(count, SPAN), INTERVALS))
-    belief = _forward(patterns, state.belief, patterns.code(features), weight)
+    patterns = model.patterns
+    code = (patterns.code(features), float(features.sum()))
+    codes = (*state.codes, code)[-CODES_LATER - 1 :]
+    fits = observed(patterns, codes[0][0], beat, downbeat)
+    belief = _forward(patterns, state.belief, fits, weight)
     moved = replace(
         state,
         belief=belief,
+        hidden=hidden,
+        codes=codes,
         rise=None,
         flux=flux,
         silence=silence,
@@ -201,11 +232,41 @@ def track_beats(patterns: RhythmPatterns, state: BeatState, frame: SoundFrame) -
         count=count,
         weight=weight,
     )
-    return _read(patterns, moved, frame.time, float(features.sum()))
+    return _read(patterns, moved, frame.time, codes[0][1])
 
 
-def _forward(patterns: RhythmPatterns, belief: Line, code: int, weight: Line) -> Line:
-    """Belief after one frame of a code."""
+def observed(patterns: RhythmPatterns, code: int, beat: float, downbeat: float) -> Line:
+    """How well a frame fits each place of each row, (rows, PLACES + 1).
+
+    Args:
+        patterns: rhythm patterns.
+        code: of the frame.
+        beat: chance of a beat in it, by the network.
+        downbeat: chance of a bar's first beat.
+
+    """
+    fits = np.asarray(patterns.chances[code] ** np.float32(TEMPER), np.float32)
+    fits[:, 1:-1] *= np.float32(((1 - beat) / (1 - BEAT_SHARE) + 1e-3) ** SHARPNESS)
+    here = (max(beat, 0.01) / BEAT_SHARE) ** SHARPNESS
+    first = min(SUREST, max(1 - SUREST, downbeat / max(beat, 1e-3)))
+    metres, starts, ends = _bars(patterns.rows)
+    on_bar, off_bar = first * metres, (1 - first) * metres / (metres - 1)
+    for column, begins in ((0, starts), (-1, ends)):
+        bar = np.where(begins, on_bar, off_bar) ** (BAR_SHARPNESS * beat)
+        fits[:, column] *= (here * bar).astype(np.float32)
+    return fits
+
+
+@lru_cache(maxsize=4)
+def _bars(rows: tuple[tuple[int, int], ...]) -> tuple[Line, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Metre of each row, whether a bar begins with it, and whether one begins after it."""
+    metres = np.array([metre for metre, _ in rows], np.float32)
+    beats = np.array([beat for _, beat in rows])
+    return metres, beats == 0, (beats + 1) % metres == 0
+
+
+def _forward(patterns: RhythmPatterns, belief: Line, fits: Line, weight: Line) -> Line:
+    """Belief after one frame."""
     space = state_space(patterns.rows)
     moved = np.empty_like(belief)
     moved[:, 1:] = belief[:, :-1]
@@ -213,7 +274,7 @@ def _forward(patterns: RhythmPatterns, belief: Line, code: int, weight: Line) ->
     moved *= np.float32(1 - LEAP)
     moved += np.float32(LEAP) * prior(patterns.rows)
     moved *= weight[space.interval]
-    moved *= (patterns.chances[code] ** np.float32(TEMPER))[:, space.place]
+    moved *= fits[:, space.place]
     return np.asarray(moved / moved.sum(), np.float32)
 
 
@@ -237,11 +298,12 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
     forward = FRAME / length
     step = (angle - state.phase - forward + 0.5) % 1.0 - 0.5 + forward
     phase = state.phase + step
-    played = time - LATENESS
+    played = time - DELAY
     sure = abs(turn)
     astray = state.astray
     if line.weight > 0:
-        off = abs(phase - line.at(played)) > ASTRAY or abs(math.log(max(line.slope * length, LEAST_RATIO))) > DRIFT
+        ratio = max(line.slope * length, LEAST_RATIO)
+        off = abs(phase - line.at(played)) > ASTRAY or abs(math.log(ratio)) > DRIFT
         astray = astray + FRAME if off else max(0.0, astray - FRAME)
         if astray > PATIENCE:
             line, astray = NO_LINE, 0.0

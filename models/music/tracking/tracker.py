@@ -84,7 +84,7 @@ def initial_ears(weights: EarWeights) -> EarState:
     """The state before any sound."""
     return EarState(
         initial_front_end(),
-        initial_beats(weights.rhythm),
+        initial_beats(weights.beats),
         initial_chroma(),
         initial_harmony(),
         OnsetState(),
@@ -112,7 +112,7 @@ def listen(
     onsets, pitch = state.onsets, state.pitch
     heard = []
     for frame in frames:
-        beats = track_beats(weights.rhythm, beats, frame)
+        beats = track_beats(weights.beats, beats, frame)
         chroma, found = find_chroma(chroma, frame)
         if found is not None:
             away = _beat_distance(beats.pulse, frame.time - LATENESS)
