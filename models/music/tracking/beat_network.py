@@ -37,7 +37,7 @@ class RecurrentLayer:
     @property
     def units(self) -> int:
         """Size of the state."""
-        return self.state_weight.shape[1]
+        return int(self.state_weight.shape[1])
 
     def step(self, state: Line, given: Line) -> Line:
         """The state (units,) after one more input."""
