@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -62,7 +62,13 @@ from models.segue.dream.balance import crossfade
 from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import dream_setting
 from models.segue.renderer.guidance import guidance_weight
-from models.segue.stream_state import Dreaming, LeadEntry, StudioStreamState, score_of
+from models.segue.stream_state import (
+    Dreaming,
+    LeadEntry,
+    PlayedBlock,
+    StudioStreamState,
+    score_of,
+)
 from models.segue.studio.bank import FOLDER, Bank
 from models.segue.studio.block import BLOCK
 from models.segue.studio.dynamics import AHEAD
@@ -85,19 +91,6 @@ AWAKE: Final = 4
 """Blocks after which its second one does, the first that it makes."""
 
 
-class PlayedBlock(NamedTuple):
-    """Block as the studio plays it: the state after it, its sound, what begins and ends in it, what
-    was held before; and the state and entry that it was played from.
-    """
-
-    state: StudioStreamState
-    studio: StudioBlock
-    events: tuple[NoteEvent, ...]
-    held: tuple[NoteEvent, ...]
-    before: StudioStreamState
-    entry: LeadEntry
-
-
 class SegueEngine(Engine):
     """Arranger and studio as one engine. It always runs on the CPU."""
 
@@ -116,6 +109,7 @@ class SegueEngine(Engine):
         self.style = StyleModel.load()
         self.productions = MixTable(style_anchors.load(), NAMES, instruments)
         self._prefetched: bytes | None = None
+        self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
         rooms.join()
 
@@ -128,7 +122,9 @@ class SegueEngine(Engine):
             block_frames=BLOCK,
             context_seconds=60.0,
             style_dim=self.arranger.net.config.style_dim,
-            controls=ARRANGER_CONTROLS | {"parts", "reroll", "dream"},
+            controls=ARRANGER_CONTROLS
+            | {"parts", "reroll"}
+            | ({"dream"} if self.dreams else set()),
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
@@ -159,6 +155,8 @@ class SegueEngine(Engine):
         style = self.style.embed_audio(audio, SAMPLE_RATE)
         arranger = arranger_after(self.arranger, audio, style, seed)
         state = StudioStreamState(arranger, StudioState(seed=seed & 0xFFFFFFFF))
+        if not self.dreams:
+            return state
         return replace(state, dream=Dreaming(state, self.dreamer.start_after(audio, seed)))
 
     @cached_property
@@ -317,7 +315,7 @@ class SegueStream(Stream):
                 f"the style has {len(style)} numbers, this engine's have "
                 f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
             )
-        if controls.dream or state.dream is not None:
+        if engine.dreams and (controls.dream or state.dream is not None):
             return self._dream(state, controls)
         heard = heard_music(self._hearing, controls, state.arranger, AHEAD)
         played = engine.play(state, LeadEntry(controls, clear=False), heard)

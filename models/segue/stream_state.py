@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.engine.controls import Controls
+from models.engine.interface import NoteEvent
 from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
 from models.segue.arranger.block_score import ArrangerInfo
 from models.segue.arranger.clock import phases
@@ -18,7 +19,7 @@ from models.segue.dream.balance import BalanceState
 from models.segue.dream.dreamer import DreamSound
 from models.segue.studio.block import BLOCK
 from models.segue.studio.note_events import StartedNote
-from models.segue.studio.studio import Score, StudioState
+from models.segue.studio.studio import Score, StudioBlock, StudioState
 from models.segue.studio.voices import Motion
 
 
@@ -55,6 +56,19 @@ class StudioStreamState:
     info: ArrangerInfo | None = None
     started: tuple[StartedNote, ...] = ()  # notes that are on at the block's end
     dream: Dreaming | None = None
+
+
+class PlayedBlock(NamedTuple):
+    """Block as the studio plays it: the state after it, its sound, what begins and ends in it, what
+    was held before; and the state and entry that it was played from.
+    """
+
+    state: StudioStreamState
+    studio: StudioBlock
+    events: tuple[NoteEvent, ...]
+    held: tuple[NoteEvent, ...]
+    before: StudioStreamState
+    entry: LeadEntry
 
 
 def score_of(state: ArrangerState, start: float) -> Score:

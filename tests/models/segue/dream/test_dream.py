@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from models.segue.codec import bands as B
 from models.segue.dream.dreamer import loudest
 from models.segue.engine import AWAKE, SegueEngine, SegueStream, StudioStreamState
 from models.segue.studio.block import BLOCK
+from models.storage.weights import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,16 @@ def test_half_dreamt_it_keeps_notes_and_attacks(
     assert not np.allclose(heard, guide, atol=0.01)
     assert chroma_agreement(heard, guide) >= 0.9
     assert f1(onsets(heard), onsets(guide)) >= 0.8
+
+
+def test_without_the_renderer_s_weights_the_studio_plays_on(
+    tmp_path: Path, controls: Controls, studio: list[np.ndarray]
+) -> None:
+    (tmp_path / "arranger.safetensors").symlink_to(WEIGHTS / "arranger.safetensors")
+    bare = SegueEngine(weights=tmp_path)
+    assert "dream" not in bare.info.controls
+    assert np.array_equal(bare.start(7).render(controls.with_(dream=1.0)), studio[0])
+    bare.close()
 
 
 def test_any_sound_can_be_the_guide_without_a_score(engine: SegueEngine) -> None:
