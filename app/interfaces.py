@@ -86,6 +86,7 @@ class MemoryProtocol(Protocol):
     """What comes in, written down; `app.session.memory_thread.MemoryThread` documents it."""
 
     def configure(self, amount: float, frozen: bool) -> None: ...
+    def notes_since(self, clock: int) -> list[tuple[int, float]]: ...
 
 
 class CaptureProtocol(Protocol):

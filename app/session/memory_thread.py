@@ -7,6 +7,7 @@ nothing is.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -113,6 +114,15 @@ class MemoryThread:
         """What was heard last; None while it does not listen."""
         known = self._known
         return None if known is None else known.transcript
+
+    def notes_since(self, clock: int) -> list[tuple[int, float]]:
+        """(frame of the output's clock, MIDI pitch) of the notes that began behind a frame."""
+        known = self._known
+        if known is None:
+            return []
+        since = (clock - known.first) / SAMPLE_RATE
+        notes = known.transcript.notes_from(since + 1e-6, math.inf)
+        return [(known.first + round(note.start * SAMPLE_RATE), note.pitch) for note in notes]
 
     def at(self, start: int) -> Hearing | None:
         """What is known for the block that begins at a plan position; for the inference thread."""

@@ -13,8 +13,10 @@ from app.live_controller import LiveController
 from app.parameters.registry import Change, Registry
 from app.session.follow_send import follow_settings
 from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
+from app.window.input_view import InputView
 from app.window.panels.input_strip import InputStrip
 from app.window.sketch.control import SketchControl
+from app.window.spectrogram.input_band import InputBand
 from models.engine.interface import EngineInfo
 
 
@@ -29,6 +31,7 @@ class InputControl(QObject):
         strip: shows it.
         follow: hears it, and lets the band accompany.
         memory: writes it down, as a past that the music goes on from.
+        band: of the spectrogram.
 
     """
 
@@ -41,6 +44,7 @@ class InputControl(QObject):
         strip: InputStrip,
         follow: FollowProtocol,
         memory: MemoryProtocol,
+        band: InputBand,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -49,6 +53,7 @@ class InputControl(QObject):
         self.follow, self.memory = follow, memory
         self.sketches = SketchControl(registry, output, worker, live, parent)
         strip.sketch.clicked.connect(self.sketches.open)
+        self.view = InputView(output, memory, strip.meter, band)
         self._timer = SendTimer()
         self._running = False
         self._block_frames = 0
@@ -72,10 +77,13 @@ class InputControl(QObject):
             if not status.running:
                 self.strip.show_terms(())
                 self.live.forget_input()
+                self.view.close()
         if not status.running:
             return
         self.strip.meter.set_levels(status.peak, status.hold, status.clips)
-        self.strip.show_understood(self.follow.words())
+        understood = self.follow.words()
+        self.strip.show_understood(understood)
+        self.view.frame(understood)
         if self._listening() and self._timer.due(time.monotonic(), self.worker.next_bar()):
             self.worker.embed_audio(INPUT_STYLE, self._heard)
 

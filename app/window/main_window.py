@@ -118,7 +118,7 @@ class MainWindow(QMainWindow):
         )
         self.input = InputControl(
             self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
-            self.playback.follow, self.playback.memory, self,
+            self.playback.follow, self.playback.memory, self.spectrogram.item.input_band, self,
         )  # fmt: skip
         self.commands = Commands(
             self.registry,

@@ -240,9 +240,13 @@ class FakeFollow:
 class FakeMemory:
     def __init__(self) -> None:
         self.amount, self.frozen = 0.0, False
+        self.notes: list[tuple[int, float]] = []
 
     def configure(self, amount: float, frozen: bool) -> None:
         self.amount, self.frozen = amount, frozen
+
+    def notes_since(self, clock: int) -> list[tuple[int, float]]:
+        return [note for note in self.notes if note[0] > clock]
 
 
 def status(state: str = "playing", **changes: Any) -> WorkerStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -21,9 +22,20 @@ from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton, Segments
 from app.window.widgets.knob import Knob
 from app.window.widgets.volume_fader import TRACK_COLOUR, meter_position
+from models.music.score import NOTE_NAMES
 
+IN_TUNE: Final = 4
+"""Cents within which a note is in tune."""
 CLIP_FRAMES: Final = 45
 """Updates of the meter for which the clip light stays on."""
+
+
+def tuner_text(midi: float) -> str:
+    """A pitch as the tuner shows it: 'A4 +12' cents, 'A4 0' where it is within four."""
+    note = round(midi)
+    cents = round(100 * (midi - note))
+    off = "0" if abs(cents) <= IN_TUNE else f"{cents:+d}"
+    return f"{NOTE_NAMES[note % 12]}{note // 12 - 1} {off}"
 
 
 class InputMeter(QWidget):
@@ -34,9 +46,13 @@ class InputMeter(QWidget):
         self.peak = self.hold = (0.0, 0.0)
         self.clipping = 0
         self._clips = 0
+        self._pitch = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(110, 40)
-        self.setToolTip("Level of the input after its gain; the light shows that it clips.")
+        self.setToolTip(
+            "Level of the input after its gain; the light shows that it clips. Above it the pitch "
+            "of what you play, with the cents by which it is off."
+        )
         self.setAccessibleName("Input level")
 
     def sizeHint(self) -> QSize:
@@ -54,12 +70,22 @@ class InputMeter(QWidget):
         self.peak, self.hold = peak, hold
         self.update()
 
+    def set_pitch(self, midi: float) -> None:
+        """Show the pitch that is heard, a MIDI number with fractions; nan for none."""
+        text = "" if math.isnan(midi) else tuner_text(midi)
+        if text != self._pitch:
+            self._pitch = text
+            self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
         painter.setFont(theme.caption())
         painter.setPen(theme.colour(colours.DIM))
         box = QRectF(self.rect())
         painter.drawText(box.adjusted(0, 2, 0, 0), Qt.AlignmentFlag.AlignLeft, "INPUT")
+        in_tune = self._pitch.endswith(" 0")
+        painter.setPen(QColor(colours.ACCENT if in_tune else colours.TEXT))
+        painter.drawText(box.adjusted(0, 2, -22, 0), Qt.AlignmentFlag.AlignRight, self._pitch)
         light = QRectF(box.right() - 14, box.center().y() - 4, 12, 24)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.DANGER if self.clipping else TRACK_COLOUR))

@@ -17,6 +17,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QStaticText
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from app.window.spectrogram.input_band import InputBand
 from app.window.spectrogram.spectra import BANDS, GROUP, HOP, LEVELS, Spectra
 from app.window.style import colours, theme
 from app.window.style.time_text import offset_text
@@ -57,6 +58,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self.beats: list[int] = []
         self.bars: list[int] = []
         self.beats_version = 0  # incremented with each change
+        self.input_band = InputBand()
         self.marks_version = 0  # incremented with each mark
         self._lines: list[list[QLineF]] = []
         self._lines_key: tuple[object, ...] = ()
@@ -162,6 +164,7 @@ class SpectrogramPlotItem(pg.GraphicsObject):  # type: ignore[misc]
         self._paint_future(painter, box, wave)
         self._paint_marks(painter, box, wave)
         self._paint_selection(painter, box, wave)
+        self.input_band.paint(painter, box, lambda position: self._x(position, box), self.scale)
         self._paint_playhead(painter, box, wave)
         painter.restore()
 

@@ -129,7 +129,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.item.origin = self.panning.origin(playhead)
         self.item.clock = time.monotonic()
         item = self.item
-        versions = (item.marks_version, item.beats_version)
+        versions = (item.marks_version, item.beats_version, item.input_band.version)
         state = (playhead, item.origin, item.hover, item.selection, versions)
         if had_pending or item.flashing or state != self._drawn_state:
             self._drawn_state = state
