@@ -27,6 +27,8 @@ STRETCH: Final = {False: (30, 44, 17), True: (22, 50, 20)}
 CROWDED: Final = (20, 54, 17)
 """The same, off stage, for a low window, and for two rows of prompts in one lower than usual."""
 LOW: Final = 680
+PARTS_ROOM: Final = 80
+"""How much higher a window must be where the part strips stand."""
 TIGHT: Final = (16, 58, 17)
 """The same, where the welcome or the input stands in a low window as well."""
 SPECTROGRAM: Final = {False: 110, True: 84}
@@ -122,10 +124,11 @@ class Proportions:
         window, widgets = self.window, self.widgets
         text_scale = scale_of(window.width(), window.height(), on_stage)
         panel_scale = scale_of(window.width(), window.height())
-        crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else LOW)
+        low = LOW if widgets.parts.isHidden() else LOW + PARTS_ROOM
+        crowded = window.height() < (DEFAULT_SIZE[1] if widgets.mixer.rows > 1 else low)
         rows = (widgets.welcome, widgets.input, widgets.parts)
         more = not all(row.isHidden() for row in rows)
-        tight = window.height() < LOW and more
+        tight = window.height() < low and more
         shown = (window.width(), text_scale, panel_scale, on_stage, crowded, tight)
         if shown == self._shown:
             return
