@@ -13,8 +13,9 @@ PIECE_BYTES: Final = 65_536
 class Limits:
     """Limits of a server.
 
-    sessions: at once. connections: at once, those without a session yet included. hello_seconds:
-    until a connection must have said what it wants. message_bytes: of one message.
+    sessions: at once. connections: at once, those without a session yet included.
+    connections_per_second, connections_at_once: of one address; more are closed unheard.
+    hello_seconds: until a connection must have said what it wants. message_bytes: of one message.
     messages_per_second, burst: of one client. upload_bytes: of one audio prompt or moment.
     requests: of a client that wait. ahead: blocks rendered ahead of what a client has taken.
     session_bytes: memory of a session's snapshots. snapshots: their number. idle_seconds: until a
@@ -24,6 +25,8 @@ class Limits:
 
     sessions: int = 4
     connections: int = 64
+    connections_per_second: float = 40.0
+    connections_at_once: float = 120.0
     hello_seconds: float = 10.0
     message_bytes: int = 262_144
     messages_per_second: float = 500.0

@@ -35,10 +35,12 @@ from models.remote.protocol.messages import (
     to_text,
 )
 from models.remote.server.journal import Journal
+from models.remote.server.listener import Doorkeeper, listen
 from models.remote.server.peer import Peer
 from models.remote.server.session import StreamSession
 
 SWEEP_SECONDS: Final = 5.0
+TOO_OFTEN: Final = "connects too often: closed unheard"
 TOO_LATE: Final = "nothing was asked for in time"
 
 
@@ -93,8 +95,14 @@ class RemoteServer:
         limits = self.limits
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
+            guarded = listen(
+                self.host,
+                self.port,
+                Doorkeeper(limits.connections_per_second, limits.connections_at_once),
+                lambda address: self.journal.note(address, TOO_OFTEN),
+            )
             server = await serve(
-                self._handle, self.host, self.port, ssl=self._tls, origins=[None],
+                self._handle, sock=guarded, ssl=self._tls, origins=[None],
                 process_request=self._admit, compression=None, open_timeout=limits.hello_seconds,
                 ping_interval=20.0, ping_timeout=limits.idle_seconds, close_timeout=2.0,
                 max_size=limits.message_bytes, max_queue=8, write_limit=8_192, server_header=None,

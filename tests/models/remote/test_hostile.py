@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
@@ -18,6 +18,7 @@ from models.errors import BlockPendingError
 from models.remote.client.engine import RemoteEngine
 from models.remote.protocol.limits import Limits
 from models.remote.protocol.messages import Ask, Hello, Ping, Place, Run, pack_piece, to_text
+from models.remote.server.listener import Doorkeeper
 from tests.support.remote import ServerThread, served
 from tests.support.tone_engine import ToneEngine
 
@@ -212,6 +213,25 @@ def test_a_hundred_at_once_leave_room_for_those_that_play(
     assert len(said) == 100 and 1 <= said.count("let in") <= 20
     assert "503" in said or any("its most" in each for each in said)
     assert len(server.server._sessions) <= LIMITS.sessions
+
+
+def test_who_connects_too_often_is_closed_unheard(innocent: None, server: ServerThread) -> None:
+    now = [0.0]
+    door = Doorkeeper(10.0, 5.0, lambda: now[0])
+    assert [door.lets_in("a") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert door.lets_in("b")  # another address is not concerned
+    now[0] = 0.25
+    assert [door.lets_in("a") for _ in range(3)] == [True, True, False]
+    for number in range(3000):
+        door.lets_in(str(number))
+    assert len(door._buckets) <= 1000
+    limits = Limits(connections_per_second=0.1, connections_at_once=2)
+    with served(ToneEngine(block_seconds=0.02), limits=limits) as guarded:
+        greeted(guarded).close()
+        greeted(guarded).close()
+        with pytest.raises((OSError, InvalidMessage)):
+            open_line(guarded)
+        assert guarded.log[-1] == "127.0.0.1: connects too often: closed unheard"
 
 
 def test_wrong_tokens_are_told_so_and_counted() -> None:
