@@ -8,6 +8,8 @@ from typing import Final
 
 FALL_PER_SECOND: Final = 10 ** (-20 / 1.7 / 20)
 """Factor by which a meter falls in a second (IEC 60268-10, type I)."""
+MOST: Final = 4096
+"""Slices that are remembered at most."""
 BEHIND: Final = 96_000
 """Frames behind the playhead that are remembered."""
 
@@ -30,6 +32,8 @@ class PartLevels:
             levels: by part the peak of each slice, linear.
 
         """
+        if len(self._starts) > MOST:  # nobody looks: the window is minimised
+            del self._starts[: MOST // 2], self._peaks[: MOST // 2]
         first = bisect.bisect_left(self._starts, start)
         del self._starts[first:], self._peaks[first:]
         count = max((len(peaks) for peaks in levels.values()), default=1)

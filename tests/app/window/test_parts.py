@@ -160,6 +160,15 @@ def test_the_meters_follow_what_is_heard() -> None:
     assert levels.at(500.0, 3.4)["lead"] == pytest.approx(0.09)
 
 
+def test_levels_that_nobody_looks_at_are_forgotten() -> None:
+    levels = PartLevels()
+    for block in range(2000):
+        levels.add(block * 400, 400, {"bass": (0.1,) * 4})
+    assert len(levels._starts) < 4200
+    levels.at(1999 * 400.0, 0.0)
+    assert levels.at(1999 * 400 + 10.0, 0.0) == {"bass": 0.1}
+
+
 def test_a_block_moves_the_meters_and_names_the_instruments(rig: Rig) -> None:
     score = ScoreInfo(levels={"bass": (0.5,) * 4}, instruments={"bass": "synth_bass"})
     parts = rig.window.widgets.parts
