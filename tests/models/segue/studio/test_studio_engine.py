@@ -250,6 +250,13 @@ def test_styles_are_equally_loud(renders: dict[str, np.ndarray]) -> None:
     assert max(levels) - min(levels) <= 1.5, dict(zip(renders, levels, strict=True))
 
 
+def test_no_second_is_far_louder_than_the_others(renders: dict[str, np.ndarray]) -> None:
+    """Of four minutes the loudest second was 9 dB over the median, and then some 4."""
+    for prompt, x in renders.items():
+        levels = [loudness(x[at : at + 48_000]) for at in range(48_000, len(x) - 48_000, 48_000)]
+        assert max(levels) - float(np.median(levels)) < 6.0, prompt
+
+
 def test_true_peaks_stay_under_minus_one_decibel(renders: dict[str, np.ndarray]) -> None:
     for x in renders.values():
         peak = np.abs(resample_poly(x.astype(np.float64), 4, 1, axis=0)).max()
