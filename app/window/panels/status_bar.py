@@ -15,6 +15,7 @@ from app.audio.dropouts import DropoutLog
 from app.audio.settings import AudioStatus
 from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
+from models.registry import REMOTE
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
 TEXT_LEFT: Final = 30.0
@@ -79,7 +80,8 @@ class StatusBar(QWidget):
             ("xruns", str(audio.xruns), audio.xruns > 0),
             ("", _device_text(audio), not audio.running or audio.is_null),
         ]  # fmt: skip
-        dropouts = self._dropouts.update(audio, time.monotonic())
+        remote = status.engine.startswith(REMOTE)
+        dropouts = self._dropouts.update(audio, time.monotonic(), remote)
         if dropouts:
             self.incident.emit("warning", dropouts)
         if fields != self.fields:

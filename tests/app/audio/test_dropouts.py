@@ -33,3 +33,8 @@ def test_every_one_is_counted_in_some_sentence() -> None:
             sentences, told = sentences + 1, log.xruns
     log.update(AudioStatus(xruns=steps), steps * 0.1 + QUIET_SECONDS)
     assert sentences <= 3 and told > 0 and log.xruns == steps
+
+
+def test_a_line_is_to_blame_where_the_engine_is_elsewhere() -> None:
+    said = DropoutLog().update(AudioStatus(underruns=1), 100.0, remote=True)
+    assert said.startswith("the music ran dry once: the line to the engine was down")
