@@ -342,7 +342,10 @@ def test_bench_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert "times real time" in capsys.readouterr().out
 
 
-def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_lists_every_engine(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.remote.client.known.data_folder", lambda: tmp_path)
     for words in ("models", "models list"):
         assert main(shlex.split(words)) == 0
         lines = capsys.readouterr().out.splitlines()
