@@ -25,7 +25,7 @@ Steer = Callable[[Controls, ScoreInfo | None, int], Controls]
 
 EVERY: Final = 0.02  # seconds between two looks at the input
 IDLE: Final = 0.2
-APART: Final = 0.2  # seconds between two changes of the plan
+APART: Final = 0.3  # seconds between two changes of the plan
 BEHIND: Final = 3.0  # seconds of input that are caught up with; where there is more it begins anew
 OWN_EVERY: Final = 2.0
 OWN_SPAN: Final = LEAST + 1.5  # seconds that are compared
