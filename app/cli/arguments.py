@@ -121,7 +121,8 @@ def _render(commands: Commands) -> None:
         default=[],
         metavar="NAME=X",
         help="what the input does, 0 to 1: style=0.6, a prompt of its last 10 s; memory=0.6, a "
-        "past that the music goes on from; follow=1, the band accompanies it",
+        "past that the music goes on from; follow=1, the band accompanies it; echo=0.7, it comes "
+        "back made anew",
     )
     parser.add_argument(
         "--memory-mode",
@@ -129,6 +130,14 @@ def _render(commands: Commands) -> None:
         default=MEMORY_MODES[0],
         help="what is remembered: where it was played, or the loop before the present bar",
     )
+    for name, meaning in (
+        ("time", "beats after which the echo comes back, 0 (the shortest) to 16; 4 by default"),
+        ("feedback", "share of it that comes back again, 0 to 0.95"),
+        ("dream", "0: a plain delay; 1: the style's own sound"),
+    ):
+        parser.add_argument(
+            f"--echo-{name}", dest=f"echo_{name}", type=float, metavar="X", help=meaning
+        )
     parser.add_argument(
         "--loop-bars", type=int, default=4, metavar="N", help="bars of the looper's loop, 1 to 16"
     )

@@ -58,9 +58,10 @@ class FileInput:
 
     def steer(self, engine: Engine, controls: Controls, stream: Stream, position: int) -> Controls:
         """Controls of the block at `position` (frames), with what was heard before it."""
-        if "memory" in self.sends:
-            controls = controls.with_(memory=self.sends["memory"])
-        stream.hear(self._played.at(position) if controls.memory else None)
+        sent = {name: self.sends[name] for name in ("memory", "echo") if name in self.sends}
+        controls = controls.with_(**sent) if sent else controls
+        listens = controls.memory or controls.echo
+        stream.hear(self._played.at(position) if listens else None)
         return self._accompany(
             engine, self._styled(engine, controls, stream, position), stream, position
         )

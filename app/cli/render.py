@@ -15,7 +15,7 @@ from app.cli.take_writer import check_take, take_writer
 from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
 from app.session.style_send import parse_sends
-from models.engine.controls import CONTROL_NAMES, RANGES, Controls
+from models.engine.controls import CONTROL_NAMES, RANGES, SEND_RANGES, Controls
 from models.engine.interface import Engine
 from models.engine.parts import PartMap, check_parts
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
@@ -106,7 +106,10 @@ def controls_of(chosen: Namespace) -> Controls:
     """Controls of the command line. SegueError for wrong ones."""
     mute = [stem.strip() for names in chosen.mute for stem in names.split(",")]
     return Controls(
-        **{name: getattr(chosen, name) for name in RANGES if name != "memory"},
+        **{name: getattr(chosen, name) for name in RANGES if name not in SEND_RANGES},
+        echo_time=chosen.echo_time,
+        echo_feedback=chosen.echo_feedback,
+        echo_dream=chosen.echo_dream,
         memory_mode=chosen.memory_mode,
         loop_bars=chosen.loop_bars,
         key=chosen.key,

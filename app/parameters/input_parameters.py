@@ -13,6 +13,7 @@ from models.music.score import STEMS
 
 FOLLOW_OPTIONS: Final = ("follow.lock", "follow.chords", "follow.answer", "follow.part")
 MEMORY_OPTIONS: Final = ("send.memory.mode", "send.memory.bars")
+ECHO_OPTIONS: Final = ("send.echo.time", "send.echo.feedback", "send.echo.dream")
 SKETCH_PARAMETERS: Final = ("sketch.record", "sketch.clear")
 NOBODY: Final = "none"
 """The part that is left to the player where there is none."""
@@ -24,6 +25,8 @@ def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
         registry.set_available(f"send.{send}", send in sends)
     for name in FOLLOW_OPTIONS:
         registry.set_available(name, "follow" in sends)
+    for name in ECHO_OPTIONS:
+        registry.set_available(name, "echo" in sends)
     for name in MEMORY_OPTIONS:
         registry.set_available(name, "memory" in sends)
 
@@ -91,6 +94,24 @@ def input_parameters() -> Iterable[Parameter]:
         "send.memory.bars", "Memory loop", low=1.0, high=float(MAX_LOOP_BARS), default=4.0,
         unit="bars", step=1.0, fine=1.0, decimals=0, group=group,
         help="Length of the looper's loop.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.echo", "Echo send", default=0.0, unit="%", group=group,
+        help="How loud what you play comes back after a time, made anew by the renderer.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.echo.time", "Echo time", low=0.0, high=16.0, default=4.0, unit="beats", step=0.5,
+        fine=0.25, decimals=2, group=group,
+        help="Beats after which it comes back; at 0 as soon as it can, after 0.8 s.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.echo.feedback", "Echo feedback", high=0.95, default=0.3, unit="%", group=group,
+        help="How much of it comes back again and again.",
+    )  # fmt: skip
+    yield Parameter(
+        "send.echo.dream", "Echo dream", default=0.5, unit="%", group=group,
+        help="How far the renderer departs from what you played: from a plain delay to the sound "
+        "of the prompts.",
     )  # fmt: skip
     yield Parameter(
         "sketch.record", "Sketch", "switch", default=False, group=group,

@@ -27,6 +27,7 @@ EVERY: Final = 0.05  # seconds between two looks at the input
 IDLE: Final = 0.2
 APART: Final = 0.24  # seconds between two changes of the plan
 BEHIND: Final = 3.0  # seconds of input that are caught up with; where there is more it begins anew
+AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
 KEPT: Final = 36 * SAMPLE_RATE
 """Frames that stay while the input is frozen: as long as the looper's longest loop."""
 FAILED_SENTENCE: Final = "Memory lost the thread ({}): it listens afresh."
@@ -82,7 +83,7 @@ class MemoryThread:
     ) -> None:
         self.input = input
         self._hear, self._report = hear, report
-        self._open = self._frozen = False
+        self._open = self._frozen = self._echo = False
         self._wake = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -94,9 +95,10 @@ class MemoryThread:
 
     # Any thread.
 
-    def configure(self, amount: float, frozen: bool) -> None:
-        """Amount of the send, and whether what was heard stays and nothing more is."""
-        self._open, self._frozen = amount > 0.0, frozen
+    def configure(self, amount: float, frozen: bool, echo: float = 0.0) -> None:
+        """Amounts of both sends, and whether what was heard stays and nothing more is."""
+        self._open, self._frozen = amount > 0.0 or echo > 0.0, frozen
+        self._echo = echo > 0.0
         if self._open and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
             self._thread.start()
@@ -169,9 +171,11 @@ class MemoryThread:
         self._state = transcribe(load_ear_weights(), self._state, new)
         self._next = end
         self._known = KnownInput(self.input, self._state.transcript, self._start, end)
-        self._tell((end - self._start) / SAMPLE_RATE)
+        # An echo needs the sound itself, and whatever can be heard of it.
+        loud = self._echo and len(new) > 0 and float(np.abs(new).max()) > AUDIBLE
+        self._tell((end - self._start) / SAMPLE_RATE, loud)
 
-    def _tell(self, now: float) -> None:
+    def _tell(self, now: float, loud: bool) -> None:
         """Let the plan be made again where something was played since it was."""
         assert self._known is not None
         heard = self._known.transcript
@@ -179,6 +183,6 @@ class MemoryThread:
             heard.hits[-1].time if heard.hits else 0.0,
             heard.notes[-1].start if heard.notes else 0.0,
         )
-        if told != self._told and now - self._told_at >= APART:
+        if (loud or told != self._told) and now - self._told_at >= APART:
             self._told, self._told_at = told, now
             self._hear(self.at)

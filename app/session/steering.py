@@ -123,6 +123,16 @@ def _memory(scene: Scene, acting: frozenset[str]) -> dict[str, Value]:
     }
 
 
+def _echo(scene: Scene, acting: frozenset[str]) -> dict[str, Value]:
+    """The echo send's controls; none while it is closed."""
+    amount = scene.values.get("send.echo", 0.0)
+    if "echo" not in acting or not isinstance(amount, int | float) or amount <= 0.0:
+        return {}
+    names = ("time", "feedback", "dream")
+    values = {f"echo_{name}": scene.values.get(f"send.echo.{name}") for name in names}
+    return {"echo": float(amount), **values}
+
+
 def steer(
     scene: Scene,
     styles: StyleBook,
@@ -170,6 +180,7 @@ def steer(
     }
     settings.update({name: scene.values.get(name) for name in ENGINE_OPTIONS if name in acting})
     settings.update(_memory(scene, acting))
+    settings.update(_echo(scene, acting))
     settings.update({name: True for name in TRIGGERS if name in triggers & acting})
     if "sketches" in acting:
         settings["sketches"] = sketches

@@ -115,16 +115,19 @@ class InputControl(QObject):
             self._set_levels()
         if change.name.startswith(("send.follow", "follow.", "input.freeze")):
             self._set_follow()
-        if change.name.startswith(("send.memory", "input.freeze")):
+        if change.name.startswith(("send.memory", "send.echo", "input.freeze")):
             self._set_memory()
 
     def _set_memory(self) -> None:
-        amount = 0.0
-        if self.registry.available("send.memory"):
-            amount = self.registry.number("send.memory")
+        registry = self.registry
+        amount, echo = (
+            registry.number(name) if registry.available(name) else 0.0
+            for name in ("send.memory", "send.echo")
+        )
         looper = self.registry.get("send.memory.mode") == "looper"
         self.strip.show_memory(amount > 0.0, looper)
-        self.memory.configure(amount, bool(self.registry.get("input.freeze")))
+        self.strip.show_echo(echo > 0.0)
+        self.memory.configure(amount, bool(registry.get("input.freeze")), echo)
 
     def _set_follow(self) -> None:
         settings = follow_settings(self.registry)

@@ -35,7 +35,14 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "energy": (0.0, 1.0),
     "dream": (0.0, 1.0),
     "memory": (0.0, 1.0),
+    "echo": (0.0, 1.0),
+    "echo_time": (0.0, 16.0),
+    "echo_feedback": (0.0, 0.95),
+    "echo_dream": (0.0, 1.0),
 }
+SEND_RANGES: Final = ("memory", "echo", "echo_time", "echo_feedback", "echo_dream")
+"""Those of them that belong to what is played in."""
+
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
@@ -53,7 +60,8 @@ CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
-    "loop_bars", "hold", "variation", "sketches",
+    "loop_bars", "hold", "variation", "sketches", "echo", "echo_time", "echo_feedback",
+    "echo_dream",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -121,6 +129,10 @@ class Controls:
         loop_bars: bars of the looper's loop, 1 to 16.
         hold: 1, 2, 4 or 8 bars that are kept as a loop, the last ones when it is set; 0 for none.
         variation: 0 (the held bars' notes) to 1 (as if nothing were held).
+        echo: 0 to 1, level at which what is played in returns.
+        echo_time: beats after which it does, 0 (the shortest) to 16.
+        echo_feedback: 0 to 0.95, share of it that returns again.
+        echo_dream: 0 to 1, how far the renderer departs from it; 0 is a plain delay.
         sketches: lines and grooves that parts play from the next bar on, one a part at most.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
@@ -155,6 +167,10 @@ class Controls:
     hold: int = 0
     variation: float = 0.0
     sketches: tuple[Sketch, ...] = ()
+    echo: float | None = None
+    echo_time: float | None = None
+    echo_feedback: float | None = None
+    echo_dream: float | None = None
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:

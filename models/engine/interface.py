@@ -32,10 +32,11 @@ Audio: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.floating]
 """Audio from elsewhere, as prompts: (samples,) or (samples, channels), full scale at +-1."""
 
-SENDS: Final = frozenset({"follow", "memory", "style"})
+SENDS: Final = frozenset({"echo", "follow", "memory", "style"})
 """Ways in which the performer's own sound steers a stream. style: as a prompt among the others,
 by `Engine.embed_audio`. memory: as part of the music that the model goes on from, by `Stream.hear`
-and `Controls.memory`."""
+and `Controls.memory`. echo: comes back after a time, made anew, by `Stream.hear` and
+`Controls.echo`."""
 
 Snapshot: TypeAlias = object
 """State of a stream, opaque and immutable. Cheap: it shares memory with the stream."""

@@ -209,7 +209,7 @@ class MagentaEngine(Engine):
             device=self.device,
             defaults=DEFAULTS,
             continues_audio=True,
-            sends=SENDS - {"memory"},
+            sends=SENDS - {"memory", "echo"},
         )
 
     def embed_text(self, text: str) -> Style:

@@ -126,7 +126,7 @@ class DiffusionEngine(Engine):
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
-            sends=SENDS,
+            sends=SENDS - {"echo"},
             continues_audio=True,
         )
 

@@ -60,13 +60,15 @@ from models.segue.brightness import brightness_target
 from models.segue.continuation import arranger_after, stereo_48k
 from models.segue.dream.balance import crossfade
 from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
-from models.segue.dream.knob import dream_setting
+from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
+from models.segue.echo import echo_block
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.stream_state import (
     Dreaming,
     LeadEntry,
     PlayedBlock,
     StudioStreamState,
+    checked_state,
     score_of,
 )
 from models.segue.studio.bank import FOLDER, Bank
@@ -85,10 +87,6 @@ FRAMES: Final = BLOCK // FRAME_SAMPLES
 CONTEXT_WEIGHTS: Final = ("arranger.safetensors",)
 """Weights that a snapshot depends on."""
 BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
-LISTENING: Final = 1
-"""Blocks after which the renderer's first block, what it heard, sounds throughout."""
-AWAKE: Final = 4
-"""Blocks after which its second one does, the first that it makes."""
 
 
 class SegueEngine(Engine):
@@ -122,13 +120,11 @@ class SegueEngine(Engine):
             block_frames=BLOCK,
             context_seconds=60.0,
             style_dim=self.arranger.net.config.style_dim,
-            controls=ARRANGER_CONTROLS
-            | {"parts", "reroll"}
-            | ({"dream"} if self.dreams else set()),
+            controls=ARRANGER_CONTROLS | {"parts", "reroll"} | (DREAMING if self.dreams else set()),
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
-            sends=SENDS,
+            sends=SENDS if self.dreams else SENDS - {"echo"},
             parts=PARTS,
             part_controls=frozenset(PART_CONTROLS),
             stems_lead=AHEAD,
@@ -245,7 +241,7 @@ class SegueEngine(Engine):
         return identity((*CONTEXT_WEIGHTS, *WEIGHTS_USED), self.weights)
 
     def pack(self, snapshot: Snapshot) -> PackedState:
-        state = _checked(snapshot)
+        state = replace(checked_state(snapshot), echo=None)  # nothing of the input is in files
         checksum = self.checksum if state.dream is None else self.dream_checksum
         return PackedState(self.info.name, checksum, *pack(state))
 
@@ -315,6 +311,19 @@ class SegueStream(Stream):
                 f"the style has {len(style)} numbers, this engine's have "
                 f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
             )
+        # The echo is of what sounds, and no part of how it goes on.
+        self.state = replace(state, echo=None) if state.echo is not None else state
+        audio = self._music(self.state, controls)
+        audio, echo = echo_block(
+            state.echo, audio, self._hearing, controls, state.arranger, lambda: engine.dreamer
+        )
+        if echo is not None:
+            self.state = replace(self.state, echo=echo)
+        return audio
+
+    def _music(self, state: StudioStreamState, controls: Controls) -> Audio:
+        """The next block without what comes back of the input."""
+        engine = self.engine
         if engine.dreams and (controls.dream or state.dream is not None):
             return self._dream(state, controls)
         heard = heard_music(self._hearing, controls, state.arranger, AHEAD)
@@ -408,7 +417,7 @@ class SegueStream(Stream):
         return self.state
 
     def restore(self, snapshot: Snapshot) -> None:
-        self.state = _checked(snapshot)
+        self.state = checked_state(snapshot)
         self._played = self._stems = None
         self._events = self._held = ()
         self._ahead.clear()
@@ -419,9 +428,3 @@ class SegueStream(Stream):
             self.state = self.engine.cleared(state)
         else:  # the lead begins afresh, and the stream when it gets there
             self.state = replace(state, dream=replace(state.dream, clear=True))
-
-
-def _checked(snapshot: Snapshot) -> StudioStreamState:
-    if not isinstance(snapshot, StudioStreamState):
-        raise SegueError("this moment belongs to another engine: choose that engine first.")
-    return snapshot

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from models.engine.controls import Controls
-from models.engine.interface import NoteEvent
+from models.engine.interface import NoteEvent, Snapshot
+from models.errors import SegueError
 from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
 from models.segue.arranger.block_score import ArrangerInfo
 from models.segue.arranger.clock import phases
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.dream.balance import BalanceState
 from models.segue.dream.dreamer import DreamSound
+from models.segue.echo import EchoState
 from models.segue.studio.block import BLOCK
 from models.segue.studio.note_events import StartedNote
 from models.segue.studio.studio import Score, StudioBlock, StudioState
@@ -49,13 +51,16 @@ class Dreaming:
 
 @dataclass(frozen=True)
 class StudioStreamState:
-    """State of a `segue` stream; immutable. dream: None while the renderer is asleep."""
+    """State of a `segue` stream; immutable. dream: None while the renderer is asleep. echo: of what
+    the performer plays in, which is in no file.
+    """
 
     arranger: ArrangerState
     studio: StudioState = field(default_factory=StudioState)
     info: ArrangerInfo | None = None
     started: tuple[StartedNote, ...] = ()  # notes that are on at the block's end
     dream: Dreaming | None = None
+    echo: EchoState | None = None
 
 
 class PlayedBlock(NamedTuple):
@@ -84,3 +89,10 @@ def score_of(state: ArrangerState, start: float) -> Score:
         bpm=state.ticks[-1].bpm,
         motion=Motion(float(beats[0]), step),
     )
+
+
+def checked_state(snapshot: Snapshot) -> StudioStreamState:
+    """A snapshot as a state. SegueError where it is another engine's."""
+    if not isinstance(snapshot, StudioStreamState):
+        raise SegueError("this moment belongs to another engine: choose that engine first.")
+    return snapshot

@@ -239,11 +239,11 @@ class FakeFollow:
 
 class FakeMemory:
     def __init__(self) -> None:
-        self.amount, self.frozen = 0.0, False
+        self.amount, self.frozen, self.echo = 0.0, False, 0.0
         self.notes: list[tuple[int, float]] = []
 
-    def configure(self, amount: float, frozen: bool) -> None:
-        self.amount, self.frozen = amount, frozen
+    def configure(self, amount: float, frozen: bool, echo: float = 0.0) -> None:
+        self.amount, self.frozen, self.echo = amount, frozen, echo
 
     def notes_since(self, clock: int) -> list[tuple[int, float]]:
         return [note for note in self.notes if note[0] > clock]

@@ -167,6 +167,11 @@ class InputStrip(Panel):
         self.follow_send = Knob(registry, "send.follow", self, caption="Follow")
         self.memory_send = Knob(registry, "send.memory", self, caption="Memory")
         self.memory_options = MemoryOptions(registry, self)
+        self.echo_send = Knob(registry, "send.echo", self, caption="Echo")
+        self.echo_options = [
+            Knob(registry, f"send.echo.{name}", self, caption=caption)
+            for name, caption in (("time", "Time"), ("feedback", "Back"), ("dream", "Dream"))
+        ]
         self.follow_options = FollowOptions(registry, self)
         self._hears = self._understood = ""
         self.terms = QLabel(self)
@@ -191,10 +196,13 @@ class InputStrip(Panel):
         row.addWidget(self.memory_options, 20)
         row.addWidget(self.follow_send, 10)
         row.addWidget(self.follow_options, 20)
+        for knob in (self.echo_send, *self.echo_options):
+            row.addWidget(knob, 10)
         row.addWidget(self.terms, 30)
         self.show_terms(())
         self.show_follow(False)
         self.show_memory(False, looper=False)
+        self.show_echo(False)
         self.hide()
 
     def show_available(self) -> None:
@@ -203,6 +211,7 @@ class InputStrip(Panel):
             "send.style": self.style_send,
             "send.memory": self.memory_send,
             "send.follow": self.follow_send,
+            "send.echo": self.echo_send,
         }
         for name, knob in sends.items():
             knob.setVisible(self.registry.available(name))
@@ -215,6 +224,11 @@ class InputStrip(Panel):
         self.follow_options.setVisible(on)
         if not on:
             self.show_understood("")
+
+    def show_echo(self, on: bool) -> None:
+        """Show the options of Echo while it is on."""
+        for knob in self.echo_options:
+            knob.setVisible(on)
 
     def show_memory(self, on: bool, looper: bool) -> None:
         """Show the options of Memory while it is on."""

@@ -10,6 +10,13 @@ ALONE: Final = 0.6
 LOOSER: Final = 0.4
 """Value from which the renderer departs from its guide; below it is retouched only."""
 
+DREAMING: Final = frozenset({"dream", "echo", "echo_time", "echo_feedback", "echo_dream"})
+"""Controls that need the renderer's weights."""
+LISTENING: Final = 1
+"""Blocks after which the renderer's first block, what it heard, sounds throughout."""
+AWAKE: Final = 4
+"""Blocks after which its second one does, the first that it makes."""
+
 
 class DreamSetting(NamedTuple):
     """Setting of the knob. angle: of the crossfade, 0 for the studio alone to pi / 2 for the

@@ -55,7 +55,7 @@ def test_render_with_input(clip: Path, tmp_path: Path, capsys: pytest.CaptureFix
     for wrong, words in (
         (["--send", "style=0.6"], "--input"),
         (["--input", str(clip)], "--send"),
-        (["--input", str(clip), "--send", "echo=0.5"], "no send 'echo'"),
+        (["--input", str(clip), "--send", "dance=0.5"], "no send 'dance'"),
         (["--input", str(tmp_path / "none.wav"), "--send", "style=1"], "no file"),
     ):
         assert main([*common, *wrong, str(tmp_path / "d.wav")]) != 0

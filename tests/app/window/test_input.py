@@ -114,6 +114,19 @@ def test_memory_is_steered_and_shown(rig: Rig) -> None:
     assert heard.amount == 0.6
 
 
+def test_echo_is_steered_and_shown(rig: Rig) -> None:
+    plug_in(rig)
+    strip, heard = rig.window.widgets.input, rig.window.playback.memory
+    assert isinstance(heard, FakeMemory) and all(knob.isHidden() for knob in strip.echo_options)
+    rig.registry.set("send.echo", 0.7)
+    rig.registry.set("send.echo.time", 2.0)
+    assert (heard.amount, heard.echo) == (0.0, 0.7)
+    assert not any(knob.isHidden() for knob in strip.echo_options)
+    rig.window.live.flush()
+    controls = rig.worker.submitted[-1][0]
+    assert (controls.echo, controls.echo_time, controls.echo_dream) == (0.7, 2.0, 0.5)
+
+
 def test_nothing_of_the_input_reaches_the_disk(rig: Rig, tmp_path: Path) -> None:
     noise = plug_in(rig)
     rig.registry.set("send.style", 0.8)
