@@ -7,6 +7,9 @@ another recording: another tempo, equalisation, level, room and noise. All of th
 compressed mel spectrum, from which the rises are made again. Writes the network beside whatever the
 weights file holds. Takes about 3 s a song and 1.5 s a step. Afterwards:
 python -m models.storage.weights.
+
+The shipped network is the mean of two: one of 700 steps on songs alone, and the same after 95 more
+with tapped beats among them (Wortsman et al., "Model soups", 2022).
 """
 
 from __future__ import annotations

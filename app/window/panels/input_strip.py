@@ -26,6 +26,8 @@ from models.music.score import NOTE_NAMES
 
 IN_TUNE: Final = 4
 """Cents within which a note is in tune."""
+NARROW: Final = 1250
+"""Width in points below which one of both hearings is shown, Follow's first."""
 CLIP_FRAMES: Final = 45
 """Updates of the meter for which the clip light stays on."""
 
@@ -249,4 +251,6 @@ class InputStrip(Panel):
 
     def _show_text(self) -> None:
         lines = [line for line in (self._hears, self._understood) if line]
+        if self.width() < NARROW:
+            lines = lines[-1:]  # there is no room for both
         self.terms.setText("\n".join(lines) or "play something in")
