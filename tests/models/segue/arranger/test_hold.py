@@ -63,7 +63,7 @@ def test_without_variation_the_same_notes_come_again(
     # A section, energy or another prompt changes none of them.
     other = StyleModel.load().embed_text("solo piano")
     moved = funk.with_(hold=bars, energy=0.0, next_section=True, style=other)
-    assert again(run(trained, state, moved, 5), since, bars) == 1.0
+    assert again(run(trained, state, moved, 2), since, bars) == 1.0
 
 
 def test_with_variation_it_departs_and_at_most_it_is_free(
@@ -71,13 +71,13 @@ def test_with_variation_it_departs_and_at_most_it_is_free(
 ) -> None:
     since = playing.history.length
     alike = [
-        again(run(trained, playing, funk.with_(hold=2, variation=v), 7), since, 2)
+        again(run(trained, playing, funk.with_(hold=2, variation=v), 5), since, 2)
         for v in (0.2, 0.6)
     ]
     assert 1.0 > alike[0] > alike[1]
-    free = run(trained, playing, funk, 4)
+    free = run(trained, playing, funk, 2)
     assert np.array_equal(
-        rows_of(free), rows_of(run(trained, playing, funk.with_(hold=2, variation=1.0), 4))
+        rows_of(free), rows_of(run(trained, playing, funk.with_(hold=2, variation=1.0), 2))
     )
 
 
