@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -24,7 +25,7 @@ from tests.support.tone_engine import ToneEngine
 
 A = Controls(notes=(57,))
 LIMITS = Limits(
-    sessions=3, connections=12, hello_seconds=0.5, idle_seconds=1.5, messages_per_second=50.0,
+    sessions=3, connections=12, hello_seconds=0.5, idle_seconds=2.5, messages_per_second=50.0,
     burst=100.0, upload_bytes=100_000, requests=3, send_seconds=0.5,
 )  # fmt: skip
 
@@ -74,6 +75,12 @@ def greeted(server: ServerThread) -> Connection:
     line.send(to_text(Hello("tone")))
     assert json.loads(line.recv())["kind"] == "admission"
     return line
+
+
+def hang_up(line: Connection) -> None:
+    """Close without waiting for an answer."""
+    with contextlib.suppress(ConnectionClosed):
+        line.close()
 
 
 def last_words(line: Connection) -> str:
@@ -227,11 +234,11 @@ def test_who_connects_too_often_is_closed_unheard(innocent: None, server: Server
     assert len(door._buckets) <= 1000
     limits = Limits(connections_per_second=0.1, connections_at_once=2)
     with served(ToneEngine(block_seconds=0.02), limits=limits) as guarded:
-        greeted(guarded).close()
-        greeted(guarded).close()
-        with pytest.raises((OSError, InvalidMessage)):
+        hang_up(greeted(guarded))
+        hang_up(greeted(guarded))
+        with pytest.raises((OSError, InvalidMessage, ConnectionClosed)):
             open_line(guarded)
-        assert guarded.log[-1] == "127.0.0.1: connects too often: closed unheard"
+        assert "127.0.0.1: connects too often: closed unheard" in guarded.log
 
 
 def test_wrong_tokens_are_told_so_and_counted() -> None:
@@ -252,4 +259,4 @@ def test_wrong_tokens_are_told_so_and_counted() -> None:
             open_line(guarded, additional_headers=twice)
         assert guarded.log == ["127.0.0.1: wrong token"]
         right = {"Authorization": "Bearer 0123456789abcdef"}
-        open_line(guarded, additional_headers=right).close()
+        hang_up(open_line(guarded, additional_headers=right))
