@@ -32,6 +32,10 @@ AHEAD_BLOCKS: Final = 4
 SHORTEST_SECONDS: Final = 0.8
 DEFAULT_BEATS: Final = 4.0
 DEFAULT_DREAM: Final = 0.5
+HOP: Final = 240
+"""Frames (5 ms) of a point of the loudness course."""
+MOST: Final = 4.0  # gain of the renderer's sound
+FAINT: Final = 1e-4
 LONGEST_BLOCKS: Final = round(17.0 * SAMPLE_RATE / BLOCK)
 """Blocks of returns that are kept: four bars of a slow tempo."""
 
@@ -45,6 +49,7 @@ class EchoState:
         returns: what sounded of the echo, newest last, (BLOCK, 2) each.
         sound: of the dreamer; None while it sleeps.
         balance: of the crossfade between the delayed input and the renderer's.
+        gain: of the renderer's sound at the end of the last block, see `shaped`.
 
     """
 
@@ -52,6 +57,7 @@ class EchoState:
     returns: tuple[Audio, ...] = ()
     sound: DreamSound | None = None
     balance: BalanceState = field(default_factory=BalanceState)
+    gain: float = 0.0
 
 
 def delay_frames(controls: Controls, bpm: float) -> int:
@@ -100,13 +106,39 @@ def echo_block(
         if sound is not None:
             sound = dreamer().feed(sound, guide, None, controls.style, setting.sigma)
         state = replace(state, guides=(*state.guides, guide), sound=sound)
-    dry, sound, balance = state.guides[0], state.sound, state.balance
+    dry, sound, balance, gain = state.guides[0], state.sound, state.balance, state.gain
     back = dry
     if sound is not None and len(sound.audio) >= BLOCK:
         wet, sound = dreamer().take(sound, BLOCK)
+        wet, gain = shaped(dry, wet, min(1.0, 2.0 * (1.0 - _dream(controls))), gain)
         back, balance = crossfade(dry, wet, setting.angle, balance)
-    state = EchoState(state.guides[1:], (*state.returns, back)[-LONGEST_BLOCKS:], sound, balance)
+    state = EchoState(
+        state.guides[1:], (*state.returns, back)[-LONGEST_BLOCKS:], sound, balance, gain
+    )
     return soft_limit(audio + np.float32(controls.echo) * back), state
+
+
+def shaped(dry: Audio, wet: Audio, share: float, gain: float) -> tuple[Audio, float]:
+    """The renderer's sound with the loudness course of what was played.
+
+    A renderer without a score fills the rests and blurs the beginnings; what comes back should
+    come where the player put it.
+
+    Args:
+        dry: what was played, (BLOCK, 2).
+        wet: the renderer's sound of the same time.
+        share: 0 leaves it as it is, 1 gives it the course whole.
+        gain: at the end of the block before.
+
+    """
+    first, made = (
+        np.sqrt(np.square(x).mean(axis=1).reshape(-1, HOP).mean(axis=1)) for x in (dry, wet)
+    )
+    gains = np.minimum(MOST, (first + FAINT) / (made + FAINT)) ** share
+    edges = np.concatenate([[gain], gains]).astype(np.float32)
+    at = np.arange(BLOCK, dtype=np.float32) / HOP
+    line = np.interp(at, np.arange(len(edges)), edges).astype(np.float32)
+    return wet * line[:, None], float(edges[-1])
 
 
 def _dream(controls: Controls) -> float:
