@@ -58,7 +58,9 @@ WAIT_SECONDS: Final = 0.05
 JOURNEYS: Final = 20
 MAX_MESSAGE: Final = 8_000_000
 RELEASED_AT_ONCE: Final = 2000
-KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS, *PART_CONTROLS}) - {"memory", "echo"}
+HEARING: Final = frozenset({"memory", "echo"})
+"""Sends that need what is played in (`Stream.hear`), which does not travel."""
+KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS, *PART_CONTROLS}) - HEARING
 
 Reply: TypeAlias = "Future[tuple[Answer, bytes]]"
 

@@ -18,6 +18,7 @@ from models.registry import open_engine
 from models.remote import credentials
 from models.remote.client.engine import RemoteEngine
 from models.remote.client.known import forget, known_servers
+from models.remote.client.line import HEARING
 from models.remote.client.width import GAPS, LineWidth
 from models.remote.protocol import address
 from models.remote.protocol.limits import Limits
@@ -99,7 +100,7 @@ def test_segue_elsewhere_gives_the_same_samples() -> None:
         assert np.array_equal(there.embed_audio(noise, 48_000), here.embed_audio(noise, 48_000))
         assert there.nearest_terms(style, 3) == here.nearest_terms(style, 3)
         assert there.weights_identity == here.weights_identity
-        assert there.info.controls == here.info.controls - {"memory"}
+        assert there.info.controls == here.info.controls - HEARING
         assert there.info.parts == here.info.parts
         local, remote = play(here, first, second), play(there, first, second)
         there.close()
