@@ -34,9 +34,9 @@ Samples: TypeAlias = NDArray[np.floating]
 
 SENDS: Final = frozenset({"echo", "follow", "memory", "style"})
 """Ways in which the performer's own sound steers a stream. style: as a prompt among the others,
-by `Engine.embed_audio`. follow: its beat and chords are accompanied, by tempo, key, density and held
-keys. memory: as part of the music that the model goes on from, by `Stream.hear`
-and `Controls.memory`. echo: comes back after a time, made anew, by `Stream.hear` and
+by `Engine.embed_audio`. follow: its beat and chords are accompanied, by tempo, key, density and
+held keys. memory: as part of the music that the model goes on from, by `Stream.hear` and
+`Controls.memory`. echo: comes back after a time, made anew, by `Stream.hear` and
 `Controls.echo`."""
 
 Snapshot: TypeAlias = object
