@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -28,6 +29,8 @@ IN_TUNE: Final = 4
 """Cents within which a note is in tune."""
 NARROW: Final = 1250
 """Width in points below which one of both hearings is shown, Follow's first."""
+BASE_WIDTH: Final = 800.0
+"""Width of what is always shown; sends' options share the rest."""
 CLIP_FRAMES: Final = 45
 """Updates of the meter for which the clip light stays on."""
 
@@ -176,6 +179,7 @@ class InputStrip(Panel):
         ]
         self.follow_options = FollowOptions(registry, self)
         self._hears = self._understood = ""
+        self._wanted: list[str] = []
         self.terms = QLabel(self)
         self.terms.setToolTip(
             "What the style model hears in your last ten seconds, and what Follow understands"
@@ -223,18 +227,46 @@ class InputStrip(Panel):
 
     def show_follow(self, on: bool) -> None:
         """Show the options of Follow while it is on."""
-        self.follow_options.setVisible(on)
+        self._want("follow", on)
         if not on:
             self.show_understood("")
 
     def show_echo(self, on: bool) -> None:
         """Show the options of Echo while it is on."""
-        for knob in self.echo_options:
-            knob.setVisible(on)
+        self._want("echo", on)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_options()
+
+    def _want(self, send: str, on: bool) -> None:
+        """Note whether a send's options are of use; those opened last come first."""
+        if on != (send in self._wanted):
+            self._wanted = [other for other in self._wanted if other != send]
+            if on:
+                self._wanted.insert(0, send)
+        self._show_options()
+
+    def _show_options(self) -> None:
+        """Show the options of the sends that are open, as far as there is room for them."""
+        options: dict[str, tuple[float, Sequence[QWidget]]] = {
+            "memory": (210, (self.memory_options,)),
+            "follow": (230, (self.follow_options,)),
+            "echo": (190, self.echo_options),
+        }
+        room = self.width() / theme.scaled(1.0) - BASE_WIDTH
+        shown = set[str]()
+        for send in self._wanted:
+            room -= options[send][0]
+            if room >= 0 or not shown:
+                shown.add(send)
+        for send, (_, widgets) in options.items():
+            for widget in widgets:
+                widget.setVisible(send in shown)
 
     def show_memory(self, on: bool, looper: bool) -> None:
         """Show the options of Memory while it is on."""
-        self.memory_options.setVisible(on)
+        self._want("memory", on)
         self.memory_options.bars.setVisible(looper)
 
     def show_terms(self, terms: tuple[str, ...]) -> None:
