@@ -235,7 +235,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
 def test_what_the_arranger_wrote_is_what_is_played() -> None:
     """The gathered events give the frames of score that the arranger gave out block by block."""
     song, seconds = song_of(SEED + 1), 30.0  # past an intro without drums
-    arranger, seed = Arranger.load(), 5
+    arranger, seed = Arranger.load(), 6
     written = arranged(arranger, song, seed, seconds)
     frames = round(seconds / FRAME_SECONDS) // FRAMES_PER_BLOCK * FRAMES_PER_BLOCK
     score, _, _ = arranger.block(arranger.start(seed), mixture(song.terms), Controls(), frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.segue.arranger.setting import with_share
+from models.segue.arranger.setting import cleared, with_share
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
@@ -25,3 +25,11 @@ def test_a_share_of_none_or_all_stays_finite(share: float) -> None:
     found = with_share(np.array([2.0, -1.0], np.float32), 0, share)
     assert np.isfinite(found).all()
     assert int(found.argmax()) == (0 if share else 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "clear"),
+    [(0.0, 0.0), (0.02, 0.004), (0.1, 0.1), (0.4, 0.4), (0.73, 0.73), (0.98, 0.996), (1.0, 1.0)],
+)
+def test_what_is_rare_is_rarer_still(share: float, clear: float) -> None:
+    assert cleared(share) == pytest.approx(clear)
