@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -47,15 +48,23 @@ def tone() -> Iterator[tuple[ServerThread, RemoteEngine]]:
         engine.close()
 
 
-def render(stream: Stream, controls: Controls, seconds: float = 5.0) -> Audio:
-    """The next block, however long it takes."""
+Got = TypeVar("Got")
+
+
+def patiently(get: Callable[[], Got], seconds: float = 20.0) -> Got:
+    """What comes over the line, however long it takes."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return stream.render(controls)
+            return get()
         except BlockPendingError:
             assert time.monotonic() < deadline
             time.sleep(0.002)
+
+
+def render(stream: Stream, controls: Controls) -> Audio:
+    """The next block."""
+    return patiently(lambda: stream.render(controls))
 
 
 def until(true: Callable[[], object], seconds: float = 5.0) -> None:
@@ -83,7 +92,7 @@ def play(
         heard.append(render(stream, controls))
         scores.append(stream.score)
         if number in (2, 13):
-            heard.extend(stream.stems.values())
+            heard.extend(patiently(lambda: stream.stems).values())
     return heard, scores
 
 
