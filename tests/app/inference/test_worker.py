@@ -248,9 +248,9 @@ def test_soak_counts_and_returns_0(
 def test_soak_tells_of_underruns(
     tone_engine: str, capsys: pytest.CaptureFixture[str], qapp: Any, monkeypatch: Any
 ) -> None:
-    slow = ToneEngine(block_seconds=0.1, render_seconds=0.13)
+    slow = ToneEngine(block_seconds=0.1, render_seconds=0.25)
     monkeypatch.setattr("models.registry.open_engine", lambda name, device: slow)
-    code = soak(options(13.0, tone_engine))
+    code = soak(options(5.0, tone_engine))
     report = json.loads(capsys.readouterr().out)
     assert report["underruns"] > 0 and code == 1
 
