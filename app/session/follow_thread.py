@@ -7,7 +7,6 @@ where what was planned no longer fits, so that the plan is not made again withou
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from app.audio.input.history import InputHistory
 from app.audio.ring import TapRing
 from app.session.follow_send import FollowEars, FollowSettings, band_position, follow
+from app.session.input_listener import InputListener
 from models.engine.controls import Controls
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
@@ -23,8 +23,6 @@ from models.music.tracking.own_sound import LEAST, OWN, own_share
 
 Steer = Callable[[Controls, ScoreInfo | None, int], Controls]
 
-EVERY: Final = 0.02  # seconds between two looks at the input
-IDLE: Final = 0.2
 APART: Final = 0.3  # seconds between two changes of the plan
 BEHIND: Final = 3.0  # seconds of input that are caught up with; where there is more it begins anew
 OWN_EVERY: Final = 2.0
@@ -35,7 +33,6 @@ QUIET_DB: Final = -60.0
 OWN_SENTENCE: Final = (
     "Follow hears the instrument itself and waits: use headphones, or turn the microphone away."
 )
-FAILED_SENTENCE: Final = "Follow lost the thread ({}): it listens afresh."
 
 
 def unchanged(controls: Controls, score: ScoreInfo | None, start: int) -> Controls:
@@ -84,7 +81,7 @@ class FollowedPlan:
         )
 
 
-class FollowThread:
+class FollowThread(InputListener):
     """Listens while there is an input and an amount; costs nothing otherwise.
 
     Args:
@@ -95,6 +92,9 @@ class FollowThread:
 
     """
 
+    NAME = "follow"
+    EVERY = 0.02
+
     def __init__(
         self,
         input: InputHistory,
@@ -102,12 +102,9 @@ class FollowThread:
         accompany: Callable[[Steer], object],
         report: Callable[[str, str], object],
     ) -> None:
-        self.input, self.tap = input, tap
-        self._accompany, self._report = accompany, report
+        super().__init__(input, report)
+        self.tap, self._accompany = tap, accompany
         self._settings, self._frozen, self._block = FollowSettings(), False, 0
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
         self._ears: FollowEars | None = None
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
         self._given: FollowedPlan | None = None
@@ -128,34 +125,16 @@ class FollowThread:
 
         """
         self._settings, self._block, self._frozen = settings, block_frames, frozen
-        if settings.amount > 0.0 and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
-            self._thread.start()
-        self._wake.set()
+        self.wake(settings.amount > 0.0)
 
     def words(self) -> str:
         """What was understood, in words; empty while it does not listen."""
         return self._words
 
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-
     # Its own thread.
 
-    def _run(self) -> None:
-        while not self._stopping:
-            active = self._settings.amount > 0.0 and self.input.running and self._block > 0
-            self._wake.wait(EVERY if active else IDLE)
-            self._wake.clear()
-            try:
-                self.listen() if active else self._rest()
-            except Exception as error:  # whatever comes in, the music goes on
-                self._rest()
-                self._report("warning", FAILED_SENTENCE.format(error))
+    def wanted(self) -> bool:
+        return self._settings.amount > 0.0 and self._block > 0
 
     def _rest(self) -> None:
         """Steer nothing, and forget what was heard."""

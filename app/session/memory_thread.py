@@ -8,7 +8,6 @@ nothing is.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,20 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.input.history import InputHistory
+from app.session.input_listener import InputListener
 from models.engine.hearing import Hearing, HearingSource
 from models.music.hearing.transcriber import TranscriberState, initial_transcriber, transcribe
 from models.music.hearing.transcript import Transcript
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 
-EVERY: Final = 0.05  # seconds between two looks at the input
-IDLE: Final = 0.2
 APART: Final = 0.24  # seconds between two changes of the plan
 BEHIND: Final = 3.0  # seconds of input that are caught up with; where there is more it begins anew
 AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
 KEPT: Final = 36 * SAMPLE_RATE
 """Frames that stay while the input is frozen: as long as the looper's longest loop."""
-FAILED_SENTENCE: Final = "Memory lost the thread ({}): it listens afresh."
 
 Sound = NDArray[np.float32]
 
@@ -65,7 +62,7 @@ class KnownInput:
         return out
 
 
-class MemoryThread:
+class MemoryThread(InputListener):
     """Listens while there is an input and the send is open; costs nothing otherwise.
 
     Args:
@@ -75,18 +72,18 @@ class MemoryThread:
 
     """
 
+    NAME = "memory"
+    EVERY = 0.05
+
     def __init__(
         self,
         input: InputHistory,
         hear: Callable[[HearingSource], object],
         report: Callable[[str, str], object],
     ) -> None:
-        self.input = input
-        self._hear, self._report = hear, report
+        super().__init__(input, report)
+        self._hear = hear
         self._open = self._frozen = self._echo = False
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
         self._state: TranscriberState | None = None
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
         self._known: KnownInput | None = None
@@ -99,17 +96,7 @@ class MemoryThread:
         """Amounts of both sends, and whether what was heard stays and nothing more is."""
         self._open, self._frozen = amount > 0.0 or echo > 0.0, frozen
         self._echo = echo > 0.0
-        if self._open and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
-            self._thread.start()
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self.wake(self._open)
 
     @property
     def transcript(self) -> Transcript | None:
@@ -136,16 +123,8 @@ class MemoryThread:
 
     # Its own thread.
 
-    def _run(self) -> None:
-        while not self._stopping:
-            active = self._open and self.input.running
-            self._wake.wait(EVERY if active else IDLE)
-            self._wake.clear()
-            try:
-                self.listen() if active else self._rest()
-            except Exception as error:  # whatever comes in, the music goes on
-                self._rest()
-                self._report("warning", FAILED_SENTENCE.format(error))
+    def wanted(self) -> bool:
+        return self._open
 
     def _rest(self) -> None:
         """Remember nothing."""

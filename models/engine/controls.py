@@ -8,7 +8,7 @@ RealTime ("Live Music Models", section 4), p(control | context) mixed with the p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Final, TypeAlias
@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.engine.frozen_map import FrozenMap
 from models.engine.parts import PartControls, PartMap, check_part_names, check_parts
 from models.errors import SegueError
 from models.music.hearing.sketch import Sketch, check_sketches
@@ -69,31 +70,13 @@ UNSET_IF_EMPTY: Final = frozenset({"mute", "notes", "parts", "reroll", "sketches
 """Controls that have no auto but a value that changes nothing."""
 
 
-class FrozenMapping(Mapping[str, float]):
-    """A small immutable, hashable, picklable mapping of names to numbers."""
+class FrozenMapping(FrozenMap[float]):
+    """Immutable numbers by name."""
 
-    __slots__ = ("_items",)
+    __slots__ = ()
 
     def __init__(self, items: Mapping[str, float] | Iterable[tuple[str, float]] = ()) -> None:
-        self._items = tuple(sorted(dict(items).items()))
-
-    def __getitem__(self, key: str) -> float:
-        for name, value in self._items:
-            if name == key:
-                return value
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __repr__(self) -> str:
-        return repr(dict(self._items))
+        super().__init__(sorted(dict(items).items()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Final
 
+from models.engine.frozen_map import FrozenMap
 from models.errors import SegueError
 from models.music.instruments import check_instrument
 from models.music.score import PARTS
@@ -51,32 +52,14 @@ FIELDS: Final = tuple(field.name for field in fields(PartControls))
 NEUTRAL: Final = PartControls()
 
 
-class PartMap(Mapping[str, PartControls]):
+class PartMap(FrozenMap[PartControls]):
     """Controls by part: immutable, hashable; parts at their defaults are left out."""
 
-    __slots__ = ("_items",)
+    __slots__ = ()
 
     def __init__(self, items: Mapping[str, PartControls] | None = None) -> None:
         given = items or {}
-        self._items = tuple((p, given[p]) for p in PARTS if given.get(p, NEUTRAL) != NEUTRAL)
-
-    def __getitem__(self, key: str) -> PartControls:
-        for name, value in self._items:
-            if name == key:
-                return value
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __repr__(self) -> str:
-        return repr(dict(self._items))
+        super().__init__((p, given[p]) for p in PARTS if given.get(p, NEUTRAL) != NEUTRAL)
 
     def of(self, part: str) -> PartControls:
         """Controls of a part; the defaults where none are set."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QLineF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Drag, ParameterWidget
+from app.window.widgets.parameter_widget import TrackWidget
 from app.window.widgets.volume_fader import TRACK_COLOUR, meter_position
 
 CAP: Final = 13.0
@@ -19,13 +19,12 @@ STILL: Final = 0.002
 """Least change of the meter that is drawn."""
 
 
-class LevelFader(ParameterWidget):
+class LevelFader(TrackWidget):
     """Fader with the meter behind it; the value stands at its end while it is hovered or moved."""
 
     def __init__(self, registry: Registry, name: str, parent: QWidget | None = None) -> None:
         super().__init__(registry, name, parent)
         self.meter = 0.0
-        self._drag: Drag | None = None
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setMinimumSize(56, 24)
 
@@ -43,19 +42,8 @@ class LevelFader(ParameterWidget):
         height = min(self.height() * 0.42, theme.scaled(13.0))
         return QRectF(CAP / 2, (self.height() - height) / 2, self.width() - CAP, height)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag = Drag(event.globalPosition(), self.unit_position)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._drag is not None:
-            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            position = self._drag.move(event.globalPosition(), fine, self._groove().width())
-            self.registry.set_unit(self.parameter_name, position)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag = None
-        self.update()
+    def track_length(self) -> float:
+        return self._groove().width()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)

@@ -176,3 +176,27 @@ class Drag:
         step = distance / length * (FINE_FACTOR if fine else 1.0)
         self.value = min(max(self.value + step, 0.0), 1.0)
         return self.value
+
+
+class TrackWidget(ParameterWidget):
+    """Parameter that is dragged along a track, from wherever it is pressed."""
+
+    _drag: Drag | None = None
+
+    def track_length(self) -> float:
+        """Length of the track in pixels: the way from 0 to 1."""
+        raise NotImplementedError
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = Drag(event.globalPosition(), self.unit_position)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag is not None:
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            position = self._drag.move(event.globalPosition(), fine, self.track_length())
+            self.registry.set_unit(self.parameter_name, position)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._drag = None
+        self.update()

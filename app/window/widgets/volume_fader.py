@@ -6,12 +6,12 @@ import math
 from typing import Final
 
 from PySide6.QtCore import QLineF, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
-from app.window.widgets.parameter_widget import Drag, ParameterWidget
+from app.window.widgets.parameter_widget import TrackWidget
 from app.window.widgets.pixmap_cache import PixmapCache
 
 METER_FLOOR_DB: Final = -54.0
@@ -29,7 +29,7 @@ def meter_position(linear: float) -> float:
     return min(max(1.0 - 20.0 * math.log10(linear) / METER_FLOOR_DB, 0.0), 1.0)
 
 
-class VolumeFader(ParameterWidget):
+class VolumeFader(TrackWidget):
     """Fader for "mixer.master" with pre-fader meters: peak, RMS and peak hold."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -39,7 +39,6 @@ class VolumeFader(ParameterWidget):
         self.rms = (0.0, 0.0)
         self.limiting = False
         self._pixmaps = PixmapCache()
-        self._drag: Drag | None = None
         self.setMinimumSize(84, 90)
         self.setCursor(Qt.CursorShape.SizeVerCursor)
 
@@ -61,18 +60,8 @@ class VolumeFader(ParameterWidget):
     def _track(self) -> QRectF:
         return QRectF(0, 12, self.width(), self.height() - 36)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag = Drag(event.globalPosition(), self.unit_position)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._drag is not None:
-            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            position = self._drag.move(event.globalPosition(), fine, self._track().height())
-            self.registry.set_unit(self.parameter_name, position)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag = None
+    def track_length(self) -> float:
+        return self._track().height()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
