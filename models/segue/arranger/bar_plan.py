@@ -148,7 +148,8 @@ def plan_bar(
     code = 1 + form.section if entered else STAY
     odds = _active_odds(net, hidden, code, returned, targets.guidance)
     can = available(setting)
-    planned = (plan.parts & can) or can
+    # Where a planned player has left within the bar, all who came may fill what is left of it.
+    planned = can if keep and plan.parts & ~can else (plan.parts & can) or can
     if not planned & audible(targets.mute):
         planned = can
     unmuted = planned & audible(targets.mute)
