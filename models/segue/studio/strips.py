@@ -79,13 +79,16 @@ class Pump(NamedTuple):
 
 
 def pump_gain(
-    kicks: list[int], state: Pump, depth: float, recover: float, start: int
+    kicks: list[int], state: Pump, depths: tuple[float, float], recover: float, start: int
 ) -> tuple[NDArray[np.float32] | None, Pump]:
-    """Gain (BLOCK,) of everything but the drums; None for 1. Kicks are samples in this block."""
+    """Gain (BLOCK,) of everything but the drums; None for 1. Kicks are samples in this block,
+    depths those at its beginning and its end.
+    """
     last = kicks[-1] if kicks else state.kick
     length = max(2400.0, recover * SAMPLE_RATE)
-    if depth < 0.02 or (not kicks and start - state.kick > length):
+    if max(depths) < 0.02 or (not kicks and start - state.kick > length):
         return None, Pump(last)
+    depth = np.linspace(*depths, BLOCK, endpoint=False)
     gain = np.empty(BLOCK, np.float32)
     edges = [state.kick, *kicks, start + BLOCK]
     at = 0
@@ -93,12 +96,13 @@ def pump_gain(
     for index in range(len(edges) - 1):
         end = min(BLOCK, max(at, edges[index + 1] - start))
         since = np.arange(at + start - edges[index], end + start - edges[index], dtype=np.float64)
-        shape = 1.0 - depth * (1.0 - np.minimum(since / length, 1.0) ** 1.5)
+        shape = 1.0 - depth[at:end] * (1.0 - np.minimum(since / length, 1.0) ** 1.5)
         if index or (since.size and since[0] < 240):
             # Down within 5 ms, from where the last kick had let it come back to.
             before = edges[index - 1] if index else None
             if before is not None:
-                level = 1.0 - depth * (1.0 - min((edges[index] - before) / length, 1.0) ** 1.5)
+                back = min((edges[index] - before) / length, 1.0) ** 1.5
+                level = 1.0 - depth[min(at, BLOCK - 1)] * (1.0 - back)
             share = np.minimum(since / 240.0, 1.0)
             shape = shape * share + level * (1.0 - share)
         gain[at:end] = shape

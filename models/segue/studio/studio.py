@@ -116,8 +116,9 @@ class Studio:
             v.start for v in voices if v.part == 0 and v.pitch == KICK and v.start >= start
         )
         pump, pump_state = pump_gain(
-            kicks, state.pump, min(0.92, production.pump), 0.62 * 60 / score.bpm, start
-        )
+            kicks, state.pump, (min(0.92, before.pump), min(0.92, production.pump)),
+            0.62 * 60 / score.bpm, start,
+        )  # fmt: skip
         dry: dict[str, Planes] = {}
         strips = list(state.strips)
         sends = np.zeros((len(SENDERS), BLOCK), np.float32)
