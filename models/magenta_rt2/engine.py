@@ -85,7 +85,10 @@ DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
 class StyleEmbedder(Protocol):
     """The style model that the engine needs: `MusicCoCa`, or `RandomStyle` for measuring."""
 
-    def embed_text(self, text: str) -> NDArray[np.float32]: ...
+    @property
+    def has_mapper(self) -> bool: ...
+
+    def embed_text(self, text: str, /) -> NDArray[np.float32]: ...
 
     def embed_audio(self, samples: NDArray[np.floating], rate: int, /) -> NDArray[np.float32]: ...
 
@@ -169,6 +172,8 @@ class MagentaEngine(Engine):
             self.stepper, self.codec, self.device == "cpu" and available_cores() > 1
         )
         self._token_cache: dict[bytes, NDArray[np.integer]] = {}
+        self._notices: tuple[tuple[str, str], ...] = ()
+        self._mapper_missed = False
 
     def _capture_graph(self) -> None:
         try:
@@ -213,6 +218,9 @@ class MagentaEngine(Engine):
         )
 
     def embed_text(self, text: str) -> Style:
+        if not self.style_model.has_mapper and not self._mapper_missed:
+            self._mapper_missed = True
+            self._notices = (("info", files.MAPPER_MISSING.format(name=self.name)),)
         return np.asarray(self.style_model.embed_text(check_prompt_text(text)), np.float32)
 
     def embed_audio(self, samples: NDArray[np.floating], sample_rate: int) -> Style:
@@ -280,6 +288,10 @@ class MagentaEngine(Engine):
     def unpack(self, packed: PackedState) -> Snapshot:
         devices = dict.fromkeys(("context", "codec"), self.device)
         return unpack_state(packed, StreamState, self.name, self.checksum, devices)
+
+    def notices(self) -> tuple[tuple[str, str], ...]:
+        notices, self._notices = self._notices, ()
+        return notices
 
     def close(self) -> None:
         self.generator.close()

@@ -40,6 +40,11 @@ SHARED: Final = (
     f"{MUSICCOCA}/pretrained_vector_quantizer.tflite",
 )
 OPTIONAL: Final = (f"{MUSICCOCA}/mapper.tflite",)  # text to audio; newer than the first release
+MAPPER_MISSING: Final = (
+    "mapper.tflite of {name} is not here, so text prompts steer less than they could: "
+    f"run {PROGRAM_NAME} models fetch {{name}}."
+)
+"""Sentence for the performer."""
 
 
 def models_folder() -> Path:

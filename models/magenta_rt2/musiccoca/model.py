@@ -63,12 +63,20 @@ class MusicCoCa:
         self._words: SentencePieceProcessor | None = None
         self._lock = threading.Lock()
 
-    def embed_text(self, text: str, use_mapper: bool = False, seed: int = 0) -> Vector:
+    @property
+    def has_mapper(self) -> bool:
+        """Whether the mapper is there; the first release came without it."""
+        return (self._folder / MUSICCOCA / "mapper.tflite").is_file()
+
+    def embed_text(self, text: str, use_mapper: bool | None = None, seed: int = 0) -> Vector:
         """Embedding of text, float32 (768,), truncated to 127 tokens.
 
         use_mapper: map it to a unit-length embedding of audio with that description; `seed` selects
-        one of many. SegueError where a file or a package is missing.
+        one of many. None: where the mapper is there, with seed 0, as the published front ends do.
+        SegueError where a file or a package is missing.
         """
+        if use_mapper is None:
+            use_mapper = self.has_mapper
         with self._lock:
             words = self._vocabulary().EncodeAsIds(text.lower())[: MAX_TEXT_TOKENS - 1]
             ids = np.zeros(MAX_TEXT_TOKENS, dtype=np.int32)
@@ -93,8 +101,8 @@ class MusicCoCa:
         """Embedding of samples (n,) or (n, channels) at `rate` Hz, float32 (768,).
 
         Channels are averaged. Clips of ten seconds are embedded separately, the last one padded
-        with silence, and averaged with weights by their lengths. SegueError for empty audio, and
-        where a file or a package is missing.
+        with silence; the embedding is their plain mean, as in the reference. SegueError for empty
+        audio, and where a file or a package is missing.
         """
         audio = np.asarray(samples, dtype=np.float32)
         if audio.ndim == 2:
@@ -105,14 +113,11 @@ class MusicCoCa:
             import soxr
 
             audio = soxr.resample(audio, rate, SAMPLE_RATE).astype(np.float32)
-        total = np.zeros(STYLE_DIM)
+        clips = np.zeros((-(-len(audio) // CLIP_SAMPLES), CLIP_SAMPLES), dtype=np.float32)
+        clips.reshape(-1)[: len(audio)] = audio
         with self._lock:
-            for start in range(0, len(audio), CLIP_SAMPLES):
-                clip = np.zeros(CLIP_SAMPLES, dtype=np.float32)
-                part = audio[start : start + CLIP_SAMPLES]
-                clip[: len(part)] = part
-                total += len(part) * self._embed_clip(clip)
-        return self._checked(total / len(audio), "music_encoder")
+            vectors = [self._embed_clip(clip) for clip in clips]
+        return self._checked(np.mean(vectors, axis=0), "music_encoder")
 
     def tokenize(self, vector: NDArray[np.floating]) -> NDArray[np.int32]:
         """Tokens int32 (12,), coarse to fine, of an embedding (768,), such as a mix of prompts."""

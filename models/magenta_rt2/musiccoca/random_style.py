@@ -17,6 +17,9 @@ from models.magenta_rt2.depthformer.config import CODEBOOK_SIZE, STYLE_DIM, STYL
 class RandomStyle:
     """Vectors and tokens seeded by hashes, so that a prompt always has the same vector."""
 
+    has_mapper = True
+    """Nothing is missing that could be fetched."""
+
     def embed_text(self, text: str) -> NDArray[np.float32]:
         return self._vector(text.encode())
 

@@ -84,6 +84,18 @@ def test_seeds(engine: MagentaEngine) -> None:
     assert not np.array_equal(one, other)
 
 
+def test_a_missing_mapper_is_said_once(
+    engine: MagentaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.embed_text("flute")
+    assert engine.notices() == ()
+    monkeypatch.setattr(type(engine.style_model), "has_mapper", False)
+    engine.embed_text("flute"), engine.embed_text("drums")
+    ((level, sentence),) = engine.notices()
+    assert level == "info" and "run" in sentence and "models fetch magenta-rt2-small" in sentence
+    assert engine.notices() == ()
+
+
 def test_streams_take_turns(engine: MagentaEngine) -> None:
     """They share one stepper, without influence on each other."""
     alone = play(engine.start(1), 4)

@@ -17,7 +17,7 @@ from models.magenta_rt2.depthformer.config import STYLE_DIM
 from models.magenta_rt2.musiccoca.model import MusicCoCa
 
 pytest.importorskip("ai_edge_litert", reason="the extra 'magenta' has no build for this machine")
-from tests.models.magenta_rt2.tflite_models import matrices, write_models
+from tests.models.magenta_rt2.tflite_models import write_models
 
 DATA = Path(__file__).parent / "data"
 NAME = "magenta-rt2-small"
@@ -52,7 +52,7 @@ def clips() -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("index", range(len(TEXTS)))
 def test_text(model: MusicCoCa, reference: dict[str, NDArray[np.generic]], index: int) -> None:
-    vector = model.embed_text(TEXTS[index])
+    vector = model.embed_text(TEXTS[index], use_mapper=False)
     assert vector.dtype == np.float32
     np.testing.assert_allclose(vector, reference["text"][index], rtol=1e-5, atol=1e-6)
     mapped = model.embed_text(TEXTS[index], use_mapper=True, seed=3)
@@ -75,17 +75,21 @@ def test_tokens(model: MusicCoCa, reference: dict[str, NDArray[np.generic]]) -> 
     assert len(np.unique(tokens)) > 50, "tokens that are all alike would prove nothing"
 
 
-def test_a_short_end_counts_by_its_length(model: MusicCoCa) -> None:
-    """Half a second more than ten must not pull the style half-way to silence."""
+def test_a_text_prompt_goes_through_the_mapper(model: MusicCoCa) -> None:
+    """As the reference's front ends: seed 0, the same vector every time; audio goes without."""
+    mapped = model.embed_text("Minimal Techno")
+    assert np.linalg.norm(mapped) == pytest.approx(1.0, abs=1e-6)
+    np.testing.assert_array_equal(mapped, model.embed_text("Minimal Techno", True, seed=0))
+    assert not np.allclose(mapped, model.embed_text("Minimal Techno", False), atol=1e-3)
+
+
+def test_clips_of_one_audio_prompt_count_equally(model: MusicCoCa) -> None:
+    """Half a second more than ten is a clip of its own, padded, as in the reference."""
     sound = np.concatenate([clips()[1], clips()[0][:8000].repeat(2, axis=1)])
-    weights = matrices()["audio"]
     mono = sound.mean(axis=1)
-    first = weights @ mono[:160_000].reshape(1000, 160).mean(axis=0)
-    last = np.zeros(160_000, dtype=np.float32)
-    last[:8000] = mono[160_000:]
-    rest = weights @ last.reshape(1000, 160).mean(axis=0)
-    expected = (20 * first + rest) / 21
-    np.testing.assert_allclose(model.embed_audio(sound, 16_000), expected, rtol=1e-3, atol=1e-6)
+    padded = np.concatenate([mono, np.zeros(320_000 - len(mono), np.float32)])
+    first, last = (model.embed_audio(half, 16_000) for half in np.split(padded, 2))
+    np.testing.assert_allclose(model.embed_audio(sound, 16_000), (first + last) / 2, atol=1e-6)
 
 
 def test_another_rate_is_resampled(model: MusicCoCa) -> None:
@@ -135,7 +139,9 @@ def test_a_mapper_that_was_not_released(assets: Path, tmp_path: Path) -> None:
     shutil.copytree(assets, tmp_path / "engine")
     (tmp_path / "engine" / MUSICCOCA / "mapper.tflite").unlink()
     model = MusicCoCa(NAME, tmp_path / "engine")
-    assert model.embed_text("techno").shape == (STYLE_DIM,)
+    assert not model.has_mapper
+    plain = MusicCoCa(NAME, assets).embed_text("techno", use_mapper=False)
+    np.testing.assert_array_equal(model.embed_text("techno"), plain)
     with pytest.raises(SegueError, match=r"mapper\.tflite"):
         model.embed_text("techno", use_mapper=True)
 
