@@ -278,6 +278,12 @@ def _models(commands: Commands) -> None:
                 help="take the files from a folder instead of the network",
             )
             action.add_argument(
+                "--revision",
+                metavar="R",
+                help="another commit, branch or tag of the published files than the one that Segue "
+                "knows by size and checksum",
+            )
+            action.add_argument(
                 "--accept", action="store_true", help="accept the terms of the weights unasked"
             )
         action.set_defaults(command=_call("app.cli.models", name))

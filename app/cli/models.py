@@ -10,6 +10,7 @@ from app.cli.rendering import progress
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
+from models.magenta_rt2.checkpoint import published
 from models.registry import engine_names, engine_summary
 from models.remote.client.known import forget as forget_server
 from models.remote.client.known import known_servers
@@ -102,10 +103,11 @@ def _fetch_magenta(chosen: Namespace) -> int:
         if not chosen.accept:
             _ask()
         terms.accept()
+    revision = chosen.revision or published.REVISION
     if chosen.folder is not None:
-        place = fetch.install_from_folder(chosen.name, Path(chosen.folder), print)
+        place = fetch.install_from_folder(chosen.name, Path(chosen.folder), print, revision)
     else:
-        place = fetch.fetch(chosen.name, print, _bar())
+        place = fetch.fetch(chosen.name, print, _bar(), revision)
     print(f"{chosen.name} is in {place}")
     return 0
 
@@ -132,16 +134,23 @@ def _bar() -> type:
 
 
 def _verify_magenta(name: str) -> int:
-    """Compare the fetched files with the checksums that were remembered. No network."""
+    """Compare the fetched files with the checksums remembered and published. No network."""
     listed = magenta.installed(name)
     folder = magenta.folder_of(name)
-    faults = []
+    pinned = magenta.origin(name).endswith(f"@{published.REVISION}")
+    faults: list[str] = []
+    others: list[str] = []
     with progress(sum(file.size for file in listed) / 1e6, "MB", name) as bar:
         for file in listed:
             fault = fault_of(file, folder, step=lambda count: bar.update(count / 1e6))
+            other = published.fault_of_file(file.name, file.size, file.sha256)
             if fault:
                 faults.append(f"{file.name} is {fault}")
+            elif other is not None:
+                (faults if pinned else others).append(f"{file.name} {other}")
             bar.write(f"{fault or 'whole':<10}  {file.sha256[:16]}  {file.name}")
     if faults:
         raise SegueError(f"{faults[0]}: run {PROGRAM_NAME} models fetch {name}, which repairs it.")
+    if others:
+        print(f"{name}: from {magenta.origin(name)}, which is another revision: {others[0]}")
     return 0

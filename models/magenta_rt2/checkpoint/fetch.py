@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from models.command import FROZEN, install_hint
 from models.errors import SegueError
-from models.magenta_rt2.checkpoint import files
+from models.magenta_rt2.checkpoint import files, published
 from models.magenta_rt2.checkpoint.files import (
     ENGINES,
     FILE_LIST,
@@ -34,6 +34,7 @@ from models.magenta_rt2.checkpoint.files import (
     REPOSITORY,
     required,
 )
+from models.magenta_rt2.checkpoint.published import REVISION
 from models.storage.json_types import JsonObject
 from models.storage.weights import WeightsFile, fault_of, sha256_of
 
@@ -51,13 +52,20 @@ class RemoteFile:
     git_sha1: str | None
 
 
-def fetch(name: str, report: Report = print, progress_bar: type[object] | None = None) -> Path:
+def fetch(
+    name: str,
+    report: Report = print,
+    progress_bar: type[object] | None = None,
+    revision: str = REVISION,
+) -> Path:
     """Download an engine from the hub; files that are here and intact are not downloaded again.
 
     Args:
         name: of the engine.
         report: called with one line for each file.
         progress_bar: tqdm class for the transfer; None for the hub client's own.
+        revision: commit, branch or tag on the hub. Files of the default one must be those of
+            `published.py`.
 
     Returns:
         The engine's folder. HF_ENDPOINT in the environment names another hub.
@@ -67,7 +75,9 @@ def fetch(name: str, report: Report = print, progress_bar: type[object] | None =
 
     """
     with _exclusive_staging(name) as staging, _errors_explained(name):
-        commit, remotes = _list_remote_files(name)
+        commit, remotes = _list_remote_files(name, revision)
+        if revision == REVISION:
+            _compare_with_published(remotes)
         total = sum(remote.size for remote in remotes)
         _link_installed_files(staging, remotes)
         need = sum(remote.size - _bytes_present(staging, remote) for remote in remotes)
@@ -78,30 +88,40 @@ def fetch(name: str, report: Report = print, progress_bar: type[object] | None =
         for remote in remotes:
             if not (staging / remote.path).is_file():
                 _download(staging, remote, commit, progress_bar)
-            table[remote.path] = {"size": remote.size, "sha256": _verify_checksum(staging, remote)}
+            digest = _verify_checksum(staging, remote)
+            if revision == REVISION:  # the hub may have given git's digest alone
+                _refuse(remote.path, published.fault_of_file(remote.path, remote.size, digest))
+            table[remote.path] = {"size": remote.size, "sha256": digest}
             report(f"whole  {remote.path}")
-        return _install(name, staging, table, origin=f"{REPOSITORY}@{commit}")
+        return _install(name, staging, table, origin=_origin(commit))
 
 
-def install_from_folder(name: str, folder: Path, report: Report = print) -> Path:
+def install_from_folder(
+    name: str, folder: Path, report: Report = print, revision: str = REVISION
+) -> Path:
     """Install an engine by copying the released files from a folder; returns the engine's folder.
 
     The folder has the files at their released paths, or all side by side. If it has Segue's own
-    list, as another machine's installed folder does, the files are compared with it; otherwise
-    safetensors headers are checked and the checksums recorded. SegueError where it fails.
+    list, as another machine's installed folder does, the files are compared with it, and with
+    `published.py` unless they are of another revision. SegueError where it fails.
     """
     if not folder.is_dir():
         raise SegueError(f"{folder} is not a folder: give the one with the downloaded files.")
     try:
-        known = files.read_list(folder)["files"]
+        listed = files.read_list(folder)
     except FileNotFoundError:
-        known = {}
+        listed = {"files": {}, "origin": _origin(revision)}
+    known, origin = listed["files"], str(listed.get("origin", ""))
+    pinned = revision == REVISION and origin == _origin(REVISION)
     with _exclusive_staging(name, "taken") as staging, _errors_explained(name):
         found = {path: _find_file(folder, path) for path in (*required(name), *OPTIONAL)}
         for path in required(name):
             if found[path] is None:
                 raise SegueError(f"{folder} lacks {path}: put it there and run this again.")
         sources = {path: source for path, source in found.items() if source is not None}
+        if pinned:
+            for path, source in sources.items():  # before anything is copied
+                _refuse(source, published.fault_of_size(path, source.stat().st_size))
         need = sum(source.stat().st_size for source in sources.values())
         _check_disk(staging, need)
         table = {}
@@ -116,18 +136,41 @@ def install_from_folder(name: str, folder: Path, report: Report = print) -> Path
                 )
             if target.suffix == ".safetensors":
                 _check_safetensors(target, source)
-            table[path] = {"size": target.stat().st_size, "sha256": digest}
-            report(f"{'whole' if path in known else 'taken'}  {path}")
-        return _install(name, staging, table, origin="a folder given by hand")
+            size = target.stat().st_size
+            if pinned:
+                _refuse(source, published.fault_of_file(path, size, digest))
+            table[path] = {"size": size, "sha256": digest}
+            report(f"{'whole' if path in known or pinned else 'taken'}  {path}")
+        return _install(name, staging, table, origin=origin)
+
+
+def _origin(revision: str) -> str:
+    return f"{REPOSITORY}@{revision}"
+
+
+def _refuse(source: Path | str, fault: str | None) -> None:
+    if fault is not None:
+        raise SegueError(
+            f"{source} {fault}: get it again, or name its revision where you mean another one "
+            "(--revision)."
+        )
+
+
+def _compare_with_published(remotes: list[RemoteFile]) -> None:
+    for remote in remotes:
+        fault = published.fault_of_size(remote.path, remote.size)
+        if fault is None and remote.sha256 is not None:
+            fault = published.fault_of_file(remote.path, remote.size, remote.sha256)
+        _refuse(f"{remote.path} on the hub", fault)
 
 
 # The hub
 
 
-def _list_remote_files(name: str) -> tuple[str, list[RemoteFile]]:
-    """The hub's current commit, and the files of an engine in it."""
-    hub = _hub()
-    info = hub.HfApi(endpoint=_endpoint(), token=False).model_info(REPOSITORY, files_metadata=True)
+def _list_remote_files(name: str, revision: str) -> tuple[str, list[RemoteFile]]:
+    """The commit of a revision, and the files of an engine in it."""
+    client = _hub().HfApi(endpoint=_endpoint(), token=False)
+    info = client.model_info(REPOSITORY, revision=revision, files_metadata=True)
     there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     remotes = []
     for path in (*required(name), *(path for path in OPTIONAL if path in there)):

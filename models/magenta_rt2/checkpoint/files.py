@@ -114,6 +114,14 @@ def installed(name: str) -> tuple[WeightsFile, ...]:
     )
 
 
+def origin(name: str) -> str:
+    """Where an installed engine's files are from; empty where it is not installed."""
+    try:
+        return str(read_list(folder_of(name)).get("origin", ""))
+    except (FileNotFoundError, SegueError):
+        return ""
+
+
 def is_installed(name: str) -> bool:
     """Whether every file of an engine is there with its size; does not read the files."""
     try:

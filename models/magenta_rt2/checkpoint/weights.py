@@ -2,12 +2,13 @@
 
 Key names and layouts are those that the reference's `jax/system.py` reads and `mlx/load_weights.py`
 spells out (magenta-rt 2.0.3, Apache-2.0). On a CPU in the file's own dtype the parameters are views
-of the mapped file: nothing is copied, and pages are read when they are first used.
+of the mapped file: nothing is copied. Every value is looked at once, so that damage is named here
+and not heard as noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,15 +18,28 @@ from torch import Tensor, nn
 
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
+from models.magenta_rt2.checkpoint.tensor_checks import (
+    is_finite,
+    name_some,
+    shape_mismatch,
+    type_fault,
+)
 from models.magenta_rt2.depthformer.config import SIZES, DepthformerConfig
-
-if TYPE_CHECKING:
-    from safetensors import safe_open
 from models.magenta_rt2.depthformer.layers import Attention, Dense, DepthformerLayer, FeedForward
 from models.magenta_rt2.depthformer.network import Depthformer
 
+if TYPE_CHECKING:
+    from safetensors import safe_open
+
 PREFIX: Final = "params/depthformer/"
 CODEC_PREFIX: Final = "params/soundstream/"
+ERROR_LENGTH: Final = 100
+"""Characters of another package's error message that a sentence holds."""
+FUSED: Final = {
+    "query_key_value_projection": ("query_projection", "key_projection", "value_projection"),
+    "key_value_projection": ("key_projection", "value_projection"),
+}
+"""Layers that the reference may store as one, and those that they consist of."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,42 @@ class TensorSlot:
     shape: tuple[int, ...]
     module: nn.Module
     attribute: str
+
+
+@dataclass(frozen=True)
+class FileTensor:
+    """A tensor of a file, which is loaded to one parameter, or to several along its second axis."""
+
+    shape: tuple[int, ...]
+    slots: tuple[TensorSlot, ...]
+
+    def pieces(self, tensor: Tensor) -> Iterator[tuple[TensorSlot, Tensor]]:
+        """Each parameter with its part of the tensor."""
+        if len(self.slots) == 1:
+            yield self.slots[0], tensor
+        else:
+            yield from ((slot, tensor[:, number]) for number, slot in enumerate(self.slots))
+
+
+def file_layout(slots: Iterable[TensorSlot], keys: Collection[str]) -> dict[str, FileTensor]:
+    """The tensors that a file with these keys must have.
+
+    The released layout, and where the file has one of FUSED instead the reference's other one,
+    `query_key_value_projection` (inputs, 3, heads, size) and `key_value_projection` (inputs, 2,
+    heads, size) (`_load_attention_weights` of `mlx/load_weights.py`, magenta-rt 2.0.3, Apache-2.0).
+    """
+    separate = {slot.key: slot for slot in slots}
+    layout = {key: FileTensor(slot.shape, (slot,)) for key, slot in separate.items()}
+    for key in keys:
+        stem, _, layer = key.removesuffix("/kernel").rpartition("/")
+        parts = [separate.get(f"{stem}/{part}/kernel") for part in FUSED.get(layer, ())]
+        fused = tuple(slot for slot in parts if slot is not None)
+        if fused and len(fused) == len(parts):
+            for slot in fused:
+                layout.pop(slot.key, None)
+            width, *rest = fused[0].shape
+            layout[key] = FileTensor((width, len(fused), *rest), fused)
+    return layout
 
 
 def tensor_slots(model: Depthformer) -> Iterator[TensorSlot]:
@@ -138,40 +188,57 @@ def load_depthformer(
 
     Raises:
         SegueError: the file is missing or damaged, or has missing or unknown keys or wrong shapes,
-            all of which it names.
+            of which it names three; or tensors that are no floats, or not finite.
 
     """
     model = Depthformer(config)
-    expected = {slot.key: slot for slot in tensor_slots(model)}
     with open_file(path, config.name, device) as file:
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
         ours = {key: shape for key, shape in shapes.items() if not key.startswith(CODEC_PREFIX)}
-        fault = shape_mismatch({key: slot.shape for key, slot in expected.items()}, ours)
-        if fault:
-            raise SegueError(
-                _mismatch_prefix(path, config, ours) + fault + _fetch_again(config.name)
-            )
-        for key, slot in expected.items():
+        expected = file_layout(tensor_slots(model), ours.keys())
+        fault = _other_size(config, ours) or shape_mismatch(
+            {key: tensor.shape for key, tensor in expected.items()}, ours
+        )
+        _refuse(path, config.name, fault or type_fault(file, expected))
+        broken = []
+        for key, part in expected.items():
             tensor = file.get_tensor(key)
-            shape = getattr(slot.module, slot.attribute).shape
-            tensor = tensor.to(device=device, dtype=dtype).view(shape)
-            setattr(slot.module, slot.attribute, nn.Parameter(tensor, requires_grad=False))
+            if not is_finite(tensor):
+                broken.append(key)
+            for slot, piece in part.pieces(tensor):
+                shape = getattr(slot.module, slot.attribute).shape
+                piece = piece.to(device=device, dtype=dtype).reshape(shape)
+                setattr(slot.module, slot.attribute, nn.Parameter(piece, requires_grad=False))
+        _refuse(path, config.name, f"not finite: {name_some(broken)}" if broken else None)
     model.eval()
     model.finalize(fuse=fuse)
     return model
 
 
 def codec_tensors(path: Path, name: str, device: str = "cpu") -> dict[str, Tensor]:
-    """The codec's tensors of a released file, by their keys without CODEC_PREFIX."""
-    with open_file(path, name, device) as file:
-        keys = [key for key in file.keys() if key.startswith(CODEC_PREFIX)]  # noqa: SIM118
-        return {key.removeprefix(CODEC_PREFIX): file.get_tensor(key) for key in keys}
+    """The codec's tensors of a released file, by their keys without CODEC_PREFIX.
+
+    SegueError where the file is missing or damaged, or has tensors that are no finite floats.
+    """
+    return {
+        key.removeprefix(CODEC_PREFIX): tensor
+        for key, tensor in _tensors(path, name, CODEC_PREFIX, device).items()
+    }
 
 
 def file_tensors(path: Path, name: str) -> dict[str, Tensor]:
-    """Every tensor of a released file, on the CPU."""
-    with open_file(path, name) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    """Every tensor of a released file, on the CPU; raises as `codec_tensors` does."""
+    return _tensors(path, name, "", "cpu")
+
+
+def _tensors(path: Path, name: str, prefix: str, device: str) -> dict[str, Tensor]:
+    with open_file(path, name, device) as file:
+        keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
+        _refuse(path, name, type_fault(file, keys))
+        tensors = {key: file.get_tensor(key) for key in keys}
+    broken = [key for key, tensor in tensors.items() if not is_finite(tensor)]
+    _refuse(path, name, f"not finite: {name_some(broken)}" if broken else None)
+    return tensors
 
 
 def file_metadata(path: Path, name: str) -> dict[str, str]:
@@ -186,52 +253,30 @@ def open_file(path: Path, name: str, device: str = "cpu") -> safe_open:
 
     if not path.is_file():
         raise SegueError(
-            f"the weights of {name} are not here ({path.name} is missing)" + _fetch_first(name)
+            f"the weights of {name} are not here ({path.name} is missing)" + _fetch(name)
         )
     try:
         return safe_open(path, framework="pt", device=device)
     except (SafetensorError, OSError) as error:
         raise SegueError(
-            f"{path.name} is damaged or was cut short ({error})" + _fetch_again(name)
+            f"{path.name} is damaged or was cut short ({str(error)[:ERROR_LENGTH]})" + _fetch(name)
         ) from error
 
 
-def shape_mismatch(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
-) -> str | None:
-    """How shapes by key differ from the expected ones, in words; None where they are equal."""
-    missing = sorted(expected.keys() - found.keys())
-    unknown = sorted(found.keys() - expected.keys())
-    wrong = [
-        f"{key} is {found[key]} and must be {shape}"
-        for key, shape in sorted(expected.items())
-        if key in found and found[key] != shape
-    ]
-    parts = []
-    if missing:
-        parts.append(f"missing: {', '.join(missing)}")
-    if unknown:
-        parts.append(f"unknown: {', '.join(unknown)}")
-    if wrong:
-        parts.append(f"of another shape: {', '.join(wrong)}")
-    return "; ".join(parts) or None
+def _refuse(path: Path, name: str, fault: str | None) -> None:
+    if fault is not None:
+        raise SegueError(f"{path.name} does not fit: {fault}{_fetch(name)}")
 
 
-def _mismatch_prefix(
-    path: Path, config: DepthformerConfig, found: Mapping[str, tuple[int, ...]]
-) -> str:
-    """Beginning of the error message; says if the file is that of the other size."""
+def _other_size(config: DepthformerConfig, found: Mapping[str, tuple[int, ...]]) -> str | None:
+    """That the file holds the other size, in words; None where it does not."""
     table = found.get(PREFIX + "decoder/decoder_embedding/embedding/embedding")
     for other in SIZES.values():
         width = other.temporal.model_dims
         if other is not config and table is not None and table[-1:] == (width,):
-            return f"{path.name} holds {other.name}, not {config.name} - "
-    return f"{path.name} does not fit {config.name} - "
+            return f"it holds {other.name}"
+    return None
 
 
-def _fetch_first(name: str) -> str:
-    return f": run `{PROGRAM_NAME} models fetch {name}`."
-
-
-def _fetch_again(name: str) -> str:
-    return f": fetch it again with `{PROGRAM_NAME} models fetch {name}`."
+def _fetch(name: str) -> str:
+    return f": run {PROGRAM_NAME} models fetch {name}."

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import SegueError
+from models.magenta_rt2.checkpoint.tensor_checks import name_some
 from models.magenta_rt2.spectrostream.codec import SpectroStream
 from models.magenta_rt2.spectrostream.layers import (
     CausalConv2d,
@@ -157,12 +158,13 @@ def load_spectrostream(
         key = codec_key(name) or name
         if key.split("/", 1)[0] in parts:
             found[key] = name
-    for key in expected:
-        if key not in found:
-            raise SegueError(f"{source} lacks {key}: fetch Magenta RealTime 2 again.")
-    for key in found:
-        if key not in expected:
-            raise SegueError(f"{source} holds {key}, which this version of Segue does not know.")
+    missing, unknown = expected.keys() - found.keys(), found.keys() - expected.keys()
+    if missing:
+        raise SegueError(f"{source} lacks {name_some(missing)}: fetch Magenta RealTime 2 again.")
+    if unknown:
+        raise SegueError(
+            f"{source} holds {name_some(unknown)}, which this version of Segue does not know."
+        )
     for key, target in expected.items():
         shape = tuple(tensors[found[key]].shape)
         enough = key == "quantizer/embedding" and (

@@ -22,7 +22,8 @@ class Hub:
     corrupted: paths whose first byte is sent wrong. short: paths sent without the last byte, with a
     Content-Length to match. absent: paths that the hub does not have. status: answered to every
     transfer, if set. stall_after: bytes of the next body after which the server waits for `go_on`,
-    having set `stalled`. plain: paths that are not in LFS and have git's SHA-1 alone.
+    having set `stalled`. revisions: those asked for. plain: paths that are not in LFS and have
+    git's SHA-1 alone.
     """
 
     files: dict[str, bytes]
@@ -36,6 +37,7 @@ class Hub:
     stalled: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
+    revisions: list[str] = field(default_factory=list)
     sent: int = 0
     address: str = ""
 
@@ -63,7 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/api/models/google/magenta-realtime-2":
+        if path.startswith("/api/models/google/magenta-realtime-2/revision/"):
+            self.hub.revisions.append(path.rpartition("/")[2])
             self._answer(200, json.dumps(self.hub.listing()).encode())
             return
         found = re.fullmatch(rf"/google/magenta-realtime-2/resolve/{COMMIT}/(.+)", path)

@@ -263,8 +263,8 @@ class TestFaults:
         tensors["params/depthformer/decoder/extra"] = np.zeros(2, np.float32)
         save_file(tensors, tmp_path / "bad.safetensors")
         sentence = self.fault(case, tmp_path / "bad.safetensors")
-        for key in (norm, bias, kernel, "decoder/extra"):
-            assert key in sentence
+        for words in ("depth_body/final_ln/scale and 1 more", "decoder/extra", kernel[-30:]):
+            assert words in sentence
 
     def test_truncated(self, case: Case, tmp_path: Path) -> None:
         data = case.path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,8 +18,9 @@ from safetensors.numpy import save
 
 from app.cli.program import main
 from models.errors import SegueError
-from models.magenta_rt2.checkpoint import fetch, files
+from models.magenta_rt2.checkpoint import fetch, files, published
 from models.magenta_rt2.checkpoint import licence_terms as terms
+from models.magenta_rt2.checkpoint.published import REVISION, PublishedFile
 from tests.models.magenta_rt2.hub_server import Hub, serving
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,6 +46,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     # What a broken connection costs is the chunk that was under way: 10 MB but for this.
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
+    table = {
+        path: PublishedFile(len(content), hashlib.sha256(content).hexdigest())
+        for path, content in released().items()
+    }
+    monkeypatch.setattr(published, "FILES", table)
     return folder
 
 
@@ -165,7 +172,7 @@ def test_a_killed_fetch_is_gone_on_with(hub: Hub, place: Path) -> None:
     program = (
         "import sys, huggingface_hub.constants as hub; hub.DOWNLOAD_CHUNK_SIZE = 10_000\n"
         "from app.cli.program import main\n"
-        f"sys.exit(main(['models', 'fetch', '{SMALL}', '--accept']))"
+        f"sys.exit(main(['models', 'fetch', '{SMALL}', '--accept', '--revision', 'main']))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.DEVNULL, env=dict(os.environ)
@@ -238,6 +245,40 @@ def test_a_hub_that_refuses(hub: Hub, place: Path, capsys: pytest.CaptureFixture
 def test_a_hub_that_changed(hub: Hub, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hub.absent = {SPM}
     refused(capsys, place, f"has no {SPM}")
+
+
+def test_the_pinned_revision_is_asked_for(hub: Hub, place: Path) -> None:
+    fetch.fetch(SMALL, lambda line: None)
+    fetch.fetch(SMALL, lambda line: None, revision="main")
+    assert hub.revisions == [REVISION, "main"]
+
+
+def test_a_file_that_was_exchanged_on_the_hub(
+    hub: Hub, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hub's own digest fits it, the published one does not; another revision may have it."""
+    hub.files[SPM] = bytes(reversed(hub.files[SPM]))
+    refused(capsys, place, f"{SPM} on the hub is not the published one: its SHA-256 begins with")
+    hub.plain = {SPM}
+    refused(capsys, place, f"{SPM} is not the published one: its SHA-256 begins with")
+    hub.files[SPM] += b"more"
+    refused(capsys, place, "is not the published one: it has")
+    assert main(["models", "fetch", SMALL, "--accept", "--revision", "main"]) == 0
+    whole(place, SMALL, hub.files)
+    capsys.readouterr()
+    assert main(["models", "verify", SMALL]) == 0
+    assert "@0123456789abcdef0123456789abcdef01234567, which is another" in capsys.readouterr().out
+
+
+def test_the_published_files_are_those_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = {path for name in files.ENGINES for path in files.required(name)}
+    assert set(published.FILES) == needed | set(files.OPTIONAL)
+    small = published.FILES[CHECKPOINT]
+    assert small.size is not None
+    assert published.fault_of_file(CHECKPOINT, small.size, "5dd1cbc7" + "0" * 56) is None
+    assert "bytes" in str(published.fault_of_file(CHECKPOINT, 5, "5dd1cbc7" + "0" * 56))
+    assert published.fault_of_file("checkpoints/mrt2_base.safetensors", 5, "60f3e8130") is None
+    assert published.fault_of_file("an/other.file", 5, "0") is None
 
 
 def test_a_small_disk_is_noticed_first(
@@ -335,7 +376,22 @@ def test_a_folder_with_a_file_cut_short(
 ) -> None:
     path = folder / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-100])
-    refused(capsys, place, "is cut short", "--from", str(folder))
+    refused(capsys, place, "it has 199980 bytes and not 200080", "--from", str(folder))
+    refused(capsys, place, "is cut short", "--from", str(folder), "--revision", "mine")
+
+
+def test_a_folder_with_a_file_of_another_revision(
+    place: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / SPM).write_bytes(b"\1" * (folder / SPM).stat().st_size)
+    refused(capsys, place, "is not the published one: its SHA-256", "--from", str(folder))
+    (folder / SPM).write_bytes(b"\1")
+    refused(capsys, place, "it has 1 bytes and not", "--from", str(folder))
+    given = ["--from", str(folder), "--revision", "mine"]
+    assert main(["models", "fetch", SMALL, "--accept", *given]) == 0
+    capsys.readouterr()
+    assert main(["models", "verify", SMALL]) == 0
+    assert "@mine, which is another revision" in capsys.readouterr().out
 
 
 def test_no_such_folder(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
