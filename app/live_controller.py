@@ -7,7 +7,7 @@ and go to the inference worker as one submission: the newest values win.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -20,7 +20,7 @@ from app.parameters.registry import Change
 from app.scene_launcher import SceneLauncher
 from app.session.document import Scene, SessionPrompt
 from app.session.session import Session
-from app.session.steering import Steering, steer
+from app.session.steering import NO_SOUNDS, Steering, steer
 from app.session.style_loader import StyleLoader
 from app.session.tap_tempo import TapTempo
 from models.engine.controls import TRIGGERS, Style
@@ -82,6 +82,7 @@ class LiveController(QObject):
         self.sketches: tuple[Sketch, ...] = ()
         self._triggers: set[str] = set()  # those of the next submission
         self._last_style: Style | None = None
+        self._last_sounds: Mapping[str, float] = NO_SOUNDS
         self._mark = ""
         self._mixed_keys: frozenset[str] = frozenset()
         self._tap = TapTempo()
@@ -124,7 +125,7 @@ class LiveController(QObject):
         catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
         catalogue.set_engine_sends(self.registry, info.sends)
         set_engine_parts(self.registry, info.parts, info.part_controls, "hold" in self.acting)
-        self._last_style = None
+        self._last_style, self._last_sounds = None, NO_SOUNDS
         self.style_loader.engine_ready(self.session.prompts)
         self.engine_ready.emit(info)
         self._submit_soon()
@@ -264,6 +265,7 @@ class LiveController(QObject):
         if steering is None:
             return
         self._last_style = steering.controls.style
+        self._last_sounds = steering.controls.sounds
         self._mark_new_prompts()
         mark, self._mark = self._mark, ""
         self.worker.submit(steering.controls, steering.prompts, mark=mark)
@@ -273,7 +275,7 @@ class LiveController(QObject):
         try:
             return steer(
                 scene, self.styles, self.acting, self._last_style, self.notes, triggers,
-                self.sketches, holding,
+                self.sketches, holding, self._last_sounds,
             )  # fmt: skip
         except SegueError as error:
             self.message.emit("warning", str(error))

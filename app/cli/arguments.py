@@ -101,7 +101,7 @@ def _render(commands: Commands) -> None:
         default=[],
         metavar="TEXT[=W]",
         help="what to play, with a weight (1 by default); may be given many times. "
-        "The name of an audio file makes an audio prompt",
+        "The name of an audio file makes an audio prompt, sound:NAME[@AMOUNT] a learned sound",
     )
     parser.add_argument(
         "--performance", type=Path, metavar="FILE.jsonl", help="play what was steered before"
@@ -287,6 +287,24 @@ def _models(commands: Commands) -> None:
                 "--accept", action="store_true", help="accept the terms of the weights unasked"
             )
         action.set_defaults(command=_call("app.cli.models", name))
+    _sounds(actions)
+
+
+def _sounds(actions: Commands) -> None:
+    """What can be done with learned sounds, besides teaching them."""
+    for name, text in (
+        ("export", "write a learned sound to a file of your own"),
+        ("import", "take the file of a learned sound in"),
+        ("delete", "delete a learned sound"),
+    ):
+        action = actions.add_parser(name, help=text)
+        if name != "import":
+            action.add_argument("name", metavar="NAME", help="the learned sound")
+        if name != "delete":
+            action.add_argument("file", type=Path, metavar="FILE", help="the file, or a folder")
+        if name == "import":
+            action.add_argument("--name", default="", help="another name for it")
+        action.set_defaults(command=_call("app.cli.sounds", f"{name}_sound"))
 
 
 def _serve(commands: Commands) -> None:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from app.cli.rendering import progress
+from app.cli.sounds import list_sounds
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
@@ -18,13 +19,16 @@ from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
 
 
 def list_engines(chosen: Namespace) -> int:
-    """One line for each engine: name, weights, what it is; then the servers that are known."""
+    """One line for each engine: name, weights, what it is; then the servers that are known, and
+    the learned sounds.
+    """
     names = engine_names()
     width = max(len(name) for name in names)
     for name in names:
         print(f"{name:<{width}}  {_state(name):<20}  {engine_summary(name)}")
     for server in known_servers():
         print(f"{server.name:<{width}}  on another machine")
+    list_sounds()
     return 0
 
 

@@ -19,6 +19,7 @@ from models.engine.controls import CONTROL_NAMES, RANGES, SEND_RANGES, Controls
 from models.engine.interface import Engine
 from models.engine.parts import PartMap, check_parts
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
+from models.engine.sounds import sound_scales
 from models.errors import SegueError
 from models.registry import open_engine
 
@@ -93,7 +94,8 @@ def make_player(
 
     continue_from: the audio file from whose end it goes on.
     """
-    base = controls.with_(style=PromptEmbedder(engine).mix(prompts))
+    style = PromptEmbedder(engine).mix(prompts)
+    base = controls.with_(style=style, sounds=sound_scales(prompts))
     performance = played if played is not None else Performance((PerformanceChange(0.0),))
     if continue_from is not None:
         first = PerformanceChange(0.0, continue_from=str(continue_from.absolute()))

@@ -6,7 +6,7 @@ Names are a contract with controller maps, OSC addresses and performance files: 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Never
@@ -20,6 +20,7 @@ from app.parameters.parameter import Parameter
 from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
 from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
+from models.engine.sounds import MAX_AMOUNT
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
 PROMPTS: Final = 16
@@ -51,6 +52,7 @@ KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
 
 SCENE_PATTERNS: Final = (
     "prompt.*.weight",
+    "prompt.*.amount",
     "prompt.*.mute",
     "prompt.*.solo",
     "prompt.*.x",
@@ -116,11 +118,14 @@ def build_registry() -> Registry:
     return registry
 
 
-def set_prompt_count(registry: Registry, count: int) -> None:
-    """Make the parameters of strips 1..count available, and those of the others not."""
+def set_prompt_count(registry: Registry, count: int, sounds: Collection[int] = ()) -> None:
+    """Make the parameters of strips 1..count available, and those of the others not; the amount
+    only of the strips in `sounds`, whose prompts are learned sounds.
+    """
     for index in range(1, PROMPTS + 1):
         for part in ("weight", "mute", "solo", "x", "y"):
             registry.set_available(f"prompt.{index}.{part}", index <= count)
+        registry.set_available(f"prompt.{index}.amount", index in sounds)
 
 
 def set_engine_controls(
@@ -169,6 +174,11 @@ def _prompts() -> Iterable[Parameter]:
         yield Parameter(
             f"prompt.{n}.solo", f"Prompt {n} solo", "switch", default=False, group=group,
             help="Only prompts with solo count while any has it.",
+        )  # fmt: skip
+        yield Parameter(
+            f"prompt.{n}.amount", f"Prompt {n} amount", high=MAX_AMOUNT, default=1.0, group=group,
+            help="How much of a learned sound acts besides its style, from none (0) to more than "
+            "was learned (1.5).",
         )  # fmt: skip
         for axis in ("x", "y"):
             yield Parameter(

@@ -29,6 +29,7 @@ from models.engine.controls import RANGES, SWITCHES, Controls, Style, check_note
 from models.engine.interface import Audio
 from models.engine.parts import PartMap
 from models.engine.prompts import Prompt, check_weights, load_ending
+from models.engine.sounds import sound_scales
 from models.errors import SegueError
 from models.music.hearing.sketch import Sketch
 from models.music.score import SAMPLE_RATE
@@ -227,8 +228,10 @@ def _parse_prompts(value: object) -> tuple[Prompt, ...]:
         raise SegueError('prompts is a list such as [{"text": "flute", "weight": 0.5}].')
     prompts = []
     for item in value:
-        if not isinstance(item, dict) or not set(item) <= {"text", "audio", "weight"}:
-            raise SegueError(f"{json.dumps(item)} is no prompt: it has text or audio, and weight.")
+        if not isinstance(item, dict) or not set(item) <= {"text", "audio", "weight", "amount"}:
+            raise SegueError(
+                f"{json.dumps(item)} is no prompt: it has text or audio, weight, and amount."
+            )
         prompts.append(Prompt(**item))
     check_weights(prompts)
     return tuple(prompts)
@@ -299,7 +302,8 @@ class PerformancePlayer:
                 break
             self._controls = change.apply(self._controls)
             if change.prompts is not None:
-                self._controls = self._controls.with_(style=self._styles[self._next])
+                sounds = sound_scales(change.prompts)
+                self._controls = self._controls.with_(style=self._styles[self._next], sounds=sounds)
             if change.clear:
                 clear, moment, continuation = True, None, None
             if change.moment is not None:
@@ -378,7 +382,8 @@ class PerformanceWriter:
 
 def _prompt_json(prompt: Prompt) -> dict[str, object]:
     named = {"text": prompt.text} if prompt.text is not None else {"audio": prompt.audio}
-    return {**named, "weight": prompt.weight}
+    amount = {} if prompt.amount == 1.0 else {"amount": prompt.amount}
+    return {**named, "weight": prompt.weight, **amount}
 
 
 def _plain(value: object) -> object:

@@ -13,12 +13,15 @@ from app.parameters.part_parameters import REROLLS, held_bars, part_controls
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
 from models.engine.controls import TRIGGERS, Controls, Style, blend
+from models.engine.frozen_map import FrozenMap
 from models.engine.prompts import Prompt as EnginePrompt
+from models.engine.sounds import MAX_AMOUNT, sound_scales
 from models.music.hearing.sketch import Sketch
 from models.music.score import STEMS
 
 SOFT: Final = ("bpm", "key", "density", "notes")
 """Controls with a strength."""
+NO_SOUNDS: Final[FrozenMap[float]] = FrozenMap()
 STATES: Final = ("empty", "waiting", "ready", "failed")
 
 
@@ -102,6 +105,12 @@ def scene_weights(scene: Scene) -> list[float]:
     )
 
 
+def _amount(scene: Scene, n: int) -> float:
+    """How much of what a learned sound learned acts in prompt n, 0 to MAX_AMOUNT."""
+    value = scene.values.get(f"prompt.{n}.amount", 1.0)
+    return min(max(float(value), 0.0), MAX_AMOUNT) if isinstance(value, int | float) else 1.0
+
+
 def _strength(scene: Scene, settings: Mapping[str, object]) -> dict[str, float]:
     """Strength of the soft controls that are set; empty at full strength."""
     amount = scene.values.get("strength", 1.0)
@@ -142,6 +151,7 @@ def steer(
     triggers: frozenset[str] = frozenset(),
     sketches: tuple[Sketch, ...] = (),
     holding: bool = False,
+    last_sounds: Mapping[str, float] = NO_SOUNDS,
 ) -> Steering:
     """Controls of a scene.
 
@@ -154,10 +164,13 @@ def steer(
         triggers: names of the parameters whose triggers act with these controls.
         sketches: what parts play, one a part.
         holding: whether hold is on.
+        last_sounds: as `last_style`, of the learned sounds.
 
     """
     ready, weights, used = [], [], []
-    for prompt, weight in zip(scene.prompts, scene_weights(scene), strict=True):
+    for n, (prompt, weight) in enumerate(
+        zip(scene.prompts, scene_weights(scene), strict=True), start=1
+    ):
         style = styles.get(prompt.style_key)
         if style is None or weight <= 0.0:
             continue
@@ -166,7 +179,7 @@ def steer(
         used.append(
             EnginePrompt(audio=prompt.audio, weight=weight)
             if prompt.audio is not None
-            else EnginePrompt(text=prompt.text, weight=weight)
+            else EnginePrompt(text=prompt.text, weight=weight, amount=_amount(scene, n))
         )
     heard, send = styles.get(INPUT_STYLE), scene.values.get("send.style", 0.0)
     style = blend(ready, weights) if ready else last_style
@@ -182,6 +195,8 @@ def steer(
     settings.update(_memory(scene, acting))
     settings.update(_echo(scene, acting))
     settings.update({name: True for name in TRIGGERS if name in triggers & acting})
+    if "sounds" in acting:
+        settings["sounds"] = sound_scales(used) if used else last_sounds
     if "sketches" in acting:
         settings["sketches"] = sketches
     if "parts" in acting:

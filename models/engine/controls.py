@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.engine.frozen_map import FrozenMap
 from models.engine.parts import PartControls, PartMap, check_part_names, check_parts
+from models.engine.sounds import check_sounds
 from models.errors import SegueError
 from models.music.hearing.sketch import Sketch, check_sketches
 from models.music.score import STEMS, parse_key
@@ -62,11 +63,13 @@ CONTROL_NAMES: Final = (
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
     "loop_bars", "hold", "variation", "sketches", "echo", "echo_time", "echo_feedback",
-    "echo_dream",
+    "echo_dream", "sounds",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
-UNSET_IF_EMPTY: Final = frozenset({"mute", "notes", "parts", "reroll", "sketches", *SWITCHES})
+UNSET_IF_EMPTY: Final = frozenset(
+    {"mute", "notes", "parts", "reroll", "sketches", "sounds", *SWITCHES}
+)
 """Controls that have no auto but a value that changes nothing."""
 
 
@@ -116,6 +119,7 @@ class Controls:
         echo_time: beats after which it does, 0 (the shortest) to 16.
         echo_feedback: 0 to 0.95, share of it that returns again.
         echo_dream: 0 to 1, how far the renderer departs from it; 0 is a plain delay.
+        sounds: how far each learned sound acts on the weights, 0 to 1.5 by name.
         sketches: lines and grooves that parts play from the next bar on, one a part at most.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
@@ -154,6 +158,7 @@ class Controls:
     echo_time: float | None = None
     echo_feedback: float | None = None
     echo_dream: float | None = None
+    sounds: Mapping[str, float] = field(default_factory=FrozenMapping)
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -182,6 +187,7 @@ class Controls:
             raise SegueError(f"drums is {self.drums!r}: write true, false, or null for auto.")
         put("parts", check_parts(self.parts))
         put("reroll", check_part_names(self.reroll))
+        put("sounds", check_sounds(self.sounds))
         put("strength", _check_strength(self.strength))
 
     def with_(self, **changes: object) -> Controls:

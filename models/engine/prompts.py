@@ -16,6 +16,7 @@ from typing import Final
 from models.engine.audio_file import read_audio
 from models.engine.controls import Style, blend
 from models.engine.interface import Audio, Engine, check_prompt_audio, check_prompt_text
+from models.engine.sounds import check_amount, is_sound, sound_name
 from models.errors import SegueError
 
 AUDIO_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
@@ -30,14 +31,19 @@ _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+")
 class Prompt:
     """Prompt: text, or the path of an audio file, with a weight of 0 or more.
 
+    A text `sound:NAME` means a learned sound; `amount`, 0 to 1.5, is how much of what it learned
+    acts besides its style.
+
     Raises:
-        SegueError: both or none given, empty, or a weight that is negative or not finite.
+        SegueError: both or none given, empty, no name of a sound, an amount out of range, or a
+            weight that is negative or not finite.
 
     """
 
     text: str | None = None
     audio: str | None = None
     weight: float = 1.0
+    amount: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.audio is None):
@@ -47,6 +53,7 @@ class Prompt:
                 raise SegueError(f"{what!r} is no prompt: write it in quotes.")
         if self.text is not None:
             check_prompt_text(self.text)
+            sound_name(self.text)
         if self.audio is not None and not self.audio.strip():
             raise SegueError("the audio prompt names no file: give its path, or remove it.")
         weight: object = self.weight
@@ -56,6 +63,7 @@ class Prompt:
                 f"the weight of '{self.name}' is {self.weight}: give a number of 0 or more."
             )
         object.__setattr__(self, "weight", float(self.weight))
+        object.__setattr__(self, "amount", check_amount(self.amount, f"'{self.name}'"))
 
     @property
     def name(self) -> str:
@@ -67,7 +75,8 @@ def parse_prompt(argument: str) -> Prompt:
     """Prompt of a command-line argument: 'minimal techno', 'flute=0.5' or 'loop.wav=2'.
 
     What follows the last '=' is the weight if it is a number, else part of the text. A name with
-    one of AUDIO_SUFFIXES is an audio prompt.
+    one of AUDIO_SUFFIXES is an audio prompt. 'sound:NAME' is a learned sound, 'sound:NAME@0.6' with
+    that amount.
 
     Raises:
         SegueError: as `Prompt`, and for a weight with a decimal comma.
@@ -89,6 +98,14 @@ def parse_prompt(argument: str) -> Prompt:
         text = argument
     if text.strip().lower().endswith(AUDIO_SUFFIXES):
         return Prompt(audio=text.strip(), weight=weight)
+    if is_sound(text) and "@" in text:
+        text, _, number = text.rpartition("@")
+        try:
+            return Prompt(text=text, weight=weight, amount=float(number))
+        except ValueError as error:
+            if isinstance(error, SegueError):
+                raise
+            raise SegueError(f"'{argument}' has no number after its @: give 0 to 1.5.") from None
     return Prompt(text=text, weight=weight)
 
 

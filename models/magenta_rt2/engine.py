@@ -37,6 +37,7 @@ from models.engine.interface import (
     check_prompt_text,
 )
 from models.engine.loudness import LevelState, normalise_loudness
+from models.engine.sounds import refuse_sound
 from models.errors import SegueError
 from models.magenta_rt2.block_generator import (
     FRAMES_PER_BLOCK,
@@ -218,6 +219,7 @@ class MagentaEngine(Engine):
         )
 
     def embed_text(self, text: str) -> Style:
+        refuse_sound(text, self.info.name)
         if not self.style_model.has_mapper and not self._mapper_missed:
             self._mapper_missed = True
             self._notices = (("info", files.MAPPER_MISSING.format(name=self.name)),)

@@ -29,7 +29,6 @@ from models.engine.interface import (
     Stream,
     Style,
     check_prompt_audio,
-    check_prompt_text,
 )
 from models.engine.loudness import LevelState, normalise_loudness, target_level_db
 from models.errors import SegueError
@@ -52,12 +51,14 @@ from models.segue.continuation import (
     stereo_48k,
 )
 from models.segue.injection import OwnPast, injected, played_block
+from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.style import StyleModel
+from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import embedded_files, identity
 
@@ -109,6 +110,8 @@ class DiffusionEngine(Engine):
         self.renderer = load_inference(weights / "renderer.safetensors", self.device)
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
+        self.sounds = SoundLibrary(weights=weights)
+        self.mixes = RendererMixes(weights / "renderer.safetensors", self.renderer, self.sounds)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
 
@@ -122,7 +125,7 @@ class DiffusionEngine(Engine):
             block_frames=frames * FRAME_SAMPLES,
             context_seconds=self.renderer.config.window * frames * FRAME_SECONDS,
             style_dim=self.renderer.config.style_dim,
-            controls=ARRANGER_CONTROLS,
+            controls=ARRANGER_CONTROLS | {"sounds"},
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
@@ -131,7 +134,7 @@ class DiffusionEngine(Engine):
         )
 
     def embed_text(self, text: str) -> Style:
-        return self.style.embed_text(check_prompt_text(text))
+        return self.sounds.embed(text, self.style.embed_text)
 
     def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
         return self.style.embed_audio(check_prompt_audio(samples, sample_rate), sample_rate)
@@ -211,7 +214,7 @@ class DiffusionStream(Stream):
             score = score.with_(brightness=np.full(len(score), brightness, np.float32))
         batch, age = score_batch(score, state.age)
         before, past = self._context(controls)
-        latents, cache = engine.renderer.block(
+        latents, cache = engine.mixes.of(controls.sounds).block(
             before,
             batch.to(engine.device),
             None if style is None else torch.from_numpy(style.copy()).to(engine.device),

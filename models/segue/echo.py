@@ -98,13 +98,17 @@ def echo_block(
     elif state.sound is None:
         asleep = dreamer().start(arranger.seed + 15_485_863)
         for guide in state.guides:
-            asleep = dreamer().feed(asleep, guide, None, controls.style, setting.sigma)
+            asleep = dreamer().feed(
+                asleep, guide, None, controls.style, setting.sigma, sounds=controls.sounds
+            )
         state = replace(state, sound=asleep)
     while len(state.guides) <= AHEAD_BLOCKS:
         guide = _guide(state, hearing, len(state.guides) * BLOCK - delay, controls)
         sound = state.sound
         if sound is not None:
-            sound = dreamer().feed(sound, guide, None, controls.style, setting.sigma)
+            sound = dreamer().feed(
+                sound, guide, None, controls.style, setting.sigma, sounds=controls.sounds
+            )
         state = replace(state, guides=(*state.guides, guide), sound=sound)
     dry, sound, balance, gain = state.guides[0], state.sound, state.balance, state.gain
     back = dry

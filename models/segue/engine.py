@@ -6,9 +6,8 @@ next step. Everything a stream remembers is in one immutable value of a few kilo
 
 Where `dream` is above 0, the renderer hears the studio and makes its sound anew
 (`models.segue.dream`). Its block takes three of the studio's and some samples more, so a second
-playhead runs ahead: `Dreaming.lead` plays up to four blocks earlier what the stream plays next,
-under the controls of that moment. What it played is kept beside the state and used again, so that
-nothing is played twice unless the stream is restored; what is heard does not depend on it.
+playhead runs ahead: `Dreaming.lead` plays up to four blocks earlier what the stream plays next.
+What it played is kept beside the state and used again; what is heard does not depend on it.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from models.engine.interface import (
     Stream,
     Style,
     check_prompt_audio,
-    check_prompt_text,
 )
 from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
@@ -80,6 +78,7 @@ from models.segue.studio.studio import MixRequest, Studio, StudioBlock, StudioSt
 from models.segue.style import StyleModel
 from models.segue.style import anchors as style_anchors
 from models.segue.style.terms import NAMES
+from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import WEIGHTS, identity
 
@@ -105,6 +104,7 @@ class SegueEngine(Engine):
         rooms.start()
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
+        self.sounds = SoundLibrary(weights=weights)
         self.productions = MixTable(style_anchors.load(), NAMES, instruments)
         self._prefetched: bytes | None = None
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
@@ -132,7 +132,7 @@ class SegueEngine(Engine):
         )
 
     def embed_text(self, text: str) -> Style:
-        return self.style.embed_text(check_prompt_text(text))
+        return self.sounds.embed(text, self.style.embed_text)
 
     def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
         return self.style.embed_audio(check_prompt_audio(samples, sample_rate), sample_rate)
@@ -157,7 +157,7 @@ class SegueEngine(Engine):
 
     @cached_property
     def _loaded_dreamer(self) -> Dreamer:
-        return Dreamer.load(self.weights)
+        return Dreamer.load(self.weights, self.sounds)
 
     @property
     def dreamer(self) -> Dreamer:
@@ -272,9 +272,7 @@ class SegueStream(Stream):
 
     @property
     def score(self) -> ScoreInfo | None:
-        """Score of the last block; `bars_at` and events include the limiter's look-ahead. After
-        `restore` there are no events.
-        """
+        """Score of the last block; `bars_at` and events include the limiter's look-ahead."""
         score = score_info(self.state.info, self.state.arranger, AHEAD)
         if score is None:
             return None
@@ -404,6 +402,7 @@ class SegueStream(Stream):
             controls.style,
             sigma,
             guidance_weight(dreamer.renderer.sampler, controls.guidance),
+            controls.sounds,
         )
         return replace(
             dreaming,

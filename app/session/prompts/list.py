@@ -13,9 +13,10 @@ from app.parameters.registry import Registry
 from app.session.document import SessionPrompt
 from app.session.prompts import mix as mix
 from app.session.prompts import plane as plane
+from models.engine.sounds import is_sound
 from models.errors import SegueError
 
-STRIP_PARAMETERS: Final = ("weight", "mute", "solo", "x", "y")
+STRIP_PARAMETERS: Final = ("weight", "mute", "solo", "x", "y", "amount")
 
 Strip = tuple[SessionPrompt, dict[str, Value]]
 """A prompt and the values of its STRIP_PARAMETERS."""
@@ -51,7 +52,8 @@ class PromptList(Sequence[SessionPrompt]):
     def assign(self, prompts: Sequence[SessionPrompt]) -> None:
         """Replace all prompts, without an edit."""
         self._prompts = tuple(prompts)
-        catalogue.set_prompt_count(self._registry, len(prompts))
+        sounds = [n for n, prompt in enumerate(prompts, 1) if is_sound(prompt.text)]
+        catalogue.set_prompt_count(self._registry, len(prompts), sounds)
 
     def _strips(self) -> list[Strip]:
         return [
@@ -76,7 +78,9 @@ class PromptList(Sequence[SessionPrompt]):
         used = {prompt.colour for prompt in self}
         colour = next(c for c in range(catalogue.PROMPTS) if c not in used)
         x, y = plane.free_point(self.points())
-        values: dict[str, Value] = {"weight": weight, "mute": False, "solo": False, "x": x, "y": y}
+        values: dict[str, Value] = {
+            "weight": weight, "mute": False, "solo": False, "x": x, "y": y, "amount": 1.0,
+        }  # fmt: skip
         strip = (SessionPrompt(text, audio, colour), values)
         self._edit_strips("add prompt", [*self._strips(), strip])
         return len(self)
@@ -113,7 +117,7 @@ class PromptList(Sequence[SessionPrompt]):
     def _replace(self, n: int, new: SessionPrompt, key: str) -> None:
         if new != self[n - 1]:
             with self._editor.edit(key, "prompts"):
-                self._prompts = (*self[: n - 1], new, *self[n:])
+                self.assign((*self[: n - 1], new, *self[n:]))
 
     def _check(self, n: int) -> None:
         if not 1 <= n <= len(self):

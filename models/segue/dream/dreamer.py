@@ -12,6 +12,7 @@ Any sound can be the guide; where its score is not known, the renderer follows t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.engine.controls import Style
+from models.engine.frozen_map import FrozenMap
 from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FrameScore
 from models.segue.codec import bands
@@ -29,11 +31,13 @@ from models.segue.codec.bands import LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
 from models.segue.codec.vocoder import Vocoder
 from models.segue.continuation import context_after, last_latents
+from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.studio.dynamics import AHEAD
+from models.sounds.library import SoundLibrary
 
 Audio = NDArray[np.float32]
 
@@ -47,6 +51,7 @@ EXCESS_DB: Final = 9.0
 silent; where sigma is large it bounds nothing."""
 ITERATIONS: Final = 4
 """Of the vocoder, which starts from the guide's phases."""
+NO_SOUNDS: Final[FrozenMap[float]] = FrozenMap()
 STYLE_JUMP: Final = 0.7
 """Distance of two styles from which the renderer's context is dropped."""
 
@@ -82,23 +87,27 @@ class DreamSound:
 class Dreamer:
     """Renderer and codec with their weights; stateless. Runs on the CPU."""
 
-    def __init__(self, codec: Codec, renderer: RendererInference) -> None:
+    def __init__(
+        self, codec: Codec, renderer: RendererInference, mixes: RendererMixes | None = None
+    ) -> None:
         if renderer.config.latent_dim != codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
-        self.codec, self.renderer = codec, renderer
+        self.codec, self.renderer, self._mixes = codec, renderer, mixes
         # From a guide's phases more iterations lead away.
         self.vocoder = Vocoder(iterations=ITERATIONS, lookahead=codec.vocoder.lookahead)
 
     @classmethod
-    def load(cls, weights: Path) -> Dreamer:
-        """A dreamer with the weights of a folder.
+    def load(cls, weights: Path, sounds: SoundLibrary | None = None) -> Dreamer:
+        """A dreamer with the weights of a folder, and the learned sounds of a library.
 
         Raises:
             SegueError: weights that are missing, damaged or of different versions.
 
         """
-        codec, renderer = (weights / name for name in WEIGHTS_USED)
-        return cls(Codec.load(codec), load_inference(renderer))
+        codec, path = (weights / name for name in WEIGHTS_USED)
+        renderer = load_inference(path)
+        mixes = RendererMixes(path, renderer, sounds or SoundLibrary(weights=weights))
+        return cls(Codec.load(codec), renderer, mixes)
 
     def start(self, seed: int) -> DreamSound:
         """State before the first block; seed: of the renderer's and the vocoder's noise."""
@@ -128,6 +137,7 @@ class Dreamer:
         style: Style | None,
         sigma: float,
         guidance: float | None = None,
+        sounds: Mapping[str, float] = NO_SOUNDS,
     ) -> DreamSound:
         """The state after one more block of guide, with what the renderer makes of it.
 
@@ -138,6 +148,7 @@ class Dreamer:
             style: (128,) of what is to be made; None leaves it to the renderer.
             sigma: noise on the guide, as of `Guide`; infinite for the style's own sound.
             guidance: weight of the style as of `RendererInference.block`.
+            sounds: how far learned sounds act, as of `Controls.sounds`.
 
         """
         count = len(guide) // FRAME_SAMPLES
@@ -159,8 +170,9 @@ class Dreamer:
             known=np.concatenate([state.known, known[0 if begun else 1 :]]),
             fed=state.fed + 1,
         )
+        renderer = self.renderer if self._mixes is None else self._mixes.of(sounds)
         while len(state.latents) >= FRAMES_PER_BLOCK:
-            state = self._make(state, style, sigma, guidance)
+            state = self._make(state, renderer, style, sigma, guidance)
         return state
 
     @staticmethod
@@ -176,7 +188,12 @@ class Dreamer:
         return replace(state, cache=KeyValueCache(), age=no_age())
 
     def _make(
-        self, state: DreamSound, style: Style | None, sigma: float, guidance: float | None
+        self,
+        state: DreamSound,
+        renderer: RendererInference,
+        style: Style | None,
+        sigma: float,
+        guidance: float | None,
     ) -> DreamSound:
         """The state with one block of the renderer's more."""
         now, later = slice(0, FRAMES_PER_BLOCK), slice(FRAMES_PER_BLOCK, None)
@@ -186,10 +203,10 @@ class Dreamer:
         heard = torch.from_numpy(state.latents[now])
         cache = KeyValueCache() if _is_jump(state.style, style) else state.cache
         if not state.blocks and not state.heard:
-            latents, cache = heard, self.renderer.listen(cache, score, heard)
+            latents, cache = heard, renderer.listen(cache, score, heard)
         else:
             guide = Guide(heard.reshape(TOKENS_PER_BLOCK, -1), sigma)
-            latents, cache = self.renderer.block(
+            latents, cache = renderer.block(
                 cache,
                 score,
                 None if style is None else torch.from_numpy(style.copy()),

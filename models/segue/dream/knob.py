@@ -10,7 +10,7 @@ ALONE: Final = 0.6
 LOOSER: Final = 0.4
 """Value from which the renderer departs from its guide; below it is retouched only."""
 
-DREAMING: Final = frozenset({"dream", "echo", "echo_time", "echo_feedback", "echo_dream"})
+DREAMING: Final = frozenset({"dream", "echo", "echo_time", "echo_feedback", "echo_dream", "sounds"})
 """Controls that need the renderer's weights."""
 LISTENING: Final = 1
 """Blocks after which the renderer's first block, what it heard, sounds throughout."""

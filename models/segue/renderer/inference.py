@@ -18,6 +18,7 @@ network's own sound it is one movement.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +35,7 @@ from models.segue.renderer.network import (
     flow_start,
     guide_input,
 )
-from models.segue.renderer.passes import Modulation, Passes
+from models.segue.renderer.passes import Modulation, Passes, packed_weights
 from models.segue.renderer.sampler import Sampler
 
 
@@ -93,8 +94,9 @@ class RendererInference:
         self._mask = mask.repeat(config.heads // config.kv_heads, 1)
         # Guidance seldom changes, and computing its modulation is a measurable part of a block.
         self._modulation = lru_cache(maxsize=8)(Modulation(renderer, sampler.levels))
-        self._passes = passes = Passes(renderer, sampler)
+        passes = Passes(renderer, sampler)
         self._first_block, self._next_block = passes.first, passes.following
+        self._weights = passes.weights
         if self.device.type == "cpu":
             width = 2 * config.latent_dim
             row = torch.zeros(TOKENS_PER_BLOCK, config.width)
@@ -102,6 +104,20 @@ class RendererInference:
             inputs = (noise, row, *self._modulation(sampler.weight), noise, torch.zeros(()))
             example = (*inputs, row, self._window(()), self._mask)
             self._next_block = trace(self._next_block, (*example, *passes.weights))
+
+    @torch.inference_mode()
+    def with_weights(self, renderer: Renderer) -> RendererInference:
+        """Inference of a network that differs from this one's in weights only, but not in biases
+        of its ends nor in norms of queries, keys and output. The traced passes are shared.
+        """
+        other = copy.copy(self)
+        other._score, other._style = renderer.score, renderer.style
+        other._latents_in = renderer.latents_in
+        other._guide_in = renderer.guide_in if self.config.guided else None
+        other._clean, other._no_style = renderer.clean.detach(), renderer.no_style.detach()
+        other._modulation = lru_cache(maxsize=8)(Modulation(renderer, self.sampler.levels))
+        other._weights = packed_weights(renderer)
+        return other
 
     @torch.inference_mode()
     def block(
@@ -140,7 +156,7 @@ class RendererInference:
             noise = flow_start(guide.latents, sigma, noise)
         elif guide is not None:
             kept, share = guide.latents, self.sampler.guide_share(guide.sigma)
-        blocks, weights = cache.blocks, self._passes.weights
+        blocks, weights = cache.blocks, self._weights
         modulation = self._modulation(self.sampler.weight if guidance is None else guidance)
         given = (*modulation, kept, torch.tensor(share, device=self.device))
         if cache.finished is None:

@@ -30,12 +30,8 @@ class Passes:
         self.sampler = sampler
         device = renderer.no_style.device
         self._layers = [_LayerNorms(layer) for layer in _layers(renderer)]
-        linears = [linear for layer in _layers(renderer) for linear in _linears(layer)]
-        linears += [
-            PackedLinear(part.weight, part.bias) for part in (renderer.noisy_in, renderer.out)
-        ]
-        self._linears = linears
-        self.weights = [linear.weight for linear in linears]
+        self._linears = _all_linears(renderer)
+        self.weights = [linear.weight for linear in self._linears]
         self._norm = renderer.norm.weight.detach() * config.width**0.5
         self._context_tokens = (config.window - 1) * TOKENS_PER_BLOCK
         positions = torch.arange((config.window + 1) * TOKENS_PER_BLOCK, device=device)
@@ -190,6 +186,17 @@ def _linears(layer: RendererLayer) -> list[PackedLinear]:
     joined = torch.cat([layer.query.weight, layer.key_value.weight])
     rest = (layer.project.weight, layer.gate_up.weight, layer.down.weight)
     return [PackedLinear(weight) for weight in (joined, *rest)]
+
+
+def _all_linears(renderer: Renderer) -> list[PackedLinear]:
+    linears = [linear for layer in _layers(renderer) for linear in _linears(layer)]
+    ends = (renderer.noisy_in, renderer.out)
+    return [*linears, *(PackedLinear(part.weight, part.bias) for part in ends)]
+
+
+def packed_weights(renderer: Renderer) -> list[Tensor]:
+    """Weights of a network, packed as `Passes` takes them."""
+    return [linear.weight for linear in _all_linears(renderer)]
 
 
 @dataclass

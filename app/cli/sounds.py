@@ -1,0 +1,54 @@
+"""`python main.py models list|export|import|delete`: the learned sounds. No network."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from models.engine.sounds import PREFIX
+from models.errors import SegueError
+from models.sounds.file import LearnedSound
+from models.sounds.library import SoundLibrary
+
+
+def describe(sound: LearnedSound) -> str:
+    """What a learned sound was learned from, how long, and what it may be used for."""
+    learned = f"{sound.seconds / 60:.1f} minutes of {len(sound.files)} files"
+    terms = f", near {sound.terms}" if sound.terms else ""
+    licence = sound.licence or "not said"
+    return (
+        f"learned on {sound.created or 'an unknown day'} from {learned}{terms}, in "
+        f"{sound.minutes:.1f} minutes of computing ({sound.steps} steps); may be used: {licence}"
+    )
+
+
+def list_sounds() -> None:
+    """Print a line for each learned sound, or why it cannot be used."""
+    library = SoundLibrary()
+    names = library.names()
+    width = max((len(name) for name in names), default=0) + len(PREFIX)
+    for name in names:
+        try:
+            text = describe(library.get(name))
+        except SegueError as error:
+            text = f"cannot be used: {error}"
+        print(f"{PREFIX + name:<{width}}  {text}")
+
+
+def export_sound(chosen: Namespace) -> int:
+    """Write a learned sound to a file."""
+    print(f"{chosen.name} is in {SoundLibrary().export(chosen.name, chosen.file)}")
+    return 0
+
+
+def import_sound(chosen: Namespace) -> int:
+    """Take the file of a learned sound in."""
+    sound = SoundLibrary().take_in(chosen.file, chosen.name)
+    print(f"{PREFIX}{sound.name} can be played: {describe(sound)}")
+    return 0
+
+
+def delete_sound(chosen: Namespace) -> int:
+    """Delete a learned sound."""
+    SoundLibrary().delete(chosen.name)
+    print(f"{chosen.name} is deleted")
+    return 0

@@ -1,0 +1,1 @@
+"""Teaching: a learned sound from the player's own audio files."""
