@@ -158,7 +158,7 @@ class Controls:
     echo_time: float | None = None
     echo_feedback: float | None = None
     echo_dream: float | None = None
-    sounds: Mapping[str, float] = field(default_factory=FrozenMapping)
+    sounds: Mapping[str, float] = field(default_factory=FrozenMap)
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ from models.segue.renderer.sampler import Sampler
 from models.teaching.low_rank import Pupil
 from models.teaching.objective import LessonBatch, Objective
 from models.teaching.rehearsal import SCORE_FIELDS, ScoredClip
-from models.teaching.transcription import Transcript
+from models.teaching.transcription import HeardScore
 
 BATCH: Final = 4
 REHEARSED: Final = 1
@@ -47,7 +47,7 @@ class Study:
     """A piece to learn from: latents (T, D), and what was heard in it."""
 
     latents: NDArray[np.float32]
-    heard: Transcript
+    heard: HeardScore
 
 
 class Lesson:

@@ -41,7 +41,7 @@ _WINDOW: Final = SAMPLE_RATE // 2
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Passage:
     """A stretch of a file without long silence: float32 (n, 2) at 48 kHz, at LEVEL_DB."""
 
     file: str
@@ -84,7 +84,7 @@ def audio_files(places: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read_pieces(path: Path, seconds: float = LONGEST) -> tuple[list[Piece], list[Finding]]:
+def read_pieces(path: Path, seconds: float = LONGEST) -> tuple[list[Passage], list[Finding]]:
     """The pieces of a file, and what is to be said about it.
 
     Args:
@@ -115,10 +115,10 @@ def read_pieces(path: Path, seconds: float = LONGEST) -> tuple[list[Piece], list
         findings.append(Finding(path.name, sentence, True))
     power = np.mean([np.square(audio[cut], dtype=np.float64).mean() for cut in kept])
     gain = np.float32(10 ** (LEVEL_DB / 20) / np.sqrt(power))
-    return [Piece(path.name, audio[cut] * gain) for cut in kept], findings
+    return [Passage(path.name, audio[cut] * gain) for cut in kept], findings
 
 
-def read_material(files: Iterable[Path]) -> Iterator[tuple[Path, list[Piece], list[Finding]]]:
+def read_material(files: Iterable[Path]) -> Iterator[tuple[Path, list[Passage], list[Finding]]]:
     """File by file its pieces and findings, until MOST seconds are together."""
     left = MOST
     for path in files:

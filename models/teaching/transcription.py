@@ -27,7 +27,7 @@ _SMOOTH: Final = 50  # frames: 2 s
 Line = NDArray[np.float32]
 
 
-class Transcript(NamedTuple):
+class HeardScore(NamedTuple):
     """What was heard in T frames of 40 ms.
 
     chroma (T, 12) of the chord and beat (T, 4) as of `FrameScore`; known (T, 2): 1 where chord and
@@ -60,7 +60,7 @@ class Transcript(NamedTuple):
         )
 
 
-def transcribe(weights: EarWeights, audio: NDArray[np.float32], frames: int) -> Transcript:
+def transcribe(weights: EarWeights, audio: NDArray[np.float32], frames: int) -> HeardScore:
     """What the ears hear in audio (n, 2) at 48 kHz, as `frames` frames of 40 ms."""
     state, heard = initial_ears(weights), list[Heard]()
     for start in range(0, len(audio), SAMPLE_RATE):
@@ -80,7 +80,7 @@ def transcribe(weights: EarWeights, audio: NDArray[np.float32], frames: int) -> 
         row[list(harmony.classes)] = 1.0
     sure_chord = [harmony.root >= 0 and harmony.confidence >= SURE for harmony in harmonies]
     sure_beat = [pulse.bpm > 0 and pulse.confidence >= SURE for pulse in pulses]
-    return Transcript(
+    return HeardScore(
         chroma,
         beat_phase(beats, bars),
         np.stack([sure_chord, sure_beat], axis=1).astype(np.float32),
