@@ -50,6 +50,12 @@ NATIVE_LIBRARIES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("OpenBLAS (with numpy, scipy)", "BSD-3-Clause"),
         ("GNU Fortran (with numpy, scipy)", "GPL-3.0-or-later WITH GCC-exception-3.1"),
     ),
+    "sentencepiece": (
+        ("Protocol Buffers (in sentencepiece)", "BSD-3-Clause"),
+        ("Abseil (in sentencepiece)", "Apache-2.0"),
+        ("darts-clone (in sentencepiece)", "BSD-2-Clause"),
+        ("esaxx (in sentencepiece)", "MIT"),
+    ),
     "tokenizers": (("Oniguruma (in tokenizers)", "BSD-2-Clause"),),
 }
 """Native libraries inside Python packages, with their licences."""

@@ -8,6 +8,7 @@ import json
 import os
 import plistlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from models.magenta_rt2.checkpoint.files import MUSICCOCA
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "packaging"
@@ -265,13 +268,14 @@ def test_workflows_cover_every_system_and_call_what_is_there() -> None:
 
 
 WITHOUT = """
-import sys, types
+import pathlib, sys, types
+import numpy
 sys.path[:0] = [{root!r}, {packaging!r}]
 import contents
 
 class LeftOut:
     def find_spec(self, name, path=None, target=None):
-        if contents.within(name, contents.EXCLUDED):
+        if contents.within(name, (*contents.EXCLUDED, "ai_edge_litert", "flatbuffers")):
             raise ModuleNotFoundError("No module named " + repr(name), name=name)
 
 for name in [name for name in sys.modules if contents.within(name, contents.EXCLUDED)]:
@@ -287,15 +291,23 @@ block = engine.start(seed=1).render(Controls(style=engine.embed_text("piano")))
 assert block.shape == (engine.info.block_frames, 2)
 import app.window.main_window, app.playback, app.control.bridge, app.cli.soak
 import models.magenta_rt2.engine
+from models.magenta_rt2.musiccoca.model import MusicCoCa
+style = MusicCoCa("magenta-rt2-small", pathlib.Path({magenta!r}))
+vectors = [style.embed_text("piano"), style.embed_audio(numpy.ones(9000), 48_000)]
+assert all(style.tokenize(vector).shape == (12,) for vector in vectors)
 import huggingface_hub.file_download
 print("played")
 """
 
 
-def test_the_engine_plays_without_what_is_left_out() -> None:
+def test_the_engines_play_and_are_prompted_without_what_is_left_out(tmp_path: Path) -> None:
     """What a bundle lacks is told here, in seconds, and not by a bundle after minutes."""
+    data = ROOT / "tests" / "models" / "magenta_rt2"
+    shutil.copytree(data / "tflite" / "data" / "float32", tmp_path / MUSICCOCA)
+    shutil.copy(data / "data" / "musiccoca_spm.model", tmp_path / MUSICCOCA / "spm.model")
+    code = WITHOUT.format(root=str(ROOT), packaging=str(PACKAGING), magenta=str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT.format(root=str(ROOT), packaging=str(PACKAGING))],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=300,

@@ -2,7 +2,7 @@
 
 Called when a prompt changes, never while a block is rendered. Yu et al., CoCa, 2022 (arXiv
 2205.01917) and Huang et al., MuLan, 2022 (arXiv 2208.12415), as Magenta RealTime combines them
-(arXiv 2508.04651). The networks are released as TFLite files only, so they run in LiteRT; the
+(arXiv 2508.04651). The networks are released as TFLite files only (`style_network.py`); the
 preprocessing (lower case, first token, padding, ten-second clips) follows `magenta_rt.musiccoca` of
 magenta-rt 2.0.3 (Apache-2.0); the code is our own.
 """
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,9 @@ from models.command import FROZEN, PROGRAM_NAME, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint.files import MUSICCOCA, folder_of
 from models.magenta_rt2.depthformer.config import CODEBOOK_SIZE, STYLE_DIM, STYLE_TOKENS
+from models.magenta_rt2.musiccoca.style_network import StyleNetwork, Values
+from models.magenta_rt2.tflite.flatbuffer import DamagedFileError
+from models.magenta_rt2.tflite.kernels.call import UnknownOperatorError
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -32,24 +34,6 @@ MAX_TEXT_TOKENS: Final = 128
 START_TOKEN: Final = 1  # before every text
 
 Vector: TypeAlias = NDArray[np.float32]
-Values: TypeAlias = NDArray[np.floating | np.integer]
-"""Input or output of a network."""
-
-
-class _TensorDetails(TypedDict):
-    index: int
-    shape: NDArray[np.int32]
-    dtype: type[np.generic]
-
-
-class _Network(Protocol):
-    """What is used of LiteRT's `Interpreter`."""
-
-    def get_input_details(self) -> list[_TensorDetails]: ...
-    def get_output_details(self) -> list[_TensorDetails]: ...
-    def set_tensor(self, index: int, values: Values) -> None: ...
-    def get_tensor(self, index: int) -> Values: ...
-    def invoke(self) -> None: ...
 
 
 class MusicCoCa:
@@ -59,7 +43,7 @@ class MusicCoCa:
         """name: of the engine; folder: its files; None for the installed engine's."""
         self._name = name
         self._folder = folder_of(name) if folder is None else folder
-        self._networks: dict[str, _Network] = {}
+        self._networks: dict[str, StyleNetwork] = {}
         self._words: SentencePieceProcessor | None = None
         self._lock = threading.Lock()
 
@@ -84,15 +68,11 @@ class MusicCoCa:
             padding = np.ones(MAX_TEXT_TOKENS, dtype=np.float32)
             padding[: len(words) + 1] = 0.0
             network = self._network("text_encoder")
-            by_type: dict[type[np.generic], Values] = {np.int32: ids, np.float32: padding}
-            inputs: dict[int, Values] = {}
-            for detail in network.get_input_details():
-                if detail["dtype"] not in by_type:
-                    raise self._damaged("text_encoder")
-                inputs[detail["index"]] = by_type.pop(detail["dtype"])
-            if by_type:
+            by_type: dict[np.dtype[np.generic], Values] = {ids.dtype: ids, padding.dtype: padding}
+            kinds = [info.type for info in network.inputs]
+            if sorted(by_type, key=str) != sorted(kinds, key=str):
                 raise self._damaged("text_encoder")
-            vector = self._run("text_encoder", inputs)
+            vector = self._run("text_encoder", *(by_type[kind] for kind in kinds))
             if use_mapper:
                 vector = self._apply_mapper(vector, seed)
             return self._checked(vector, "mapper" if use_mapper else "text_encoder")
@@ -126,48 +106,35 @@ class MusicCoCa:
             raise SegueError(f"a style of MusicCoCa has {STYLE_DIM} numbers, not {point.shape}.")
         name = "pretrained_vector_quantizer"
         with self._lock:
-            details = self._network(name).get_input_details()
-            codes = self._run(name, {details[0]["index"]: point}).reshape(-1)[:STYLE_TOKENS]
+            codes = self._run(name, point)[:STYLE_TOKENS]
         if len(codes) < STYLE_TOKENS or codes.min() < 0 or codes.max() >= CODEBOOK_SIZE:
             raise self._damaged(name)
         return codes.astype(np.int32)
 
     def _embed_clip(self, clip: Vector) -> Values:
-        first = self._network("audio_preprocessor").get_input_details()[0]
-        if int(np.prod(first["shape"])) != CLIP_SAMPLES:
-            raise self._damaged("audio_preprocessor")
-        features = self._run("audio_preprocessor", {first["index"]: clip})
-        second = self._network("music_encoder").get_input_details()[0]
-        vector = self._run("music_encoder", {second["index"]: features}).reshape(-1)
+        vector = self._run("music_encoder", self._run("audio_preprocessor", clip))
         if len(vector) != STYLE_DIM:
             raise self._damaged("music_encoder")
         return vector
 
     def _apply_mapper(self, vector: Values, seed: int) -> Vector:
-        details = self._network("mapper").get_input_details()
-        if len(details) != 2:
-            raise self._damaged("mapper")
         # RandomState, so that seeds give the same embeddings as in the reference.
         noise = np.random.RandomState(seed).randn(STYLE_DIM).astype(np.float32)
-        inputs = {details[0]["index"]: vector, details[1]["index"]: noise}
-        mapped = self._run("mapper", inputs)
+        mapped = self._run("mapper", vector, noise)
         length = float(np.linalg.norm(mapped))
         if not length:
             raise self._damaged("mapper")
         return np.asarray(mapped / length, np.float32)
 
-    def _run(self, name: str, inputs: Mapping[int, Values]) -> Values:
-        """Run a network on inputs by index, reshaped to fit; returns the first output, flat."""
+    def _run(self, name: str, *inputs: Values) -> Values:
+        """The first output of a network, flat."""
         network = self._network(name)
-        shapes = {d["index"]: tuple(d["shape"]) for d in network.get_input_details()}
         try:
-            for index, values in inputs.items():
-                network.set_tensor(index, values.reshape(shapes[index]))
-            network.invoke()
-            result = network.get_tensor(network.get_output_details()[0]["index"])
-        except (ValueError, RuntimeError):
+            return network.run(inputs).reshape(-1)
+        except UnknownOperatorError as error:
+            raise self._unknown(name, error) from None
+        except DamagedFileError:
             raise self._damaged(name) from None
-        return result.reshape(-1)
 
     def _checked(self, vector: Values, name: str) -> Vector:
         point = np.asarray(vector, dtype=np.float32).reshape(-1)
@@ -175,28 +142,22 @@ class MusicCoCa:
             raise self._damaged(name)
         return point
 
-    def _network(self, name: str) -> _Network:
+    def _network(self, name: str) -> StyleNetwork:
         if name not in self._networks:
             path = self._file(f"{name}.tflite")
             try:
-                from ai_edge_litert.interpreter import Interpreter
-            except ImportError:
-                raise self._packages_missing() from None
-            try:
-                network = Interpreter(model_path=str(path), num_threads=1)
-                network.allocate_tensors()
-            except (ValueError, RuntimeError):
+                self._networks[name] = StyleNetwork(path)
+            except UnknownOperatorError as error:
+                raise self._unknown(name, error) from None
+            except DamagedFileError:
                 raise self._damaged(name) from None
-            self._networks[name] = network
         return self._networks[name]
 
     def _vocabulary(self) -> SentencePieceProcessor:
         if self._words is None:
             path = self._file("spm.model")
-            try:
-                import sentencepiece
-            except ImportError:
-                raise self._packages_missing() from None
+            import sentencepiece
+
             vocabulary = sentencepiece.SentencePieceProcessor()
             try:
                 vocabulary.Load(str(path))
@@ -214,10 +175,11 @@ class MusicCoCa:
             )
         return path
 
-    def _packages_missing(self) -> SegueError:
-        remedy = install_hint("ai-edge-litert sentencepiece", FROZEN, sys.executable)
+    def _unknown(self, name: str, error: UnknownOperatorError) -> SegueError:
+        remedy = install_hint("ai-edge-litert", FROZEN, sys.executable)
         return SegueError(
-            f"prompts of {self._name} need the packages ai-edge-litert and sentencepiece: {remedy}."
+            f"{name}.tflite of {self._name} uses operators that Segue does not know ({error}): "
+            f"{remedy}."
         )
 
     def _damaged(self, name: str) -> SegueError:

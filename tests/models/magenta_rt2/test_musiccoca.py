@@ -17,7 +17,9 @@ from models.magenta_rt2.depthformer.config import STYLE_DIM
 from models.magenta_rt2.musiccoca.model import MusicCoCa
 
 pytest.importorskip("ai_edge_litert", reason="the extra 'magenta' has no build for this machine")
-from tests.models.magenta_rt2.tflite_models import write_models
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.models.magenta_rt2.tflite_models import Model, write_models
 
 DATA = Path(__file__).parent / "data"
 NAME = "magenta-rt2-small"
@@ -159,20 +161,53 @@ def test_a_network_of_another_model(assets: Path, tmp_path: Path) -> None:
         model.embed_audio(np.ones(1000), 16_000)
 
 
-def test_a_package_that_is_missing_in_the_download(
-    assets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    monkeypatch.setattr("models.magenta_rt2.musiccoca.model.FROZEN", True)
-    with pytest.raises(SegueError, match="this download leaves them out, so run") as caught:
-        MusicCoCa(NAME, assets).embed_text("techno")
-    assert "pip" not in str(caught.value)
-
-
-def test_a_package_that_is_missing(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_litert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
-        MusicCoCa(NAME, assets).tokenize(np.zeros(STYLE_DIM))
-    monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(SegueError, match="pip install ai-edge-litert sentencepiece"):
-        MusicCoCa(NAME, assets).embed_text("techno")
+
+
+@pytest.mark.usefixtures("without_litert")
+def test_prompts_need_no_litert(assets: Path, reference: dict[str, NDArray[np.generic]]) -> None:
+    model = MusicCoCa(NAME, assets)
+    vector = model.embed_text(TEXTS[1], use_mapper=True, seed=3)
+    np.testing.assert_allclose(vector, reference["mapped"][1], rtol=1e-5, atol=1e-6)
+    sound = model.embed_audio(clips()[0], 16_000)
+    np.testing.assert_allclose(sound, reference["sound"][0], rtol=1e-4, atol=1e-6)
+    assert model.tokenize(vector).shape == (12,)
+
+
+@pytest.fixture
+def strange_assets(assets: Path, tmp_path: Path) -> Path:
+    """A mapper with an operator that only LiteRT knows."""
+    shutil.copytree(assets, tmp_path / "engine")
+    model = Model()
+    vector, noise = model.tensor((1, 768)), model.tensor((1, 768))
+    options = schema.FakeQuantOptionsT()
+    options.min, options.max, options.numBits = -8.0, 8.0, 16
+    total = model.add(vector, noise, (1, 768))
+    kind, code = schema.BuiltinOptions.FakeQuantOptions, schema.BuiltinOperator.FAKE_QUANT
+    out = model.run(code, [total], model.tensor((1, 768)), kind, options)
+    model.write(tmp_path / "engine" / MUSICCOCA / "mapper.tflite", [vector, noise], out)
+    return tmp_path / "engine"
+
+
+def test_an_operator_that_only_litert_knows(
+    strange_assets: Path, reference: dict[str, NDArray[np.generic]]
+) -> None:
+    vector = MusicCoCa(NAME, strange_assets).embed_text(TEXTS[1], use_mapper=True, seed=3)
+    np.testing.assert_allclose(vector, reference["mapped"][1], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "remedy"),
+    [(False, "pip install ai-edge-litert"), (True, "run Segue from its sources")],
+)
+@pytest.mark.usefixtures("without_litert")
+def test_an_operator_that_is_not_known(
+    strange_assets: Path, monkeypatch: pytest.MonkeyPatch, frozen: bool, remedy: str
+) -> None:
+    monkeypatch.setattr("models.magenta_rt2.musiccoca.model.FROZEN", frozen)
+    with pytest.raises(SegueError, match=rf"mapper\.tflite .*\(FAKE_QUANT\).*{remedy}") as caught:
+        MusicCoCa(NAME, strange_assets).embed_text("techno", use_mapper=True)
+    assert len(str(caught.value)) < 300

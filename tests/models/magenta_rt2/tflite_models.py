@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 KINDS = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.float16): schema.TensorType.FLOAT16,
+    np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int64): schema.TensorType.INT64,
+    np.dtype(np.bool_): schema.TensorType.BOOL,
+    np.dtype(np.complex64): schema.TensorType.COMPLEX64,
 }
 
 
@@ -48,19 +53,39 @@ class Model:
         self.graph.tensors.append(entry)
         return len(self.graph.tensors) - 1
 
+    def quantized(self, values: NDArray[np.float32], axis: int) -> int:
+        """A constant in eight bits with a scale for each index of an axis; one scale for -1."""
+        others = tuple(number for number in range(values.ndim) if number != axis)
+        scales = np.abs(values).max(axis=others if axis >= 0 else None, keepdims=True) / 127
+        number = self.tensor(values.shape, np.round(values / scales).astype(np.int8))
+        entry = schema.QuantizationParametersT()
+        entry.scale = scales.reshape(-1).astype(np.float32)
+        entry.zeroPoint = np.zeros(len(entry.scale), dtype=np.int64)
+        entry.quantizedDimension = max(axis, 0)
+        self.graph.tensors[number].quantization = entry
+        return number
+
     def run(
-        self, code: int, inputs: list[int], output: int, kind: int = 0, options: Any = None
+        self,
+        code: int,
+        inputs: list[int],
+        output: int | list[int],
+        kind: int = 0,
+        options: Any = None,
+        version: int = 1,
     ) -> int:
+        """Append an operator; returns its first output."""
         entry = schema.OperatorCodeT()
-        entry.builtinCode = entry.deprecatedBuiltinCode = code
-        entry.version = 1
+        entry.builtinCode, entry.deprecatedBuiltinCode = code, min(code, 127)
+        entry.version = version
         self.model.operatorCodes.append(entry)
         operator = schema.OperatorT()
         operator.opcodeIndex = len(self.model.operatorCodes) - 1
-        operator.inputs, operator.outputs = inputs, [output]
+        outputs = [output] if isinstance(output, int) else output
+        operator.inputs, operator.outputs = inputs, outputs
         operator.builtinOptionsType, operator.builtinOptions = kind, options
         self.graph.operators.append(operator)
-        return output
+        return outputs[0]
 
     def matrix(self, source: int, weights: NDArray[np.float32]) -> int:
         """Product of weights (out, in) and the source (1, in)."""
@@ -79,8 +104,9 @@ class Model:
     def cast(self, source: int, shape: tuple[int, ...], kind: Any) -> int:
         return self.run(schema.BuiltinOperator.CAST, [source], self.tensor(shape, kind=kind))
 
-    def write(self, path: Path, inputs: list[int], output: int) -> None:
-        self.graph.inputs, self.graph.outputs = inputs, [output]
+    def write(self, path: Path, inputs: list[int], output: int | list[int]) -> None:
+        self.graph.inputs = inputs
+        self.graph.outputs = [output] if isinstance(output, int) else output
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         path.write_bytes(bytes(builder.Output()))

@@ -1,0 +1,1 @@
+"""TFLite networks in torch: the reader of their files, and their operators."""
