@@ -12,6 +12,7 @@ from pathlib import Path
 from app.cli.input_file import FileInput
 from app.cli.rendering import render_wav
 from app.cli.take_writer import check_take, take_writer
+from app.cli.user_instruments import instrument_of, load_instruments
 from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
 from app.session.style_send import parse_sends
@@ -50,6 +51,7 @@ def render(chosen: Namespace) -> int:
         if heard is not None:
             heard.check(engine)
         _warn_missing(engine, controls, prompts)
+        load_instruments(controls, played, engine.info)
         if played is not None:
             _warn_other_weights(engine, played)
         with take_writer(engine.info, seconds, chosen.stems, chosen.midi, chosen.format) as take:
@@ -137,6 +139,8 @@ def parts_of(arguments: Sequence[str]) -> PartMap:
         if control in ("level", "octave") and equals:
             number = _number(text)
             value = int(number) if control == "octave" and number.is_integer() else number
+        elif control == "instrument" and equals:
+            value = instrument_of(part, text.strip())
         elif text.strip() in ("on", "off"):
             value = text.strip() == "on"
         parts.setdefault(part, {})[control] = value

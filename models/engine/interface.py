@@ -69,6 +69,8 @@ class EngineInfo:
             limiter looks ahead.
         remote: whether it is elsewhere, so that blocks and styles take as long as the line does,
             and `Stream.render` may raise BlockPendingError.
+        user_instruments: whether parts can play instruments of the performer's own, files that
+            this process has loaded.
 
     Raises:
         ValueError: names that are not controls, or ranges of controls without effect.
@@ -91,6 +93,7 @@ class EngineInfo:
     stems_lead: int = 0
     sends: frozenset[str] = frozenset()
     remote: bool = False
+    user_instruments: bool = False
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}

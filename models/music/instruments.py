@@ -6,6 +6,7 @@ from typing import Final
 
 from models.errors import SegueError
 from models.music.score import INSTRUMENTS, KITS, PARTS
+from models.music.user_instruments import is_user_instrument
 from models.music.voicing import BASS_RANGES, RANGES
 
 LOW_TOP: Final = 60
@@ -32,7 +33,7 @@ SUITABLE: Final[dict[str, tuple[str, ...]]] = {
 
 
 def check_instrument(part: str, name: object) -> str:
-    """The name of an instrument that can play a part.
+    """The name of an instrument that can play a part; one of the performer's own plays any.
 
     Args:
         part: one of PARTS.
@@ -42,6 +43,8 @@ def check_instrument(part: str, name: object) -> str:
         SegueError: no instrument, or one that does not suit the part.
 
     """
+    if isinstance(name, str) and is_user_instrument(name):
+        return name
     if not isinstance(name, str) or name not in SUITABLE[part]:
         known = ", ".join(SUITABLE[part][:12])
         raise SegueError(f"{name!r} cannot play the {part}: choose one such as {known}.")

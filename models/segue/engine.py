@@ -45,7 +45,6 @@ from models.music.score import (
     KITS,
     PARTS,
     SAMPLE_RATE,
-    STEM_OF_PART,
 )
 from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
@@ -67,6 +66,7 @@ from models.segue.stream_state import (
     PlayedBlock,
     StudioStreamState,
     checked_state,
+    part_gains,
     score_of,
 )
 from models.segue.studio.bank import FOLDER, Bank
@@ -75,6 +75,7 @@ from models.segue.studio.dynamics import AHEAD
 from models.segue.studio.note_events import note_events
 from models.segue.studio.production import MixTable
 from models.segue.studio.studio import MixRequest, Studio, StudioBlock, StudioState
+from models.segue.studio.user.library import user_instruments
 from models.segue.style import StyleModel
 from models.segue.style import anchors as style_anchors
 from models.segue.style.terms import NAMES
@@ -97,7 +98,7 @@ class SegueEngine(Engine):
         self.device = "cpu"
         self.weights = weights
         use_one_thread()
-        self.bank = Bank(instruments)
+        self.bank = Bank(instruments, user_instruments())
         self.studio = Studio(self.bank)
         # The rooms are made while the rest loads; whoever needs one sooner makes it itself.
         rooms = threading.Thread(target=self.studio.warm_up, name="rooms", daemon=True)
@@ -129,6 +130,7 @@ class SegueEngine(Engine):
             part_controls=frozenset(PART_CONTROLS),
             stems_lead=AHEAD,
             continues_audio=True,
+            user_instruments=True,
         )
 
     def embed_text(self, text: str) -> Style:
@@ -178,17 +180,14 @@ class SegueEngine(Engine):
             state.arranger, style, controls, FRAMES, heard
         )
         start = state.studio.block * BLOCK / SAMPLE_RATE
-        score = score_of(arranger, start)
+        score = score_of(arranger, start, controls.part_map)
         self.bank.prepare(score.sounds[1:], score.sounds[:1])
         production, room = self.productions.of(style)
         bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
         request = MixRequest(
             production,
             room,
-            tuple(
-                0.0 if STEM_OF_PART[part] in controls.mute else gain
-                for part, gain in zip(PARTS, controls.part_map.gains(), strict=True)
-            ),
+            part_gains(controls),
             BRIGHTEST * bright * controls.strength_of("brightness"),
         )
         played, studio = self.studio.block(state.studio, score, request)

@@ -11,8 +11,10 @@ import numpy as np
 
 from models.engine.controls import Controls
 from models.engine.interface import NoteEvent, Snapshot
+from models.engine.parts import PartMap
 from models.errors import SegueError
-from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
+from models.music.score import INSTRUMENTS, KITS, PARTS, SAMPLE_RATE, STEM_OF_PART
+from models.music.user_instruments import is_user_instrument
 from models.segue.arranger.block_score import ArrangerInfo
 from models.segue.arranger.clock import phases
 from models.segue.arranger.state import State as ArrangerState
@@ -76,8 +78,10 @@ class PlayedBlock(NamedTuple):
     entry: LeadEntry
 
 
-def score_of(state: ArrangerState, start: float) -> Score:
-    """Score for the studio in the block that begins at `start` seconds."""
+def score_of(state: ArrangerState, start: float, parts: PartMap) -> Score:
+    """Score for the studio in the block that begins at `start` seconds; `parts` tells which have
+    instruments of the performer's own.
+    """
     setting = state.timbres[-1]
     times = np.array([start, start + BLOCK / SAMPLE_RATE])
     _, beats, _ = phases(state.ticks, times)
@@ -88,6 +92,18 @@ def score_of(state: ArrangerState, start: float) -> Score:
         sounds=(KITS[setting.kit], *(INSTRUMENTS[i] for i in setting.instruments)),
         bpm=state.ticks[-1].bpm,
         motion=Motion(float(beats[0]), step),
+        user=tuple(
+            name if is_user_instrument(name := parts.of(part).instrument or "") else ""
+            for part in PARTS
+        ),
+    )
+
+
+def part_gains(controls: Controls) -> tuple[float, ...]:
+    """Gain of each of PARTS: of the strips, and 0 where its stem is muted."""
+    return tuple(
+        0.0 if STEM_OF_PART[part] in controls.mute else gain
+        for part, gain in zip(PARTS, controls.part_map.gains(), strict=True)
     )
 
 

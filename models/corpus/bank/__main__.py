@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus.bank import kits, loops, notes
+from models.corpus.bank import kits, notes
 from models.corpus.bank.calibrate import calibrate
 from models.corpus.bank.pack import Pack, at_lowest_rate
 from models.corpus.bank.recipes import CENTS, RECIPES, Recipe
@@ -19,6 +19,7 @@ from models.corpus.sound.presets import SOUNDS
 from models.corpus.styles import STYLES
 from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
 from models.segue.studio.bank import KitEntry, Manifest, ZoneEntry
+from models.segue.studio.user import loops
 
 OUT: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"
 

@@ -24,14 +24,16 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import SegueError
+from models.music.score import DRUMS
+from models.music.user_instruments import USER_PREFIX
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"
 FORMAT: Final = 1
@@ -157,6 +159,7 @@ class Instrument:
     wet: float
     effect: str
     gain: float
+    serial: int = field(default=0, kw_only=True)  # tells it from what was loaded before it
 
     def fold(self, pitch: int) -> int:
         """The pitch moved by octaves into the compass."""
@@ -165,6 +168,14 @@ class Instrument:
         while pitch > self.high:
             pitch -= 12
         return pitch
+
+    def release_of(self, pitch: int, velocity: int) -> float:
+        """Seconds in which a note falls silent."""
+        return self.release
+
+    def silences(self, pitch: int, velocity: int, before: int, before_velocity: int) -> bool:
+        """Whether a note ends another one that sounds, `before`."""
+        return False
 
     def nearest(self, pitch: int, other: bool) -> tuple[SampleZone, ...]:
         """The layers nearest to a pitch; `other` takes the neighbour if it is not far."""
@@ -181,13 +192,27 @@ class Kit:
     name: str
     drums: tuple[tuple[Hit, ...], ...]
     gain: float
+    serial: int = 0
+
+
+class UserLibrary(Protocol):
+    """The performer's own instruments that are loaded, by the names that parts have them under."""
+
+    def instrument(self, name: str) -> Instrument | None: ...
+    def kit(self, name: str) -> Kit | None: ...
+    def samples(self, zone: SampleZone) -> NDArray[np.float32]: ...
+
+
+NO_KIT: Final = Kit("", ((),) * len(DRUMS), 0.0)
+SILENT: Final = Instrument("", (), 0, 127, 0.02, 0.0, 0.0, 0.0, True, 0.0, "", 0.0)
+"""What stands for an instrument of the performer's own that is gone."""
 
 
 class Bank:
     """Bank of all instruments and kits; may be used by any thread."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path = FOLDER, user: UserLibrary | None = None) -> None:
+        self.folder, self.user = folder, user
         try:
             manifest = json.loads((folder / "manifest.json").read_text())
         except (OSError, ValueError) as error:
@@ -221,7 +246,11 @@ class Bank:
         return found
 
     def instrument(self, name: str) -> Instrument:
-        """An instrument of the score; SegueError for one that the bank lacks."""
+        """An instrument of the score, or of the performer's own (SILENT where that is not loaded);
+        SegueError for one that the bank lacks.
+        """
+        if name.startswith(USER_PREFIX):
+            return (self.user.instrument(name) if self.user else None) or SILENT
         found = self._instruments.get(name)
         if found is None:
             entry = self.manifest["instruments"].get(name)
@@ -243,7 +272,11 @@ class Bank:
         return found
 
     def kit(self, name: str) -> Kit:
-        """A drum kit of the score; SegueError for one that the bank lacks."""
+        """A drum kit of the score, or of the performer's own (empty where that is not loaded);
+        SegueError for one that the bank lacks.
+        """
+        if name.startswith(USER_PREFIX):
+            return (self.user.kit(name) if self.user else None) or NO_KIT
         found = self._kits.get(name)
         if found is None:
             entry = self.manifest["kits"].get(name)
@@ -256,11 +289,28 @@ class Bank:
             found = self._kits[name] = Kit(name, drums, 10 ** (entry.get("gain_db", 0.0) / 20))
         return found
 
+    def has(self, name: str, part: int) -> bool:
+        """Whether an instrument of the performer's own is loaded for a part."""
+        if self.user is None:
+            return False
+        return (self.user.instrument(name) if part else self.user.kit(name)) is not None
+
+    def plays(self, name: str, part: int, pitch: int) -> bool:
+        """Whether an instrument of the performer's own is loaded and has a note of a part."""
+        if not name or self.user is None:
+            return False
+        if part:
+            return self.has(name, part)
+        kit = self.user.kit(name)
+        return kit is not None and bool(kit.drums[pitch])
+
     def samples(self, zone: SampleZone) -> NDArray[np.float32]:
         """(channels, BEFORE + frames + AFTER) of a zone at its own level.
 
         Behind the end of a loop its beginning goes on; elsewhere is silence.
         """
+        if self.user is not None and zone.pack.startswith(USER_PREFIX):
+            return self.user.samples(zone)
         with self._lock:
             found = self._decoded.get(zone.identity)
             if found is not None:

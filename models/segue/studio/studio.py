@@ -42,6 +42,8 @@ class Score(NamedTuple):
     sounds: tuple[str, ...]  # by PARTS
     bpm: float
     motion: Motion
+    user: tuple[str, ...] = ("",) * len(PARTS)
+    """Instruments of the performer's own, by PARTS; "" for none."""
 
 
 class MixRequest(NamedTuple):
@@ -111,7 +113,11 @@ class Studio:
         amounts = (ROOM_LEVEL * before.reverb_amount, ROOM_LEVEL * production.reverb_amount)
         gains = (state.gains or request.gains, request.gains)
         sounds = {i: name for i, name in enumerate(score.sounds) if name != "none"}
-        voices = follow(state.voices, score.notes, sounds, self.bank, start, BLOCK, state.seed)
+        user = {i: name for i, name in enumerate(score.user) if name}
+        voices = follow(
+            state.voices, score.notes, sounds, self.bank, start, BLOCK, state.seed, user
+        )
+        current = self.sounding(score)
         kicks = sorted(
             v.start for v in voices if v.part == 0 and v.pitch == KICK and v.start >= start
         )
@@ -131,11 +137,11 @@ class Studio:
             side = 1.0 if scramble(state.seed, part, 11) & 1 else -1.0
             sound, strips[part] = play_part(
                 part, own, strips[part], self.tones, production, start, score.motion,
-                score.sounds[part], side,
+                current[part], side,
             )  # fmt: skip
             wet = SEND[part]
-            if part and score.sounds[part] != "none":
-                wet *= self.bank.instrument(score.sounds[part]).wet
+            if part and current[part] != "none":
+                wet *= self.bank.instrument(current[part]).wet
             level, levels[part] = levels[part], wet
             if sound is None:
                 continue
@@ -175,6 +181,13 @@ class Studio:
             gains=gains[1],
             sends=tuple(levels),
             master=master_state,
+        )
+
+    def sounding(self, score: Score) -> tuple[str, ...]:
+        """What each part plays with: the performer's own where it is loaded."""
+        return tuple(
+            own if own and self.bank.has(own, part) else sound
+            for part, (sound, own) in enumerate(zip(score.sounds, score.user, strict=True))
         )
 
     @staticmethod

@@ -16,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.score import DRUMS, SAMPLE_RATE
+from models.music.user_instruments import USER_PREFIX
 from models.segue.studio.bank import Bank, Instrument, SampleZone
+from models.segue.studio.layer import Layer
+from models.segue.studio.user.layers import user_layers
+from models.segue.studio.user.regions import UserInstrument
 from models.segue.studio.waves import Wave, Waves
 
 OPEN: Final = -1  # a voice whose end is not known
@@ -29,6 +33,7 @@ FLOOR_DB: Final = 72.0  # a note that has decayed by so much is over
 HAT, OPEN_HAT = DRUMS.index("hat"), DRUMS.index("open_hat")
 CHOKES: Final = frozenset({HAT, OPEN_HAT})
 SHORTEST: Final = round(0.02 * SAMPLE_RATE)
+NOBODY: Final[Mapping[int, str]] = {}
 LEGATO: Final = 0.03  # seconds between notes that are slurred
 
 
@@ -94,11 +99,12 @@ def follow(
     start: int,
     count: int,
     seed: int,
+    user: Mapping[int, str] = NOBODY,
 ) -> tuple[SamplerVoice, ...]:
     """The voices of a block from sample `start`: ends of notes become known, new notes begin.
 
     `sounds` names the instrument or kit of each part for notes that begin now; a part that is not
-    in it begins none.
+    in it begins none. `user` names those of the performer's own, which play what they have.
     """
     end = start + count
     known = {}
@@ -119,7 +125,9 @@ def follow(
         out.append(voice)
     fresh.sort(key=lambda note: (note.on, note.part, note.pitch))
     for note in fresh:
-        sound = sounds.get(note.part)
+        own = user.get(note.part)
+        plays = own is not None and bank.plays(own, note.part, note.pitch)
+        sound = own if plays else sounds.get(note.part)
         if sound is None:
             continue
         out = _begin(out, note, sound, bank, end, seed)
@@ -135,7 +143,7 @@ def _begin(
     release = 0.0
     if note.part:
         instrument = bank.instrument(sound)
-        release = instrument.release
+        release = instrument.release_of(note.pitch, note.velocity)
     out: list[SamplerVoice] = []
     playing = 0
     for voice in voices:
@@ -144,6 +152,13 @@ def _begin(
             if not note.part:
                 if note.pitch in CHOKES and voice.pitch == OPEN_HAT and voice.stop == OPEN:
                     voice = voice._replace(stop=at, release=CHOKED)
+            elif (
+                voice.sound == sound
+                and voice.pitch != note.pitch
+                and voice.start < at
+                and instrument.silences(note.pitch, note.velocity, voice.pitch, voice.velocity)
+            ):
+                voice = voice._replace(stop=at, release=CHOKED)
             elif voice.pitch == note.pitch and voice.sound == sound and voice.start < at:
                 # One that falls silent already goes on doing so: its way down must not bend.
                 if voice.stop == OPEN or voice.stop >= at:
@@ -174,17 +189,6 @@ def _begin(
     return out
 
 
-class Layer(NamedTuple):
-    """A wave that a voice plays, its gain on both sides, and at which turn of the oscillator (0 to
-    1, None for always) it is the one.
-    """
-
-    wave: Wave
-    left: float
-    right: float
-    turn: float | None
-
-
 class Tones:
     """Layers of each voice, cached."""
 
@@ -195,18 +199,29 @@ class Tones:
 
     def layers(self, voice: SamplerVoice) -> tuple[Layer, ...]:
         """The waves of a voice."""
+        serial = 0
+        if voice.sound.startswith(USER_PREFIX):
+            bank, sound = self.bank, voice.sound
+            serial = (bank.instrument(sound) if voice.part else bank.kit(sound)).serial
         return self._layers(
-            voice.part == 0, voice.sound, voice.pitch, voice.velocity, voice.slide, voice.number
-        )
+            voice.part == 0, voice.sound, voice.pitch, voice.velocity, voice.slide, voice.number,
+            serial,
+        )  # fmt: skip
 
     def _make_layers(
-        self, drum: bool, sound: str, pitch: int, velocity: int, slide: int, number: int
-    ) -> tuple[Layer, ...]:
-        loud = (velocity / 100.0) ** 1.5 * 10 ** (((number & 255) / 255 - 0.5) * 0.06)
+        self, drum: bool, sound: str, pitch: int, velocity: int, slide: int, number: int,
+        serial: int,
+    ) -> tuple[Layer, ...]:  # fmt: skip
+        spread = 10 ** (((number & 255) / 255 - 0.5) * 0.06)
+        loud = (velocity / 100.0) ** 1.5 * spread
         lean = ((number >> 8 & 255) / 255 - 0.5) * 0.06
         if drum:
             return self._drum(sound, pitch, velocity, loud, lean, number)
         instrument = self.bank.instrument(sound)
+        if isinstance(instrument, UserInstrument):
+            return user_layers(instrument, pitch, velocity, number, spread, lean)
+        if not instrument.zones:
+            return ()
         folded = instrument.fold(pitch)
         layers = instrument.nearest(folded, (number >> 16 & 3) == 0)
         loud *= instrument.gain
@@ -262,10 +277,9 @@ class Tones:
             return False
         if voice.stop != OPEN and at >= voice.stop + round(voice.release * SAMPLE_RATE):
             return True
-        layers = self.layers(voice)
-        if not layers:
-            return True
-        wave = layers[0].wave
+        return all(self._layer_ended(voice, layer.wave, at) for layer in self.layers(voice))
+
+    def _layer_ended(self, voice: SamplerVoice, wave: Wave, at: int) -> bool:
         length = self.waves.length(wave)
         if length is not None:
             return at >= voice.start + length
@@ -287,6 +301,9 @@ class Tones:
             last = min(last, voice.stop + fade - start)
         layers = self.layers(voice)
         if not layers or last <= first:
+            return
+        if layers[0].envelope is not None:
+            self._add_user(out[:, first:last], voice, layers, start + first - voice.start)
             return
         length = self.waves.length(layers[0].wave)
         if length is not None:
@@ -310,6 +327,26 @@ class Tones:
             left, right = sound[0], sound[-1]
             out[0, first:last] += left * np.float32(layer.left)
             out[1, first:last] += right * np.float32(layer.right)
+
+    def _add_user(
+        self, out: NDArray[np.float32], voice: SamplerVoice, layers: tuple[Layer, ...], local: int
+    ) -> None:
+        """Add layers of an instrument of the performer's own from a voice's sample `local` on."""
+        fade = round(voice.release * SAMPLE_RATE)
+        for layer in layers:
+            length, number = self.waves.length(layer.wave), out.shape[1]
+            number = number if length is None else min(number, length - local)
+            if number <= 0:
+                continue
+            sound = self.waves.read(layer.wave, local, number)
+            weight = self._envelope(voice, layer.wave, local, number, fade)
+            if layer.envelope is not None and not layer.envelope.flat:
+                own = layer.envelope.gains(local, number, SAMPLE_RATE)
+                weight = own if weight is None else weight * own
+            if weight is not None:
+                sound = sound * weight
+            out[0, :number] += sound[0] * np.float32(layer.left)
+            out[1, :number] += sound[-1] * np.float32(layer.right)
 
     def _envelope(
         self, voice: SamplerVoice, wave: Wave, local: int, number: int, fade: int

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from models.engine.parts import PartMap
 from models.music.score import INSTRUMENTS, KITS, PARTS
+from models.music.user_instruments import is_user_instrument
 from models.segue.arranger.steps import Setting
+
+USUAL: Final = {
+    "drums": "acoustic", "bass": "precision_bass", "chords": "electric_piano",
+    "lead": "electric_piano", "extra": "clean_guitar",
+}  # fmt: skip
+"""What stands for an instrument of the performer's own in a part that the style leaves out."""
 
 
 def filled(setting: Setting, parts: PartMap) -> Setting:
@@ -37,7 +45,12 @@ def _changed(setting: Setting, parts: PartMap, fill: bool) -> Setting:
     chosen = [setting.kit, *setting.instruments]
     for index, part in enumerate(PARTS):
         name = parts.of(part).instrument
-        if name is not None and not (fill and chosen[index]):
-            chosen[index] = (INSTRUMENTS if index else KITS).index(name)
+        if name is None or (fill and chosen[index]):
+            continue
+        if is_user_instrument(name):
+            # Played by it where it is loaded; the score names what plays where it is not.
+            name = (INSTRUMENTS if index else KITS)[chosen[index]]
+            name = USUAL[part] if name == "none" else name
+        chosen[index] = (INSTRUMENTS if index else KITS).index(name)
     kit, bass, chords, lead, extra = chosen
     return replace(setting, kit=kit, instruments=(bass, chords, lead, extra))

@@ -8,13 +8,13 @@ hears a locked part.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from models.engine.controls import Controls
 from models.music.hearing.sketch import Sketch, on_grid, pitch_in_key
 from models.music.score import DRUMS, INSTRUMENTS, KITS, PARTS, PITCHED
 from models.music.voicing import part_range
 from models.segue.arranger.clock import Tick
+from models.segue.arranger.parts.instruments import USUAL
 from models.segue.arranger.parts.targets import NO_TARGETS, PartTargets
 from models.segue.arranger.state import Row, StartedSketch, State, empty_row
 from models.segue.arranger.steps import (
@@ -26,10 +26,6 @@ from models.segue.arranger.steps import (
     levels_of,
     pitch_code,
 )
-
-USUAL: Final = {"lead": "electric_piano", "bass": "precision_bass", "extra": "clean_guitar"}
-"""Instruments of parts that the style leaves out."""
-USUAL_KIT: Final = "acoustic"
 
 
 def begin_sketches(state: State, controls: Controls, tick: Tick) -> State:
@@ -58,7 +54,7 @@ def sketched_setting(setting: Setting, controls: Controls) -> Setting:
     """The setting with an instrument for each part that has a sketch."""
     for sketch in controls.sketches:
         if sketch.part == "drums":
-            setting = replace(setting, kit=setting.kit or KITS.index(USUAL_KIT))
+            setting = replace(setting, kit=setting.kit or KITS.index(USUAL["drums"]))
             continue
         instruments = list(setting.instruments)
         index = PITCHED.index(sketch.part)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from scipy.signal import resample_poly
 
 from models.corpus.sound.measure import loudness
@@ -17,6 +19,8 @@ from models.engine.parts import PartControls
 from models.errors import SegueError
 from models.music.score import PARTS
 from models.segue.engine import SegueEngine, SegueStream, StudioStreamState
+from models.segue.studio.user.library import name_of, user_instruments
+from tests.support.sample_files import RATE, note
 
 PROMPTS = (
     "minimal techno", "solo piano", "funk", "warm synth pads and a slow beat", "string quartet",
@@ -305,3 +309,27 @@ def test_what_does_not_fit_is_refused(engine: SegueEngine) -> None:
         engine.pack(object())
     assert isinstance(moment, StudioStreamState)
     assert blend([engine.embed_text("funk")], [1.0]).shape == (engine.info.style_dim,)
+
+
+def test_instruments_of_one_s_own(engine: SegueEngine, tmp_path: Path) -> None:
+    """What is not loaded changes nothing; what is loaded plays, and its notes are in snapshots."""
+    soundfile.write(tmp_path / "own.wav", note(57, 0.8), RATE)
+    name, library = name_of(tmp_path / "own.wav"), user_instruments()
+    plain = Controls(style=engine.embed_text("solo piano"), parts={"lead": PartControls(solo=True)})
+    own = plain.with_(parts={"lead": PartControls(solo=True, instrument=name)})
+    before = blocks(engine, plain, 50)
+    assert np.array_equal(before, blocks(engine, own, 50))
+    library.load(name, drums=False)
+    played = blocks(engine, own, 50)
+    assert not np.array_equal(before, played) and np.array_equal(played, blocks(engine, own, 50))
+    stream = start(engine, 3)
+    for _ in range(40):
+        stream.render(own)
+    packed = engine.pack(stream.snapshot())
+    ahead = np.concatenate([stream.render(own) for _ in range(10)])
+    other = engine.start(0)
+    other.restore(engine.unpack(packed))
+    assert np.array_equal(ahead, np.concatenate([other.render(own) for _ in range(10)]))
+    library.unload(name)
+    other.restore(engine.unpack(packed))
+    assert block_fault(other.render(own), engine.info) is None

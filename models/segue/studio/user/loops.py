@@ -22,8 +22,8 @@ HOLDS: Final = 1.2  # dB a second under which a sound counts as held
 
 @dataclass(frozen=True)
 class LoopedNote:
-    """Looped note: `samples` (n, channels); `loop` first sample and the one after the last, or None; `decay` in
-    dB a second from the loop's first sample on, taken out of the samples.
+    """Looped note: `samples` (n, channels); `loop` first sample and the one after the last, or
+    None; `decay` in dB a second from the loop's first sample on, taken out of the samples.
     """
 
     samples: Audio

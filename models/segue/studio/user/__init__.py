@@ -1,0 +1,1 @@
+"""Instruments of the performer's own: samples, folders of them, SFZ and SoundFonts."""
