@@ -284,7 +284,12 @@ class RemoteLine:
         if not isinstance(message, Admission):
             raise SegueError(f"{self.address.place} is no server of Segue's engines.")
         info = info_from_json(
-            message.info, KNOWN, name=self.address.name, device=self.address.place, remote=True
+            message.info,
+            KNOWN,
+            name=self.address.name,
+            device=self.address.place,
+            remote=True,
+            user_instruments=False,
         )
         if self.info is not None and (info, message.weights) != (self.info, self.weights):
             raise SegueError(f"{self.address.place} plays another model now: open it anew.")
