@@ -89,6 +89,13 @@ class MemoryProtocol(Protocol):
     def notes_since(self, clock: int) -> list[tuple[int, float]]: ...
 
 
+class PastStemsProtocol(Protocol):
+    """Stems of a saved take as they are rendered; `app.recording.take.past_stems` documents it."""
+
+    folder: Path
+    done: float
+
+
 class CaptureProtocol(Protocol):
     """Recorder and capture; `app.recording.capture_thread.CaptureThread` documents it."""
 
@@ -105,5 +112,8 @@ class CaptureProtocol(Protocol):
     ) -> RecordingResult: ...
     def save_take(
         self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
-        suffix: str = "wav",
+        suffix: str = "wav", stems: bool = False,
     ) -> RecordingResult: ...  # fmt: skip
+    @property
+    def past_stems(self) -> PastStemsProtocol | None: ...
+    def cancel_stems(self) -> None: ...

@@ -26,6 +26,8 @@ from models.errors import SegueError
 
 START_DELAY_MS: Final = 60
 """From the start of the event loop to the engine's loading: the window is drawn in between."""
+SPARE_SECONDS: Final = 2.0
+"""Seconds of plan that there must be before stems of the past are rendered."""
 
 
 @dataclass
@@ -102,7 +104,10 @@ def open_playback(
     output = AudioOutput(audio_settings(preferences))
     output.start()
     worker = Worker(load_engine, output)
-    sources = TakeSources(worker.scores, worker.stems, worker.set_stems)
+    sources = TakeSources(
+        worker.scores, worker.stems, worker.set_stems, worker.renders,
+        spare=lambda: not output.playing or output.status().plan_seconds > SPARE_SECONDS,
+    )  # fmt: skip
     capture = CaptureThread(
         output, performance=worker.performance, on_incident=report, sources=sources
     )
@@ -115,6 +120,7 @@ def open_playback(
 
     def stop() -> None:
         stopping.set()
+        capture.cancel_stems()
         follow.stop()
         memory.stop()
         score.stop()

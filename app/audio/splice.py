@@ -29,6 +29,12 @@ LATE: Final = "late"
 WAIT: Final = "wait"
 WRITTEN: Final = "written"
 
+APPENDED: Final = "appended"  # behind the block written last
+RESTORED: Final = "restored"  # the same, where that had been crossfaded into the reserve
+CROSSFADED: Final = "crossfaded"  # with what was planned there
+FADED_IN: Final = "faded in"  # behind a plan that had been played to its end
+REPLACED: Final = "replaced"  # behind a plan that fades out before it
+
 
 @dataclass(frozen=True)
 class WriteResult:
@@ -37,12 +43,15 @@ class WriteResult:
     outcome: WRITTEN; LATE where the reader has come too close to its end and nothing was written;
     WAIT where the plan is running dry: try again in a few milliseconds. join: first position at
     which the block sounds. faded: frames of the fade there. jump: whether it clicks (`edge`).
+    seam: how it came in. reserve: its last frames, crossfaded into an older plan behind it.
     """
 
     outcome: str
     join: int = 0
     faded: int = 0
     jump: bool = False
+    seam: str = ""
+    reserve: int = 0
 
 
 class PlanWriter:
@@ -81,42 +90,44 @@ class PlanWriter:
         ring = self.ring
         length = min(self.fade if fade is None else fade, max(1, len(block) // 2))
         follows = follows and start == self._last_stop
-        floor = ring.read + self.margin
         if follows and self._tail is None and start == ring.end:
             jump = self._edge(start, block)
             ring.append(block)
-            self._set_last(start, block)
-            return WriteResult(WRITTEN, start, 0, jump)
+            return self._set_last(start, block, WriteResult(WRITTEN, start, 0, jump, APPENDED))
         if follows and self._tail is not None:
             begin = start - len(self._tail)
-            if begin >= floor:
+            if begin >= ring.read + self.margin:
                 whole = np.concatenate([self._tail, block])
-                if self._put(begin, whole, start + len(block)):
-                    self._set_last(start, block)
-                    return WriteResult(WRITTEN, start, 0, self._edge_at(start))
-        return self._join(start, block, length, floor, earliest)
+                reserve = self._put(begin, whole, start + len(block))
+                if reserve is not None:
+                    jump = self._edge_at(start)
+                    done = WriteResult(WRITTEN, start, 0, jump, RESTORED, reserve)
+                    return self._set_last(start, block, done)
+        return self._join(start, block, length, earliest)
 
-    def _join(
-        self, start: int, block: Samples, length: int, floor: int, earliest: int
-    ) -> WriteResult:
+    def _join(self, start: int, block: Samples, length: int, earliest: int) -> WriteResult:
         ring = self.ring
         end = ring.end
+        floor = ring.read + self.margin
         join = max(start, floor, earliest)
         if join + length <= min(end, start + len(block)):  # there is enough of the old plan
             cut = join - start
             old = ring.copy(join, join + length)
             new = block[cut:].copy()
             new[:length] = fade.crossfade(old, block[cut : cut + length])
-            if not self._put(join, new, start + len(block)):
+            reserve = self._put(join, new, start + len(block))
+            if reserve is None:
                 return WriteResult(LATE)
-            self._set_last(start, block)
-            return WriteResult(WRITTEN, join, length, self._edge_at(join))
+            done = WriteResult(WRITTEN, join, length, self._edge_at(join), CROSSFADED, reserve)
+            return self._set_last(start, block, done)
         if start + len(block) - end < 2 * length:
             return WriteResult(LATE)
         # The plan ends before the block has taken over: the old fades out, the new fades in.
         fade_start = end - length
+        seam = REPLACED
         if ring.depth == 0:
             ring.append(fade.fade_in(block[end - start :], length))
+            seam = FADED_IN
         elif fade_start >= floor:
             old = fade.fade_out(ring.copy(fade_start, end), length)
             new = fade.fade_in(block[end - start :], length)
@@ -124,24 +135,25 @@ class PlanWriter:
                 return WriteResult(LATE)
         else:
             return WriteResult(WAIT)
-        self._set_last(start, block)
-        return WriteResult(WRITTEN, end, length)
+        return self._set_last(start, block, WriteResult(WRITTEN, end, length, seam=seam))
 
-    def _put(self, start: int, frames: Samples, stop: int) -> bool:
-        """Rewrite the plan, with a crossfade into the reserve behind."""
+    def _put(self, start: int, frames: Samples, stop: int) -> int | None:
+        """Rewrite the plan, with a crossfade into the reserve behind; its length, None if late."""
         ring = self.ring
         reserve = min(self.fade, ring.end - stop, len(frames))
         if reserve > 0:
             behind = ring.copy(stop - reserve, stop)
             frames = frames.copy()
             frames[-reserve:] = fade.crossfade(frames[-reserve:], behind)
-        return ring.rewrite(start, frames, self.margin)
+        return max(0, reserve) if ring.rewrite(start, frames, self.margin) else None
 
-    def _set_last(self, start: int, block: Samples) -> None:
+    def _set_last(self, start: int, block: Samples, result: WriteResult) -> WriteResult:
+        """Remember a block that was written; its result."""
         stop = start + len(block)
         self._last_stop = stop
         reserve = min(self.fade, self.ring.end - stop, len(block))
         self._tail = block[-reserve:].copy() if reserve > 0 else None
+        return result
 
     def _edge(self, start: int, block: Samples) -> bool:
         ring = self.ring

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from app.audio.past.render_log import RenderedFrom, RenderLog, remembered
+from app.audio.splice import WriteResult
 from app.inference.messages import BlockReport, HeldLoop, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
@@ -57,13 +59,26 @@ class PlannedBlock:
 
 @dataclass(frozen=True)
 class RenderedBlock:
-    """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any."""
+    """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any.
+
+    after: the stream's snapshot behind it. renders: blocks of the engine that it took.
+    """
 
     block: PlannedBlock
     frames: Audio
     join: int
     task: RewriteTask | None
     controls: Controls
+    after: Snapshot = None
+    renders: int = 1
+
+    def log(self, renders: RenderLog, result: WriteResult, read: int) -> None:
+        """Note how it was rendered and joined, where that is kept."""
+        if renders.on and renders.engine is not None:
+            block, controls = self.block, self.controls
+            known = remembered(block.hearing, controls)
+            origin = RenderedFrom(controls, known, block.snapshot, self.after, self.renders)
+            renders.put(block.position, block.frames, block.skip, origin, result, read)
 
     def report(self, join: int, rewritten: bool) -> BlockReport:
         """Report of the block, which sounds from `join` on."""

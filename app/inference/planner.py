@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from app.audio import splice
+from app.audio.past.render_log import RenderLog
 from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
 from app.audio.stem_ring import StemRing
@@ -69,13 +70,14 @@ class Planner:
         seed: int = 0,
         listener: PlannerListener | None = None,
         performance: PerformanceLog | None = None,
+        renders: RenderLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.info = engine.info
         self.settings, self.rate = settings or WorkerSettings(), self.info.sample_rate
         self.ring = StemRing(ring)
         self.listener = listener or PlannerListener()
-        self.performance = performance or PerformanceLog()
+        self.performance, self.renders = performance or PerformanceLog(), renders or RenderLog()
         self.clock = clock
         self.source = BlockSource(engine, seed, self.listener, clock)
         self.performance.begin(self.info.name, seed, ring.end, engine.weights_identity)
@@ -211,6 +213,7 @@ class Planner:
         self._store_played()
         self.ring.truncate(self.ring.read)
         self.plan.cut(self.ring.read)
+        self.renders.cut(self.ring.read)
         self.writer.forget()
         self._follows = False
 
@@ -324,13 +327,13 @@ class Planner:
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
-        left = target.position + len(frames) - skip - target.join
+        left, renders = target.position + len(frames) - skip - target.join, 1
         if left < 2 * self.writer.fade:  # too little of it sounds to fade into it
             self.stream.hear(hearing and hearing.later(self.info.block_frames))
             more = self._try(controls, snapshot, task)
             if more is None:
                 return WORKED
-            frames = np.concatenate([frames, more])
+            frames, renders = np.concatenate([frames, more]), 2
         self.recoveries += self.source.succeeded()
         frames, looped = frames[skip:], None
         if self._loop is not None:
@@ -340,8 +343,10 @@ class Planner:
         block = PlannedBlock(
             target.position, len(frames), snapshot, skip, looped, score, controls, hearing
         )
-        frames = np.ascontiguousarray(frames)
-        return self._write(RenderedBlock(block, frames, target.join, task, controls))
+        frames, after = np.ascontiguousarray(frames), self.stream.snapshot()
+        return self._write(
+            RenderedBlock(block, frames, target.join, task, controls, after, renders)
+        )
 
     def _try(self, controls: Controls, before: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A valid block; or None, and everything is ready for the next attempt."""
@@ -393,6 +398,7 @@ class Planner:
         self._triggers.planned(block.position, rendered.controls)
         moment = task if isinstance(task, MomentTask) else MomentTask(None)
         self.plan.add(block)
+        rendered.log(self.renders, result, self.ring.read)
         self._follows = True
         self.blocks += 1
         self.discontinuities += result.jump

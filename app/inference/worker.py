@@ -17,6 +17,7 @@ from typing import Final
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.audio.output import AudioOutput
+from app.audio.past.render_log import RenderLog
 from app.audio.shared_memory import SAMPLE_RATE
 from app.audio.stem_ring import StemFeed
 from app.inference.continuation import AudioContinuation
@@ -85,8 +86,8 @@ class Worker(QThread):
         self.setObjectName("inference")
         self.output = output
         self.performance = PerformanceLog()
-        self.scores = ScoreLog()
-        self.stems = StemFeed()
+        self.scores, self.stems = ScoreLog(), StemFeed()
+        self.renders = RenderLog()
         self._filling: StemFill | None = None
         self._open_engine = open_engine
         self._seed = seed
@@ -300,6 +301,7 @@ class Worker(QThread):
                 seed=self._seed,
                 listener=listener,
                 performance=self.performance,
+                renders=self.renders.of(engine),
             )
         except SegueError as error:
             self.engine_failed.emit(str(error))

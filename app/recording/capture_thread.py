@@ -18,6 +18,7 @@ from app.performance.log import PerformanceLog
 from app.performance.score_log import ScoreLog
 from app.recording.capture import Capture
 from app.recording.recorder import Recorder, RecordingResult, RecordingStatus, Report
+from app.recording.take.past_stems import PastStems, SavedCapture
 from app.recording.take.recorder import TakeRecorder, TakeSources, write_take
 from app.recording.take.score import ScoreGatherer
 from models.errors import SegueError
@@ -51,6 +52,8 @@ class CaptureThread:
         self._position = output.tap.end
         self._forget_at = self._position
         self._sources = sources or TakeSources(ScoreLog(), StemFeed(), lambda on: None)
+        self._sources.renders.on = True
+        self._past: list[PastStems] = []
         self._recorder: Recorder | TakeRecorder | None = None
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -64,6 +67,7 @@ class CaptureThread:
 
     def stop(self) -> None:
         """Finish a recording and end the thread, before the output is stopped."""
+        self.cancel_stems()
         self.stop_recording()
         self._stopping.set()
         if self._thread is not None:
@@ -172,13 +176,17 @@ class CaptureThread:
 
     def save_take(
         self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
-        suffix: str = "wav",
+        suffix: str = "wav", stems: bool = False,
     ) -> RecordingResult:  # fmt: skip
-        """Save the capture as a take without stems, whole or between two plan positions.
+        """Save the capture as a take, whole or between two plan positions.
 
-        Takes seconds. SegueError where it cannot be written.
+        Takes seconds. SegueError where it cannot be written. stems: they come later, see
+        `past_stems`.
         """
-        folder = Path(folder)
+        folder, renders = Path(folder), self._sources.renders
+        known = self.capture.range
+        begin = (known[0] if start is None else start) - FORGET_SECONDS * SAMPLE_RATE
+        records = renders.between(begin, known[1] if stop is None else stop) if stems else []
         try:
             folder.mkdir()
         except OSError as error:
@@ -199,7 +207,23 @@ class CaptureThread:
         for at, text in self._sources.scores.marks(low, high):
             gatherer.mark(at, text)
         write_take(folder, gatherer, high, {"mix": mix.name})
+        if records and renders.engine is not None:
+            last = self._past[-1] if self._past else None
+            saved = SavedCapture(folder, low, high, suffix, records, gatherer)
+            past = PastStems(saved, renders.engine, self._sources.spare, self._report, last)
+            self._past = [*(each for each in self._past if each.running), past]
         return RecordingResult(folder, result.seconds, result.performance, range=(low, high))
+
+    @property
+    def past_stems(self) -> PastStems | None:
+        """Stems of saved takes that are being rendered: those of the first; None at their end."""
+        return next((each for each in self._past if each.running), None)
+
+    def cancel_stems(self) -> None:
+        """Render no more stems of saved takes; waits for a block."""
+        past, self._past = self._past, []
+        for each in past:
+            each.cancel()
 
     # Capture thread.
 
@@ -234,3 +258,4 @@ class CaptureThread:
         needed = needed if steps is None else min(needed, steps)
         self._performance.forget(needed)
         self._sources.scores.forget(needed)
+        self._sources.renders.forget(needed - FORGET_SECONDS * SAMPLE_RATE)

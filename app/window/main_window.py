@@ -165,6 +165,7 @@ class MainWindow(QMainWindow):
         self.files.renamed.connect(self._show_session)
         self.recordings.message.connect(self.say)
         self.recordings.taken.connect(self.recording.take.show_take)
+        self.recording.stems.clicked.connect(self.recordings.cancel_stems)
         self.reported.connect(self.say)
         self.playback.output.on_event = lambda e: self.reported.emit(e.level, e.sentence)
         self.prompt_actions.outlines_changed.connect(self._show_styles)
@@ -212,6 +213,7 @@ class MainWindow(QMainWindow):
             self.recording.show_capture(
                 self.recordings.captured_seconds(), self.recordings.selected_seconds()
             )
+            self.recording.stems.show_share(self.recordings.stems_share())
             self.status.tick()
             self.welcome.tick()
             self.proportions.apply(self.stage.on)  # the welcome row may have gone

@@ -12,6 +12,7 @@ from app.parameters.registry import Change, Registry
 from app.recording.recorder import RecordingResult
 from app.session.preferences import Preferences
 from app.window.jobs import Jobs
+from app.window.widgets.take_handle import SOUNDS, files_of
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
@@ -20,6 +21,11 @@ def music_folder() -> Path:
     """Default folder of recordings."""
     places = QStandardPaths.standardLocations(QStandardPaths.StandardLocation.MusicLocation)
     return Path(places[0] if places else Path.home()) / "Segue"
+
+
+def has_stems(take: Path) -> bool:
+    """Whether a take has the sounds of its parts."""
+    return len([path for path in files_of(take) if path.suffix in SOUNDS]) > 1
 
 
 class Recordings(QObject):
@@ -41,6 +47,7 @@ class Recordings(QObject):
         self.registry, self.capture, self.jobs = registry, capture, jobs
         self.preferences = preferences
         self.selection: tuple[int, int] | None = None
+        self._rendering: Path | None = None
         self._unsubscribe = registry.subscribe(self._on_change)
 
     def close(self) -> None:
@@ -116,9 +123,10 @@ class Recordings(QObject):
             self.message.emit("error", str(error))
             return
         seconds, suffix = (stop - start) / SAMPLE_RATE, self.preferences.record_format
+        stems = self.preferences.record_stems
         self.message.emit("info", f"Saving {seconds:.0f} s …")
         self.jobs.start(
-            lambda: self.capture.save_take(path, start, stop, suffix=suffix),
+            lambda: self.capture.save_take(path, start, stop, suffix=suffix, stems=stems),
             lambda result: self._on_saved(result, seconds),
             lambda sentence: self.message.emit("error", sentence),
         )
@@ -126,6 +134,21 @@ class Recordings(QObject):
     def _on_saved(self, result: RecordingResult, seconds: float) -> None:
         self.message.emit("info", f"Saved {seconds:.0f} s to {result.path}.")
         self.taken.emit(result.path)
+
+    def stems_share(self) -> float | None:
+        """Share of a saved take's stems that is rendered, 0 to 1; None where none are."""
+        past = self.capture.past_stems
+        folder = None if past is None else past.folder
+        if folder != self._rendering:
+            before, self._rendering = self._rendering, folder
+            if before is not None and has_stems(before):
+                self.message.emit("info", f"The stems are in {before}.")
+                self.taken.emit(before)
+        return None if past is None else past.done
+
+    def cancel_stems(self) -> None:
+        """Render no more stems of saved takes."""
+        self.jobs.start(self.capture.cancel_stems, lambda done: None, lambda sentence: None)
 
     def captured_seconds(self) -> float:
         start, stop = self.capture.capture_range()

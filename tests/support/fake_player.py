@@ -20,6 +20,7 @@ from app.audio.settings import AudioDevice, AudioSettings, AudioStatus
 from app.audio.shared_memory import WORDS
 from app.inference.messages import BlockReport, TimelineMark
 from app.inference.worker import Incident, WorkerStatus
+from app.interfaces import PastStemsProtocol
 from app.performance.moment import Moment
 from app.playback import Playback
 from app.recording.recorder import RecordingResult, RecordingStatus
@@ -220,9 +221,14 @@ class FakeCapture:
 
     def save_take(
         self, folder: Path | str, start: int | None = None, stop: int | None = None, *,
-        suffix: str = "wav",
+        suffix: str = "wav", stems: bool = False,
     ) -> RecordingResult:  # fmt: skip
         return self.save_capture(folder, start, stop)
+
+    past_stems: PastStemsProtocol | None = None
+
+    def cancel_stems(self) -> None:
+        self.past_stems = None
 
 
 class FakeFollow:

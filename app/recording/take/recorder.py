@@ -12,13 +12,14 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.audio.past.render_log import RenderLog
 from app.audio.stem_ring import StemFeed
 from app.performance.log import PerformanceLog
 from app.performance.score_log import ScoreLog
@@ -41,11 +42,17 @@ HOP: Final = 32
 
 @dataclass(frozen=True)
 class TakeSources:
-    """What a take is made of besides its mix. switch_stems: has stems rendered, or not."""
+    """What a take is made of besides its mix.
+
+    switch_stems: has stems rendered, or not. renders: how the past was rendered. spare: whether the
+    music can do without the machine for a while.
+    """
 
     scores: ScoreLog
     stems: StemFeed
     switch_stems: Callable[[bool], None]
+    renders: RenderLog = field(default_factory=RenderLog)
+    spare: Callable[[], bool] = lambda: True
 
 
 class TakeRecorder:

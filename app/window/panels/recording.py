@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.parameters.registry import Registry
@@ -9,7 +11,10 @@ from app.window.panels.panel import Panel
 from app.window.style import colours
 from app.window.style.time_text import duration_text
 from app.window.widgets.buttons import KeyButton
+from app.window.widgets.progress_button import ProgressButton
 from app.window.widgets.take_handle import TakeHandle
+
+TIP: Final = "The saved take's stems are rendered while the music goes on; click to leave them out"
 
 
 class RecordingPanel(Panel):
@@ -29,12 +34,14 @@ class RecordingPanel(Panel):
             label="Save last 30 min",
             horizontal=True,
         )
+        self.stems = ProgressButton("Stems", TIP, self)
         self.take = TakeHandle(self)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 8, 10, 8)
         row.setSpacing(6)
         row.addWidget(self.record, 10)
         row.addWidget(self.capture, 14)
+        row.addWidget(self.stems)
         row.addWidget(self.take)
         self.setFixedHeight(54)
 

@@ -22,7 +22,8 @@ def files_of(take: Path) -> list[Path]:
     """
     if not take.is_dir():
         return [take] if take.exists() else []
-    sounds = sorted(path for path in take.iterdir() if path.suffix in SOUNDS)
+    whole = (path for path in take.iterdir() if not path.name.startswith("."))
+    sounds = sorted(path for path in whole if path.suffix in SOUNDS)
     sounds.sort(key=lambda path: path.stem != "mix")
     return sounds + sorted(take.glob("*.mid"))
 

@@ -1,0 +1,1 @@
+"""The past of the plan: how its blocks were rendered, and rendering them once more."""
