@@ -122,7 +122,9 @@ class LiveController(QObject):
     # -- engine ----------------------------------------------------------------------------------
     def _engine_ready(self, info: EngineInfo) -> None:
         self.acting = frozenset(info.controls)
-        catalogue.set_engine_controls(self.registry, self.acting, info.ranges, info.defaults)
+        catalogue.set_engine_controls(
+            self.registry, self.acting, info.ranges, info.defaults, info.rewinds
+        )
         catalogue.set_engine_sends(self.registry, info.sends)
         set_engine_parts(self.registry, info.parts, info.part_controls, "hold" in self.acting)
         self._last_style, self._last_sounds = None, NO_SOUNDS

@@ -77,6 +77,10 @@ _REGISTRY: dict[str, _RegisteredEngine] = {
     "magenta-rt2-base": _RegisteredEngine(
         "Magenta RealTime 2, the large one, in PyTorch", _magenta("base")
     ),
+    "lyria-realtime": _RegisteredEngine(
+        "Lyria RealTime, Google's service, for those with a key; needs the network",
+        _lazy("models.lyria.engine:LyriaEngine"),
+    ),
 }
 
 

@@ -194,7 +194,8 @@ DISTRIBUTION = {
     "ai_edge_litert": "ai-edge-litert",
 }
 EXTRAS = {
-    "models/magenta_rt2/musiccoca": ("magenta",)
+    "models/magenta_rt2/musiccoca": ("magenta",),
+    "models/lyria": ("lyria",),
 }  # says so in a sentence where they are missing
 ELSEWHERE = {
     "models/evaluation/tagger.py": {"tensorflow", "musicnn"}

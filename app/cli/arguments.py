@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn, TypeAlias
 
 from models.command import PROGRAM_NAME
-from models.engine.controls import ARRIVALS, MEMORY_MODES, RANGES
+from models.engine.controls import ARRIVALS, GENERATION_MODES, MEMORY_MODES, RANGES
 from models.errors import SegueError
 from models.music.score import PARTS, STEMS
 from models.registry import DEVICES
@@ -207,6 +207,12 @@ def _render(commands: Commands) -> None:
         choices=ARRIVALS,
         default=ARRIVALS[0],
         help="when a changed tempo or key arrives: at once, or at the next bar",
+    )
+    controls.add_argument(
+        "--generation-mode",
+        choices=GENERATION_MODES,
+        default=GENERATION_MODES[0],
+        help="what lyria-realtime leads prompts to",
     )
     controls.add_argument(
         "--strength",

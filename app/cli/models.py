@@ -47,6 +47,8 @@ def _state(name: str) -> str:
         if not magenta.is_installed(name):
             return "weights damaged"
         return f"weights here, {sum(file.size for file in magenta.installed(name)) / 1e6:.0f} MB"
+    if name == "lyria-realtime":
+        return "needs a key"
     files = files_of(name)
     if not files:
         return "needs no weights"

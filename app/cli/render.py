@@ -122,6 +122,7 @@ def controls_of(chosen: Namespace) -> Controls:
         drums=None if chosen.drums is None else chosen.drums == "on",
         follow_prompts=chosen.follow_prompts,
         change_at=chosen.change_at,
+        generation_mode=chosen.generation_mode,
         parts=parts_of(chosen.part),
         strength=_strength(chosen.strength),
     )

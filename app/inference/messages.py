@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from models.engine.controls import Controls
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 from models.engine.prompts import Prompt
+
+FORWARD_SECONDS: Final = 2.0
+"""Longest plan of an engine that cannot rewrite it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class WorkerSettings:
     slack_ms: float = 15.0
     promised_ms: float = 110.0
     moments_mb: float = 256.0
+
+    def depth(self, rewinds: bool) -> float:
+        """Seconds of plan that are wanted. What an engine cannot rewrite delays what is turned."""
+        return self.plan_seconds if rewinds else min(self.plan_seconds, FORWARD_SECONDS)
 
 
 @dataclass(frozen=True)

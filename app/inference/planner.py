@@ -142,7 +142,7 @@ class Planner:
     def rewrite(self, turned_at: float, mark: str = "", before: Controls | None = None) -> None:
         """Plan again what still can be: what steers it has changed at a time by `clock`."""
         earlier = self._task
-        if earlier is None and self.ring.depth:
+        if earlier is None and self.ring.depth and self.info.rewinds:
             self._task = ControlTask(turned_at, text=mark, before=before)
         elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
@@ -150,10 +150,15 @@ class Planner:
     def clear(self) -> None:
         """Fade out, forget the context, start afresh."""
         self._loop = None
-        self._task = ClearTask()
+        self._task = ClearTask() if self.info.rewinds else None
+        if not self.info.rewinds:
+            self.stream.clear()
+            self.listener.mark(TimelineMark(self.plan.head, ClearTask.kind))
 
     def moment_at(self, position: int) -> Moment | None:
         """Moment of a plan position; the nearest before it that is still known."""
+        if not self.info.rewinds:
+            return None
         planned = self.plan.at(position)
         if planned is not None:
             return planned.moment_at(position, self.info.name)
@@ -179,7 +184,7 @@ class Planner:
 
     def hold(self, on: bool) -> None:
         """Repeat the last bars, under whatever controls; or go on from there."""
-        if not on:
+        if not on or not self.info.rewinds:
             self._loop = None
             return
         self._loop = self.plan.loop_at(self.ring.read, self._current.controls.bpm, self.rate)
@@ -234,7 +239,7 @@ class Planner:
             return IDLE
         if self._task is not None and not self._must_lengthen(self._task):
             return self._rewrite(self._task)
-        if self.depth >= self.settings.plan_seconds * self.rate:
+        if self.depth >= self.settings.depth(self.info.rewinds) * self.rate:
             return IDLE
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:

@@ -20,7 +20,10 @@ class Incident:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """Figures of the worker. state: loading, playing, paused, holding, failed or stopped."""
+    """Figures of the worker. state: loading, playing, paused, holding, failed or stopped.
+
+    line_ms: journey to an engine elsewhere and back.
+    """
 
     state: str = "loading"
     engine: str = ""
@@ -30,6 +33,7 @@ class WorkerStatus:
     knob_to_sound_ms: float | None = None
     knob_to_sound_worst_ms: float = 0.0
     knob_to_sound_count: int = 0
+    line_ms: float | None = None
     plan_seconds: float = 0.0
     plan_seconds_min: float = 0.0
     blocks: int = 0
@@ -49,6 +53,7 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
     else:
         state = "holding" if planner.holding else "playing"
     latency, times = planner.latency_stats, planner.source.times
+    line = planner.source.engine.line_seconds
     return WorkerStatus(
         state=state,
         engine=planner.info.name,
@@ -58,6 +63,7 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
         knob_to_sound_ms=None if latency.last is None else 1e3 * latency.last,
         knob_to_sound_worst_ms=1e3 * latency.worst,
         knob_to_sound_count=latency.count,
+        line_ms=None if line is None else 1e3 * line,
         plan_seconds=audio.plan_seconds,
         plan_seconds_min=0.0 if math.isinf(plan_min) else plan_min,
         blocks=planner.blocks,

@@ -19,7 +19,7 @@ from app.parameters.input_parameters import (
 from app.parameters.parameter import Parameter
 from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
-from models.engine.controls import ARRIVALS, RANGES, TRIGGERS
+from models.engine.controls import ARRIVALS, GENERATION_MODES, RANGES, TRIGGERS
 from models.engine.sounds import MAX_AMOUNT
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
@@ -45,8 +45,10 @@ CONTROL_OF: Final = {
     "guidance_drums": "guidance_drums",
 }
 """Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
-ENGINE_OPTIONS: Final = ("follow_prompts", "change_at", "dream")
+ENGINE_OPTIONS: Final = ("follow_prompts", "change_at", "dream", "generation_mode")
 """Parameters with the name of their field of `Controls`; they have no auto position."""
+REWINDING: Final = ("transport.hold", "scene.with_moment")
+"""Parameters of an engine that can go back in its music."""
 KEYS_PARAMETERS: Final = ("keys.latch", "keys.octave", "keys.off")
 """Parameters of an engine that plays held notes."""
 
@@ -133,6 +135,7 @@ def set_engine_controls(
     controls: frozenset[str],
     ranges: Mapping[str, tuple[float, float]] = EMPTY,
     defaults: Mapping[str, float] = EMPTY,
+    rewinds: bool = True,
 ) -> None:
     """Make those parameters available that the engine has.
 
@@ -141,8 +144,11 @@ def set_engine_controls(
         controls: names of fields of `Controls` that act, as in `EngineInfo.controls`.
         ranges: control -> (low, high) where the engine has a narrower range.
         defaults: control -> value from which a knob starts that was on auto.
+        rewinds: whether the engine can go back in its music.
 
     """
+    for name in REWINDING:
+        registry.set_available(name, rewinds)
     for name, control in CONTROL_OF.items():
         registry.set_available(name, control in controls)
         if registry[name].kind == "continuous":
@@ -229,6 +235,11 @@ def _controls() -> Iterable[Parameter]:
     yield Parameter(
         "change_at", "Changes arrive", "choice", default=ARRIVALS[0], choices=ARRIVALS, group=group,
         help="When a changed tempo or key arrives: at once, or at the next bar.",
+    )  # fmt: skip
+    yield Parameter(
+        "generation_mode", "Generation mode", "choice", default=GENERATION_MODES[0],
+        choices=GENERATION_MODES, group=group,
+        help="What prompts are led to: the engine's best music, more of its kinds, or voices.",
     )  # fmt: skip
     yield Parameter(
         "fill", "Fill", "trigger", group=group,

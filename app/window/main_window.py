@@ -242,6 +242,7 @@ class MainWindow(QMainWindow):
         self.controls.show_available()
         self.widgets.parts.show_available()
         self.continuation.set_available(info.continues_audio)
+        self.spectrogram.seekable = info.rewinds
         for name in self.controls.knobs:
             value = info.defaults.get(catalogue.CONTROL_OF.get(name, name))
             text = "" if value is None else self.registry[name].text(value)

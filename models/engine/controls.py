@@ -50,6 +50,8 @@ ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
 MEMORY_MODES: Final = ("free", "looper")
 """How the memory send remembers: where it was played, or the loop before the present bar."""
+GENERATION_MODES: Final = ("quality", "diversity", "vocals")
+"""What a service leads prompts to: its best music, more of its kinds, or music with voices."""
 MAX_LOOP_BARS: Final = 16
 HOLD_BARS: Final = (1, 2, 4, 8)
 """Bars that can be held."""
@@ -63,10 +65,16 @@ CONTROL_NAMES: Final = (
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
     "loop_bars", "hold", "variation", "sketches", "echo", "echo_time", "echo_feedback",
-    "echo_dream", "sounds",
+    "echo_dream", "generation_mode", "sounds",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
+WORDS_AT_REST: Final = (
+    ("change_at", ARRIVALS[0]),
+    ("memory_mode", MEMORY_MODES[0]),
+    ("generation_mode", GENERATION_MODES[0]),
+)
+"""Controls that are words, and those that change nothing."""
 UNSET_IF_EMPTY: Final = frozenset(
     {"mute", "notes", "parts", "reroll", "sketches", "sounds", *SWITCHES}
 )
@@ -120,6 +128,7 @@ class Controls:
         echo_feedback: 0 to 0.95, share of it that returns again.
         echo_dream: 0 to 1, how far the renderer departs from it; 0 is a plain delay.
         sounds: how far each learned sound acts on the weights, 0 to 1.5 by name.
+        generation_mode: of GENERATION_MODES.
         sketches: lines and grooves that parts play from the next bar on, one a part at most.
         strength: per control 0 (no effect) to 1 (decides, the default); only for controls set.
 
@@ -159,6 +168,7 @@ class Controls:
     echo_feedback: float | None = None
     echo_dream: float | None = None
     sounds: Mapping[str, float] = field(default_factory=FrozenMap)
+    generation_mode: str = GENERATION_MODES[0]
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -173,6 +183,8 @@ class Controls:
             put(name, _check_switch(name, getattr(self, name)))
         put("change_at", _check_word("change_at", self.change_at, ARRIVALS))
         put("memory_mode", _check_word("memory_mode", self.memory_mode, MEMORY_MODES))
+        mode = _check_word("generation_mode", self.generation_mode, GENERATION_MODES)
+        put("generation_mode", mode)
         put("loop_bars", _check_bars(self.loop_bars))
         put("hold", _check_hold(self.hold))
         put("variation", _check_variation(self.variation))
@@ -204,7 +216,7 @@ class Controls:
         value = getattr(self, name)
         if value is None or (name in UNSET_IF_EMPTY and not value):
             return 0.0
-        if (name, value) in (("change_at", ARRIVALS[0]), ("memory_mode", MEMORY_MODES[0])):
+        if (name, value) in WORDS_AT_REST:
             return 0.0
         if name == "loop_bars" or (name in ("hold", "variation") and not value):
             return 0.0

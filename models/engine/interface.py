@@ -67,6 +67,8 @@ class EngineInfo:
             then among the controls.
         stems_lead: samples by which the stems are ahead of the block's sound, since the master's
             limiter looks ahead.
+        rewinds: whether `Stream.restore` leads back to any snapshot, so that the plan can be
+            rewritten, bars held and moments gone back to; a service that only goes on cannot.
         remote: whether it is elsewhere, so that blocks and styles take as long as the line does,
             and `Stream.render` may raise BlockPendingError.
         user_instruments: whether parts can play instruments of the performer's own, files that
@@ -94,6 +96,7 @@ class EngineInfo:
     sends: frozenset[str] = frozenset()
     remote: bool = False
     user_instruments: bool = False
+    rewinds: bool = True
 
     def __post_init__(self) -> None:
         unknown = self.controls - {*CONTROL_NAMES, "strength"}
@@ -212,6 +215,7 @@ class Stream(ABC):
 
         Args:
             snapshot: of this stream or of another one of the same engine; may be restored again.
+                Without `EngineInfo.rewinds` it leads back a few blocks at most.
 
         Raises:
             SegueError: a snapshot of another engine.
@@ -319,6 +323,11 @@ class Engine(ABC):
 
         """
         raise SegueError(f"{self.info.name} cannot load places in the music from files.")
+
+    @property
+    def line_seconds(self) -> float | None:
+        """Journey to an engine elsewhere and back in seconds; None where there is no line."""
+        return None
 
     def notices(self) -> tuple[tuple[str, str], ...]:
         """(level, sentence) for the performer since the last call, such as that a line is back;

@@ -112,6 +112,7 @@ class FakeWorker(QObject):
         controls: frozenset[str] = INFO.controls,
         continues_audio: bool = False,
         parts: tuple[str, ...] = (),
+        rewinds: bool = True,
     ) -> None:
         part_controls = frozenset(PART_CONTROLS) if parts else frozenset()
         controls = controls | HOLD if parts else controls
@@ -122,6 +123,7 @@ class FakeWorker(QObject):
                 continues_audio=continues_audio,
                 parts=parts,
                 part_controls=part_controls,
+                rewinds=rewinds,
             )
         )
 

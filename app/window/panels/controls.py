@@ -27,7 +27,7 @@ class ControlsPanel(Panel):
         "guidance_drums",
     )
     OPTIONAL = ("guidance_notes", "guidance_drums")
-    LATER = (*OPTIONAL, "dream")
+    LATER = (*OPTIONAL, "dream", "generation_mode")
     """Hidden until an engine that supports them is loaded."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -39,6 +39,8 @@ class ControlsPanel(Panel):
         self.key = KeySelector(registry, self)
         self.follow = KeyButton(registry, "follow_prompts", self, label="Follow")
         self.arrival = Segments(registry, "change_at", [("", "Now"), ("", "Bar")], self)
+        modes = [("", mode.capitalize()) for mode in registry["generation_mode"].choices]
+        self.generation_mode = Segments(registry, "generation_mode", modes, self)
         self.fill = KeyButton(registry, "fill", self, label="Fill")
         self.next_section = KeyButton(registry, "next_section", self, label="Next")
         self.played_keys = PlayedKeys(registry, self)
@@ -70,7 +72,9 @@ class ControlsPanel(Panel):
         self.arrival.setMinimumWidth(66)
         changes = Group((self.follow, self.arrival), self, stretches=(1, 1))
         changes.set_direction(horizontal=True)
-        key_and_changes = Group((self.key, changes), self, stretches=(1, 0))
+        key_and_changes = Group(
+            (self.key, changes, self.generation_mode), self, stretches=(1, 0, 0)
+        )
         row.addWidget(key_and_changes, 21)
         row.addWidget(self.played_keys, 12)
         self.tempo.setMinimumWidth(42)
@@ -108,6 +112,7 @@ class ControlsPanel(Panel):
             "key": [self.key],
             "follow_prompts": [self.follow],
             "change_at": [self.arrival],
+            "generation_mode": [self.generation_mode],
             "hold.bars": [self.hold_bars],
             "hold.variation": [self.variation],
             "fill": [self.fill],
@@ -121,7 +126,10 @@ class ControlsPanel(Panel):
     def set_scale(self, scale: float) -> None:
         """Scale the maximum sizes of the narrow columns."""
         self._tap_and_strength.setMaximumWidth(round(64 * scale))
-        for widget in (self.follow, self.arrival, self.fill, self.next_section, self.hold_bars):
+        for widget in (
+            self.follow, self.arrival, self.fill, self.next_section, self.hold_bars,
+            self.generation_mode,
+        ):  # fmt: skip
             widget.setFixedHeight(round(24 * scale))
         for column in (self.played_keys, self._stems):
             column.setMaximumWidth(round(230 * scale))

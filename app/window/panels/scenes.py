@@ -21,6 +21,7 @@ class ScenesPanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         registry = session.registry
+        self._registry = registry
         self._locked = self._compact = False
         self.mode = Segments(
             registry, "scene.mode", [("", "Now"), ("", "Next bar"), ("", "Morph")], self
@@ -54,6 +55,7 @@ class ScenesPanel(Panel):
         column.addWidget(self.grid, 1)
         column.addLayout(bottom_row)
         registry.subscribe(lambda change: self._on_saved(change.name))
+        registry.subscribe(lambda change: self._update_save_buttons(), "scene.with_moment")
         self.set_scale(1.0)
 
     def set_scale(self, scale: float) -> None:
@@ -80,8 +82,9 @@ class ScenesPanel(Panel):
         self._update_save_buttons()
 
     def _update_save_buttons(self) -> None:
-        for widget in (self.save, self.moment):
-            widget.setVisible(not self._locked and not self._compact)
+        shown = not self._locked and not self._compact
+        self.save.setVisible(shown)
+        self.moment.setVisible(shown and self._registry.available("scene.with_moment"))
 
 
 class Readout(QWidget):

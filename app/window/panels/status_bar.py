@@ -38,8 +38,9 @@ class StatusBar(QWidget):
         self.setToolTip(
             "<b>Status</b><br>Engine and where it runs; how many seconds of music it makes in one "
             "second; the measured delay from a turned knob to the changed sound; how much music is "
-            "planned ahead; underruns, where the music ran dry; xruns, where the audio device was "
-            "served too late (there should be none of either).<br>"
+            "planned ahead; for an engine elsewhere the journey there and back; underruns, where "
+            "the music ran dry; xruns, where the audio device was served too late (there "
+            "should be none of either).<br>"
             "<span style='color:#9aa3af'>Click a sentence to put it away.</span>"
         )
 
@@ -74,13 +75,14 @@ class StatusBar(QWidget):
             ("", _engine_text(status), status.state in ("failed", "stopped")),
             ("speed", f"{status.real_time_factor:.1f}×" if status.real_time_factor else "–", slow),
             ("knob to sound", f"{delay:.0f} ms" if delay is not None else "–", False),
+            *([("line", f"{status.line_ms:.0f} ms", False)] if status.line_ms is not None else []),
             ("plan", f"{status.plan_seconds:.1f} s", status.state == "playing"
              and status.plan_seconds < 0.3),
             ("underruns", str(audio.underruns), audio.underruns > 0),
             ("xruns", str(audio.xruns), audio.xruns > 0),
             ("", _device_text(audio), not audio.running or audio.is_null),
         ]  # fmt: skip
-        remote = status.engine.startswith(REMOTE)
+        remote = status.engine.startswith(REMOTE) or status.line_ms is not None
         dropouts = self._dropouts.update(audio, time.monotonic(), remote)
         if dropouts:
             self.incident.emit("warning", dropouts)

@@ -36,3 +36,9 @@ class TransportPanel(Panel):
         row.addWidget(self.panic, 9)
         for button in (self.hold, self.clear):
             button.horizontal = True
+        self.destroyed.connect(
+            registry.subscribe(
+                lambda change: self.hold.setVisible(registry.available(change.name)),
+                "transport.hold",
+            )
+        )

@@ -68,6 +68,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self.spectra = Spectra(seconds)
         self.item = SpectrogramPlotItem(self.spectra)
         self.locked = False
+        self.seekable = True  # whether the engine can go back to a click in the past
         self._pending_blocks: deque[tuple[int, NDArray[np.float32]]] = deque()
         self._press: QPointF | None = None
         self._press_position = 0
@@ -255,7 +256,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             # The dragged point stays under the mouse.
             self.pan(self._pan_from - seconds)
             return
-        in_past = seconds < 0.0 and not self.locked
+        in_past = seconds < 0.0 and not self.locked and self.seekable
         self.item.hover = seconds if in_past and self._press is None else None
         self.setCursor(Qt.CursorShape.PointingHandCursor if in_past else Qt.CursorShape.ArrowCursor)
         if self._press is None:
@@ -275,7 +276,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             self.selection_changed.emit(self.item.selection)
         elif self.item.selection is not None:
             self.clear_selection()
-        elif self._seconds_at(press) < 0.0:
+        elif self._seconds_at(press) < 0.0 and self.seekable:
             self.show_now()
             self.seek_requested.emit(self._press_position)
 

@@ -59,6 +59,10 @@ class RemoteEngine(Engine):
     def weights_identity(self) -> str | None:
         return self.line.weights
 
+    @property
+    def line_seconds(self) -> float | None:
+        return self.line.rtt
+
     def notices(self) -> tuple[tuple[str, str], ...]:
         return self.line.notices()
 

@@ -351,7 +351,7 @@ def test_models_lists_every_engine(
         lines = capsys.readouterr().out.splitlines()
         names = [line.split()[0] for line in lines]
         magenta = ["magenta-rt2-small", "magenta-rt2-base"]
-        assert names == ["segue", "segue-diffusion", *magenta, "tone"]
+        assert names == ["segue", "segue-diffusion", *magenta, "lyria-realtime", "tone"]
         assert "needs no weights" in lines[-1]
 
 

@@ -1,0 +1,1 @@
+"""Lyria RealTime, Google's service, as an engine: its protocol, its line, its key."""
