@@ -58,7 +58,7 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
         state=state,
         engine=planner.info.name,
         device=planner.info.device,
-        real_time_factor=times.real_time_factor,
+        real_time_factor=times.real_time_factor if planner.info.rewinds else 0.0,
         render_ms=1e3 * times.median,
         knob_to_sound_ms=None if latency.last is None else 1e3 * latency.last,
         knob_to_sound_worst_ms=1e3 * latency.worst,
