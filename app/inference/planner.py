@@ -62,17 +62,11 @@ class Planner:
     """Planner of one stream and one ring. Not safe to call from two threads at once."""
 
     def __init__(
-        self,
-        engine: Engine,
-        ring: PlanRing,
-        settings: WorkerSettings | None = None,
-        *,
-        seed: int = 0,
-        listener: PlannerListener | None = None,
-        performance: PerformanceLog | None = None,
-        renders: RenderLog | None = None,
+        self, engine: Engine, ring: PlanRing, settings: WorkerSettings | None = None, *,
+        seed: int = 0, listener: PlannerListener | None = None,
+        performance: PerformanceLog | None = None, renders: RenderLog | None = None,
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.info = engine.info
         self.settings, self.rate = settings or WorkerSettings(), self.info.sample_rate
         self.ring = StemRing(ring)
@@ -107,13 +101,9 @@ class Planner:
     # Requests of the performer.
 
     def submit(
-        self,
-        controls: Controls,
-        prompts: Sequence[Prompt] = (),
-        mark: str = "",
-        at: int | None = None,
-        turned_at: float | None = None,
-    ) -> None:
+        self, controls: Controls, prompts: Sequence[Prompt] = (), mark: str = "",
+        at: int | None = None, turned_at: float | None = None,
+    ) -> None:  # fmt: skip
         """Play under these controls from plan position `at` on, or as soon as possible.
 
         turned_at: time of the change by `clock`, by default now.

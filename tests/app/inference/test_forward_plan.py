@@ -30,8 +30,8 @@ class ForwardRig(Rig):
         def start_forward(seed: int = 0) -> ToneStream:
             stream = start(seed)
 
-            def restore(snapshot: Snapshot) -> None:
-                assert snapshot == stream.snapshot()
+            def restore(moment: Snapshot) -> None:
+                assert moment == stream.snapshot()
 
             def clear() -> None:
                 self.cleared += 1

@@ -62,6 +62,18 @@ def render(stream: Stream, controls: Controls, seconds: float = 10.0) -> Audio:
             assert time.monotonic() < deadline
 
 
+def notices(engine: LyriaEngine, count: int = 1) -> list[tuple[str, str]]:
+    """So many notices, as they come."""
+    told: list[tuple[str, str]] = []
+
+    def enough() -> bool:
+        told.extend(engine.notices())
+        return len(told) >= count
+
+    until(enough)
+    return told
+
+
 def level(block: Audio) -> float:
     return float(block.mean())
 
@@ -152,9 +164,7 @@ def test_a_filtered_prompt_is_told_once(service: LyriaServer, engine: LyriaEngin
     render(stream, Controls(style=other))
     until(lambda: len(service.sessions[0].sent("clientContent")) == 2)
     render(stream, Controls(style=other))
-    told = []
-    until(lambda: told.extend(engine.notices()) or told)
-    assert told == [
+    assert notices(engine) == [
         (
             "warning",
             "lyria-realtime does not play the prompt 'a living artist' (names of artists): write "
@@ -231,15 +241,14 @@ def test_a_quota_that_runs_out_while_it_plays(service: LyriaServer, engine: Lyri
     render(stream, Controls())
     service.refuse = (429, "quota")
     service.close(1011, "You exceeded your current quota.")
-    told: list[tuple[str, str]] = []
-    until(lambda: told.extend(engine.notices()) or told)
+    told = notices(engine)
     connects = service.connects
     until(lambda: service.connects > connects + 1)
     assert [sentence for _, sentence in engine.notices()] == []  # told once
     assert "quota" in told[0][1]
     service.refuse = None
     until(lambda: len(service.sessions) == 2)
-    until(lambda: told.extend(engine.notices()) or len(told) == 2)
+    assert "is back" in notices(engine)[0][1]
 
 
 def test_nothing_answers() -> None:
