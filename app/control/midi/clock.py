@@ -94,7 +94,8 @@ class ClockFollower:
             self._times.popleft()
         self._received += 1
         # A long window changes slowly, and takes longer to measure.
-        every = UPDATE_CLOCKS * (1 + len(self._times) // SHORT_WINDOW // 3)
+        long = 0 if self._tempo is None else len(self._times) // SHORT_WINDOW // 3
+        every = UPDATE_CLOCKS * (1 + long)
         if self._received % every or len(self._times) < SHORT_WINDOW:
             return None
         return self._measure()

@@ -4,7 +4,7 @@ The times may be rounded up to the blocks of an audio server, come in bursts, ji
 clocks may be lost or doubled. Each clock is therefore given its number by dynamic programming: the
 most probable path of a hidden Markov model whose state is the number of clocks lost so far
 (Rabiner, "A tutorial on hidden Markov models", 1989, section III.B), for a grid of periods; a line
-through times over numbers is the tempo.
+through times over numbers is the tempo. Where blocks are long, `clock_blocks` counts instead.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from app.control.midi.clock_blocks import fit_blocks
 from models.music.score import SAMPLE_RATE
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +41,8 @@ BLOCKS: Final = tuple(
     sorted((2**power / rate for power in range(8, 13) for rate in _RATES), reverse=True)
 )
 """Blocks of audio servers in seconds that are not short beside a clock."""
+LONG_BLOCK: Final = 0.5
+"""Clocks of a block above which clocks are counted rather than timed."""
 BLOCK_JITTER: Final = 0.0004
 """Seconds by which a server may be late at a block."""
 BLOCK_SHARE: Final = 0.96
@@ -86,6 +89,13 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
     if mean <= 0.0:
         return None
     scatter = _local_scatter(times, mean)
+    block = block_seconds(times)
+    # A long block hides where within it a clock fell; bursts are no block's doing.
+    if block > LONG_BLOCK * mean and scatter * np.sqrt(12.0) < block / mean + 1.0:
+        counted = fit_blocks(times, block, near, reach)
+        if counted is not None:
+            share = counted.deviation / counted.period
+            return ClockLine(counted.period, share, block / mean / np.sqrt(12.0), counted.cost)
     if near is None:
         # In a short piece a few lost clocks are a large share.
         low = mean * (1 - max(SLOWER, 3 / count))
@@ -97,7 +107,7 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
     periods = np.linspace(low, high, steps + 1)
     slips = int(np.ceil(FASTER * count)) + 3
     start = times[0] + np.mean(times - mean * np.arange(count))
-    floor = max(NARROWEST, block_seconds(times) / mean / np.sqrt(12.0))
+    floor = max(NARROWEST, block / mean / np.sqrt(12.0))
     period, phase, width, cost = _best(times, periods, start, scatter, floor, slips, factors)
     numbers = np.arange(count) + _path(times, period, phase, width, slips)
     slope, at = _line(numbers.astype(np.float64), times)
