@@ -14,7 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.music.score import SAMPLE_RATE
+
+Floats = NDArray[np.float64]
 
 TOLERANCE: Final = 24
 """Frames by which a beat of the grid may differ from the one heard before the tempo changes."""
@@ -75,6 +80,15 @@ class Grid:
         index = max(0, bisect.bisect_right(self.tempos, frame, key=lambda t: t.frame) - 1)
         tempo = self.tempos[index]
         return tempo.beat + (frame - tempo.frame) / tempo.frames_per_beat
+
+    def beats_at(self, frames: Floats) -> Floats:
+        """Places of frames in beats; shapes (n,)."""
+        places = np.array([tempo.frame for tempo in self.tempos])
+        index = np.maximum(0, np.searchsorted(places, frames, side="right") - 1)
+        beats = np.array([tempo.beat for tempo in self.tempos], np.float64)
+        lengths = np.array([tempo.frames_per_beat for tempo in self.tempos])
+        found: Floats = beats[index] + (frames - places[index]) / lengths[index]
+        return found
 
     def frame_at(self, beat: float) -> float:
         """Frame of a place in beats."""

@@ -6,10 +6,13 @@ begins where the take does, so that both lie on the same line in a DAW.
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Final
 
 import mido
+import numpy as np
+from mido.midifiles.meta import meta_charset
 
 from app.files import whole_file
 from app.recording.take.grid import Grid
@@ -30,7 +33,7 @@ _RELATIVE: Final = {
     "phrygian_dominant": (5, _MINOR),
 }  # fmt: skip
 
-Timed = list[tuple[int, int, mido.Message | mido.MetaMessage]]
+Timed = list[tuple[int, int, bytes]]
 """Messages at ticks; of those at one tick, the lowest order comes first."""
 
 
@@ -48,66 +51,90 @@ def write_midi(path: Path, score: TakeScore) -> None:
         SegueError: where it cannot be written.
 
     """
-    file = midi_file(score)
+    data = midi_bytes(score)
     with whole_file(path) as part:
-        file.save(part)
+        part.write_bytes(data)
 
 
-def midi_file(score: TakeScore) -> mido.MidiFile:
-    """A take's score as a MIDI file."""
-    file = mido.MidiFile(type=1, ticks_per_beat=TICKS, charset="utf-8")
+def midi_bytes(score: TakeScore) -> bytes:
+    """A take's score as the bytes of a MIDI file.
+
+    A take is written again and again while it is recorded, and an hour has a hundred thousand
+    notes: notes are encoded here, everything else by mido.
+    """
     end = _tick(score.grid, score.frames)
-    file.tracks.append(_track(_conductor(score), end))
-    for part in score.parts(PARTS):
-        file.tracks.append(_track(_part(score, part), end))
-    return file
+    with meta_charset("utf-8"):
+        tracks = [_track(_conductor(score), end)]
+        tracks += [_track(_part(score, part), end) for part in score.parts(PARTS)]
+    return b"MThd" + struct.pack(">LHHH", 6, 1, len(tracks), TICKS) + b"".join(tracks)
 
 
 def _tick(grid: Grid, frame: int) -> int:
     return max(0, round(TICKS * grid.beat_at(frame)))
 
 
+def _meta(kind: str, **values: object) -> bytes:
+    return bytes(mido.MetaMessage(kind, **values).bytes())
+
+
 def _conductor(score: TakeScore) -> Timed:
-    grid, meta = score.grid, mido.MetaMessage
-    timed: Timed = [(0, 0, meta("track_name", name="Segue"))]
+    grid = score.grid
+    timed: Timed = [(0, 0, _meta("track_name", name="Segue"))]
     for beat, beats in grid.metres:
-        timed.append((TICKS * beat, 1, meta("time_signature", numerator=beats, denominator=4)))
+        metre = _meta("time_signature", numerator=beats, denominator=4)
+        timed.append((TICKS * beat, 1, metre))
     for tempo in grid.tempos:
-        timed.append((TICKS * tempo.beat, 2, meta("set_tempo", tempo=tempo.microseconds)))
+        timed.append((TICKS * tempo.beat, 2, _meta("set_tempo", tempo=tempo.microseconds)))
     for key in score.keys:
         at = _tick(grid, key.frame)
-        timed.append((at, 3, meta("key_signature", key=key_signature(key.text))))
-        timed.append((at, 4, meta("text", text=f"key: {key.text}")))
+        timed.append((at, 3, _meta("key_signature", key=key_signature(key.text))))
+        timed.append((at, 4, _meta("text", text=f"key: {key.text}")))
     for marker in score.markers:
-        timed.append((_tick(grid, marker.frame), 5, meta("marker", text=marker.text)))
+        timed.append((_tick(grid, marker.frame), 5, _meta("marker", text=marker.text)))
     return timed
 
 
 def _part(score: TakeScore, part: str) -> Timed:
     grid, channel = score.grid, CHANNELS[part]
-    timed: Timed = [(0, 0, mido.MetaMessage("track_name", name=part.capitalize()))]
+    timed: Timed = [(0, 0, _meta("track_name", name=part.capitalize()))]
     for entry in score.instruments:
         if entry.part == part:
             at = _tick(grid, entry.frame)
-            name = entry.name.replace("_", " ")
-            timed.append((at, 1, mido.MetaMessage("instrument_name", name=name)))
-            program = mido.Message("program_change", channel=channel, program=entry.program)
-            timed.append((at, 2, program))
-    for note in score.notes:
-        if note.part != part:
-            continue
-        begin = _tick(grid, note.start)
-        end = max(_tick(grid, note.stop), begin + 1)
-        on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)
-        timed.append((begin, 4, on))
-        timed.append((end, 3, mido.Message("note_off", channel=channel, note=note.pitch)))
+            timed.append((at, 1, _meta("instrument_name", name=entry.name.replace("_", " "))))
+            timed.append((at, 2, bytes((0xC0 | channel, entry.program))))
+    notes = [note for note in score.notes if note.part == part]
+    begins, ends = (
+        _ticks(grid, [getattr(note, side) for note in notes]) for side in ("start", "stop")
+    )
+    on, off = 0x90 | channel, 0x80 | channel
+    for note, begin, end in zip(notes, begins, ends, strict=True):
+        timed.append((begin, 4, bytes((on, note.pitch, note.velocity))))
+        timed.append((max(end, begin + 1), 3, bytes((off, note.pitch, 64))))
     return timed
 
 
-def _track(timed: Timed, end: int) -> mido.MidiTrack:
-    track, before = mido.MidiTrack(), 0
+def _ticks(grid: Grid, frames: list[int]) -> list[int]:
+    beats = grid.beats_at(np.array(frames, np.float64))
+    ticks: list[int] = np.maximum(0, np.rint(TICKS * beats)).astype(np.int64).tolist()
+    return ticks
+
+
+def _track(timed: Timed, end: int) -> bytes:
+    """A track of messages, sorted, with the time since the one before in front of each."""
+    before, pieces = 0, []
     for tick, _, message in sorted(timed, key=lambda entry: entry[:2]):
-        track.append(message.copy(time=tick - before))
+        pieces += (_length(tick - before), message)
         before = tick
-    track.append(mido.MetaMessage("end_of_track", time=max(0, end - before)))
-    return track
+    pieces += (_length(max(0, end - before)), _meta("end_of_track"))
+    data = b"".join(pieces)
+    return b"MTrk" + struct.pack(">L", len(data)) + data
+
+
+def _length(number: int) -> bytes:
+    """A number of variable length: seven bits a byte, the highest first."""
+    if number < 0x80:
+        return bytes((number,))
+    rest = [number & 0x7F]
+    while number := number >> 7:
+        rest.append(number & 0x7F | 0x80)
+    return bytes(reversed(rest))

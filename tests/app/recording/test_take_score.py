@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import mido
+import numpy as np
 import pytest
 
 from app.performance.score_log import ScoreLog
 from app.recording.take.grid import Anchor, make_grid
 from app.recording.take.midi_file import key_signature, write_midi
-from app.recording.take.score import ScoreGatherer, TakeNote
+from app.recording.take.project_file import project_xml
+from app.recording.take.score import Marker, ScoreGatherer, TakeNote, TakeScore
 from models.engine.interface import NoteEvent, ScoreInfo
 
 BEAT = 24_000  # frames at 120 beats a minute
@@ -196,3 +199,35 @@ def test_midi_file(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_key_signature(key: str, signature: str) -> None:
     assert key_signature(key) == signature
+
+
+def test_notes_of_a_long_take_are_what_a_midi_library_reads(tmp_path: Path) -> None:
+    """Notes are encoded without a library, which takes seconds for an hour of them."""
+    rng = np.random.default_rng(3)
+    grid = make_grid([*anchors(0, 400), *anchors(400 * BEAT, 800, bpm=97.0, start=400)])
+    begins = np.sort(rng.integers(0, 1100 * BEAT, 400)).tolist()
+    notes = tuple(
+        TakeNote(begin, begin + int(rng.integers(1, 400_000)), "lead", n % 128, 1 + n % 127)
+        for n, begin in enumerate(begins)
+    )
+    score = TakeScore(1200 * BEAT, grid, notes, markers=(Marker(0, "Größe <&> 音"),))
+    write_midi(tmp_path / "take.mid", score)
+    file = mido.MidiFile(tmp_path / "take.mid", charset="utf-8")
+    at, on, found = 0, {}, []
+    for message in file.tracks[1]:
+        at += message.time
+        if message.type == "note_on":
+            on.setdefault(message.note, []).append((at, message.velocity))
+        elif message.type == "note_off":
+            begin, velocity = on[message.note].pop(0)
+            found.append((begin, at, message.note, velocity))
+    exact = [
+        (round(960 * grid.beat_at(n.start)), round(960 * grid.beat_at(n.stop)), n.pitch, n.velocity)
+        for n in notes
+    ]
+    assert sorted(found) == sorted((a, max(b, a + 1), *rest) for a, b, *rest in exact)
+    assert [m.text for m in file.tracks[0] if m.type == "marker"] == ["Größe <&> 音"]
+    project = ElementTree.fromstring(project_xml(score, {"mix": "mix.wav"}))
+    elements = project.findall(".//Note")
+    assert [round(960 * float(each.get("time", ""))) for each in elements] == [a for a, *_ in exact]
+    assert [int(each.get("key", "")) for each in elements] == [n.pitch for n in notes]
