@@ -10,34 +10,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 
 from app.audio.settings import AudioDevice
 from models.errors import SegueError
+from models.runtime.quiet import quiet_stderr
 
 NO_PORTAUDIO = (
     "the PortAudio library is missing: install it (Debian and Ubuntu: apt install libportaudio2)"
 )
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Silence the C libraries below PortAudio on the terminal."""
-    try:
-        saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except OSError:
-        yield
-        return
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 def portaudio() -> ModuleType:

@@ -35,6 +35,7 @@ from app.audio.resample import DeviceRate
 from app.audio.score_port import ScorePort
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
+from models.runtime.quiet import quiet_stderr
 
 EXIT_HUNG: Final = 75
 EXIT_ORPHAN: Final = 76
@@ -188,7 +189,7 @@ class AudioHost:
                 fill = DeviceRate(self.renderer.process, rate, channels).process
             stream = None
             try:
-                with devices.quiet_stderr():
+                with quiet_stderr():
                     stream = sounddevice.OutputStream(
                         samplerate=rate,
                         blocksize=self.settings.buffer_frames,
@@ -243,7 +244,7 @@ class AudioHost:
             stream, self.stream = self.stream, None
 
             def shut() -> None:
-                with contextlib.suppress(Exception), devices.quiet_stderr():
+                with contextlib.suppress(Exception), quiet_stderr():
                     stream.close()
 
             _exit_if_hung(patience, shut)

@@ -219,8 +219,8 @@ def _devices() -> str:
 
 
 def _midi() -> str:
-    from app.audio.devices import quiet_stderr
     from app.control.midi.rtmidi_ports import RtMidiBackend, available
+    from models.runtime.quiet import quiet_stderr
 
     if not available():
         raise SegueError("this build of rtmidi has no MIDI system: get Segue again.")

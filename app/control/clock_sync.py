@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.control.midi.clock import ClockFollower, ClockSender
+from app.control.midi.clock.follower import ClockFollower
+from app.control.midi.clock.sender import ClockSender
 from app.control.midi.message import Message, encode
 from app.control.settings import ControlSettings
 from app.parameters.registry import Change, Registry

@@ -1,33 +1,36 @@
 """Audio files as people have them: what players read is read, and the rest is one sentence.
 
 libsndfile decodes. Around it: WAV files with odd chunks or without a length (`wav_repair`), MP3
-files that are none or begin with a large picture, files that end in the middle.
+files of which the decoder would complain (`mp3_frames`), files that end in the middle (Ogg:
+`ogg_repair`). What a file is is read from its bytes, not from its name.
 """
 
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.engine.interface import Audio
+from models.engine.mp3_frames import after_tags, begins_as_mp3, whole_frames
+from models.engine.ogg_repair import with_whole_end
 from models.engine.wav_repair import repaired
 from models.errors import SegueError
+from models.runtime.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     import soundfile
 
 MP3_SECONDS: Final = 1800.0
 """Longest MP3 whose end is read, since all of it must be decoded."""
-MP3_SEARCH_BYTES: Final = 65536
-"""Bytes after the tags in which the first frame of an MP3 must begin."""
+HEAD: Final = 65536
+"""Bytes of a file by which its format is told."""
+_OTHERS: Final = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b".snd")
+"""First bytes of files that are no MP3."""
 PIECE: Final = 4096
 """Frames that are read at once: where a file is cut, so much before the cut may be lost."""
-_FRAME_HEADER: Final = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]", re.DOTALL)
-"""Header of an MPEG audio frame: 11 set bits, a layer, a bit rate (ISO/IEC 11172-3, 2.4.1.3)."""
 
 
 def read_audio(
@@ -52,7 +55,9 @@ def read_audio(
     if not path.is_file():
         raise SegueError(f"there is no file {path}: check the name of the audio file.")
     try:
-        with _source(path) as source, soundfile.SoundFile(source) as file:
+        source = _source(path, None if ending else seconds)
+        # Of damaged frames the decoder of MP3 complains on the terminal.
+        with quiet_stderr(), source, soundfile.SoundFile(source) as file:
             rate = int(file.samplerate)
             count = None if seconds is None else int(seconds * rate)
             if ending and count is not None:
@@ -60,6 +65,8 @@ def read_audio(
             return _read(file, count), rate
     except (soundfile.SoundFileError, OSError) as error:
         reason = str(error).rstrip(".").rpartition(": ")[2]
+        if isinstance(error, soundfile.SoundFileError) and "does not exist" in reason:
+            reason = "it is damaged, or no audio file"
         raise SegueError(
             f"{path} cannot be read as audio ({reason}): give a WAV, FLAC, Ogg or MP3 file."
         ) from None
@@ -103,32 +110,27 @@ def _read(file: soundfile.SoundFile, count: int | None) -> Audio:
     return np.concatenate(pieces)
 
 
-def _source(path: Path) -> io.BufferedIOBase:
-    """What soundfile is to open. SegueError where an .mp3 file is none."""
-    if path.suffix.lower() == ".mp3":
-        return _mp3(path)
-    spliced = repaired(path)
-    return path.open("rb") if spliced is None else io.BufferedReader(spliced)
+def _source(path: Path, seconds: float | None) -> io.BufferedIOBase:
+    """What soundfile is to open. seconds: about how much of it is needed.
 
-
-def _mp3(path: Path) -> io.BufferedIOBase:
-    """An MP3 from its first frame on.
-
-    Of a file that is no MP3, and of a large tag (a cover picture), the decoder itself would write
-    lines to the terminal.
+    Raises SegueError where the file is called an MP3 and is nothing that is known.
     """
-    data = path.read_bytes()
-    if data.startswith((b"RIFF", b"fLaC", b"OggS", b"FORM")):
-        return io.BytesIO(data)  # another format under a wrong name
-    at = 0
-    # ID3v2 (id3.org, 2.4.0, section 3.1): 7 bits a byte of the size, and a footer where flagged.
-    while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
-        size = 0
-        for byte in data[at + 6 : at + 10]:
-            size = size << 7 | byte & 0x7F
-        at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
-    if not _FRAME_HEADER.search(data, at, at + MP3_SEARCH_BYTES):
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        if head[:3] == b"ID3":
+            file.seek(after_tags(head))
+            head = file.read(HEAD)
+    if head[:4] in _OTHERS:
+        if head[:4] == b"OggS":
+            return io.BytesIO(with_whole_end(path.read_bytes()))
+        spliced = repaired(path)
+        return path.open("rb") if spliced is None else io.BufferedReader(spliced)
+    if path.suffix.lower() != ".mp3" and not begins_as_mp3(head):
+        return path.open("rb")
+    frames = whole_frames(path.read_bytes(), seconds)
+    if not frames:
         raise SegueError(
-            f"{path} is no MP3, whatever its name says: give a WAV, FLAC, Ogg or MP3 file."
+            f"{path} is no MP3, whatever its name says, or too short: give a WAV, FLAC, Ogg or "
+            "MP3 file."
         )
-    return io.BytesIO(data[at:])
+    return io.BytesIO(frames)

@@ -1,1 +1,1 @@
-"""Torch at run time: device, threads, traced functions, packed weights."""
+"""At run time: device, threads, traced functions, packed weights, a quiet terminal."""

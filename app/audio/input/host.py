@@ -22,6 +22,7 @@ from app.audio.input.faults import InputWatch
 from app.audio.input.history import InputHistory
 from app.audio.input.settings import InputSettings
 from models.errors import SegueError
+from models.runtime.quiet import quiet_stderr
 
 POLL_SECONDS: Final = 0.002
 DEAD_SECONDS: Final = 1.0
@@ -101,7 +102,7 @@ class InputHost:
             capture = InputCapture(rate, first - 1, width)
             stream = None
             try:
-                with devices.quiet_stderr():
+                with quiet_stderr():
                     stream = devices.portaudio().InputStream(
                         samplerate=rate,
                         blocksize=buffer_frames,
@@ -158,7 +159,7 @@ class InputHost:
         if stream is not None:
 
             def shut() -> None:
-                with contextlib.suppress(Exception), devices.quiet_stderr():
+                with contextlib.suppress(Exception), quiet_stderr():
                     stream.close()
 
             closing = threading.Thread(target=shut, daemon=True)

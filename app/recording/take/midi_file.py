@@ -121,7 +121,8 @@ def _ticks(grid: Grid, frames: list[int]) -> list[int]:
 
 def _track(timed: Timed, end: int) -> bytes:
     """A track of messages, sorted, with the time since the one before in front of each."""
-    before, pieces = 0, []
+    before = 0
+    pieces: list[bytes] = []
     for tick, _, message in sorted(timed, key=lambda entry: entry[:2]):
         pieces += (_length(tick - before), message)
         before = tick

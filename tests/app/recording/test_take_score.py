@@ -213,7 +213,8 @@ def test_notes_of_a_long_take_are_what_a_midi_library_reads(tmp_path: Path) -> N
     score = TakeScore(1200 * BEAT, grid, notes, markers=(Marker(0, "Größe <&> 音"),))
     write_midi(tmp_path / "take.mid", score)
     file = mido.MidiFile(tmp_path / "take.mid", charset="utf-8")
-    at, on, found = 0, {}, []
+    at, found = 0, []
+    on: dict[int, list[tuple[int, int]]] = {}
     for message in file.tracks[1]:
         at += message.time
         if message.type == "note_on":

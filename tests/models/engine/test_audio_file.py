@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.cli.input_file import load_input
 from models.engine.audio_file import read_audio
 from models.engine.prompts import load_audio, load_ending
 from models.errors import SegueError
+from models.runtime.quiet import quiet_stderr
 
 RATE = 44_100
 WAVE = (0.3 * np.sin(np.arange(2 * RATE) * 0.05)).astype(np.float32).reshape(-1, 2)
@@ -147,3 +149,84 @@ def test_a_flac_that_ends_in_the_middle_or_has_no_length(tmp_path: Path) -> None
         samples, _ = read_audio(path)
         assert len(samples) > least * len(WAVE)
         assert np.abs(samples - WAVE[: len(samples)]).max() < 1e-3
+
+
+def encoded(kind: str, subtype: str, seconds: float) -> bytes:
+    whole = io.BytesIO()
+    noise = np.random.default_rng(1).uniform(-0.3, 0.3, int(seconds * 48_000))
+    soundfile.write(whole, noise, 48_000, format=kind, subtype=subtype)
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize(("seconds", "share"), [(0.3, 0.9), (1.0, 0.7), (1.0, 0.95), (3.0, 0.6)])
+def test_a_short_ogg_that_ends_within_a_page(
+    subtype: str, seconds: float, share: float, tmp_path: Path
+) -> None:
+    """libogg drops the page that is cut: of a short file all that there is."""
+    data, path = encoded("OGG", subtype, seconds), tmp_path / "cut.ogg"
+    path.write_bytes(data)
+    whole, _ = read_audio(path)
+    path.write_bytes(data[: int(len(data) * share)])
+    samples, rate = read_audio(path)
+    assert rate == 48_000 and len(samples) > 0.5 * (share - 0.3) * len(whole)
+    assert np.abs(samples[:-2000] - whole[: len(samples)][:-2000]).max() < 0.02
+
+
+MP3 = encoded("MP3", "MPEG_LAYER_III", 2.0)
+LENGTH = 126_000
+SYNCSAFE = bytes(LENGTH >> shift & 127 for shift in (21, 14, 7, 0))
+PICTURE = b"ID3\x04\0\0" + SYNCSAFE + b"\xff\xfb\x90" * (LENGTH // 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "least"),
+    [
+        (MP3, 2.0),
+        (PICTURE + MP3, 1.9),
+        (MP3[: len(MP3) // 2], 0.8),  # its index says more
+        (MP3[: len(MP3) // 2] + b"\0" * 999 + MP3[len(MP3) // 2 :], 1.7),
+        (MP3 + b"TAG" + b"x" * 125, 1.9),
+        (MP3[:9000] + bytes(600) + MP3[9600:], 1.7),  # a frame is damaged
+        (MP3[:500], 0.0),
+    ],
+    ids=["whole", "picture", "cut", "gap", "tag", "damage", "a frame"],
+)
+@pytest.mark.parametrize("name", ["loop.mp3", "loop.wav", "loop"])
+def test_an_mp3_under_any_name_writes_nothing(
+    data: bytes, least: float, name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    if least:
+        samples, rate = read_audio(path)
+        assert len(samples) >= (least - 0.02) * rate
+    else:
+        with pytest.raises(SegueError, match="give a WAV, FLAC, Ogg or MP3 file") as caught:
+            read_audio(path)
+        assert "does not exist" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("FLAC", "PCM_16")])
+@pytest.mark.parametrize("name", ["loop.mp3", "loop.wav", "loop.aif"])
+def test_the_bytes_and_not_the_name_say_what_it_is(
+    kind: str, subtype: str, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(encoded(kind, subtype, 1.0))
+    samples, rate = read_audio(path)
+    assert (len(samples), rate) == (48_000, 48_000)
+
+
+def test_a_quiet_terminal_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """However many threads ask for quiet, and in whatever order they leave."""
+    first, second = quiet_stderr(), quiet_stderr()
+    first.__enter__()
+    second.__enter__()
+    os.write(2, b"a driver's line")
+    first.__exit__(None, None, None)
+    os.write(2, b"another")
+    second.__exit__(None, None, None)
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.control.hub import ControlHub
-from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower, ClockSender
+from app.control.midi.clock.follower import CLOCKS_PER_BEAT, ClockFollower
+from app.control.midi.clock.sender import ClockSender
 from app.control.midi.message import Message
 from app.control.settings import ControlSettings
 from app.session.session import Session

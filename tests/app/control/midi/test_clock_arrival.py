@@ -7,8 +7,8 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower
-from app.control.midi.clock_tempo import Floats, arrival_of
+from app.control.midi.clock.follower import CLOCKS_PER_BEAT, ClockFollower
+from app.control.midi.clock.tempo import Floats, arrival_of
 from app.control.midi.message import Message
 
 SECONDS = 6.5

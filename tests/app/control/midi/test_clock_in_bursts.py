@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from app.control.midi.clock import CLOCKS_PER_BEAT, ClockFollower
+from app.control.midi.clock.follower import CLOCKS_PER_BEAT, ClockFollower
 from app.control.midi.message import Message
 
 

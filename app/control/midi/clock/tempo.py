@@ -4,7 +4,7 @@ The times may be rounded up to the blocks of an audio server, come in bursts, ji
 clocks may be lost or doubled. Each clock is therefore given its number by dynamic programming: the
 most probable path of a hidden Markov model whose state is the number of clocks lost so far
 (Rabiner, "A tutorial on hidden Markov models", 1989, section III.B), for a grid of periods; a line
-through times over numbers is the tempo. Where blocks are long, `clock_blocks` counts instead.
+through times over numbers is the tempo. Where blocks are long, `blocks` counts instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.control.midi.clock_blocks import fit_blocks
+from app.control.midi.clock.blocks import fit_blocks
 from models.music.score import SAMPLE_RATE
 
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""MIDI clock: `follower` measures tempo with `tempo` and `blocks`, `sender` sends clocks."""
