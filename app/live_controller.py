@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.audio.input.settings import INPUT_STYLE
 from app.interfaces import WorkerProtocol
 from app.parameters import catalogue
+from app.parameters.magenta_parameters import PRESET_TRIGGERS
 from app.parameters.part_parameters import REROLLS, set_engine_parts
 from app.parameters.registry import Change
 from app.scene_launcher import SceneLauncher
@@ -25,6 +26,7 @@ from app.session.style_loader import StyleLoader
 from app.session.tap_tempo import TapTempo
 from models.engine.controls import TRIGGERS, Style
 from models.engine.interface import EngineInfo
+from models.engine.triggers import STRIKE
 from models.errors import SegueError
 from models.music.hearing.sketch import Sketch
 
@@ -104,6 +106,7 @@ class LiveController(QObject):
             "transport.panic": lambda change: self._panic(),
             "tempo.tap": self._tap_tempo,
             **dict.fromkeys((*TRIGGERS, *REROLLS), self._trigger),
+            **dict.fromkeys(PRESET_TRIGGERS, self._preset),
             "edit.undo": lambda change: session.undo(),
             "edit.redo": lambda change: session.redo(),
         }
@@ -220,6 +223,15 @@ class LiveController(QObject):
         self._mark = self.registry[change.name].label.lower()
         self._submit_soon()
 
+    def _preset(self, change: Change) -> None:
+        """Set the controls of a preset, as one edit."""
+        if change.source == "availability":
+            return
+        with self.session.edit(change.name), self.registry.batch():
+            for name, value in PRESET_TRIGGERS[change.name].values.items():
+                self.registry.set(name, value, change.source)
+        self._mark = self.registry[change.name].label.lower()
+
     def _panic(self) -> None:
         self.set_notes(())
         self.set_sketches(())
@@ -233,6 +245,9 @@ class LiveController(QObject):
     def set_notes(self, notes: tuple[int, ...]) -> None:
         """Keys that are held on a keyboard, as MIDI numbers."""
         if notes != self.notes:
+            if "strikes" in self.acting:
+                # Sent even if the key is up again before the next submission.
+                self._triggers.update(f"{STRIKE}{note}" for note in {*notes} - {*self.notes})
             self.notes = notes
             self.notes_changed.emit(notes)
             self._submit_soon()

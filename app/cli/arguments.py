@@ -12,8 +12,9 @@ from types import FrameType
 from typing import Final, NoReturn, TypeAlias
 
 from models.command import PROGRAM_NAME
-from models.engine.controls import ARRIVALS, GENERATION_MODES, MEMORY_MODES, RANGES
+from models.engine.controls import ARRIVALS, GENERATION_MODES, MEMORY_MODES, NOTE_ONSETS, RANGES
 from models.errors import SegueError
+from models.magenta_rt2.presets import PRESETS
 from models.music.score import PARTS, STEMS
 from models.registry import DEVICES
 
@@ -168,13 +169,16 @@ def _render(commands: Commands) -> None:
         "guidance_notes": "how closely the keys held are followed",
         "guidance_drums": "how closely drums on or off is followed",
         "chaos": "how far it departs from what is most likely",
+        "temperature": "of sampling; by chaos if it is not given",
+        "top_k": "codes among which one is drawn; by chaos if it is not given",
+        "note_width": "semitones around each held key in which nothing else sounds, 127: all",
         "energy": "how many parts play, and how busily",
         "dream": "from the instruments as they are to the style's own sound",
     }
     for name in words:
         low, high = RANGES[name]
         controls.add_argument(
-            f"--{name}", type=float, metavar="X", help=f"{words[name]}, {low:g} to {high:g}"
+            *_spellings(name), type=float, metavar="X", help=f"{words[name]}, {low:g} to {high:g}"
         )
     controls.add_argument("--key", metavar="KEY", help="such as 'A minor' or 'F# dorian'")
     controls.add_argument(
@@ -195,6 +199,18 @@ def _render(commands: Commands) -> None:
     )
     controls.add_argument(
         "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"
+    )
+    controls.add_argument(
+        "--note-onsets",
+        choices=NOTE_ONSETS,
+        default=NOTE_ONSETS[0],
+        help="a held key sounds as the engine likes, or once when it is struck",
+    )
+    controls.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        help="temperature, top_k and guidance as a front end of Magenta RealTime begins with them: "
+        + ", ".join(f"{name} ({preset.help})" for name, preset in PRESETS.items()),
     )
     controls.add_argument("--drums", choices=("on", "off"), help="drums, or none")
     controls.add_argument(
@@ -222,6 +238,11 @@ def _render(commands: Commands) -> None:
         help="how much a control decides, 0 to 1, such as bpm=0.5",
     )
     parser.set_defaults(command=_call("app.cli.render", "render"))
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """The option of a control, with a hyphen too where its name has an underscore."""
+    return tuple(dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")))
 
 
 def _bench(commands: Commands) -> None:

@@ -22,6 +22,7 @@ from models.engine.parts import PartMap, check_parts
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt
 from models.engine.sounds import sound_scales
 from models.errors import SegueError
+from models.magenta_rt2.presets import PRESETS
 from models.registry import open_engine
 
 MAX_SECONDS = 24 * 3600.0
@@ -109,8 +110,13 @@ def make_player(
 def controls_of(chosen: Namespace) -> Controls:
     """Controls of the command line. SegueError for wrong ones."""
     mute = [stem.strip() for names in chosen.mute for stem in names.split(",")]
+    numbers = {name: getattr(chosen, name) for name in RANGES if name not in SEND_RANGES}
+    if chosen.preset is not None:
+        given = {name: value for name, value in numbers.items() if value is not None}
+        numbers = {**numbers, **PRESETS[chosen.preset].values, **given}
     return Controls(
-        **{name: getattr(chosen, name) for name in RANGES if name not in SEND_RANGES},
+        **numbers,
+        note_onsets=chosen.note_onsets,
         echo_time=chosen.echo_time,
         echo_feedback=chosen.echo_feedback,
         echo_dream=chosen.echo_dream,

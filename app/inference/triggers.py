@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.engine.controls import Controls, triggers_of, with_triggers
+from models.engine.controls import Controls
+from models.engine.triggers import triggers_of, with_triggers
 
 
 class TriggerQueue:

@@ -16,6 +16,11 @@ from app.parameters.input_parameters import (
     input_parameters,
     set_engine_sends,
 )
+from app.parameters.magenta_parameters import (
+    couple_drums,
+    magenta_parameters,
+    set_magenta_controls,
+)
 from app.parameters.parameter import Parameter
 from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
@@ -43,9 +48,13 @@ CONTROL_OF: Final = {
     "guidance": "guidance",
     "guidance_notes": "guidance_notes",
     "guidance_drums": "guidance_drums",
+    "temperature": "temperature",
+    "top_k": "top_k",
 }
 """Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
-ENGINE_OPTIONS: Final = ("follow_prompts", "change_at", "dream", "generation_mode")
+ENGINE_OPTIONS: Final = (
+    "follow_prompts", "change_at", "dream", "generation_mode", "note_width", "note_onsets",
+)  # fmt: skip
 """Parameters with the name of their field of `Controls`; they have no auto position."""
 REWINDING: Final = ("transport.hold", "scene.with_moment")
 """Parameters of an engine that can go back in its music."""
@@ -62,6 +71,7 @@ SCENE_PATTERNS: Final = (
     "map.x",
     "map.y",
     "stem.*",
+    "drums",
     *PART_PATTERNS,
     "strength",
     *CONTROL_OF,
@@ -98,8 +108,8 @@ def build_registry() -> Registry:
     """Registry with every parameter. Strips and engine controls are not available at first."""
     registry = Registry()
     groups = (
-        _prompts, _map, _controls, part_parameters, _transport, _keys, input_parameters, _scenes,
-        _window,
+        _prompts, _map, _controls, magenta_parameters, part_parameters, _transport, _keys,
+        input_parameters, _scenes, _window,
     )  # fmt: skip
     for parameter in (parameter for group in groups for parameter in group()):
         registry.add(parameter)
@@ -114,6 +124,8 @@ def build_registry() -> Registry:
         *stems,
     ):
         registry.set_available(name, False)
+    set_magenta_controls(registry, frozenset())
+    couple_drums(registry)
     set_engine_sends(registry, frozenset())
     set_engine_parts(registry)
     set_prompt_count(registry, 0)
@@ -156,12 +168,13 @@ def set_engine_controls(
     registry.set_available("tempo.tap", "bpm" in controls)
     for name in (*ENGINE_OPTIONS, *TRIGGERS, "strength"):
         registry.set_available(name, name in controls)
+    set_magenta_controls(registry, controls)
     for name in KEYS_PARAMETERS:
         registry.set_available(name, "notes" in controls)
     for name in SKETCH_PARAMETERS:
         registry.set_available(name, "sketches" in controls)
     for stem in STEMS:
-        # An engine without stems can still play without drums.
+        # An engine without stems can still play without drums; `couple_drums` keeps both at one.
         drums = stem == "drums" and "drums" in controls
         registry.set_available(f"stem.{stem}", "mute" in controls or drums)
 

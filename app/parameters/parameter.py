@@ -32,6 +32,7 @@ class Parameter:
         curve: response of a knob; "taper" is that of a mixer's fader in dB.
         step, fine: in `unit`, by one arrow key without and with shift.
         choices: values of kind "choice".
+        ends: text at `low` and at `high` in place of the number.
         auto: whether the model may choose (value None).
         group: heading in lists.
         help: tooltip.
@@ -50,6 +51,7 @@ class Parameter:
     fine: float = 0.01
     decimals: int = 2
     choices: tuple[str, ...] = ()
+    ends: tuple[str, str] | None = None
     auto: bool = False
     group: str = ""
     help: str = ""
@@ -138,6 +140,8 @@ class Parameter:
         number = float(value)
         if self.unit == "%":
             return f"{number * 100:.0f} %"
+        if self.ends is not None and not self.low < number < self.high:
+            return self.ends[number >= self.high]
         if self.unit == "dB" and number <= self.low:
             return "off"
         body = f"{round(number, self.decimals) + 0.0:.{self.decimals}f}"  # never -0.00

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from app.parameters import catalogue
+from app.parameters.magenta_parameters import COUPLED
 from app.parameters.parameter import Value
 from app.parameters.registry import Change, Registry
 from app.performance.moment import Moment
@@ -22,7 +23,7 @@ from app.session.prompts.list import PromptList
 from app.session.scene_bank import SceneBank
 
 NON_EDIT_SOURCES: Final = frozenset(
-    {"undo", "load", "scene", "morph", "orbit", "map", "availability", "clock"}
+    {"undo", "load", "scene", "morph", "orbit", "map", "availability", "clock", COUPLED}
 )
 """Sources of changes that are not edits."""
 

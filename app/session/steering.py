@@ -16,6 +16,7 @@ from models.engine.controls import TRIGGERS, Controls, Style, blend
 from models.engine.frozen_map import FrozenMap
 from models.engine.prompts import Prompt as EnginePrompt
 from models.engine.sounds import MAX_AMOUNT, sound_scales
+from models.engine.triggers import strikes_of
 from models.music.hearing.sketch import Sketch
 from models.music.score import STEMS
 
@@ -142,6 +143,16 @@ def _echo(scene: Scene, acting: frozenset[str]) -> dict[str, Value]:
     return {"echo": float(amount), **values}
 
 
+def _drums(scene: Scene, acting: frozenset[str], muted: frozenset[str]) -> bool | None:
+    """Whether an engine with drums but no stems plays them; None where it may choose."""
+    if "drums" not in acting or "mute" in acting:
+        return None
+    chosen = scene.values.get("drums")
+    if "drums" in muted or chosen == "off":
+        return False
+    return True if chosen == "on" else None
+
+
 def steer(
     scene: Scene,
     styles: StyleBook,
@@ -161,7 +172,8 @@ def steer(
         acting: controls that the engine has; others stay at auto.
         last_style: used where no prompt is audible: closing the last fader changes nothing.
         notes: MIDI numbers of the keys held.
-        triggers: names of the parameters whose triggers act with these controls.
+        triggers: names of the parameters whose triggers act with these controls, and of the keys
+            that are struck, as `models.engine.triggers` names them.
         sketches: what parts play, one a part.
         holding: whether hold is on.
         last_sounds: as `last_style`, of the learned sounds.
@@ -213,8 +225,8 @@ def steer(
         mute=muted if "mute" in acting else frozenset(),
         notes=notes,
         strength=_strength(scene, {**settings, "notes": notes}) if "strength" in acting else {},
-        # An engine with drums but no stems: off, or its own choice.
-        drums=False if "drums" in muted and "mute" not in acting and "drums" in acting else None,
+        drums=_drums(scene, acting, muted),
+        strikes=strikes_of(triggers) if "strikes" in acting else (),
         **settings,  # type: ignore[arg-type]
     )
     return Steering(controls, tuple(used), bool(ready))

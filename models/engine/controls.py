@@ -8,7 +8,7 @@ RealTime ("Live Music Models", section 4), p(control | context) mixed with the p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Final, TypeAlias
@@ -34,6 +34,9 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "guidance_notes": (-1.0, 7.0),
     "guidance_drums": (-1.0, 7.0),
     "chaos": (0.0, 1.0),
+    "temperature": (0.0, 3.0),
+    "top_k": (1.0, 1024.0),
+    "note_width": (0.0, 127.0),
     "energy": (0.0, 1.0),
     "dream": (0.0, 1.0),
     "memory": (0.0, 1.0),
@@ -48,6 +51,8 @@ SEND_RANGES: Final = ("memory", "echo", "echo_time", "echo_feedback", "echo_drea
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
+NOTE_ONSETS: Final = ("free", "strike")
+"""When a held key begins to sound: whenever the model strikes it, or once, when it is struck."""
 MEMORY_MODES: Final = ("free", "looper")
 """How the memory send remembers: where it was played, or the loop before the present bar."""
 GENERATION_MODES: Final = ("quality", "diversity", "vocals")
@@ -65,7 +70,8 @@ CONTROL_NAMES: Final = (
     "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
     "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
     "loop_bars", "hold", "variation", "sketches", "echo", "echo_time", "echo_feedback",
-    "echo_dream", "generation_mode", "sounds",
+    "echo_dream", "generation_mode", "sounds", "temperature", "top_k", "note_width", "note_onsets",
+    "strikes",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -73,10 +79,11 @@ WORDS_AT_REST: Final = (
     ("change_at", ARRIVALS[0]),
     ("memory_mode", MEMORY_MODES[0]),
     ("generation_mode", GENERATION_MODES[0]),
+    ("note_onsets", NOTE_ONSETS[0]),
 )
 """Controls that are words, and those that change nothing."""
 UNSET_IF_EMPTY: Final = frozenset(
-    {"mute", "notes", "parts", "reroll", "sketches", "sounds", *SWITCHES}
+    {"mute", "notes", "strikes", "parts", "reroll", "sketches", "sounds", *SWITCHES}
 )
 """Controls that have no auto but a value that changes nothing."""
 
@@ -107,6 +114,13 @@ class Controls:
         guidance_notes: the same for `notes`, in engines with separate guidance.
         guidance_drums: the same for `drums`.
         chaos: 0 to 1, randomness of sampling.
+        temperature: 0 to 3, of sampling; None: by `chaos`.
+        top_k: 1 to 1024, codes among which one is drawn; None: by `chaos`.
+        note_width: semitones around each held key in which no other pitch may sound, 0 for none;
+            at 127 none may but those held.
+        note_onsets: of NOTE_ONSETS.
+        strikes: MIDI numbers that are struck in this block, sorted, whether they stay held or not;
+            a key among `notes` that was not there before is struck too.
         energy: 0 to 1, how many parts play and how busily; a large rise or fall also moves the
             form.
         dream: 0 to 1, how far the sound departs from the instruments' own, towards what a
@@ -169,6 +183,11 @@ class Controls:
     echo_dream: float | None = None
     sounds: Mapping[str, float] = field(default_factory=FrozenMap)
     generation_mode: str = GENERATION_MODES[0]
+    temperature: float | None = None
+    top_k: float | None = None
+    note_width: float | None = None
+    note_onsets: str = "free"
+    strikes: tuple[int, ...] = ()
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
@@ -185,6 +204,7 @@ class Controls:
         put("memory_mode", _check_word("memory_mode", self.memory_mode, MEMORY_MODES))
         mode = _check_word("generation_mode", self.generation_mode, GENERATION_MODES)
         put("generation_mode", mode)
+        put("note_onsets", _check_word("note_onsets", self.note_onsets, NOTE_ONSETS))
         put("loop_bars", _check_bars(self.loop_bars))
         put("hold", _check_hold(self.hold))
         put("variation", _check_variation(self.variation))
@@ -195,6 +215,7 @@ class Controls:
             parse_key(self.key)
         put("mute", check_mute(self.mute))
         put("notes", check_notes(self.notes))
+        put("strikes", check_notes(self.strikes, "strikes"))
         if self.drums is not None and not isinstance(self.drums, bool):
             raise SegueError(f"drums is {self.drums!r}: write true, false, or null for auto.")
         put("parts", check_parts(self.parts))
@@ -233,30 +254,6 @@ class Controls:
 
     def __hash__(self) -> int:
         return hash(self._identity())
-
-
-REROLL: Final = "reroll."
-
-
-def triggers_of(controls: Controls) -> frozenset[str]:
-    """Names of the triggers that are pressed: of TRIGGERS, and "reroll.lead" for a part."""
-    pressed = {name for name in TRIGGERS if getattr(controls, name)}
-    return frozenset(pressed | {REROLL + part for part in controls.reroll})
-
-
-def with_triggers(controls: Controls, names: Collection[str]) -> Controls:
-    """The controls with exactly these triggers pressed.
-
-    Args:
-        controls: of a block.
-        names: of triggers, as `triggers_of` names them.
-
-    """
-    if triggers_of(controls) == set(names):
-        return controls
-    switches = {name: name in names for name in TRIGGERS}
-    parts = frozenset(name[len(REROLL) :] for name in names if name.startswith(REROLL))
-    return controls.with_(**switches, reroll=parts)
 
 
 def _check_hold(value: object) -> int:
@@ -341,12 +338,21 @@ def check_mute(value: object) -> frozenset[str]:
     return frozenset(stems)
 
 
-def check_notes(value: object) -> tuple[int, ...]:
-    """MIDI numbers, sorted and unique; None for none. SegueError outside 0 to 127."""
+def check_notes(value: object, name: str = "notes") -> tuple[int, ...]:
+    """MIDI numbers, sorted and unique; None for none.
+
+    Args:
+        value: what was given.
+        name: of the control, for the message.
+
+    Raises:
+        SegueError: no numbers, or outside 0 to 127.
+
+    """
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise SegueError(f"notes is {value!r}: give a list of MIDI numbers from 0 to 127.")
+        raise SegueError(f"{name} is {value!r}: give a list of MIDI numbers from 0 to 127.")
     notes = list(value)
     for note in notes:
         whole = isinstance(note, Integral) and not isinstance(note, bool)

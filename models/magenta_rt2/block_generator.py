@@ -2,7 +2,7 @@
 
 On a CPU both take about as long, each runs best in a thread of its own, and the codec needs the
 whole block. So while the codec decodes a block, the depthformer speculatively generates frames of
-the next one under the same request. The next call uses them if its request is equal, and discards
+the next one as if nothing changed. The next call uses them if its request is equal, and discards
 them otherwise. The audio is bit-identical to that without speculation.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -30,7 +30,7 @@ MANY_CORES: Final = 8
 class BlockRequest:
     """Inputs of a block besides the context.
 
-    conditions: int64 (144,) of `condition_tokens`; temperature, top_k: of `sampling_params`;
+    conditions: int64 (3, 144) of `condition_rows`; temperature, top_k: of `sampling_params`;
     seed, epoch: of the stream.
     """
 
@@ -44,6 +44,10 @@ class BlockRequest:
         mine = (self.temperature, self.top_k, self.seed, self.epoch)
         others = (other.temperature, other.top_k, other.seed, other.epoch)
         return mine == others and torch.equal(self.conditions, other.conditions)
+
+    def continued(self) -> BlockRequest:
+        """The request of the next block if nothing changes: what is held stays held."""
+        return replace(self, conditions=self.conditions[-1:].expand_as(self.conditions))
 
 
 @dataclass
@@ -78,7 +82,7 @@ class BlockGenerator:
             sound, state = self.codec.decode_step(codes, codec)
         else:
             decoding = self._pool.submit(self.codec.decode_step, codes, codec)
-            self._speculate(after, request, decoding)
+            self._speculate(after, request.continued(), decoding)
             sound, state = decoding.result()
         return sound, after, tuple(state)
 
@@ -94,7 +98,7 @@ class BlockGenerator:
             self.stepper.load(context)
         self._loaded = None  # until the block is complete
         while len(codes) < FRAMES_PER_BLOCK:
-            codes.append(self._frame(request))
+            codes.append(self._frame(request, len(codes)))
         after = self.stepper.context()
         self._loaded = after
         return torch.stack(codes)[None], after
@@ -105,13 +109,14 @@ class BlockGenerator:
         ahead = SpeculativeFrames(context, request, [])
         while len(ahead.codes) < FRAMES_PER_BLOCK and not until.done():
             self._loaded = None
-            ahead.codes.append(self._frame(request))
+            ahead.codes.append(self._frame(request, len(ahead.codes)))
         if ahead.codes:
             self._speculative = ahead
 
-    def _frame(self, request: BlockRequest) -> Tensor:
+    def _frame(self, request: BlockRequest, number: int) -> Tensor:
         noise = gumbel_noise(request.seed, request.epoch, self.stepper.frame)
-        return self.stepper.step(request.conditions, noise, request.temperature, request.top_k)
+        row = request.conditions[number]
+        return self.stepper.step(row, noise, request.temperature, request.top_k)
 
     def close(self) -> None:
         """End the codec's thread."""

@@ -1,21 +1,27 @@
 """Controls as conditioning tokens of the depthformer; numpy only.
 
 Values and offsets as the reference's `jax/system.py` (`_build_conditioning`, `discretize_cfg`) and
-`config.py` (magenta-rt 2.0.3, Apache-2.0). A channel left to the model holds the mask.
+`config.py`, states of keys as its runtime's `core/src/mlx_engine.cpp` (`calculate_token`,
+`populate_condition_tokens`; magenta-rt 2.0.3, Apache-2.0). A channel left to the model holds the
+mask.
 
 | control | tokens |
 |---|---|
 | style | its 12 MusicCoCa tokens, of which the 6 coarsest are used, as in the reference's app |
 | notes | keys held sound, as onset or sustain at the model's choice; other pitches are masked |
+| note_width | pitches within so many semitones of a held key are off instead; 127: all of them |
+| note_onsets | "strike": a key is an onset in the frame in which it is struck, then sustained |
+| strikes | keys that sound in the block's first frame though they may be released already |
 | drums | False: none, True: drums, None: masked |
 | guidance, guidance_notes | -1 to 7 in steps of 0.2; None: 3 and 1, the reference's defaults |
 | guidance_drums | -1 to 7 in steps of 1; None: 1, the reference's default |
+| temperature, top_k | as they are; None: by chaos |
 | chaos | temperature and top-k, see `sampling_params`; None: 1.3 and 40, the reference's defaults |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,14 +35,30 @@ from models.magenta_rt2.depthformer.config import (
     DRUMS_OFF,
     DRUMS_ON,
     MASKED,
+    NOTE_OFF,
     NOTE_ON,
+    NOTE_ONSET,
+    NOTE_SUSTAIN,
     NUM_PITCHES,
     STYLE_TOKENS,
 )
 from models.magenta_rt2.depthformer.sampling import DEFAULT_TEMPERATURE, DEFAULT_TOP_K
 
 CONTROLS: Final = frozenset(
-    {"style", "notes", "drums", "guidance", "guidance_notes", "guidance_drums", "chaos"}
+    {
+        "style",
+        "notes",
+        "note_width",
+        "note_onsets",
+        "strikes",
+        "drums",
+        "guidance",
+        "guidance_notes",
+        "guidance_drums",
+        "chaos",
+        "temperature",
+        "top_k",
+    }
 )
 STYLE_TOKENS_USED: Final = 6
 MIN_GUIDANCE: Final = -1.0
@@ -51,6 +73,8 @@ DEFAULTS: Final = {
     "guidance_notes": DEFAULT_GUIDANCE_NOTES,
     "guidance_drums": DEFAULT_GUIDANCE_DRUMS,
     "chaos": 0.5,
+    "temperature": DEFAULT_TEMPERATURE,
+    "top_k": float(DEFAULT_TOP_K),
 }
 """Values of controls left at auto."""
 
@@ -60,13 +84,41 @@ def guidance_token(value: float, step: float) -> int:
     return round((min(max(value, MIN_GUIDANCE), MAX_GUIDANCE) - MIN_GUIDANCE) / step)
 
 
-def condition_tokens(
-    style_tokens: Sequence[int] | NDArray[np.integer] | None, controls: Controls, guidance: float
+def note_states(
+    controls: Controls, sounding: Collection[int] = (), first: bool = True
 ) -> NDArray[np.int64]:
-    """Conditioning tokens of a frame, int64 (144,), offset as the encoder expects them.
+    """State of each pitch in a frame, int64 (128,): MASKED, or of NOTE_OFF to NOTE_ON.
+
+    sounding: keys that were held in the frame before. first: whether the frame is the one in which
+    `strikes` are struck.
+    """
+    struck = set(controls.strikes) if first else set()
+    active = sorted({*controls.notes, *struck})
+    width = round(controls.note_width or 0.0)
+    states = np.full(NUM_PITCHES, NOTE_OFF if width >= NUM_PITCHES - 1 else MASKED, np.int64)
+    if width:
+        for pitch in active:
+            states[max(0, pitch - width) : pitch + width + 1] = NOTE_OFF
+    for pitch in active:
+        if controls.note_onsets != "strike":
+            states[pitch] = NOTE_ON
+        else:
+            fresh = pitch in struck or pitch not in sounding
+            states[pitch] = NOTE_ONSET if fresh else NOTE_SUSTAIN
+    return states
+
+
+def condition_rows(
+    style_tokens: Sequence[int] | NDArray[np.integer] | None,
+    controls: Controls,
+    guidance: float,
+    sounding: Collection[int] = (),
+    frames: int = 1,
+) -> NDArray[np.int64]:
+    """Conditioning tokens of a block's frames, int64 (frames, 144), offset as the encoder wants.
 
     style_tokens: 12 codes from 0 to 1023, or None for a style that the model chooses. guidance:
-    of the style, already resolved (see `silence_watch.py`).
+    of the style, already resolved (see `silence_watch.py`). sounding: keys held before the block.
     """
     style = np.full(STYLE_TOKENS, MASKED, np.int64)
     if style_tokens is not None:
@@ -76,9 +128,6 @@ def condition_tokens(
                 f"style tokens {codes}: give {STYLE_TOKENS} from 0 to {CODEBOOK_SIZE - 1}"
             )
         style[:STYLE_TOKENS_USED] = codes[:STYLE_TOKENS_USED]
-    notes = np.full(NUM_PITCHES, MASKED, np.int64)
-    if controls.notes:
-        notes[list(controls.notes)] = NOTE_ON
     drums = MASKED if controls.drums is None else DRUMS_ON if controls.drums else DRUMS_OFF
     of_notes = (
         DEFAULT_GUIDANCE_NOTES if controls.guidance_notes is None else controls.guidance_notes
@@ -92,17 +141,33 @@ def condition_tokens(
         guidance_token(of_notes, GUIDANCE_STEP),
         guidance_token(of_drums, GUIDANCE_DRUMS_STEP),
     )
-    tokens = np.concatenate([style, notes, np.asarray(rest, np.int64)]) + CONDITION_OFFSET
-    assert tokens.shape == (CONDITION_CHANNELS,)
+    rows = []
+    for number in range(frames):
+        notes = note_states(controls, controls.notes if number else sounding, first=number == 0)
+        rows.append(np.concatenate([style, notes, np.asarray(rest, np.int64)]) + CONDITION_OFFSET)
+    tokens = np.stack(rows)
+    assert tokens.shape == (frames, CONDITION_CHANNELS)
     return tokens
 
 
-def sampling_params(chaos: float | None) -> tuple[float, int]:
-    """Sampling temperature and top-k of a chaos from 0 to 1.
+def condition_tokens(
+    style_tokens: Sequence[int] | NDArray[np.integer] | None, controls: Controls, guidance: float
+) -> NDArray[np.int64]:
+    """Conditioning tokens of a single frame, int64 (144,); see `condition_rows`."""
+    row: NDArray[np.int64] = condition_rows(style_tokens, controls, guidance)[0]
+    return row
 
-    Temperature is linear from 0.6 to 2.0, top-k exponential from 8 to 200; 0.5 gives the
-    reference's 1.3 and 40. At 0 the music repeats itself, at 1 it falls apart.
+
+def sampling_params(controls: Controls) -> tuple[float, int]:
+    """Sampling temperature and top-k: each its own control's, or else by chaos.
+
+    By a chaos from 0 to 1 temperature is linear from 0.6 to 2.0, top-k exponential from 8 to 200;
+    0.5 gives the reference's 1.3 and 40. At 0 the music repeats itself, at 1 it falls apart.
     """
-    if chaos is None:
-        return DEFAULT_TEMPERATURE, DEFAULT_TOP_K
-    return 0.6 + 1.4 * chaos, round(8.0 * 25.0**chaos)
+    temperature, top_k = DEFAULT_TEMPERATURE, DEFAULT_TOP_K
+    if controls.chaos is not None:
+        temperature = 0.6 + 1.4 * controls.chaos
+        top_k = round(8.0 * 25.0**controls.chaos)
+    if controls.temperature is not None:
+        temperature = controls.temperature
+    return temperature, top_k if controls.top_k is None else round(controls.top_k)

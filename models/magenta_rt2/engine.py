@@ -56,6 +56,7 @@ from models.magenta_rt2.conditioning import (
     CONTROLS,
     DEFAULT_GUIDANCE,
     DEFAULTS,
+    condition_rows,
     condition_tokens,
     sampling_params,
 )
@@ -101,6 +102,7 @@ class StreamState:
     """State of a stream; immutable.
 
     model: name of the engine. epoch: how often the context was cleared. codec: the decoder's state.
+    held: keys that were held in the last block.
     """
 
     model: str
@@ -110,6 +112,7 @@ class StreamState:
     codec: tuple[Tensor, ...]
     level: LevelState = field(default_factory=LevelState)
     watch: SilenceWatch = field(default_factory=SilenceWatch)
+    held: tuple[int, ...] = ()
 
 
 class MagentaEngine(Engine):
@@ -315,7 +318,7 @@ class MagentaStream(Stream):
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         requested = DEFAULT_GUIDANCE if controls.guidance is None else controls.guidance
-        temperature, top_k = sampling_params(controls.chaos)
+        temperature, top_k = sampling_params(controls)
         conditions = self._conditions(controls, requested)
         request = BlockRequest(conditions, temperature, top_k, state.seed, state.epoch)
         block, context, codec = engine.generator.block(state.context, state.codec, request)
@@ -325,7 +328,9 @@ class MagentaStream(Stream):
         level_db = 10.0 * np.log10(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
         watch = state.watch.after(level_db, engine.info.block_seconds, requested)
         audio, level = normalise_loudness(audio, state.level)
-        self.state = replace(state, context=context, codec=codec, level=level, watch=watch)
+        self.state = replace(
+            state, context=context, codec=codec, level=level, watch=watch, held=controls.notes
+        )
         if watch.should_clear:
             self.clear()
         return audio
@@ -333,7 +338,8 @@ class MagentaStream(Stream):
     def _conditions(self, controls: Controls, requested: float) -> Tensor:
         guidance = self.state.watch.guidance(requested)
         style = self.engine.style_tokens(controls.style)
-        return torch.from_numpy(condition_tokens(style, controls, guidance))
+        held = self.state.held
+        return torch.from_numpy(condition_rows(style, controls, guidance, held, FRAMES_PER_BLOCK))
 
     def snapshot(self) -> Snapshot:
         return self.state

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.parameters.registry import Registry
 from app.window.panels.panel import Group, Panel
 from app.window.panels.played_keys import PlayedKeys
-from app.window.widgets.buttons import KeyButton, Segments
+from app.window.panels.sampling import SamplingPopup
+from app.window.widgets.buttons import KeyButton, PlainButton, Segments
 from app.window.widgets.key_selector import KeySelector
 from app.window.widgets.knob import Knob
 from models.music.score import STEMS
@@ -24,10 +25,11 @@ class ControlsPanel(Panel):
         "guidance",
         "dream",
         "guidance_notes",
+        "note_width",
         "guidance_drums",
     )
-    OPTIONAL = ("guidance_notes", "guidance_drums")
-    LATER = (*OPTIONAL, "dream", "generation_mode")
+    OPTIONAL = ("guidance_notes", "note_width", "guidance_drums")
+    LATER = (*OPTIONAL, "dream", "generation_mode", "note_onsets", "drums", "temperature")
     """Hidden until an engine that supports them is loaded."""
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
@@ -47,6 +49,12 @@ class ControlsPanel(Panel):
         self.knobs = {
             name: Knob(registry, name, self, caption=registry[name].label) for name in self.KNOBS
         }
+        self.onsets = Segments(registry, "note_onsets", [("", "Free"), ("", "Strike")], self)
+        self.drums = Segments(registry, "drums", [("drums", "Auto"), ("", "On"), ("", "Off")], self)
+        self.sampling = SamplingPopup(registry, self)
+        self.more = PlainButton(label="More", parent=self)
+        self.more.setToolTip("Temperature, top-k, and the presets of Magenta's front ends.")
+        self.more.clicked.connect(lambda: self.sampling.open_above(self.more))
         self.stems = {
             stem: KeyButton(
                 registry,
@@ -82,16 +90,20 @@ class ControlsPanel(Panel):
         triggers.set_direction(horizontal=True)
         energy_and_triggers = Group((self.knobs["energy"], triggers), self, stretches=(1, 0))
         row.addWidget(energy_and_triggers, 11)
+        chaos_and_more = Group((self.knobs["chaos"], self.more), self, stretches=(1, 0))
         for name, knob in self.knobs.items():
             # As narrow as the caption lets them be, so that a window of 1080 points holds all.
             knob.setMinimumWidth(48 if name == "brightness" else 40)
-            if name not in self.OPTIONAL and name != "energy":
+            if name == "chaos":
+                row.addWidget(chaos_and_more, 10)
+            elif name not in self.OPTIONAL and name != "energy":
                 row.addWidget(knob, 10)
-        optional = [self.knobs[name] for name in self.OPTIONAL]
-        for knob in optional:
-            knob.setMinimumSize(50, 50)
-        self.optional = Group(optional, self)
-        row.addWidget(self.optional, 7)
+        keys = Group((self.knobs["guidance_notes"], self.knobs["note_width"]), self)
+        keys.set_direction(horizontal=True)
+        keys_and_onsets = Group((keys, self.onsets), self, stretches=(1, 0))
+        row.addWidget(keys_and_onsets, 19)
+        drums = Group((self.knobs["guidance_drums"], self.drums), self, stretches=(1, 0))
+        row.addWidget(drums, 13)
         for key in self.stems.values():
             key.setMinimumWidth(58)
         stems = Group(tuple(self.stems.values()), self)
@@ -100,10 +112,10 @@ class ControlsPanel(Panel):
         self.variation.setMinimumWidth(42)
         hold = Group((self.variation, self.hold_bars), self, stretches=(1, 0))
         row.addWidget(hold, 10)
-        self._row, self._tap_and_strength, self._stems = row, tap_and_strength, stems
+        self._tap_and_strength, self._stems = tap_and_strength, stems
         self._groups = (  # the inner before the outer, for their visibility
-            tap_and_strength, self.optional, stems, changes, key_and_changes, triggers,
-            energy_and_triggers, hold,
+            tap_and_strength, keys, keys_and_onsets, drums, chaos_and_more, stems, changes,
+            key_and_changes, triggers, energy_and_triggers, hold,
         )  # fmt: skip
         self.set_scale(1.0)
         self._widgets: dict[str, list[QWidget]] = {
@@ -118,6 +130,9 @@ class ControlsPanel(Panel):
             "fill": [self.fill],
             "next_section": [self.next_section],
             "keys.off": [self.played_keys],
+            "note_onsets": [self.onsets],
+            "drums": [self.drums],
+            "temperature": [self.more],
             **{name: [knob] for name, knob in self.knobs.items()},
             **{f"stem.{stem}": [key] for stem, key in self.stems.items()},
         }
@@ -127,8 +142,8 @@ class ControlsPanel(Panel):
         """Scale the maximum sizes of the narrow columns."""
         self._tap_and_strength.setMaximumWidth(round(64 * scale))
         for widget in (
-            self.follow, self.arrival, self.fill, self.next_section, self.hold_bars,
-            self.generation_mode,
+            self.follow, self.arrival, self.fill, self.next_section, self.hold_bars, self.onsets,
+            self.drums, self.more, self.generation_mode,
         ):  # fmt: skip
             widget.setFixedHeight(round(24 * scale))
         for column in (self.played_keys, self._stems):
@@ -143,15 +158,10 @@ class ControlsPanel(Panel):
             shown = pending or self.registry.available(name)
             if name.startswith("stem.") and self.registry.available("part.drums.mute"):
                 shown = False  # the part strips have them
+            if name == "stem.drums" and self.registry.available("drums"):
+                shown = False  # auto, on and off have it
             for widget in widgets:
                 widget.setVisible(shown)
-        # In a column only where the tempo controls take the room of the row.
-        wide = not self.registry.available("tempo") and engine_known
-        self.optional.set_direction(horizontal=wide)
-        self._row.setStretchFactor(self.optional, 20 if wide else 7)
-        for name in self.OPTIONAL:
-            label = self.registry[name].label
-            self.knobs[name].caption = label if wide else label.partition(" ")[0]
         for group in self._groups:
             group.setVisible(group.has_visible_member)
 

@@ -23,8 +23,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from models.engine.controls import Controls, with_triggers
+from models.engine.controls import Controls
 from models.engine.interface import Audio, EngineInfo, ScoreInfo
+from models.engine.triggers import with_triggers
 from models.remote.protocol.audio import FORMATS, decode_audio, encode_audio
 from models.remote.protocol.wire import WireError, decode, encode
 

@@ -234,8 +234,13 @@ def test_a_control_that_the_engine_lacks_is_told(capsys: pytest.CaptureFixture[s
         ("--energy 0.8", Controls(energy=0.8)),
         ("--follow-prompts --change-at bar", Controls(follow_prompts=True, change_at="bar")),
         ("--change-at now", Controls()),
+        ("--temperature 1.1 --top-k 50", Controls(temperature=1.1, top_k=50)),
+        ("--note-width 127 --note-onsets strike --notes 60",
+         Controls(note_width=127, note_onsets="strike", notes=(60,))),
+        ("--preset runtime --guidance_notes 2", Controls(
+            temperature=1.0, top_k=100, guidance=3.0, guidance_notes=2.0, guidance_drums=1.0)),
     ],
-)
+)  # fmt: skip
 def test_the_form_by_words(words: str, expected: Controls) -> None:
     assert controls_of(parse(shlex.split(f"render o.wav {words}"))) == expected
 

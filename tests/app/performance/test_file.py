@@ -196,15 +196,17 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
             ),
             (),
         ),
+        (8, Controls(strikes=(60,), note_onsets="strike", note_width=127.0, top_k=50.0), ()),
+        (9, Controls(note_onsets="strike", note_width=127.0, temperature=1.1), ()),
     ]
     with PerformanceWriter(path, "segue", 7) as writer:
         for number, controls, prompts in steered:
             writer.record(number * block, controls, prompts)
-        writer.record(8 * block, steered[-1][1], (), clear=True)
-        writer.record(9 * block, steered[-1][1], (), moment=2 * block)
+        writer.record(10 * block, steered[-1][1], (), clear=True)
+        writer.record(11 * block, steered[-1][1], (), moment=2 * block)
         writer.record(12 * block, steered[-1][1], (), end=True)
         lines = path.read_text(encoding="utf-8").splitlines()  # before it is closed
-    assert len(lines) == 7
+    assert len(lines) == 9
     assert json.loads(lines[1])["bpm"] is None
     performance = read_performance(path)
     assert (performance.engine, performance.seed, performance.end) == ("segue", 7, 12 * block)
@@ -212,8 +214,8 @@ def test_a_recording_plays_back_as_it_was_steered(tmp_path: Path) -> None:
     steps = [play.step() for _ in range(12)]
     for number, controls, prompts in steered:
         assert steps[number].controls == controls.with_(style=mix(prompts) if prompts else None)
-    assert [number for number, step in enumerate(steps) if step.clear] == [8]
-    assert [number for number, step in enumerate(steps) if step.moment == 2] == [9]
+    assert [number for number, step in enumerate(steps) if step.clear] == [10]
+    assert [number for number, step in enumerate(steps) if step.moment == 2] == [11]
 
 
 RECORDED, OTHER = "1a" * 32, "9f" * 32

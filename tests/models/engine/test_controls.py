@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from models import Controls, SegueError, blend
 from models.engine.controls import CONTROL_NAMES, RANGES
+from models.engine.triggers import triggers_of, with_triggers
 
 NAN, INF = float("nan"), float("inf")
 
@@ -103,6 +104,22 @@ def test_a_number_is_taken_exactly_within_its_range(name: str, value: float) -> 
     else:
         with pytest.raises(SegueError, match=name):
             Controls(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("controls", "names"),
+    [
+        (Controls(), set()),
+        (Controls(fill=True, reroll=frozenset({"lead"})), {"fill", "reroll.lead"}),
+        (Controls(notes=(60,), strikes=(0, 127)), {"strike.0", "strike.127"}),
+    ],
+)
+def test_triggers_by_their_names(controls: Controls, names: set[str]) -> None:
+    assert triggers_of(controls) == names
+    without = with_triggers(controls, ())
+    assert not triggers_of(without) and without.notes == controls.notes
+    assert with_triggers(without, names) == controls
+    assert with_triggers(controls, names) is controls
 
 
 def test_every_control_is_a_field() -> None:
