@@ -11,5 +11,8 @@ arranger  python -m models.training.arranger   writes the score; needs no audio
 flow      python -m models.training.renderer   score, style and context -> latents
 guides    python -m models.training.guided_latents   new songs with guides; for flow --guided
 distil    python -m models.training.distil     the same in two steps, guidance as an input
+arc       python -m models.training.arc.forcing   on its own rollouts, against a discriminator
+shards    python -m models.training.gpu.shards    the training set, to travel to a GPU
+GPU run   python -m models.training.gpu.run       flow, distil and arc in a limited time
 manifest  python -m models.storage.weights     checksums of the shipped weights
 """

@@ -31,7 +31,8 @@ from models.segue.renderer.network import (
     RendererConfig,
 )
 from models.segue.renderer.sampler import GuidanceInput, Sampler
-from models.training.latents import LatentBatch, PreparedClips
+from models.training.gpu.shards import open_clips
+from models.training.latents import LatentBatch
 from models.training.renderer import corrupt_context, drop_score, to_device
 from models.training.trainer import Trainer, export_half
 
@@ -151,8 +152,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--export", type=Path, default=None)
     arguments = parser.parse_args()
-    clips = PreparedClips(arguments.data)
-    if not clips.clips:
+    clips = open_clips(arguments.data, arguments.device)
+    if not len(clips):
         parser.error(f"no prepared clips: run models.training.latents --out {arguments.data}")
     teacher = load_average(arguments.teacher).to(arguments.device).eval().requires_grad_(False)
     student = load_average(arguments.teacher).to(arguments.device)

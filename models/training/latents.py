@@ -74,6 +74,19 @@ class PreparedClips:
         self._read: set[str] = set()
         self.refresh()
 
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers of a latent frame."""
+        return int(self.clips[0]["latents"].shape[1])
+
+    @property
+    def guided(self) -> bool:
+        """Whether the clips have guides."""
+        return "guide" in self.clips[0]
+
     def refresh(self) -> int:
         """Read new clips; returns the number of all."""
         for path in sorted(self.folder.glob("*.npz")):

@@ -44,7 +44,8 @@ from models.segue.renderer.network import (
     flow_start,
     guide_input,
 )
-from models.training.latents import LatentBatch, PreparedClips
+from models.training.gpu.shards import open_clips
+from models.training.latents import LatentBatch
 from models.training.trainer import Trainer, export_half
 
 SKETCHES: Final = torch.tensor(
@@ -261,13 +262,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    clips = PreparedClips(arguments.data)
-    if not clips.clips:
+    clips = open_clips(arguments.data, arguments.device)
+    if not len(clips):
         parser.error(f"no prepared clips: run models.training.latents --out {arguments.data}")
-    dim = clips.clips[0]["latents"].shape[1]
-    if arguments.guided and "guide" not in clips.clips[0]:
+    if arguments.guided and not clips.guided:
         parser.error("the clips have no guides: make them with models.training.guided_latents")
-    config = RendererConfig(latent_dim=dim, guided=int(arguments.guided))
+    config = RendererConfig(latent_dim=clips.latent_dim, guided=int(arguments.guided))
     renderer = Renderer(config)
     if arguments.start:
         weights = load_renderer(arguments.start, "cpu").state_dict()

@@ -250,7 +250,7 @@ def test_soak_tells_of_underruns(
 ) -> None:
     slow = ToneEngine(block_seconds=0.1, render_seconds=0.25)
     monkeypatch.setattr("models.registry.open_engine", lambda name, device: slow)
-    code = soak(options(5.0, tone_engine))
+    code = soak(options(2.0, tone_engine))
     report = json.loads(capsys.readouterr().out)
     assert report["underruns"] > 0 and code == 1
 

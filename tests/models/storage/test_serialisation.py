@@ -52,7 +52,9 @@ VALUES: dict[str, Any] = {
 @pytest.mark.parametrize("name", VALUES)
 def test_plain_values_come_back(name: str) -> None:
     found = unpack(*pack(VALUES[name]), {})
-    assert repr(found) == repr(VALUES[name]) and type(found) is type(VALUES[name])
+    # As text too: 1 is no True, and -0.0 no 0.0. A set's order is that of the process' hashes.
+    same = found == VALUES[name] if isinstance(found, frozenset) else repr(found) == repr(VALUES[name])
+    assert same and type(found) is type(VALUES[name])
 
 
 ARRAYS = {

@@ -1,0 +1,1 @@
+"""Adversarial training of the renderer on its own rollouts (ARC-Forcing)."""
