@@ -104,7 +104,7 @@ class DeviceClips:
     @property
     def latent_dim(self) -> int:
         """Numbers of a latent frame."""
-        return self.clips["latents"].shape[-1]
+        return int(self.clips["latents"].shape[-1])
 
     @property
     def guided(self) -> bool:
