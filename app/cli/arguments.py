@@ -66,6 +66,7 @@ def make_parser() -> Parser:
     _devices(commands)
     _models(commands)
     _serve(commands)
+    _rtap(commands)
     return parser
 
 
@@ -356,6 +357,38 @@ def _serve(commands: Commands) -> None:
     )
     parser.add_argument("--key", type=Path, metavar="FILE", help="its key, in PEM")
     parser.set_defaults(command=_call("app.cli.serve", "serve"))
+
+
+def _rtap(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "rtap",
+        help="accompany what Max, Pd or any OSC client plays",
+        description="Accompany what Max, Pd or any OSC client plays: context audio comes in and a "
+        "stem goes out, as the RTAP server and its client speak it over UDP. The patches are "
+        "rtap.pd and rtap.maxpat in resources/osc. It listens on this machine only unless --host "
+        "names another interface, and then hears one client only.",
+    )
+    _add_engine(parser)
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="interface, such as 0.0.0.0 for all"
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="to listen on; 7000 by default")
+    parser.add_argument(
+        "--client", metavar="ADDRESS", help="where the answers go; this machine by default"
+    )
+    parser.add_argument("--client-port", type=int, metavar="N", help="its port; 8000 by default")
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        metavar="TEXT[=W]",
+        help="how it is to sound; without one it takes on the style of what it hears",
+    )
+    parser.add_argument(
+        "--dream", type=float, metavar="X", help="0, the instruments, to 1, the style's own sound"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="another number, other music")
+    parser.set_defaults(command=_call("app.cli.rtap", "rtap"))
 
 
 def _call(module: str, name: str) -> Callable[[argparse.Namespace], int]:

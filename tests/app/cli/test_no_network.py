@@ -57,6 +57,12 @@ sys.exit(main(["serve", "--port", "0", "--engine", "tone"]))
 """
 
 
+RTAP = """
+from app.cli import main
+sys.exit(main(["rtap", "--port", "0", "--engine", "tone"]))
+"""
+
+
 def environment(folder: Path) -> dict[str, str]:
     return {
         **os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"),
@@ -135,6 +141,43 @@ def test_a_server_listens_on_loopback_only_and_ends_on_request(tmp_path: Path) -
     finally:
         process.kill()
     assert process.returncode == 0
+
+
+@linux
+def test_an_accompanist_listens_on_loopback_only_and_tells_what_came(tmp_path: Path) -> None:
+    process = start([WATCHED + RTAP], tmp_path)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert first.startswith("tone accompanies: context to 127.0.0.1, port ")
+        assert first.endswith("answers to 127.0.0.1, port 8000\n")
+        (held,) = network_sockets(process.pid)
+        assert held.startswith("udp 0100007F:")
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0 and "0 batches in 0 packets" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--port", "70000"], "no port 70000"),
+        (["--client-port", "0"], "no port 0"),
+        (["--host", "0.0.0.0"], "name the client too"),
+        (["--client", "studio"], "is no address"),
+        (["--dream", "2"], "dream is 2"),
+        (["--prompt", ""], "prompt is empty"),
+    ],
+)
+def test_wrong_words_for_an_accompanist_are_a_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app.cli import main
+
+    assert main(["rtap", *words, "--engine", "tone"]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Accompaniment of a context that comes in pieces, by windows that are asked for."""
