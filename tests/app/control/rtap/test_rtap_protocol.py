@@ -27,7 +27,7 @@ STEP = 1000
 
 
 def samples(count: int, first: float = 0.0) -> Samples:
-    return (first + np.arange(count)).astype(np.float32) / 100_000
+    return np.asarray((first + np.arange(count)) / 100_000, np.float32)
 
 
 def published_packet(batch: int, start: int, total: int, values: Samples) -> bytes:
