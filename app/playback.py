@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QTimer
@@ -69,7 +70,7 @@ def open_playback(
         engine: name of the engine, as for `models.open_engine`. Where one elsewhere cannot be
             reached, the default one plays.
         device: torch device, as for `models.open_engine`.
-        preferences: audio device, sample rate and buffer.
+        preferences: audio device, sample rate and buffer; the engine that takes over.
         report: takes level and sentence of incidents, in other threads.
 
     Returns:
@@ -85,15 +86,21 @@ def open_playback(
     from app.session.memory_thread import MemoryThread
 
     def load_engine() -> Engine:
-        from models.registry import DEFAULT_ENGINE, REMOTE, open_engine
+        from models.registry import DEFAULT_ENGINE, ELSEWHERE, REMOTE, open_engine
 
         try:
             return open_engine(engine, device)
         except SegueError as error:
-            if not engine.startswith(REMOTE):
+            if not engine.startswith((REMOTE, *ELSEWHERE)):
                 raise
-            report("warning", f"{str(error).rstrip('.')}; {DEFAULT_ENGINE} plays instead.")
-            return open_engine(DEFAULT_ENGINE, device)
+            instead = preferences.takeover or DEFAULT_ENGINE
+            report("warning", f"{str(error).rstrip('.')}; {instead} plays instead.")
+            return open_engine(instead, device)
+
+    def load_local(name: str) -> Engine:
+        from models.registry import open_engine
+
+        return open_engine(name, device)
 
     stopping = threading.Event()
 
@@ -103,7 +110,8 @@ def open_playback(
 
     output = AudioOutput(audio_settings(preferences))
     output.start()
-    worker = Worker(load_engine, output)
+    stand_in = None if not preferences.takeover else partial(load_local, preferences.takeover)
+    worker = Worker(load_engine, output, stand_in=stand_in)
     sources = TakeSources(
         worker.scores, worker.stems, worker.set_stems, worker.renders,
         spare=lambda: not output.playing or output.status().plan_seconds > SPARE_SECONDS,

@@ -19,6 +19,9 @@ DEFAULT_ENGINE: Final = "segue"
 REMOTE: Final = "remote://"
 """How the address of an engine on another machine begins (models.remote.protocol.address)."""
 
+ELSEWHERE: Final = ("lyria-realtime",)
+"""Engines that are services: they need the network."""
+
 EngineFactory: TypeAlias = Callable[[str], Engine]
 """Opens an engine on a device of DEVICES; raises SegueError if it cannot."""
 

@@ -12,7 +12,7 @@ from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta
 from models.magenta_rt2.checkpoint import published
-from models.registry import engine_names, engine_summary
+from models.registry import ELSEWHERE, engine_names, engine_summary
 from models.remote.client.known import forget as forget_server
 from models.remote.client.known import known_servers
 from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
@@ -47,7 +47,7 @@ def _state(name: str) -> str:
         if not magenta.is_installed(name):
             return "weights damaged"
         return f"weights here, {sum(file.size for file in magenta.installed(name)) / 1e6:.0f} MB"
-    if name == "lyria-realtime":
+    if name in ELSEWHERE:
         return "needs a key"
     files = files_of(name)
     if not files:

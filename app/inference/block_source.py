@@ -39,7 +39,13 @@ class BlockSource:
         self.times = RenderTimes(self.info.block_seconds, remote=self.info.remote)
         self.last_good = Controls()
         self.wait_until = 0.0
+        self._pending_since: float | None = None
         self.refused = self.lost = self.silent = False
+
+    @property
+    def pending_seconds(self) -> float:
+        """Time for which a block has been waited for, 0.0 where none is."""
+        return 0.0 if self._pending_since is None else self.clock() - self._pending_since
 
     def restart(self, seed: int) -> None:
         """Start a fresh stream."""
@@ -73,7 +79,9 @@ class BlockSource:
                 block = self.stems.beside(block, self.stream, here)
         except BlockPendingError:
             self.stream.restore(here)
-            self.wait_until = self.clock() + PENDING_SECONDS
+            now = self.clock()
+            self._pending_since = now if self._pending_since is None else self._pending_since
+            self.wait_until = now + PENDING_SECONDS
             self._tell()
             return None
         except PlaceLostError as error:
@@ -90,6 +98,7 @@ class BlockSource:
                 return None
         except Exception as error:  # whatever an engine may raise, the music goes on
             fault = f"the engine failed ({type(error).__name__}: {error})"
+        self._pending_since = None
         if fault is None:
             self.last_good = controls
             self._tell()

@@ -84,7 +84,7 @@ class Planner:
         self.reader_stopped = True  # and silent, so that even its next frame may be rewritten
         self.accompany: Accompany = lambda controls, score, start: controls
         self.hearing: HearingSource = lambda start: None
-        self._current = ControlRequest(Controls())
+        self.request = ControlRequest(Controls())
         self._later: ControlRequest | None = None
         self._triggers = TriggerQueue()
         self._task: RewriteTask | None = None
@@ -116,8 +116,8 @@ class Planner:
             if at < self.plan.head:
                 self._apply_later()
             return
-        same = controls == self._current.controls and not self._triggers.waiting
-        before, self._current = self._current.controls, request
+        same = controls == self.request.controls and not self._triggers.waiting
+        before, self.request = self.request.controls, request
         if same or not self.ring.depth:
             if mark:
                 self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
@@ -177,12 +177,12 @@ class Planner:
         if not on or not self.info.rewinds:
             self._loop = None
             return
-        self._loop = self.plan.loop_at(self.ring.read, self._current.controls.bpm, self.rate)
+        self._loop = self.plan.loop_at(self.ring.read, self.request.controls.bpm, self.rate)
         self._task = HoldTask()
 
     @property
     def holding(self) -> bool:
-        return self._loop is not None or self._current.controls.hold > 0
+        return self._loop is not None or self.request.controls.hold > 0
 
     def next_bar(self) -> int | None:
         """Plan position of the next bar that can still be changed; None where none is known."""
@@ -254,7 +254,7 @@ class Planner:
         """Controls of the next block; on a line, those before the change lengthen the plan."""
         waiting = self._task if self.info.remote and task is None and self._follows else None
         before = waiting.before if isinstance(waiting, ControlTask) else None
-        return before or self._current.controls
+        return before or self.request.controls
 
     def _store_played(self) -> None:
         read = self.ring.read
@@ -303,7 +303,7 @@ class Planner:
         """Apply the controls that were requested for a position."""
         later, self._later = self._later, None
         assert later is not None and later.at is not None
-        self._current = later
+        self.request = later
         if later.at < self.plan.head:
             self._task = ControlTask(later.turned_at, earliest=later.at, text=later.mark)
         elif later.mark:
@@ -314,7 +314,7 @@ class Planner:
     def _render(self, target: RewriteTarget, task: RewriteTask | None, skip: int) -> int:
         snapshot = self.stream.snapshot()
         started = self.clock()
-        controls = self._triggers.controls_at(target.position, self._current.controls)
+        controls = self._triggers.controls_at(target.position, self.request.controls)
         controls = self.accompany(controls, self.stream.score, target.position - skip)
         hearing = self.hearing(target.position - skip)
         self.stream.hear(hearing)
@@ -351,7 +351,7 @@ class Planner:
             return frames
         if source.refused:
             controls = self._triggers.drop(source.last_good)
-            self._current = replace(self._current, controls=controls, mark="")
+            self.request = replace(self.request, controls=controls, mark="")
         elif source.lost or source.recovery.failures > 1:
             self._follows = False
         if source.lost:
@@ -400,7 +400,7 @@ class Planner:
         if self._loop is not None:
             self._loop.written += block.frames
         self.performance.put(
-            block.position, block.frames, rendered.controls, self._current.prompts,
+            block.position, block.frames, rendered.controls, self.request.prompts,
             clear=isinstance(task, ClearTask), moment=moment.origin,
             continue_from=moment.continue_from,
         )  # fmt: skip

@@ -35,6 +35,7 @@ from app.inference.runtime import GarbageSchedule, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
 from app.inference.stems import StemFill, switch_stems
 from app.inference.style_queue import EmbedRequest, SoundSource, StyleQueue
+from app.inference.takeover import Takeover, take_over
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
 from app.performance.score_log import ScoreLog
@@ -73,15 +74,13 @@ class Worker(QThread):
     """Key, and names of the terms nearest to samples that were embedded."""
 
     def __init__(
-        self,
-        open_engine: Callable[[], Engine],
-        output: AudioOutput,
-        *,
-        seed: int = 0,
+        self, open_engine: Callable[[], Engine], output: AudioOutput, *, seed: int = 0,
         settings: WorkerSettings | None = None,
-        parent: QObject | None = None,
-    ) -> None:
-        """open_engine is called in the thread. output is started and stopped by its owner."""
+        stand_in: Callable[[], Engine] | None = None, parent: QObject | None = None,
+    ) -> None:  # fmt: skip
+        """open_engine is called in the thread. output is started and stopped by its owner.
+        stand_in opens the engine that takes over where the line to one elsewhere is dead.
+        """
         super().__init__(parent)
         self.setObjectName("inference")
         self.output = output
@@ -99,6 +98,7 @@ class Worker(QThread):
         self._continuing = AudioContinuation(
             self._continue_from, lambda sentence: self._report("warning", sentence)
         )
+        self._takeover = Takeover(stand_in, self._report)
         self._stopping = False
         self._state = "loading"
         self._planner: Planner | None = None
@@ -270,19 +270,20 @@ class Worker(QThread):
 
     def run(self) -> None:
         """Body of the thread. Called by QThread.start."""
-        engine: Engine | None = None
+        planner: Planner | None = None
         try:
-            engine = self._open()
-            if engine is not None:
-                self._loop(engine)
+            planner = self._open()
+            if planner is not None:
+                self._loop(planner)
         finally:
             self._continuing.end()
-            self._planner = None
-            self._set_state("stopped" if engine is not None else "failed")
-            if engine is not None:
-                engine.close()
+            self._takeover.end()
+            planner, self._planner = self._planner, None
+            self._set_state("stopped" if planner is not None else "failed")
+            if planner is not None:
+                planner.source.engine.close()
 
-    def _open(self) -> Engine | None:
+    def _open(self) -> Planner | None:
         try:
             with gc_paused():
                 engine = self._open_engine()
@@ -291,18 +292,7 @@ class Worker(QThread):
                 raise SegueError(
                     f"{engine.info.name} does not play 48 kHz stereo: choose another engine."
                 )
-            listener = PlannerListener(
-                self._block_planned, self.plan_rewritten.emit, self._marked, self._report
-            )
-            self._planner = Planner(
-                engine,
-                self.output.ring,
-                self._settings,
-                seed=self._seed,
-                listener=listener,
-                performance=self.performance,
-                renders=self.renders.of(engine),
-            )
+            return self._begin(engine, self._seed)
         except SegueError as error:
             self.engine_failed.emit(str(error))
             return None
@@ -311,13 +301,21 @@ class Worker(QThread):
                 f"the engine could not be started ({type(error).__name__}: {error})."
             )
             return None
-        self.stems.open(engine.info.parts, self._planner.ring)
-        self.engine_ready.emit(engine.info)
-        return engine
 
-    def _loop(self, engine: Engine) -> None:
-        planner = self._planner
-        assert planner is not None
+    def _begin(self, engine: Engine, seed: int) -> Planner:
+        """Plan with an engine from the plan's end on."""
+        listener = PlannerListener(
+            self._block_planned, self.plan_rewritten.emit, self._marked, self._report
+        )
+        planner = self._planner = Planner(
+            engine, self.output.ring, self._settings, seed=seed, listener=listener,
+            performance=self.performance, renders=self.renders.of(engine),
+        )  # fmt: skip
+        self.stems.open(engine.info.parts, planner.ring)
+        self.engine_ready.emit(engine.info)
+        return planner
+
+    def _loop(self, planner: Planner) -> None:
         self._set_state("paused")
         while True:
             with self._wake:
@@ -329,8 +327,12 @@ class Worker(QThread):
             self._play_if_ready(planner)
             self._poll_output(planner)
             spare = planner.depth > EMBED_DEPTH * SAMPLE_RATE or not self.output.playing
-            if self._styles.embed_one(engine, spare):
+            if self._styles.embed_one(planner.source.engine, spare):
                 continue
+            local = self._takeover.step(planner)
+            if local is not None:
+                old, planner = planner, self._begin(local[0], planner.source.seed)
+                self._filling = take_over(old, planner, local[1])
             try:
                 deep = planner.depth > FILL_DEPTH * SAMPLE_RATE or spare
                 if deep and self._filling is not None and not planner.changing:

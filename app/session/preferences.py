@@ -24,6 +24,7 @@ class Preferences:
     """Preferences. device, sample_rate: None for the system's default."""
 
     engine: str = ""  # "" for the default
+    takeover: str = ""  # plays on where the line to one elsewhere is dead; "" for none
     device: str | None = None
     sample_rate: int | None = None
     buffer_frames: int = 256
@@ -56,6 +57,7 @@ def load(path: Path) -> Preferences:
     found = {f.name: data[f.name] for f in fields(Preferences) if f.name in data}
     checks = {
         "engine": lambda v: isinstance(v, str),
+        "takeover": lambda v: isinstance(v, str),
         "device": lambda v: isinstance(v, str | None),
         "sample_rate": lambda v: v in RATES,
         "buffer_frames": lambda v: v in BUFFERS,

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from app.window.style import colours
 from models.errors import SegueError
-from models.registry import DEFAULT_ENGINE, REMOTE, engine_names, engine_summary
+from models.registry import DEFAULT_ENGINE, ELSEWHERE, REMOTE, engine_names, engine_summary
 from models.remote.client.known import known_server, known_servers, remember
 from models.remote.protocol.address import EXAMPLE, parse_address
 
@@ -19,8 +19,10 @@ NEXT_START = "Plays from the next start of Segue on"
 class EngineForm(QWidget):
     """Combo box that takes an address as well, and a line below it that says what is wrong."""
 
-    def __init__(self, engine: str, parent: QWidget | None = None) -> None:
-        """engine: the name that is chosen now, '' for the default."""
+    def __init__(self, engine: str, takeover: str = "", parent: QWidget | None = None) -> None:
+        """engine: the name that is chosen now, '' for the default. takeover: that of the engine
+        which plays on where the line to one elsewhere is dead, '' for none.
+        """
         super().__init__(parent)
         self._initial = engine
         self.box = QComboBox(self)
@@ -37,6 +39,16 @@ class EngineForm(QWidget):
         for server in known_servers():
             self.box.addItem(server.name)
         self.box.setCurrentText(engine or DEFAULT_ENGINE)
+        self.takeover = QComboBox(self)
+        self.takeover.setToolTip(
+            "With an engine on another machine or a service: what plays on, of this machine, where "
+            "nothing has come for some seconds and the plan is at its end"
+        )
+        self.takeover.addItem("wait until it is back", "")
+        for name in engine_names():
+            if name not in ELSEWHERE:
+                self.takeover.addItem(f"{name} of this machine plays on", name)
+        self.takeover.setCurrentIndex(max(0, self.takeover.findData(takeover)))
         self.note = QLabel(self)
         self.note.setWordWrap(True)
         self.box.currentTextChanged.connect(self._show)
@@ -46,6 +58,7 @@ class EngineForm(QWidget):
         """Add both rows."""
         form.addRow(QLabel("Engine", self.parentWidget()), self.box)
         form.addRow("", self.note)
+        form.addRow(QLabel("Line dead", self.parentWidget()), self.takeover)
 
     @property
     def fault(self) -> str:

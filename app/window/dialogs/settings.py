@@ -68,7 +68,7 @@ class SettingsDialog(QDialog):
         form = QFormLayout()
         form.setVerticalSpacing(12)
         form.setHorizontalSpacing(18)
-        self.engine = EngineForm(preferences.engine, self)
+        self.engine = EngineForm(preferences.engine, preferences.takeover, self)
         self.engine.add_to(form)
         rescan = QPushButton("Look again", self)
         rescan.setToolTip("Ask the system for its devices again")
@@ -137,6 +137,7 @@ class SettingsDialog(QDialog):
         return replace(
             with_input,
             engine=self.engine.chosen(),
+            takeover=self.engine.takeover.currentData(),
             device=self.device.currentData(),
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),

@@ -67,7 +67,10 @@ class RemoteEngine(Engine):
         return self.line.notices()
 
     def start(self, seed: int = 0) -> Stream:
-        return RemoteStream(self.line, self._info, seed)
+        rate = self._info.sample_rate
+        return RemoteStream(
+            self.line, self._info, seed, lambda sound, number: self._listen(sound, rate, number)
+        )
 
     def embed_text(self, text: str) -> Style:
         answer, body = self._ask("embed_text", text=check_prompt_text(text))
@@ -87,9 +90,7 @@ class RemoteEngine(Engine):
     def snapshot_after(self, samples: Samples, sample_rate: int, seed: int = 0) -> Snapshot:
         if not self._info.continues_audio:
             return super().snapshot_after(samples, sample_rate, seed)
-        described, content = self._audio(samples, sample_rate)
-        answer, _ = self._ask("snapshot_after", content, text=described, count=seed)
-        return self._kept(answer, seed)
+        return self._listen(samples, sample_rate, seed)
 
     def pack(self, snapshot: Snapshot) -> PackedState | None:
         """A snapshot in a form for files, sealed there; None where it does not come soon."""
@@ -127,6 +128,11 @@ class RemoteEngine(Engine):
     ) -> tuple[Answer, bytes]:  # fmt: skip
         ask = Ask(self.line.number(), what, text, count=count, size=len(content))
         return self.line.request(ask, content, seconds)
+
+    def _listen(self, samples: Samples, sample_rate: int, seed: int) -> RemoteSnapshot:
+        described, content = self._audio(samples, sample_rate)
+        answer, _ = self._ask("snapshot_after", content, text=described, count=seed)
+        return self._kept(answer, seed)
 
     def _audio(self, samples: Samples, sample_rate: int) -> tuple[str, bytes]:
         """Audio for a request: as it is on this machine, in 24 bits elsewhere."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from models.engine.controls import Controls
 from models.engine.interface import Audio, EngineInfo, ScoreInfo, Snapshot, Stream
-from models.errors import PlaceLostError, SegueError
+from models.errors import BlockPendingError, PlaceLostError, SegueError
 from models.remote.client.feed import BlockFeed
 from models.remote.client.line import RemoteLine
+from models.remote.client.recall import HeardSound, Recall
 from models.remote.client.snapshot import NO_NUMBER, RemoteSnapshot
 from models.remote.protocol.messages import Block, More, Run
+
+Listen: TypeAlias = Callable[[Audio, int], RemoteSnapshot]
 
 MIN_AHEAD, MAX_AHEAD = 4, 24
 """Blocks that may be on their way."""
@@ -27,8 +30,11 @@ STEM_BLOCKS: Final = 4
 class RemoteStream(Stream):
     """Stream of a server. What it was and will be is on the server; here is where it is."""
 
-    def __init__(self, line: RemoteLine, info: EngineInfo, seed: int) -> None:
-        self._line, self._info = line, info
+    def __init__(self, line: RemoteLine, info: EngineInfo, seed: int, listen: Listen) -> None:
+        """listen: lets the server listen to sound, to go on from it with a seed."""
+        self._line, self._info, self._listen = line, info, listen
+        self._heard = HeardSound(info.sample_rate, info.block_frames)
+        self._recall: Recall | None = None
         self._here = RemoteSnapshot(info.name, seed=seed)
         self._feed: BlockFeed | None = None
         self._score: ScoreInfo | None = None
@@ -60,6 +66,7 @@ class RemoteStream(Stream):
             self._line.released,
         )  # fmt: skip
         feed.taken += 1
+        self._heard.add(self._here, block.planes[0])
         self._grant(feed)
         self._score = block.score
         self._stems = dict(zip(self._info.parts, block.planes[1:], strict=False))
@@ -69,17 +76,36 @@ class RemoteStream(Stream):
         """Ask for a run from here."""
         line, here = self._line, self._here
         if here.session not in ("", line.session):
-            self._here = RemoteSnapshot(self._info.name, seed=here.seed + line.connection)
-            raise PlaceLostError(
-                f"{line.address.place} was started anew and has forgotten the music: "
-                "it begins afresh."
-            )
+            raise self._forgotten(here)
         feed = BlockFeed(line.number(), line.connection, here, controls, stems)
         feed.granted = self._ahead()
         line.follow(feed)
         audio_format = line.width.audio_format
         line.send(Run(feed.number, here.place, controls, feed.granted, audio_format, stems))
         return feed
+
+    def _forgotten(self, here: RemoteSnapshot) -> SegueError:
+        """What there is to say of a server that was started anew. It listens to the last sound, and
+        the stream is then at its end; or else at a start.
+        """
+        line, sound = self._line, self._heard.sound()
+        if self._recall is None and sound is not None and self._info.continues_audio:
+            self._recall = Recall(lambda audio: self._listen(audio, here.seed), sound)
+        if self._recall is not None and not self._recall.done:
+            return BlockPendingError("the server listens to the music first.")
+        place = None if self._recall is None else self._recall.place
+        self._recall = None
+        self._heard.forget()
+        if place is not None:
+            self._here = place
+            return PlaceLostError(
+                f"{line.address.place} was started anew: it goes on from the sound of the last "
+                "seconds, without its score."
+            )
+        self._here = RemoteSnapshot(self._info.name, seed=here.seed + line.connection)
+        return PlaceLostError(
+            f"{line.address.place} was started anew and has forgotten the music: it begins afresh."
+        )
 
     def _check_start(self, feed: BlockFeed) -> None:
         """Whether the run began where it should. PlaceLostError where it did not."""
@@ -150,10 +176,13 @@ class RemoteStream(Stream):
         if snapshot is self._here:
             return
         self._here, self._last = snapshot, None
+        self._heard.go_back(snapshot)
+        self._recall = None
         self._score, self._stems = None, {}
 
     def clear(self) -> None:
         self._here, self._last = self._here.after_clear(), None
+        self._heard.forget()
 
     @property
     def score(self) -> ScoreInfo | None:

@@ -25,9 +25,9 @@ from app.inference.worker import BlockReport, Incident, TimelineMark, Worker, Wo
 from app.performance.moment import Moment
 from app.recording.capture_thread import CaptureThread
 from models.engine.controls import Controls
-from models.engine.interface import Engine
+from models.engine.interface import Audio, Engine
 from models.engine.prompts import Prompt
-from models.errors import SegueError
+from models.errors import BlockPendingError, SegueError
 from tests.support.tone_engine import ToneEngine, ToneStream, tone_frequency
 
 RATE = 48_000
@@ -38,10 +38,15 @@ OTHER = Controls(mute=frozenset({"drums"}), notes=(69,))
 class Band:
     """A worker, its output and what it told."""
 
-    def __init__(self, engine: Callable[[], Engine], qtbot: QtBot) -> None:
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        qtbot: QtBot,
+        stand_in: Callable[[], Engine] | None = None,
+    ) -> None:
         self.qtbot = qtbot
         self.output = AudioOutput(AudioSettings(device=NULL_DEVICE))
-        self.worker = Worker(engine, self.output, seed=5)
+        self.worker = Worker(engine, self.output, seed=5, stand_in=stand_in)
         self.blocks: list[BlockReport] = []
         self.marks: list[TimelineMark] = []
         self.incidents: list[Incident] = []
@@ -324,3 +329,35 @@ def test_the_worker_refuses_a_moment_of_other_weights(band: Callable[..., Band])
     one.until(lambda: one.output.ring.read > place)
     steered = one.worker.performance.between(0, one.output.ring.read)
     assert all(block.moment is None for block in steered), "it is of no performance of now"
+
+
+def test_an_engine_of_this_machine_takes_over(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.inference.takeover.LOAD_SECONDS", 0.1)
+    monkeypatch.setattr("app.inference.takeover.DEAD_SECONDS", 0.3)
+    monkeypatch.setattr("app.inference.takeover.LEFT_SECONDS", 2.0)  # the test need not wait
+    there, here = ToneEngine(block_seconds=0.1), ToneEngine(block_seconds=0.1, name="here")
+    object.__setattr__(there.info, "remote", True)
+    render, dead = ToneStream.render, threading.Event()
+
+    def cut_off(stream: ToneStream, controls: Controls) -> Audio:
+        if dead.is_set() and stream.engine is there:
+            raise BlockPendingError("not yet")
+        return render(stream, controls)
+
+    monkeypatch.setattr(ToneStream, "render", cut_off)
+    band = Band(lambda: there, qtbot, lambda: here)
+    band.start()
+    dead.set()
+    with qtbot.waitSignal(band.worker.engine_ready, timeout=15_000) as ready:
+        pass
+    assert ready.args[0].name == "here"
+    band.until(lambda: there.closed)
+    read = band.output.ring.read
+    band.until(lambda: band.output.ring.read > read + 3 * RATE)
+    assert band.worker.status().engine == "here"
+    assert band.worker.status().audio.underruns == 0
+    assert [incident.level for incident in band.incidents] == ["warning"]
+    band.stop()
+    assert here.closed

@@ -253,6 +253,32 @@ def test_a_server_that_was_started_anew_begins_afresh() -> None:
     again.stop()
 
 
+def test_a_server_that_was_started_anew_listens_to_what_was_heard() -> None:
+    """It goes on from the sound that was heard last, at the place that the stream has gone back
+    to, and not from what was rendered after that."""
+    server = ServerThread(ToneEngine(block_seconds=0.1, continues_audio=True))
+    engine = RemoteEngine(server.address())
+    stream = engine.start(4)
+    heard: list[Audio] = []
+    for number in range(34):
+        heard.append(render(stream, A))
+        if number == 29:
+            place = stream.snapshot()
+    stream.restore(place)
+    server.stop()
+    until(lambda: not engine.line.connected)
+    again = ServerThread(ToneEngine(block_seconds=0.1, continues_audio=True), port=server.port)
+    with pytest.raises(PlaceLostError, match="goes on from the sound of the last seconds"):
+        render(stream, A)
+    here = ToneEngine(block_seconds=0.1, continues_audio=True)
+    local = here.start(4)
+    local.restore(here.snapshot_after(np.concatenate(heard[:30]), 48_000, 4))
+    for _ in range(3):
+        assert np.array_equal(render(stream, A), local.render(A))
+    engine.close()
+    again.stop()
+
+
 def test_a_place_that_the_server_has_forgotten_is_taken_up_before_it() -> None:
     limits = Limits(snapshots=12)
     with served(ToneEngine(block_seconds=0.02), limits=limits) as server:

@@ -51,6 +51,18 @@ def test_what_is_chosen(qtbot: QtBot, text: str, chosen: str, says: str) -> None
     assert settings.engine.note.isHidden() is not bool(says)
 
 
+def test_what_takes_over_is_an_engine_of_this_machine(qtbot: QtBot, folder: Path) -> None:
+    settings = dialog(qtbot)
+    box = settings.engine.takeover
+    names = [box.itemData(index) for index in range(box.count())]
+    assert names[:2] == ["", "segue"]
+    assert "lyria-realtime" not in names
+    assert settings.chosen().takeover == ""
+    box.setCurrentIndex(1)
+    save(folder / "preferences.json", settings.chosen())
+    assert load(folder / "preferences.json").takeover == "segue"
+
+
 def test_a_token_does_not_go_into_the_preferences(qtbot: QtBot, folder: Path) -> None:
     settings = dialog(qtbot, "segue-diffusion")
     settings.engine.box.setCurrentText("remote://secretsecretsecret@studio/segue")
