@@ -65,6 +65,7 @@ def make_parser() -> Parser:
     _soak(commands)
     _devices(commands)
     _models(commands)
+    _teach(commands)
     _serve(commands)
     _rtap(commands)
     return parser
@@ -334,6 +335,31 @@ def _sounds(actions: Commands) -> None:
         if name == "import":
             action.add_argument("--name", default="", help="another name for it")
         action.set_defaults(command=_call("app.cli.sounds", f"{name}_sound"))
+
+
+def _teach(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "teach",
+        help="learn a sound from audio files of your own",
+        description="Learn a sound from audio files of your own: it is then a prompt, sound:NAME. "
+        "Nothing leaves this machine. With the name alone it goes on where it was stopped.",
+    )
+    parser.add_argument("name", metavar="NAME", help="of the sound")
+    parser.add_argument(
+        "places", nargs="*", type=Path, metavar="FOLDER", help="a folder, or audio files"
+    )
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="of computing by all threads; 10 by default"
+    )
+    parser.add_argument("--rank", type=int, metavar="N", help="of the changes, 4 to 16; 8")
+    parser.add_argument("--threads", type=int, metavar="N", help="that compute; 4 at most")
+    parser.add_argument(
+        "--licence", default="", metavar="TEXT", help="what the sound may be used for"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="progress as JSON; pause, go and stop on the input"
+    )
+    parser.set_defaults(command=_call("app.cli.teach", "teach"))
 
 
 def _serve(commands: Commands) -> None:

@@ -16,6 +16,7 @@ from app.session.session import Session
 from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
 from app.window.style import theme
+from app.window.teaching.control import TeachControl
 from app.window.widgets import accessible
 from models.errors import SegueError
 from models.registry import DEFAULT_ENGINE
@@ -52,6 +53,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
         raise
     _offer_library(window, folder)
     early.deliver(window.reported.emit)
+    teaching = TeachControl(window.editor, playback.worker, window.say, window)
     window.proportions.open(folder / "window.json")
     window.show()
     _shut_on_signals(window)
@@ -63,6 +65,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
     coordinator, alignment = open_coordinator(window, bridge), align_clock(window, bridge)
     code = app.exec()
     window.proportions.close(folder / "window.json")
+    teaching.close()
     alignment.stop()
     coordinator.stop()
     bridge.stop()

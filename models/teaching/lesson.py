@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -64,6 +64,7 @@ class Lesson:
         rank: Of the changes.
         number_format: Of the matrix products.
         clock: Seconds of computing so far.
+        note: What a checkpoint must have been written with to go on from it.
 
     """
 
@@ -79,6 +80,7 @@ class Lesson:
         rank: int = 8,
         number_format: torch.dtype = torch.float32,
         clock: Callable[[], float] = time.monotonic,
+        note: str = "",
     ) -> None:
         torch.manual_seed(1)
         self.pupil = Pupil(base, rank)
@@ -86,7 +88,7 @@ class Lesson:
         self.studies, self.rehearsal = list(studies), list(rehearsal)
         self.style = torch.from_numpy(np.array(style, np.float32))
         self.folder, self.seconds = folder, seconds
-        self.number_format, self.clock = number_format, clock
+        self.number_format, self.clock, self._note = number_format, clock, note
         self._parameters = self.pupil.parameters
         matrices = list(self._parameters.values())
         self._optimiser = torch.optim.AdamW(matrices, lr=RATE, betas=(0.9, 0.97), weight_decay=0.01)
@@ -98,6 +100,11 @@ class Lesson:
     @property
     def finished(self) -> bool:
         return self.spent >= self.seconds
+
+    @property
+    def share(self) -> float:
+        """How much of it is learned, 0 to 1."""
+        return min(1.0, self.spent / max(1e-6, self.seconds))
 
     def learn(self) -> dict[str, float]:
         """One step; what the loss consisted of, empty where it was not finite."""
@@ -128,8 +135,7 @@ class Lesson:
     def rate(self) -> float:
         """Learning rate: linear warm-up, then a cosine down to a twentieth over the lesson."""
         warm = min(1.0, self.step / WARM_UP)
-        share = min(1.0, self.spent / max(1e-6, self.seconds))
-        return RATE * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+        return RATE * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.share)))
 
     def changes(self) -> dict[str, NDArray[np.generic]]:
         """What is learned so far, as of `LearnedSound.changes`."""
@@ -174,7 +180,7 @@ class Lesson:
                 tensors[f"mean.{name}"] = state["exp_avg"].clone()
                 tensors[f"square.{name}"] = state["exp_avg_sq"].clone()
         tensors["losses"] = torch.tensor(self.losses[-200:] or [math.nan])
-        header = {"step": str(self.step), "spent": repr(self.spent)}
+        header = {"step": str(self.step), "spent": repr(self.spent), "note": self._note}
         partial = self.folder / f"{CHECKPOINT}.partial"
         try:
             save_file(tensors, partial, metadata=header)
@@ -190,12 +196,12 @@ class Lesson:
         if not path.is_file():
             return False
         try:
-            from safetensors import safe_open
-
             saved = load_file(path)
             with safe_open(str(path), framework="pt") as file:
                 header = file.metadata() or {}
             step, spent = int(header["step"]), float(header["spent"])
+            if header["note"] != self._note:
+                return False
             self._check(saved)
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError):
             return False

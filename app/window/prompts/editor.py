@@ -29,7 +29,9 @@ from app.window.widgets.buttons import PlainButton
 from app.window.widgets.chip import Chip
 from app.window.widgets.flow_layout import FlowLayout
 from models.engine.interface import MAX_PROMPT_CHARACTERS
+from models.engine.sounds import PREFIX
 from models.errors import SegueError
+from models.sounds.library import SoundLibrary
 
 SUGGESTIONS: Final = theme.RESOURCES / "suggestions.json"
 WIDTH: Final = 560
@@ -37,6 +39,7 @@ HEIGHT: Final = 330
 MAX_SHOWN: Final = 120
 """Prompts of the library that are shown at once; a search shows the others."""
 LIBRARY: Final = "library"
+SOUNDS: Final = "sounds"
 TITLES: Final = {"instrument": "Instruments", "genre": "Genres", "mood": "Moods"}
 
 
@@ -66,6 +69,8 @@ class PromptEditor(QWidget):
     confirmed = Signal(int, str)
     sound_chosen = Signal(int, str)
     closed = Signal()
+    teach_requested = Signal(int)
+    """A sound shall be taught, for the prompt of this number."""
     message = Signal(str, str)
     """Level and sentence."""
 
@@ -98,7 +103,13 @@ class PromptEditor(QWidget):
             parent=self,
         )
         self.library_tab.hide()
-        for tab in (*self.tabs, self.library_tab):
+        self.sounds_tab = PlainButton(
+            label="My sounds",
+            tooltip="Sounds that were learned from your own files, and teaching another",
+            on_click=partial(self.show_group, SOUNDS),
+            parent=self,
+        )
+        for tab in (*self.tabs, self.library_tab, self.sounds_tab):
             tab.setCheckable(True)
         self.keep_button = PlainButton(
             label="Keep",
@@ -124,6 +135,7 @@ class PromptEditor(QWidget):
         for tab in self.tabs:
             row.addWidget(tab)
         row.addWidget(self.library_tab)
+        row.addWidget(self.sounds_tab)
         row.addStretch(1)
         row.addWidget(self.keep_button)
         row.addWidget(sound)
@@ -173,7 +185,8 @@ class PromptEditor(QWidget):
         page = QWidget()
         page.setAutoFillBackground(False)
         flow = FlowLayout(page)
-        for chip in self._library_chips() if group == LIBRARY else self._chips(group):
+        made = {LIBRARY: self._library_chips, SOUNDS: self._sound_chips}
+        for chip in made[group]() if group in made else self._chips(group):
             chip.setParent(page)
             chip.dragged.connect(self.close_editor)
             flow.addWidget(chip)
@@ -181,12 +194,28 @@ class PromptEditor(QWidget):
         for tab, name in zip(self.tabs, self._suggestions, strict=True):
             tab.setChecked(name == group)
         self.library_tab.setChecked(group == LIBRARY)
+        self.sounds_tab.setChecked(group == SOUNDS)
 
     def _chips(self, group: str) -> list[Chip]:
         chips = [Chip(words) for words in self._suggestions[group]]
         for chip in chips:
             chip.picked.connect(self._pick)
         return chips
+
+    def _sound_chips(self) -> list[Chip]:
+        """The learned sounds, and a chip that teaches another."""
+        chips = [Chip(name, tooltip="A learned sound") for name in SoundLibrary().names()]
+        for chip in chips:
+            chip.words = f"{PREFIX}{chip.label}"
+            chip.picked.connect(lambda label: self._pick(f"{PREFIX}{label}"))
+        teach = Chip("+ Teach a sound …", tooltip="Learn a sound from audio files of your own")
+        teach.picked.connect(self._teach)
+        return [*chips, teach]
+
+    def _teach(self, words: str = "") -> None:
+        n = self.n
+        self.close_editor()
+        self.teach_requested.emit(n)
 
     def _library_chips(self) -> list[Chip]:
         """Prompts of the library that the line finds; all of them until it is edited."""

@@ -1,0 +1,1 @@
+"""Teaching a sound: the dialog, and the process that learns."""

@@ -1,0 +1,320 @@
+"""Course: all that makes a learned sound of a folder, from listening to the finished file.
+
+It goes on from what an earlier course of the name left in its folder. Between two steps it asks
+whether to pause or stop, so that it can give way to the music at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+
+from models.engine.sounds import check_name
+from models.errors import SegueError
+from models.runtime.number_format import fastest_format
+from models.segue.arranger.arranger import Arranger
+from models.segue.renderer.inference import RendererInference
+from models.segue.renderer.loading import load_inference, load_renderer, load_sampler
+from models.segue.renderer.network import Renderer
+from models.sounds.file import LearnedSound
+from models.sounds.library import RENDERER, SoundLibrary, base_checksum
+from models.storage.weights import WEIGHTS
+from models.teaching.lesson import Lesson
+from models.teaching.listener import Listener
+from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
+from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, courses_folder
+from models.teaching.preview import PreviewPlayer, write_preview
+from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
+from models.teaching.store import EncodedFile, mean_style, read_encoded, write_encoded
+
+PLAN: Final = "plan.json"
+PICTURE: Final = "picture.npy"
+SAVE_SECONDS: Final = 60.0
+NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
+
+
+Report = Callable[[CourseProgress], object]
+
+
+class Course:
+    """A course in a folder of its own.
+
+    Args:
+        plan: What is taught; None to go on with the course of `name`.
+        report: Called with the progress.
+        waiting: Whether it must wait now; asked between steps.
+        stopped: Whether it must stop; what was learned is kept.
+        name: Of the course that goes on.
+        weights: Folder of the base weights.
+        folder: Where courses are kept.
+        library: Where the finished sound goes.
+
+    Raises:
+        SegueError: There is no course of that name to go on with, or its folder cannot be made.
+
+    """
+
+    def __init__(
+        self,
+        plan: CoursePlan | None,
+        report: Report = lambda progress: None,
+        waiting: Callable[[], bool] = lambda: False,
+        stopped: Callable[[], bool] = lambda: False,
+        name: str = "",
+        weights: Path = WEIGHTS,
+        folder: Path | None = None,
+        library: SoundLibrary | None = None,
+    ) -> None:
+        name = plan.name if plan is not None else check_name(name)
+        self.folder = (folder or courses_folder()) / name.replace(" ", "_")
+        self._report, self._waiting, self._stopped = report, waiting, stopped
+        self._weights = weights
+        self._library = SoundLibrary(weights=weights) if library is None else library
+        self.plan = self._read_plan(name) if plan is None else plan
+        self._base = base_checksum(weights)
+        self._listener = Listener(weights)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
+            (self.folder / PLAN).write_text(data, encoding="utf-8")
+        except OSError as error:
+            raise SegueError(
+                f"{self.folder} cannot be written ({error.strerror}): make room there."
+            ) from error
+
+    def _read_plan(self, name: str) -> CoursePlan:
+        path = self.folder / PLAN
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            data.pop("base", None)
+            return CoursePlan(**{**data, "places": tuple(data["places"])})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, SegueError):
+                raise
+            raise SegueError(
+                f"no course of '{name}' was begun here: say what it shall learn from."
+            ) from error
+
+    # -- the whole -------------------------------------------------------------------------------
+    def run(self) -> LearnedSound | None:
+        """Teach; None where it was stopped before the end.
+
+        Raises:
+            SegueError: Nothing to learn from, weights that are damaged, or no room for the sound.
+
+        """
+        torch.set_num_threads(self.plan.threads)
+        files = self._listen()
+        if files is None:
+            return None
+        rehearsal = self._rehearse()
+        if rehearsal is None:
+            return None
+        lesson = self._lesson(files, rehearsal)
+        if not self._learn(lesson, files):
+            return None
+        sound = self.sound(lesson, files)
+        self._library.add(sound)
+        self._report(CourseProgress("done", 1.0, 0.0, lesson.loss, lesson.step))
+        return sound
+
+    def _pause(self) -> bool:
+        """Wait while it must; whether to go on."""
+        while self._waiting() and not self._stopped():
+            time.sleep(0.1)
+        return not self._stopped()
+
+    def _no_room(self, stage: str, share: float, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        self._report(CourseProgress(stage, share, note=NO_ROOM.format(reason=reason)))
+
+    # -- listening -------------------------------------------------------------------------------
+    def _listen(self) -> list[EncodedFile] | None:
+        paths = audio_files([Path(place) for place in self.plan.places])
+        found: list[EncodedFile] = []
+        new = self._encoded(paths)
+        for number, encoded in enumerate(new, 1):
+            if encoded is not None:
+                found.append(encoded)
+            self._report(CourseProgress("listening", number / len(paths)))
+            if not self._pause():
+                return None
+        total = sum(encoded.seconds for encoded in found)
+        if total < LEAST:
+            raise SegueError(
+                f"there are {total:.0f} s to learn from: give {LEAST:.0f} s or more, better ten "
+                "minutes."
+            )
+        return found
+
+    def _encoded(self, paths: Sequence[Path]) -> Iterator[EncodedFile | None]:
+        """Each file encoded, from the store where it is there; None where it is of no use."""
+        missing = []
+        for path in paths:
+            stored = read_encoded(self._store(path), _source(path))
+            if stored is None:
+                missing.append(path)
+            else:
+                yield stored
+        for path, pieces, findings in read_material(missing):
+            self._say(findings)
+            yield self._encode(path, pieces) if pieces else None
+
+    def _say(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            known = finding.file in finding.sentence
+            words = finding.sentence if known else f"{finding.file} {finding.sentence}"
+            end = "" if finding.used else " (left out)"
+            self._report(CourseProgress("listening", 0.0, note=f"{words}{end}"))
+
+    def _store(self, path: Path) -> Path:
+        digest = hashlib.sha256(str(path).encode()).hexdigest()
+        return self.folder / f"file-{digest[:16]}.safetensors"
+
+    def _encode(self, path: Path, pieces: Sequence[Passage]) -> EncodedFile:
+        encoded = self._listener.encode(path.name, pieces)
+        try:
+            write_encoded(encoded, self._store(path), _source(path))
+            picture = self.folder / PICTURE
+            if not picture.exists():
+                np.save(picture, self._listener.picture(pieces[0]))
+        except OSError as error:
+            self._no_room("listening", 0.0, error)
+        return encoded
+
+    # -- rehearsal -------------------------------------------------------------------------------
+    def _rehearse(self) -> list[ScoredClip] | None:
+        """Music of the base, from a folder that all courses share."""
+        folder = self.folder.parent / f"rehearsal-{self._base[:12]}"
+        clips = []
+        for number in range(CLIPS):
+            path = folder / f"{number:02d}.safetensors"
+            try:
+                clips.append(load_clip(path))
+            except (OSError, SafetensorError, KeyError, RuntimeError):
+                clip = play_clip(self._arranger, self._inference, number)
+                clips.append(clip)
+                try:
+                    folder.mkdir(exist_ok=True)
+                    save_clip(clip, path)
+                except (OSError, SafetensorError) as error:
+                    self._no_room("rehearsing", number / CLIPS, error)
+            self._report(CourseProgress("rehearsing", (number + 1) / CLIPS))
+            if not self._pause():
+                return None
+        return clips
+
+    # -- learning --------------------------------------------------------------------------------
+    def _lesson(self, files: Sequence[EncodedFile], rehearsal: Sequence[ScoredClip]) -> Lesson:
+        plan = self.plan
+        lesson = Lesson(
+            self._network,
+            load_sampler(self._weights / RENDERER),
+            [study for encoded in files for study in encoded.studies],
+            rehearsal,
+            mean_style(files),
+            self.folder,
+            plan.minutes * 60,
+            plan.rank,
+            fastest_format(seconds=1.0),
+            lambda: time.process_time() / plan.threads,
+            note=self._base,
+        )
+        if lesson.resume():
+            note = f"goes on after {lesson.spent / 60:.1f} minutes"
+            self._report(CourseProgress("learning", lesson.share, None, note=note))
+        return lesson
+
+    def _learn(self, lesson: Lesson, files: Sequence[EncodedFile]) -> bool:
+        """Learn to the end; False where it was stopped before."""
+        began, spent = time.monotonic(), lesson.spent
+        kept = began
+        while not lesson.finished:
+            if not self._pause():
+                self._keep(lesson)
+                return False
+            lesson.learn()
+            now = time.monotonic()
+            pace = (lesson.spent - spent) / max(1e-6, now - began)
+            left = (lesson.seconds - lesson.spent) / max(1e-6, pace)
+            preview = now - kept >= SAVE_SECONDS
+            if preview:
+                self._keep(lesson)
+                self._preview(lesson, files)
+                kept = time.monotonic()
+            self._report(
+                CourseProgress(
+                    "learning", lesson.share, max(0.0, left), lesson.loss, lesson.step,
+                    preview=preview,
+                )
+            )  # fmt: skip
+        self._keep(lesson)
+        self._preview(lesson, files)
+        return True
+
+    def _keep(self, lesson: Lesson) -> None:
+        try:
+            lesson.save()
+        except OSError as error:
+            self._no_room("learning", lesson.share, error)
+
+    def _preview(self, lesson: Lesson, files: Sequence[EncodedFile]) -> None:
+        player = PreviewPlayer(self._network, self._inference, self._arranger, self._listener.codec)
+        try:
+            write_preview(player.play(self.sound(lesson, files)), self.folder / PREVIEW)
+        except OSError as error:
+            self._no_room("learning", lesson.share, error)
+
+    def sound(self, lesson: Lesson, files: Sequence[EncodedFile]) -> LearnedSound:
+        """The sound as far as it is learned."""
+        style = mean_style(files)
+        try:
+            picture = np.asarray(np.load(self.folder / PICTURE), np.uint8)
+        except (OSError, ValueError):
+            picture = np.zeros((48, 96, 3), np.uint8)
+        return LearnedSound(
+            name=self.plan.name,
+            base=self._base,
+            style=style,
+            changes=lesson.changes(),
+            picture=picture,
+            files=tuple(encoded.name for encoded in files),
+            licence=self.plan.licence,
+            terms=self._listener.terms(style),
+            created=datetime.date.today().isoformat(),
+            seconds=sum(encoded.seconds for encoded in files),
+            minutes=lesson.spent * self.plan.threads / 60,
+            steps=lesson.step,
+            loss=lesson.loss,
+            rank=self.plan.rank,
+        )
+
+    # -- networks, loaded when they are needed ---------------------------------------------------
+    @cached_property
+    def _arranger(self) -> Arranger:
+        return Arranger.load(self._weights / "arranger.safetensors")
+
+    @cached_property
+    def _network(self) -> Renderer:
+        return load_renderer(self._weights / RENDERER)
+
+    @cached_property
+    def _inference(self) -> RendererInference:
+        return load_inference(self._weights / RENDERER)
+
+
+def _source(path: Path) -> str:
+    """What tells a version of a file from others."""
+    known = path.stat()
+    return f"{path} {known.st_size} {known.st_mtime_ns}"

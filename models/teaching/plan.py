@@ -1,0 +1,86 @@
+"""Plan and progress of a course. Pure: the window knows them too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from models.engine.sounds import check_name
+from models.errors import SegueError
+from models.sounds.library import sounds_folder
+
+PREVIEW: Final = "preview.wav"
+RANKS: Final = (4, 16)
+MINUTES: Final = (0.05, 600.0)
+STAGES: Final = ("listening", "rehearsing", "learning", "done")
+
+
+@dataclass(frozen=True)
+class CoursePlan:
+    """What is taught.
+
+    Attributes:
+        name: Of the sound.
+        places: Audio files and folders.
+        minutes: Of computing, on all threads.
+        rank: Of the changes, 4 to 16.
+        licence: What the sound may be used for, in its maker's words.
+        threads: That compute.
+
+    Raises:
+        SegueError: A value out of range.
+
+    """
+
+    name: str
+    places: tuple[str, ...]
+    minutes: float = 10.0
+    rank: int = 8
+    licence: str = ""
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", check_name(self.name))
+        low, high = MINUTES
+        if not low <= self.minutes <= high:
+            raise SegueError(f"--minutes is {self.minutes:g}: give {low:g} to {high:g}.")
+        low_rank, high_rank = RANKS
+        if not low_rank <= self.rank <= high_rank:
+            raise SegueError(f"--rank is {self.rank}: give {low_rank} to {high_rank}.")
+        if self.threads < 1:
+            raise SegueError(f"--threads is {self.threads}: give 1 or more.")
+
+
+@dataclass(frozen=True)
+class CourseProgress:
+    """How far a course is.
+
+    Attributes:
+        stage: Of STAGES.
+        share: Of the stage, 0 to 1.
+        left: Seconds until it is done, as it goes now; None while that is not known.
+        loss: Of the last steps; None before the first.
+        step: Of learning.
+        note: A sentence for the player, '' for none.
+        preview: Whether there is a new preview.
+
+    """
+
+    stage: str
+    share: float
+    left: float | None = None
+    loss: float | None = None
+    step: int = 0
+    note: str = ""
+    preview: bool = False
+
+
+def courses_folder() -> Path:
+    """Where courses keep what they go on from."""
+    return sounds_folder().with_name("teaching")
+
+
+def course_folder(name: str) -> Path:
+    """Where the course of a sound keeps it."""
+    return courses_folder() / check_name(name).replace(" ", "_")

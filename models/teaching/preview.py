@@ -1,0 +1,70 @@
+"""Preview of a lesson: a few seconds of what the sound would be now, always of the same score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.engine.controls import Controls
+from models.engine.loudness import LevelState, normalise_loudness
+from models.music.score import SAMPLE_RATE
+from models.segue.arranger.arranger import Arranger
+from models.segue.codec import Codec
+from models.segue.renderer.adaptation import adapted
+from models.segue.renderer.features import no_age, score_batch
+from models.segue.renderer.inference import KeyValueCache, RendererInference
+from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK, Renderer
+from models.sounds.file import LearnedSound
+
+BLOCKS: Final = 25
+"""Blocks of 240 ms: 6 s."""
+SEED: Final = 11
+
+
+class PreviewPlayer:
+    """Plays a few seconds of a sound.
+
+    Args:
+        network: The renderer's weights.
+        inference: The renderer as it is.
+        arranger: Writes the score.
+        codec: Makes sound of latents.
+
+    """
+
+    def __init__(
+        self, network: Renderer, inference: RendererInference, arranger: Arranger, codec: Codec
+    ) -> None:
+        self._network, self._inference = network, inference
+        self._arranger, self._codec = arranger, codec
+
+    def play(self, sound: LearnedSound) -> NDArray[np.float32]:
+        """Audio (n, 2) at 48 kHz of a sound at amount 1."""
+        renderer = adapted(self._inference, self._network, [(sound, 1.0)])
+        state, age, cache = self._arranger.start(SEED), no_age(), KeyValueCache()
+        noise = torch.Generator().manual_seed(SEED)
+        style, latents = torch.from_numpy(sound.style.copy()), []
+        for _ in range(BLOCKS):
+            score, state, _ = self._arranger.block(state, sound.style, Controls(), FRAMES_PER_BLOCK)
+            batch, age = score_batch(score, age)
+            drawn = torch.randn(TOKENS_PER_BLOCK, 2 * renderer.config.latent_dim, generator=noise)
+            new, cache = renderer.block(cache, batch, style, drawn)
+            latents.append(new)
+        audio, _ = normalise_loudness(self._codec.decode(torch.cat(latents)), LevelState())
+        return np.asarray(audio, np.float32)
+
+
+def write_preview(audio: NDArray[np.float32], path: Path) -> None:
+    """Write audio (n, 2) as a WAV file, whole or not at all. OSError where there is no room."""
+    import soundfile
+
+    partial = path.with_suffix(".partial")
+    try:
+        soundfile.write(partial, audio, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    except soundfile.SoundFileError as error:
+        raise OSError(str(error)) from error
+    partial.replace(path)
