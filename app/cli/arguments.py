@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn, TypeAlias
+from typing import Final
 
+from app.cli.learned.arguments import add_sounds, add_teach
+from app.cli.parser import Commands, Parser, call_later
 from models.command import PROGRAM_NAME
 from models.engine.controls import ARRIVALS, GENERATION_MODES, MEMORY_MODES, NOTE_ONSETS, RANGES
 from models.errors import SegueError
@@ -29,16 +28,6 @@ examples:
 
 
 PROGRAM: Final = "segue" if getattr(sys, "frozen", False) else "main.py"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with errors as one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SegueError(f"{message}. See: {self.prog} --help")
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -65,7 +54,7 @@ def make_parser() -> Parser:
     _soak(commands)
     _devices(commands)
     _models(commands)
-    _teach(commands)
+    add_teach(commands)
     _serve(commands)
     _rtap(commands)
     return parser
@@ -239,7 +228,7 @@ def _render(commands: Commands) -> None:
         metavar="CONTROL=X",
         help="how much a control decides, 0 to 1, such as bpm=0.5",
     )
-    parser.set_defaults(command=_call("app.cli.render", "render"))
+    parser.set_defaults(command=call_later("app.cli.render", "render"))
 
 
 def _spellings(name: str) -> tuple[str, ...]:
@@ -258,7 +247,7 @@ def _bench(commands: Commands) -> None:
         "--seconds", type=float, default=20.0, metavar="S", help="of music to measure"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.set_defaults(command=_call("app.cli.bench", "bench"))
+    parser.set_defaults(command=call_later("app.cli.bench", "bench"))
 
 
 def _soak(commands: Commands) -> None:
@@ -271,7 +260,7 @@ def _soak(commands: Commands) -> None:
     _add_engine(parser)
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.set_defaults(command=_call("app.cli.soak", "soak"))
+    parser.set_defaults(command=call_later("app.cli.soak", "soak"))
 
 
 def _devices(commands: Commands) -> None:
@@ -280,7 +269,7 @@ def _devices(commands: Commands) -> None:
         help="list audio and MIDI ports",
         description="List audio and MIDI ports as Segue sees them.",
     )
-    parser.set_defaults(command=_call("app.cli.devices", "devices"))
+    parser.set_defaults(command=call_later("app.cli.devices", "devices"))
 
 
 def _models(commands: Commands) -> None:
@@ -289,10 +278,10 @@ def _models(commands: Commands) -> None:
         help="list engines, fetch or verify their weights",
         description="List engines, fetch or verify their weights.",
     )
-    parser.set_defaults(command=_call("app.cli.models", "list_engines"))
+    parser.set_defaults(command=call_later("app.cli.models", "list_engines"))
     actions = parser.add_subparsers(metavar="ACTION", parser_class=Parser)
     listing = actions.add_parser("list", help="engines, and whether their weights are here")
-    listing.set_defaults(command=_call("app.cli.models", "list_engines"))
+    listing.set_defaults(command=call_later("app.cli.models", "list_engines"))
     for name, text in (
         ("fetch", "fetch an engine's weights once"),
         ("verify", "compare an engine's weights with their checksums"),
@@ -316,50 +305,8 @@ def _models(commands: Commands) -> None:
             action.add_argument(
                 "--accept", action="store_true", help="accept the terms of the weights unasked"
             )
-        action.set_defaults(command=_call("app.cli.models", name))
-    _sounds(actions)
-
-
-def _sounds(actions: Commands) -> None:
-    """What can be done with learned sounds, besides teaching them."""
-    for name, text in (
-        ("export", "write a learned sound to a file of your own"),
-        ("import", "take the file of a learned sound in"),
-        ("delete", "delete a learned sound"),
-    ):
-        action = actions.add_parser(name, help=text)
-        if name != "import":
-            action.add_argument("name", metavar="NAME", help="the learned sound")
-        if name != "delete":
-            action.add_argument("file", type=Path, metavar="FILE", help="the file, or a folder")
-        if name == "import":
-            action.add_argument("--name", default="", help="another name for it")
-        action.set_defaults(command=_call("app.cli.sounds", f"{name}_sound"))
-
-
-def _teach(commands: Commands) -> None:
-    parser = commands.add_parser(
-        "teach",
-        help="learn a sound from audio files of your own",
-        description="Learn a sound from audio files of your own: it is then a prompt, sound:NAME. "
-        "Nothing leaves this machine. With the name alone it goes on where it was stopped.",
-    )
-    parser.add_argument("name", metavar="NAME", help="of the sound")
-    parser.add_argument(
-        "places", nargs="*", type=Path, metavar="FOLDER", help="a folder, or audio files"
-    )
-    parser.add_argument(
-        "--minutes", type=float, metavar="M", help="of computing by all threads; 10 by default"
-    )
-    parser.add_argument("--rank", type=int, metavar="N", help="of the changes, 4 to 16; 8")
-    parser.add_argument("--threads", type=int, metavar="N", help="that compute; 4 at most")
-    parser.add_argument(
-        "--licence", default="", metavar="TEXT", help="what the sound may be used for"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="progress as JSON; pause, go and stop on the input"
-    )
-    parser.set_defaults(command=_call("app.cli.teach", "teach"))
+        action.set_defaults(command=call_later("app.cli.models", name))
+    add_sounds(actions)
 
 
 def _serve(commands: Commands) -> None:
@@ -382,7 +329,7 @@ def _serve(commands: Commands) -> None:
         "--certificate", type=Path, metavar="FILE", help="your own, in PEM; one is made otherwise"
     )
     parser.add_argument("--key", type=Path, metavar="FILE", help="its key, in PEM")
-    parser.set_defaults(command=_call("app.cli.serve", "serve"))
+    parser.set_defaults(command=call_later("app.cli.serve", "serve"))
 
 
 def _rtap(commands: Commands) -> None:
@@ -414,18 +361,7 @@ def _rtap(commands: Commands) -> None:
         "--dream", type=float, metavar="X", help="0, the instruments, to 1, the style's own sound"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="another number, other music")
-    parser.set_defaults(command=_call("app.cli.rtap", "rtap"))
-
-
-def _call(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    """Command function of a module that is imported only when it runs."""
-
-    def run(chosen: argparse.Namespace) -> int:
-        stop_as_interrupt()
-        code: int = getattr(importlib.import_module(module), name)(chosen)
-        return code
-
-    return run
+    parser.set_defaults(command=call_later("app.cli.rtap", "rtap"))
 
 
 def _instrument(chosen: argparse.Namespace) -> int:
@@ -434,15 +370,3 @@ def _instrument(chosen: argparse.Namespace) -> int:
     from app.cli.instrument import instrument
 
     return instrument(chosen)
-
-
-def stop_as_interrupt() -> None:
-    """Handle SIGTERM as Ctrl-C, so that temporary files are deleted and devices released."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # only the main thread may; a test may call from another
-        pass

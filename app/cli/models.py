@@ -6,8 +6,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from app.cli.learned.sounds import list_sounds
 from app.cli.rendering import progress
-from app.cli.sounds import list_sounds
 from models.command import PROGRAM_NAME
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files as magenta

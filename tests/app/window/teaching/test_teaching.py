@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.cli.teach import Orders, Printer, progress_line
+from app.cli.learned.teach import Orders, Printer, progress_line
 from app.window.teaching.dialog import TeachDialog, progress_words
 from app.window.teaching.giving_way import GivingWay
 from app.window.teaching.process import read_progress, teach_arguments

@@ -1,0 +1,1 @@
+"""Commands for learned sounds: teach, export, import, delete."""
