@@ -38,7 +38,7 @@ def instrument_of(part: str, text: str) -> str:
         path, preset = Path(match.group(1)), (int(match.group(2)), int(match.group(3)))
     if match is None and not path.suffix and not path.expanduser().exists():
         return text  # the check of parts says what there is
-    from models.segue.studio.user.library import name_of
+    from models.segue.studio.user.naming import name_of
 
     return name_of(path, preset)
 

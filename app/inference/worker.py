@@ -140,6 +140,11 @@ class Worker(QThread):
 
         self._queue(change)
 
+    def replan(self) -> None:
+        """Plan again what still can be: what plays under the same controls has changed."""
+        now = time.monotonic()
+        self._queue(lambda planner: planner.rewrite(now))
+
     def hear(self, hearing: HearingSource) -> None:
         """Let a function tell every block that can still be changed what has been played in."""
         now = time.monotonic()

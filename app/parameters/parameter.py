@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from models.errors import SegueError
+from models.music.user_instruments import is_user_instrument, parse_user_instrument
 
 Value = float | bool | str | None
 Kind = Literal["continuous", "switch", "trigger", "choice"]
@@ -33,6 +34,7 @@ class Parameter:
         step, fine: in `unit`, by one arrow key without and with shift.
         choices: values of kind "choice".
         ends: text at `low` and at `high` in place of the number.
+        files: whether instruments of the performer's own are values as well.
         auto: whether the model may choose (value None).
         group: heading in lists.
         help: tooltip.
@@ -52,6 +54,7 @@ class Parameter:
     decimals: int = 2
     choices: tuple[str, ...] = ()
     ends: tuple[str, str] | None = None
+    files: bool = False
     auto: bool = False
     group: str = ""
     help: str = ""
@@ -71,7 +74,7 @@ class Parameter:
         if self.kind == "switch":
             return 1.0 if value else 0.0
         if self.kind == "choice":
-            if value is None or len(self.choices) == 1:
+            if value is None or len(self.choices) == 1 or value not in self.choices:
                 return 0.0
             return self.choices.index(str(value)) / (len(self.choices) - 1)
         if value is None:
@@ -119,6 +122,8 @@ class Parameter:
             return number_of(self.name, value) >= 0.5
         if self.kind == "choice":
             if isinstance(value, str):
+                if self.files and is_user_instrument(value):
+                    return value
                 if value not in self.choices:
                     known = ", ".join(self.choices[:12])
                     raise SegueError(f"'{value}' is no choice of '{self.name}'; known: {known}.")
@@ -134,7 +139,8 @@ class Parameter:
         if self.kind == "switch":
             return "on" if value else "off"
         if self.kind == "choice":
-            return str(value)
+            own = parse_user_instrument(value)
+            return str(value) if own is None else own.label
         if self.kind == "trigger":
             return ""
         number = float(value)

@@ -55,7 +55,7 @@ def part_parameters() -> Iterable[Parameter]:
         )  # fmt: skip
         yield Parameter(
             f"part.{part}.instrument", f"{label} instrument", "choice", default=None,
-            choices=SUITABLE[part], auto=True, group=group,
+            choices=SUITABLE[part], files=True, auto=True, group=group,
             help=f"Which {'kit' if part == 'drums' else 'instrument'} plays the {part}.",
         )  # fmt: skip
         if part != "drums":

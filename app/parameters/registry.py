@@ -207,7 +207,8 @@ class Registry:
         parameter = entry.parameter
         if parameter.kind == "choice":
             current = entry.manual if entry.value is None else entry.value
-            index = parameter.choices.index(str(current)) + round(steps)
+            known = str(current) in parameter.choices
+            index = (parameter.choices.index(str(current)) if known else -1) + round(steps)
             return self.set(name, parameter.choices[index % len(parameter.choices)], source)
         if parameter.kind == "switch":
             return self.set(name, steps > 0, source)

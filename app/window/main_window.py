@@ -21,9 +21,9 @@ from app.session import preferences as prefs
 from app.session.incident_log import IncidentLog
 from app.session.session import Session
 from app.window.commands import REPEATABLE, Commands
-from app.window.continuation import ContinueFromAudio
 from app.window.dialogs.incident_log import LogDialog
 from app.window.dialogs.settings import open_settings
+from app.window.files_in import FilesIn
 from app.window.input_control import InputControl
 from app.window.jobs import Jobs
 from app.window.layout import build_widgets
@@ -113,8 +113,8 @@ class MainWindow(QMainWindow):
             lambda: self.stage.on,
             self,
         )
-        self.continuation = ContinueFromAudio(
-            self.playback.worker, self.live, self.spectrogram, self
+        self.files_in = FilesIn(
+            self.playback.worker, self.live, widgets, self.folder, lambda: self.stage.on, self
         )
         self.input = InputControl(
             self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
@@ -158,7 +158,7 @@ class MainWindow(QMainWindow):
         live.styles_changed.connect(self._show_styles)
         live.scenes.changed.connect(self._show_scenes)
         live.notes_changed.connect(self.controls.show_notes)
-        for source in (live, self.prompt_actions, self.continuation, self.stage, self.welcome):
+        for source in (live, self.prompt_actions, self.files_in, self.stage, self.welcome):
             source.message.connect(self.say)
         self.files.message.connect(self.say)
         self.files.question.connect(self.banner.ask)
@@ -241,7 +241,6 @@ class MainWindow(QMainWindow):
     def _engine_ready(self, info: EngineInfo) -> None:
         self.controls.show_available()
         self.widgets.parts.show_available()
-        self.continuation.set_available(info.continues_audio)
         self.spectrogram.seekable = info.rewinds
         for name in self.controls.knobs:
             value = info.defaults.get(catalogue.CONTROL_OF.get(name, name))
@@ -341,7 +340,7 @@ class MainWindow(QMainWindow):
     def _session_menu(self) -> None:
         button = self.top.session
         place = button.mapToGlobal(button.rect().bottomLeft())
-        self.files.popup(place, self.continuation.menu_entries())
+        self.files.popup(place, self.files_in.menu_entries())
 
     def open_log(self) -> None:
         """Open the incident log."""
@@ -419,6 +418,7 @@ class MainWindow(QMainWindow):
         self.stage.end()
         self.live.close()
         self.input.close()
+        self.files_in.close()
         self.recordings.close()
         for unsubscribe in self._unsubscribes:
             unsubscribe()

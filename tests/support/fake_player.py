@@ -102,7 +102,7 @@ class FakeWorker(QObject):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",
-                    "new_performance", "continue_from"):  # fmt: skip
+                    "new_performance", "continue_from", "replan"):  # fmt: skip
             return lambda *arguments: self.calls.append((name, *arguments))
         raise AttributeError(name)
 
@@ -113,6 +113,7 @@ class FakeWorker(QObject):
         continues_audio: bool = False,
         parts: tuple[str, ...] = (),
         rewinds: bool = True,
+        **more: Any,
     ) -> None:
         part_controls = frozenset(PART_CONTROLS) if parts else frozenset()
         controls = controls | HOLD if parts else controls
@@ -124,6 +125,7 @@ class FakeWorker(QObject):
                 parts=parts,
                 part_controls=part_controls,
                 rewinds=rewinds,
+                **more,
             )
         )
 

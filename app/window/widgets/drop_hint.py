@@ -14,6 +14,8 @@ class DropHint(QLabel):
     def __init__(self, parent: QWidget, words: str) -> None:
         super().__init__(words, parent)
         self._below = parent
+        self.margins = (48, 8, -14, -24)
+        """Of the parent that are left free, in pixels."""
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setStyleSheet(
@@ -22,9 +24,9 @@ class DropHint(QLabel):
         )
         self.hide()
 
-    def show_over(self) -> None:
-        """Show it above the parent's other children."""
-        self.setFont(theme.bold(theme.scaled(16.0)))
-        self.setGeometry(self._below.rect().adjusted(48, 8, -14, -24))
+    def show_over(self, size: float = 16.0) -> None:
+        """Show it above the parent's other children; size: of the letters, before scaling."""
+        self.setFont(theme.bold(theme.scaled(size)))
+        self.setGeometry(self._below.rect().adjusted(*self.margins))
         self.show()
         self.raise_()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt
 
 from models.music.score import SAMPLE_RATE
-from models.segue.studio.bank import AFTER, BEFORE, RISE, Kit, SampleZone
+from models.segue.studio.bank import AFTER, BEFORE, RISE, SampleZone
 from models.segue.studio.dynamics import loudness_fast
 from models.segue.studio.strips import NOMINAL
 from models.segue.studio.user.loops import levels_db, make_loop
 from models.segue.studio.user.pitch_of_sample import pitch_of
 from models.segue.studio.user.reading import read_within_memory
 from models.segue.studio.user.regions import (
+    Built,
     Region,
     RegionSpec,
     Sound,
@@ -39,20 +39,6 @@ class BuiltSamples(NamedTuple):
     rate: int
     loop: tuple[int, int] | None
     decay: float
-
-
-@dataclass(frozen=True)
-class Built:
-    """Instrument or kit with its samples by the numbers of their zones."""
-
-    sound: UserInstrument | Kit
-    samples: dict[int, NDArray[np.float32]]
-    remarks: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the samples."""
-        return sum(planes.nbytes for planes in self.samples.values())
 
 
 def build_instrument(file: UserFile, name: str, serial: int, open_ends: bool) -> Built:
@@ -122,8 +108,7 @@ def built_samples(source: WaveSource, spec: RegionSpec) -> BuiltSamples:
         if not 0 <= loop[0] < loop[1] - 8:
             loop = None
     if spec.cutoff is not None and spec.cutoff < 0.45 * rate:
-        sections = butter(2, spec.cutoff / (rate / 2), output="sos")
-        sound = np.asarray(sosfilt(sections, sound, axis=0), np.float32)
+        sound = _low_passed(sound, spec.cutoff, rate)
     if mode == "find" and loop is None:
         sound, loop, decay = found_loop(sound, rate)
     if loop is None:
@@ -138,6 +123,14 @@ def built_samples(source: WaveSource, spec: RegionSpec) -> BuiltSamples:
         planes[:, BEFORE + stop :] = planes[:, BEFORE + again]
     planes.setflags(write=False)
     return BuiltSamples(planes, rate, loop, decay)
+
+
+def _low_passed(sound: Sound, cutoff: float, rate: int) -> Sound:
+    """A sound through a Butterworth low-pass filter of second order."""
+    size = 1 << (len(sound) + rate // 20).bit_length()
+    place = 1j * np.fft.rfftfreq(size, 1 / rate)[:, None] / cutoff
+    spectrum = np.fft.rfft(sound, size, axis=0) / (place * place + np.sqrt(2) * place + 1)
+    return np.asarray(np.fft.irfft(spectrum, size, axis=0)[: len(sound)], np.float32)
 
 
 def found_loop(sound: Sound, rate: int) -> tuple[Sound, tuple[int, int] | None, float]:

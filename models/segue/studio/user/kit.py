@@ -13,9 +13,9 @@ from models.errors import SegueError
 from models.music.general_midi import DRUM_KEYS
 from models.music.score import DRUMS
 from models.segue.studio.bank import AFTER, BEFORE, Hit, Kit, SampleZone
-from models.segue.studio.user.build import Built, built_samples, loudness_of
+from models.segue.studio.user.build import built_samples, loudness_of
 from models.segue.studio.user.reading import read_within_memory
-from models.segue.studio.user.regions import RegionSpec, UserFile, WaveSource, pan_gains
+from models.segue.studio.user.regions import Built, RegionSpec, UserFile, WaveSource, pan_gains
 
 DRUM_LOUDNESS: Final = {
     "kick": -18.7, "snare": -21.5, "clap": -23.9, "rim": -30.0, "hat": -31.6, "open_hat": -29.5,

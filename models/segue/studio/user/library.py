@@ -7,12 +7,11 @@ instrument.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +19,18 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.music.user_instruments import UserInstrumentName, parse_user_instrument
 from models.segue.studio.bank import AFTER, BEFORE, Kit, SampleZone
-from models.segue.studio.user.audio_files import ENDINGS
-from models.segue.studio.user.build import Built, build_instrument
-from models.segue.studio.user.folder import audio_files, read_hits, read_samples
-from models.segue.studio.user.kit import build_kit
-from models.segue.studio.user.regions import UserFile, UserInstrument
-from models.segue.studio.user.sfz import read_sfz
-from models.segue.studio.user.soundfont import read_soundfont
+from models.segue.studio.user.regions import Built, UserInstrument
 
 MEMORY: Final = 512_000_000
 """Bytes of all that is loaded; what was played longest ago goes."""
-SOUNDFONTS: Final = frozenset({".sf2", ".sf3"})
-DIGEST_PIECE: Final = 4_000_000
-"""Bytes at both ends of a file that its digest counts; and its length."""
-FEW_BYTES: Final = 65_536
+Reading: TypeAlias = Callable[[UserInstrumentName, int, bool], Built]
+
+
+def read_here(parsed: UserInstrumentName, serial: int, drums: bool) -> Built:
+    """Read an instrument in this thread. What reads it is imported then: few sessions need it."""
+    from models.segue.studio.user.opening import open_instrument
+
+    return open_instrument(parsed, serial, drums)
 
 
 class UserInstruments:
@@ -41,6 +38,8 @@ class UserInstruments:
 
     def __init__(self, memory: int = MEMORY) -> None:
         self.memory = memory
+        self.read: Reading = read_here
+        """Reads an instrument; the window has it read in a process of its own."""
         self._loaded: OrderedDict[tuple[str, bool], Built] = OrderedDict()
         self._samples: dict[tuple[str, int], NDArray[np.float32]] = {}
         self._serial = 0
@@ -71,15 +70,13 @@ class UserInstruments:
                 return found.remarks
             self._serial += 1
             try:
-                built = _built(parsed, name, self._serial, drums)
-                changed = digest_of(Path(parsed.path)) != parsed.digest
+                built = self.read(parsed, self._serial, drums)
+            except SegueError:
+                raise
             except (OSError, ValueError, MemoryError, RecursionError) as error:
                 raise SegueError(
                     f"{parsed.path} cannot be played ({error}): give another file."
                 ) from error
-            if changed:
-                text = "it has changed since it was chosen, so it may sound differently"
-                built = Built(built.sound, built.samples, (*built.remarks, text))
             self._put((name, drums), built)
             return built.remarks
 
@@ -116,6 +113,10 @@ class UserInstruments:
         found = self._sound(name, drums=True)
         return found if isinstance(found, Kit) else None
 
+    def has(self, name: str, drums: bool) -> bool:
+        """Whether an instrument or kit is loaded."""
+        return self._sound(name, drums) is not None
+
     def _sound(self, name: str, drums: bool) -> UserInstrument | Kit | None:
         with self._lock:
             found = self._loaded.get((name, drums))
@@ -136,91 +137,6 @@ class UserInstruments:
 def user_instruments() -> UserInstruments:
     """The library of this process: what the window has loaded, the engine plays."""
     return UserInstruments()
-
-
-def name_of(path: Path, preset: tuple[int, int] | None = None) -> str:
-    """What a part's `instrument` is for a file or folder. Reads it.
-
-    Args:
-        path: of a sample, a folder of samples, an SFZ or a SoundFont.
-        preset: bank and program of a SoundFont.
-
-    Raises:
-        SegueError: there is nothing there, or of another kind.
-
-    """
-    path = path.expanduser().absolute()
-    try:
-        digest = digest_of(path)
-    except OSError as error:
-        raise SegueError(f"{path} cannot be read ({error.strerror}): check the file.") from None
-    name = str(UserInstrumentName(digest, str(path), preset))
-    if parse_user_instrument(name) is None:
-        raise SegueError(f"the path of {path.name} is too long: move it up a few folders.")
-    return name
-
-
-def digest_of(path: Path) -> str:
-    """Digest of what a file or folder holds, 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    if path.is_dir():
-        for file in audio_files(path):
-            digest.update(str(file.relative_to(path)).encode())
-            _count(digest, file, FEW_BYTES)
-    else:
-        kind_of(path)
-        _count(digest, path, DIGEST_PIECE)
-    return digest.hexdigest()[:16]
-
-
-def kind_of(path: Path) -> str:
-    """Of "folder", "sample", "sfz", "soundfont". SegueError for what is none of them."""
-    ending = path.suffix.lower()
-    if path.is_dir():
-        return "folder"
-    if not path.is_file():
-        raise SegueError(f"there is no file {path}: the automatic instrument plays instead.")
-    if ending in SOUNDFONTS:
-        return "soundfont"
-    if ending in ENDINGS or ending == ".sfz":
-        return "sfz" if ending == ".sfz" else "sample"
-    raise SegueError(
-        f"{path.name} is no instrument: give a WAV, a folder of samples, an SFZ or an SF2 file."
-    )
-
-
-def _count(digest: hashlib._Hash, path: Path, piece: int) -> None:
-    with path.open("rb") as file:
-        digest.update(file.read(piece))
-        size = file.seek(0, 2)
-        if size > piece:
-            file.seek(max(piece, size - piece))
-            digest.update(file.read(piece))
-        digest.update(str(size).encode())
-
-
-def _built(parsed: UserInstrumentName, name: str, serial: int, drums: bool) -> Built:
-    path = Path(parsed.path)
-    kind = kind_of(path)
-    if kind == "folder":
-        inside = sorted(path.glob("*.[sS][fF][zZ]"))
-        if len(inside) == 1:
-            path, kind = inside[0], "sfz"
-    file: UserFile
-    drum_of = None
-    if kind == "sfz":
-        file = read_sfz(path)
-    elif kind == "soundfont":
-        file = read_soundfont(path, parsed.preset, drums)
-    else:
-        files = audio_files(path) if kind == "folder" else [path]
-        if drums:
-            file, drum_of = read_hits(path, files)
-        else:
-            file = read_samples(path, files)
-    if drums:
-        return build_kit(file, name, serial, drum_of)
-    return build_instrument(file, name, serial, open_ends=kind in ("folder", "sample"))
 
 
 def _pack_of(built: Built) -> str:

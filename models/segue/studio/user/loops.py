@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 Audio = NDArray[np.float32]
 
@@ -88,7 +87,9 @@ def _best_start(x: Audio, rate: int, first: int) -> tuple[int, int, float]:
     template = mono[stop - window : stop]
     shortest = min(rate // 4, (stop - first) // 3)
     place = mono[first : stop - shortest]
-    product = fftconvolve(place, template[::-1], "valid")
+    size = 1 << (len(place) + window - 1).bit_length()
+    spectrum = np.fft.rfft(place, size) * np.conj(np.fft.rfft(template, size))
+    product = np.fft.irfft(spectrum, size)[: len(place) - window + 1]
     power = np.concatenate([[0.0], np.cumsum(place * place)])
     power = power[window:] - power[:-window]
     likeness = product / np.sqrt(power * (template @ template) + 1e-18)

@@ -10,8 +10,8 @@ import math
 from typing import Final
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.front_end import WINDOW
@@ -37,11 +37,7 @@ def pitch_of(sound: NDArray[np.float32], rate: int) -> float | None:
     """
     mono = sound.mean(axis=1)[: 4 * rate]
     if rate != SAMPLE_RATE:
-        divisor = math.gcd(rate, SAMPLE_RATE)
-        up, down = SAMPLE_RATE // divisor, rate // divisor
-        if max(up, down) > 2000:  # odd rates: near enough
-            up, down = 1000, round(1000 * rate / SAMPLE_RATE)
-        mono = resample_poly(mono, up, down).astype(np.float32)
+        mono = np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), np.float32)
     found = [
         pitch
         for window, slow in _windows(mono)
@@ -58,7 +54,7 @@ def _windows(
     mono: NDArray[np.float32],
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Windows of the note, at the full rate and at a third of it."""
-    slow = resample_poly(mono, 1, 3).astype(np.float32)
+    slow = np.asarray(soxr.resample(mono, SAMPLE_RATE, SAMPLE_RATE // 3), np.float32)
     peak = float(np.abs(mono).max(initial=0.0))
     last = len(slow) - WINDOW
     if last < 0:  # a short note: silence behind it

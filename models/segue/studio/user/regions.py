@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segue.studio.bank import Instrument, SampleZone
+from models.segue.studio.bank import Instrument, Kit, SampleZone
 
 Sound: TypeAlias = NDArray[np.float32]
 """(frames, channels) of a sample."""
@@ -177,6 +177,20 @@ class UserInstrument(Instrument):
         sounds = self.chosen(self.fold(before), before_velocity, 0)
         groups = {region.spec.group for region in begins if region.spec.group}
         return any(region.spec.off_by in groups for region in sounds)
+
+
+@dataclass(frozen=True)
+class Built:
+    """Instrument or kit with its samples by the numbers of their zones."""
+
+    sound: UserInstrument | Kit
+    samples: dict[int, NDArray[np.float32]]
+    remarks: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the samples."""
+        return sum(planes.nbytes for planes in self.samples.values())
 
 
 def pan_gains(pan: float, channels: int) -> tuple[float, float]:

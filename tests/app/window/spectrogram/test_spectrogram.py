@@ -152,7 +152,7 @@ def test_a_dropped_file_is_continued_by_an_engine_that_can(rig: Rig, tmp_path: P
         path.write_bytes(b"x")
     view = rig.window.spectrogram.viewport()
     assert not rig.drop(view, sound), "this engine cannot"
-    assert rig.window.continuation.menu_entries() == ()
+    assert rig.window.files_in.continuation.menu_entries() == ()
     assert "Drop an audio file" not in rig.window.spectrogram.toolTip()
     rig.worker.ready(continues_audio=True)
     assert not rig.drop(view, text)
@@ -162,7 +162,7 @@ def test_a_dropped_file_is_continued_by_an_engine_that_can(rig: Rig, tmp_path: P
     assert not rig.registry.get("transport.play")
     rig.worker.continued.emit(str(sound))
     assert rig.registry.get("transport.play")
-    assert [words for words, _ in rig.window.continuation.menu_entries()] == [
+    assert [words for words, _ in rig.window.files_in.continuation.menu_entries()] == [
         "Continue from audio file …"
     ]
     assert "Drop an audio file" in rig.window.spectrogram.toolTip()

@@ -19,7 +19,8 @@ from models.engine.parts import PartControls
 from models.errors import SegueError
 from models.music.score import PARTS
 from models.segue.engine import SegueEngine, SegueStream, StudioStreamState
-from models.segue.studio.user.library import name_of, user_instruments
+from models.segue.studio.user.library import user_instruments
+from models.segue.studio.user.naming import name_of
 from tests.support.sample_files import RATE, note
 
 PROMPTS = (

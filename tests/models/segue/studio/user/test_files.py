@@ -12,10 +12,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.errors import SegueError
+from models.music.user_instruments import parse_user_instrument
 from models.segue.studio.bank import Kit
+from models.segue.studio.user.apart import InstrumentReader
 from models.segue.studio.user.build import found_loop
 from models.segue.studio.user.drum_sounds import drum_of_sound
-from models.segue.studio.user.library import UserInstruments, name_of
+from models.segue.studio.user.library import UserInstruments
+from models.segue.studio.user.naming import name_of
+from models.segue.studio.user.opening import open_instrument
 from models.segue.studio.user.pitch_of_sample import pitch_of
 from models.segue.studio.user.regions import UserInstrument
 from models.segue.studio.user.sfz import read_sfz
@@ -294,3 +298,18 @@ def test_sampler_chunk(tmp_path: Path) -> None:
     path.write_bytes(raw)
     zone = loaded(path).regions[0].zone
     assert zone.key == 62 and zone.loop == (9000, 18000)
+
+
+def test_a_process_of_its_own_reads_the_same(tmp_path: Path) -> None:
+    """And one that is stopped gives up."""
+    soundfile.write(tmp_path / "a C4.wav", note(60, 0.6), RATE)
+    name = name_of(tmp_path / "a C4.wav")
+    parsed = parse_user_instrument(name)
+    assert parsed is not None
+    reader = InstrumentReader(nice=0)
+    here, there = open_instrument(parsed, 1, drums=False), reader(parsed, 1, drums=False)
+    assert here.sound == there.sound and here.remarks == there.remarks
+    assert all(np.array_equal(here.samples[n], there.samples[n]) for n in here.samples)
+    reader.stop()
+    with pytest.raises(SegueError, match="closed"):
+        reader(parsed, 3, drums=False)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from models.music.score import DRUMS, SAMPLE_RATE
 from models.segue.studio.bank import Bank
 from models.segue.studio.block import BLOCK
-from models.segue.studio.user.library import UserInstruments, name_of
+from models.segue.studio.user.library import UserInstruments
+from models.segue.studio.user.naming import name_of
 from models.segue.studio.voices import OPEN, Motion, SamplerVoice, Tones, follow
 from tests.support.sample_files import RATE, hit, note
 
