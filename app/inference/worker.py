@@ -142,8 +142,7 @@ class Worker(QThread):
 
     def replan(self) -> None:
         """Plan again what still can be: what plays under the same controls has changed."""
-        now = time.monotonic()
-        self._queue(lambda planner: planner.rewrite(now))
+        self._queue(lambda planner: planner.rewrite(planner.clock()))
 
     def hear(self, hearing: HearingSource) -> None:
         """Let a function tell every block that can still be changed what has been played in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,7 @@ class UserInstrumentControl(QObject):
             strip.instrument.user = self
             FileDrop(
                 strip, f"Plays the {part}", INSTRUMENT_SUFFIXES, True,
-                lambda: not locked(), lambda path, part=part: self.take(part, path),
+                lambda: not locked(), partial(self.take, part),
             )  # fmt: skip
         live.engine_ready.connect(self._engine_ready)
         self._unsubscribe = registry.subscribe(self._on_change)

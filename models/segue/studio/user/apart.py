@@ -112,4 +112,4 @@ def _read(there: Connection, name: str, serial: int, drums: bool, nice: int) -> 
     shapes = [(number, planes.shape) for number, planes in built.samples.items()]
     there.send(("built", built.sound, built.remarks, shapes))
     for planes in built.samples.values():
-        there.send_bytes(memoryview(np.ascontiguousarray(planes)).cast("B"))
+        there.send_bytes(np.ascontiguousarray(planes).data.cast("B"))

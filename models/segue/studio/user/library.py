@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.music.user_instruments import UserInstrumentName, parse_user_instrument
 from models.segue.studio.bank import AFTER, BEFORE, Kit, SampleZone
+from models.segue.studio.user.naming import kind_of
 from models.segue.studio.user.regions import Built, UserInstrument
 
 MEMORY: Final = 512_000_000
@@ -69,6 +71,7 @@ class UserInstruments:
             if found is not None:
                 return found.remarks
             self._serial += 1
+            kind_of(Path(parsed.path))  # what is gone is said at once
             try:
                 built = self.read(parsed, self._serial, drums)
             except SegueError:
