@@ -103,7 +103,7 @@ def fence() -> None:
 class Layout:
     """Frames in the rings of the plan, the tap and the input."""
 
-    plan_frames: int = 8 * SAMPLE_RATE
+    plan_frames: int = 20 * SAMPLE_RATE  # a slow engine is played from a deep plan
     tap_frames: int = 8 * SAMPLE_RATE
     input_frames: int = 40 * SAMPLE_RATE
 

@@ -193,6 +193,10 @@ class Planner:
         """Whether a request is not planned yet."""
         return self._task is not None or self._unwritten is not None
 
+    def deepen(self, seconds: float) -> None:
+        """Plan so far ahead from now on."""
+        self.settings = self.pacing.settings = replace(self.settings, plan_seconds=seconds)
+
     def restart(self, seed: int) -> None:
         """Start a fresh stream with an empty plan. Only while the reader stands still."""
         self.source.restart(seed)

@@ -111,13 +111,9 @@ class Worker(QThread):
     # Commands of other threads.
 
     def submit(
-        self,
-        controls: Controls,
-        prompts: Sequence[Prompt] = (),
-        *,
-        mark: str = "",
-        at: int | None = None,
-    ) -> None:
+        self, controls: Controls, prompts: Sequence[Prompt] = (), *,
+        mark: str = "", at: int | None = None,
+    ) -> None:  # fmt: skip
         """Play under these controls; the newest submission wins.
 
         Args:
@@ -246,6 +242,10 @@ class Worker(QThread):
         planner = self._planner
         return None if planner is None else planner.next_bar()
 
+    def set_plan_seconds(self, seconds: float) -> None:
+        """Plan so far ahead from now on."""
+        self._queue(lambda planner: planner.deepen(seconds))
+
     def set_stems(self, on: bool) -> None:
         """Render the parts' sound beside the mix, for `stems`, from what sounds now on."""
 
@@ -293,9 +293,7 @@ class Worker(QThread):
                 engine = self._open_engine()
             if engine.info.sample_rate != SAMPLE_RATE or engine.info.channels != 2:
                 engine.close()
-                raise SegueError(
-                    f"{engine.info.name} does not play 48 kHz stereo: choose another engine."
-                )
+                raise SegueError(f"{engine.info.name} does not play 48 kHz stereo: take another.")
             return self._begin(engine, self._seed)
         except SegueError as error:
             self.engine_failed.emit(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QStandardPaths
@@ -15,6 +16,7 @@ from app.session.prompts.library import PromptLibrary
 from app.session.session import Session
 from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
+from app.window.slow_engine import SlowEngineOffer
 from app.window.style import theme
 from app.window.teaching.control import TeachControl
 from app.window.widgets import accessible
@@ -54,6 +56,13 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
     _offer_library(window, folder)
     early.deliver(window.reported.emit)
     teaching = TeachControl(window.editor, playback.worker, window.say, window)
+    SlowEngineOffer(
+        playback.worker,
+        window.banner,
+        lambda: window.apply_preferences(replace(window.preferences, engine="")),
+        window.say,
+        window,
+    )
     window.proportions.open(folder / "window.json")
     window.show()
     _shut_on_signals(window)

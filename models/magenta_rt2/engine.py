@@ -77,6 +77,7 @@ from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
 from models.runtime.device import resolve_device
+from models.runtime.huge_pages import use_huge_pages
 from models.storage.serialisation import PackedState, pack, unpack_state
 
 OUTPUT_GAIN: Final = 0.5
@@ -176,6 +177,8 @@ class MagentaEngine(Engine):
             self.stepper, self.codec, self.device == "cpu" and available_cores() > 1
         )
         self._token_cache: dict[bytes, NDArray[np.integer]] = {}
+        if self.device == "cpu":
+            use_huge_pages()
         self._notices: tuple[tuple[str, str], ...] = ()
         self._mapper_missed = False
 

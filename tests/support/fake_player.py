@@ -102,7 +102,7 @@ class FakeWorker(QObject):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("play", "pause", "hold", "clear", "panic", "go_to", "go_to_moment",
-                    "new_performance", "continue_from", "replan"):  # fmt: skip
+                    "new_performance", "continue_from", "replan", "set_plan_seconds"):  # fmt: skip
             return lambda *arguments: self.calls.append((name, *arguments))
         raise AttributeError(name)
 

@@ -546,3 +546,16 @@ def test_each_block_is_told_what_was_played_in_before_it() -> None:
     assert told and told == asked
     blocks = rig.planner.plan.blocks
     assert all(b.hearing is not None and b.hearing.position == b.position for b in blocks)
+
+
+@pytest.mark.parametrize(("plan_seconds", "dry"), [(3.6, True), (7.0, False)])
+def test_a_deeper_plan_carries_an_engine_that_is_too_slow(plan_seconds: float, dry: bool) -> None:
+    """At 0.8 times real time 7 s of plan last 35 s, 3.6 s last 18."""
+    rig = Rig(render_seconds=0.3)
+    rig.planner.submit(A.with_(mute=["drums"]))
+    rig.planner.deepen(plan_seconds)
+    rig.work(9.0)
+    assert rig.planner.depth >= plan_seconds * s.SAMPLE_RATE
+    rig.play()
+    rig.work(26.0)
+    assert bool(rig.words[s.UNDERRUNS] > 0) is dry
