@@ -165,6 +165,8 @@ def _render(commands: Commands) -> None:
         "note_width": "semitones around each held key in which nothing else sounds, 127: all",
         "energy": "how many parts play, and how busily",
         "dream": "from the instruments as they are to the style's own sound",
+        "electronic": "the prompts moved from acoustic to electronic",
+        "percussive": "the prompts moved from sustained to percussive",
     }
     for name in words:
         low, high = RANGES[name]

@@ -24,7 +24,7 @@ from app.parameters.magenta_parameters import (
 from app.parameters.parameter import Parameter
 from app.parameters.part_parameters import PART_PATTERNS, part_parameters, set_engine_parts
 from app.parameters.registry import Registry
-from models.engine.controls import ARRIVALS, GENERATION_MODES, RANGES, TRIGGERS
+from models.engine.controls import ARRIVALS, AXES, GENERATION_MODES, RANGES, TRIGGERS
 from models.engine.sounds import MAX_AMOUNT
 from models.music.score import MODE_NAMES, NOTE_NAMES, STEMS
 
@@ -53,7 +53,7 @@ CONTROL_OF: Final = {
 }
 """Parameter -> field of `models.engine.controls.Controls`; each has an auto position."""
 ENGINE_OPTIONS: Final = (
-    "follow_prompts", "change_at", "dream", "generation_mode", "note_width", "note_onsets",
+    "follow_prompts", "change_at", "dream", *AXES, "generation_mode", "note_width", "note_onsets",
 )  # fmt: skip
 """Parameters with the name of their field of `Controls`; they have no auto position."""
 REWINDING: Final = ("transport.hold", "scene.with_moment")
@@ -297,6 +297,15 @@ def _controls() -> Iterable[Parameter]:
         "retouch, then further and further away. Above 0 other controls are heard up to 0.3 s "
         "later.",
     )  # fmt: skip
+    for name, label, words in (
+        ("electronic", "Acoustic – electronic", "from acoustic to electronic"),
+        ("percussive", "Sustained – percussive", "from sustained to percussive"),
+    ):
+        yield Parameter(
+            name, label, low=-1.0, default=0.0, unit="%", group=group,
+            help=f"Moves the mix of the prompts {words}, to the terms there that are nearest to "
+            "it. In the middle the prompts are as they are.",
+        )  # fmt: skip
     yield Parameter(
         "strength", "Strength", default=1.0, unit="%", group=group,
         help="How firmly tempo, key, density and held keys decide where they are set: from advice "

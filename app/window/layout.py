@@ -19,6 +19,7 @@ from app.window.panels.status_bar import StatusBar
 from app.window.panels.top_bar import TopBar
 from app.window.panels.transport import TransportPanel
 from app.window.parts.panel import PartsPanel
+from app.window.prompts.axes import AxesRow
 from app.window.prompts.editor import PromptEditor
 from app.window.prompts.map.panel import MapPanel
 from app.window.prompts.mixer import PromptMixer
@@ -38,6 +39,7 @@ class WindowWidgets:
     spectrogram: SpectrogramView
     back_to_now: BackToNowButton
     views: QStackedWidget
+    axes: AxesRow
     mixer: PromptMixer
     map_panel: MapPanel
     scenes: ScenesPanel
@@ -78,6 +80,7 @@ def build_widgets(
         spectrogram=spectrogram,
         back_to_now=BackToNowButton(spectrogram),
         views=QStackedWidget(window),
+        axes=AxesRow(registry, window),
         mixer=PromptMixer(session, window),
         map_panel=MapPanel(session, window),
         scenes=ScenesPanel(session, window),
@@ -113,7 +116,11 @@ def _arrange(widgets: WindowWidgets) -> None:
     right.addWidget(widgets.recording)
     middle = QHBoxLayout()
     middle.setSpacing(GAP)
-    middle.addWidget(widgets.views, 1)
+    prompts = QVBoxLayout()
+    prompts.setSpacing(2)
+    prompts.addWidget(widgets.views, 1)
+    prompts.addWidget(widgets.axes)
+    middle.addLayout(prompts, 1)
     middle.addWidget(widgets.right)
     bottom = QHBoxLayout(widgets.lower)
     bottom.setContentsMargins(0, 0, 0, 0)

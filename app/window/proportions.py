@@ -31,7 +31,7 @@ PARTS_ROOM: Final = 80
 """How much higher a window must be where the part strips stand."""
 TIGHT: Final = (16, 58, 17)
 """The same, where the welcome or the input stands in a low window as well."""
-SPECTROGRAM: Final = {False: 110, True: 84}
+SPECTROGRAM: Final = {False: 110, True: 72}
 """The least height of the spectrogram, and where it is tight."""
 
 
@@ -148,6 +148,7 @@ class Proportions:
         widgets.recording.setFixedHeight(round((44 if tight else 54) * panel_scale))
         widgets.top.view.setFixedWidth(round(196 * panel_scale))
         widgets.map_panel.set_scale(panel_scale)
+        widgets.axes.set_scale(panel_scale, crowded or tight)
         widgets.scenes.set_scale(panel_scale)
         widgets.scenes.set_compact(tight)
         widgets.controls.set_scale(panel_scale)

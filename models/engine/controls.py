@@ -39,12 +39,16 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "note_width": (0.0, 127.0),
     "energy": (0.0, 1.0),
     "dream": (0.0, 1.0),
+    "electronic": (-1.0, 1.0),
+    "percussive": (-1.0, 1.0),
     "memory": (0.0, 1.0),
     "echo": (0.0, 1.0),
     "echo_time": (0.0, 16.0),
     "echo_feedback": (0.0, 0.95),
     "echo_dream": (0.0, 1.0),
 }
+AXES: Final = ("electronic", "percussive")
+"""Those of them that move the style."""
 SEND_RANGES: Final = ("memory", "echo", "echo_time", "echo_feedback", "echo_dream")
 """Those of them that belong to what is played in."""
 
@@ -67,11 +71,11 @@ SWITCHES: Final = ("follow_prompts", *TRIGGERS)
 
 CONTROL_NAMES: Final = (
     "style", "bpm", "key", "density", "brightness", "mute", "notes", "drums", "guidance",
-    "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "follow_prompts", "change_at",
-    "fill", "next_section", "parts", "reroll", "memory", "memory_mode",
-    "loop_bars", "hold", "variation", "sketches", "echo", "echo_time", "echo_feedback",
-    "echo_dream", "generation_mode", "sounds", "temperature", "top_k", "note_width", "note_onsets",
-    "strikes",
+    "guidance_notes", "guidance_drums", "chaos", "energy", "dream", "electronic", "percussive",
+    "follow_prompts", "change_at", "fill", "next_section", "parts", "reroll", "memory",
+    "memory_mode", "loop_bars", "hold", "variation", "sketches", "echo", "echo_time",
+    "echo_feedback", "echo_dream", "generation_mode", "sounds", "temperature", "top_k",
+    "note_width", "note_onsets", "strikes",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -125,6 +129,8 @@ class Controls:
             form.
         dream: 0 to 1, how far the sound departs from the instruments' own, towards what a
             renderer makes of it.
+        electronic, percussive: -1 to 1, how far the style is moved from acoustic to electronic,
+            and from sustained to percussive.
         follow_prompts: tempo, metre and mode at auto change with the prompts, gliding over a bar,
             instead of staying.
         change_at: when a changed tempo or key arrives, "now" or at the next "bar".
@@ -165,6 +171,8 @@ class Controls:
     chaos: float | None = None
     energy: float | None = None
     dream: float | None = None
+    electronic: float | None = None
+    percussive: float | None = None
     follow_prompts: bool = False
     change_at: str = "now"
     fill: bool = False

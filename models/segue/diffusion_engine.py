@@ -58,6 +58,7 @@ from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.style import StyleModel
+from models.segue.style.axes import AXES, StyleAxes
 from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import embedded_files, identity
@@ -110,6 +111,7 @@ class DiffusionEngine(Engine):
         self.renderer = load_inference(weights / "renderer.safetensors", self.device)
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
+        self.axes = StyleAxes(self.style.anchors)
         self.sounds = SoundLibrary(weights=weights)
         self.mixes = RendererMixes(weights / "renderer.safetensors", self.renderer, self.sounds)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
@@ -125,7 +127,7 @@ class DiffusionEngine(Engine):
             block_frames=frames * FRAME_SAMPLES,
             context_seconds=self.renderer.config.window * frames * FRAME_SECONDS,
             style_dim=self.renderer.config.style_dim,
-            controls=ARRANGER_CONTROLS | {"sounds"},
+            controls=ARRANGER_CONTROLS | {"sounds", *AXES},
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
@@ -197,12 +199,8 @@ class DiffusionStream(Stream):
 
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
+        controls = engine.axes.steered(controls)
         style = controls.style
-        if style is not None and style.shape != (engine.renderer.config.style_dim,):
-            raise SegueError(
-                f"the style has {len(style)} numbers, this engine's have "
-                f"{engine.renderer.config.style_dim}: embed the prompt with this engine."
-            )
         controls = controls.with_(parts=None, reroll=None)  # of engines with stems
         controls = with_course(controls, state.arranger)
         heard = heard_music(self._hearing, controls, state.arranger, engine.codec.delay)

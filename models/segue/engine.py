@@ -37,7 +37,6 @@ from models.engine.interface import (
     check_prompt_audio,
 )
 from models.engine.parts import PART_CONTROLS
-from models.errors import SegueError
 from models.music.score import (
     FRAME_SAMPLES,
     FRAME_SECONDS,
@@ -77,7 +76,7 @@ from models.segue.studio.production import MixTable
 from models.segue.studio.studio import MixRequest, Studio, StudioBlock, StudioState
 from models.segue.studio.user.library import user_instruments
 from models.segue.style import StyleModel
-from models.segue.style import anchors as style_anchors
+from models.segue.style.axes import AXES, StyleAxes
 from models.segue.style.terms import NAMES
 from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
@@ -106,7 +105,8 @@ class SegueEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         self.sounds = SoundLibrary(weights=weights)
-        self.productions = MixTable(style_anchors.load(), NAMES, instruments)
+        self.axes = StyleAxes(self.style.anchors)
+        self.productions = MixTable(self.style.anchors, NAMES, instruments)
         self._prefetched: bytes | None = None
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
@@ -121,7 +121,8 @@ class SegueEngine(Engine):
             block_frames=BLOCK,
             context_seconds=60.0,
             style_dim=self.arranger.net.config.style_dim,
-            controls=ARRANGER_CONTROLS | {"parts", "reroll"} | (DREAMING if self.dreams else set()),
+            controls=ARRANGER_CONTROLS
+            | {"parts", "reroll", *AXES, *(DREAMING if self.dreams else ())},
             device=self.device,
             ranges={"guidance": GUIDANCE_RANGE},
             defaults={"guidance": GUIDANCE},
@@ -302,12 +303,7 @@ class SegueStream(Stream):
 
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
-        style = controls.style
-        if style is not None and style.shape != (engine.arranger.net.config.style_dim,):
-            raise SegueError(
-                f"the style has {len(style)} numbers, this engine's have "
-                f"{engine.arranger.net.config.style_dim}: embed the prompt with this engine."
-            )
+        controls = engine.axes.steered(controls)
         # The echo is of what sounds, and no part of how it goes on.
         self.state = replace(state, echo=None) if state.echo is not None else state
         audio = self._music(self.state, controls)

@@ -144,6 +144,7 @@ def test_the_instrument_has_the_names_that_maps_rely_on() -> None:
     for name in (
         "prompt.1.weight", "prompt.16.solo", "tempo", "tempo.auto", "tempo.tap", "key", "density",
         "brightness", "chaos", "guidance", "guidance_notes", "guidance_drums", "dream",
+        "electronic", "percussive",
         "stem.drums", "stem.bass", "stem.other", "map.x", "map.y", "mixer.master",
         "scene.1.recall", "scene.16.save", "transport.play", "transport.clear",
         "transport.hold", "transport.panic", "record", "capture.save",
