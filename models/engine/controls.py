@@ -47,12 +47,11 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "echo_feedback": (0.0, 0.95),
     "echo_dream": (0.0, 1.0),
 }
+"""Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 AXES: Final = ("electronic", "percussive")
 """Those of them that move the style."""
 SEND_RANGES: Final = ("memory", "echo", "echo_time", "echo_feedback", "echo_dream")
 """Those of them that belong to what is played in."""
-
-"""Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""
 NOTE_ONSETS: Final = ("free", "strike")
