@@ -19,8 +19,15 @@ NOBODY: Final = "none"
 """The part that is left to the player where there is none."""
 
 
-def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
-    """Make those sends of the input available that the engine has, as in `EngineInfo.sends`."""
+def set_engine_sends(registry: Registry, sends: frozenset[str], looper: bool = True) -> None:
+    """Make those sends of the input available that the engine has.
+
+    Args:
+        registry: the parameters.
+        sends: as in `EngineInfo.sends`.
+        looper: whether the memory send has its modes ("memory_mode" is among the controls).
+
+    """
     for send in sorted(SENDS):
         registry.set_available(f"send.{send}", send in sends)
     for name in FOLLOW_OPTIONS:
@@ -28,7 +35,7 @@ def set_engine_sends(registry: Registry, sends: frozenset[str]) -> None:
     for name in ECHO_OPTIONS:
         registry.set_available(name, "echo" in sends)
     for name in MEMORY_OPTIONS:
-        registry.set_available(name, "memory" in sends)
+        registry.set_available(name, "memory" in sends and looper)
 
 
 def input_parameters() -> Iterable[Parameter]:

@@ -126,6 +126,8 @@ def _memory(scene: Scene, acting: frozenset[str]) -> dict[str, Value]:
     if "memory" not in acting or not isinstance(amount, int | float) or amount <= 0.0:
         return {}
     bars = scene.values.get("send.memory.bars", 4.0)
+    if "memory_mode" not in acting:
+        return {"memory": float(amount)}
     return {
         "memory": float(amount),
         "memory_mode": scene.values.get("send.memory.mode"),

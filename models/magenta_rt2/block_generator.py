@@ -50,6 +50,16 @@ class BlockRequest:
         return replace(self, conditions=self.conditions[-1:].expand_as(self.conditions))
 
 
+@dataclass(frozen=True, eq=False)
+class GeneratedBlock:
+    """A block's audio (1, samples, 2) and codes (3, 12), and context and codec's state after it."""
+
+    audio: Tensor
+    codes: Tensor
+    context: DepthformerContext
+    codec: tuple[Tensor, ...]
+
+
 @dataclass
 class SpeculativeFrames:
     """Frames generated after a context, valid if the next request is equal to this one."""
@@ -75,8 +85,8 @@ class BlockGenerator:
 
     def block(
         self, context: DepthformerContext, codec: Sequence[Tensor], request: BlockRequest
-    ) -> tuple[Tensor, DepthformerContext, tuple[Tensor, ...]]:
-        """The next block's audio (1, samples, 2), and the context and codec's state after it."""
+    ) -> GeneratedBlock:
+        """The next block."""
         codes, after = self._generate(context, request)
         if self._pool is None:
             sound, state = self.codec.decode_step(codes, codec)
@@ -84,7 +94,7 @@ class BlockGenerator:
             decoding = self._pool.submit(self.codec.decode_step, codes, codec)
             self._speculate(after, request.continued(), decoding)
             sound, state = decoding.result()
-        return sound, after, tuple(state)
+        return GeneratedBlock(sound, codes[0], after, tuple(state))
 
     def _generate(
         self, context: DepthformerContext, request: BlockRequest

@@ -58,6 +58,7 @@ CONTROLS: Final = frozenset(
         "chaos",
         "temperature",
         "top_k",
+        "memory",
     }
 )
 STYLE_TOKENS_USED: Final = 6

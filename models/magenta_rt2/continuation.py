@@ -1,4 +1,4 @@
-"""Prefilling a stream's context with audio, so that it can be continued.
+"""Prefilling a stream's context with audio or codes, so that it can be continued.
 
 The codec encodes the audio; one pass of the temporal body over all codes gives the keys and values
 that it would have cached had it generated them; the decoder is warmed up on the last codes, so that
@@ -65,11 +65,41 @@ def prefill_context(model: Depthformer, codes: Tensor, conditions: Tensor) -> De
     """The depthformer's context after codes (T, 12) from 0 to 1023, computed in one pass."""
     levels = torch.arange(RVQ_LEVELS, device=codes.device)
     tokens = codes + NUM_RESERVED_TOKENS + CODEBOOK_SIZE * levels
-    previous = torch.cat([torch.zeros_like(tokens[:1]), tokens[:-1]])
+    start = DepthformerContext(0, (), torch.zeros_like(tokens[0]))
     rows = conditions.view(1, -1).expand(len(tokens), -1)
-    _, caches = model.temporal_pass(previous, rows)
-    count = min(len(tokens), model.config.max_past_horizon)
-    # (layers, 4, heads, T, dim_per_head); copied frame by frame, so that the whole can be freed.
-    columns = torch.stack([torch.stack([part[:, -count:] for part in cache]) for cache in caches])
-    entries = tuple(CacheEntry(columns[:, :, :, number].clone()) for number in range(count))
-    return DepthformerContext(len(tokens), entries, tokens[-1].clone())
+    columns = _columns(model, start, tokens, rows)[:, :, :, -model.config.max_past_horizon :]
+    return DepthformerContext(len(tokens), _entries(columns), tokens[-1].clone())
+
+
+@torch.inference_mode()
+def extend_context(
+    model: Depthformer, start: DepthformerContext, tokens: Tensor, conditions: Tensor
+) -> list[DepthformerContext]:
+    """The contexts after each of further frames, computed in one pass.
+
+    tokens: unique tokens (T, 12) of the frames; conditions: int64 (T, 144). Up to rounding the
+    contexts are those of generating the same tokens frame by frame.
+    """
+    entries, contexts = start.entries, []
+    for number, entry in enumerate(_entries(_columns(model, start, tokens, conditions))):
+        entries = (*entries, entry)[-model.config.max_past_horizon :]
+        frame = start.frame + number + 1
+        contexts.append(DepthformerContext(frame, entries, tokens[number].clone()))
+    return contexts
+
+
+def _columns(
+    model: Depthformer, start: DepthformerContext, tokens: Tensor, conditions: Tensor
+) -> Tensor:
+    """Keys and values of the frames, (layers, 4, heads, T, dim_per_head)."""
+    previous = torch.cat([start.tokens[None], tokens[:-1]])
+    past = None
+    if start.entries:
+        past = torch.stack([entry.columns for entry in start.entries], dim=3)
+    _, caches = model.temporal_pass(previous, conditions, past)
+    return torch.stack([torch.stack(cache) for cache in caches])
+
+
+def _entries(columns: Tensor) -> tuple[CacheEntry, ...]:
+    """An entry of each frame, copied one by one, so that the whole can be freed."""
+    return tuple(CacheEntry(columns[:, :, :, n].clone()) for n in range(columns.shape[3]))

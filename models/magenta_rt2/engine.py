@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.engine.hearing import Hearing
 from models.engine.interface import (
     SENDS,
     Audio,
@@ -73,6 +74,7 @@ from models.magenta_rt2.depthformer.config import (
 )
 from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
 from models.magenta_rt2.depthformer.traced_frame import trace_frame
+from models.magenta_rt2.injection import InjectionState, PastBlock, inject
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
@@ -103,7 +105,7 @@ class StreamState:
     """State of a stream; immutable.
 
     model: name of the engine. epoch: how often the context was cleared. codec: the decoder's state.
-    held: keys that were held in the last block.
+    held: keys that were held in the last block. injection: while the memory send is open.
     """
 
     model: str
@@ -114,6 +116,7 @@ class StreamState:
     level: LevelState = field(default_factory=LevelState)
     watch: SilenceWatch = field(default_factory=SilenceWatch)
     held: tuple[int, ...] = ()
+    injection: InjectionState | None = None
 
 
 class MagentaEngine(Engine):
@@ -221,7 +224,7 @@ class MagentaEngine(Engine):
             device=self.device,
             defaults=DEFAULTS,
             continues_audio=True,
-            sends=SENDS - {"memory", "echo"},
+            sends=SENDS - {"echo"},
         )
 
     def embed_text(self, text: str) -> Style:
@@ -294,7 +297,7 @@ class MagentaEngine(Engine):
         return PackedState(self.name, self.checksum, *pack(snapshot))
 
     def unpack(self, packed: PackedState) -> Snapshot:
-        devices = dict.fromkeys(("context", "codec"), self.device)
+        devices = dict.fromkeys(("context", "codec", "injection"), self.device)
         return unpack_state(packed, StreamState, self.name, self.checksum, devices)
 
     def notices(self) -> tuple[tuple[str, str], ...]:
@@ -310,6 +313,7 @@ class MagentaStream(Stream):
 
     def __init__(self, engine: MagentaEngine, seed: int) -> None:
         self.engine = engine
+        self._hearing: Hearing | None = None
         self.state = StreamState(
             model=engine.name,
             seed=seed,
@@ -318,25 +322,45 @@ class MagentaStream(Stream):
             codec=tuple(engine.codec.initial_decoder_state()),
         )
 
+    def hear(self, hearing: Hearing | None) -> None:
+        self._hearing = hearing
+
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         requested = DEFAULT_GUIDANCE if controls.guidance is None else controls.guidance
         temperature, top_k = sampling_params(controls)
         conditions = self._conditions(controls, requested)
+        injection, before = self._injected(controls.memory or 0.0)
         request = BlockRequest(conditions, temperature, top_k, state.seed, state.epoch)
-        block, context, codec = engine.generator.block(state.context, state.codec, request)
-        audio = np.ascontiguousarray(block[0].float().cpu().numpy() * np.float32(OUTPUT_GAIN))
+        block = engine.generator.block(before, state.codec, request)
+        sound = block.audio[0].float().cpu().numpy()
+        audio = np.ascontiguousarray(sound * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
             raise SegueError("the model gave sound that is not finite: clear the history.")
         level_db = 10.0 * np.log10(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
         watch = state.watch.after(level_db, engine.info.block_seconds, requested)
         audio, level = normalise_loudness(audio, state.level)
+        if injection is not None:
+            gain = float(np.sqrt(np.mean(sound**2) / max(float(np.mean(audio**2)), 1e-12)))
+            tokens = block.codes + engine.stepper.offsets
+            injection = injection.after(PastBlock(before, conditions, tokens, sound, gain))
         self.state = replace(
-            state, context=context, codec=codec, level=level, watch=watch, held=controls.notes
-        )
+            state, context=block.context, codec=block.codec, level=level, watch=watch,
+            held=controls.notes, injection=injection,
+        )  # fmt: skip
         if watch.should_clear:
             self.clear()
         return audio
+
+    def _injected(self, amount: float) -> tuple[InjectionState | None, DepthformerContext]:
+        """The memory of what is played in, and the context with it."""
+        engine, state = self.engine, self.state
+        if amount <= 0.0 or self._hearing is None:
+            return None, state.context
+        if state.injection is None:  # from now on
+            return InjectionState(fed=state.context.frame), state.context
+        codec = engine.codec_with_encoder()
+        return inject(engine.model, codec, state.injection, state.context, self._hearing, amount)
 
     def _conditions(self, controls: Controls, requested: float) -> Tensor:
         guidance = self.state.watch.guidance(requested)
@@ -355,4 +379,6 @@ class MagentaStream(Stream):
     def clear(self) -> None:
         # The codec's state stays, so that the last notes ring out instead of being cut.
         epoch, context = self.state.epoch + 1, self.engine.stepper.empty_context()
-        self.state = replace(self.state, epoch=epoch, context=context, watch=SilenceWatch())
+        self.state = replace(
+            self.state, epoch=epoch, context=context, watch=SilenceWatch(), injection=None
+        )

@@ -188,8 +188,8 @@ def unpack(
     try:
         value = json.loads(tree)
         if devices:
-            for name, device in devices.items():
-                value["fields"][name] = {"device": device, "of": value["fields"][name]}
+            for name in devices.keys() & value["fields"].keys():
+                value["fields"][name] = {"device": devices[name], "of": value["fields"][name]}
         return _unpack(value, arrays, classes, "cpu")
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise SegueError(VERSION_ERROR) from error

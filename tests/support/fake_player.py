@@ -34,6 +34,13 @@ from models.errors import SegueError
 RATE = 48_000
 HOLD = frozenset({"hold", "variation"})
 """Controls of engines that hold a loop of the score; those with parts do."""
+OF_MAGENTA = frozenset(
+    {
+        "drums", "guidance_notes", "guidance_drums", "note_width", "note_onsets", "strikes",
+        "temperature", "top_k",
+    }
+)  # fmt: skip
+"""Controls of an engine that has no tempo, key and stems; their widgets take each other's room."""
 INFO = EngineInfo(
     name="segue",
     sample_rate=RATE,
@@ -41,7 +48,7 @@ INFO = EngineInfo(
     block_frames=11_520,
     context_seconds=10.0,
     style_dim=128,
-    controls=frozenset({*CONTROL_NAMES, "strength"}) - HOLD,
+    controls=frozenset({*CONTROL_NAMES, "strength"}) - HOLD - OF_MAGENTA,
     sends=SENDS,
 )
 

@@ -128,29 +128,31 @@ class Depthformer(nn.Module):
         return x if self.depth_input_adapter is None else self.depth_input_adapter(x)
 
     def temporal_pass(
-        self, tokens: Tensor, conditions: Tensor
+        self, tokens: Tensor, conditions: Tensor, past: Tensor | None = None
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor, Tensor, Tensor]]]:
         """The temporal body over all frames at once.
 
-        tokens (T, 12): the frame before each; conditions (T, 144). Returns (T, width), and for each
-        layer the keys and values of self-attention, then of cross-attention, each
+        tokens (T, 12): the frame before each; conditions (T, 144). past: keys and values of the P
+        frames before, (layers, 4, heads, P, dim_per_head). Returns (T, width), and for each layer
+        the keys and values of self-attention, then of cross-attention, each
         (heads, T, dim_per_head).
         """
         frames = len(tokens)
         x = self.embed(tokens).mean(dim=1)
         source = self.encoder(conditions)
-        bias = self._window_bias(frames)
+        bias = self._window_bias(frames, 0 if past is None else past.shape[3])
         caches = []
-        for layer in self.temporal_body:
+        for number, layer in enumerate(self.temporal_body):
+            before = None if past is None else past[number]
             own, cross = layer.self_attention, layer.cross_attention
             assert cross is not None and cross.source_projection is not None
             q, k, v = own.input_projection(own.pre_norm(x))
             cache = [own.split_heads(k), own.split_heads(v)]
-            x = x + own.post_norm(self._attend(own, q, cache, bias))
+            x = x + own.post_norm(self._attend(own, q, _joined(before, 0, cache), bias))
             k, v = cross.source_projection(source)
             cache += [cross.split_heads(k), cross.split_heads(v)]
             (q,) = cross.input_projection(cross.pre_norm(x))
-            x = x + cross.post_norm(self._attend(cross, q, cache[2:], bias))
+            x = x + cross.post_norm(self._attend(cross, q, _joined(before, 2, cache), bias))
             x = layer.ffn(x)
             caches.append((cache[0], cache[1], cache[2], cache[3]))
         return x, caches
@@ -162,13 +164,13 @@ class Depthformer(nn.Module):
         v = torch.cat([cache[1], value[:, None]], dim=1)
         return attention.attend(attention.scaled_queries(q), k, v, bias)
 
-    def _window_bias(self, frames: int) -> Tensor:
-        """Local attention bias (T, T + 1): itself, `max_past_horizon` frames before, the sink."""
-        positions = torch.arange(frames, device=self.device)
-        age = positions[:, None] - positions[None, :]
+    def _window_bias(self, frames: int, past: int) -> Tensor:
+        """Local attention bias (T, P + T + 1): itself, `max_past_horizon` before, the sink."""
+        positions = torch.arange(past + frames, device=self.device)
+        age = positions[past:, None] - positions[None, :]
         attended = (age >= 0) & (age <= self.config.max_past_horizon)
-        bias = torch.zeros(frames, frames + 1, dtype=self.dtype, device=self.device)
-        bias[:, :frames].masked_fill_(~attended, float("-inf"))
+        bias = torch.zeros(frames, past + frames + 1, dtype=self.dtype, device=self.device)
+        bias[:, :-1].masked_fill_(~attended, float("-inf"))
         return bias
 
     def depth_pass(self, outputs: Tensor, tokens: Tensor) -> Tensor:
@@ -202,3 +204,11 @@ class Depthformer(nn.Module):
         start = torch.zeros_like(tokens[:1])
         outputs, _ = self.temporal_pass(torch.cat([start, tokens[:-1]]), conditions)
         return self.depth_pass(outputs, tokens)
+
+
+def _joined(past: Tensor | None, first: int, cache: list[Tensor]) -> list[Tensor]:
+    """Keys and values of the frames before and of these, from index `first` on of both."""
+    new = cache[first : first + 2]
+    if past is None:
+        return new
+    return [torch.cat([past[first + n], part], dim=1) for n, part in enumerate(new)]

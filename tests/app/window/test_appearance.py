@@ -24,7 +24,8 @@ from app.window.proportions import (
 from app.window.style import colours
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.parameter_widget import ParameterWidget
-from tests.support.fake_player import status
+from models.magenta_rt2.conditioning import CONTROLS
+from tests.support.fake_player import INFO, status
 from tests.support.rig import Rig
 
 LONG = (
@@ -64,8 +65,14 @@ def test_what_is_written_can_be_read(ink: str, ground: str, ratio: float) -> Non
     assert contrast(ink, ground) >= ratio
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_nothing_overlaps_or_leaves_the_window(rig: Rig, width: int, height: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "controls"), [*((*size, INFO.controls) for size in SIZES),
+                                      (1080, 640, CONTROLS)]
+)  # fmt: skip
+def test_nothing_overlaps_or_leaves_the_window(
+    rig: Rig, width: int, height: int, controls: frozenset[str]
+) -> None:
+    rig.worker.ready(controls)
     while len(rig.session.prompts) < 16:
         rig.session.prompts.add("more of this", weight=0.3)
     rig.session.prompts.set(1, text=LONG)

@@ -173,7 +173,7 @@ def test_every_listed_control_acts(engine: MagentaEngine) -> None:
         "strikes": Controls(strikes=CLUSTER),
         "note_onsets": Controls(notes=CLUSTER, note_onsets="strike"),
     }
-    assert set(settings) == engine.info.controls
+    assert set(settings) == engine.info.controls - {"memory"}  # see test_injection.py
     held = play(engine.start(4), 4, Controls(notes=CLUSTER))
     assert not np.array_equal(held, play(engine.start(4), 4, settings["note_onsets"]))
     plain = play(engine.start(4), 4)
