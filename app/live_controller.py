@@ -83,6 +83,8 @@ class LiveController(QObject):
         self.notes: tuple[int, ...] = ()
         self.sketches: tuple[Sketch, ...] = ()
         self._triggers: set[str] = set()  # those of the next submission
+        self.kept_style: Callable[[str], Style | None] = lambda key: None
+        """Style by its key, where it fails to come from the engine: of the prompt library."""
         self._last_style: Style | None = None
         self._last_sounds: Mapping[str, float] = NO_SOUNDS
         self._mark = ""
@@ -143,6 +145,11 @@ class LiveController(QObject):
     def _style_failed(self, key: str, sentence: str) -> None:
         if key == INPUT_STYLE:
             return  # nothing was played: what was heard before stays
+        kept = self.kept_style(key)
+        if kept is not None:
+            self._style_ready(key, kept)
+            self.message.emit("warning", f"{sentence} What the library kept of it plays.")
+            return
         self.styles.fail(key, sentence)
         self.styles_changed.emit()
         self.message.emit("warning", sentence)

@@ -16,6 +16,7 @@ from app.session.prompts.library import PromptLibrary
 from app.session.session import Session
 from app.window.controllers.wiring import align_clock, open_bridge, open_coordinator
 from app.window.main_window import MainWindow
+from app.window.prompts.library_styles import LibraryStyles
 from app.window.slow_engine import SlowEngineOffer
 from app.window.style import theme
 from app.window.teaching.control import TeachControl
@@ -92,6 +93,8 @@ def _offer_library(window: MainWindow, folder: Path) -> None:
     if library.problem:
         window.say("warning", library.problem)
     window.editor.use_library(library)
+    styles = LibraryStyles(library, window.live, window.say, window)
+    window.editor.kept.connect(styles.request)
 
 
 class _EarlyReports:

@@ -68,6 +68,8 @@ class PromptEditor(QWidget):
 
     confirmed = Signal(int, str)
     sound_chosen = Signal(int, str)
+    kept = Signal()
+    """A prompt was kept in the library."""
     closed = Signal()
     teach_requested = Signal(int)
     """A sound shall be taught, for the prompt of this number."""
@@ -260,6 +262,7 @@ class PromptEditor(QWidget):
             return
         self.line.setText(words)
         self.message.emit("info", f"“{kept.name}” is in the library.")
+        self.kept.emit()
         self.show_group(LIBRARY)
 
     def _remove(self, prompt: LibraryPrompt, place: QPoint) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.session.prompts.library import LibraryPrompt, PromptLibrary, parse_entry
@@ -94,3 +95,30 @@ def test_entries_that_are_none_are_skipped(tmp_path: Path) -> None:
 )
 def test_tags_of_a_line(line: str, expected: tuple[str, tuple[str, ...]]) -> None:
     assert parse_entry(line) == expected
+
+
+def test_an_embedding_is_kept_for_each_engine(library: PromptLibrary, tmp_path: Path) -> None:
+    library.keep("tape", audio="/gone/tape.wav")
+    library.keep("drone", "slow drone")
+    key, style = "audio:/gone/tape.wav", np.linspace(-1, 1, 128, dtype=np.float32)
+    assert [prompt.style_key for prompt in library.unknown("segue")] == ["text:slow drone", key]
+    library.learn(key, "segue", style)
+    library.learn(key, "other", style[:7])
+    library.learn(key, "segue", 2 * style)
+    library.keep("tape again", audio="/gone/tape.wav")
+    for one in (library, PromptLibrary(SHIPPED, tmp_path / "prompts.json")):
+        found = one.style_for(key, "segue")
+        assert found is not None and np.array_equal(found, 2 * style)
+        assert len(one.search("again")[0].styles) == 2
+        assert one.style_for("text:slow drone", "segue") is None
+        assert [prompt.style_key for prompt in one.unknown("segue")] == ["text:slow drone"]
+
+
+@pytest.mark.parametrize(
+    "styles", [5, {"segue": 5}, {"segue": "?"}, {"segue": ""}, {"segue": "AAA="}]
+)
+def test_a_damaged_embedding_is_none(styles: object, tmp_path: Path) -> None:
+    own = tmp_path / "prompts.json"
+    own.write_text(json.dumps({"prompts": [{"name": "b", "text": "c", "styles": styles}]}))
+    library = PromptLibrary(SHIPPED, own)
+    assert library.search()[0].name == "b" and library.style_for("text:c", "segue") is None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from app.session.prompts.library import PromptLibrary
 from app.window.prompts.editor import PromptEditor
+from app.window.prompts.library_styles import LibraryStyles
 from app.window.prompts.strip import PromptStrip
 from app.window.style import theme
 from app.window.widgets.chip import Chip
+from tests.support.fake_player import style_of
 from tests.support.rig import LEFT, NONE, Rig
 
 
@@ -88,3 +92,33 @@ def test_a_chip_is_dragged_to_a_strip(rig: Rig, editor: PromptEditor) -> None:
         data = QMimeData()
         data.setText(wrong)
         assert not drop(rig.window.mixer.strips[2], data)
+
+
+def test_a_sound_whose_file_is_gone_plays_by_what_was_kept(
+    rig: Rig, editor: PromptEditor, tmp_path: Path
+) -> None:
+    library = editor.library
+    assert library is not None
+    styles = LibraryStyles(library, rig.window.live, rig.window.say, rig.window)
+    editor.kept.connect(styles.request)
+    rig.worker.ready()
+    file = tmp_path / "tape.wav"
+    soundfile.write(file, np.sin(np.arange(48_000) * 0.05), 48_000)
+    path = str(file)
+    rig.session.prompts.set(1, text="old tape", audio=path)
+    open_library(rig, editor)
+    rig.qtbot.mouseClick(editor.keep_button, LEFT)
+    editor.line.setText("never played")
+    editor._audio = None
+    rig.qtbot.mouseClick(editor.keep_button, LEFT)
+    assert "text:never played" in rig.worker.wanted, "what is kept is embedded, played or not"
+    assert all(len(prompt.styles) == 1 for prompt in library.search()[:2]), library.search()[:2]
+    file.unlink()
+    rig.worker.ready()  # another day
+    prompt = rig.session.prompts[0]
+    assert rig.window.live.styles.state(prompt)[0] == "ready"
+    found = rig.window.live.styles.get(prompt.style_key)
+    assert found is not None and np.array_equal(found, style_of(prompt.style_key))
+    assert "What the library kept of it plays" in rig.window.status.message
+    rig.worker.style_failed.emit("text:other", "no.")
+    assert rig.window.live.styles.get("text:other") is None
