@@ -190,15 +190,18 @@ def test_the_pins_that_were_measured_stand() -> None:
 DISTRIBUTION = {
     "PySide6": "PySide6-Essentials",
     "rtmidi": "python-rtmidi",
+    "jack": "JACK-Client",
     "pythonosc": "python-osc",
     "ai_edge_litert": "ai-edge-litert",
 }
 EXTRAS = {
     "models/magenta_rt2/musiccoca": ("magenta",),
     "models/lyria": ("lyria",),
+    "app/control/transport": ("jack",),
 }  # says so in a sentence where they are missing
 ELSEWHERE = {
-    "models/evaluation/tagger.py": {"tensorflow", "musicnn"}
+    "models/evaluation/tagger.py": {"tensorflow", "musicnn"},
+    "app/control/transport/link_helper.py": {"link"},  # GPL: only where the user installed it
 }  # in the tagger's own environment
 WORKSHOP = ("models/training", "models/corpus", "models/evaluation")
 

@@ -19,6 +19,7 @@ from app.control.hub import ControlHub, HubOptions
 from app.control.osc.server import OscServer
 from app.control.score.output import ScoreOut
 from app.control.settings import ControlSettings
+from app.control.transport.sync import TransportSync
 from app.parameters.registry import Registry
 from models.errors import SegueError
 
@@ -72,6 +73,7 @@ class ControlBridge(QObject):
         self.hub.on_map = self.map_changed.emit
         self.score: ScoreOut | None = None
         """Sends the notes of the score, where there is one."""
+        self.transport = TransportSync(registry, self.message.emit)
         self.osc: OscServer | None = None
         self.osc_fault = ""
         """Why OSC does not listen where it was told to; '' where it does."""
@@ -93,6 +95,7 @@ class ControlBridge(QObject):
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self.hub.start()
         self._open_osc(self.hub.settings)
+        self.transport.apply(self.hub.settings.transport)
         self._tick_timer.start()
 
     def stop(self) -> None:
@@ -101,6 +104,7 @@ class ControlBridge(QObject):
         if self.osc is not None:
             self.osc.stop()
             self.osc = None
+        self.transport.stop()
         self.hub.stop()
 
     def apply(self, settings: ControlSettings) -> None:
@@ -113,6 +117,7 @@ class ControlBridge(QObject):
         elif settings.osc and self.osc is None:
             self._open_osc(settings)
         self.hub.apply(settings)
+        self.transport.apply(settings.transport)
         self.apply_score()
 
     def apply_score(self) -> None:
@@ -191,6 +196,7 @@ class ControlBridge(QObject):
 
     def _tick(self) -> None:
         self.hub.tick()
+        self.transport.tick()
         if self.osc is not None:
             self.osc.tick()
         elif self.hub.settings.osc and time.monotonic() >= self._retry_osc_at:

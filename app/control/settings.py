@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.control.score.settings import ScoreSettings, read_score
+from app.control.transport.sync import MODES
 from app.files import write_text
 from models.errors import SegueError
 
@@ -30,7 +31,8 @@ class ControlSettings:
     api: "auto" or one of `rtmidi_ports.APIS`. ignored: inputs that are not opened (plain names).
     silent: outputs that get neither feedback nor clock. maps: port -> name of its map ("" for
     none of the ready-made ones). clock: "follow" the clock of `clock_port` ("" is any), or "send"
-    to it. osc_host: address of the interface to listen on. score: which notes are sent where.
+    to it. transport: of `transport.sync.MODES`. osc_host: address of the interface to listen on.
+    score: which notes are sent where.
     """
 
     api: str = "auto"
@@ -39,6 +41,7 @@ class ControlSettings:
     maps: dict[str, str] = field(default_factory=dict)
     clock: ClockMode = "off"
     clock_port: str = ""
+    transport: str = MODES[0]
     osc: bool = True
     osc_host: str = "127.0.0.1"
     osc_port: int = DEFAULT_OSC_PORT
@@ -47,6 +50,10 @@ class ControlSettings:
     def __post_init__(self) -> None:
         if self.clock not in CLOCK_MODES:
             raise SegueError(f"The clock is '{self.clock}'; choose off, follow or send.")
+        if self.transport not in MODES:
+            raise SegueError(
+                f"The transport is '{self.transport}'; choose one of {', '.join(MODES)}."
+            )
         if not 1 <= self.osc_port <= 65535:
             raise SegueError(f"{self.osc_port} is no port for OSC; give one from 1 to 65535.")
         try:
@@ -86,7 +93,9 @@ def _read(data: object) -> ControlSettings:
         raise damaged
     known = {each.name for each in fields(ControlSettings)}
     given = {name: value for name, value in data.items() if name in known}
-    types: dict[str, type] = {"api": str, "clock_port": str, "osc_host": str, "clock": str}
+    types: dict[str, type] = dict.fromkeys(
+        ("api", "clock_port", "osc_host", "clock", "transport"), str
+    )
     for name, value in given.items():
         if name in types and not isinstance(value, types[name]):
             raise damaged

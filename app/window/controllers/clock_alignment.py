@@ -18,19 +18,20 @@ INTERVAL_MS: Final = 400
 class ClockAlignment(QObject):
     """Moves the clock onto the next bar line, a few times a second.
 
-    next_bar: frame of the next bar line in the plan, None where it is not known. playhead: frame
-    that is audible now.
+    beat: is told, too, when a bar is heard (time.monotonic), and the tempo. next_bar: frame of
+    the next bar line in the plan, None where it is not known. playhead: frame that is audible now.
     """
 
     def __init__(
         self,
         hub: ControlHub,
+        beat: Callable[[float, float], object],
         next_bar: Callable[[], int | None],
         playhead: Callable[[], float],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._hub, self._next_bar, self._playhead = hub, next_bar, playhead
+        self._hub, self._beat, self._next_bar, self._playhead = hub, beat, next_bar, playhead
         self._bpm: float | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
@@ -46,9 +47,12 @@ class ClockAlignment(QObject):
             self._bpm = report.score.tempo
 
     def _align(self) -> None:
-        if self._hub.settings.clock != "send" or not self._hub.registry.get("transport.play"):
+        if not self._hub.registry.get("transport.play"):
             return
         bar = self._next_bar()
         if bar is not None and self._bpm is not None:
             ahead = (bar - self._playhead()) / SAMPLE_RATE
-            self._hub.beat(time.monotonic() + ahead, self._bpm)
+            when = time.monotonic() + ahead
+            if self._hub.settings.clock == "send":
+                self._hub.beat(when, self._bpm)
+            self._beat(when, self._bpm)

@@ -87,6 +87,8 @@ def open_coordinator(window: MainWindow, bridge: ControlBridge) -> ControllerCoo
 def align_clock(window: MainWindow, bridge: ControlBridge) -> ClockAlignment:
     """Keep the MIDI clock that is sent on the audible beats; stop it before the window is shut."""
     worker, output = window.playback.worker, window.playback.output
-    alignment = ClockAlignment(bridge.hub, worker.next_bar, output.position_now, window)
+    alignment = ClockAlignment(
+        bridge.hub, bridge.transport.beat, worker.next_bar, output.position_now, window
+    )
     worker.block_ready.connect(alignment.receive)
     return alignment

@@ -78,6 +78,7 @@ class ControlsPanel(Panel):
         row.addWidget(tap_and_strength, 6)
         self.follow.setMinimumWidth(52)
         self.arrival.setMinimumWidth(66)
+        self.generation_mode.setMinimumWidth(66)
         changes = Group((self.follow, self.arrival), self, stretches=(1, 1))
         changes.set_direction(horizontal=True)
         key_and_changes = Group(

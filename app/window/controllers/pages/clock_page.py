@@ -24,6 +24,12 @@ MODES: Final = (
     ("follow", "Follow", "Tempo, start, stop and song position come from another machine."),
     ("send", "Send", "Others follow Segue: its tempo, its beats, its play and pause."),
 )
+TRANSPORTS: Final = (
+    ("off", "Alone"),
+    ("jack_follow", "Follow JACK's transport"),
+    ("jack_lead", "Lead JACK's transport"),
+    ("link", "Ableton Link"),
+)
 POLL_MS: Final = 50
 """Often enough for the beat indicators; only changes are painted."""
 MAX_WIDTH: Final = 1080
@@ -76,11 +82,28 @@ class ClockPage(SettingsPage):
         inner.addLayout(large)
         inner.addWidget(self.state)
         column.addWidget(plate)
+        column.addWidget(forms.heading("Transport", self))
+        shared = Card(self)
+        shared.setMaximumWidth(MAX_WIDTH + 24)
+        self.transport = QComboBox(shared)
+        self.transport.setMinimumWidth(300)
+        for mode, words in TRANSPORTS:
+            self.transport.addItem(words, mode)
+        self.transport.activated.connect(self._set_transport)
+        self.transport_state = forms.quiet(parent=shared)
+        self.transport_state.setFont(theme.font(14))
+        row = QHBoxLayout(shared)
+        row.setContentsMargins(24, 14, 24, 14)
+        row.setSpacing(14)
+        row.addWidget(self.transport)
+        row.addWidget(self.transport_state, 1)
+        column.addWidget(shared)
         column.addStretch(1)
         column.addWidget(
             forms.quiet(
                 "Ableton Link is not built in: its library's licence is the GPL, which does not "
-                "go with Segue's. A program that turns Link into MIDI clock works with Follow.",
+                "go with Segue's. Where you have installed LinkPython yourself, it is used, in a "
+                "process of its own.",
                 self,
             )
         )
@@ -103,10 +126,13 @@ class ClockPage(SettingsPage):
         self.port.setCurrentIndex(max(self.port.findData(settings.clock_port), 0))
         for widget in (self.port, self.port_label):
             widget.setVisible(settings.clock != "off")
+        self.transport.setCurrentIndex(self.transport.findData(settings.transport))
         self.poll()
 
     def poll(self) -> None:
         """Show the tempo and the position."""
+        if self.bridge.transport.state != self.transport_state.text():
+            self.transport_state.setText(self.bridge.transport.state)
         tempo, words = self.tempo_text()
         follower = self.hub.clock.follower
         follows = self.hub.settings.clock == "follow"
@@ -150,6 +176,9 @@ class ClockPage(SettingsPage):
         if mode != self.hub.settings.clock:
             # The input that is followed is not the output to send to.
             self.change(clock=mode, clock_port="")
+
+    def _set_transport(self) -> None:
+        self.change(transport=self.transport.currentData())
 
     def _set_port(self) -> None:
         self.change(clock_port=self.port.currentData())

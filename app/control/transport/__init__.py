@@ -1,0 +1,1 @@
+"""Transport shared with other programs: JACK and Ableton Link, each by a helper process."""
