@@ -83,7 +83,7 @@ def run(leads: bool) -> None:
         say(fault=f"JACK's transport needs JACK and the package JACK-Client ({error}).")
         return
     ended = threading.Event()
-    timebase = Timebase(48_000)
+    timebase = Timebase(1)  # until the server tells its rate
     client: list[jack.Client] = []
 
     def listen() -> None:
