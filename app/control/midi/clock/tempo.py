@@ -29,6 +29,8 @@ NARROWEST: Final = 0.12
 SLOWER: Final = 0.06
 FASTER: Final = 0.055
 """How far the period may be from the mean interval, as a share: lost and doubled clocks."""
+MOST_LOST: Final = 0.25
+"""Share of lost clocks up to which a tempo is searched."""
 OUTLIER: Final = 1.5
 """Distance, scaled, above which a time costs no more: it may have no cause in the model."""
 PHASES: Final = 8
@@ -45,6 +47,8 @@ LONG_BLOCK: Final = 0.5
 """Clocks of a block above which clocks are counted rather than timed."""
 BLOCK_JITTER: Final = 0.0004
 """Seconds by which a server may be late at a block."""
+BLOCK_DRIFT: Final = 0.002
+"""Share by which a block may be longer or shorter than nominally, a few xruns included."""
 BLOCK_SHARE: Final = 0.96
 """Share of the clocks that must lie on the blocks."""
 PRUNE_CLOCKS: Final = 16
@@ -96,16 +100,17 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
         if counted is not None:
             share = counted.deviation / counted.period
             return ClockLine(counted.period, share, block / mean / np.sqrt(12.0), counted.cost)
+    slower = max(SLOWER, _lost(times, mean) + 0.03)
     if near is None:
         # In a short piece a few lost clocks are a large share.
-        low = mean * (1 - max(SLOWER, 3 / count))
+        low = mean * (1 - max(slower, 3 / count))
         high = mean * (1 + max(FASTER, 3 / count))
     else:
         low, high = near * (1 - reach), near * (1 + reach)
     factors = SPREADS if near is None else SPREADS[:3]
     steps = max(int(np.ceil((high - low) / mean * count * 3)), 2)
     periods = np.linspace(low, high, steps + 1)
-    slips = int(np.ceil(FASTER * count)) + 3
+    slips = int(np.ceil(max(FASTER, slower) * count)) + 3
     start = times[0] + np.mean(times - mean * np.arange(count))
     floor = max(NARROWEST, block / mean / np.sqrt(12.0))
     period, phase, width, cost = _best(times, periods, start, scatter, floor, slips, factors)
@@ -141,9 +146,19 @@ def block_seconds(times: Floats) -> float:
     gaps = np.diff(times)
     for block in BLOCKS:
         blocks = np.round(gaps / block)
-        if np.mean(np.abs(gaps - blocks * block) < BLOCK_JITTER) > BLOCK_SHARE:
+        if np.mean(np.abs(gaps - blocks * block) < BLOCK_JITTER) <= BLOCK_SHARE:
+            continue
+        # Even clocks that are nearly as long as a block drift away from it.
+        drift = abs(float(times[-1] - times[0]) / (float(blocks.sum()) * block or 1.0) - 1.0)
+        if drift < BLOCK_DRIFT:
             return float(block)
     return 0.0
+
+
+def _lost(times: Floats, mean: float) -> float:
+    """About the share of clocks that is lost, of even ones; 0 in bursts, where no interval tells."""
+    median = float(np.median(np.diff(times)))
+    return min(max(1 - median / mean, 0.0), MOST_LOST) if median > 0.6 * mean else 0.0
 
 
 def arrival_of(times: Floats, period: float) -> str:

@@ -64,7 +64,7 @@ def test_blocks_of_an_audio_server(frames: int, rate: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
-@pytest.mark.parametrize("bpm", [73.0, 112.0, 162.1, 188.0])
+@pytest.mark.parametrize("bpm", [73.0, 162.1])
 def test_whole_blocks_pass_between_clocks(bpm: float, rate: int) -> None:
     """Within 4 s, losses and all; 162.1 bpm was 160.9, and 73 bpm took 6 s."""
     for frames in (1024, 2048) if is_told(bpm, 2048 / rate) else (1024,):
@@ -83,7 +83,7 @@ def test_bursts(burst: int, gap: float) -> None:
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.001])
-@pytest.mark.parametrize("bpm", [60.0, 103.0, 171.0])
+@pytest.mark.parametrize("bpm", [60.0, 103.0, 115.9, 171.0])
 def test_one_clock_a_second_is_doubled(bpm: float, jitter: float) -> None:
     times = clocks(bpm, 3, jitter=jitter)
     again = [times[np.searchsorted(times, second)] + 0.0005 for second in range(int(SECONDS) - 1)]
@@ -101,7 +101,7 @@ def is_told(bpm: float, block: float) -> bool:
     return clocks_a_block < 0.9 or abs(clocks_a_block / near - 1) > 0.015
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
     st.floats(60, 190),
     st.sampled_from([0.0, 32, 128, 512, 1024, 2048]),
@@ -116,6 +116,13 @@ def test_any_tempo_block_jitter_and_loss(
     assume(is_told(bpm, frames / rate))
     times = clocks(bpm, seed, block=frames / rate, jitter=jitter, lost=lost)
     assert is_right(follow(times), bpm)
+
+
+def test_more_clocks_are_lost_than_usual() -> None:
+    """Seven of a hundred were outside the tempi that were searched."""
+    for seed, lost in ((1, 0.07), (2, 0.1), (3, 0.15)):
+        times = clocks(65.76, seed, block=64 / 44_100, jitter=0.003, lost=lost)
+        assert is_right(follow(times), 65.76), (lost, follow(times))
 
 
 def test_the_last_clock_of_a_block_is_no_lost_one() -> None:
