@@ -32,10 +32,10 @@ import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sequence_layers.jax as sl
 from magenta_rt.config import ModelSpec
 from magenta_rt.jax import model as reference
 from safetensors.numpy import load_file, save_file
+from sequence_layers import jax as sl  # vendored by magenta_rt, which must be imported first
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fixture_weights import weights
