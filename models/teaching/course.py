@@ -33,6 +33,7 @@ from models.storage.weights import WEIGHTS
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
+from models.teaching.objective import partials_of
 from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
@@ -224,6 +225,7 @@ class Course:
             [study for encoded in files for study in encoded.studies],
             rehearsal,
             mean_style(files),
+            partials_of(self._listener.codec.network),
             self.folder,
             plan.minutes * 60,
             plan.rank,

@@ -24,13 +24,14 @@ from models.segue.renderer.features import ScoreBatch, unknown_score
 from models.segue.renderer.network import FRAMES_PER_BLOCK, Renderer
 from models.segue.renderer.sampler import Sampler
 from models.teaching.low_rank import Pupil
-from models.teaching.objective import LessonBatch, Objective
+from models.teaching.objective import DRESSED, MUSIC, OWN, LessonBatch, Objective
 from models.teaching.rehearsal import SCORE_FIELDS, ScoredClip
 from models.teaching.transcription import HeardScore
 
-BATCH: Final = 4
-REHEARSED: Final = 1
-"""Clips of a batch that are the base's own music."""
+KINDS: Final = (MUSIC, MUSIC, DRESSED, OWN)
+"""Clips of a batch."""
+FRAMES: Final = 512
+"""Frames of the player's music with which a batch's are compared."""
 BLOCKS: Final = 24
 """Blocks of 240 ms in a crop."""
 HIDDEN: Final = 0.3
@@ -57,8 +58,9 @@ class Lesson:
         base: The renderer.
         sampler: How it is played.
         studies: Pieces of the player's; one at least.
-        rehearsal: Music of the base.
+        rehearsal: Music of the base; one clip at least.
         style: (128,) where the pieces lie among the prompts.
+        partials: As of `objective.partials_of`.
         folder: Of the checkpoint.
         seconds: Of computing that the whole lesson takes.
         rank: Of the changes.
@@ -75,6 +77,7 @@ class Lesson:
         studies: Sequence[Study],
         rehearsal: Sequence[ScoredClip],
         style: NDArray[np.float32],
+        partials: Tensor,
         folder: Path,
         seconds: float,
         rank: int = 8,
@@ -84,8 +87,9 @@ class Lesson:
     ) -> None:
         torch.manual_seed(1)
         self.pupil = Pupil(base, rank)
-        self.objective = Objective(base, sampler)
+        self.objective = Objective(base, sampler, partials)
         self.studies, self.rehearsal = list(studies), list(rehearsal)
+        self._all = np.concatenate([study.latents for study in self.studies])
         self.style = torch.from_numpy(np.array(style, np.float32))
         self.folder, self.seconds = folder, seconds
         self.number_format, self.clock, self._note = number_format, clock, note
@@ -151,22 +155,24 @@ class Lesson:
         frames = BLOCKS * FRAMES_PER_BLOCK
         lengths = np.array([len(study.latents) for study in self.studies], float)
         rows: list[tuple[Tensor, ScoreBatch, Tensor]] = []
-        kept = REHEARSED if self.rehearsal else 0
-        for index in range(BATCH):
-            if index < BATCH - kept:
+        for kind in KINDS:
+            if kind == MUSIC:
                 study = self.studies[int(rng.choice(len(lengths), p=lengths / lengths.sum()))]
                 rows.append((*_crop(study, rng, frames), self.style))
-            else:
-                clip = self.rehearsal[int(rng.integers(len(self.rehearsal)))]
-                start = int(rng.integers(len(clip.latents) - frames + 1))
-                span = slice(start, start + frames)
-                rows.append((clip.latents[span], clip.score[span], clip.style))
+                continue
+            clip = self.rehearsal[int(rng.integers(len(self.rehearsal)))]
+            start = int(rng.integers(len(clip.latents) - frames + 1))
+            span = slice(start, start + frames)
+            style = self.style if kind == DRESSED else clip.style
+            rows.append((clip.latents[span], clip.score[span], style))
         score = ScoreBatch(
             *(torch.cat([getattr(row[1], name) for row in rows]) for name in SCORE_FIELDS)
         )
-        own = torch.arange(BATCH) >= BATCH - kept
         latents, styles = (torch.stack([row[index] for row in rows]) for index in (0, 2))
-        return LessonBatch(latents, score, styles, own)
+        places = rng.integers(len(self._all), size=FRAMES)
+        return LessonBatch(
+            latents, score, styles, torch.tensor(KINDS), torch.from_numpy(self._all[places])
+        )
 
     # -- checkpoint ------------------------------------------------------------------------------
     def save(self) -> None:

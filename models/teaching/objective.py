@@ -5,6 +5,11 @@ error against the player's music would blur it. The loss is the energy score ins
 Raftery 2007, section 4.2): the mean distance of two samples to the music, less half their distance
 to each other. It is least where the samples are distributed as the music is.
 
+The player's music has no notes that are known, and what is learned without notes hardly shows where
+an arranger writes them. So other clips have a score of the base's music and the learned style:
+their frames shall be distributed as the player's are (energy distance; Szekely & Rizzo 2013), while
+their partials and their changes from frame to frame follow those of the base, which play the notes.
+
 So that nothing is forgotten, part of each batch is music of the base itself with its full score, on
 which the pupil must do what the base does (prior preservation; DreamBooth, Ruiz et al. 2023,
 section 3.2).
@@ -17,7 +22,10 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from models.segue.codec.autoencoder import Autoencoder
+from models.segue.codec.bands import BANDS, LINEAR_BANDS, PATCH
 from models.segue.renderer.features import ScoreBatch
 from models.segue.renderer.network import (
     FRAMES_PER_TOKEN,
@@ -34,20 +42,33 @@ from models.segue.renderer.sampler import Sampler
 
 SAMPLES: Final = 2
 """Samples of each block, with noise of their own and one context."""
+MUSIC: Final = 0
+"""Kind of a clip: the player's music."""
+OWN: Final = 1
+"""The base's music, which is to stay."""
+DRESSED: Final = 2
+"""The base's music, which is to sound as the player's."""
+STEPS: Final = 0.5
+PARTIALS: Final = 1.5
+"""Weights of what follows the notes where the base's music sounds as the player's: changes from
+frame to frame, and partials."""
+ENVELOPE: Final = 6
+"""FFT bins to each side over which a spectrum's envelope is taken."""
 OWN_CONTEXT: Final = 0.5
 """Share of the batches in whose context the pupil's own music stands."""
 
 
 @dataclass(frozen=True, eq=False)
 class LessonBatch:
-    """Crops of B clips, N blocks each: latents (B, 6 N, D), score, style (B, 128), and which of
-    them are the base's own music, (B,) bool.
+    """Crops of B clips, N blocks each: latents (B, 6 N, D), score, style (B, 128), the kind of
+    each, (B,) of MUSIC, OWN and DRESSED, and frames (n, D) of the player's music.
     """
 
     latents: Tensor
     score: ScoreBatch
     style: Tensor
-    own: Tensor
+    kind: Tensor
+    frames: Tensor
 
 
 class Objective:
@@ -56,11 +77,12 @@ class Objective:
     Args:
         base: the renderer as it is.
         sampler: how it is played.
+        partials: projection (bins, D) of a latent frame to partials, as of `partials_of`.
 
     """
 
-    def __init__(self, base: Renderer, sampler: Sampler) -> None:
-        self.base, self.levels = base, sampler.levels
+    def __init__(self, base: Renderer, sampler: Sampler, partials: Tensor) -> None:
+        self.base, self.levels, self.partials = base, sampler.levels, partials
         guidance = sampler.guidance
         self.guidance = (1.0, 1.0) if guidance is None else (guidance.least, guidance.usual)
 
@@ -86,6 +108,7 @@ class Objective:
             if float(torch.rand(1, generator=rng)) < OWN_CONTEXT:
                 share = torch.rand(size, 1, generator=rng)
                 own = torch.rand(size, blocks, generator=rng) < share
+                own |= (batch.kind == DRESSED)[:, None]
                 own = own.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
                 context = _noised(torch.where(own, first[:, : clean.shape[1]], clean), rng)
         # Each block is at its first or its second pass, which starts from the pupil's own first.
@@ -94,7 +117,7 @@ class Objective:
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
         noisy = (1.0 - per_token) * noise + per_token * first
         found = predict(pupil, context, noisy, level, given).float()
-        new, old = ~batch.own, batch.own
+        new, old, dressed = (batch.kind == kind for kind in (MUSIC, OWN, DRESSED))
         parts = {}
         total = found.new_zeros(())
         if bool(new.any()):
@@ -106,6 +129,18 @@ class Objective:
                 target = predict(self.base, context[old], noisy[old], level[old], same).float()
             parts["kept"] = distance(found[old], target).mean()
             total = total + parts["kept"] * old.float().mean()
+        if bool(dressed.any()):
+            with torch.no_grad():
+                same = given.rows(dressed)
+                played = predict(
+                    self.base, context[dressed], noisy[dressed], level[dressed], same
+                ).float()
+            sounds = found[dressed]
+            parts["dressed"] = frame_distance(sounds, batch.frames)
+            parts["steps"] = step_distance(sounds, played)
+            parts["partials"] = partial_distance(sounds, played, self.partials)
+            wrong = STEPS * parts["steps"] + PARTIALS * parts["partials"]
+            total = total + (parts["dressed"] + wrong) * dressed.float().mean()
         return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
@@ -121,7 +156,8 @@ class Given:
     def rows(self, chosen: Tensor) -> Given:
         """The clips that are chosen, (B,) bool."""
         score = ScoreBatch(*(getattr(self.score, f.name)[chosen] for f in fields(self.score)))
-        return Given(score, self.style[chosen], self.guidance[chosen], self.limit[chosen])
+        rest = (self.style, self.guidance, self.limit)
+        return Given(score, *(values[chosen] for values in rest))
 
 
 def predict(network: Renderer, clean: Tensor, noisy: Tensor, level: Tensor, given: Given) -> Tensor:
@@ -208,6 +244,49 @@ def distance(one: Tensor, other: Tensor) -> Tensor:
     blocks = error.reshape(size, time // TOKENS_PER_BLOCK, TOKENS_PER_BLOCK * width)
     steps = frames[:, 1:] - frames[:, :-1]
     return _length(frames) + _length(blocks) + 0.5 * _length(steps)
+
+
+def frame_distance(samples: Tensor, frames: Tensor) -> Tensor:
+    """Energy distance () between the frames of tokens (B, T, W), and those of the player's music,
+    (n, W / 2), without the part that no network changes.
+    """
+    width = samples.shape[-1] // FRAMES_PER_TOKEN
+    drawn = samples.reshape(-1, width)
+    half = drawn.shape[0] // 2
+    apart = torch.cdist(drawn, frames).mean()
+    own = torch.cdist(drawn[:half], drawn[half:]).mean()
+    return (apart - 0.5 * own) * (4.0 / width**0.5)
+
+
+def step_distance(samples: Tensor, played: Tensor) -> Tensor:
+    """Mean distance () of the changes from frame to frame of two token sequences (B, T, W)."""
+    size, time, width = samples.shape
+    shape = (size, time * FRAMES_PER_TOKEN, width // FRAMES_PER_TOKEN)
+    steps = [tokens.reshape(shape).diff(dim=1) for tokens in (samples, played)]
+    return _length(steps[0] - steps[1]).mean()
+
+
+def partials_of(codec: Autoencoder) -> Tensor:
+    """Projection (bins, D) of a latent frame to its partials: the codec's linear path to the bands
+    of 90 Hz to 2.8 kHz, one an FFT bin, without their envelope. What is left says which pitches
+    sound, and not how bright they are.
+    """
+    rows = codec.unproject.weight[: PATCH * BANDS].detach().reshape(PATCH, BANDS, -1).mean(0)
+    tuned = rows[:LINEAR_BANDS].T[:, None]
+    shape = torch.hann_window(2 * ENVELOPE + 3, periodic=False)[1:-1]
+    envelope = functional.conv1d(tuned, (shape / shape.sum())[None, None], padding=ENVELOPE)
+    return (tuned - envelope)[:, 0, 4:120].T.contiguous()
+
+
+def partial_distance(samples: Tensor, played: Tensor, partials: Tensor) -> Tensor:
+    """How little () the partials of two token sequences (B, T, W) agree: 0 the same, 1 as by
+    chance; frames that have hardly any count less.
+    """
+    width = samples.shape[-1] // FRAMES_PER_TOKEN
+    one, other = (tokens.reshape(-1, width) @ partials.T for tokens in (samples, played))
+    clear = other.norm(dim=1)
+    same = functional.cosine_similarity(one, other, dim=1)
+    return ((1.0 - same) * clear).sum() / clear.sum().clamp_min(1e-6)
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.knob import Knob, halo_radius, paint_halo
 from app.window.widgets.repaint_throttle import RepaintThrottle
 from models.engine.interface import MAX_PROMPT_CHARACTERS
+from models.engine.sounds import PREFIX, is_sound
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 STATES: Final = ("ready", "waiting", "failed", "empty")
@@ -72,6 +73,9 @@ class PromptStrip(QWidget):
         self._drop_target = False
         self.knob = Knob(registry, f"prompt.{n}.weight", self)
         self.knob.setMinimumSize(30, 30)  # must not overlap the text of a low strip
+        self.amount = Knob(registry, f"prompt.{n}.amount", self)
+        self.amount.setMinimumSize(26, 26)
+        self.amount.hide()  # of learned sounds only
         self.mute = KeyButton(
             registry, f"prompt.{n}.mute", self, label="M", hex_color=colours.DANGER
         )
@@ -99,6 +103,8 @@ class PromptStrip(QWidget):
         self.prompt = prompt
         hex_color = colours.STRIPS[prompt.colour % len(colours.STRIPS)]
         self.knob.set_colour(hex_color)
+        self.amount.set_colour(hex_color)
+        self.amount.setVisible(is_sound(prompt.text))
         self.setAccessibleName(f"Prompt {self.n}: {prompt.text or 'empty'}")
         self._update_tooltip()
         self.update()
@@ -202,6 +208,14 @@ class PromptStrip(QWidget):
         top = self._header_height()
         self.knob.setGeometry(3, top, w - 6, round(self._words_box().top()) - top)
         self.close_button.setGeometry(w - 28, 6, 22, 22)
+        box = self._words_box()
+        side = round(self._amount_side(box))
+        self.amount.setGeometry(round(box.right()) - side, round(box.bottom()) - side, side, side)
+
+    @staticmethod
+    def _amount_side(box: QRectF) -> float:
+        """Side of the amount knob within the box of the words."""
+        return min(box.height(), max(26.0, 0.4 * box.width()), theme.scaled(56))
 
     def _header_height(self) -> int:
         return round(theme.scaled(30)) if self.height() > 220 else 24
@@ -288,6 +302,9 @@ class PromptStrip(QWidget):
             self._paint_wave(painter, wave)
             box = box.adjusted(0, wave.height() + 3, 0, 0)
         words = self.prompt.text.strip() or "click to write a prompt"
+        if is_sound(words):
+            words = words[len(PREFIX) :].strip()
+            box = box.adjusted(0, 0, -self._amount_side(box) - 2, 0)
         painter.setPen(QColor(ink))
         largest = min(max(self.width() * 0.165, 13.0), theme.scaled(30.0))
         paint_fit_text(painter, box, words, largest=largest, smallest=theme.scaled(11.0))
