@@ -54,7 +54,7 @@ def test_the_amount_steers_the_engine(session: Session) -> None:
     registry.set("prompt.1.weight", 0.0)
     # Closing the last fader changes nothing.
     last = {"forest": 0.5}
-    kept = steer(session.scenes.current(), styles, ACTING, np.ones(128), last_sounds=last)
+    kept = steer(session.scenes.current(), styles, ACTING, last_sounds=last)
     assert dict(kept.controls.sounds) == last
     session.prompts.set(1, text="flute")
     assert not registry.available("prompt.1.amount")
