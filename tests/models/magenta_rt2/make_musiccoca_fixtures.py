@@ -47,9 +47,11 @@ def vocabulary() -> bytes:
 
 
 def clips() -> list[np.ndarray]:
-    """Clips at 16 kHz, which need no resampling: short, ten seconds in stereo, twenty seconds."""
+    """Clips at 16 kHz, which need no resampling: short, ten seconds in stereo, twenty seconds, and
+    one that ends in the middle of a clip of the model.
+    """
     random = np.random.default_rng(12)
-    shapes = [(30_000, 1), (160_000, 2), (320_000, 1)]
+    shapes = [(30_000, 1), (160_000, 2), (320_000, 1), (200_000, 2)]
     return [(0.2 * random.standard_normal(shape)).astype(np.float32) for shape in shapes]
 
 
@@ -61,10 +63,14 @@ def main() -> None:
         model = musiccoca.MusicCoCa(resource_dir=folder)
         text = np.stack([model.embed(words) for words in TEXTS])
         mapped = np.stack([model.embed(words, use_mapper=True, seed=3) for words in TEXTS])
+        # As the front ends call it (mlx/generate.py).
+        prompts = np.stack([model.embed(words, use_mapper=True) for words in TEXTS])
         sound = np.stack([model.embed(audio.Waveform(clip, 16_000)) for clip in clips()])
-        tokens = np.stack([model.tokenize(vector) for vector in (*text, *mapped, *sound)])
+        tokens = np.stack([model.tokenize(vector) for vector in (*text, *mapped, *prompts, *sound)])
         (DATA / "musiccoca_spm.model").write_bytes((folder / "spm.model").read_bytes())
-    results = {"text": text, "mapped": mapped, "sound": sound, "tokens": tokens}
+    results = {
+        "text": text, "mapped": mapped, "prompts": prompts, "sound": sound, "tokens": tokens,
+    }  # fmt: skip
     save_file(results, DATA / "musiccoca_results.safetensors")
     print({key: (values.shape, float(np.abs(values).max())) for key, values in results.items()})
 
