@@ -191,6 +191,14 @@ def _render(commands: Commands) -> None:
         "folder of them, an SFZ, an SF2 (piano.sf2#0.4: bank, program); may be given many times",
     )
     controls.add_argument(
+        "--arrangement",
+        action="append",
+        default=[],
+        metavar="FILE.mid[=ROLE]",
+        help="a MIDI file: all of it, or as the score of one part (lead), the harmony, or an "
+        "example from which the music goes on; with its tempo and key where those are not given",
+    )
+    controls.add_argument(
         "--notes", metavar="N,N", help="keys held, as MIDI numbers, such as 57,60,64"
     )
     controls.add_argument(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.cli.arrangements import with_arrangements
 from app.cli.input_file import FileInput
 from app.cli.rendering import render_wav
 from app.cli.take_writer import check_take, take_writer
@@ -34,7 +35,7 @@ def render(chosen: Namespace) -> int:
     """Write `chosen.out`. Everything is checked before the engine is opened."""
     if chosen.out.suffix.lower() != ".wav":
         raise SegueError(f"{chosen.out} does not end in .wav: name a WAV file to write.")
-    controls = controls_of(chosen)
+    controls = with_arrangements(controls_of(chosen), chosen.arrangement)
     prompts = [parse_prompt(argument) for argument in chosen.prompt]
     check_weights(prompts)
     played = None if chosen.performance is None else read_performance(chosen.performance)

@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from models.errors import SegueError
 from models.music.hearing.transcript import Transcript
-from models.music.score import DRUMS, MODES
+from models.music.score import DRUMS, MODES, PITCHED, QUALITIES, parse_key
 
 SKETCH_PARTS: Final = ("lead", "bass", "extra", "drums")
-MAX_BEATS: Final = 64.0
-MAX_EVENTS: Final = 512
+"""Parts for which one sings, taps or draws."""
+ROLES: Final = (*SKETCH_PARTS, "chords", "harmony", "example")
+"""What else an arrangement can be: how the chords are struck, the harmony of all parts, and music
+that the arranger goes on from."""
+MAX_BEATS: Final = 256.0
+MAX_EVENTS: Final = 2048
 BASS_BELOW: Final = 50.0  # MIDI pitch under which a sung line is for the bass
 DRUM_OF_KIND: Final = {"low": "kick", "mid": "snare", "high": "hat", "pitched": "snare"}
 SHORTEST: Final = 0.08
@@ -34,12 +38,24 @@ SOFTEST, LOUDEST = 40, 118
 
 @dataclass(frozen=True)
 class SketchNote:
-    """A note: beats from the sketch's beginning, length in beats, MIDI pitch, velocity 1..127."""
+    """A note: beats from the sketch's beginning, length in beats, MIDI pitch, velocity 1..127, and
+    in an example the part that plays it.
+    """
 
     beat: float
     length: float
     pitch: float
     velocity: int = 90
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class SketchChord:
+    """A chord from a beat on: its root as a pitch class, and its quality (of `QUALITIES`)."""
+
+    beat: float
+    root: int
+    quality: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class Sketch:
     """What a part is to play from the next bar on.
 
     Attributes:
-        part: of SKETCH_PARTS.
+        part: of ROLES.
         beats: its length.
         notes: of a pitched part, one at a time, in the order of their beats.
         hits: of the drums.
@@ -64,6 +80,9 @@ class Sketch:
         in_key: whether its pitches are moved to the nearest of the key.
         brightness: course of the brightness control, 0 to 1 in equal stretches; empty for none.
         number: tells it from another one that is the same.
+        chords: the harmony while it plays, in the order of their beats; empty leaves it open.
+        key: "A minor", that it is written in: it moves with the key of the music. "": it does not.
+        name: of the file that it comes from.
 
     """
 
@@ -75,19 +94,32 @@ class Sketch:
     in_key: bool = True
     brightness: tuple[float, ...] = ()
     number: int = 0
+    chords: tuple[SketchChord, ...] = ()
+    key: str = ""
+    name: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Form for files; `read_sketch` reads it."""
         return {
             "part": self.part,
             "beats": self.beats,
-            "notes": [[n.beat, n.length, n.pitch, n.velocity] for n in self.notes],
+            "notes": [
+                [n.beat, n.length, n.pitch, n.velocity, *([n.part] if n.part else [])]
+                for n in self.notes
+            ],
             "hits": [[h.beat, h.drum, h.velocity] for h in self.hits],
             "loop": self.loop,
             "in_key": self.in_key,
             "brightness": list(self.brightness),
             "number": self.number,
+            **self._arrangement(),
         }
+
+    def _arrangement(self) -> dict[str, object]:
+        """What only arrangements have, for files; what is empty is left out."""
+        chords = [[chord.beat, chord.root, chord.quality] for chord in self.chords]
+        named = {"chords": chords, "key": self.key, "name": self.name}
+        return {name: value for name, value in named.items() if value}
 
 
 def check_sketches(value: object) -> tuple[Sketch, ...]:
@@ -116,13 +148,21 @@ def read_sketch(value: object) -> Sketch:
         sketch = Sketch(
             str(value["part"]),
             float(value["beats"]),
-            tuple(SketchNote(float(b), float(n), float(p), int(v)) for b, n, p, v in notes),
+            tuple(
+                SketchNote(float(b), float(n), float(p), int(v), *map(str, part))
+                for b, n, p, v, *part in notes
+            ),
             tuple(SketchHit(float(b), str(d), int(v)) for b, d, v in value.get("hits", ())),
             bool(value.get("loop", True)),
             bool(value.get("in_key", True)),
             tuple(float(x) for x in value.get("brightness", ())),
             int(value.get("number", 0)),
+            tuple(SketchChord(float(b), int(r), str(q)) for b, r, q in value.get("chords", ())),
+            str(value.get("key", "")),
+            str(value.get("name", ""))[:200],
         )
+        if sketch.key:
+            parse_key(sketch.key)
     except (KeyError, TypeError, ValueError) as error:
         raise SegueError(f"that is no sketch ({error}): draw or sing it again.") from None
     numbers = [
@@ -130,11 +170,17 @@ def read_sketch(value: object) -> Sketch:
         *sketch.brightness,
         *(x for n in sketch.notes for x in (n.beat, n.length, n.pitch)),
         *(h.beat for h in sketch.hits),
+        *(c.beat for c in sketch.chords),
     ]
-    known = sketch.part in SKETCH_PARTS and all(hit.drum in DRUMS for hit in sketch.hits)
+    known = (
+        sketch.part in ROLES
+        and all(hit.drum in DRUMS for hit in sketch.hits)
+        and all(c.quality in QUALITIES and 0 <= c.root < 12 for c in sketch.chords)
+        and all(note.part in ("", *PITCHED) for note in sketch.notes)
+    )
     if not known or not all(map(math.isfinite, numbers)) or not 0 < sketch.beats <= MAX_BEATS:
         raise SegueError("the sketch holds what no part can play: draw or sing it again.")
-    if len(sketch.notes) + len(sketch.hits) > MAX_EVENTS:
+    if max(map(len, (sketch.notes, sketch.hits, sketch.chords))) > MAX_EVENTS:
         raise SegueError(f"the sketch has more than {MAX_EVENTS} notes: make a shorter one.")
     return sketch
 

@@ -36,6 +36,7 @@ from models.segue.arranger.loading import read_weights
 from models.segue.arranger.memory.recall import recalled, with_groove
 from models.segue.arranger.memory.recollection import HeardMusic, modulated
 from models.segue.arranger.network import ArrangerNet
+from models.segue.arranger.parts.example import with_example
 from models.segue.arranger.parts.hold import begin_hold, held_active, held_parts, held_targets
 from models.segue.arranger.parts.instruments import filled, heard, kept
 from models.segue.arranger.parts.patterns import begin_parts
@@ -309,6 +310,7 @@ class Arranger:
         bar = setting.steps_per_bar
         found = sources(state.history, form, place, bar, theme_row)
         found = with_groove(found, state.history, form, place, bar)
+        found, targets = with_example(found, targets, state, tick, setting, tonic, mode)
         attended_rows, targets = recalled(
             found, targets, played, controls, tick, setting, tonic, form, state.seed
         )
@@ -398,10 +400,11 @@ class Arranger:
             self.net, state.output, condition, before, form, plan, returned, setting, targets,
             step_noise, entered, keep,
         )  # fmt: skip
+        sketched = sketched_bits(state, tick)
         if (
             plan.fill
             and not keep
-            and form.active & ~(state.patterns.held | held_parts(state)) & 1
+            and form.active & ~(state.patterns.held | held_parts(state) | sketched) & 1
             and form.bar == plan.bars - 1
         ):
             length = setting.steps_per_beat * (2 if plan.bars >= MAX_BARS else 1)

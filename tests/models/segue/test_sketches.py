@@ -9,6 +9,7 @@ import pytest
 
 from models.engine.controls import Controls
 from models.errors import SegueError
+from models.music.arrangement.arrangement import Arrangement, read_arrangement
 from models.music.hearing.sketch import (
     Sketch,
     SketchHit,
@@ -22,6 +23,7 @@ from models.music.score import DRUMS, SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 from models.segue.engine import SegueEngine, SegueStream
 from tests.models.music.test_transcriber import beat, sung
+from tests.support.midi_files import write_tune
 
 BPM = 120.0
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -122,3 +124,60 @@ def test_a_sketch_keeps_its_form_in_files() -> None:
 def test_what_is_no_sketch_is_refused(wrong: object) -> None:
     with pytest.raises(SegueError):
         check_sketches(wrong)
+
+
+# -- arrangements: MIDI files ---------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory: pytest.TempPathFactory) -> Arrangement:
+    return read_arrangement(write_tune(tmp_path_factory.mktemp("midi") / "tune.mid"))
+
+
+def test_parts_play_a_file_in_the_key_of_the_music(engine: SegueEngine, tune: Arrangement) -> None:
+    """Am F C G, written in C, is Bm G D A in D; so is the melody, and the drums stay."""
+    controls = Controls(bpm=BPM, key="D major", sketches=tune.sketches("all"))
+    notes = played(engine, controls, 8.5)
+    bass = [(round(b * 2) / 2, p % 12) for b, part, p in notes if part == "bass" and b < 15.9]
+    written = [(n.beat, (int(n.pitch) + 2) % 12) for n in tune.sketches("bass")[0].notes[:32]]
+    assert bass == written
+    lead = [p % 12 for b, part, p in notes if part == "lead" and b < 15.9]
+    assert lead == [(int(n.pitch) + 2) % 12 for n in tune.sketches("lead")[0].notes[:16]]
+    drums = [(round(b), p) for b, part, p in notes if part == "drums" and b < 15.9]
+    assert drums == [(i, 36 if i % 2 == 0 else 38) for i in range(16)]
+    chords = {p % 12 for b, part, p in notes if part == "chords" and -0.1 < b < 2.0}
+    assert chords == {11, 2, 6}
+
+
+def test_the_harmony_of_a_file_is_that_of_all_parts(engine: SegueEngine, tune: Arrangement) -> None:
+    controls = Controls(bpm=BPM, key="C major", sketches=tune.sketches("harmony"))
+    stream, chords = engine.start(4), dict[int, set[str]]()
+    for _ in range(100):
+        stream.render(controls)
+        score = stream.score
+        assert score is not None and score.bars is not None
+        if score.bars % 1 < 0.9:
+            chords.setdefault(int(score.bars), set()).add(score.chord or "")
+    assert [chords[bar] for bar in range(4)] == [{"Am"}, {"F"}, {"C"}, {"G"}]
+
+
+def test_music_goes_on_from_an_example(engine: SegueEngine, tune: Arrangement) -> None:
+    """Nearer to the example than without it, yet no copy, and not for ever."""
+    plain = Controls(bpm=BPM, key="C major", style=engine.embed_text("piano trio"))
+    wanted = {(n.beat, int(n.pitch) % 12) for n in tune.sketches("lead")[0].notes}
+
+    def likeness(controls: Controls) -> float:
+        notes = played(engine, controls, 8.5)
+        lead = {(round(b * 4) / 4, p % 12) for b, part, p in notes if part == "lead" and b < 16}
+        near = {place for place in wanted if place[0] < 16}
+        return len(lead & near) / max(1, len(lead | near))
+
+    without = likeness(plain)
+    with_it = likeness(plain.with_(sketches=tune.sketches("example")))
+    assert without + 0.1 < with_it < 1.0
+    stream = engine.start(5)
+    controls = plain.with_(sketches=tune.sketches("example"))
+    for _ in range(20):
+        stream.render(controls)
+    snapshot = engine.unpack(engine.pack(stream.snapshot()))
+    ahead = np.concatenate([stream.render(controls) for _ in range(10)])
+    stream.restore(snapshot)
+    assert np.array_equal(ahead, np.concatenate([stream.render(controls) for _ in range(10)]))

@@ -53,7 +53,9 @@ VALUES: dict[str, Any] = {
 def test_plain_values_come_back(name: str) -> None:
     found = unpack(*pack(VALUES[name]), {})
     # As text too: 1 is no True, and -0.0 no 0.0. A set's order is that of the process' hashes.
-    same = found == VALUES[name] if isinstance(found, frozenset) else repr(found) == repr(VALUES[name])
+    same = (
+        found == VALUES[name] if isinstance(found, frozenset) else repr(found) == repr(VALUES[name])
+    )
     assert same and type(found) is type(VALUES[name])
 
 

@@ -1,0 +1,1 @@
+"""Arrangements of the performer's own: MIDI files as parts, harmony or an example."""
