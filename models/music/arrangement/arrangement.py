@@ -47,7 +47,7 @@ _LOW: Final = 52.0  # mean pitch under which a voice is a bass
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class MidiArrangement:
     """A MIDI file, its beats counted from its first bar with notes.
 
     Attributes:
@@ -176,7 +176,7 @@ class Arrangement:
         )
 
 
-def read_arrangement(path: Path) -> Arrangement:
+def read_arrangement(path: Path) -> MidiArrangement:
     """A MIDI file as an arrangement.
 
     Args:
@@ -209,7 +209,7 @@ def read_arrangement(path: Path) -> Arrangement:
         raise SegueError(f"{path.name} has no notes that a part could play: give another file.")
     if not file.beats_per_bar:
         remarks.append("it names no metre, so its bars count as 4/4")
-    return Arrangement(
+    return MidiArrangement(
         path.stem, assigned(voices), pitched, _key_of(pitched), round(file.bpm, 2), float(beats),
         bar, tuple(remarks),
     )  # fmt: skip

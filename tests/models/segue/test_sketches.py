@@ -9,7 +9,7 @@ import pytest
 
 from models.engine.controls import Controls
 from models.errors import SegueError
-from models.music.arrangement.arrangement import Arrangement, read_arrangement
+from models.music.arrangement.arrangement import MidiArrangement, read_arrangement
 from models.music.hearing.sketch import (
     Sketch,
     SketchHit,
@@ -128,11 +128,13 @@ def test_what_is_no_sketch_is_refused(wrong: object) -> None:
 
 # -- arrangements: MIDI files ---------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def tune(tmp_path_factory: pytest.TempPathFactory) -> Arrangement:
+def tune(tmp_path_factory: pytest.TempPathFactory) -> MidiArrangement:
     return read_arrangement(write_tune(tmp_path_factory.mktemp("midi") / "tune.mid"))
 
 
-def test_parts_play_a_file_in_the_key_of_the_music(engine: SegueEngine, tune: Arrangement) -> None:
+def test_parts_play_a_file_in_the_key_of_the_music(
+    engine: SegueEngine, tune: MidiArrangement
+) -> None:
     """Am F C G, written in C, is Bm G D A in D; so is the melody, and the drums stay."""
     controls = Controls(bpm=BPM, key="D major", sketches=tune.sketches("all"))
     notes = played(engine, controls, 8.5)
@@ -147,7 +149,9 @@ def test_parts_play_a_file_in_the_key_of_the_music(engine: SegueEngine, tune: Ar
     assert chords == {11, 2, 6}
 
 
-def test_the_harmony_of_a_file_is_that_of_all_parts(engine: SegueEngine, tune: Arrangement) -> None:
+def test_the_harmony_of_a_file_is_that_of_all_parts(
+    engine: SegueEngine, tune: MidiArrangement
+) -> None:
     controls = Controls(bpm=BPM, key="C major", sketches=tune.sketches("harmony"))
     stream, chords = engine.start(4), dict[int, set[str]]()
     for _ in range(100):
@@ -159,7 +163,7 @@ def test_the_harmony_of_a_file_is_that_of_all_parts(engine: SegueEngine, tune: A
     assert [chords[bar] for bar in range(4)] == [{"Am"}, {"F"}, {"C"}, {"G"}]
 
 
-def test_music_goes_on_from_an_example(engine: SegueEngine, tune: Arrangement) -> None:
+def test_music_goes_on_from_an_example(engine: SegueEngine, tune: MidiArrangement) -> None:
     """Nearer to the example than without it, yet no copy, and not for ever."""
     plain = Controls(bpm=BPM, key="C major", style=engine.embed_text("piano trio"))
     wanted = {(n.beat, int(n.pitch) % 12) for n in tune.sketches("lead")[0].notes}
