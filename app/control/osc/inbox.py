@@ -41,9 +41,19 @@ MAX_SHOWN_BYTES: Final = 256
 """Bytes of an oversized or malformed packet that are logged."""
 
 Peer = tuple[str, int]
-Outcome = Literal["waiting", "applied", "flooded", "malformed", "oversized", "unknown", "refused"]
+Outcome = Literal[
+    "waiting",
+    "applied",
+    "flooded",
+    "malformed",
+    "oversized",
+    "unknown",
+    "refused",
+    "sent",
+    "unsent",
+]
 PATTERN_BYTES: Final = frozenset(PATTERN_SIGNS.encode())
-DROPPED: Final = frozenset({"flooded", "malformed", "oversized", "unknown", "refused"})
+DROPPED: Final = frozenset({"flooded", "malformed", "oversized", "unknown", "refused", "unsent"})
 _OUTCOME_TEXT: Final[dict[Outcome, str]] = {
     "waiting": "waits",
     "applied": "",
@@ -52,11 +62,13 @@ _OUTCOME_TEXT: Final[dict[Outcome, str]] = {
     "oversized": f"dropped: larger than {MAX_BYTES} bytes",
     "unknown": "dropped: no such address",
     "refused": "refused",
+    "sent": "",
+    "unsent": "not sent",
 }
 
 
 class Packet:
-    """An OSC message that was received.
+    """An OSC message that was received, or sent; peer is who sent it, or to whom it went.
 
     when: time.monotonic(). reason: why it was refused, '' where it was not. superseded: number of
     older values of its address that it replaced before they were applied.
@@ -69,6 +81,10 @@ class Packet:
         self.outcome: Outcome = outcome
         self.reason = ""
         self.superseded = 0
+
+    @property
+    def out(self) -> bool:
+        return self.outcome in ("sent", "unsent")
 
     @property
     def sender(self) -> str:

@@ -29,11 +29,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from app.control.osc.inbox import OscInbox, Packet, Peer
+from app.control.osc.inbox import MAX_LOG_ENTRIES, OscInbox, Packet, Peer
 from app.control.osc.messages import (
     ROOT,
     Argument,
@@ -45,6 +44,7 @@ from app.control.osc.messages import (
     name_from,
     parse,
 )
+from app.control.osc.subscribers import Subscribers
 from app.control.osc.values import position_of, strength_of, value_of
 from app.parameters.parameter import Value
 from app.parameters.registry import Change, Registry
@@ -60,9 +60,6 @@ DRAIN_SECONDS: Final = 0.006
 REPLIES_AT_ONCE: Final = 40
 """Parameters that are answered between two ticks."""
 MAX_REPLIES: Final = 10_000
-MAX_SUBSCRIBERS: Final = 16
-LEASE_SECONDS: Final = 600.0
-"""Seconds after which a silent subscriber is removed."""
 MAX_ERRORS_PER_SECOND: Final = 10.0
 """Errors sent to one peer in a second; the rest are only counted."""
 
@@ -71,17 +68,11 @@ class _UnknownAddressError(SegueError):
     """There is no such address."""
 
 
-@dataclass
-class _Subscriber:
-    pattern: str
-    until: float
-
-
 class OscServer:
     """OSC server: `start`, `drain` after each `wake`, `tick` often, `stop`.
 
     host: address of the interface to listen on. port: 0 takes a free one. wake: called in the
-    receiving thread. incident: gets level and sentence. figures: counts that /segue/status tells,
+    receiving thread. sent: the last packets that went out. incident: gets level and sentence. figures: counts that /segue/status tells,
     by name. clock: seconds, monotonic.
     """
 
@@ -99,6 +90,7 @@ class OscServer:
         self.registry, self.host, self.port = registry, host, port
         self.inbox = OscInbox(wake)
         self.counts = self.inbox.counts
+        self.sent: deque[Packet] = deque(maxlen=MAX_LOG_ENTRIES)
         self._wake, self._incident, self._now, self._figures = wake, incident, clock, figures
         self._told: dict[str, int] = {}
         self._waiting: deque[Packet] = deque()
@@ -115,7 +107,7 @@ class OscServer:
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._subscribers: dict[Peer, _Subscriber] = {}
+        self._subscribers = Subscribers(clock)
         self._changed: dict[str, str] = {}
         self._corrected: set[str] = set()
         self._next_error: dict[Peer, float] = {}
@@ -214,7 +206,7 @@ class OscServer:
             self.counts.malformed += 1
             packet.outcome = "malformed"
             return
-        self._renew(peer)
+        self._subscribers.heard(peer)
         try:
             command = self._commands.get(address[len(ROOT) :]) if address.startswith(ROOT) else None
             if command is not None:
@@ -317,16 +309,14 @@ class OscServer:
     def _subscribe(self, arguments: list[Argument], peer: Peer) -> None:
         target, rest = _port_of(arguments, peer)
         pattern = str(rest[0]).replace("/", ".") if rest else "*"
-        if target not in self._subscribers and len(self._subscribers) >= MAX_SUBSCRIBERS:
-            raise SegueError(f"{MAX_SUBSCRIBERS} subscribers are the most.")
-        self._subscribers[target] = _Subscriber(pattern, self._now() + LEASE_SECONDS)
+        self._subscribers.add(target, pattern)
         for name in self.registry.names():
             if matches(name, pattern):
                 self._reply(partial(self._answer, name, target))
 
     def _unsubscribe_peer(self, arguments: list[Argument], peer: Peer) -> None:
         target, _ = _port_of(arguments, peer)
-        self._subscribers.pop(target, None)
+        self._subscribers.remove(target)
 
     def _ping(self, arguments: list[Argument], peer: Peer) -> None:
         self._send(peer, "/segue/pong", [])
@@ -339,13 +329,8 @@ class OscServer:
         figures = dict(self._figures())
         changed = {name: n for name, n in figures.items() if n != self._told.get(name)}
         self._told = figures
-        for peer in list(self._subscribers) if changed else ():
+        for peer, _ in self._subscribers.all() if changed else ():
             self._tell(peer, changed)
-
-    def _renew(self, peer: Peer) -> None:
-        for (host, _), subscriber in self._subscribers.items():
-            if host == peer[0]:
-                subscriber.until = self._now() + LEASE_SECONDS
 
     def _send_error(self, peer: Peer, sentence: str) -> None:
         now = self._now()
@@ -358,10 +343,15 @@ class OscServer:
     def _send(self, peer: Peer, address: str, arguments: list[Argument]) -> None:
         if self._socket is None:
             return
+        data = build(address, arguments)
         try:
-            self._socket.sendto(build(address, arguments), peer)
-        except OSError:
-            self._subscribers.pop(peer, None)
+            self._socket.sendto(data, peer)
+        except OSError as error:  # it may be back later
+            lost = Packet(time.monotonic(), peer, data, "unsent")
+            lost.reason = f"not sent ({error.strerror})"
+            self.sent.append(lost)
+            return
+        self.sent.append(Packet(time.monotonic(), peer, data, "sent"))
 
     # -- pushes --------------------------------------------------------------------------------
     def _on_change(self, change: Change) -> None:
@@ -378,14 +368,10 @@ class OscServer:
             return
         corrected, self._corrected = self._corrected, set()
         changed, self._changed = dict.fromkeys(corrected, "") | self._changed, {}
-        now = self._now()
-        for peer, subscriber in list(self._subscribers.items()):
-            if subscriber.until < now:
-                del self._subscribers[peer]
-                continue
+        for peer, pattern in self._subscribers.all():
             for name, source in changed.items():
                 due = source != _source(peer) or name in corrected
-                if due and matches(name, subscriber.pattern):
+                if due and matches(name, pattern):
                     self._answer(name, peer)
 
 

@@ -53,7 +53,7 @@ class Line:
 
 
 def port_of(entry: Entry) -> str:
-    """Port of a MIDI message, or sender of an OSC packet."""
+    """Port of a MIDI message, or the other end of an OSC packet."""
     return entry.sender if isinstance(entry, Packet) else entry.port
 
 
@@ -68,7 +68,7 @@ def line_of(entry: Entry) -> Line:
     """Line that displays an entry."""
     head = (entry.when, port_of(entry))
     if isinstance(entry, Packet):
-        return Line(*head, False, "OSC", entry.text, entry.status_text, entry.dropped)
+        return Line(*head, entry.out, "OSC", entry.text, entry.status_text, entry.dropped)
     if entry.message is None:
         return Line(*head, entry.out, "system", "no MIDI", _hex(entry.raw), True)
     raw = _hex(encode(entry.message))
@@ -116,17 +116,22 @@ class MonitorLog:
         self.type = ""
         self.missed = 0
         self._midi, self._osc = _RingReader[MidiLogEntry](), _RingReader[Packet]()
+        self._sent = _RingReader[Packet]()
         self._visible: list[Entry] | None = None
 
-    def take(self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = ()) -> int:
+    def take(
+        self, monitor: Sequence[MidiLogEntry], packets: Sequence[Packet] = (),
+        sent: Sequence[Packet] = (),
+    ) -> int:  # fmt: skip
         """Copy new entries and return their number. While paused they are skipped."""
         midi, lost = self._midi.new(monitor)
         osc, lost_too = self._osc.new(packets)
-        self.missed += lost + lost_too
-        if self.paused or not (midi or osc):
+        went, lost_as_well = self._sent.new(sent)
+        self.missed += lost + lost_too + lost_as_well
+        if self.paused or not (midi or osc or went):
             return 0
-        fresh: list[Entry] = [*midi, *osc]
-        if osc:
+        fresh: list[Entry] = [*midi, *osc, *went]
+        if osc or went:
             fresh.sort(key=lambda each: each.when)
         self.lines.extend(fresh)
         self._visible = None

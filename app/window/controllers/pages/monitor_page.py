@@ -164,7 +164,8 @@ class MonitorPage(QWidget):
     def poll(self) -> None:
         """Take new entries from hub and OSC server."""
         server = self.bridge.osc
-        new = self.log.take(self.hub.monitor, () if server is None else server.inbox.log)
+        packets = ((), ()) if server is None else (server.inbox.log, server.sent)
+        new = self.log.take(self.hub.monitor, *packets)
         if new:
             self.lines.refresh()
             ports = self.log.ports()

@@ -20,7 +20,13 @@ from app.control import settings as remembered
 from app.control.osc import server as osc
 from app.control.osc.inbox import MAX_QUEUED
 from app.control.osc.messages import MalformedPacketError, address_for, name_from, parse, split
-from app.control.osc.server import MAX_SUBSCRIBERS, OscServer
+from app.control.osc.server import OscServer
+from app.control.osc.subscribers import (
+    LEASE_SECONDS,
+    MAX_SUBSCRIBERS,
+    QUIET_SECONDS,
+    Subscribers,
+)
 from app.control.settings import ControlSettings
 from app.parameters.catalogue import (
     build_registry,
@@ -30,6 +36,7 @@ from app.parameters.catalogue import (
 )
 from app.parameters.part_parameters import set_engine_parts
 from app.parameters.registry import Change, Registry
+from app.window.controllers.pages.monitor_log import MonitorLog, line_of
 from models.engine.controls import CONTROL_NAMES
 from models.engine.interface import SENDS
 from models.engine.parts import PART_CONTROLS
@@ -339,6 +346,78 @@ def test_no_more_subscribers_than_can_be_served(client: Client) -> None:
     assert client.server.counts.refused == 0
     client.send("/segue/subscribe", 30000)
     assert client.hear()[1] == [f"{MAX_SUBSCRIBERS} subscribers are the most."]
+
+
+def test_a_client_that_begins_anew_on_its_port_is_told_on(
+    client: Client, registry: Registry
+) -> None:
+    first = Client(client.server)
+    first.send_and_wait("/segue/subscribe", "density")
+    first.hear()
+    first.hear()
+    first.socket.close()
+    for value in (0.1, 0.2, 0.3):  # nobody is there
+        registry.set("density", value)
+        client.server.tick()
+    again = Client(client.server)
+    again.socket.close()
+    again.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    again.socket.bind((LOCAL, first.port))
+    again.socket.settimeout(0.02)
+    registry.set("density", 0.7)
+    assert again.hear() == ("/segue/density", [pytest.approx(0.7)])
+    again.socket.close()
+
+
+def test_a_packet_that_cannot_be_sent_ends_no_subscription(
+    client: Client, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.send_and_wait("/segue/subscribe", "density")
+    client.hear()
+    client.hear()
+
+    class Unplugged:
+        def sendto(self, data: bytes, peer: object) -> None:
+            raise OSError(101, "Network is unreachable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client.server, "_socket", Unplugged())
+        registry.set("density", 0.1)
+        client.server.tick()
+    lost = client.server.sent[-1]
+    assert (lost.out, lost.dropped) == (True, True)
+    assert lost.status_text == "not sent (Network is unreachable)"
+    registry.set("density", 0.2)
+    assert client.hear() == ("/segue/density", [pytest.approx(0.2)])
+
+
+def test_who_is_silent_makes_room_for_who_begins_anew_on_another_port() -> None:
+    now = [0.0]
+    kept = Subscribers(lambda: now[0])
+    for port in range(MAX_SUBSCRIBERS):
+        kept.add((LOCAL, 20000 + port), "*")
+    now[0] = QUIET_SECONDS + 1
+    kept.heard((LOCAL, 20000))
+    kept.add((LOCAL, 30000), "tempo")
+    peers = [peer for peer, _ in kept.all()]
+    assert (LOCAL, 20000) in peers  # it has spoken since
+    assert (LOCAL, 20001) not in peers
+    assert len(peers) == MAX_SUBSCRIBERS
+    now[0] += LEASE_SECONDS + 1
+    assert kept.all() == []
+
+
+def test_what_goes_out_is_in_the_monitor(client: Client, registry: Registry) -> None:
+    client.send("/segue/ping")
+    assert client.hear()[0] == "/segue/pong"
+    log = MonitorLog()
+    server = client.server
+    assert log.take((), server.inbox.log, server.sent) == 2
+    came, went = (line_of(entry) for entry in log.visible_entries())
+    assert (came.text, came.out) == ("/segue/ping", False)
+    assert (went.text, went.out, went.dropped) == ("/segue/pong", True, False)
+    assert went.port == came.port == f"{LOCAL}:{client.port}"
+    assert log.take((), server.inbox.log, server.sent) == 0
 
 
 # -- harm -------------------------------------------------------------------------------------
