@@ -72,8 +72,8 @@ class OscServer:
     """OSC server: `start`, `drain` after each `wake`, `tick` often, `stop`.
 
     host: address of the interface to listen on. port: 0 takes a free one. wake: called in the
-    receiving thread. sent: the last packets that went out. incident: gets level and sentence. figures: counts that /segue/status tells,
-    by name. clock: seconds, monotonic.
+    receiving thread. sent: the last packets that went out. incident: gets level and sentence.
+    figures: counts that /segue/status tells, by name. clock: seconds, monotonic.
     """
 
     def __init__(

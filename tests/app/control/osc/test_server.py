@@ -48,7 +48,7 @@ LOCAL = "127.0.0.1"
 
 def make_registry() -> Registry:
     registry = build_registry()
-    set_prompt_count(registry, 16)
+    set_prompt_count(registry, 16, range(1, 17))
     set_engine_controls(registry, frozenset({*CONTROL_NAMES, "strength"}))
     set_engine_sends(registry, SENDS)
     set_engine_parts(registry, PARTS, PART_CONTROLS, hold=True)
@@ -294,7 +294,7 @@ def test_subscribers_are_told_all_and_then_what_changes(client: Client, registry
     other = Client(client.server)
     try:
         client.send("/segue/subscribe", "prompt/1/*")
-        state = [client.hear()[0] for _ in range(10)]
+        state = [client.hear()[0] for _ in range(12)]
         assert "/segue/prompt/1/weight" in state and "/segue/unit/prompt/1/weight" in state
         registry.set("prompt.1.weight", 0.5)
         registry.set("density", 0.5)
