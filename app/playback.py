@@ -11,6 +11,7 @@ from typing import Final
 from PySide6.QtCore import QTimer
 
 from app.audio.input.settings import InputSettings
+from app.audio.outputs.routes import routes_of
 from app.audio.settings import AudioSettings
 from app.control.score.output import ScoreOut
 from app.control.score.settings import ScoreSettings
@@ -27,6 +28,7 @@ from models.errors import SegueError
 
 START_DELAY_MS: Final = 60
 """From the start of the event loop to the engine's loading: the window is drawn in between."""
+PART_OUTPUTS: Final = "outputs"
 SPARE_SECONDS: Final = 2.0
 """Seconds of plan that there must be before stems of the past are rendered."""
 
@@ -57,8 +59,16 @@ def audio_settings(preferences: Preferences) -> AudioSettings:
             round_trip_ms=preferences.round_trips.get(round_trip_key(preferences)),
         )
     return AudioSettings(
-        preferences.device, preferences.sample_rate, preferences.buffer_frames, heard
-    )
+        preferences.device, preferences.sample_rate, preferences.buffer_frames, heard,
+        routes_of(preferences.part_outputs),
+    )  # fmt: skip
+
+
+def apply_audio(playback: Playback, preferences: Preferences) -> None:
+    """Play as the preferences ask for; the music goes on."""
+    settings = audio_settings(preferences)
+    playback.worker.set_stems(bool(settings.parts), PART_OUTPUTS)
+    playback.output.apply(settings)
 
 
 def open_playback(
@@ -112,6 +122,7 @@ def open_playback(
     output.start()
     stand_in = None if not preferences.takeover else partial(load_local, preferences.takeover)
     worker = Worker(load_engine, output, stand_in=stand_in)
+    worker.set_stems(bool(output.settings.parts), PART_OUTPUTS)
     sources = TakeSources(
         worker.scores, worker.stems, worker.set_stems, worker.renders,
         spare=lambda: not output.playing or output.status().plan_seconds > SPARE_SECONDS,

@@ -21,6 +21,8 @@ from app.audio.input.history import InputHistory
 from app.audio.input.monitor import InputMonitor
 from app.audio.limiter import Limiter
 from app.audio.meters import Meters
+from app.audio.outputs.part_outputs import PartOutputs
+from app.audio.outputs.routes import Routes
 from app.audio.ring import PlanRing, TapRing
 
 Samples = NDArray[np.float32]
@@ -67,6 +69,8 @@ class CallbackRenderer:
         self.clock_map = ClockMap(words)
         self.monitor = None if history is None else InputMonitor(words, floats, history, MAX_FRAMES)
         self.meters = Meters(channels=channels, max_frames=MAX_FRAMES)
+        self.parts: PartOutputs | None = None
+        """Of the open device, where it has channels for parts."""
         self._block = np.zeros((MAX_FRAMES, channels), np.float32)
         self._limited = np.zeros((MAX_FRAMES, channels), np.float32)
         self._played = np.zeros((MAX_FRAMES, channels), np.float32)
@@ -79,6 +83,18 @@ class CallbackRenderer:
         self._panic = int(words[s.PANIC_DONE])
         self._catch_up_tap()
 
+    def route(self, stems: Samples, routes: Routes) -> None:
+        """Send parts to channels of their own. Only while no device is open.
+
+        Args:
+            stems: ring of the parts, float32 (frames, 2 * parts).
+            routes: for which the device has channels.
+
+        """
+        look = self.limiter.lookahead
+        parts = PartOutputs(self.words, stems, routes, look, MAX_FRAMES) if routes else None
+        self.parts = parts
+
     def _catch_up_tap(self) -> None:
         """Copy frames that a former process had in its limiter from the plan into the tap."""
         start, read = self.tap.end, self.ring.read
@@ -88,14 +104,15 @@ class CallbackRenderer:
             self.tap.append(self.ring.copy(start, read))
 
     def process(self, out: Samples) -> None:
-        """Fill out (n, channels) with the next frames."""
+        """Fill out (n, channels) with the next frames; channels behind the mix are the parts'."""
         for start in range(0, len(out), MAX_FRAMES):
             self._process(out[start : start + MAX_FRAMES])
         words, floats = self.words, self.floats
         floats[s.READ_TIME] = time.monotonic()
         words[s.CALLBACKS] += 1
 
-    def _process(self, out: Samples) -> None:
+    def _process(self, whole: Samples) -> None:
+        out = whole[:, : self._block.shape[1]]
         words, floats = self.words, self.floats
         n = len(out)
         ring, fade = self.ring, self.fade
@@ -136,6 +153,8 @@ class CallbackRenderer:
         self.limiter.process(block, limited)
         self._write_tap(limited, take, n)
         self._apply_volume(limited, out, n)
+        if self.parts is not None:
+            self.parts.process(whole, read, take, fade.gain[:n])
         if self.monitor is not None:
             # What leaves the limiter now went into it a little earlier.
             self.monitor.mix(out, clock - self.limiter.lookahead)

@@ -82,7 +82,7 @@ class AudioOutput:
         self._layout = layout or s.Layout()
         self._memory = s.SharedAudio(self._layout)
         self._words, self._floats = self._memory.words, self._memory.floats
-        self.ring = PlanRing(self._words, self._memory.plan)
+        self.ring = PlanRing(self._words, self._memory.plan, self._memory.stems)
         self.tap = TapRing(self._words, self._memory.tap)
         self.input = InputHistory(self._words, self._memory.input)
         self.score = ScoreLink(self._send)
@@ -127,7 +127,7 @@ class AudioOutput:
             self._closed_status = self._read_status()
             del self._words, self._floats
             empty = PlanRing.local(1)
-            self.ring.words, self.ring.data = empty.words, empty.data
+            self.ring.words, self.ring.data, self.ring.beside = empty.words, empty.data, None
             self.tap.words, self.tap.data = empty.words, empty.data
             self.input = InputHistory(empty.words, empty.data)
             self._memory.close()
@@ -388,7 +388,7 @@ class AudioOutput:
         elif kind == "lost":
             self._lost = message[1]
             self._emit("device", "warning", lost_sentence(self._lost))
-        elif kind in ("input", "score"):
+        elif kind in ("input", "score", "parts"):
             self._emit(kind, message[1], message[2])
         elif kind == "modules":
             self._modules = message[1]

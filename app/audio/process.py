@@ -31,6 +31,8 @@ from app.audio.callback import MAX_FRAMES, CallbackRenderer
 from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.history import InputHistory
 from app.audio.input.host import InputHost
+from app.audio.outputs.jack_names import named_ports
+from app.audio.outputs.routes import channels_of, fitting, lacking_sentence, port_names
 from app.audio.resample import DeviceRate
 from app.audio.score_port import ScorePort
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
@@ -79,7 +81,7 @@ class AudioHost:
     def __init__(self, pipe: Connection, memory: s.SharedAudio, settings: AudioSettings) -> None:
         self.pipe = pipe
         self.settings = settings
-        self.words, self.floats = memory.words, memory.floats
+        self.words, self.floats, self.stems = memory.words, memory.floats, memory.stems
         self.clock = ClockFilter(s.SAMPLE_RATE)
         self.input = InputHost(
             memory, self.clock, lambda level, sentence: pipe.send(("input", level, sentence))
@@ -182,14 +184,17 @@ class AudioHost:
         sounddevice = devices.portaudio()
         first = self.settings.sample_rate or s.SAMPLE_RATE
         failure: Exception | None = None
+        routes = fitting(self.settings.parts, device.channels)
+        channels = min(channels_of(routes), device.channels)
+        self.renderer.route(self.stems, routes)
         for rate in dict.fromkeys((first, s.SAMPLE_RATE, device.sample_rate)):
-            channels = min(s.CHANNELS, device.channels)
             fill: Callable[[NDArray[np.float32]], None] = self.renderer.process
-            if rate != s.SAMPLE_RATE or channels != s.CHANNELS:
+            if rate != s.SAMPLE_RATE or channels < s.CHANNELS:
                 fill = DeviceRate(self.renderer.process, rate, channels).process
             stream = None
             try:
-                with quiet_stderr():
+                names = port_names(routes, channels) if routes and "JACK" in device.host else []
+                with quiet_stderr(), named_ports(names):
                     stream = sounddevice.OutputStream(
                         samplerate=rate,
                         blocksize=self.settings.buffer_frames,
@@ -199,6 +204,7 @@ class AudioHost:
                         latency=2 * self.settings.buffer_frames / rate,
                         callback=self._measured(fill),
                     )
+                with quiet_stderr():
                     stream.start()
             except Exception as error:
                 failure = failure or error
@@ -214,6 +220,7 @@ class AudioHost:
         raise failure
 
     def _open_null(self, *, chosen: bool, why: str) -> None:
+        self.renderer.route(self.stems, ())
         self.null = NullDevice(self._measured(self.renderer.process))
         self.device = None
         self._fallen_back = not chosen
@@ -231,7 +238,11 @@ class AudioHost:
 
     def _send_opened(self, why: str) -> None:
         assert self.device is not None
-        self.pipe.send(("opened", self.device.label, self._fallen_back, why))
+        device = self.device
+        self.pipe.send(("opened", device.label, self._fallen_back, why))
+        lacking = lacking_sentence(self.settings.parts, device.label, device.channels)
+        if lacking:
+            self.pipe.send(("parts", "warning", lacking))
 
     def close(self, patience: float = CLOSE_SECONDS) -> None:
         """Close the devices; ends the process if that hangs."""

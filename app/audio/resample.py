@@ -20,7 +20,7 @@ CHUNK = 240
 
 
 class DeviceRate:
-    """Converter that pulls 48 kHz stereo from `source`."""
+    """Converter that pulls 48 kHz from `source`: stereo, or more where the device has more."""
 
     def __init__(
         self,
@@ -29,17 +29,20 @@ class DeviceRate:
         channels: int = CHANNELS,
         max_frames: int = 16_384,
     ) -> None:
-        """Reads from `source`, which fills an array (n, 2). max_frames: of one `process`."""
+        """Reads from `source`, which fills an array (n, max(2, channels)). max_frames: of one
+        `process`.
+        """
+        width = max(CHANNELS, channels)
         self._source = source
         self._channels = channels
         self._stream = (
-            soxr.ResampleStream(SAMPLE_RATE, sample_rate, CHANNELS, dtype="float32", quality="HQ")
+            soxr.ResampleStream(SAMPLE_RATE, sample_rate, width, dtype="float32", quality="HQ")
             if sample_rate != SAMPLE_RATE
             else None
         )
-        self._chunk = np.zeros((CHUNK, CHANNELS), np.float32)
+        self._chunk = np.zeros((CHUNK, width), np.float32)
         room = max_frames + 8 * CHUNK * max(1, -(-sample_rate // SAMPLE_RATE))
-        self._ready = np.zeros((room, CHANNELS), np.float32)
+        self._ready = np.zeros((room, width), np.float32)
         self._count = 0
 
     def process(self, out: Samples) -> None:
@@ -55,8 +58,7 @@ class DeviceRate:
         if self._channels == 1:
             np.mean(self._ready[:n], axis=1, keepdims=True, out=out)
         else:
-            out[:, :CHANNELS] = self._ready[:n]
-            out[:, CHANNELS:] = 0.0
+            out[:] = self._ready[:n]
         left = self._count - n
         self._ready[:left] = self._ready[n : self._count]
         self._count = left

@@ -47,9 +47,12 @@ def take(data: Samples, position: int, out: Samples) -> None:
 class PlanRing:
     """Ring of the plan: frames ahead of the reader, and some behind it."""
 
-    def __init__(self, words: NDArray[np.int64], data: Samples) -> None:
+    def __init__(
+        self, words: NDArray[np.int64], data: Samples, beside: Samples | None = None
+    ) -> None:
+        """beside: memory for the parts' sound, (frames, channels), where others read it too."""
         self.words = words
-        self.data = data
+        self.data, self.beside = data, beside
         self.capacity = len(data)
 
     @classmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.audio.input.settings import InputSettings, InputStatus
+from app.audio.outputs.routes import Routes
 from app.audio.shared_memory import SAMPLE_RATE
 from models.errors import SegueError
 
@@ -25,12 +26,14 @@ class AudioSettings:
     sample_rate: Hz; None for 48000 where the device can and its own rate where it cannot.
     buffer_frames: frames of one callback.
     input: what is listened to; None for nothing.
+    parts: which part goes to channels of its own.
     """
 
     device: str | None = None
     sample_rate: int | None = None
     buffer_frames: int = 256
     input: InputSettings | None = None
+    parts: Routes = ()
 
     def __post_init__(self) -> None:
         if self.sample_rate is not None and not 8_000 <= self.sample_rate <= 384_000:
@@ -64,7 +67,7 @@ class AudioEvent:
     """Event of the audio process as a sentence. level: info, warning or error.
 
     kind: 'device' (opened, lost), 'devices' (the list changed), 'input' (opened, lost, faulty),
-    'score' (a MIDI port of the score), 'restart' (of the audio process).
+    'score' (a MIDI port of the score), 'parts' (their channels), 'restart' (of the audio process).
     """
 
     kind: str

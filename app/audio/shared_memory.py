@@ -1,8 +1,9 @@
 """Shared memory of the instrument's process and the audio process.
 
 One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
-floats, the plan (a ring of interleaved float32 frames), the tap (another such ring, of the output)
-and the input (a third, of what comes in). Each word has one writer, named below.
+floats, the plan (a ring of interleaved float32 frames), the tap (another such ring, of the output),
+the input (a third, of what comes in), and the parts beside the plan. Each word has one writer,
+named below.
 
 A word is eight bytes at an address divisible by eight, so a store or a load of it is never torn on
 the machines we run on (x86-64, AArch64). Order between words and samples is kept by `fence`.
@@ -18,9 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music.score import SAMPLE_RATE
+from models.music.score import PARTS, SAMPLE_RATE
 
 CHANNELS: Final = 2
+STEMS: Final = CHANNELS * len(PARTS)
 
 # Words that the inference thread or the GUI thread writes.
 END: Final = 0  # the plan ends before this position
@@ -31,6 +33,7 @@ PLAYING: Final = 4  # 1 play, 0 fade out and keep the position
 PANIC: Final = 5  # counts requests for silence at once
 RESET_WORST: Final = 7  # counts requests to forget the worst callback time
 CLICK: Final = 8  # counts requests for a click of the loopback test
+STEM_CHANNELS: Final = 9  # channels of the parts' sound beside the plan; 0: none
 
 # Words that the audio process writes.
 READ: Final = 16  # the next frame that will be read
@@ -110,14 +113,14 @@ class Layout:
     @property
     def nbytes(self) -> int:
         frames = self.plan_frames + self.tap_frames + self.input_frames
-        return 2 * _PAGE + 4 * CHANNELS * frames
+        return 2 * _PAGE + 4 * CHANNELS * frames + 4 * STEMS * self.plan_frames
 
 
 class SharedAudio:
     """Shared block, created by the parent and attached to by the audio process.
 
     words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap, input: float32 (frames,
-    2); memory of the input is not in use before it is written.
+    2), stems: (frames, 2 * parts); memory of the last two is not in use before it is written.
     References to these arrays must be dropped before `close`.
     """
 
@@ -137,6 +140,9 @@ class SharedAudio:
             rings.append(np.ndarray((frames, CHANNELS), np.float32, buffer, offset))
             offset += 4 * CHANNELS * frames
         self.plan, self.tap, self.input = rings
+        self.stems: NDArray[np.float32] = np.ndarray(
+            (layout.plan_frames, STEMS), np.float32, buffer, offset
+        )
         self._closed = False
         if self._owner:
             self.words[:] = 0
@@ -153,7 +159,7 @@ class SharedAudio:
         if self._closed:
             return
         self._closed = True
-        del self.words, self.floats, self.plan, self.tap, self.input
+        del self.words, self.floats, self.plan, self.tap, self.input, self.stems
         if self._owner:
             self._memory.unlink()
         self._memory.close()

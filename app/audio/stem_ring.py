@@ -1,8 +1,8 @@
 """Plan's ring with the parts' sound beside the mix.
 
-The mix lies in shared memory, where the audio process reads it; the stems lie in this process'
-own. Whatever is written into the plan, its splices included, is written into both with the same
-gains, so the stems of a position are those of what is heard there.
+Both lie in shared memory, where the audio process reads them; without one, the stems lie in this
+process' own. Whatever is written into the plan, its splices included, is written into both with the
+same gains, so the stems of a position are those of what is heard there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.ring import PlanRing, put, take
-from app.audio.shared_memory import CHANNELS
+from app.audio.shared_memory import CHANNELS, STEM_CHANNELS
 
 Samples = NDArray[np.float32]
 
@@ -22,12 +22,21 @@ class StemRing(PlanRing):
     """
 
     def __init__(self, ring: PlanRing) -> None:
-        super().__init__(ring.words, ring.data)
+        super().__init__(ring.words, ring.data, ring.beside)
         self.stems: Samples | None = None
 
     def enable(self, channels: int) -> None:
         """Keep this many channels of stems; 0 for none."""
-        self.stems = np.zeros((self.capacity, channels), np.float32) if channels else None
+        self.words[STEM_CHANNELS] = 0
+        shared = self.beside
+        if not channels:
+            self.stems = None
+        elif shared is None or channels > shared.shape[1]:
+            self.stems = np.zeros((self.capacity, channels), np.float32)
+        else:
+            self.stems = shared[:, :channels]
+            self.stems[:] = 0.0
+            self.words[STEM_CHANNELS] = channels
 
     def fill(self, position: int, stems: Samples) -> None:
         """Store the stems of frames whose mix is in the plan already."""
@@ -47,9 +56,9 @@ class StemRing(PlanRing):
         return out
 
     def append(self, frames: Samples) -> None:
-        end = self.end
+        if self.end + len(frames) - self.read <= self.capacity:
+            self._put(self.end, frames)  # before the mix, which says that it is there
         super().append(frames[:, :CHANNELS])
-        self._put(end, frames)
 
     def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
         written = super().rewrite(start, frames[:, :CHANNELS], margin)

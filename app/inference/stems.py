@@ -26,6 +26,8 @@ class StemRenderer:
 
     def __init__(self, info: EngineInfo) -> None:
         self.on = False
+        self.users: set[str] = set()
+        """Who wants them."""
         self.parts, self.block_frames = info.parts, info.block_frames
         self._delay = StemDelay(info.parts, info.stems_lead)
         self._tails: OrderedDict[int, tuple[Snapshot, Audio | None]] = OrderedDict()
@@ -110,10 +112,22 @@ class StemFill:
 
 
 def switch_stems(
-    renderer: StemRenderer, plan: BlockPlan, ring: StemRing, on: bool
+    renderer: StemRenderer,
+    plan: BlockPlan,
+    ring: StemRing,
+    on: bool,
+    user: str = "take",
+    filling: StemFill | None = None,
 ) -> StemFill | None:
-    """Switch stems on or off; what is to be filled in then."""
+    """Switch stems on or off for a user; they are on while anybody wants them.
+
+    filling: what is being filled in. Returns what is to be filled in then.
+    """
+    renderer.users = renderer.users | {user} if on else renderer.users - {user}
+    wanted = bool(renderer.users) and bool(renderer.parts)
+    if wanted == renderer.on:
+        return filling
     renderer.forget()
-    renderer.on = on and bool(renderer.parts)
+    renderer.on = wanted
     ring.enable(renderer.channels if renderer.on else 0)
     return StemFill(renderer, plan, ring) if renderer.on else None

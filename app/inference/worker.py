@@ -246,11 +246,12 @@ class Worker(QThread):
         """Plan so far ahead from now on."""
         self._queue(lambda planner: planner.deepen(seconds))
 
-    def set_stems(self, on: bool) -> None:
-        """Render the parts' sound beside the mix, for `stems`, from what sounds now on."""
+    def set_stems(self, on: bool, user: str = "take") -> None:
+        """Render the parts' sound beside the mix from now on, while any user wants it."""
 
         def switch(planner: Planner) -> None:
-            self._filling = switch_stems(planner.source.stems, planner.plan, planner.ring, on)
+            stems, filling = planner.source.stems, self._filling
+            self._filling = switch_stems(stems, planner.plan, planner.ring, on, user, filling)
 
         self._queue(switch)
 

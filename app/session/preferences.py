@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.audio.input.settings import LOW_CUTS, MAX_CHANNEL
+from app.audio.outputs.routes import routes_of
 from app.files import write_text
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
@@ -37,6 +38,8 @@ class Preferences:
     input_low_cut: int = 0
     round_trips: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Measured milliseconds from output to input, by `round_trip_key`."""
+    part_outputs: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Left channel, from 1, of the parts that have channels of their own."""
     welcomed: bool = False  # the welcome was completed or dismissed
 
 
@@ -44,6 +47,16 @@ def round_trip_key(preferences: Preferences) -> str:
     """Key of the round trip's measurement: both devices and the buffer decide it."""
     output = preferences.device or DEFAULT_INPUT
     return f"{output} > {preferences.input_device}, {preferences.buffer_frames}"
+
+
+def _is_table_of_outputs(value: object) -> bool:
+    if not isinstance(value, dict) or any(type(channel) is not int for channel in value.values()):
+        return False
+    try:
+        routes_of(value)
+    except SegueError:
+        return False
+    return True
 
 
 def load(path: Path) -> Preferences:
@@ -72,6 +85,7 @@ def load(path: Path) -> Preferences:
             isinstance(v, dict)
             and all(isinstance(ms, int | float) and 0.0 <= ms <= 2000.0 for ms in v.values())
         ),
+        "part_outputs": _is_table_of_outputs,
         "welcomed": lambda v: isinstance(v, bool),
     }
     return Preferences(**{name: v for name, v in found.items() if checks[name](v)})

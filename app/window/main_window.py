@@ -16,7 +16,7 @@ from app.inference.status import WorkerStatus
 from app.live_controller import LiveController
 from app.parameters import catalogue
 from app.parameters.registry import Change
-from app.playback import Playback, audio_settings
+from app.playback import Playback, apply_audio, audio_settings
 from app.session import preferences as prefs
 from app.session.incident_log import IncidentLog
 from app.session.session import Session
@@ -361,7 +361,7 @@ class MainWindow(QMainWindow):
         try:
             prefs.save(self.folder / "preferences.json", new)
             if changed:
-                self.playback.output.apply(audio_settings(new))
+                apply_audio(self.playback, new)
         except SegueError as error:
             self.say("error", str(error))
 

@@ -101,6 +101,9 @@ class FakeWorker(QObject):
         if self.answer_styles:
             self.style_ready.emit(key, style_of(key))
 
+    def set_stems(self, on: bool, user: str = "take") -> None:
+        self.stem_users = {user} if on else set[str]()
+
     def next_bar(self) -> int | None:
         return self.bar
 

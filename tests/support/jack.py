@@ -35,11 +35,13 @@ def missing() -> str:
 class JackServer:
     """`with JackServer() as server:` sets the environment so that clients find it."""
 
-    def __init__(self, period: int = 256, rate: int = 48_000) -> None:
+    def __init__(self, period: int = 256, rate: int = 48_000, channels: tuple[int, int] = (2, 2)):
+        """channels: that the driver records and plays."""
         self.name = ""
         self._claim: IO[str] | None = None
         self.period = period
         self.rate = rate
+        self.channels = channels
         self._process: subprocess.Popen[bytes] | None = None
         self._before: dict[str, str | None] = {}
 
@@ -85,6 +87,7 @@ class JackServer:
         scheduling = ["-R", "-P", "20"] if may_hurry() else ["-r"]
         command = ["jackd", *scheduling, "-d", "dummy", "-r", str(self.rate)]
         command += ["-p", str(self.period)]
+        command += ["-C", str(self.channels[0]), "-P", str(self.channels[1])]
         with tempfile.TemporaryFile() as said:
             self._process = _spawn(command, said)
             deadline = time.monotonic() + 40.0

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.audio.devices import find_device
 from app.audio.input.loopback import RoundTrip
 from app.audio.settings import AudioDevice
 from app.interfaces import OutputProtocol
 from app.session.preferences import BUFFERS, FORMATS, RATES, Preferences
 from app.window.dialogs.engine_form import EngineForm
 from app.window.dialogs.input_form import InputForm
+from app.window.dialogs.outputs_form import OutputsForm
 from app.window.jobs import Jobs
 
 
@@ -79,6 +81,10 @@ class SettingsDialog(QDialog):
         form.addRow(QLabel("Sound device", self), device_row)
         form.addRow(QLabel("Sample rate", self), self.rate)
         form.addRow(QLabel("Buffer", self), self.buffer)
+        self.outputs = OutputsForm(preferences.part_outputs, self)
+        self.outputs.add_to(form)
+        self.device.currentIndexChanged.connect(lambda _: self._show_channels())
+        self._show_channels()
         form.addRow(QLabel("Recordings", self), self.format)
         self.stems = QCheckBox("a file of each part as well", self)
         self.stems.setToolTip("Drums, bass, chords, lead and extra, to mix anew in a DAW")
@@ -119,6 +125,7 @@ class SettingsDialog(QDialog):
     def show_devices(self, devices: Sequence[AudioDevice]) -> None:
         """Fill the device list; the chosen device stays even if it is not connected."""
         chosen = self.device.currentData() if self.device.count() else self._initial.device
+        self._devices = devices
         self.device.clear()
         self.device.addItem("the system's default", None)
         for device in devices:
@@ -126,6 +133,11 @@ class SettingsDialog(QDialog):
         if chosen is not None and self.device.findData(chosen) < 0:
             self.device.addItem(f"{chosen} (not connected)", chosen)
         self.device.setCurrentIndex(max(self.device.findData(chosen), 0))
+
+    def _show_channels(self) -> None:
+        """Offer the outputs that the chosen device has."""
+        device = find_device(self._devices, self.device.currentData())
+        self.outputs.show_channels(0 if device is None else device.channels)
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Recordings go to", self.folder.text())
@@ -141,6 +153,7 @@ class SettingsDialog(QDialog):
             device=self.device.currentData(),
             sample_rate=self.rate.currentData(),
             buffer_frames=self.buffer.currentData(),
+            part_outputs=self.outputs.chosen(),
             record_format=self.format.currentData(),
             record_stems=self.stems.isChecked(),
             record_folder=self.folder.text().strip(),
