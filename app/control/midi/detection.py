@@ -83,6 +83,9 @@ class ControlDetector:
             return None
         quiet = now - self.last
         guess = detect_control([entry for entries in self.arrived.values() for entry in entries])
+        if guess is None and quiet >= DIRECTION_TIMEOUT:
+            rest = _without_strays(self.arrived)
+            guess = detect_control([entry for entries in rest for entry in entries])
         if guess is None:
             # One step of an encoder or knob: wait for more.
             return None
@@ -98,6 +101,22 @@ class ControlDetector:
         if count < MIN_MESSAGES:
             return guess if quiet >= DIRECTION_TIMEOUT else None
         return guess if quiet >= (PAUSE_SECONDS if guess.certain else DIRECTION_TIMEOUT) else None
+
+
+def _without_strays(
+    arrived: dict[Key, list[tuple[float, Message]]],
+) -> list[list[tuple[float, Message]]]:
+    """What is left without a message or two of a knob that nobody moved.
+
+    All where one press encloses them: that is the touch of a fader that was hardly moved.
+    """
+    stray = [key for key, entries in arrived.items() if key[0] == "cc" and len(entries) < 3]
+    times = [when for key in stray for when, _ in arrived[key]]
+    for key, entries in arrived.items():
+        encloses = times and entries[0][0] <= min(times) and entries[-1][0] >= max(times)
+        if key[0] == "note" and len(entries) == 2 and encloses:
+            return list(arrived.values())
+    return [entries for key, entries in arrived.items() if key not in stray]
 
 
 def detect_control(entries: Sequence[tuple[float, Message]]) -> DetectedControl | None:

@@ -156,7 +156,7 @@ def block_seconds(times: Floats) -> float:
 
 
 def _lost(times: Floats, mean: float) -> float:
-    """About the share of clocks that is lost, of even ones; 0 in bursts, where no interval tells."""
+    """About the share of even clocks that is lost; 0 in bursts, where no interval tells."""
     median = float(np.median(np.diff(times)))
     return min(max(1 - median / mean, 0.0), MOST_LOST) if median > 0.6 * mean else 0.0
 

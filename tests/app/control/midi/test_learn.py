@@ -88,3 +88,33 @@ def test_no_note_hangs() -> None:
     ]
     notes.panic()
     assert list(notes.held) == []
+
+
+@pytest.mark.parametrize("kind", ["button", "pad", "aftertouch", "pressure", "bend"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_stray_message_of_another_knob_hides_no_pad(kind: str, before: bool) -> None:
+    detector, path = ControlDetector(), sweep(kind, random.Random(1))
+    stray = (0.0 if before else path[-1][0] + 0.05, Message("cc", 16, 119, 3))
+    for when, message in sorted([*path, stray], key=lambda entry: entry[0]):
+        detector.add(message, when)
+    found = detector.detect(path[-1][0] + 2.2)
+    assert found is not None and found.kind == kind
+
+
+def test_the_touch_of_a_fader_that_hardly_moved_is_no_button() -> None:
+    detector = ControlDetector()
+    for when, message in (
+        (0.0, Message("note_on", 1, 104, 127)),
+        (0.1, Message("cc", 1, 7, 40)),
+        (0.12, Message("cc", 1, 7, 41)),
+        (0.3, Message("note_off", 1, 104)),
+    ):
+        detector.add(message, when)
+    assert detector.detect(5.0) is None
+    for when, message in (
+        (5.0, Message("note_on", 1, 104, 127)),
+        (5.1, Message("note_off", 1, 104)),
+    ):
+        detector.add(message, when)
+    found = detector.detect(8.0)
+    assert found is not None and found.kind == "button", "pressed again, it is one"
