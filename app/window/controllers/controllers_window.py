@@ -33,6 +33,22 @@ from app.window.style import colours, theme
 PAGES: Final = ("Maps", "Ports", "Clock", "Notes", "OSC", "Monitor")
 
 
+DEFAULT_SIZE: Final = (1220, 800)
+MIN_SIZE: Final = (1100, 640)
+TITLE: Final = 40
+"""Height of a title bar in pixels."""
+
+
+def opening_size(width: int, height: int) -> tuple[int, int]:
+    """Size at which the window opens on a desktop with this much room, in pixels."""
+    room = (width, height - TITLE)
+    wide, high = (
+        max(least, min(size, free))
+        for least, size, free in zip(MIN_SIZE, DEFAULT_SIZE, room, strict=True)
+    )
+    return wide, high
+
+
 class ControllersWindow(QWidget):
     """Controllers window. `message` has level and sentence, which are shown here too."""
 
@@ -45,8 +61,9 @@ class ControllersWindow(QWidget):
         self.setWindowTitle("Controllers")
         self.setObjectName("controllers")
         self.setStyleSheet(f"QWidget#controllers {{ background: {colours.PANEL}; }}{forms.sheet()}")
-        self.resize(1220, 800)
-        self.setMinimumSize(1100, 640)
+        room = self.screen().availableSize()
+        self.resize(*opening_size(room.width(), room.height()))
+        self.setMinimumSize(*MIN_SIZE)
         self.maps = MapsPage(bridge, self)
         self.ports = PortsPage(bridge, self)
         self.clock = ClockPage(bridge, self)

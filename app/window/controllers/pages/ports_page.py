@@ -1,4 +1,4 @@
-"""MIDI ports page: which inputs play, which outputs get feedback, and the MIDI API."""
+"""MIDI ports page: which inputs play, which outputs get feedback, and the MIDI system."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class PortsPage(SettingsPage):
         self.indicators: dict[str, ActivityIndicator] = {}
         self._drawn: object = None
         self.api = QComboBox(self)
-        self.api.addItem("the system's own", "auto")
+        self.api.addItem("automatic", "auto")
         for api in available():
             self.api.addItem(LABELS[api], api)
         self.api.setCurrentIndex(max(self.api.findData(self.hub.settings.api), 0))
         self.api.activated.connect(self._set_api)
         self.now = forms.quiet(parent=self)
         line = QHBoxLayout()
-        line.addWidget(QLabel("MIDI through", self))
+        line.addWidget(QLabel("MIDI system", self))
         line.addWidget(self.api)
         line.addWidget(self.now, 1)
         self.list = QWidget(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,13 +12,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 from pythonosc.udp_client import SimpleUDPClient
 
 from app.control.midi.map_file import read
 from app.control.midi.mapping import SHIFT
-from app.window.controllers.controllers_window import PAGES
+from app.window.controllers.controllers_window import PAGES, opening_size
 from app.window.controllers.pages.maps_page import MapsPage
 from app.window.controllers.pages.monitor_log import line_of
 from tests.support.controllers_rig import KEYS, KEYS_PORT, MIX, MIX_PORT, ControllersRig
@@ -351,3 +352,44 @@ def took(page: Any, name: str, spent: list[float]) -> None:
 
     page._timer.timeout.disconnect()
     page._timer.timeout.connect(measured)
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [
+        ((1920, 1080), (1220, 800)),
+        ((1366, 768), (1220, 728)),
+        ((1280, 720), (1220, 680)),
+        ((1024, 600), (1100, 640)),  # no smaller, or nothing is read
+    ],
+)
+def test_the_window_opens_within_the_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
+    assert opening_size(*screen) == size
+
+
+FOREIGN = re.compile(
+    r"\b((?<!input )gate|soft takeover|pick up|catch|straight|exponential|turned round|flip|one-shot"
+    r"|latching|API|driver|backend|endless|signed bit|waits to be met)\b",
+    re.IGNORECASE,
+)
+"""Other words for what is called pickup, invert, linear, logarithmic, momentary, MIDI system."""
+
+
+def test_one_vocabulary_on_every_page(rig: ControllersRig) -> None:
+    midimix(rig)
+    found = set()
+    for name in PAGES:
+        rig.controllers(name)
+        window = rig.coordinator.controllers
+        assert window is not None
+        for widget in window.findChildren(QWidget):
+            texts = [widget.toolTip(), widget.accessibleName(), widget.accessibleDescription()]
+            if isinstance(widget, QLabel | QAbstractButton):
+                texts.append(widget.text())
+            if isinstance(widget, QComboBox):
+                texts += [widget.itemText(index) for index in range(widget.count())]
+            found |= {text for text in texts if text}
+    assert len(found) > 100
+    assert [text for text in found if FOREIGN.search(text)] == []
+    for word in ("pickup", "scale", "jump", "linear", "toggle", "momentary", "trigger", "invert"):
+        assert any(word in text for text in found), word
