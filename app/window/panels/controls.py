@@ -54,7 +54,7 @@ class ControlsPanel(Panel):
         self.sampling = SamplingPopup(registry, self)
         self.more = PlainButton(label="More", parent=self)
         self.more.setToolTip("Temperature, top-k, and the presets of Magenta's front ends.")
-        self.more.clicked.connect(lambda: self.sampling.open_above(self.more))
+        self.more.clicked.connect(lambda: self.sampling.open_above(self, self.more))
         self.stems = {
             stem: KeyButton(
                 registry,
@@ -91,13 +91,15 @@ class ControlsPanel(Panel):
         triggers.set_direction(horizontal=True)
         energy_and_triggers = Group((self.knobs["energy"], triggers), self, stretches=(1, 0))
         row.addWidget(energy_and_triggers, 11)
-        chaos_and_more = Group((self.knobs["chaos"], self.more), self, stretches=(1, 0))
+        chaos_and_guidance = Group((self.knobs["chaos"], self.knobs["guidance"]), self)
+        chaos_and_guidance.set_direction(horizontal=True)
+        sampling = Group((chaos_and_guidance, self.more), self, stretches=(1, 0))
         for name, knob in self.knobs.items():
             # As narrow as the caption lets them be, so that a window of 1080 points holds all.
             knob.setMinimumWidth(48 if name == "brightness" else 40)
             if name == "chaos":
-                row.addWidget(chaos_and_more, 10)
-            elif name not in self.OPTIONAL and name != "energy":
+                row.addWidget(sampling, 20)
+            elif name not in self.OPTIONAL and name not in ("energy", "guidance"):
                 row.addWidget(knob, 10)
         keys = Group((self.knobs["guidance_notes"], self.knobs["note_width"]), self)
         keys.set_direction(horizontal=True)
@@ -115,8 +117,8 @@ class ControlsPanel(Panel):
         row.addWidget(hold, 10)
         self._tap_and_strength, self._stems = tap_and_strength, stems
         self._groups = (  # the inner before the outer, for their visibility
-            tap_and_strength, keys, keys_and_onsets, drums, chaos_and_more, stems, changes,
-            key_and_changes, triggers, energy_and_triggers, hold,
+            tap_and_strength, keys, keys_and_onsets, drums, chaos_and_guidance, sampling, stems,
+            changes, key_and_changes, triggers, energy_and_triggers, hold,
         )  # fmt: skip
         self.set_scale(1.0)
         self._widgets: dict[str, list[QWidget]] = {

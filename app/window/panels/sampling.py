@@ -47,16 +47,14 @@ class SamplingPopup(QFrame):
         rows.addWidget(title)
         rows.addLayout(grid)
 
-    def open_above(self, widget: QWidget) -> None:
-        """Show the page above a widget, within the screen."""
+    def open_above(self, panel: QWidget, button: QWidget) -> None:
+        """Show the page over a panel, which stays in sight, and in line with its button."""
         self.adjustSize()
-        corner = widget.mapToGlobal(QPoint(widget.width() // 2 - self.width() // 2, 0))
-        area = widget.screen().availableGeometry()
-        left = min(max(corner.x(), area.left()), area.right() - self.width())
-        top = corner.y() - self.height() - 6
-        if top < area.top():
-            top = corner.y() + widget.height() + 6
-        self.move(left, top)
+        left = button.mapToGlobal(QPoint(button.width() // 2 - self.width() // 2, 0)).x()
+        top = panel.mapToGlobal(QPoint(0, -self.height() - 6)).y()
+        area = panel.screen().availableGeometry()
+        left = min(max(left, area.left()), area.right() - self.width())
+        self.move(left, max(top, area.top()))
         self.show()
 
     def paintEvent(self, event: QPaintEvent) -> None:
