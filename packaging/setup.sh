@@ -62,8 +62,8 @@ libraries="libportaudio2 libasound2-plugins libegl1 libgl1 libopengl0 libxkbcomm
 # tests that need them are skipped, and say so.
 for_tests="jackd2 xvfb"
 banks="libfluidsynth3 fluid-soundfont-gm musescore-general-soundfont"
-# A window manager and a hand, for the test of stage mode.
-desktop="openbox wmctrl xdotool x11-utils"
+# A window manager and a hand, for the test of stage mode, and Pd, for that of its patch.
+desktop="openbox wmctrl xdotool x11-utils puredata-core"
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 debian_packages() {
@@ -103,7 +103,7 @@ debian_packages() {
     done
     install_packages "installing libraries" $needed || stop "apt-get could not install:$needed. Run the same by hand to see why."
     install_packages "installing sound banks (230 MB)" $large || say "apt-get could not install:$large. The tests of the sound banks will be skipped."
-    install_packages "installing a window manager" $manager || say "apt-get could not install:$manager. The test of stage mode under a window manager will be skipped."
+    install_packages "installing a window manager and Pd" $manager || say "apt-get could not install:$manager. The tests of stage mode under a window manager and of the patch for Pd will be skipped."
 }
 
 install_packages() {

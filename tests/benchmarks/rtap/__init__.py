@@ -1,0 +1,1 @@
+"""Benchmark of the accompaniment over OSC, played from Pd."""
