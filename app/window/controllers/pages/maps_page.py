@@ -156,9 +156,13 @@ class MapsPage(QWidget):
         return False
 
     def _fit_columns(self) -> None:
-        """Columns as wide as their text; where that is too wide, each gives its share."""
+        """Columns as wide as their text; where that is too wide, explanations in brackets give way
+        first, and then each column its share.
+        """
         wanted = self._widths()
         excess = max(0, sum(wanted) - self.tree.viewport().width())
+        spare = min(excess, wanted[0] - self._widths(brackets=False)[0])
+        wanted[0], excess = wanted[0] - spare, excess - spare
         for column in range(2):
             share = wanted[column] / max(sum(wanted), 1)
             self.tree.setColumnWidth(column, round(wanted[column] - excess * share))
@@ -221,13 +225,15 @@ class MapsPage(QWidget):
             self.split.setSizes([min(needed, MAX_LIST), left + right - min(needed, MAX_LIST)])
         self._fit_columns()
 
-    def _widths(self) -> list[int]:
-        """Width in pixels that the text of each column needs."""
+    def _widths(self, *, brackets: bool = True) -> list[int]:
+        """Width in pixels that the text of each column needs, with explanations or without."""
         metrics, widths = self.tree.fontMetrics(), [60, 60, 60]
         for top in self._devices():
             for row in filter(None, (top.child(n) for n in range(top.childCount()))):
                 for column in range(3):
-                    needed = metrics.horizontalAdvance(row.text(column)) + PADDING
+                    text = row.text(column)
+                    text = text if brackets else text.partition(" (")[0]
+                    needed = metrics.horizontalAdvance(text) + PADDING
                     widths[column] = max(widths[column], needed)
         widths[0] += 2 * self.tree.indentation()
         return widths

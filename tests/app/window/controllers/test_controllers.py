@@ -368,8 +368,8 @@ def test_the_window_opens_within_the_screen(screen: tuple[int, int], size: tuple
 
 
 FOREIGN = re.compile(
-    r"\b((?<!input )gate|soft takeover|pick up|catch|straight|exponential|turned round|flip|one-shot"
-    r"|latching|API|driver|backend|endless|signed bit|waits to be met)\b",
+    r"\b((?<!input )gate|soft takeover|pick up|catch|straight|exponential|turned round|flip"
+    r"|one-shot|latching|API|driver|backend|endless|signed bit|waits to be met)\b",
     re.IGNORECASE,
 )
 """Other words for what is called pickup, invert, linear, logarithmic, momentary, MIDI system."""
