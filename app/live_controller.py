@@ -53,6 +53,8 @@ class LiveController(QObject):
     """EngineInfo."""
     message = Signal(str, str)
     """Level and sentence."""
+    sketches_changed = Signal()
+    """Other sketches, or arrangements, are played."""
     notes_changed = Signal(object)
     """The held notes, tuple of MIDI numbers."""
 
@@ -263,6 +265,7 @@ class LiveController(QObject):
         """Lines and grooves that parts play, one a part."""
         if sketches != self.sketches:
             self.sketches = sketches
+            self.sketches_changed.emit()
             self._submit_soon()
 
     def stay(self) -> None:

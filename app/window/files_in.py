@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.interfaces import WorkerProtocol
 from app.live_controller import LiveController
+from app.window.arrangements import ArrangementControl
 from app.window.continuation import ContinueFromAudio
 from app.window.layout import WindowWidgets
 from app.window.parts.user_instruments import UserInstrumentControl
@@ -46,17 +47,19 @@ class FilesIn(QObject):
         self.instruments = UserInstrumentControl(
             live.registry, worker, live, widgets.parts, folder / "instruments.json", locked, window
         )
-        for source in (self.continuation, self.instruments):
+        self.arrangements = ArrangementControl(live, widgets, locked, window)
+        for source in (self.continuation, self.instruments, self.arrangements):
             source.message.connect(self.message)
         live.engine_ready.connect(self._engine_ready)
 
     def menu_entries(self) -> tuple[tuple[str, Callable[[], object]], ...]:
         """Entries of the session menu."""
-        return self.continuation.menu_entries()
+        return (*self.continuation.menu_entries(), *self.arrangements.menu_entries())
 
     def close(self) -> None:
         """Listen to nothing any more."""
         self.instruments.close()
+        self.arrangements.close()
 
     def _engine_ready(self, info: EngineInfo) -> None:
         self.continuation.set_available(info.continues_audio)

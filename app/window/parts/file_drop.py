@@ -71,7 +71,7 @@ class FileDrop(QObject):
         if path is None:
             self.hint.hide()
             event.ignore()
-            return True
+            return False
         event.acceptProposedAction()
         if event.type() == QEvent.Type.Drop:
             self.hint.hide()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.parameters.registry import Registry
@@ -26,11 +27,15 @@ NARROW: Final = 235
 
 
 class PartName(QWidget):
-    """Name of a part; faint while it is not heard."""
+    """Name of a part; faint while it is not heard, with a note while it plays a MIDI file or a
+    sketch, which a click ends.
+    """
+
+    cleared = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.name, self.heard = name, True
+        self.name, self.heard, self.given = name, True, ""
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
     def set_heard(self, heard: bool) -> None:
@@ -39,11 +44,28 @@ class PartName(QWidget):
             self.heard = heard
             self.update()
 
+    def set_given(self, name: str) -> None:
+        """Say which file the part plays; "" for its own."""
+        if name == self.given:
+            return
+        self.given = name
+        hand = Qt.CursorShape.PointingHandCursor if name else Qt.CursorShape.ArrowCursor
+        self.setCursor(hand)
+        own = f"Plays {escape(name)}.<br>Click: the {self.name.lower()} plays its own again."
+        self.setToolTip(own if name else "")
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self.given and event.button() == Qt.MouseButton.LeftButton:
+            self.cleared.emit()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
-        painter.setPen(QColor(colours.TEXT if self.heard else colours.FAINT))
-        theme.fit_font(painter, self.name, theme.bold(theme.scaled(13.5)), self.width() - 2.0)
-        painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignVCenter, self.name)
+        ink = colours.ACCENT if self.given else colours.TEXT
+        painter.setPen(QColor(ink if self.heard else colours.FAINT))
+        text = f"♪ {self.name}" if self.given else self.name
+        theme.fit_font(painter, text, theme.bold(theme.scaled(13.5)), self.width() - 2.0)
+        painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class MuteButton(KeyButton):

@@ -132,9 +132,7 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> MidiArrangement:
     return read_arrangement(write_tune(tmp_path_factory.mktemp("midi") / "tune.mid"))
 
 
-def test_parts_play_a_file_in_the_key_of_the_music(
-    engine: SegueEngine, tune: MidiArrangement
-) -> None:
+def test_parts_play_a_file_in_the_music_s_key(engine: SegueEngine, tune: MidiArrangement) -> None:
     """Am F C G, written in C, is Bm G D A in D; so is the melody, and the drums stay."""
     controls = Controls(bpm=BPM, key="D major", sketches=tune.sketches("all"))
     notes = played(engine, controls, 8.5)
@@ -149,9 +147,7 @@ def test_parts_play_a_file_in_the_key_of_the_music(
     assert chords == {11, 2, 6}
 
 
-def test_the_harmony_of_a_file_is_that_of_all_parts(
-    engine: SegueEngine, tune: MidiArrangement
-) -> None:
+def test_the_harmony_of_a_file_is_everybody_s(engine: SegueEngine, tune: MidiArrangement) -> None:
     controls = Controls(bpm=BPM, key="C major", sketches=tune.sketches("harmony"))
     stream, chords = engine.start(4), dict[int, set[str]]()
     for _ in range(100):
