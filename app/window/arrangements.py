@@ -16,6 +16,7 @@ from app.parameters.registry import Registry
 from app.window.jobs import Jobs
 from app.window.layout import WindowWidgets
 from app.window.parts.file_drop import FileDrop
+from app.window.widgets.banner import Answer
 from models.errors import SegueError
 from models.music.arrangement.arrangement import (
     MIDI_SUFFIXES,
@@ -153,7 +154,7 @@ class ArrangementControl(QObject):
         facts = [f"{bars} bar{'s' if bars > 1 else ''}", f"{arrangement.bpm:.0f} bpm"]
         facts += [arrangement.key] if arrangement.key else []
         facts.append(", ".join(part for part in PARTS if part in arrangement.voices))
-        answers = [("Play it", partial(self.apply, arrangement, ALL))]
+        answers: list[Answer] = [("Play it", partial(self.apply, arrangement, ALL))]
         if arrangement.pitched:
             answers.append(("Its harmony", partial(self.apply, arrangement, HARMONY)))
         answers.append(("Go on from it", partial(self.apply, arrangement, EXAMPLE)))
