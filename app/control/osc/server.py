@@ -13,8 +13,9 @@ and the receiving thread pauses between batches, so that window and music are no
                                    value label, then /segue/list/done count
     /segue/subscribe [port] [pattern]     changes are sent from now on; /segue/unsubscribe [port]
     /segue/ping                    answered with /segue/pong
-    /segue/status                  answered with /segue/underruns and /segue/xruns, each a count;
-                                   subscribers are told when one changes
+    /segue/status                  answered with /segue/underruns, /segue/xruns (of the output) and
+                                   /segue/input_xruns, each a count; subscribers are told when one
+                                   changes
 
 What a parameter makes of each type of argument is the table in `values`.
 

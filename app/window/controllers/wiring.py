@@ -49,8 +49,8 @@ def open_bridge(window: MainWindow, folder: Path, **options: Unpack[HubOptions])
 
 
 def dropouts(audio: AudioStatus) -> dict[str, int]:
-    """What OSC tells of the sound: underruns of the plan and xruns of the device."""
-    return {"underruns": audio.underruns, "xruns": audio.xruns}
+    """What OSC tells of the sound: underruns of the plan, xruns of the devices."""
+    return {"underruns": audio.underruns, "xruns": audio.xruns, "input_xruns": audio.input.lost}
 
 
 def trigger_led(name: str, live: LiveController, session: Session) -> float:
