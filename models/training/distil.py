@@ -6,9 +6,11 @@ The teacher integrates its flow in several Euler steps with classifier-free guid
 2022) at a weight drawn per clip; the student must predict the result in one step from the same
 noise, given the weight as an input (guidance distillation, Meng et al. 2023, section 3). Part of
 the context is replaced by the student's own output, so that it learns to continue itself: the
-parallel form of the papers' self-forced rollouts. The loss is the music-aware one of "Data-Free
-Streaming Consistency Distillation": latent, plus spectral along time, plus temporal difference.
-The exported file says how it is to be played.
+parallel form of the papers' self-forced rollouts. In `--alone` of the batches the whole clip is the
+student's own, played from the prompts alone. What it hears of itself is played by its averaged
+weights (the target network of consistency models, Song et al. 2023, section 5). The loss is the
+music-aware one of "Data-Free Streaming Consistency Distillation": latent, plus spectral along time,
+plus temporal difference. The exported file says how it is to be played.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from models.segue.renderer.network import (
     RendererConfig,
 )
 from models.segue.renderer.sampler import GuidanceInput, Sampler
+from models.training.arc.rollout import Prompts, roll_out
 from models.training.gpu.shards import open_clips
 from models.training.latents import LatentBatch
 from models.training.renderer import corrupt_context, drop_score, to_device
@@ -39,6 +42,9 @@ from models.training.trainer import Trainer, export_half
 SAMPLER: Final = Sampler((0.0, 0.5), "euler", GuidanceInput(1.0, 1.5, 3.0))
 """How the student is to be sampled, which its file says: the levels from which it learns to reach
 the end in one step, and the guidance weights that it learns (1 is the unguided model)."""
+
+REFRESH: Final = 8
+"""Steps after which the averaged weights that the student hears itself with are renewed."""
 
 
 def music_loss(predicted: Tensor, target: Tensor) -> Tensor:
@@ -61,8 +67,9 @@ def _huber(error: Tensor, width: float = 0.3) -> Tensor:
 class Distillation:
     """Distillation targets of a frozen teacher, and the student's loss."""
 
-    def __init__(self, teacher: Renderer, steps: int = 4) -> None:
+    def __init__(self, teacher: Renderer, steps: int = 4, average: Renderer | None = None) -> None:
         self.teacher = teacher
+        self.average = average
         self.steps = steps
         assert SAMPLER.guidance is not None
         self.weights = (SAMPLER.guidance.least, SAMPLER.guidance.most)
@@ -97,8 +104,11 @@ class Distillation:
             x = x + (clean.float() - x) * ((next_level - this_level) / (1.0 - this_level))
         return x
 
-    def loss(self, student: Renderer, batch: LatentBatch, rng: torch.Generator) -> Tensor:
-        """The student's error on one batch."""
+    def loss(
+        self, student: Renderer, batch: LatentBatch, rng: torch.Generator, alone: bool = False
+    ) -> Tensor:
+        """The student's error on one batch, or where it plays `alone` on its prompts only."""
+        heard = self.average or student
         size, frames, dim = batch.latents.shape
         clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
         blocks = frames // FRAMES_PER_BLOCK
@@ -108,6 +118,9 @@ class Distillation:
         least, most = self.weights
         weight = (least + (most - least) * torch.rand(size, generator=rng)).to(device)
         given = torch.ones_like(weight)
+        if alone:
+            prompts, passes = Prompts(score, style, weight), len(SAMPLER.levels)
+            clean = roll_out(heard, clean[:, :0], prompts, blocks, passes, rng).tokens
         starts = torch.tensor(SAMPLER.levels)
         start = starts[torch.randint(len(starts), (size, blocks), generator=rng)]
         start = start.to(device)
@@ -116,7 +129,7 @@ class Distillation:
         with torch.no_grad():
             zero = torch.zeros_like(start)
             context = corrupt_context(clean, None, rng)
-            own_prediction = student(context, noise, zero, score, style, given, weight).float()
+            own_prediction = heard(context, noise, zero, score, style, given, weight).float()
             context = corrupt_context(clean, own_prediction, rng)
         # Half of the second steps start from the student's own first step, as in inference.
         use_own = (torch.rand(size, 1, 1, generator=rng) < 0.5).to(device)
@@ -149,6 +162,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--blocks", type=int, default=40)
     parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--alone", type=float, default=0.2, help="share of batches without clips")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--export", type=Path, default=None)
     arguments = parser.parse_args()
@@ -158,14 +172,18 @@ def main() -> None:
     teacher = load_average(arguments.teacher).to(arguments.device).eval().requires_grad_(False)
     student = load_average(arguments.teacher).to(arguments.device)
     trainer = Trainer(student, arguments.out, arguments.rate, arguments.steps, decay=0.99)
-    distillation = Distillation(teacher)
+    average = load_average(arguments.teacher).to(arguments.device).eval().requires_grad_(False)
+    distillation = Distillation(teacher, average=average)
     rng = np.random.default_rng(trainer.step + 11)
     draws = torch.Generator().manual_seed(trainer.step + 11)
-    for _ in trainer.run(arguments.minutes):
+    for step in trainer.run(arguments.minutes):
+        if step % REFRESH == 0:
+            average.load_state_dict(trainer.average.weights)
+        alone = bool(rng.random() < arguments.alone)
         batch = clips.crop(rng, arguments.batch, arguments.blocks * FRAMES_PER_BLOCK)
         batch = to_device(batch, arguments.device)
         with torch.autocast(torch.device(arguments.device).type, torch.bfloat16):
-            loss = distillation.loss(student, batch, draws)
+            loss = distillation.loss(student, batch, draws, alone)
         trainer.descend(loss)
     if arguments.export:
         student.load_state_dict(trainer.average.weights)

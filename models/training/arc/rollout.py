@@ -70,7 +70,10 @@ class _Cache:
             key = rotate(key, angles)
             before = self.pairs[number]
             if before is not None:
-                key, value = (torch.cat(pair, 2) for pair in zip(before, (key, value), strict=True))
+                # As many finished blocks as `training_mask` lets these tokens see.
+                seen = (self.renderer.config.window - keep) * TOKENS_PER_BLOCK
+                pairs = zip(before, (key, value), strict=True)
+                key, value = (torch.cat([old[:, :, -seen:], new], 2) for old, new in pairs)
             if keep:
                 self.pairs[number] = (key, value)
             x = x + gate1 * layer.project(attend(rotate(query, angles), key, value, None))
@@ -89,7 +92,7 @@ def roll_out(
         renderer: the network.
         start: real tokens (B, 3 g, 2 D) that the clips begin with; g may be 0.
         prompts: of the whole clips.
-        blocks: of the whole clips, at most the network's window.
+        blocks: of the whole clips.
         passes: a block, at equally spaced noise levels from 0.
         rng: random numbers of the noise, on the CPU.
 
@@ -97,13 +100,13 @@ def roll_out(
         The clips of `blocks` blocks.
 
     Raises:
-        ValueError: more blocks than the window, or not more than there are real ones.
+        ValueError: no more blocks than there are real ones.
 
     """
     size, known, width = start.shape
     given = known // TOKENS_PER_BLOCK
-    if not given < blocks <= renderer.config.window:
-        raise ValueError(f"{blocks} blocks after {given}, window {renderer.config.window}")
+    if blocks <= given:
+        raise ValueError(f"{blocks} blocks after {given}")
     device = start.device
     total = blocks * TOKENS_PER_BLOCK
     scored = renderer.score(prompts.score)[:, :total]

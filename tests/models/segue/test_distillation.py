@@ -56,14 +56,16 @@ def test_the_target_is_the_end_of_the_teacher_s_guided_flow(weight: float) -> No
     torch.testing.assert_close(found, x, atol=1e-5, rtol=0)
 
 
-def test_a_student_comes_nearer_to_the_target() -> None:
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_student_comes_nearer_to_the_target(alone: bool) -> None:
     teacher = network(2).eval().requires_grad_(False)
     student = network(3).train()
     batch = LatentBatch(torch.randn(1, BLOCKS * FRAMES_PER_BLOCK, 4), score(), torch.randn(1, 128))
-    distillation, before = Distillation(teacher, 2), teacher.out.weight.clone()
+    distillation = Distillation(teacher, 2, average=network(6).eval())
+    before = teacher.out.weight.clone()
 
     def loss() -> torch.Tensor:
-        return distillation.loss(student, batch, torch.Generator().manual_seed(5))
+        return distillation.loss(student, batch, torch.Generator().manual_seed(5), alone)
 
     first = float(loss().detach())
     optimiser = torch.optim.Adam(student.parameters(), 3e-3)
@@ -73,6 +75,19 @@ def test_a_student_comes_nearer_to_the_target() -> None:
         optimiser.step()
     assert float(loss().detach()) < 0.9 * first
     assert torch.equal(before, teacher.out.weight)
+
+
+def test_alone_a_student_hears_no_clip() -> None:
+    distillation, student = Distillation(network(2).eval(), 2), network(3)
+
+    def loss(latents: torch.Tensor, alone: bool) -> float:
+        batch = LatentBatch(latents, score(), torch.ones(1, 128))
+        draws = torch.Generator().manual_seed(5)
+        return float(distillation.loss(student, batch, draws, alone).detach())
+
+    clips = [torch.randn(1, BLOCKS * FRAMES_PER_BLOCK, 4) for _ in range(2)]
+    assert loss(clips[0], True) == loss(clips[1], True)
+    assert loss(clips[0], False) != loss(clips[1], False)
 
 
 def test_a_student_is_played_as_it_was_taught() -> None:

@@ -27,7 +27,7 @@ from models.training.latents import PreparedClips
 from models.training.trainer import export_half
 
 CONFIG = RendererConfig(latent_dim=4, style_dim=128, width=48, layers=4, heads=6, kv_heads=2,
-                        hidden=64, score_width=32)  # fmt: skip
+                        hidden=64, score_width=32, window=7)  # fmt: skip
 BLOCKS = 20
 
 
@@ -89,7 +89,7 @@ def test_no_gradient_goes_from_a_block_to_those_before_it(network: Renderer) -> 
     assert not noisy.grad[:, :-TOKENS_PER_BLOCK].any() and noisy.grad[:, -TOKENS_PER_BLOCK:].any()
 
 
-@pytest.mark.parametrize("blocks", [0, 3, 99])
+@pytest.mark.parametrize("blocks", [0, 3])
 def test_a_rollout_that_is_none(network: Renderer, blocks: int) -> None:
     real, asked = prompts()
     start = real[:, : 3 * TOKENS_PER_BLOCK]
