@@ -30,6 +30,11 @@ WINDOW: Final = 0.9  # seconds over which the loudness is measured
 PULL: Final = 2.2  # seconds in which it is led back
 REACH_DB: Final = 12.0
 SUDDEN_DB: Final = 2.0  # over the target within the last moments
+WARMTH_DB: Final = 4.4
+"""Tilt towards the bass on every mix: the corpus' are leaner and brighter than mastered records,
+whose spectrum falls by about 5 dB an octave (Elowsson & Friberg, "Long-term average spectrum in
+popular music and its relation to the level of the percussion", AES 2017).
+"""
 PAST: Final = 320  # samples that a tape's flutter looks back to
 
 
@@ -51,7 +56,7 @@ class MasterState(NamedTuple):
 
 def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterSection, ...]:
     """High-pass, tilt about 1 kHz and low-pass of old media, quantised so that filters repeat."""
-    slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness
+    slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness - WARMTH_DB
     slope = round(slope * 4) / 4
     taped = 19_500.0 * 0.32**production.tape if production.tape > 0.02 else OPEN_HZ
     pressed = 17_500.0 * 0.6**production.vinyl if production.vinyl > 0.02 else OPEN_HZ

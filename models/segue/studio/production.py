@@ -23,6 +23,8 @@ from models.segue.studio.rooms import RoomSpec
 
 MIN_SHARE: Final = 0.12  # share under which a term is ignored
 GLIDE: Final = 0.9  # seconds
+AMBIENCE: Final = 0.15
+"""Room of a hall on every mix, beside the style's own, as no record is quite without one."""
 OPEN_HZ: Final = 21_500.0  # a low-pass that lets everything through
 
 
@@ -151,7 +153,8 @@ class MixTable:
         crushed = max(dirty, key=lambda entry: entry[0])[1] if dirty else main
         values["bits"] = float(crushed.bits or 16)
         values["rate_hz"] = float(crushed.rate_hz or SAMPLE_RATE)
-        rooms: dict[str, float] = {}
+        values["reverb_amount"] += AMBIENCE
+        rooms = {"hall": AMBIENCE}
         for weight, production in entries:
             if production.reverb != "none":
                 gain = weight * float(production.reverb_amount)
