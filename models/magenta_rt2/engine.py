@@ -78,7 +78,7 @@ from models.magenta_rt2.injection import InjectionState, PastBlock, inject
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
-from models.runtime.device import resolve_device
+from models.runtime.device import resolve_device, use_full_precision
 from models.runtime.huge_pages import use_huge_pages
 from models.storage.serialisation import PackedState, pack, unpack_state
 
@@ -148,6 +148,8 @@ class MagentaEngine(Engine):
         self.config = config or size_config(size)
         self.size, self.name = size, f"magenta-rt2-{size}"
         self.device = resolve_device(device)
+        if self.device == "cuda":
+            use_full_precision()
         self.precision = precision or DEFAULT_PRECISION[self.device]
         if self.precision not in quantize.PRECISIONS:
             known = ", ".join(quantize.PRECISIONS)

@@ -99,9 +99,16 @@ class Projections(nn.Module):
         outputs: tuple[Tensor, ...] = self.fused(x).split(self.sizes, dim=-1)
         return outputs
 
+    def joined(self, x: Tensor) -> Tensor:
+        """The outputs side by side, (n, their sum)."""
+        if self.fused is None:
+            return torch.cat([part(x) for part in self.parts], dim=-1)
+        outputs: Tensor = self.fused(x)
+        return outputs
+
 
 class RMSNorm(nn.Module):
-    """RMS normalization over the last axis, epsilon 1e-6, reduced in float32."""
+    """RMS normalization over the last axis, epsilon 1e-6; torch reduces bfloat16 in float32."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -115,14 +122,11 @@ class RMSNorm(nn.Module):
                 return normed
             length = torch.linalg.vector_norm(x).item()
             return x * (1.0 / math.sqrt(length * length / x.numel() + EPSILON)) * self.scale
-        if x.dtype == torch.float32:
-            return functional.rms_norm(x, self.scale.shape, self.scale, EPSILON)
-        wide = functional.rms_norm(x.float(), self.scale.shape, self.scale.float(), EPSILON)
-        return wide.to(x.dtype)
+        return functional.rms_norm(x, self.scale.shape, self.scale, EPSILON)
 
 
 class LayerNorm(nn.Module):
-    """Layer normalization over the last axis, epsilon 1e-6, reduced in float32."""
+    """Layer normalization over the last axis, epsilon 1e-6; torch reduces as in `RMSNorm`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -130,13 +134,19 @@ class LayerNorm(nn.Module):
         self.bias = empty_parameter(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        shape = self.scale.shape
-        if x.dtype == torch.float32:
-            return functional.layer_norm(x, shape, self.scale, self.bias, EPSILON)
-        wide = functional.layer_norm(
-            x.float(), shape, self.scale.float(), self.bias.float(), EPSILON
-        )
-        return wide.to(x.dtype)
+        return functional.layer_norm(x, self.scale.shape, self.scale, self.bias, EPSILON)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention (h, n, d) of scaled q (h, n, d) to k and v (h, m, d) with bias (n or 1, m).
+
+    Three kernels. torch's fused attention is slower for a few queries on a CPU, and rounds
+    bfloat16 otherwise, so that other codes would be drawn.
+    """
+    keys = k.transpose(1, 2)
+    # A bias of 0 or -inf: adding it within the product rounds as adding it afterwards.
+    scores = q @ keys if bias is None else torch.baddbmm(bias, q, keys)
+    return scores.softmax(dim=-1) @ v
 
 
 class Attention(nn.Module):
@@ -184,13 +194,9 @@ class Attention(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Attention of scaled q (heads, n, d) to k and v (heads, m, d) with bias (n or 1, m).
 
-        Returns (n, width). Written out, as torch's fused kernel is slower for a few queries on a
-        CPU.
+        Returns (n, width).
         """
-        scores = q @ k.transpose(1, 2)
-        if bias is not None:
-            scores = scores + bias
-        context = scores.softmax(dim=-1, dtype=torch.float32).to(v.dtype) @ v
+        context = attention(q, k, v, bias)
         mixed: Tensor = self.output_projection(context.transpose(0, 1).reshape(q.shape[1], -1))
         return mixed
 

@@ -139,8 +139,8 @@ class FrameStepper:
 
         conditions: int64 (144,), offset; noise: float32 (12, 1024) of `gumbel_noise`.
         """
-        self.conditions.copy_(conditions.view(1, -1), non_blocking=True)
-        self.noise.copy_(noise, non_blocking=True)
+        to_device(self.conditions, conditions.view(1, -1))
+        to_device(self.noise, noise)
         self.temperature.fill_(temperature)
         self.top_k.fill_(top_k)
         self._open_slot()
@@ -209,19 +209,18 @@ class FrameStepper:
     ) -> Tensor:
         own, cross = layer.self_attention, layer.cross_attention
         assert cross is not None and cross.source_projection is not None
-        q, k, v = own.input_projection(own.pre_norm(x))
-        x = x + own.post_norm(self._attend(own, q, k, v, kv_cache[:2], columns[:2]))
-        k, v = cross.source_projection(source)
+        q, kv = query_and_rest(own.input_projection.joined(own.pre_norm(x)))
+        x = x + own.post_norm(self._attend(own, q, kv, kv_cache[:2], columns[:2]))
+        kv = cross.source_projection.joined(source)
         (q,) = cross.input_projection(cross.pre_norm(x))
-        x = x + cross.post_norm(self._attend(cross, q, k, v, kv_cache[2:], columns[2:]))
+        x = x + cross.post_norm(self._attend(cross, q, kv, kv_cache[2:], columns[2:]))
         out: Tensor = layer.ffn(x)
         return out
 
     def _attend(
-        self, attention: Attention, q: Tensor, k: Tensor, v: Tensor, cache: Tensor, columns: Tensor
+        self, attention: Attention, q: Tensor, kv: Tensor, cache: Tensor, columns: Tensor
     ) -> Tensor:
-        columns[0] = k.view(columns.shape[1:])
-        columns[1] = v.view(columns.shape[1:])
+        columns.copy_(kv.view(columns.shape))
         cache.index_copy_(2, self.slot, columns[:, :, None])
         return attention.attend(attention.scaled_queries(q), cache[0], cache[1], self.bias)
 
@@ -231,11 +230,23 @@ class FrameStepper:
         x = model.to_depth(x)
         for layer, cache in zip(model.depth_body, self.depth_cache, strict=True):
             own = layer.self_attention
-            q, k, v = own.input_projection(own.pre_norm(x))
-            cache[0, :, level : level + 1] = own.split_heads(k)
-            cache[1, :, level : level + 1] = own.split_heads(v)
+            q, kv = query_and_rest(own.input_projection.joined(own.pre_norm(x)))
+            cache[:, :, level] = kv.view(2, own.num_heads, own.dim_per_head)
             keys, values = cache[:, :, : level + 1]
             x = x + own.post_norm(own.attend(own.scaled_queries(q), keys, values, None))
             x = layer.ffn(x)
         logits: Tensor = model.to_level_logits[level](model.final_ln(x))
         return model.soft_cap_logits(logits)[0]
+
+
+def query_and_rest(qkv: Tensor) -> tuple[Tensor, Tensor]:
+    """Query, and key and value side by side, of the three side by side."""
+    inner = qkv.shape[-1] // 3
+    return qkv[:, :inner], qkv[:, inner:]
+
+
+def to_device(target: Tensor, values: Tensor) -> None:
+    """Copy values of the host into a buffer, without waiting for a GPU's earlier work."""
+    if target.device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()  # from other memory the copy waits; torch keeps it until then
+    target.copy_(values, non_blocking=True)
