@@ -1,4 +1,4 @@
-"""Traced depthformer frame for a CPU: one call instead of about 1500.
+"""Traced depthformer frame for a CPU: one call instead of a thousand.
 
 Each operation called from Python releases the GIL and waits to get it back, which delays a frame
 while the GUI thread is busy. `FrameStepper.run` works in fixed buffers, so torch's tracer records

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,14 +57,18 @@ class KernelCount(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_a_frame_waits_for_nothing_and_is_about_a_thousand_kernels() -> None:
-    model = Depthformer(SMALL).to(torch.bfloat16)
+def test_a_frame_waits_for_nothing_and_is_a_thousand_kernels() -> None:
+    """Two of `small`'s twelve temporal layers and one of its two depth layers, for speed."""
+    temporal, depth = replace(SMALL.temporal, num_layers=2), replace(SMALL.depth, num_layers=1)
+    model = Depthformer(replace(SMALL, temporal=temporal, depth=depth)).to(torch.bfloat16)
     model.finalize(fuse=True)
     assert model.device.type == "meta"
     stepper = FrameStepper(model)
     with torch.inference_mode(), KernelCount() as kernels:
         stepper.run()
-    assert kernels.counts.total() < 1000
+    # At most 30 for a temporal layer, 17 for a depth layer, 20 for what else a level has: all of
+    # `small` is a thousand then.
+    assert kernels.counts.total() <= 2 * 30 + RVQ_LEVELS * (17 + 20)
     assert kernels.counts["to"] <= RVQ_LEVELS  # the logits'; norms cast nothing
     with torch.inference_mode():
         BatchStepper(model, 4).run()
