@@ -1,6 +1,6 @@
 """CUDA graph of one depthformer frame.
 
-A frame is about a thousand small kernel launches, twelve sequential depth steps among them, so on a GPU
+A frame is a thousand small kernel launches, twelve sequential depth steps among them, so on a GPU
 launch overhead dominates. `FrameStepper.run` works in fixed buffers without synchronizing with the
 device, so it is captured once and replayed.
 
