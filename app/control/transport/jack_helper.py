@@ -13,6 +13,8 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 BEATS = 4
@@ -57,6 +59,10 @@ class Timebase:
         """A bar begins at a frame."""
         bars = max(0, round(self.beats(frame) / BEATS))
         self.line = frame, float(BEATS * bars), tempo
+
+    def take(self, state: int, size: int, position: JackPosition, new: bool) -> None:
+        """As JACK's timebase callback."""
+        self.fill(position)
 
     def fill(self, position: JackPosition) -> None:
         """Write bar, beat and tick of a position. In JACK's thread."""
@@ -104,10 +110,9 @@ def run(leads: bool) -> None:
             with opened:
                 told = False
                 timebase.rate = opened.samplerate
-                if leads:
-                    opened.set_timebase_callback(lambda state, size, at, new: timebase.fill(at))
                 client[:] = [opened]
-                follow(opened, jack.ROLLING, ended, down)
+                claim = partial(opened.set_timebase_callback, timebase.take)
+                follow(opened, jack.ROLLING, claim if leads else None, ended, down)
         except jack.JackError:
             pass
         finally:
@@ -118,12 +123,21 @@ def run(leads: bool) -> None:
         ended.wait(RETRY_SECONDS)
 
 
-def follow(client: object, rolling: object, ended: threading.Event, down: threading.Event) -> None:
-    """Tell of each change of the transport."""
-    before = None
+def follow(
+    client: object, rolling: object, claim: Callable[[], None] | None, ended: threading.Event,
+    down: threading.Event,
+) -> None:  # fmt: skip
+    """Tell of each change of the transport.
+
+    claim: makes us the timebase's master; again where whoever was it since then is gone.
+    """
+    before, next_claim = None, 0.0
     while not ended.is_set() and not down.is_set():
         state, position = client.transport_query()  # type: ignore[attr-defined]
         tempo = position.get("beats_per_minute")
+        if claim is not None and tempo is None and time.monotonic() >= next_claim:
+            claim()
+            next_claim = time.monotonic() + RETRY_SECONDS
         now = state == rolling, tempo
         if now != before:
             before = now
