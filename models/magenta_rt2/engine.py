@@ -74,7 +74,7 @@ from models.magenta_rt2.depthformer.config import (
 )
 from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
 from models.magenta_rt2.depthformer.traced_frame import trace_frame
-from models.magenta_rt2.injection import InjectionState, PastBlock, inject
+from models.magenta_rt2.injection import InjectionState, InjectedBlock, inject
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
@@ -345,7 +345,7 @@ class MagentaStream(Stream):
         if injection is not None:
             gain = float(np.sqrt(np.mean(sound**2) / max(float(np.mean(audio**2)), 1e-12)))
             tokens = block.codes + engine.stepper.offsets
-            injection = injection.after(PastBlock(before, conditions, tokens, sound, gain))
+            injection = injection.after(InjectedBlock(before, conditions, tokens, sound, gain))
         self.state = replace(
             state, context=block.context, codec=block.codec, level=level, watch=watch,
             held=controls.notes, injection=injection,

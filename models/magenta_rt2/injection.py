@@ -5,7 +5,7 @@ own past, the mix is encoded, and its codes take the place of those that the mod
 context and never in the output. The model goes on as if it had played both.
 
 A block is rendered before it is heard, so what was played in belongs to frames of a while ago. The
-stream therefore remembers its last blocks (`PastBlock`): once the input of a frame is known, the
+stream therefore remembers its last blocks (`InjectedBlock`): once the input of a frame is known, the
 context before it is taken up again and extended over all frames since, with the codes of the mix
 where something was played and the generated ones elsewhere, in one pass. The codec's encoder goes
 on from frame to frame, so that a block costs the encoding of a block.
@@ -45,7 +45,7 @@ Sound = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class PastBlock:
+class InjectedBlock:
     """A block that was rendered; immutable.
 
     context: before its frames. conditions, tokens: int64 (frames, 144) and unique tokens
@@ -69,12 +69,12 @@ class InjectionState:
     was played in the last frame that it was given, whose code is still to come.
     """
 
-    blocks: tuple[PastBlock, ...] = ()
+    blocks: tuple[InjectedBlock, ...] = ()
     fed: int = 0
     encoder: State | None = None
     audible: bool = False
 
-    def after(self, block: PastBlock) -> InjectionState:
+    def after(self, block: InjectedBlock) -> InjectionState:
         return replace(self, blocks=(*self.blocks, block)[-MAX_BLOCKS:])
 
 
