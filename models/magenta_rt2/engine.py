@@ -74,7 +74,7 @@ from models.magenta_rt2.depthformer.config import (
 )
 from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
 from models.magenta_rt2.depthformer.traced_frame import trace_frame
-from models.magenta_rt2.injection import InjectionState, InjectedBlock, inject
+from models.magenta_rt2.injection import InjectedBlock, InjectionState, inject
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream

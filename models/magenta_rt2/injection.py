@@ -5,10 +5,10 @@ own past, the mix is encoded, and its codes take the place of those that the mod
 context and never in the output. The model goes on as if it had played both.
 
 A block is rendered before it is heard, so what was played in belongs to frames of a while ago. The
-stream therefore remembers its last blocks (`InjectedBlock`): once the input of a frame is known, the
-context before it is taken up again and extended over all frames since, with the codes of the mix
-where something was played and the generated ones elsewhere, in one pass. The codec's encoder goes
-on from frame to frame, so that a block costs the encoding of a block.
+stream therefore remembers its last blocks (`InjectedBlock`): once the input of a frame is known,
+the context before it is taken up again and extended over all frames since, with the codes of the
+mix where something was played and the generated ones elsewhere, in one pass. The codec's encoder
+goes on from frame to frame, so that a block costs the encoding of a block.
 """
 
 from __future__ import annotations
