@@ -27,6 +27,7 @@ from models.engine.interface import (
     as_style,
     check_prompt_text,
 )
+from models.engine.sounds import refuse_sound
 from models.errors import SegueError
 from models.lyria import protocol
 from models.lyria.faults import NAME
@@ -171,6 +172,7 @@ class LyriaEngine(Engine):
         return self._line.notices()
 
     def embed_text(self, text: str) -> Style:
+        refuse_sound(text, NAME)
         return self.styles.style(check_prompt_text(text))
 
     def embed_audio(self, samples: Samples, sample_rate: int) -> Style:
