@@ -8,7 +8,8 @@ to each other. It is least where the samples are distributed as the music is.
 The player's music has no notes that are known, and what is learned without notes hardly shows where
 an arranger writes them. So other clips have a score of the base's music and the learned style:
 their frames shall be distributed as the player's are (energy distance; Szekely & Rizzo 2013), while
-their partials and their changes from frame to frame follow those of the base, which play the notes.
+their partials are those of the base's music, and their changes from frame to frame those that the
+base would make, which play the notes.
 
 So that nothing is forgotten, part of each batch is music of the base itself with its full score, on
 which the pupil must do what the base does (prior preservation; DreamBooth, Ruiz et al. 2023,
@@ -133,12 +134,12 @@ class Objective:
             with torch.no_grad():
                 same = given.rows(dressed)
                 played = predict(
-                    self.base, context[dressed], noisy[dressed], level[dressed], same
+                    self.base, clean[dressed], noisy[dressed], level[dressed], same
                 ).float()
-            sounds = found[dressed]
+            sounds, notes = found[dressed], clean[dressed].repeat(1, SAMPLES, 1)
             parts["dressed"] = frame_distance(sounds, batch.frames)
             parts["steps"] = step_distance(sounds, played)
-            parts["partials"] = partial_distance(sounds, played, self.partials)
+            parts["partials"] = partial_distance(sounds, notes, self.partials)
             wrong = STEPS * parts["steps"] + PARTIALS * parts["partials"]
             total = total + (parts["dressed"] + wrong) * dressed.float().mean()
         return total, {name: float(value.detach()) for name, value in parts.items()}

@@ -9,10 +9,12 @@ from PySide6.QtWidgets import QWidget
 
 from app.inference.status import WorkerStatus
 from app.interfaces import WorkerProtocol
+from app.session.document import SessionPrompt
 from app.window.prompts.editor import PromptEditor
 from app.window.teaching.dialog import TeachDialog
 from app.window.teaching.giving_way import GivingWay
 from app.window.teaching.process import TeachProcess, teach_arguments
+from models.engine.sounds import PREFIX
 from models.teaching.plan import CoursePlan, CourseProgress
 
 
@@ -35,7 +37,8 @@ class TeachControl(QObject):
         window: QWidget,
     ) -> None:
         super().__init__(window)
-        self._editor, self._say, self._window = editor, say, window
+        self._editor, self._worker, self._say, self._window = editor, worker, say, window
+        self._name = ""
         self.dialog: TeachDialog | None = None
         self.process = TeachProcess(self)
         self._way = GivingWay()
@@ -61,6 +64,7 @@ class TeachControl(QObject):
         self.process.close()
 
     def _start(self, plan: CoursePlan | None, name: str) -> None:
+        self._name = " ".join(name.split()).casefold()
         self.process.start(teach_arguments(plan, name))
         self.process.set_waiting(self._way.waiting)
         if self.dialog is not None:
@@ -75,6 +79,9 @@ class TeachControl(QObject):
         if self.dialog is not None:
             self.dialog.show_progress(progress, self._way.waiting)
         if progress.stage == "done":
+            # The engine reads the file again, where a prompt had the sound before.
+            text = f"{PREFIX}{self._name}"
+            self._worker.embed_text(SessionPrompt(text).style_key, text)
             self._say("info", "The sound is learned: it is among the prompts.")
 
     def _ended(self, sentence: str) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from models.segue.renderer.network import Renderer
 from models.sounds.file import CHANGE, DOWN, UP, LearnedSound
 from models.sounds.library import SoundLibrary
 
+Mix: TypeAlias = tuple[tuple[LearnedSound, float], ...]
 KEPT: Final = 3
 """Mixes that are kept packed, 50 MB each: the present one, and those before it that rewriting goes
 back to."""
@@ -84,7 +85,7 @@ class RendererMixes:
         self._path, self._base, self._library = path, base, library
         self._network: Renderer | None = None
         self._lock = threading.Lock()
-        self._mixes: OrderedDict[tuple[tuple[str, float], ...], RendererInference] = OrderedDict()
+        self._mixes: OrderedDict[Mix, RendererInference] = OrderedDict()
 
     def of(self, scales: Mapping[str, float]) -> RendererInference:
         """The renderer of a mix.
@@ -99,9 +100,11 @@ class RendererMixes:
             SegueError: a sound that is not here, damaged or of other weights.
 
         """
-        key = tuple((name, scale) for name, scale in scales.items() if scale > 0.0)
-        if not key:
+        acting = [(name, scale) for name, scale in scales.items() if scale > 0.0]
+        if not acting:
             return self._base
+        # By the sounds themselves: one of the same name may have been taught anew.
+        key = tuple((self._library.kept(name), scale) for name, scale in acting)
         with self._lock:
             found = self._mixes.pop(key, None) or self._make(key)
             self._mixes[key] = found
@@ -109,11 +112,10 @@ class RendererMixes:
                 self._mixes.popitem(last=False)
             return found
 
-    def _make(self, key: tuple[tuple[str, float], ...]) -> RendererInference:
-        sounds = [(self._library.kept(name), scale) for name, scale in key]
+    def _make(self, key: Mix) -> RendererInference:
         if self._network is None:
             self._network = load_renderer(self._path, str(self._base.device))
-        return adapted(self._base, self._network, sounds)
+        return adapted(self._base, self._network, key)
 
 
 def adapted(

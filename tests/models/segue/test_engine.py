@@ -16,10 +16,13 @@ from models.errors import SegueError
 from models.evaluation.memory import leak_db, marked
 from models.segue.arranger.conditions import GUIDANCE
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
+from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.network import FRAMES_PER_BLOCK
 from models.segue.renderer.sampler import GuidanceInput, Sampler
+from models.sounds.file import LearnedSound
+from models.sounds.library import SoundLibrary, base_checksum
 
 BLOCK = 11_520
 
@@ -197,3 +200,44 @@ def test_what_is_played_in_is_in_the_context_and_not_in_the_sound(engine: Engine
     other = np.random.default_rng(5).permutation(noise)
     assert leak_db(noise, free) < leak_db(other, free) + 2.0
     assert leak_db(noise, free + 0.03 * np.std(free) / np.std(noise) * noise) > -34.0
+
+
+def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Path) -> None:
+    assert isinstance(engine, DiffusionEngine)
+    library = SoundLibrary(tmp_path)
+    rng = np.random.default_rng(0)
+    changes = {
+        "layers.2.gate_up.up": (0.2 * rng.standard_normal((2048, 4))).astype(np.float16),
+        "layers.2.gate_up.down": (0.2 * rng.standard_normal((4, 384))).astype(np.float16),
+    }
+    style = engine.embed_text("warm pads")
+    library.add(LearnedSound("pads", base_checksum(), style, changes))
+    kept, engine.sounds = engine.sounds, library
+    mixes, engine.mixes = (
+        engine.mixes,
+        RendererMixes(engine.weights / "renderer.safetensors", engine.renderer, library),
+    )
+    try:
+        assert np.array_equal(engine.embed_text("sound:Pads"), style)
+        plain = Controls(style=style)
+        with_sound = plain.with_(sounds={"pads": 1.0})
+        stream = engine.start(3)
+        before = [stream.render(plain) for _ in range(2)]
+        place = stream.snapshot()
+        after = [stream.render(with_sound) for _ in range(2)]
+        stream.restore(place)
+        again = [stream.render(with_sound) for _ in range(2)]
+        stream.restore(place)
+        none = [stream.render(plain.with_(sounds={"pads": 0.0})) for _ in range(2)]
+        assert np.array_equal(after, again)
+        assert np.array_equal(np.concatenate([*before, *none]), blocks(engine, plain, 4))
+        assert not np.allclose(after[1], none[1], atol=1e-3)
+        # No step at the seam that is larger than those around it.
+        sound = np.concatenate([*before, *after])[:, 0]
+        steps = np.abs(np.diff(sound))
+        seam = 2 * engine.info.block_frames
+        assert steps[seam - 2 : seam + 2].max() <= steps[seam - 4800 : seam + 4800].max()
+        with pytest.raises(SegueError, match="no learned sound"):
+            stream.render(plain.with_(sounds={"other": 1.0}))
+    finally:
+        engine.sounds, engine.mixes = kept, mixes
