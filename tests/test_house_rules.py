@@ -197,6 +197,7 @@ DISTRIBUTION = {
 EXTRAS = {
     "models/magenta_rt2/musiccoca": ("magenta",),
     "models/lyria": ("lyria",),
+    "models/remote": ("zeroconf",),
     "app/control/transport": ("jack",),
 }  # says so in a sentence where they are missing
 ELSEWHERE = {

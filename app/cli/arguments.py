@@ -292,6 +292,8 @@ def _models(commands: Commands) -> None:
     actions = parser.add_subparsers(metavar="ACTION", parser_class=Parser)
     listing = actions.add_parser("list", help="engines, and whether their weights are here")
     listing.set_defaults(command=call_later("app.cli.models", "list_engines"))
+    finding = actions.add_parser("find", help="servers that are announced on the network")
+    finding.set_defaults(command=call_later("app.cli.models", "find"))
     for name, text in (
         ("fetch", "fetch an engine's weights once"),
         ("verify", "compare an engine's weights with their checksums"),
@@ -332,6 +334,9 @@ def _serve(commands: Commands) -> None:
         "--host", default="127.0.0.1", metavar="H", help="interface, such as 0.0.0.0 for all"
     )
     parser.add_argument("--port", type=int, metavar="N", help="7177 by default")
+    parser.add_argument(
+        "--announce", action="store_true", help="let `models find` find it on the network"
+    )
     parser.add_argument(
         "--sessions", type=int, default=4, metavar="N", help="how many may play at once"
     )

@@ -15,6 +15,7 @@ from models.magenta_rt2.checkpoint import published
 from models.registry import ELSEWHERE, engine_names, engine_summary
 from models.remote.client.known import forget as forget_server
 from models.remote.client.known import known_servers
+from models.remote.discovery import find_servers
 from models.storage.weights import WEIGHTS, WeightsFile, fault_of, files_of
 
 
@@ -29,6 +30,16 @@ def list_engines(chosen: Namespace) -> int:
     for server in known_servers():
         print(f"{server.name:<{width}}  on another machine")
     list_sounds()
+    return 0
+
+
+def find(chosen: Namespace) -> int:
+    """Look for servers on the network, which is done only here."""
+    found = find_servers()
+    for address in found:
+        print(address)
+    if not found:
+        print("no server is announced here: is `serve --announce` running on the same network?")
     return 0
 
 

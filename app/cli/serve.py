@@ -14,6 +14,7 @@ from models.engine.interface import Engine
 from models.errors import SegueError
 from models.registry import REMOTE, open_engine
 from models.remote import credentials
+from models.remote.discovery import Announcement, check_announcement
 from models.remote.protocol.address import DEFAULT_PORT, RemoteAddress, is_loopback
 from models.remote.protocol.limits import Limits
 
@@ -36,10 +37,14 @@ def serve(chosen: Namespace) -> int:
         tls, fingerprint = _encryption(chosen.certificate, chosen.key, folder, host)
     elif chosen.certificate or chosen.key:
         raise SegueError("on this machine alone nothing is encrypted: leave --certificate out.")
+    if chosen.announce:
+        check_announcement(host)
     secret = credentials.kept_secret(folder, "seal").encode()
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
-        return _run(engine, host, port, chosen.sessions, token, tls, secret, fingerprint)
+        return _run(
+            engine, host, port, chosen.sessions, token, tls, secret, fingerprint, chosen.announce
+        )
     finally:
         engine.close()
 
@@ -59,7 +64,7 @@ def _encryption(
 
 def _run(
     engine: Engine, host: str, port: int, sessions: int, token: str, tls: ssl.SSLContext | None,
-    secret: bytes, fingerprint: str,
+    secret: bytes, fingerprint: str, announce: bool,
 ) -> int:  # fmt: skip
     from models.remote.server.server import RemoteServer
 
@@ -68,7 +73,14 @@ def _run(
         limits=Limits(sessions=sessions), log=_log,
     )  # fmt: skip
 
+    announced: list[Announcement] = []
+
     def ready(port: int) -> None:
+        if announce:
+            try:
+                announced.append(Announcement(engine.info.name, host, port))
+            except SegueError as error:  # it plays all the same
+                print(f"segue: {error}", file=sys.stderr, flush=True)
         for line in greeting(engine.info.name, host, port, token, fingerprint):
             print(line, flush=True)
 
@@ -76,6 +88,9 @@ def _run(
         asyncio.run(server.run(ready))
     except KeyboardInterrupt:
         print("segue: the server has ended.", file=sys.stderr)
+    finally:
+        for each in announced:
+            each.close()
     return 0
 
 
