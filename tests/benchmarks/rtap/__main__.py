@@ -142,7 +142,8 @@ def figures(songs: list[Song], answer: NDArray[np.float32]) -> dict[str, object]
         for name, beats in beats_of(part).items():
             for label, start in (("", SETTLE), ("_whole", 0.0)):
                 inside = [x[(x >= start) & (x < length - 0.5)] for x in (truth, beats)]
-                row[f"beat_f1{label}_{name}"] = round(f_measure(*inside, TOLERANCE), 3)
+                score = f_measure(inside[0], inside[1], TOLERANCE)
+                row[f"beat_f1{label}_{name}"] = round(score, 3)
         rows.append(row)
     names = [name for name in rows[0] if name.startswith("beat_f1")]
     means: dict[str, object] = {
