@@ -42,6 +42,9 @@ OTHERWISE: Final = {"drums": "acoustic", "bass": "precision_bass"}
 """Kit and instrument where the style has none."""
 
 
+SLOWLY: Final = 0.05
+"""Share of a block in the level that is followed."""
+MOST_GAIN: Final = 8.0
 ENERGY: Final = 1.0
 DENSITY: Final = 0.5
 
@@ -96,6 +99,9 @@ class WindowAccompanist:
         self._style: Style | None = None
         self._stream: Stream = self._engine.start(self._seed)
         self._ring = np.zeros((RING, len(self._columns)), np.float32)
+        self._set: tuple[tuple[object, ...], Controls] | None = None  # what is asked, and for whom
+        self._power = np.zeros(2)  # of stems and mix, lately
+        self._gain = 1.0
         self._missing: set[str] = set()  # stems that the style has no instrument for
         self._begun: int | None = None  # frame of 48 kHz at which the stream begins
         self._played = 0  # and up to which it is played
@@ -184,8 +190,14 @@ class WindowAccompanist:
         """Play the next block."""
         info, at = self._engine.info, self._played
         size = info.block_frames
-        band = band_position(self._stream.score, at, size, seconds_of)
-        controls = self._asked(parts)
+        score = self._stream.score
+        band = band_position(score, at, size, seconds_of)
+        if score is not None:
+            self._missing |= {s for s in parts if s in OTHERWISE and s not in score.instruments}
+        wanted = (tuple(parts), self._style is None, *sorted(self._missing))
+        if self._set is None or self._set[0] != wanted:
+            self._set = (wanted, self._asked(parts))
+        controls = self._set[1]
         controls = follow(
             controls, self._settings, self._ears.understood, band, seconds_of(at + size)
         )
@@ -200,16 +212,28 @@ class WindowAccompanist:
             stems = self._stream.stems
             lines = [stems[part].mean(axis=1) for part in self._columns]
         else:
-            lines = [block.mean(axis=1)]
+            lines = [self._louder(block.mean(axis=1))]
         places = np.arange(at + self._lead, at + self._lead + len(block)) % RING
         self._ring[places] = np.stack(lines, axis=1)
+
+    def _louder(self, line: Samples) -> Samples:
+        """The mix of a block as loud as its stems are: the master leaves room for the parts that
+        are silent.
+        """
+        stems = self._stream.stems
+        if not stems:
+            return line
+        dry = np.sum([stem.mean(axis=1) for stem in stems.values()], axis=0)
+        now = np.array([np.mean(np.square(dry)), np.mean(np.square(line))])
+        self._power += SLOWLY * (now - self._power)
+        before = self._gain
+        if self._power.min() > 1e-8:
+            self._gain = float(np.clip(np.sqrt(self._power[0] / self._power[1]), 1.0, MOST_GAIN))
+        return np.asarray(line * np.linspace(before, self._gain, len(line)), np.float32)
 
     def _instrument(self, stem: str) -> str | None:
         """Instrument of a stem; None where the style has one."""
         if stem in OTHERWISE:
-            score = self._stream.score
-            if score is not None and stem not in score.instruments:
-                self._missing.add(stem)
             return OTHERWISE[stem] if stem in self._missing else None
         return ASKED_FOR[stem]
 
