@@ -84,15 +84,20 @@ class BlockGenerator:
             self._pool = ThreadPoolExecutor(1, "codec", torch.set_num_threads, (threads,))
 
     def block(
-        self, context: DepthformerContext, codec: Sequence[Tensor], request: BlockRequest
+        self,
+        context: DepthformerContext,
+        codec: Sequence[Tensor],
+        request: BlockRequest,
+        ahead: bool = True,
     ) -> GeneratedBlock:
-        """The next block."""
+        """The next block. ahead: generate frames of the one after it meanwhile."""
         codes, after = self._generate(context, request)
         if self._pool is None:
             sound, state = self.codec.decode_step(codes, codec)
         else:
             decoding = self._pool.submit(self.codec.decode_step, codes, codec)
-            self._speculate(after, request.continued(), decoding)
+            if ahead:
+                self._speculate(after, request.continued(), decoding)
             sound, state = decoding.result()
         return GeneratedBlock(sound, codes[0], after, tuple(state))
 

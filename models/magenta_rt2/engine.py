@@ -334,7 +334,8 @@ class MagentaStream(Stream):
         conditions = self._conditions(controls, requested)
         injection, before = self._injected(controls.memory or 0.0)
         request = BlockRequest(conditions, temperature, top_k, state.seed, state.epoch)
-        block = engine.generator.block(before, state.codec, request)
+        # While something is played in, the next block's context will not be the one after this.
+        block = engine.generator.block(before, state.codec, request, before is state.context)
         sound = block.audio[0].float().cpu().numpy()
         audio = np.ascontiguousarray(sound * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
