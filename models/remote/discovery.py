@@ -120,7 +120,7 @@ def find_servers(
     package = _package()
     names: set[str] = set()
 
-    class Listener:
+    class FoundServices:
         def add_service(self, zeroconf: object, kind: str, name: str) -> None:
             names.add(name)
 
@@ -134,7 +134,7 @@ def find_servers(
     except OSError as error:
         raise SegueError(f"the network cannot be looked at ({error.strerror}).") from None
     try:
-        package.ServiceBrowser(opened, TYPE, Listener())
+        package.ServiceBrowser(opened, TYPE, FoundServices())
         time.sleep(seconds)
         infos = [opened.get_service_info(TYPE, name, INFO_MS) for name in sorted(names)]
     finally:
