@@ -124,7 +124,7 @@ def open_playback(
     worker = Worker(load_engine, output, stand_in=stand_in)
     worker.set_stems(bool(output.settings.parts), PART_OUTPUTS)
     sources = TakeSources(
-        worker.scores, worker.stems, worker.set_stems, worker.renders,
+        worker.scores, worker.stems, worker.set_stems, worker.renders, output.input,
         spare=lambda: not output.playing or output.status().plan_seconds > SPARE_SECONDS,
     )  # fmt: skip
     capture = CaptureThread(

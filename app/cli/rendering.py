@@ -52,6 +52,8 @@ def blocks(
             stream.restore(snapshots[step.moment])
         if step.continuation is not None:
             stream.restore(engine.snapshot_after(*step.continuation, seed))
+        if player.input is not None:
+            stream.hear(step.heard)
         controls = step.controls
         if steer is not None:
             controls = steer(engine, controls, stream, number * engine.info.block_frames)

@@ -20,7 +20,7 @@ from app.audio.splice import WriteResult
 from app.inference.messages import BlockReport, HeldLoop, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
-from models.engine.hearing import Hearing
+from models.engine.hearing import HeardPlace, Hearing
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 
 MARGIN: Final = 1536
@@ -51,6 +51,12 @@ class PlannedBlock:
     @property
     def stop(self) -> int:
         return self.position + self.frames
+
+    @property
+    def heard(self) -> HeardPlace | None:
+        """What it heard of the input; None where no send is open."""
+        listens = self.controls is not None and (self.controls.memory or self.controls.echo)
+        return self.hearing.place if self.hearing is not None and listens else None
 
     def moment_at(self, position: int, engine: str) -> Moment:
         """Moment of a position within the block."""

@@ -406,7 +406,7 @@ class Planner:
         self.performance.put(
             block.position, block.frames, rendered.controls, self.request.prompts,
             clear=isinstance(task, ClearTask), moment=moment.origin,
-            continue_from=moment.continue_from,
+            continue_from=moment.continue_from, heard=block.heard,
         )  # fmt: skip
         if task is not None:
             self._finish(task, result.join)

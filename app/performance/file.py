@@ -10,7 +10,8 @@ null sets a control to auto; an empty list of prompts leaves the style to the en
 forgets the context, `moment: s` goes back to the context as it was at s seconds, `continue_from:
 file` makes the end of an audio file the context, `end: true` is where the performance stops. The
 first line may name `engine`, `seed` and `weights`, the identity of the weights that it was played
-with: with others it sounds differently.
+with: with others it sounds differently; and `input`, a file of what was played in, where that was
+recorded. Then `heard` says what of it a block knew, and `style` is what the style send made of it.
 
 Changes take effect at the first block that starts at their time or later; the instrument records
 the start of the block in which a change first sounded, so that the same blocks are rendered.
@@ -27,13 +28,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from models.engine.controls import RANGES, SWITCHES, Controls, Style, check_notes
+from app.performance.json_values import plain_value, prompt_value
+from app.performance.recorded_input import (
+    RecordedInput,
+    parse_place,
+    parse_style,
+    same_style,
+    style_text,
+)
+from models.engine.controls import RANGES, SWITCHES, Controls, Style
+from models.engine.hearing import HeardPlace, Hearing
 from models.engine.interface import Audio
-from models.engine.parts import PartMap
 from models.engine.prompts import Prompt, check_weights, load_ending
 from models.engine.sounds import sound_scales
 from models.errors import SegueError
-from models.music.hearing.sketch import Sketch
 from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
@@ -44,7 +52,7 @@ CONTROL_KEYS: Final = (
 """Fields of a line that are fields of Controls by the same name."""
 KEYS: Final = (
     "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed",
-    "weights",
+    "weights", "input", "heard", "style",
 )  # fmt: skip
 HALF_SAMPLE: Final = 0.5 / SAMPLE_RATE
 
@@ -64,6 +72,9 @@ class PerformanceChange:
     seed: int | None = None
     where: str = ""
     weights: str | None = None
+    input: str | None = None
+    heard: HeardPlace | None = None
+    style: Style | None = None
 
     def apply(self, controls: Controls) -> Controls:
         """Controls with the values of this change; the style stays."""
@@ -183,6 +194,9 @@ def _parse_line(line: str, where: str) -> PerformanceChange:
         seed=_seed(values.get("seed")),
         where=where,
         weights=_identity(values.get("weights")),
+        input=_file(values.get("input"), "input"),
+        heard=parse_place(values.get("heard")),
+        style=parse_style(values.get("style")),
     )
 
 
@@ -212,9 +226,9 @@ def _identity(value: object) -> str | None:
     return value
 
 
-def _file(value: object) -> str | None:
+def _file(value: object, key: str = "continue_from") -> str | None:
     if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise SegueError(f"continue_from is {value!r}: write the name of an audio file in quotes.")
+        raise SegueError(f"{key} is {value!r}: write the name of an audio file in quotes.")
     return value
 
 
@@ -245,13 +259,14 @@ class PerformanceStep:
     """Controls of a block, and what happens before it.
 
     clear: forget the context. moment: go back to the start of that block. continuation: audio to
-    go on from, samples (n, channels) and their rate in Hz.
+    go on from, samples (n, channels) and their rate in Hz. heard: what was played in.
     """
 
     controls: Controls
     clear: bool = False
     moment: int | None = None
     continuation: tuple[Audio, int] | None = None
+    heard: Hearing | None = None
 
 
 class PerformancePlayer:
@@ -277,6 +292,8 @@ class PerformancePlayer:
         self.endings: dict[str, tuple[Audio, int]] = {}
         """Endings of continued files by name: samples (n, channels), rate in Hz."""
         folder = performance.folder or Path()
+        first = self._changes[0].input if self._changes else None
+        self.input = None if first is None else RecordedInput(folder / first)
         for change in self._changes:
             try:
                 self._styles.append(mix(change.prompts) if change.prompts else None)
@@ -298,7 +315,7 @@ class PerformancePlayer:
 
     def step(self) -> PerformanceStep:
         """Step of the next block; the first call is for block 0."""
-        clear, moment, continuation = False, None, None
+        clear, moment, continuation, heard = False, None, None, None
         while self._next < len(self._changes):
             change = self._changes[self._next]
             if self._at(change.t) > self._block:
@@ -307,6 +324,9 @@ class PerformancePlayer:
             if change.prompts is not None:
                 sounds = sound_scales(change.prompts)
                 self._controls = self._controls.with_(style=self._styles[self._next], sounds=sounds)
+            if change.style is not None:
+                self._controls = self._controls.with_(style=change.style)
+            heard = change.heard or heard
             if change.clear:
                 clear, moment, continuation = True, None, None
             if change.moment is not None:
@@ -315,7 +335,8 @@ class PerformancePlayer:
                 clear, moment, continuation = False, None, self.endings[change.continue_from]
             self._next += 1
         self._block += 1
-        return PerformanceStep(self._controls, clear, moment, continuation)
+        known = self.input.at(heard) if self.input is not None and heard is not None else None
+        return PerformanceStep(self._controls, clear, moment, continuation, known)
 
 
 class PerformanceWriter:
@@ -324,11 +345,17 @@ class PerformanceWriter:
     OSError (a full disk) leaves whole lines behind.
     """
 
-    def __init__(self, path: Path, engine: str, seed: int, weights: str | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, engine: str, seed: int, weights: str | None = None,
+        input: str | None = None,
+    ) -> None:  # fmt: skip
+        """input: file of what is played in, where that is recorded."""
+        self.path, self._with_input = path, input is not None
         self._header: dict[str, object] = {"engine": engine, "seed": seed}
         if weights:
             self._header["weights"] = weights
+        if input:
+            self._header["input"] = input
         self._last = Controls()
         self._prompts: tuple[Prompt, ...] = ()
         self._file = path.open("x", encoding="utf-8")
@@ -343,23 +370,29 @@ class PerformanceWriter:
         moment: float | None = None,
         continue_from: str | None = None,
         end: bool = False,
+        heard: HeardPlace | None = None,
     ) -> None:
         """Write the changes at `t` seconds, the start of a block, if there are any.
 
-        The style itself is not written, as it follows from the prompts.
+        The style itself is not written, as it follows from the prompts; but with an input, which
+        may be in it.
         """
         line: dict[str, object] = {"t": round(t, 6), **self._header}
         if tuple(prompts) != self._prompts:
-            line["prompts"] = [_prompt_json(prompt) for prompt in prompts]
+            line["prompts"] = [prompt_value(prompt) for prompt in prompts]
         for name in CONTROL_KEYS:
             value = getattr(controls, name)
             if value != getattr(self._last, name):
-                line[name] = _plain(value)
+                line[name] = plain_value(value)
+        style = controls.style
+        if self._with_input and style is not None and not same_style(style, self._last.style):
+            line["style"] = style_text(style)
         flags: dict[str, object] = {
             "clear": clear or None,
             "moment": moment,
             "continue_from": continue_from,
             "end": end or None,
+            "heard": None if heard is None else list(heard),
         }
         line.update({name: value for name, value in flags.items() if value is not None})
         if len(line) == 1:
@@ -381,24 +414,3 @@ class PerformanceWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _prompt_json(prompt: Prompt) -> dict[str, object]:
-    named = {"text": prompt.text} if prompt.text is not None else {"audio": prompt.audio}
-    amount = {} if prompt.amount == 1.0 else {"amount": prompt.amount}
-    return {**named, "weight": prompt.weight, **amount}
-
-
-def _plain(value: object) -> object:
-    """JSON form of a control's value."""
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, tuple) and any(isinstance(each, Sketch) for each in value):
-        return [sketch.as_json() for sketch in value]
-    if isinstance(value, tuple):
-        return list(check_notes(value))
-    if isinstance(value, PartMap):
-        return value.as_json()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.performance.file import PerformanceWriter
 from models.engine.controls import Controls
+from models.engine.hearing import HeardPlace
 from models.engine.prompts import Prompt
 from models.music.score import SAMPLE_RATE
 
@@ -30,6 +31,7 @@ class SteeringRecord:
     clear: bool = False
     moment: int | None = None
     continue_from: str = ""
+    heard: HeardPlace | None = None
 
 
 class PerformanceLog:
@@ -58,10 +60,11 @@ class PerformanceLog:
         clear: bool = False,
         moment: int | None = None,
         continue_from: str = "",
+        heard: HeardPlace | None = None,
     ) -> None:
         """Record a planned block; it replaces what was planned there."""
         new = SteeringRecord(
-            position, frames, controls, tuple(prompts), clear, moment, continue_from
+            position, frames, controls, tuple(prompts), clear, moment, continue_from, heard
         )
         with self._lock:
             low = bisect.bisect_left(self._blocks, position, key=lambda b: b.position)
@@ -96,16 +99,25 @@ class PerformanceLog:
 
 
 class PerformanceFile:
-    """Performance file that grows while the music plays; each line is on disk at once."""
+    """Performance file that grows while the music plays; each line is on disk at once.
 
-    def __init__(self, path: Path, log: PerformanceLog, start: int) -> None:
+    input: name of the file that the input is recorded into, and its first frame on the input's
+    clock; None where it is not recorded, and nothing of it is written then.
+    """
+
+    def __init__(
+        self, path: Path, log: PerformanceLog, start: int, input: tuple[str, int] | None = None
+    ) -> None:
         self.path = path
         self.start = start
         self._log = log
         self._next = start
         self._first = True
         self._last: SteeringRecord | None = None
-        self._writer = PerformanceWriter(path, log.engine, log.seed, log.weights)
+        self._input = input
+        self._writer = PerformanceWriter(
+            path, log.engine, log.seed, log.weights, None if input is None else input[0]
+        )
 
     @property
     def next(self) -> int:
@@ -133,8 +145,14 @@ class PerformanceFile:
             clear=block.clear and began,
             moment=moment,
             continue_from=block.continue_from or None if began else None,
+            heard=self._heard(block),
         )
         self._last = block
+
+    def _heard(self, block: SteeringRecord) -> HeardPlace | None:
+        if self._input is None or block.heard is None:
+            return None
+        return block.heard._replace(origin=block.heard.origin - self._input[1])
 
     def finish(self, stop: int) -> None:
         """Write the last line, the end."""

@@ -100,13 +100,16 @@ class CaptureThread:
                 Path(path), self._position, self._performance, subtype, self._report
             )
 
-    def record_take(self, folder: Path | str, *, suffix: str = "wav", stems: bool = True) -> None:
+    def record_take(
+        self, folder: Path | str, *, suffix: str = "wav", stems: bool = True, input: bool = False
+    ) -> None:
         """Record a take into a new folder: mix, stems, MIDI, project and performance file.
 
         Args:
             folder: to be made.
             suffix: of the sound files, wav or flac.
             stems: a file of each part as well, where the engine has them.
+            input: what comes in as well, so that the take renders again.
 
         Raises:
             SegueError: where it cannot be made, or a recording is running.
@@ -116,7 +119,7 @@ class CaptureThread:
             self._be_ready()
             self._recorder = TakeRecorder(
                 Path(folder), self._position, self._sources, self._performance, suffix=suffix,
-                with_stems=stems, report=self._report,
+                with_stems=stems, with_input=input, report=self._report,
             )  # fmt: skip
 
     def _be_ready(self) -> None:
@@ -235,6 +238,8 @@ class CaptureThread:
             self._stopping.wait(max(0.01, POLL_SECONDS - (time.monotonic() - began)))
 
     def _follow(self) -> None:
+        if isinstance(self._recorder, TakeRecorder):
+            self._recorder.listen()
         start, frames = self._output.tap.follow(self._position)
         if not len(frames):
             return

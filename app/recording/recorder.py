@@ -67,9 +67,10 @@ class Recorder:
         subtype: str | None = None,
         report: Report | None = None,
         steps: Path | None = None,
+        input: tuple[str, int] | None = None,
     ) -> None:
         """SegueError where the file cannot be made. steps: the performance file, by default
-        beside the audio file.
+        beside the audio file. input: as of `PerformanceFile`.
         """
         self.path = path
         self.start = start
@@ -78,16 +79,18 @@ class Recorder:
         self._file = files.create(path, subtype)
         self._steps: PerformanceFile | None = None
         if log is not None:
-            self._steps = self._begin_steps(log, steps or path.with_suffix(".jsonl"))
+            self._steps = self._begin_steps(log, steps or path.with_suffix(".jsonl"), input)
         self._queue: queue.Queue[Samples | None] = queue.Queue()
         self._waiting = 0
         self._reason = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def _begin_steps(self, log: PerformanceLog, path: Path) -> PerformanceFile | None:
+    def _begin_steps(
+        self, log: PerformanceLog, path: Path, input: tuple[str, int] | None
+    ) -> PerformanceFile | None:
         try:
-            return PerformanceFile(path, log, self.start)
+            return PerformanceFile(path, log, self.start, input)
         except OSError as error:
             why = "is there already" if path.exists() else f"cannot be written ({error.strerror})"
             self._report("warning", f"{path.name} {why}: the sound is recorded without it.")

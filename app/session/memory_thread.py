@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -48,6 +49,12 @@ class KnownInput:
     first: int
     end: int
     kept: tuple[int, Sound] | None = None
+
+    def sound_before(self, known: int, start: int, stop: int) -> Sound:
+        """As `sound`, of what was known then: the same block is rendered whenever it is."""
+        out = self.sound(start, stop)
+        out[max(0, known - start) :] = 0.0
+        return out
 
     def sound(self, start: int, stop: int) -> Sound:
         """Input at frames start..stop since second 0, float32 (n, 2); silence where none is."""
@@ -119,7 +126,12 @@ class MemoryThread(InputListener):
         if known is None:
             return None
         clock = int(self.input.clock_map.clocks_of(start, start + 1)[0])
-        return Hearing(clock - known.first, known.transcript, known.sound, known.end - known.first)
+        written = known.end - known.first
+        there = written if known.kept is not None else max(written, self.input.end - known.first)
+        return Hearing(
+            clock - known.first, known.transcript, partial(known.sound_before, there), there,
+            known.first, written,
+        )  # fmt: skip
 
     # Its own thread.
 

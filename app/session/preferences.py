@@ -32,6 +32,7 @@ class Preferences:
     record_format: str = "wav"
     record_folder: str = ""
     record_stems: bool = True  # a file of each part as well
+    record_input: bool = False  # what comes in as well, so that a performance renders again
     input_device: str = ""  # "" for none, DEFAULT_INPUT, or a label
     input_channel: int = 1
     input_stereo: bool = False
@@ -77,6 +78,7 @@ def load(path: Path) -> Preferences:
         "record_format": lambda v: v in FORMATS,
         "record_folder": lambda v: isinstance(v, str),
         "record_stems": lambda v: isinstance(v, bool),
+        "record_input": lambda v: isinstance(v, bool),
         "input_device": lambda v: isinstance(v, str),
         "input_channel": lambda v: type(v) is int and 1 <= v <= MAX_CHANNEL,
         "input_stereo": lambda v: isinstance(v, bool),

@@ -89,6 +89,7 @@ class Recordings(QObject):
                 path,
                 suffix=self.preferences.record_format,
                 stems=self.preferences.record_stems,
+                input=self.preferences.record_input,
             )
         except SegueError as error:
             self.message.emit("error", str(error))

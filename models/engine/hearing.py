@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,17 @@ from models.music.hearing.transcriber import initial_transcriber, transcribe
 from models.music.hearing.transcript import Transcript
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
+
+
+class HeardPlace(NamedTuple):
+    """What a hearing was of, in frames of the input's clock: where its second 0 lies, and, counted
+    from there, its position, what was known and what was written down.
+    """
+
+    origin: int
+    position: int
+    known: int
+    written: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +36,8 @@ class Hearing:
         sound: gives frames start..stop of the input, float32 (stop - start, 2) at 48 kHz; what has
             not come in is zero.
         known: frame before which the input has come in.
+        origin: frame of the input's own clock at which this one is 0.
+        written: frame before which the transcript knows it; below 0: `known`.
 
     """
 
@@ -32,6 +45,14 @@ class Hearing:
     transcript: Transcript
     sound: Callable[[int, int], NDArray[np.float32]]
     known: int
+    origin: int = 0
+    written: int = -1
+
+    @property
+    def place(self) -> HeardPlace:
+        """What it is of, to hear the same again."""
+        written = self.known if self.written < 0 else self.written
+        return HeardPlace(self.origin, self.position, self.known, written)
 
     @property
     def seconds(self) -> float:

@@ -214,9 +214,12 @@ class FakeCapture:
             raise self.problem
         self.recording = RecordingStatus(Path(path), 0.0, 0)
 
-    def record_take(self, folder: Path | str, *, suffix: str = "wav", stems: bool = True) -> None:
+    def record_take(
+        self, folder: Path | str, *, suffix: str = "wav", stems: bool = True, input: bool = False
+    ) -> None:
         self.record(folder)
         self.take = (suffix, stems)
+        self.with_input = input
 
     def stop_recording(self) -> RecordingResult | None:
         status, self.recording = self.recording, None

@@ -25,7 +25,7 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class PastBlock:
+class RerenderedBlock:
     """Sound between two plan positions, or a step on the way to it.
 
     position: of its first frame. sound: mix and stems side by side, float32 (n, 2 + 2 * parts).
@@ -55,7 +55,7 @@ def with_sources(records: Sequence[RenderRecord]) -> list[RenderRecord]:
 
 def rerender(
     engine: Engine, records: Sequence[RenderRecord], start: int, stop: int
-) -> Iterator[PastBlock]:
+) -> Iterator[RerenderedBlock]:
     """Sound of the frames start..stop; empty blocks where a step took time and gave nothing yet.
 
     Args:
@@ -167,17 +167,17 @@ class _Joined:
         if record.controls.echo:
             self._echoes.append((begin, stop))
 
-    def take(self, stop: int) -> PastBlock:
+    def take(self, stop: int) -> RerenderedBlock:
         """Take out the frames before a position."""
         position = self._next
         if stop <= position:
-            return PastBlock(position, self._sound[:0])
+            return RerenderedBlock(position, self._sound[:0])
         sound = self._at(position, stop)
         echoes = any(low < stop and high > position for low, high in self._echoes)
         self._echoes = [(low, high) for low, high in self._echoes if high > stop]
         self._sound = self._sound[stop - self._first :].copy()
         self._first = self._next = stop
-        return PastBlock(position, sound, echoes)
+        return RerenderedBlock(position, sound, echoes)
 
     def _at(self, start: int, stop: int) -> Samples:
         """Copy of the frames start..stop; silence where there are none."""

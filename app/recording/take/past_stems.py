@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.past.render_log import RenderRecord
-from app.audio.past.rerender import PastBlock, rerender
+from app.audio.past.rerender import RerenderedBlock, rerender
 from app.recording import files
 from app.recording.capture import SCALE
 from app.recording.recorder import Report
@@ -159,7 +159,7 @@ class PastStems:
                 for at in range(0, len(block.sound), CHUNK):
                     sound = block.sound[at : at + CHUNK]
                     heard = captured.read(len(sound), dtype="float32", always_2d=True)
-                    mix, stems, same = joined(PastBlock(0, sound, block.echoes), heard)
+                    mix, stems, same = joined(RerenderedBlock(0, sound, block.echoes), heard)
                     changed += 0 if same else len(sound)
                     opened[0].write(mix)
                     for index, file in enumerate(opened[1:]):
@@ -175,7 +175,7 @@ class PastStems:
             raise StemsCancelledError
 
 
-def joined(block: PastBlock, heard: Samples) -> tuple[Samples, Samples, bool]:
+def joined(block: RerenderedBlock, heard: Samples) -> tuple[Samples, Samples, bool]:
     """Mix and stems as they were heard, and whether they are known to be so.
 
     Where the mix of the plan is the captured one to its last bit, they are the plan's. Elsewhere

@@ -19,11 +19,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.audio.input.history import InputHistory
 from app.audio.past.render_log import RenderLog
 from app.audio.stem_ring import StemFeed
 from app.performance.log import PerformanceLog
 from app.performance.score_log import ScoreLog
 from app.recording.recorder import Recorder, RecordingResult, RecordingStatus, Report
+from app.recording.take.input_track import NAME as INPUT_NAME
+from app.recording.take.input_track import InputTrack
 from app.recording.take.midi_file import write_midi
 from app.recording.take.project_file import write_project
 from app.recording.take.score import ScoreGatherer
@@ -44,14 +47,15 @@ HOP: Final = 32
 class TakeSources:
     """What a take is made of besides its mix.
 
-    switch_stems: has stems rendered, or not. renders: how the past was rendered. spare: whether the
-    music can do without the machine for a while.
+    switch_stems: has stems rendered, or not. renders: how the past was rendered. input: what comes
+    in. spare: whether the music can do without the machine for a while.
     """
 
     scores: ScoreLog
     stems: StemFeed
     switch_stems: Callable[[bool], None]
     renders: RenderLog = field(default_factory=RenderLog)
+    input: InputHistory | None = None
     spare: Callable[[], bool] = lambda: True
 
 
@@ -67,6 +71,7 @@ class TakeRecorder:
         *,
         suffix: str = "wav",
         with_stems: bool = True,
+        with_input: bool = False,
         report: Report | None = None,
     ) -> None:
         """SegueError where the folder or the mix cannot be made."""
@@ -81,11 +86,20 @@ class TakeRecorder:
         self.folder, self.start = folder, start
         self._sources, self._suffix = sources, suffix
         self._report = report or (lambda level, sentence: None)
+        self._input: InputTrack | None = None
+        named: tuple[str, int] | None = None
         try:
+            if with_input and sources.input is not None and sources.input.running:
+                self._input = InputTrack(sources.input, folder, start, self._report)
+                named = INPUT_NAME, self._input.first
             self._mix = Recorder(
-                folder / f"mix.{suffix}", start, log, None, report, folder / "performance.jsonl"
-            )
+                folder / f"mix.{suffix}", start, log, None, report, folder / "performance.jsonl",
+                named,
+            )  # fmt: skip
         except SegueError:
+            if self._input is not None:
+                self._input.finish()
+                (folder / INPUT_NAME).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()
             raise
@@ -113,6 +127,11 @@ class TakeRecorder:
         self._later.append((position, frames))
         self._follow(position + len(frames) - LAG)
 
+    def listen(self) -> None:
+        """Record what has come in, where that was asked for; a pause of the music is no matter."""
+        if self._input is not None:
+            self._input.follow()
+
     def finish(self) -> RecordingResult:
         """Write what is left and close all files. Waits for the disk."""
         if self._later:
@@ -123,6 +142,8 @@ class TakeRecorder:
         result = self._mix.finish()
         for recorder in self._stems.values():
             recorder.finish()
+        if self._input is not None:
+            self._input.finish()
         self._writer.join()
         if result.stopped_because and not result.seconds:
             self._discard()
@@ -136,7 +157,8 @@ class TakeRecorder:
         """Remove the folder of a take that holds nothing; what is not ours stays, and keeps it."""
         names = [f"{part}.{self._suffix}" for part in ("mix", *self._stems)]
         with contextlib.suppress(OSError):
-            for name in (*names, "performance.jsonl", "take.mid", f"{self.folder.name}.dawproject"):
+            names += [INPUT_NAME, "performance.jsonl", "take.mid", f"{self.folder.name}.dawproject"]
+            for name in names:
                 (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
 

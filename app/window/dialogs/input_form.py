@@ -32,7 +32,9 @@ class InputForm(QWidget):
         self._initial = preferences
         self._trips = dict(preferences.round_trips)
         self.device = QComboBox(self)
-        self.device.setToolTip("A microphone or an instrument. It is heard, never recorded.")
+        self.device.setToolTip(
+            "A microphone or an instrument. It is heard, and recorded only where you ask for it."
+        )
         self.channel = QComboBox(self)
         for number in range(1, MAX_CHANNEL + 1):
             self.channel.addItem(f"channel {number}", number)
@@ -44,6 +46,12 @@ class InputForm(QWidget):
         for hz in LOW_CUTS:
             self.low_cut.addItem("none" if hz == 0 else f"{hz} Hz", hz)
         self.low_cut.setCurrentIndex(max(0, self.low_cut.findData(preferences.input_low_cut)))
+        self.record = QCheckBox("keep it beside a recording", self)
+        self.record.setToolTip(
+            "Writes input.wav into the take: then render --performance plays it again to the bit."
+            " Without it nothing of the input reaches the disk."
+        )
+        self.record.setChecked(preferences.record_input)
         self.trip = QLabel(self)
         self.measure = QPushButton("Measure", self)
         self.measure.setToolTip(
@@ -64,6 +72,7 @@ class InputForm(QWidget):
         form.addRow(QLabel("Input", self), self.device)
         form.addRow(QLabel("Listen to", self), channels)
         form.addRow(QLabel("Low-cut", self), self.low_cut)
+        form.addRow(QLabel("Record input", self), self.record)
         form.addRow(QLabel("Round trip", self), trip)
 
     def show_inputs(self, inputs: Sequence[AudioDevice]) -> None:
@@ -98,6 +107,7 @@ class InputForm(QWidget):
             input_device=self.device.currentData(),
             input_channel=self.channel.currentData(),
             input_stereo=self.stereo.isChecked(),
+            record_input=self.record.isChecked(),
             input_low_cut=self.low_cut.currentData(),
             round_trips=dict(self._trips),
         )

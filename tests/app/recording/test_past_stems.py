@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.audio.past.rerender import PastBlock
+from app.audio.past.rerender import RerenderedBlock
 from app.performance.log import PerformanceLog
 from app.performance.score_log import ScoreLog
 from app.recording.capture import SCALE
@@ -141,13 +141,13 @@ def test_a_pause_fades_the_stems_and_an_echo_is_in_the_mix_alone() -> None:
     sound = (0.1 * rng.standard_normal((4800, 6))).astype(np.float32)
     sound[:, :2] = sound[:, 2:4] + sound[:, 4:]
     exact = np.rint(sound[:, :2] * SCALE) / SCALE
-    mix, stems, same = joined(PastBlock(0, sound), exact.astype(np.float32))
+    mix, stems, same = joined(RerenderedBlock(0, sound), exact.astype(np.float32))
     assert same and mix is not exact and np.array_equal(stems, sound[:, 2:])
     gain = np.linspace(1.0, 0.0, 4800, dtype=np.float32)[:, None]
     faded = (np.rint(sound[:, :2] * gain * SCALE) / SCALE).astype(np.float32)
-    mix, stems, same = joined(PastBlock(0, sound), faded)
+    mix, stems, same = joined(RerenderedBlock(0, sound), faded)
     assert same and np.abs(stems - sound[:, 2:] * gain).max() < 0.01
     echo = exact.astype(np.float32) + 0.1
-    mix, stems, same = joined(PastBlock(0, sound, echoes=True), echo)
+    mix, stems, same = joined(RerenderedBlock(0, sound, echoes=True), echo)
     assert same and np.array_equal(mix, echo) and np.array_equal(stems, sound[:, 2:])
-    assert not joined(PastBlock(0, sound), -exact.astype(np.float32))[2]
+    assert not joined(RerenderedBlock(0, sound), -exact.astype(np.float32))[2]
