@@ -231,7 +231,7 @@ class Course:
             plan.rank,
             fastest_format(seconds=1.0),
             lambda: time.process_time() / plan.threads,
-            note=self._base,
+            note=" ".join((self._base, *plan.places)),  # with other files it begins afresh
         )
         if lesson.resume():
             note = f"goes on after {lesson.spent / 60:.1f} minutes"
@@ -246,7 +246,11 @@ class Course:
             if not self._pause():
                 self._keep(lesson)
                 return False
-            lesson.learn()
+            try:
+                lesson.learn()
+            except KeyboardInterrupt:
+                self._keep(lesson)
+                raise
             now = time.monotonic()
             pace = (lesson.spent - spent) / max(1e-6, now - began)
             left = (lesson.seconds - lesson.spent) / max(1e-6, pace)
