@@ -29,6 +29,7 @@ DAMPED: Final = 0.06  # seconds in which a string that is struck again falls sil
 CHOKED: Final = 0.03
 STOLEN: Final = 0.02
 MAX_VOICES: Final = 28  # voices of a part
+SILENT: Final = 3e-4  # sustain of an envelope that falls silent
 FLOOR_DB: Final = 72.0  # a note that has decayed by so much is over
 HAT, OPEN_HAT = DRUMS.index("hat"), DRUMS.index("open_hat")
 CHOKES: Final = frozenset({HAT, OPEN_HAT})
@@ -277,9 +278,16 @@ class Tones:
             return False
         if voice.stop != OPEN and at >= voice.stop + round(voice.release * SAMPLE_RATE):
             return True
-        return all(self._layer_ended(voice, layer.wave, at) for layer in self.layers(voice))
+        return all(self._layer_ended(voice, layer, at) for layer in self.layers(voice))
 
-    def _layer_ended(self, voice: SamplerVoice, wave: Wave, at: int) -> bool:
+    def _layer_ended(self, voice: SamplerVoice, layer: Layer, at: int) -> bool:
+        wave, shape = layer.wave, layer.envelope
+        if (
+            shape is not None
+            and shape.sustain < SILENT
+            and at >= voice.start + (shape.delay + shape.settled) * SAMPLE_RATE
+        ):
+            return True
         length = self.waves.length(wave)
         if length is not None:
             return at >= voice.start + length
@@ -341,8 +349,7 @@ class Tones:
             sound = self.waves.read(layer.wave, local, number)
             weight = self._envelope(voice, layer.wave, local, number, fade)
             if layer.envelope is not None and not layer.envelope.flat:
-                own = layer.envelope.gains(local, number, SAMPLE_RATE)
-                weight = own if weight is None else weight * own
+                sound = sound * layer.envelope.gains(local, number, SAMPLE_RATE)
             if weight is not None:
                 sound = sound * weight
             out[0, :number] += sound[0] * np.float32(layer.left)

@@ -23,6 +23,8 @@ from models.segue.studio.user.regions import Built
 LIMIT: Final = 180.0
 """Seconds after which an instrument is given up."""
 NICE: Final = 10
+ADDRESSES: Final = 6_000_000_000
+"""Bytes that the process may ask for: a file that wants more is a sentence."""
 
 
 class InstrumentReader:
@@ -97,6 +99,10 @@ def _read(there: Connection, name: str, serial: int, drums: bool, nice: int) -> 
     """The process: read an instrument and send it, sample by sample."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(nice)
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # there is none on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     from models.segue.studio.user.opening import open_instrument
 
     try:

@@ -15,6 +15,8 @@ from models.segue.studio.user.regions import WaveSource
 ENDINGS: Final = frozenset({".wav", ".flac", ".aif", ".aiff", ".aifc", ".ogg", ".opus", ".mp3"})
 LOWEST_RATE, HIGHEST_RATE = 4000, 384_000
 MAX_CHUNKS: Final = 200
+MAX_BYTES: Final = 1_000_000_000
+MAX_CHANNELS: Final = 8
 
 
 def read_sample(path: Path, seconds: float) -> WaveSource:
@@ -28,6 +30,7 @@ def read_sample(path: Path, seconds: float) -> WaveSource:
         SegueError: it cannot be read, or holds numbers that are no sound.
 
     """
+    _check_size(path)
     sound, rate = read_audio(path, seconds)
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise SegueError(f"{path.name} has {rate} samples a second: convert it to 48000.")
@@ -41,6 +44,19 @@ def read_sample(path: Path, seconds: float) -> WaveSource:
     if loop is not None and loop[1] > len(sound):
         loop = None
     return WaveSource(np.ascontiguousarray(sound), rate, loop, root)
+
+
+def _check_size(path: Path) -> None:
+    """SegueError for a file that would take more memory than a sample may."""
+    import soundfile
+
+    try:
+        size = path.stat().st_size
+        channels = soundfile.info(str(path)).channels
+    except (OSError, soundfile.SoundFileError):
+        return  # whoever reads it says what is wrong
+    if size > MAX_BYTES or channels > MAX_CHANNELS:
+        raise SegueError(f"{path.name} is too large for a sample: give a short mono or stereo one.")
 
 
 def sampler_chunk(path: Path) -> tuple[tuple[int, int] | None, int | None]:

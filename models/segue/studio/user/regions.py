@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
@@ -34,14 +35,28 @@ class AmplitudeEnvelope(NamedTuple):
         level = self.sustain >= 1.0 or (self.decay <= 0.0 and self.hold <= 0.0)
         return self.delay <= 0.0 and self.attack <= 0.001 and level and self.sustain >= 1.0
 
-    def gains(self, first: int, count: int, rate: int) -> NDArray[np.float32]:
-        """(count,) of samples `first` on since the note began."""
-        time = (first + np.arange(count)) / rate - self.delay
-        rise = np.clip(time / max(self.attack, 1e-3), 0.0, 1.0)
-        since = np.maximum(time - self.attack - self.hold, 0.0)
+    def gains(self, first: int, count: int, rate: int) -> NDArray[np.float32] | np.float32:
+        """(count,) of samples `first` on since the note began; a number where it is level."""
+        begin = first / rate - self.delay
+        end = begin + count / rate
+        if begin >= self.settled:
+            return np.float32(self.sustain)
+        if begin >= self.attack and end <= self.attack + self.hold:
+            return np.float32(1.0)
+        time = np.arange(count, dtype=np.float32) / np.float32(rate) + np.float32(begin)
+        out = np.ones(count, np.float32)
+        if begin < self.attack:
+            out = np.clip(time / np.float32(max(self.attack, 1e-3)), 0.0, 1.0)
+        since = np.maximum(time - np.float32(self.attack + self.hold), 0.0)
         # Falls by 60 dB in `decay` seconds, as SFZ's and SoundFont's decays do, to the sustain.
-        fall = 10.0 ** (-3.0 * since / max(self.decay, 1e-3))
-        return np.asarray(rise * np.maximum(fall, self.sustain), np.float32)
+        fall = np.exp(since * np.float32(-3.0 * math.log(10) / max(self.decay, 1e-3)))
+        return np.asarray(out * np.maximum(fall, np.float32(self.sustain)), np.float32)
+
+    @property
+    def settled(self) -> float:
+        """Seconds after its delay from which on it is at the sustain."""
+        decibels = min(-20.0 * math.log10(max(self.sustain, 1e-5)), 100.0)
+        return self.attack + self.hold + max(self.decay, 1e-3) * decibels / 60.0
 
 
 NO_ENVELOPE: Final = AmplitudeEnvelope()
@@ -145,16 +160,15 @@ class UserInstrument(Instrument):
 
     regions: tuple[Region, ...] = ()
     layered: bool = False  # whether velocity chooses between samples
+    _near: dict[tuple[int, int], tuple[Region, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def chosen(self, pitch: int, velocity: int, number: int) -> tuple[Region, ...]:
         """Regions of a note; the nearest where none is meant for it. number: varies them."""
-        if not self.regions:
-            return ()
-        order = [(r.distance(pitch), r.velocity_distance(velocity)) for r in self.regions]
-        best = min(order)
-        near = [r for r, place in zip(self.regions, order, strict=True) if place == best]
-        if best[0]:  # of several equally near the one beside it
-            near = near[:1]
+        near = self._nearest(pitch, velocity)
+        if len(near) < 2:
+            return near
         draw = (number >> 12 & 1023) / 1024
         turn = number >> 22
         found = [
@@ -164,6 +178,17 @@ class UserInstrument(Instrument):
             and r.spec.chance[0] <= draw < r.spec.chance[1]
         ]
         return tuple((found or near[:1])[:MAX_TOGETHER])
+
+    def _nearest(self, pitch: int, velocity: int) -> tuple[Region, ...]:
+        """Regions of a key and a velocity, remembered."""
+        found = self._near.get((pitch, velocity))
+        if found is None:
+            order = [(r.distance(pitch), r.velocity_distance(velocity)) for r in self.regions]
+            best = min(order, default=(0, 0))
+            near = [r for r, place in zip(self.regions, order, strict=True) if place == best]
+            # Where none is meant for the key, of several equally near the first.
+            found = self._near[pitch, velocity] = tuple(near[:1] if best[0] else near)
+        return found
 
     def release_of(self, pitch: int, velocity: int) -> float:
         """Seconds in which a note falls silent."""

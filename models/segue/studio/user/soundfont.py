@@ -31,6 +31,8 @@ ADDED: Final = (
 """Generators of a preset that are added to the instrument's."""
 ATTENUATION_SHARE: Final = 0.4
 """Sound cards have always played 0.4 of the attenuation, and banks are made for it."""
+RELEASE_SHARE: Final = 0.45
+"""A SoundFont's release falls evenly by 100 dB, the studio's by 20 dB in its first half."""
 MAX_REGIONS: Final = 4000
 
 
@@ -144,7 +146,7 @@ def _spec(
             _seconds(value[DECAY]),
             sustain,
         ),
-        release=max(0.03, _seconds(value[RELEASE])),
+        release=max(0.03, RELEASE_SHARE * _seconds(value[RELEASE])),
         group=zone.get(GROUP, 0) & 0x7F,
         off_by=zone.get(GROUP, 0) & 0x7F,
         key_track=float(value[SCALE]),

@@ -102,8 +102,8 @@ class SoundFont:
             rate = 22_050  # section 7.10: an illegal rate is played as well as can be
         start, end = int(row["start"]), int(row["end"])
         packed = bool(int(row["type"]) & COMPRESSED)
-        sound = self._packed(start, end) if packed else self._plain(start, end, seconds, rate)
-        sound = sound[: int(seconds * rate)]
+        read = self._packed if packed else self._plain
+        sound = read(start, end, int(seconds * rate))
         base = 0 if packed else start
         begin, stop = int(row["loop_start"]) - base, int(row["loop_end"]) - base
         if loop is not None:
@@ -112,8 +112,8 @@ class SoundFont:
         root = int(row["root"])
         return WaveSource(sound[:, None], rate, found, root if root < 128 else None)
 
-    def _plain(self, start: int, end: int, seconds: float, rate: int) -> NDArray[np.float32]:
-        end = min(end, self.samples_size // 2, start + int(seconds * rate))
+    def _plain(self, start: int, end: int, frames: int) -> NDArray[np.float32]:
+        end = min(end, self.samples_size // 2, start + frames)
         if end - start < 16:
             raise SegueError(f"{self.path.name} is damaged: a sample lies outside of it.")
         with self.path.open("rb") as file:
@@ -121,7 +121,7 @@ class SoundFont:
             raw = file.read(2 * (end - start))
         return np.frombuffer(raw[: len(raw) & ~1], "<i2").astype(np.float32) / np.float32(32768)
 
-    def _packed(self, start: int, end: int) -> NDArray[np.float32]:
+    def _packed(self, start: int, end: int, frames: int) -> NDArray[np.float32]:
         import soundfile
 
         if not 0 <= start < end <= self.samples_size:
@@ -130,7 +130,10 @@ class SoundFont:
             file.seek(self.samples_at + start)
             raw = file.read(end - start)
         try:
-            sound, _ = soundfile.read(io.BytesIO(raw), dtype="float32", always_2d=True)
+            with soundfile.SoundFile(io.BytesIO(raw)) as decoder:
+                if decoder.channels > 2:
+                    raise RuntimeError
+                sound = decoder.read(frames, dtype="float32", always_2d=True)
         except (RuntimeError, OSError):
             raise SegueError(f"{self.path.name} is damaged: a sample cannot be decoded.") from None
         return np.ascontiguousarray(sound[:, 0])

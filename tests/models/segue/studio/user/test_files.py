@@ -220,6 +220,7 @@ BROKEN: list[tuple[str, Callable[[Path], object]]] = [
     ("nan.wav", wav(np.full(9000, np.nan, np.float32))),
     ("nothing.wav", wav(np.zeros(0, np.float32))),
     ("slow.wav", wav(np.ones(900, np.float32), 100)),
+    ("channels.wav", wav(np.ones((900, 64), np.float32))),
     ("empty.sfz", text("")),
     ("binary.sfz", text(bytes(range(256)) * 40)),
     ("nosamples.sfz", text("<region> sample=gone.wav key=60")),
