@@ -22,7 +22,7 @@ class Incident:
 class WorkerStatus:
     """Figures of the worker. state: loading, playing, paused, holding, failed or stopped.
 
-    line_ms: journey to an engine elsewhere and back.
+    remote: whether the engine is elsewhere; line_ms: the journey there and back, where it is known.
     """
 
     state: str = "loading"
@@ -33,6 +33,7 @@ class WorkerStatus:
     knob_to_sound_ms: float | None = None
     knob_to_sound_worst_ms: float = 0.0
     knob_to_sound_count: int = 0
+    remote: bool = False
     line_ms: float | None = None
     plan_seconds: float = 0.0
     plan_seconds_min: float = 0.0
@@ -63,6 +64,7 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
         knob_to_sound_ms=None if latency.last is None else 1e3 * latency.last,
         knob_to_sound_worst_ms=1e3 * latency.worst,
         knob_to_sound_count=latency.count,
+        remote=planner.info.remote,
         line_ms=None if line is None else 1e3 * line,
         plan_seconds=audio.plan_seconds,
         plan_seconds_min=0.0 if math.isinf(plan_min) else plan_min,

@@ -326,7 +326,7 @@ class Engine(ABC):
 
     @property
     def line_seconds(self) -> float | None:
-        """Journey to an engine elsewhere and back in seconds; None where there is no line."""
+        """Journey to an engine elsewhere and back in seconds; None where the line is down."""
         return None
 
     def notices(self) -> tuple[tuple[str, str], ...]:

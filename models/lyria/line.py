@@ -71,9 +71,9 @@ class LyriaLine:
 
     @property
     def line_seconds(self) -> float | None:
-        """Journey there and back in seconds; None before the first one was measured."""
+        """Journey there and back in seconds; 0.0 before it was measured, None while it is down."""
         session = self._session
-        return session.line_seconds or None if session is not None else None
+        return session.line_seconds if session is not None and session.ready else None
 
     def notices(self) -> tuple[tuple[str, str], ...]:
         """What there is to tell since the last call."""
@@ -131,11 +131,11 @@ class LyriaLine:
         while True:
             self._number += 1
             session = MusicSession(self._number, self.feed, lambda: self._request, self._filtered)
-            self._session = session
             task = asyncio.create_task(session.run(self._url, self._key))
             self._old.add(task)
             task.add_done_callback(self._old.discard)
             if await self._until(task, session.set_up):
+                self._session = session
                 if not self._opened.done():
                     self._opened.set_result(None)
                 elif down:

@@ -40,7 +40,7 @@ class MusicRequest:
 
 
 class MusicSession:
-    """Session. number: later ones have higher numbers. ready: whether it was set up.
+    """Session. number: later ones have higher numbers. ready: whether it plays.
 
     ending: set when the service, or who uses it, wants the next session to begin.
     """
@@ -89,6 +89,7 @@ class MusicSession:
             finally:
                 for task in tasks:
                     task.cancel()
+                self.ready = False
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, connection: ClientConnection) -> None:

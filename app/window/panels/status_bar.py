@@ -15,7 +15,6 @@ from app.audio.dropouts import DropoutLog
 from app.audio.settings import AudioStatus
 from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
-from models.registry import REMOTE
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
 TEXT_LEFT: Final = 30.0
@@ -75,15 +74,14 @@ class StatusBar(QWidget):
             ("", _engine_text(status), status.state in ("failed", "stopped")),
             ("speed", f"{status.real_time_factor:.1f}×" if status.real_time_factor else "–", slow),
             ("knob to sound", f"{delay:.0f} ms" if delay is not None else "–", False),
-            *([("line", f"{status.line_ms:.0f} ms", False)] if status.line_ms is not None else []),
+            *([("line", _line_text(status), status.line_ms is None)] if status.remote else []),
             ("plan", f"{status.plan_seconds:.1f} s", status.state == "playing"
              and status.plan_seconds < 0.3),
             ("underruns", str(audio.underruns), audio.underruns > 0),
             ("xruns", str(audio.xruns), audio.xruns > 0),
             ("", _device_text(audio), not audio.running or audio.is_null),
         ]  # fmt: skip
-        remote = status.engine.startswith(REMOTE) or status.line_ms is not None
-        dropouts = self._dropouts.update(audio, time.monotonic(), remote)
+        dropouts = self._dropouts.update(audio, time.monotonic(), status.remote)
         if dropouts:
             self.incident.emit("warning", dropouts)
         if fields != self.fields:
@@ -175,6 +173,10 @@ def _sentence_font() -> QFont:
 
 def _severity(level: str) -> int:
     return {"info": 0, "warning": 1}.get(level, 2)
+
+
+def _line_text(status: WorkerStatus) -> str:
+    return "down" if status.line_ms is None else f"{status.line_ms:.0f} ms"
 
 
 def _engine_text(status: WorkerStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,10 @@ def test_the_generation_mode_is_the_services(rig: Rig) -> None:
 
 def test_the_journey_is_shown(rig: Rig) -> None:
     status = rig.window.status
-    status.show_status(WorkerStatus(state="playing", engine="lyria-realtime", line_ms=41.7))
+    there = WorkerStatus(state="playing", engine="lyria-realtime", remote=True, line_ms=41.7)
+    status.show_status(there)
     assert ("line", "42 ms", False) in status.fields
+    status.show_status(replace(there, line_ms=None))
+    assert ("line", "down", True) in status.fields
     status.show_status(WorkerStatus(state="playing", engine="segue"))
     assert "line" not in [name for name, _, _ in status.fields]
