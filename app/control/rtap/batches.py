@@ -1,8 +1,9 @@
 """Batches of context audio, put together from packets that may come late, twice or not at all.
 
 Pure logic: time is given. A batch is closed when all of it is there, when a packet of a newer one
-comes, or when it has been silent for too long (five times the mean gap between its packets, as the
-published server's watchdog waits). What is missing then is told, and filled in by who hears it.
+comes, or when it has been silent for too long: five times the mean gap between its packets, as the
+published server's watchdog waits, but a third of its length at least, since a client that sends as
+it records may be held up. What is missing then is told, and filled in by who hears it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from app.control.rtap.messages import ContextPacket, Samples
+from app.control.rtap.messages import RATE, ContextPacket, Samples
 
 PATIENCE: Final = 5.0  # mean gaps between packets
+SHARE: Final = 1 / 3  # of the batch's own length
 SHORTEST: Final = 0.05  # seconds
-LONGEST: Final = 0.5
+LONGEST: Final = 1.0
 SKIPPED: Final = 8  # whole batches that can be lost; a number further off is another client's
 STALE: Final = 2.0  # seconds after which an older number is that of a client that began again
 REMEMBERED: Final = 16  # batches whose packets are known
@@ -106,18 +108,17 @@ class BatchAssembler:
         self._open, self._last = None, None
         self._seen.clear()
 
-    @property
-    def deadline(self) -> float:
+    def deadline(self, step: int) -> float:
         """Seconds at which the open batch is closed with what is there; inf where none is open."""
         now = self._open
         if now is None:
             return float("inf")
         gap = (now.last - now.first) / (now.packets - 1) if now.packets > 1 else SHORTEST
-        return now.last + min(LONGEST, max(SHORTEST, PATIENCE * gap))
+        return now.last + min(LONGEST, max(SHORTEST, PATIENCE * gap, SHARE * step / RATE))
 
     def expire(self, now: float, step: int) -> list[ContextBatch]:
         """The open batch, if it is overdue. Arguments as those of `take`."""
-        return [] if now < self.deadline else self.close(now, step)
+        return [] if now < self.deadline(step) else self.close(now, step)
 
     def take(self, packet: ContextPacket, now: float, step: int, copies: int) -> list[ContextBatch]:
         """Take a packet in.

@@ -153,7 +153,7 @@ class RtapServer:
     def _receive(self) -> None:
         assert self._socket is not None
         while not self._stopping:
-            wait = self._assembler.deadline - time.monotonic()
+            wait = self._assembler.deadline(self.settings.step) - time.monotonic()
             self._socket.settimeout(min(LOOK, max(0.001, wait)))
             try:
                 data, peer = self._socket.recvfrom(MAX_DATAGRAM)

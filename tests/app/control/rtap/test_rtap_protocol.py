@@ -247,10 +247,11 @@ def test_a_short_first_batch_is_whole_when_all_its_packets_are_there() -> None:
     assert len(batch.samples) == 200 and not batch.missing
 
 
-def test_the_watchdog_waits_for_five_gaps() -> None:
+def test_the_watchdog_waits_for_five_gaps_and_a_third_of_a_batch() -> None:
     assembler = BatchAssembler(PacketCounts())
-    assert assembler.deadline == float("inf")
+    assert assembler.deadline(STEP) == float("inf")
     for number, packet in enumerate(ONE[:3]):
         assembler.take(packet, 0.04 * number, STEP, 1)
-    assert assembler.deadline == pytest.approx(0.08 + 5 * 0.04)
+    assert assembler.deadline(STEP) == pytest.approx(0.08 + 5 * 0.04)
+    assert assembler.deadline(44_100) == pytest.approx(0.08 + 1 / 3)
     assert not assembler.expire(0.25, STEP) and assembler.expire(0.29, STEP)
