@@ -34,12 +34,11 @@ from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
 from models.teaching.objective import partials_of
-from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, courses_folder
+from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
 from models.teaching.store import EncodedFile, mean_style, read_encoded, write_encoded
 
-PLAN: Final = "plan.json"
 PICTURE: Final = "picture.npy"
 SAVE_SECONDS: Final = 60.0
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."

@@ -10,6 +10,7 @@ from models.engine.sounds import check_name
 from models.errors import SegueError
 from models.sounds.library import sounds_folder
 
+PLAN: Final = "plan.json"
 PREVIEW: Final = "preview.wav"
 RANKS: Final = (4, 16)
 MINUTES: Final = (0.05, 600.0)

@@ -19,9 +19,10 @@ from dataclasses import asdict
 from typing import Final
 
 from models.command import PROGRAM_NAME
-from models.engine.sounds import PREFIX, check_name
+from models.engine.sounds import PREFIX
 from models.errors import SegueError
-from models.teaching.plan import CoursePlan, CourseProgress
+from models.teaching.material import audio_files
+from models.teaching.plan import PLAN, CoursePlan, CourseProgress, course_folder
 
 PATIENT: Final = 19
 """Niceness: any other program goes first."""
@@ -30,7 +31,7 @@ IDLE_CLASS: Final = 0x40  # IDLE_PRIORITY_CLASS of Windows
 
 def teach(chosen: Namespace) -> int:
     """Teach a sound, or go on with one."""
-    check_name(chosen.name)
+    plan = _plan(chosen)
     give_way()
     # Threads that wait for each other must not spin on cores that the music needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -38,7 +39,6 @@ def teach(chosen: Namespace) -> int:
     warnings.filterwarnings("ignore", "Mismatch dtype", UserWarning)
     from models.teaching.course import Course
 
-    plan = _plan(chosen)
     orders = Orders()
     report: Callable[[CourseProgress], None] = Printer()
     if chosen.json:
@@ -66,7 +66,12 @@ def _plan(chosen: Namespace) -> CoursePlan | None:
     if not chosen.places:
         if chosen.minutes is not None or chosen.rank is not None or chosen.licence:
             raise SegueError("to go on with a sound, give its name alone; else name its files.")
+        if not (course_folder(chosen.name) / PLAN).is_file():
+            raise SegueError(
+                f"no course of '{chosen.name}' was begun here: say what it shall learn from."
+            )
         return None
+    audio_files(chosen.places)  # says so now if there are none
     return CoursePlan(
         chosen.name,
         tuple(str(place.expanduser().absolute()) for place in chosen.places),
