@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +10,12 @@ from typing import Final
 from models.errors import SegueError
 from models.segue.studio.user.audio_files import ENDINGS, read_sample
 from models.segue.studio.user.drum_sounds import drum_of_sound
-from models.segue.studio.user.note_names import drum_in_name, note_in_name, velocity_in_name
+from models.segue.studio.user.note_names import (
+    drum_in_name,
+    kind_of_name,
+    note_in_name,
+    velocity_in_name,
+)
 from models.segue.studio.user.regions import RegionSpec, UserFile, WaveSource
 
 MAX_FILES: Final = 1000
@@ -144,8 +148,10 @@ def read_hits(path: Path, files: list[Path]) -> tuple[UserFile, dict[str, str]]:
 
 
 def _takes(files: list[Path]) -> list[Path]:
-    """Takes of one drum: those that differ in a number only, of the kind that has the most."""
-    kinds = {file: re.sub(r"\d+", "#", file.stem.lower()) for file in files}
+    """Takes of one drum: those that differ in a number or strength only, of the kind that has the
+    most.
+    """
+    kinds = {file: kind_of_name(file.stem) for file in files}
     most = Counter(kinds.values()).most_common(1)[0][0]
     return [file for file in files if kinds[file] == most][: 2 * ALTERNATES]
 

@@ -86,7 +86,9 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
     if not path.is_file():
-        raise SegueError(f"there is no file {path}: the automatic instrument plays instead.")
+        raise SegueError(
+            f"there is no file {path}: restore it; without it the automatic instrument plays."
+        )
     if ending in SOUNDFONTS:
         return "soundfont"
     if ending in ENDINGS or ending == ".sfz":

@@ -12,28 +12,35 @@ _NUMBER_INSIDE: Final = re.compile(r"(?<![0-9])(0?[2-9][0-9]|1[01][0-9]|12[0-7])
 _VELOCITY: Final = re.compile(
     r"(?<![A-Za-z])(?:v|vel|velocity|l|layer)[ _-]?(\d{1,3})(?!\d)", re.IGNORECASE
 )
-_DYNAMIC: Final = re.compile(r"(?<![A-Za-z])(ppp|pp|p|mp|mf|f|ff|fff)(?![A-Za-z])", re.IGNORECASE)
 _DYNAMICS: Final = {
     "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127,
+    "softest": 20, "soft": 45, "med": 72, "medium": 72, "hard": 100, "loud": 100, "hardest": 122,
 }  # fmt: skip
+_DYNAMIC: Final = re.compile(
+    rf"(?<![A-Za-z])({'|'.join(sorted(_DYNAMICS, key=len, reverse=True))})(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_HATS: Final = "(?:hi ?hats?|hh?ats?)"
+_HAT: Final = rf"(closed?|pedal)? ?{_HATS}|chh?|hh ?(c|f|p|closed?|pedal|foot)?|hatcl|closed"
+_LOW, _HIGH = "(?:floor|low|lo|l)", "(?:high|hi|h|mid|rack|m)"
 _HAND: Final = "(?:conga|bongo|djembe|perc(?:ussion)?|tabla|timbale)s?"
 _WORDS: Final[tuple[tuple[str, str], ...]] = (
     # The first that is found counts, so what is more particular comes first.
-    ("open_hat", r"open ?hi ?hats?|open ?hats?|hi ?hats? ?open|hats? ?open|ohh?|hho|hatop"),
-    ("hat", r"hi ?hats?|hats?|chh?|hh[cfp]?|hatcl|ped(al)? ?hat|closed"),
+    ("open_hat", rf"open ?{_HATS}|{_HATS} ?open|ohh?|hh ?o(pen)?|hatop"),
+    ("hat", _HAT),
     ("tambourine", r"tamb(ourine)?s?|tmb"),
     ("shaker", r"shakers?|maracas?|cabasa|shk|egg|caxixi"),
     ("bell", r"cow ?bells?|agogos?|claves?|wood ?blocks?|triangle|bells?|cb|clv"),
     ("perc_low", rf"surdo|lc|{_HAND} ?(low|lo|l|bass)|(low|lo|l|bass) ?{_HAND}"),
     ("perc_high", rf"hc|{_HAND} ?(high|hi|h|slap)|(high|hi|h|slap) ?{_HAND}"),
     ("perc_mid", rf"{_HAND}|cajon|mc"),
-    ("clap", r"claps?|hand ?claps?|cp|clp|snaps?"),
+    ("clap", r"claps?|hand ?claps?|cp|clp|(finger)? ?snaps?"),
     ("rim", r"rim( ?shots?)?|side ?sticks?|cross ?sticks?|rs|sticks?"),
-    ("tom_low", r"(floor|low|lo|l) ?toms?|toms? ?(floor|low|lo|l|3|4)|lt|ft"),
-    ("tom_high", r"(high|hi|h|mid|rack|m) ?toms?|toms? ?(high|hi|h|mid|rack|m|1|2)|ht|mt|toms?"),
-    ("ride", r"rides?|rd"),
+    ("tom_low", rf"{_LOW} ?toms?|toms? ?({_LOW}|3|4)|lt|ft|t ?[34]"),
+    ("tom_high", rf"{_HIGH} ?toms?|toms?( ?({_HIGH}|1|2))?|ht|mt|t ?[12]"),
+    ("ride", r"rides?|rd|rc"),
     ("crash", r"crash(es)?|cymbals?|cr|cy|splash|china"),
-    ("snare", r"snares?|sd|sn|snr"),
+    ("snare", r"j?snares?|sd|sn|snr"),
     ("kick", r"kicks?|bass ?drums?|bd|kik|kd|kck"),
 )  # fmt: skip
 _DRUMS: Final = tuple(
@@ -86,3 +93,9 @@ def _midi(letter: str, accidental: str, octave: str) -> int | None:
     step = {"#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}.get(accidental.lower(), 0)
     note = 12 * (int(octave) + 1) + _LETTERS[letter.lower()] + step
     return note if 0 <= note <= 127 else None
+
+
+def kind_of_name(name: str) -> str:
+    """A file's name without what tells takes and strengths apart."""
+    plain = _DYNAMIC.sub("#", name.replace("_", " "))
+    return re.sub(r"[\d#]+", "#", plain.lower()).strip("# -")

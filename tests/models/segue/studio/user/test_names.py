@@ -34,7 +34,14 @@ def test_midi_note(text: str, note: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("name", "velocity"),
-    [("C4_v2", 2), ("C4 vel100", 100), ("piano_pp_A3", 33), ("piano A3", None), ("x_ff", 112)],
+    [
+        ("C4_v2", 2),
+        ("C4 vel100", 100),
+        ("piano_pp_A3", 33),
+        ("piano A3", None),
+        ("x_ff", 112),
+        ("snap-Softest", 20),
+    ],
 )
 def test_velocity_in_name(name: str, velocity: int | None) -> None:
     assert velocity_in_name(name) == velocity
@@ -47,7 +54,9 @@ def test_velocity_in_name(name: str, velocity: int | None) -> None:
         ("SnareTop", "snare"), ("Hat Closed", "hat"), ("Open Hi-Hat", "open_hat"),
         ("OH3", "open_hat"), ("Floor Tom", "tom_low"), ("Tom 1", "tom_high"), ("Crash L", "crash"),
         ("CowBell", "bell"), ("Clap", "clap"), ("Rimshot", "rim"), ("Conga Low", "perc_low"),
-        ("Shaker 2", "shaker"), ("aaa", None), ("china", "crash"), ("Ride Bell", "bell"),
+        ("Shaker 2", "shaker"), ("hhat-open-p", "open_hat"), ("hhclosed_01", "hat"),
+        ("T3", "tom_low"), ("closehihat3", "hat"), ("Fingersnap-Hard", "clap"),
+        ("hhopen_00", "open_hat"), ("aaa", None), ("china", "crash"), ("Ride Bell", "bell"),
     ],
 )  # fmt: skip
 def test_drum_in_name(name: str, drum: str | None) -> None:
