@@ -22,7 +22,7 @@ from models.errors import SegueError
 from models.music.score import PARTS
 from models.music.user_instruments import is_user_instrument
 from models.segue.studio.user.apart import InstrumentReader
-from models.segue.studio.user.library import UserInstruments, user_instruments
+from models.segue.studio.user.library import UserInstruments, read_here, user_instruments
 from models.segue.studio.user.naming import names_in_file
 
 ELSEWHERE: Final = "An engine elsewhere cannot play files of this machine: the {} keeps its own."
@@ -80,6 +80,7 @@ class UserInstrumentControl(QObject):
         self._unsubscribe()
         self._reader.stop()
         self.jobs.wait()
+        self.library.read = read_here
 
     # -- for the lists ---------------------------------------------------------------------------
     def entries(self, part: str) -> Sequence[tuple[str, str]]:

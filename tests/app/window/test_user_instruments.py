@@ -126,6 +126,13 @@ def test_an_engine_elsewhere_says_that_it_cannot(rig: Rig, tmp_path: Path) -> No
     assert "engine elsewhere" in last_sentence(rig)
 
 
+def test_a_closed_window_leaves_the_library_as_it_was(rig: Rig, tmp_path: Path) -> None:
+    rig.window.shut(confirmed=True)
+    name = name_of(sample(tmp_path))
+    user_instruments().load(name, drums=False)
+    assert user_instruments().instrument(name) is not None
+
+
 def test_the_list_outlasts_a_session(tmp_path: Path) -> None:
     file = tmp_path / "home" / "instruments.json"
     first = UserInstrumentList(file)
