@@ -24,6 +24,7 @@ class StemRing(PlanRing):
     def __init__(self, ring: PlanRing) -> None:
         super().__init__(ring.words, ring.data, ring.beside)
         self.stems: Samples | None = None
+        self.words[STEM_CHANNELS] = 0  # those of a writer before this one are not kept up
 
     def enable(self, channels: int) -> None:
         """Keep this many channels of stems; 0 for none."""

@@ -129,6 +129,14 @@ def test_no_stems_no_sound_and_channels_between_are_silent() -> None:
     assert not heard[:, 2:].any() and heard[:, :2].any()
 
 
+def test_stems_of_a_writer_that_is_gone_are_not_heard() -> None:
+    console = Console((("bass", 3),))
+    assert console.play(5120, 4)[-256:, 2:].any()
+    StemRing(PlanRing(console.words, console.ring.data, console.ring.beside))  # another engine's
+    console.play(256, 4)
+    assert not console.play(2560, 4)[:, 2:].any()
+
+
 def test_other_rates_have_the_parts_too() -> None:
     console = Console((("drums", 3),))
     device = DeviceRate(console.player.process, 96_000, 4)
