@@ -1,7 +1,8 @@
 """Takeover: an engine of this machine plays on where the line to one elsewhere is dead.
 
-It is loaded beside the inference thread as soon as the line stutters for longer than is usual, and
-goes on from the sound that was planned last. It takes over only when the plan is about to run dry.
+It is loaded beside the inference thread at the start, as loading may take longer than the plan
+lasts. When the line stutters for longer than is usual it listens to the sound that was planned
+last, to go on from there, and takes over only when the plan is about to run dry.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from app.inference.stems import StemFill, switch_stems
 from models.engine.interface import Audio, Engine, Snapshot
 from models.errors import SegueError
 
-LOAD_SECONDS: Final = 1.0
-"""Time without a block after which the engine is loaded."""
+LISTEN_SECONDS: Final = 1.0
+"""Time without a block after which the engine listens."""
 DEAD_SECONDS: Final = 4.0
 """Time without a block after which a line is dead."""
+PATIENCE_SECONDS: Final = 8.0
+"""Time without a block after which it begins afresh where it still listens."""
 LEFT_SECONDS: Final = 0.7
 """Plan that is left when the engine takes over."""
 CONTEXT_SECONDS: Final = 10.0
@@ -27,7 +30,7 @@ MIN_CONTEXT_SECONDS: Final = 2.0
 
 
 class Takeover:
-    """Takeover, once. In the inference thread, but for the loading.
+    """Takeover, once. In the inference thread, but for loading and listening.
 
     Args:
         open_engine: opens the engine of this machine; None where none is named.
@@ -39,57 +42,69 @@ class Takeover:
         self, open_engine: Callable[[], Engine] | None, report: Callable[[str, str], object]
     ) -> None:
         self._open_engine, self._report = open_engine, report
-        self._thread: threading.Thread | None = None
-        self._loaded: tuple[Engine, Snapshot | None] | None = None
+        self._loading: threading.Thread | None = None
+        self._listening: threading.Thread | None = None
+        self._engine: Engine | None = None
+        self._place: Snapshot | None = None
 
     def step(self, planner: Planner) -> tuple[Engine, Snapshot | None] | None:
         """The engine, and the place in its music to begin from, where it is to play from now on."""
         if self._open_engine is None or not planner.info.remote:
             return None
-        waited = planner.source.pending_seconds
-        if self._thread is None and waited > LOAD_SECONDS:
-            heard = _planned_sound(planner)
-            self._thread = threading.Thread(
-                target=self._load, args=(self._open_engine, heard, planner), name="takeover",
-                daemon=True,
-            )  # fmt: skip
-            self._thread.start()
-        dry = planner.depth < LEFT_SECONDS * planner.rate
-        if self._loaded is None or waited < DEAD_SECONDS or not dry:
+        if self._loading is None:
+            self._loading = _started(self._load, self._open_engine)
+        engine, waited = self._engine, planner.source.pending_seconds
+        if engine is None:
             return None
-        loaded, self._loaded, self._open_engine = self._loaded, None, None
-        engine = loaded[0].info.name
+        if waited <= LISTEN_SECONDS:
+            if self._listening is not None and not self._listening.is_alive():
+                self._listening = self._place = None  # the line was back: that sound is over
+            return None
+        if self._listening is None:
+            heard = _planned_sound(planner) if engine.info.continues_audio else None
+            rate, seed = planner.rate, planner.source.seed
+            self._listening = _started(self._listen, engine, heard, rate, seed)
+        ready = not self._listening.is_alive() or waited > PATIENCE_SECONDS
+        dry = planner.depth < LEFT_SECONDS * planner.rate
+        if not ready or not dry or waited < DEAD_SECONDS:
+            return None
         self._report(
             "warning",
-            f"{planner.info.name} has been silent for {waited:.0f} s: {engine} of this machine "
-            "plays on. It stays until Segue starts anew.",
+            f"{planner.info.name} has been silent for {waited:.0f} s: {engine.info.name} of this "
+            "machine plays on. It stays until Segue starts anew.",
         )
-        return loaded
+        place, self._engine, self._open_engine = self._place, None, None
+        return engine, place
 
     def end(self) -> None:
-        """Wait for the thread, and close what was loaded for nothing."""
-        if self._thread is not None:
-            self._thread.join()
-        if self._loaded is not None:
-            self._loaded[0].close()
-            self._loaded = None
+        """Wait for the threads, and close what was loaded for nothing."""
+        for thread in (self._loading, self._listening):
+            if thread is not None:
+                thread.join()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
-    def _load(
-        self, open_engine: Callable[[], Engine], heard: Audio | None, planner: Planner
-    ) -> None:
+    def _load(self, open_engine: Callable[[], Engine]) -> None:
         try:
-            engine = open_engine()
+            self._engine = open_engine()
         except Exception as error:  # an engine may fail in any way while it loads
             reason = str(error) if isinstance(error, SegueError) else repr(error)
             self._report("warning", f"no engine of this machine can take over: {reason}")
+
+    def _listen(self, engine: Engine, heard: Audio | None, rate: int, seed: int) -> None:
+        if heard is None:
             return
-        place: Snapshot | None = None
-        if heard is not None and engine.info.continues_audio:
-            try:
-                place = engine.snapshot_after(heard, planner.rate, planner.source.seed)
-            except Exception as error:  # it then begins a piece of its own
-                self._report("warning", f"{engine.info.name} begins afresh ({error}).")
-        self._loaded = engine, place
+        try:
+            self._place = engine.snapshot_after(heard, rate, seed)
+        except Exception as error:  # it then begins a piece of its own
+            self._report("warning", f"{engine.info.name} begins afresh ({error}).")
+
+
+def _started(work: Callable[..., None], *words: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=words, name="takeover", daemon=True)
+    thread.start()
+    return thread
 
 
 def take_over(old: Planner, new: Planner, place: Snapshot | None) -> StemFill | None:

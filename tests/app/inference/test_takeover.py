@@ -10,7 +10,7 @@ import pytest
 from app.audio import shared_memory as s
 from app.inference.messages import PlannerListener, WorkerSettings
 from app.inference.planner import Planner
-from app.inference.takeover import DEAD_SECONDS, LOAD_SECONDS, Takeover, take_over
+from app.inference.takeover import DEAD_SECONDS, LISTEN_SECONDS, Takeover, take_over
 from models.engine.interface import Engine
 from models.errors import SegueError
 from tests.app.inference.test_planner import QUIET_B
@@ -48,9 +48,9 @@ class TakeoverRig(LineRig):
         while self.now < until:
             self.work(0.02)
             loaded = self.takeover.step(self.planner)
-            loading = self.takeover._thread
-            if loading is not None:
-                loading.join()
+            for beside in (self.takeover._loading, self.takeover._listening):
+                if beside is not None:
+                    beside.join()
             if loaded is not None:
                 old = self.planner
                 self.planner = Planner(
@@ -85,7 +85,7 @@ def test_a_dead_line_is_taken_over_from_the_sound_that_was_planned_last() -> Non
     rig = TakeoverRig(here)
     rig.down_until = rig.now + 1e6
     end = rig.ring.end
-    rig.live(LOAD_SECONDS + 0.3)
+    rig.live(LISTEN_SECONDS + 0.3)
     assert rig.loads == 1
     assert rig.planner.info.remote
     rig.planner.submit(QUIET_B)  # what is turned while nothing comes holds afterwards
@@ -101,6 +101,28 @@ def test_a_dead_line_is_taken_over_from_the_sound_that_was_planned_last() -> Non
     assert rig.clicks() == 0
     rig.live(2.0)
     assert rig.loads == 1
+    rig.takeover.end()
+
+
+def test_a_stutter_of_before_is_not_gone_on_from() -> None:
+    here = ToneEngine(block_seconds=0.1, name="here", continues_audio=True)
+    heard: list[int] = []
+    after = here.snapshot_after
+
+    def listen(samples: np.ndarray, rate: int, seed: int = 0) -> object:  # type: ignore[type-arg]
+        heard.append(len(samples))
+        return after(samples, rate, seed)
+
+    here.snapshot_after = listen  # type: ignore[method-assign, assignment]
+    rig = TakeoverRig(here)
+    rig.down_until = rig.now + 2.0
+    rig.live(4.0)
+    assert len(heard) == 1
+    assert rig.planner.info.remote
+    rig.down_until = rig.now + 1e6
+    rig.live(7.0)
+    assert rig.planner.info.name == "here"
+    assert len(heard) == 2
     rig.takeover.end()
 
 

@@ -334,7 +334,7 @@ def test_the_worker_refuses_a_moment_of_other_weights(band: Callable[..., Band])
 def test_an_engine_of_this_machine_takes_over(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.inference.takeover.LOAD_SECONDS", 0.1)
+    monkeypatch.setattr("app.inference.takeover.LISTEN_SECONDS", 0.1)
     monkeypatch.setattr("app.inference.takeover.DEAD_SECONDS", 0.3)
     monkeypatch.setattr("app.inference.takeover.LEFT_SECONDS", 2.0)  # the test need not wait
     there, here = ToneEngine(block_seconds=0.1), ToneEngine(block_seconds=0.1, name="here")
