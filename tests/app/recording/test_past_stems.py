@@ -38,7 +38,11 @@ class Saved:
         self.said: list[str] = []
         self.spare = True
         self.sources = TakeSources(
-            ScoreLog(), self.stage.feed, lambda on: None, self.stage.log, lambda: self.spare
+            ScoreLog(),
+            self.stage.feed,
+            lambda on: None,
+            self.stage.log,
+            spare=lambda: self.spare,
         )
         output: Any = SimpleNamespace(tap=SimpleNamespace(end=0))
         self.thread = CaptureThread(

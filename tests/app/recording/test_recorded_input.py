@@ -48,10 +48,11 @@ class ListeningStream(Stream):
     """Each block depends on all that can be heard: sound, notes, hits, places, and on the style."""
 
     def __init__(self) -> None:
-        self.state, self.hearing = 0.0, None
+        self.state = 0.0
+        self.hearing: Hearing | None = None
 
     def hear(self, hearing: Hearing | None) -> None:
-        self.hearing: Hearing | None = hearing
+        self.hearing = hearing
 
     def render(self, controls: Controls) -> Audio:
         out = np.full((FRAMES, 2), 0.01 * (self.state % 7.0), np.float32)

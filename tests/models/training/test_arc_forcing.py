@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ CONFIG = RendererConfig(latent_dim=4, style_dim=128, width=48, layers=4, heads=6
 BLOCKS = 20
 
 
-def clip(seed: int, frames: int = BLOCKS * FRAMES_PER_BLOCK) -> dict[str, np.ndarray]:
+def clip(seed: int, frames: int = BLOCKS * FRAMES_PER_BLOCK) -> dict[str, Any]:
     """A prepared clip whose latents follow from its style."""
     rng = np.random.default_rng(seed)
     loud = float(seed % 2)

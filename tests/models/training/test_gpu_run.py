@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def prepared(folder: Path, count: int, guide: bool = True) -> Path:
         rng = np.random.default_rng(seed)
         held = rng.random((FRAMES, 4, 88)) < 0.1
         struck = ((rng.random(held.shape) < 0.3) & held).astype(np.uint8)
-        clip = {
+        clip: dict[str, Any] = {
             "latents": rng.normal(size=(FRAMES, 8)).astype(np.float16),
             "drums": rng.integers(0, 255, (FRAMES, DRUM_CELLS)).astype(np.uint8),
             "sustain": (held * 200).astype(np.uint8),
