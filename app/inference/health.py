@@ -145,10 +145,15 @@ class RewritePacing:
         estimate, rest = self.times.estimate, task.turned_at - self.rewritten_at
         enough = self.reserve
         if rest >= REST_SECONDS and task.lengthened * estimate >= MAX_DELAY_SECONDS:
-            enough = (CRITICAL_BLOCKS * estimate + CRITICAL_SECONDS) * self.rate
+            enough = self.critical
         longer = depth < enough and self.times.sustained > 1.05
         task.lengthened += longer
         return longer
+
+    @property
+    def critical(self) -> float:
+        """Frames of plan under which the next small stall would be audible."""
+        return (CRITICAL_BLOCKS * self.times.estimate + CRITICAL_SECONDS) * self.rate
 
     def must_wait(self, depth: int, waited: float) -> bool:
         """Whether new controls wait for a plan of `depth` frames to grow, on a line.

@@ -124,10 +124,11 @@ class Planner:
             return
         self.rewrite(turned, mark, before)
 
-    def hear_from(self, hearing: HearingSource, turned_at: float) -> None:
-        """Plan again what still can be, with what has been played in."""
-        self.hearing = hearing
-        self.rewrite(turned_at)
+    def follow(self, turned_at: float, hearing: HearingSource | None = None) -> None:
+        """Plan again, as the input changed. Where the plan is short, the next blocks have it."""
+        self.hearing = hearing or self.hearing
+        if self.depth >= self.pacing.reserve:
+            self.rewrite(turned_at)
 
     def rewrite(self, turned_at: float, mark: str = "", before: Controls | None = None) -> None:
         """Plan again what still can be: what steers it has changed at a time by `clock`."""

@@ -77,7 +77,7 @@ class FollowEars:
 
     def hear(self, samples: NDArray[np.float32]) -> Understanding:
         """Take samples (n, 2) at 48 kHz in; what is understood after them."""
-        self._state, heard = listen(self._weights, self._state, samples)
+        self._state, heard = listen(self._weights, self._state, samples, pitch=False)
         self.understood = understand(self.understood, heard)
         return self.understood
 

@@ -92,7 +92,7 @@ def transcribe(
     pending = np.concatenate([state.pending, mono(samples)])
     whole = len(pending) // CHUNK
     for chunk in pending[: whole * CHUNK].reshape(whole, CHUNK):
-        ears, heard = listen(weights, state.ears, chunk)
+        ears, heard = listen(weights, state.ears, chunk, pulse=False)
         state = replace(state, ears=ears)
         for frame in heard:
             state = _take(state, frame)

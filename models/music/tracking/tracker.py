@@ -37,7 +37,7 @@ from models.music.tracking.harmony import (
     track_harmony,
 )
 from models.music.tracking.onsets import Onset, OnsetState, find_onset
-from models.music.tracking.pitch import Pitch, PitchState, track_pitch
+from models.music.tracking.pitch import UNVOICED, Pitch, PitchState, track_pitch
 from models.music.tracking.pulse import Pulse
 from models.music.tracking.weights import EarWeights
 
@@ -93,8 +93,9 @@ def initial_ears(weights: EarWeights) -> EarState:
 
 
 def listen(
-    weights: EarWeights, state: EarState, samples: NDArray[np.floating]
-) -> tuple[EarState, tuple[Heard, ...]]:
+    weights: EarWeights, state: EarState, samples: NDArray[np.floating], *,
+    pitch: bool = True, pulse: bool = True,
+) -> tuple[EarState, tuple[Heard, ...]]:  # fmt: skip
     """Take samples in.
 
     Args:
@@ -102,6 +103,9 @@ def listen(
         state: after the samples before.
         samples: (n,) or (n, channels) at 48 kHz, full scale at +-1; what is not a number is taken
             for silence.
+        pitch: whether the pitch of one voice is wanted; it is unvoiced where not.
+        pulse: whether beat, bar, chord and key are wanted; they stay as they are where not. Always
+            the same for one state.
 
     Returns:
         The state after them, and what was heard in each 10 ms that they complete.
@@ -109,16 +113,19 @@ def listen(
     """
     front_end, frames = analyse(state.front_end, mono(samples))
     beats, chroma, harmony = state.beats, state.chroma, state.harmony
-    onsets, pitch = state.onsets, state.pitch
+    onsets, pitches = state.onsets, state.pitch
     heard = []
     for frame in frames:
-        beats = track_beats(weights.beats, beats, frame)
+        if pulse:
+            beats = track_beats(weights.beats, beats, frame)
         chroma, found = find_chroma(chroma, frame)
-        if found is not None:
+        if found is not None and pulse:
             away = _beat_distance(beats.pulse, frame.time - LATENESS)
             harmony = track_harmony(weights.chords, harmony, found, away)
         onsets, onset = find_onset(onsets, frame)
-        pitch, voice = track_pitch(pitch, frame)
+        voice = UNVOICED
+        if pitch:
+            pitches, voice = track_pitch(pitches, frame)
         heard.append(
             Heard(
                 frame.time,
@@ -130,7 +137,7 @@ def listen(
                 harmony.harmony,
             )
         )
-    return EarState(front_end, beats, chroma, harmony, onsets, pitch), tuple(heard)
+    return EarState(front_end, beats, chroma, harmony, onsets, pitches), tuple(heard)
 
 
 def _beat_distance(pulse: Pulse, time: float) -> float:

@@ -541,11 +541,25 @@ def test_each_block_is_told_what_was_played_in_before_it() -> None:
 
     rig.planner.submit(A)
     rig.planner.stream.hear = note.__get__(rig.planner.stream)  # type: ignore[method-assign]
-    rig.planner.hear_from(source, rig.now)
+    rig.planner.follow(rig.now, source)
     rig.work(1.0)
     assert told and told == asked
     blocks = rig.planner.plan.blocks
     assert all(b.hearing is not None and b.hearing.position == b.position for b in blocks)
+
+
+@pytest.mark.parametrize("render_seconds", [0.05, 0.2, 0.225, 0.235])
+def test_what_is_played_in_leaves_an_engine_its_plan(render_seconds: float) -> None:
+    """However often something new is played in, and however little faster the engine is."""
+    rig = Rig(render_seconds=render_seconds)
+    rig.planner.submit(A)
+    rig.work(4.0)
+    rig.play()
+    for _ in range(80):
+        rig.planner.follow(rig.now, lambda start: None)
+        rig.work(0.25)
+    assert rig.words[s.UNDERRUNS] == 0
+    assert rig.planner.rewrites > (20 if render_seconds < 0.1 else 0)
 
 
 @pytest.mark.parametrize(("plan_seconds", "dry"), [(3.6, True), (7.0, False)])

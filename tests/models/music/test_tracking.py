@@ -126,6 +126,20 @@ def test_chords_of_pads() -> None:
     assert heard[-1].harmony.key in ("C major", "A minor")
 
 
+def test_what_nobody_wants_changes_nothing_else() -> None:
+    weights = load_ear_weights()
+    sound = hits(np.arange(0.1, 3.9, 0.5).tolist(), 4.0) + tone(60, 4.0)
+    _, whole = listen(weights, initial_ears(weights), sound)
+    _, rhythm = listen(weights, initial_ears(weights), sound, pitch=False)
+    _, melody = listen(weights, initial_ears(weights), sound, pulse=False)
+    assert [h.pulse for h in rhythm] == [h.pulse for h in whole]
+    assert [h.harmony for h in rhythm] == [h.harmony for h in whole]
+    assert not any(h.pitch.voiced for h in rhythm)
+    assert [h.onset for h in melody] == [h.onset for h in whole]
+    assert repr([h.pitch for h in melody]) == repr([h.pitch for h in whole])
+    assert melody[-1].pulse == initial_ears(weights).beats.pulse
+
+
 def test_silence_and_what_is_not_a_number() -> None:
     sound = hits([0.2 + 0.5 * k for k in range(12)], 12)
     sound[6 * SAMPLE_RATE : 7 * SAMPLE_RATE] = np.nan
