@@ -124,8 +124,8 @@ class Planner:
             return
         self.rewrite(turned, mark, before)
 
-    def follow(self, turned_at: float, hearing: HearingSource | None = None) -> None:
-        """Plan again, as the input changed. Where the plan is short, the next blocks have it."""
+    def input_changed(self, turned_at: float, hearing: HearingSource | None = None) -> None:
+        """Plan again for what came in. Where the plan is short, the next blocks have it."""
         self.hearing = hearing or self.hearing
         if self.depth >= self.pacing.reserve:
             self.rewrite(turned_at)

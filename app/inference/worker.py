@@ -131,7 +131,7 @@ class Worker(QThread):
 
         def change(planner: Planner) -> None:
             planner.accompany = accompany
-            planner.follow(now)
+            planner.input_changed(now)
 
         self._queue(change)
 
@@ -142,7 +142,7 @@ class Worker(QThread):
     def hear(self, hearing: HearingSource) -> None:
         """Let a function tell every block that can still be changed what has been played in."""
         now = time.monotonic()
-        self._queue(lambda planner: planner.follow(now, hearing))
+        self._queue(lambda planner: planner.input_changed(now, hearing))
 
     def play(self) -> None:
         """Play once earlier requests are planned, so that they are what sounds first."""

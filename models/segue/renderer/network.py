@@ -322,17 +322,18 @@ class Renderer(nn.Module):
         x = streams.float()  # under autocast too, so that layers do not add up in bfloat16
         for layer in self.layers:
             assert isinstance(layer, RendererLayer)
-            x = self._layer(layer, x, modulation, mask, angles)
+            x = self.run_layer(layer, x, modulation, mask, angles)
         return self.out(self.norm(x[:, time:]))
 
     @staticmethod
-    def _layer(
+    def run_layer(
         layer: RendererLayer,
         x: Tensor,
         modulation: Tensor,
-        mask: Tensor,
+        mask: Tensor | None,
         angles: tuple[Tensor, Tensor],
     ) -> Tensor:
+        """Tokens (B, n, width) through a layer, under a mask of attention or none."""
         shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(modulation)
         query, key, value = layer.qkv(layer.norm1(x) * (1 + scale1) + shift1)
         attended = attend(rotate(query, angles), rotate(key, angles), value, mask)

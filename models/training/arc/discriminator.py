@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.segue.renderer.features import ScoreBatch
-from models.segue.renderer.network import Renderer, RendererLayer, attend, rotary, rotate
+from models.segue.renderer.network import Renderer, RendererLayer, rotary
 
 HEAD_WIDTH: Final = 128
 CONTRAST: Final = 2.0
@@ -65,11 +65,7 @@ class Discriminator(nn.Module):
         angles = rotary(torch.arange(time, device=tokens.device), renderer.config.head_dim)
         for layer in renderer.layers:
             assert isinstance(layer, RendererLayer)
-            shift1, scale1, gate1, shift2, scale2, gate2 = layer.modulation(modulation)
-            query, key, value = layer.qkv(layer.norm1(x) * (1 + scale1) + shift1)
-            attended = attend(rotate(query, angles), rotate(key, angles), value, None)
-            x = x + gate1 * layer.project(attended)
-            x = x + gate2 * layer.feed(layer.norm2(x) * (1 + scale2) + shift2)
+            x = renderer.run_layer(layer, x, modulation, None, angles)
         logits: Tensor = self.head(renderer.norm(x).transpose(1, 2))[:, 0]
         return logits
 

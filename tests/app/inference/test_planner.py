@@ -541,7 +541,7 @@ def test_each_block_is_told_what_was_played_in_before_it() -> None:
 
     rig.planner.submit(A)
     rig.planner.stream.hear = note.__get__(rig.planner.stream)  # type: ignore[method-assign]
-    rig.planner.follow(rig.now, source)
+    rig.planner.input_changed(rig.now, source)
     rig.work(1.0)
     assert told and told == asked
     blocks = rig.planner.plan.blocks
@@ -556,7 +556,7 @@ def test_what_is_played_in_leaves_an_engine_its_plan(render_seconds: float) -> N
     rig.work(4.0)
     rig.play()
     for _ in range(80):
-        rig.planner.follow(rig.now, lambda start: None)
+        rig.planner.input_changed(rig.now, lambda start: None)
         rig.work(0.25)
     assert rig.words[s.UNDERRUNS] == 0
     assert rig.planner.rewrites > (20 if render_seconds < 0.1 else 0)

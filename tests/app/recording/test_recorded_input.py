@@ -117,7 +117,7 @@ class Stage:
         )  # fmt: skip
         self.ring, self.clock = ring, 0
         self.thread = MemoryThread(
-            self.input, lambda source: self.planner.follow(self.clock / RATE, source),
+            self.input, lambda source: self.planner.input_changed(self.clock / RATE, source),
             lambda level, sentence: pytest.fail(sentence),
         )  # fmt: skip
         self.thread._open = self.thread._echo = True  # it is called by hand, not from its thread
