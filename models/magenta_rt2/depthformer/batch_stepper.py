@@ -20,12 +20,13 @@ from models.magenta_rt2.depthformer.config import (
     NUM_RESERVED_TOKENS,
     RVQ_LEVELS,
 )
-from models.magenta_rt2.depthformer.layers import Attention, Dense, DepthformerLayer, attention
+from models.magenta_rt2.depthformer.layers import Attention, Dense, attention
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.stepper import (
     CacheEntry,
     DepthformerContext,
     query_and_rest,
+    temporal_layer_step,
     to_device,
 )
 
@@ -160,21 +161,8 @@ class BatchStepper:
         for layer, cache, columns in zip(
             model.temporal_body, self.kv_cache, self.columns, strict=True
         ):
-            x = self._temporal_layer_step(layer, x, source, cache, columns)
+            x = temporal_layer_step(layer, x, source, cache, columns, self._attend)
         return x
-
-    def _temporal_layer_step(
-        self, layer: DepthformerLayer, x: Tensor, source: Tensor, cache: Tensor, columns: Tensor
-    ) -> Tensor:
-        own, cross = layer.self_attention, layer.cross_attention
-        assert cross is not None and cross.source_projection is not None
-        q, kv = query_and_rest(own.input_projection.joined(own.pre_norm(x)))
-        x = x + own.post_norm(self._attend(own, q, kv, cache[:2], columns[:2]))
-        kv = cross.source_projection.joined(source)
-        (q,) = cross.input_projection(cross.pre_norm(x))
-        x = x + cross.post_norm(self._attend(cross, q, kv, cache[2:], columns[2:]))
-        out: Tensor = layer.ffn(x)
-        return out
 
     def _attend(
         self, part: Attention, q: Tensor, kv: Tensor, cache: Tensor, columns: Tensor

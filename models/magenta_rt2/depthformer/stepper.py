@@ -31,6 +31,8 @@ from models.magenta_rt2.depthformer.layers import Attention, DepthformerLayer
 from models.magenta_rt2.depthformer.network import Depthformer
 from models.magenta_rt2.depthformer.sampling import sample_code
 
+Attend = Callable[[Attention, Tensor, Tensor, Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True, eq=False)
 class CacheEntry:
@@ -201,21 +203,8 @@ class FrameStepper:
         for layer, kv_cache, columns in zip(
             model.temporal_body, self.kv_cache, self.columns, strict=True
         ):
-            x = self._temporal_layer_step(layer, x, source, kv_cache, columns)
+            x = temporal_layer_step(layer, x, source, kv_cache, columns, self._attend)
         return x
-
-    def _temporal_layer_step(
-        self, layer: DepthformerLayer, x: Tensor, source: Tensor, kv_cache: Tensor, columns: Tensor
-    ) -> Tensor:
-        own, cross = layer.self_attention, layer.cross_attention
-        assert cross is not None and cross.source_projection is not None
-        q, kv = query_and_rest(own.input_projection.joined(own.pre_norm(x)))
-        x = x + own.post_norm(self._attend(own, q, kv, kv_cache[:2], columns[:2]))
-        kv = cross.source_projection.joined(source)
-        (q,) = cross.input_projection(cross.pre_norm(x))
-        x = x + cross.post_norm(self._attend(cross, q, kv, kv_cache[2:], columns[2:]))
-        out: Tensor = layer.ffn(x)
-        return out
 
     def _attend(
         self, attention: Attention, q: Tensor, kv: Tensor, cache: Tensor, columns: Tensor
@@ -237,6 +226,32 @@ class FrameStepper:
             x = layer.ffn(x)
         logits: Tensor = model.to_level_logits[level](model.final_ln(x))
         return model.soft_cap_logits(logits)[0]
+
+
+def temporal_layer_step(
+    layer: DepthformerLayer, x: Tensor, source: Tensor, kv_cache: Tensor, columns: Tensor,
+    attend: Attend,
+) -> Tensor:  # fmt: skip
+    """One frame (batch, width) through a layer of the temporal body.
+
+    Args:
+        layer: of the temporal body.
+        x: (batch, width).
+        source: encoded conditions, (batch, width of the encoder).
+        kv_cache: of the layer: keys and values of its own attention, then of the conditions'.
+        columns: of the layer: where the new keys and values go, in the same order.
+        attend: of a stepper: attention, queries, new keys and values, cache, columns -> output.
+
+    """
+    own, cross = layer.self_attention, layer.cross_attention
+    assert cross is not None and cross.source_projection is not None
+    q, kv = query_and_rest(own.input_projection.joined(own.pre_norm(x)))
+    x = x + own.post_norm(attend(own, q, kv, kv_cache[:2], columns[:2]))
+    kv = cross.source_projection.joined(source)
+    (q,) = cross.input_projection(cross.pre_norm(x))
+    x = x + cross.post_norm(attend(cross, q, kv, kv_cache[2:], columns[2:]))
+    out: Tensor = layer.ffn(x)
+    return out
 
 
 def query_and_rest(qkv: Tensor) -> tuple[Tensor, Tensor]:
