@@ -77,7 +77,7 @@ class OutputProtocol(Protocol):
 
 
 class FollowProtocol(Protocol):
-    """Ears beside the stream; `app.session.follow_thread.FollowThread` documents it."""
+    """Ears beside the stream; `app.session.ears.follow_link.FollowLink` documents it."""
 
     def configure(
         self, settings: FollowSettings, block_frames: int, frozen: bool = False
@@ -86,7 +86,7 @@ class FollowProtocol(Protocol):
 
 
 class MemoryProtocol(Protocol):
-    """What comes in, written down; `app.session.memory_thread.MemoryThread` documents it."""
+    """What comes in, written down; `app.session.ears.memory_link.MemoryLink` documents it."""
 
     def configure(self, amount: float, frozen: bool, echo: float = 0.0) -> None: ...
     def notes_since(self, clock: int) -> list[tuple[int, float]]: ...

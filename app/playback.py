@@ -92,8 +92,9 @@ def open_playback(
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
     from app.recording.take.recorder import TakeSources
-    from app.session.follow_thread import FollowThread
-    from app.session.memory_thread import MemoryThread
+    from app.session.ears.ears import Ears
+    from app.session.ears.follow_link import FollowLink
+    from app.session.ears.memory_link import MemoryLink
 
     def load_engine() -> Engine:
         from models.registry import DEFAULT_ENGINE, ELSEWHERE, REMOTE, open_engine
@@ -131,8 +132,9 @@ def open_playback(
         output, performance=worker.performance, on_incident=report, sources=sources
     )
     capture.start()
-    follow = FollowThread(output.input, output.tap, worker.accompany, report)
-    memory = MemoryThread(output.input, worker.hear, report)
+    ears = Ears(output.shared, report)
+    follow = FollowLink(ears, worker.accompany)
+    memory = MemoryLink(ears, output.input, worker.hear)
     score = ScoreOut(ScoreSettings(), worker.scores, output.status, MARGIN, output.score)
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
@@ -140,8 +142,7 @@ def open_playback(
     def stop() -> None:
         stopping.set()
         capture.cancel_stems()
-        follow.stop()
-        memory.stop()
+        ears.stop()
         score.stop()
         worker.stop()
         # An engine in the middle of loading cannot be interrupted; a block takes a fraction of it.

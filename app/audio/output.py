@@ -13,7 +13,6 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from app.audio import devices, process
@@ -22,6 +21,7 @@ from app.audio.device_sentences import lost_sentence, null_sentence, restart_sen
 from app.audio.input.history import InputHistory
 from app.audio.input.loopback import RoundTrip, measure
 from app.audio.input.settings import InputStatus
+from app.audio.processes.child import ChildProcess
 from app.audio.ring import PlanRing, TapRing
 from app.audio.score_link import ScoreLink
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
@@ -89,8 +89,7 @@ class AudioOutput:
         self.on_event: Callable[[AudioEvent], None] | None = None
         """Called with an AudioEvent in the watching thread."""
         self._lock = threading.RLock()
-        self._process: Any = None
-        self._pipe: Connection | None = None
+        self._process = ChildProcess("segue audio", process.run)
         self._stopping = threading.Event()
         self._rescan = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -278,9 +277,14 @@ class AudioOutput:
         self._rescan.set()
 
     @property
+    def shared(self) -> tuple[str, s.Layout]:
+        """Name and layout of the shared memory, for other processes of the instrument."""
+        return self._memory.name, self._layout
+
+    @property
     def pid(self) -> int | None:
         """Process id of the audio process, for diagnosis."""
-        return None if self._process is None else self._process.pid
+        return self._process.pid
 
     def modules(self, timeout: float = 5.0) -> list[str]:
         """Modules that the audio process has imported, for diagnosis."""
@@ -294,43 +298,18 @@ class AudioOutput:
     # The process.
 
     def _spawn(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        self._process = context.Process(
-            target=process.run,
-            args=(there, self._memory.name, self._layout, self._settings),
-            name="segue audio",
-            daemon=True,
-        )
-        self._process.start()
-        there.close()
-        self._pipe = here
+        self._process.start(self._memory.name, self._layout, self._settings)
         self.score.restarted()
 
     def _end_process(self) -> None:
-        running = self._process
-        if running is None:
-            return
-        self._send(("stop",))
-        running.join(4.0)
-        if running.is_alive():
-            running.kill()
-            running.join()
-        self._release()
+        self._process.end(("stop",))
+        self._stopped()
 
-    def _release(self) -> None:
+    def _stopped(self) -> None:
         self._words[s.RUNNING] = self._words[s.INPUT_RUNNING] = 0
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
-        if self._process is not None:
-            self._process.close()
-            self._process = None
 
     def _send(self, message: tuple[Any, ...]) -> None:
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            if self._pipe is not None:
-                self._pipe.send(message)
+        self._process.send(message)
 
     # Watching.
 
@@ -345,10 +324,10 @@ class AudioOutput:
             beat = int(self._words[s.HEARTBEAT])
             if beat != heartbeat:
                 heartbeat, beat_at = beat, now
-            if now - beat_at > HUNG_SECONDS and self._process.is_alive():
+            if now - beat_at > HUNG_SECONDS and self._process.alive:
                 self._process.kill()
                 beat_at = now
-            if not self._process.is_alive():
+            if not self._process.alive:
                 deaths = [t for t in deaths if now - t < 20.0] + [now]
                 self._restart(0.0 if len(deaths) <= 3 else 2.0)
                 beat_at = time.monotonic()
@@ -366,8 +345,10 @@ class AudioOutput:
 
     def _read_messages(self) -> None:
         try:
-            while self._pipe is not None and self._pipe.poll(0):
-                self._handle(self._pipe.recv())
+            while self._process.poll():
+                message = self._process.receive()
+                assert isinstance(message, tuple)
+                self._handle(message)
         except (EOFError, OSError):
             pass  # it died; the watching thread will notice
 
@@ -395,8 +376,9 @@ class AudioOutput:
 
     def _restart(self, wait: float) -> None:
         with self._lock:
-            code = self._process.exitcode
-            self._release()
+            code = self._process.exit_code
+            self._process.release()
+            self._stopped()
         if self._stopping.wait(wait):
             return
         with self._lock:

@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio import devices, priority
+from app.audio import devices
 from app.audio import shared_memory as s
 from app.audio.callback import MAX_FRAMES, CallbackRenderer
 from app.audio.input.clock_filter import ClockFilter
@@ -33,6 +33,7 @@ from app.audio.input.history import InputHistory
 from app.audio.input.host import InputHost
 from app.audio.outputs.jack_names import named_ports
 from app.audio.outputs.routes import channels_of, fitting, lacking_sentence, port_names
+from app.audio.processes import priority
 from app.audio.resample import DeviceRate
 from app.audio.score_port import ScorePort
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio import priority
 from app.audio.input.clock_filter import ClockFilter
+from app.audio.processes import priority
 from app.audio.ring import put, take
 
 Samples = NDArray[np.float32]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.audio import devices, priority
+from app.audio import devices
 from app.audio import shared_memory as s
 from app.audio.input.capture import InputCapture
 from app.audio.input.clock_filter import ClockFilter
@@ -21,6 +21,7 @@ from app.audio.input.converter import MAX_FRAMES, InputConverter, InputLevels
 from app.audio.input.faults import InputWatch
 from app.audio.input.history import InputHistory
 from app.audio.input.settings import InputSettings
+from app.audio.processes import priority
 from models.errors import SegueError
 from models.runtime.quiet import quiet_stderr
 

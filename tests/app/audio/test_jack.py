@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.audio import devices, priority
+from app.audio import devices
 from app.audio.output import AudioEvent, AudioOutput, AudioSettings, list_devices
+from app.audio.processes import priority
 from models.errors import SegueError
 from tests.support import jack
 

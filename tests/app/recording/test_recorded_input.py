@@ -26,7 +26,8 @@ from app.performance.score_log import ScoreLog
 from app.recording import files
 from app.recording.capture_thread import CaptureThread
 from app.recording.take.recorder import TakeRecorder, TakeSources
-from app.session.memory_thread import MemoryThread
+from app.session.ears.memory_ear import MemoryEar
+from app.session.ears.memory_link import MemoryLink
 from models.engine.controls import Controls
 from models.engine.hearing import Hearing
 from models.engine.interface import (
@@ -40,6 +41,7 @@ from models.engine.interface import (
     Style,
 )
 from models.errors import SegueError
+from tests.support.ears import EarsByHand
 
 RATE, FRAMES = 48_000, 4800
 
@@ -116,11 +118,14 @@ class Stage:
             performance=self.performance, clock=lambda: self.clock / RATE,
         )  # fmt: skip
         self.ring, self.clock = ring, 0
-        self.thread = MemoryThread(
-            self.input, lambda source: self.planner.input_changed(self.clock / RATE, source),
-            lambda level, sentence: pytest.fail(sentence),
+        self.ears = EarsByHand(
+            lambda say: MemoryEar(self.input, say), lambda level, sentence: pytest.fail(sentence)
+        )
+        link = MemoryLink(
+            self.ears, self.input,
+            lambda source: self.planner.input_changed(self.clock / RATE, source),
         )  # fmt: skip
-        self.thread._open = self.thread._echo = True  # it is called by hand, not from its thread
+        link.configure(0.5, frozen=False, echo=0.5)
         self.sources = TakeSources(ScoreLog(), StemFeed(), lambda on: None, input=self.input)
         self.sound = played_in(12.0)
         self.planner.submit(Controls(memory=0.5, echo=0.5))
@@ -134,7 +139,7 @@ class Stage:
             if take is not None and tick % 5 == 0:
                 take.listen()
             if tick % 5 == 0:
-                self.thread.listen()
+                self.ears.hear()
             for _ in range(3):
                 self.planner.step()
             read = self.ring.read

@@ -1,8 +1,7 @@
-"""Follow: settings and understanding become controls, and the thread that listens."""
+"""Follow: settings and understanding become controls, and the ear that listens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,14 +12,17 @@ from app.audio.input.history import InputHistory
 from app.audio.ring import TapRing
 from app.audio.shared_memory import INPUT_RUNNING, WORDS
 from app.parameters.catalogue import build_registry, set_engine_sends
+from app.session.ears.follow_ear import OWN_SENTENCE, FollowEar
+from app.session.ears.follow_link import FollowLink
+from app.session.ears.followed_plan import Steer
 from app.session.follow_send import FollowSettings, band_position, follow, follow_settings
-from app.session.follow_thread import OWN_SENTENCE, FollowThread, Steer
 from models.engine.controls import Controls
 from models.engine.interface import ScoreInfo
 from models.music.tracking.follow import BandPosition, Understanding
 from models.music.tracking.own_sound import OWN, own_share
 from models.music.tracking.progression import Progression
 from models.music.tracking.pulse import Pulse
+from tests.support.ears import EarsByHand
 
 RATE = 48_000
 BAND = BandPosition(10.0, 20.0, 0.0, 4, 100.0)
@@ -118,7 +120,7 @@ def test_own_sound_is_known(case: str, own: bool) -> None:
 
 
 class Listener:
-    """A follow thread that is called by hand, its input and the output."""
+    """An ear that is called by hand, its link, its input and the output."""
 
     def __init__(self) -> None:
         words = np.zeros(WORDS, np.int64)
@@ -127,17 +129,19 @@ class Listener:
         self.tap = TapRing.local(8 * RATE)
         self.given: list[Steer] = []
         self.said: list[str] = []
-        self.thread = FollowThread(
-            self.input, self.tap, self.given.append, lambda level, text: self.said.append(text)
+        self.ears = EarsByHand(
+            lambda say: FollowEar(self.input, self.tap, say),
+            lambda level, text: self.said.append(text),
         )
-        self.thread._settings, self.thread._block = FollowSettings(1.0), 3840
+        self.link = FollowLink(self.ears, self.given.append)
+        self.link.configure(FollowSettings(1.0), 3840)
 
     def play(self, into: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Let sound come in, and out, a tenth of a second at a time."""
         for start in range(0, len(into), 4800):
             self.input.write(self.input.end, into[start : start + 4800])
             self.tap.append(out[start : start + 4800])
-            self.thread.listen()
+            self.ears.hear()
 
     def steered(self) -> Controls:
         """Controls of the block to come."""
@@ -147,10 +151,8 @@ class Listener:
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.thread.stop()
+def listener() -> Listener:
+    return Listener()
 
 
 def clicks(seconds: float, bpm: float = 120.0) -> NDArray[np.float32]:
@@ -168,22 +170,22 @@ def test_the_plan_follows_and_is_left_alone_where_it_fits(listener: Listener) ->
     listener.play(clicks(9.0)[: 6 * RATE], out[: 6 * RATE])
     bpm = listener.steered().bpm
     assert bpm is not None and bpm == pytest.approx(120.0, rel=0.11)
-    assert "120 bpm" in listener.thread.words()
+    assert "120 bpm" in listener.link.words()
     count = len(listener.given)
     listener.play(clicks(9.0)[6 * RATE :], out[6 * RATE :])
     assert len(listener.given) - count < 12  # of thirty hearings
-    listener.thread._rest()
-    assert listener.steered() == Controls() and listener.thread.words() == ""
+    listener.ears.rest()
+    assert listener.steered() == Controls() and listener.link.words() == ""
 
 
 def test_own_sound_is_not_followed(listener: Listener) -> None:
     sound = noise(9.0, 7)
     late = np.concatenate([np.zeros((900, 2), np.float32), 0.3 * sound])
     listener.play(late[: len(sound)], sound)
-    assert listener.said == [OWN_SENTENCE] and listener.thread.words() == OWN_SENTENCE
+    assert listener.said == [OWN_SENTENCE] and listener.link.words() == OWN_SENTENCE
     assert listener.steered() == Controls()
     listener.play(clicks(8.0), noise(8.0, 8))
-    assert "bpm" in listener.thread.words()
+    assert "bpm" in listener.link.words()
 
 
 def test_a_fault_is_a_sentence_and_the_controls_stay(listener: Listener) -> None:

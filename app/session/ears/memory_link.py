@@ -1,8 +1,6 @@
-"""Thread that writes down what comes in, and tells the plan what to remember.
+"""Link to the ear of the memory send: tells the plan what to remember.
 
-It reads the input's ring beside the stream; the inference thread asks it, block by block, what is
-known (`Worker.hear`). The plan is made again where something new was played, and left alone while
-nothing is.
+The inference thread asks it, block by block, what is known (`Worker.hear`).
 """
 
 from __future__ import annotations
@@ -17,16 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.input.history import InputHistory
-from app.session.input_listener import InputListener
+from app.session.ears.ears import Ears
+from app.session.ears.messages import MemoryForgotten, MemoryKept, MemoryNews, MemoryRequest
 from models.engine.hearing import Hearing, HearingSource
-from models.music.hearing.transcriber import TranscriberState, initial_transcriber, transcribe
 from models.music.hearing.transcript import Transcript
 from models.music.score import SAMPLE_RATE
-from models.music.tracking.weights import load_ear_weights
 
-APART: Final = 0.24  # seconds between two changes of the plan
-BEHIND: Final = 3.0  # seconds of input that are caught up with; where there is more it begins anew
-AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
 KEPT: Final = 36 * SAMPLE_RATE
 """Frames that stay while the input is frozen: as long as the looper's longest loop."""
 
@@ -69,41 +63,30 @@ class KnownInput:
         return out
 
 
-class MemoryThread(InputListener):
-    """Listens while there is an input and the send is open; costs nothing otherwise.
+class MemoryLink:
+    """Knows what was heard, block by block.
 
     Args:
+        ears: the process that hears.
         input: the input's ring.
         hear: takes the function that the inference thread asks before each block.
-        report: takes level and sentence, in this thread.
 
     """
 
-    NAME = "memory"
-    EVERY = 0.05
-
     def __init__(
-        self,
-        input: InputHistory,
-        hear: Callable[[HearingSource], object],
-        report: Callable[[str, str], object],
+        self, ears: Ears, input: InputHistory, hear: Callable[[HearingSource], object]
     ) -> None:
-        super().__init__(input, report)
-        self._hear = hear
-        self._open = self._frozen = self._echo = False
-        self._state: TranscriberState | None = None
-        self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
+        self.input = input
+        self._ears, self._hear = ears, hear
         self._known: KnownInput | None = None
-        self._told = (0.0, 0.0)  # times of the last hit and note that the plan knows
-        self._told_at = 0.0
+        ears.add(self)
 
     # Any thread.
 
     def configure(self, amount: float, frozen: bool, echo: float = 0.0) -> None:
         """Amounts of both sends, and whether what was heard stays and nothing more is."""
-        self._open, self._frozen = amount > 0.0 or echo > 0.0, frozen
-        self._echo = echo > 0.0
-        self.wake(self._open)
+        request = MemoryRequest(amount > 0.0 or echo > 0.0, frozen, echo > 0.0)
+        self._ears.ask(request, wanted=request.wanted)
 
     @property
     def transcript(self) -> Transcript | None:
@@ -133,47 +116,24 @@ class MemoryThread(InputListener):
             known.first, written,
         )  # fmt: skip
 
-    # Its own thread.
+    # The ears' thread.
 
-    def wanted(self) -> bool:
-        return self._open
+    def take(self, news: object) -> None:
+        """Take what the ear found."""
+        known = self._known
+        if isinstance(news, MemoryNews):
+            before = Transcript() if known is None or news.fresh else known.transcript
+            self._known = KnownInput(self.input, news.change.to(before), news.first, news.end)
+            if news.tell:
+                self._hear(self.at)
+        elif isinstance(news, MemoryKept) and known is not None:
+            first = max(known.first, known.end - KEPT)
+            self._known = replace(known, kept=(first, self.input.copy(first, known.end)))
+        elif isinstance(news, MemoryForgotten):
+            self.forget()
 
-    def _rest(self) -> None:
+    def forget(self) -> None:
         """Remember nothing."""
         if self._known is not None:
-            self._state = self._known = None
+            self._known = None
             self._hear(nothing)
-
-    def listen(self) -> None:
-        """Hear what has come in since the last time; tell the plan where that is new."""
-        end, known = self.input.end, self._known
-        if self._frozen and known is not None:
-            if known.kept is None:
-                first = max(known.first, known.end - KEPT)
-                self._known = replace(known, kept=(first, self.input.copy(first, known.end)))
-            return
-        late = known is None or known.kept is not None
-        if late or end - self._next > BEHIND * SAMPLE_RATE or end < self._next:
-            self._state = initial_transcriber(load_ear_weights())
-            self._start = self._next = end
-            self._told, self._told_at = (0.0, 0.0), 0.0
-        assert self._state is not None
-        new = self.input.copy(self._next, end)
-        self._state = transcribe(load_ear_weights(), self._state, new)
-        self._next = end
-        self._known = KnownInput(self.input, self._state.transcript, self._start, end)
-        # An echo needs the sound itself, and whatever can be heard of it.
-        loud = self._echo and len(new) > 0 and float(np.abs(new).max()) > AUDIBLE
-        self._tell((end - self._start) / SAMPLE_RATE, loud)
-
-    def _tell(self, now: float, loud: bool) -> None:
-        """Let the plan be made again where something was played since it was."""
-        assert self._known is not None
-        heard = self._known.transcript
-        told = (
-            heard.hits[-1].time if heard.hits else 0.0,
-            heard.notes[-1].start if heard.notes else 0.0,
-        )
-        if (loud or told != self._told) and now - self._told_at >= APART:
-            self._told, self._told_at = told, now
-            self._hear(self.at)

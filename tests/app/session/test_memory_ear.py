@@ -7,8 +7,12 @@ import pytest
 
 from app.audio.input.history import InputHistory
 from app.audio.shared_memory import INPUT_RUNNING, WORDS
-from app.session.memory_thread import MemoryThread, nothing
+from app.session.ears.memory_ear import MemoryEar
+from app.session.ears.memory_link import MemoryLink, nothing
 from models.engine.hearing import HearingSource
+from models.music.hearing.transcriber import initial_transcriber, transcribe
+from models.music.tracking.weights import load_ear_weights
+from tests.support.ears import EarsByHand
 
 RATE = 48_000
 
@@ -21,21 +25,23 @@ def notes(seconds: float) -> np.ndarray:
 
 
 class Player:
-    """A memory thread that is called by hand, and its input."""
+    """An ear that is called by hand, its link and its input."""
 
     def __init__(self) -> None:
         words = np.zeros(WORDS, np.int64)
         words[INPUT_RUNNING] = 1
         self.input = InputHistory(words, np.zeros((20 * RATE, 2), np.float32))
         self.told: list[HearingSource] = []
-        self.thread = MemoryThread(
-            self.input, self.told.append, lambda level, text: pytest.fail(text)
+        self.ears = EarsByHand(
+            lambda say: MemoryEar(self.input, say), lambda level, text: pytest.fail(text)
         )
+        self.link = MemoryLink(self.ears, self.input, self.told.append)
+        self.link.configure(1.0, frozen=False)
 
     def play(self, sound: np.ndarray) -> None:
         for start in range(0, len(sound), 4800):
             self.input.write(self.input.end, sound[start : start + 4800])
-            self.thread.listen()
+            self.ears.hear()
 
 
 def test_the_plan_is_told_of_what_is_played_and_of_nothing_else() -> None:
@@ -50,18 +56,30 @@ def test_the_plan_is_told_of_what_is_played_and_of_nothing_else() -> None:
     count = len(player.told)
     player.play(np.zeros((2 * RATE, 2), np.float32))
     assert len(player.told) - count <= 2  # silence: the plan is left alone
-    player.thread._rest()
-    assert player.told[-1] is nothing and player.thread.transcript is None
+    player.ears.rest()
+    assert player.told[-1] is nothing and player.link.transcript is None
 
 
 def test_frozen_it_keeps_what_was_played() -> None:
     player = Player()
     player.play(notes(2.0))
-    player.thread._frozen = True
+    player.link.configure(1.0, frozen=True)
     end = player.input.end
     player.play(np.zeros((25 * RATE, 2), np.float32))  # longer than the ring
-    heard = player.thread.at(player.input.end)
+    heard = player.link.at(player.input.end)
     assert heard is not None and heard.position - heard.known >= 24 * RATE
     assert len(heard.transcript.hits) >= 3
     kept = heard.sound(heard.known - RATE, heard.known)
     assert np.abs(kept).max() > 0.2 and player.input.end > end
+
+
+def test_what_travels_is_small_and_the_transcript_the_same_as_heard_at_once() -> None:
+    player = Player()
+    sound = notes(4.0)
+    player.ears.hear()
+    player.play(sound)
+    known = player.link.transcript
+    weights = load_ear_weights()
+    assert known == transcribe(weights, initial_transcriber(weights), sound).transcript
+    assert known is not None and len(known.notes) >= 6 and len(known.chroma) > 30
+    assert max(map(len, player.ears.sent)) < 3000

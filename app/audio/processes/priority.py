@@ -1,4 +1,4 @@
-"""Real-time priority of the audio process, where the system grants it.
+"""Priority of the instrument's processes: the audio process's is real-time where that is granted.
 
 Linux grants it to root, on many systems to the group audio, and through the packages of PipeWire
 and JACK. macOS schedules CoreAudio's thread itself; on Windows PortAudio asks for it (MMCSS), and
@@ -17,6 +17,9 @@ from typing import Final
 PRIORITY: Final = 5
 """Above ordinary threads, below those of a sound server."""
 HIGH_PRIORITY_CLASS: Final = 0x80
+BELOW_NORMAL_PRIORITY_CLASS: Final = 0x4000
+NICE: Final = 3
+"""Of a process that gives way to what plays, and yet answers within a beat."""
 
 
 def raise_process_priority() -> bool:
@@ -33,6 +36,16 @@ def raise_process_priority() -> bool:
         os.setpriority(os.PRIO_PROCESS, 0, -10)
         return True
     return False
+
+
+def lower_process_priority() -> None:
+    """Let the process give way to what plays."""
+    if sys.platform == "win32":
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), BELOW_NORMAL_PRIORITY_CLASS)
+        return
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Ears: hear the input in a process of their own, and steer the plan with what they found."""
