@@ -198,6 +198,7 @@ EXTRAS = {
     "models/magenta_rt2/musiccoca": ("magenta",),
     "models/lyria": ("lyria",),
     "models/remote": ("zeroconf",),
+    "models/remote/cluster": ("serve",),
     "app/control/transport": ("jack",),
 }  # says so in a sentence where they are missing
 ELSEWHERE = {

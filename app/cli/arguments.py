@@ -344,6 +344,13 @@ def _serve(commands: Commands) -> None:
         "--certificate", type=Path, metavar="FILE", help="your own, in PEM; one is made otherwise"
     )
     parser.add_argument("--key", type=Path, metavar="FILE", help="its key, in PEM")
+    parser.add_argument(
+        "--replicas", metavar="N[-M]", help="so many engines, each in a process, by Ray Serve (an "
+        "extra); from N to M as they are needed. --sessions is then of each",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus", type=float, default=0.0, metavar="N", help="GPUs of a replica, such as 1 or 0.5"
+    )
     parser.set_defaults(command=call_later("app.cli.serve", "serve"))
 
 

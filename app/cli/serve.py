@@ -31,15 +31,21 @@ def serve(chosen: Namespace) -> int:
     if chosen.sessions < 1:
         raise SegueError("--sessions must be 1 or more.")
     folder = credentials.data_folder()
-    token, tls, fingerprint = "", None, ""
+    token, certificate, fingerprint = "", None, ""
     if not is_loopback(host):
         token = credentials.server_token(folder)
-        tls, fingerprint = _encryption(chosen.certificate, chosen.key, folder, host)
+        certificate = _certificate(chosen.certificate, chosen.key, folder, host)
+        fingerprint = certificate.fingerprint
     elif chosen.certificate or chosen.key:
         raise SegueError("on this machine alone nothing is encrypted: leave --certificate out.")
     if chosen.announce:
         check_announcement(host)
     secret = credentials.kept_secret(folder, "seal").encode()
+    if chosen.replicas is not None:
+        return _serve_many(chosen, name, port, token, certificate, secret)
+    tls = None if certificate is None else credentials.server_context(
+        certificate.certificate, certificate.key
+    )  # fmt: skip
     engine = open_engine(name, getattr(chosen, "device", "auto"))
     try:
         return _run(
@@ -49,17 +55,45 @@ def serve(chosen: Namespace) -> int:
         engine.close()
 
 
-def _encryption(
+def _certificate(
     certificate: Path | None, key: Path | None, folder: Path, host: str
-) -> tuple[ssl.SSLContext, str]:
-    """TLS and the certificate's fingerprint: of the files given, or of one made here."""
+) -> credentials.Certificate:
+    """Certificate of the files given, or one made here."""
     if (certificate is None) != (key is None):
         raise SegueError("give both --certificate and --key, or neither.")
     if certificate is not None and key is not None:
-        made = credentials.load_certificate(certificate, key)
-    else:
-        made = credentials.own_certificate(folder, host)
-    return credentials.server_context(made.certificate, made.key), made.fingerprint
+        return credentials.load_certificate(certificate, key)
+    return credentials.own_certificate(folder, host)
+
+
+def _serve_many(
+    chosen: Namespace, name: str, port: int, token: str,
+    certificate: credentials.Certificate | None, secret: bytes,
+) -> int:  # fmt: skip
+    """Serve several engines of this machine until Ctrl-C."""
+    from models.remote.cluster.local import METRICS_PORT, LocalCluster
+    from models.remote.cluster.options import ServeOptions, parse_replicas
+
+    if chosen.announce:
+        raise SegueError("--announce is for a single engine: leave --replicas or it out.")
+    least, most = parse_replicas(chosen.replicas)
+    options = ServeOptions(
+        name, getattr(chosen, "device", "auto"), least, most, chosen.sessions,
+        gpus=chosen.gpus, loopback=not token,
+    )  # fmt: skip
+    cluster = LocalCluster(options, chosen.host, port, token, secret, certificate)
+    fingerprint = "" if certificate is None else certificate.fingerprint
+    try:
+        for line in greeting(name, chosen.host, port, token, fingerprint):
+            print(line, flush=True)
+        print(f"metrics for Prometheus: http://127.0.0.1:{METRICS_PORT}/metrics", flush=True)
+        while True:
+            time.sleep(3600.0)
+    except KeyboardInterrupt:
+        print("segue: the server has ended.", file=sys.stderr)
+    finally:
+        cluster.close()
+    return 0
 
 
 def _run(

@@ -18,6 +18,8 @@ from typing import Final
 from models.errors import SegueError
 
 TOKEN_VARIABLE: Final = "SEGUE_TOKEN"
+SEAL_VARIABLE: Final = "SEGUE_SEAL"
+"""Secret with which the replicas of a cluster seal moments."""
 MIN_TOKEN: Final = 16
 CERTIFICATE_DAYS: Final = 3650
 
@@ -71,9 +73,14 @@ def server_token(folder: Path) -> str:
         SegueError: the one of the environment is short.
 
     """
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = check_token(os.environ.get(TOKEN_VARIABLE, ""))
+    return token or kept_secret(folder, "token")
+
+
+def check_token(token: str) -> str:
+    """The token. SegueError where it is one that is easily guessed, or does not travel."""
     if not token:
-        return kept_secret(folder, "token")
+        return token
     if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable():
         raise SegueError(f"{TOKEN_VARIABLE} must have {MIN_TOKEN} ASCII characters or more.")
     return token

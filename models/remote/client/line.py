@@ -58,6 +58,8 @@ WAIT_SECONDS: Final = 0.05
 JOURNEYS: Final = 20
 MAX_MESSAGE: Final = 8_000_000
 RELEASED_AT_ONCE: Final = 2000
+SESSION_HEADER: Final = "serve-multiplexed-model-id"
+"""By which Ray Serve leads a client back to the replica that has its session."""
 HEARING: Final = frozenset({"memory", "echo"})
 """Sends that need what is played in (`Stream.hear`), which does not travel."""
 KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS, *PART_CONTROLS}) - HEARING
@@ -254,6 +256,8 @@ class RemoteLine:
         context = await self.trust.context() if address.secure else None
         token = self.trust.token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if self.session:
+            headers[SESSION_HEADER] = self.session
         async with connect(
             address.url, ssl=context, additional_headers=headers, compression=None, proxy=None,
             open_timeout=OPEN_SECONDS, ping_interval=None, close_timeout=1.0, max_size=MAX_MESSAGE,

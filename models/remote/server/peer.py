@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
-
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from models.errors import SegueError
 from models.remote.protocol.limits import PIECE_BYTES, Limits, TokenBucket
@@ -31,15 +26,12 @@ from models.remote.protocol.messages import (
     to_text,
 )
 from models.remote.protocol.outbox import Outbox
+from models.remote.server.connection import Connection, LineClosedError
 from models.remote.server.requests import answer
 from models.remote.server.session import StreamSession
 
 FAREWELL_SECONDS: Final = 0.5
 """For the reason to arrive, before a connection is broken off."""
-UNSENT_BYTES: Final = 16_384
-"""Bytes that wait in the system: what waits here can still be dropped for a newer run."""
-NOT_SENT: Final = {"linux": 25, "darwin": 0x201}
-"""TCP_NOTSENT_LOWAT, which Python does not name before 3.12."""
 
 Pool: TypeAlias = Callable[[Callable[[], tuple[Answer, bytes]]], Awaitable[tuple[Answer, bytes]]]
 """Runs something slow in another thread."""
@@ -48,10 +40,8 @@ Pool: TypeAlias = Callable[[Callable[[], tuple[Answer, bytes]]], Awaitable[tuple
 class Peer:
     """Connection of a client that is let in. Runs in the event loop."""
 
-    def __init__(
-        self, connection: ServerConnection, host: str, limits: Limits, pool: Pool, secret: bytes
-    ) -> None:
-        self.connection, self.host, self.limits = connection, host, limits
+    def __init__(self, connection: Connection, limits: Limits, pool: Pool, secret: bytes) -> None:
+        self.connection, self.host, self.limits = connection, connection.host, limits
         self._pool, self._secret = pool, secret
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox()
@@ -66,11 +56,6 @@ class Peer:
         self._outbox.put(admission)
         session.attach(self.send)
 
-        with contextlib.suppress(OSError, KeyError):
-            self.connection.transport.get_extra_info("socket").setsockopt(
-                socket.IPPROTO_TCP, NOT_SENT[sys.platform], UNSENT_BYTES
-            )
-
     def end(self) -> None:
         """Give the session up."""
         for task in self._answers:
@@ -80,7 +65,7 @@ class Peer:
 
     def cut(self) -> None:
         """Break the connection off."""
-        self.connection.transport.abort()
+        self.connection.cut()
 
     def send(self, message: Message | bytes, run: int = 0) -> None:
         """Send a message, from any thread."""
@@ -90,10 +75,10 @@ class Peer:
 
     async def refuse(self, sentence: str) -> None:
         """Tell the reason and close."""
-        with contextlib.suppress(ConnectionClosed, TimeoutError):
+        with contextlib.suppress(LineClosedError, TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self.connection.send(to_text(Refusal(sentence)))
-                await self.connection.close(1008, sentence.encode()[:120].decode(errors="ignore"))
+                await self.connection.close(sentence.encode()[:120].decode(errors="ignore"))
         self.cut()
 
     async def serve(self) -> None:
@@ -102,6 +87,7 @@ class Peer:
         Raises:
             SegueError: the client did what it must not.
             TimeoutError: it was silent, or did not read.
+            LineClosedError: the line has ended.
 
         """
         sender = asyncio.create_task(self._send_all())

@@ -18,12 +18,15 @@ from models.remote.protocol.messages import (
     Block,
     Fault,
     Message,
+    Place,
     Run,
     Started,
     following,
     pack_block,
 )
+from models.remote.server.handover import SessionRecord, SessionRecorder, Step, follow
 from models.remote.server.snapshot_store import SnapshotStore
+from models.remote.server.statistics import BlockCount
 
 Send: TypeAlias = "Callable[[Message | bytes, int], None]"
 """Sends a message or a block of a run, from any thread; blocks of older runs may be dropped."""
@@ -34,12 +37,25 @@ JOIN_SECONDS: Final = 10.0
 class StreamSession:
     """Session. Its methods may be called from any thread."""
 
-    def __init__(self, engine: Engine, limits: Limits, name: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        limits: Limits,
+        name: str,
+        count: BlockCount | None = None,
+        recorder: SessionRecorder | None = None,
+        record: SessionRecord | None = None,
+    ) -> None:
+        """recorder: writes what another server needs to go on. record: what one wrote before."""
         self.engine, self.limits, self.name = engine, limits, name
-        self.snapshots = SnapshotStore(limits.session_bytes, limits.snapshots)
+        self._count, self._recorder, self._record = count or BlockCount(), recorder, record
+        first = 1 if record is None else record.last + 1
+        self.snapshots = SnapshotStore(limits.session_bytes, limits.snapshots, first)
         self.blocks = 0
+        self.rendering_since: float | None = None
         self._stream: Stream | None = None
         self._at: Snapshot | None = None  # where the stream is
+        self._place = Place()  # the same, as a place
         self._wake = threading.Condition()
         self._send: Send | None = None
         self._next: Run | None = None
@@ -81,10 +97,21 @@ class StreamSession:
                 self._credit = max(self._credit, min(credit, index + self.limits.ahead))
                 self._wake.notify()
 
+    @property
+    def queue(self) -> int:
+        """Blocks that were asked for and are not rendered yet."""
+        with self._wake:
+            if self._next is not None:
+                return self._credit
+            return max(0, self._credit - self._index) if self._run is not None else 0
+
     def snapshot(self, number: int) -> Snapshot:
         """A snapshot by its number. SegueError where it is forgotten."""
-        with self._wake:
-            snapshot = self.snapshots.get(number)
+        if self._find(number) == number:
+            with self._wake:
+                snapshot = self.snapshots.get(number)
+        else:
+            snapshot = None
         if snapshot is None:
             raise SegueError("the server does not know that place in the music any more.")
         return snapshot
@@ -92,7 +119,22 @@ class StreamSession:
     def keep(self, snapshot: Snapshot) -> tuple[int, int]:
         """Keep a snapshot from elsewhere; its number and the bytes that it adds."""
         with self._wake:
-            return self.snapshots.put(snapshot)
+            number, size = self.snapshots.put(snapshot)
+        if self._recorder is not None:
+            self._recorder.keep(number, snapshot)
+        return number, size
+
+    def _find(self, number: int) -> int | None:
+        """The nearest snapshot up to a number that is known, here or by the record."""
+        with self._wake:
+            found = self.snapshots.before(number)
+        route = None if self._record is None or found == number else self._record.route(number)
+        if route is None or (found is not None and route.number <= found):
+            return found
+        snapshot = follow(self.engine, route)
+        with self._wake:
+            self.snapshots.put_back(route.number, snapshot)
+        return route.number
 
     def release(self, numbers: tuple[int, ...]) -> None:
         """Forget snapshots."""
@@ -132,6 +174,7 @@ class StreamSession:
             except SegueError as error:
                 self._fail(run, send, Fault(run.number, str(error), refused=True))
             except Exception as error:  # whatever an engine may raise
+                self._count.fail()
                 sentence = f"the engine failed ({type(error).__name__}: {error})"
                 self._fail(run, send, Fault(run.number, sentence))
 
@@ -144,8 +187,8 @@ class StreamSession:
         """Put the stream where a run begins, or at the last place before it that is known."""
         place, found = run.place, None
         if place.snapshot is not None:
+            found = self._find(place.snapshot)
             with self._wake:
-                found = self.snapshots.before(place.snapshot)
                 snapshot = None if found is None else self.snapshots.get(found)
         if self._stream is None or place.snapshot is None or found is None:
             self._stream = self.engine.start(place.seed)
@@ -154,13 +197,15 @@ class StreamSession:
         if place.clear:
             self._stream.clear()
         self._at = None
+        self._place = Place(found, place.seed, place.clear)
         send(Started(run.number, found), run.number)
 
     def _render(self, run: Run, send: Send) -> None:
         stream = self._stream
         assert stream is not None
-        began = time.perf_counter()
-        samples = stream.render(run.controls if self._index == 0 else following(run.controls))
+        began = self.rendering_since = time.perf_counter()
+        controls = run.controls if self._index == 0 else following(run.controls)
+        samples = stream.render(controls)
         fault = block_fault(samples, self.engine.info)
         if fault is not None:
             raise RuntimeError(fault)
@@ -172,11 +217,17 @@ class StreamSession:
         seconds = time.perf_counter() - began
         block = Block(run.number, self._index, number, size, planes, stream.score, seconds)
         self.blocks += 1
+        self._count.add(seconds, self.engine.info.block_seconds)
+        if self._recorder is not None:  # before the client knows of it
+            self._recorder.rendered(Step(number, self._place, controls), self._at, seconds)
+        self._place = Place(number, self._place.seed)
+        self.rendering_since = None
         send(pack_block(block, self.engine.info.sample_rate, run.audio_format), run.number)
         with self._wake:
             self._index += 1
 
     def _fail(self, run: Run, send: Send, fault: Fault) -> None:
+        self.rendering_since = None
         self._stream = self._at = None  # it may be in any state
         with self._wake:
             if self._run is run:

@@ -19,11 +19,11 @@ class SnapshotStore:
     bytes: memory of the arrays that they reach, each counted once.
     """
 
-    def __init__(self, budget: int, most: int) -> None:
-        """budget: bytes. most: number of snapshots."""
+    def __init__(self, budget: int, most: int, first: int = 1) -> None:
+        """budget: bytes. most: number of snapshots. first: number."""
         self.budget, self.most = budget, most
         self.bytes = 0
-        self._next = 1
+        self._next = first
         self._kept: dict[int, tuple[Snapshot, list[tuple[int, int]]]] = {}
         self._uses: dict[int, int] = {}
 
@@ -33,6 +33,16 @@ class SnapshotStore:
     def put(self, snapshot: Snapshot) -> tuple[int, int]:
         """Keep a snapshot; its number, and the bytes that it adds."""
         number, self._next = self._next, self._next + 1
+        return number, self._keep(number, snapshot)
+
+    def put_back(self, number: int, snapshot: Snapshot) -> None:
+        """Keep a snapshot under the number that it had on another server."""
+        self.release(number)
+        self._keep(number, snapshot)
+        self._kept = dict(sorted(self._kept.items()))
+
+    def _keep(self, number: int, snapshot: Snapshot) -> int:
+        """Keep a snapshot; the bytes that it adds."""
         reached = list(dict(reached_arrays(snapshot)).items())
         before = self.bytes
         self.bytes += SPARE
@@ -45,7 +55,7 @@ class SnapshotStore:
         added = self.bytes - before
         while (self.bytes > self.budget or len(self._kept) > self.most) and len(self._kept) > 2:
             self._thin()
-        return number, added
+        return added
 
     def get(self, number: int) -> Snapshot | None:
         """The snapshot of a number; None where it is forgotten."""
@@ -54,7 +64,7 @@ class SnapshotStore:
 
     def before(self, number: int) -> int | None:
         """The last number up to this one that is still kept."""
-        numbers = list(self._kept)  # in ascending order, as they were put
+        numbers = list(self._kept)  # in ascending order
         index = bisect.bisect_right(numbers, number) - 1
         return numbers[index] if index >= 0 else None
 

@@ -185,6 +185,8 @@ def test_wrong_words_for_an_accompanist_are_a_sentence(
     [
         (["--port", "70000"], "no port 70000"),
         (["--sessions", "0"], "--sessions must be"),
+        (["--replicas", "3-2"], "no number of replicas"),
+        (["--replicas", "2"], "need the extra 'serve'"),
         (["--engine", "remote://a/b"], "is served there"),
         (["--certificate", "a.pem"], "leave --certificate out"),
         (["--host", "0.0.0.0", "--certificate", "a.pem"], "give both"),
@@ -198,5 +200,6 @@ def test_wrong_words_are_a_sentence(
     from app.cli import main
 
     monkeypatch.setattr("models.remote.credentials.data_folder", lambda: tmp_path)
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where the extra is not installed
     assert main(["serve", *words]) == 2
     assert sentence in capsys.readouterr().err

@@ -182,7 +182,7 @@ def test_who_reads_nothing_gets_no_more_than_its_credit(
     with greeted(server) as line:
         line.send(to_text(Run(1, Place(), A, credit=10**9)))
         time.sleep(0.4)
-        entries = [e for e in server.server._sessions.values() if e.peer is not None]
+        entries = [e for e in server.server.host.table.entries.values() if e.peer is not None]
         assert sorted(e.session.blocks for e in entries)[0] <= LIMITS.ahead
 
 
@@ -219,7 +219,7 @@ def test_a_hundred_at_once_leave_room_for_those_that_play(
         thread.join()
     assert len(said) == 100 and 1 <= said.count("let in") <= 20
     assert "503" in said or any("its most" in each for each in said)
-    assert len(server.server._sessions) <= LIMITS.sessions
+    assert len(server.server.host.table.entries) <= LIMITS.sessions
 
 
 def test_who_connects_too_often_is_closed_unheard(innocent: None, server: ServerThread) -> None:

@@ -161,7 +161,7 @@ def test_snapshots_that_nobody_holds_are_forgotten_there(
     for _ in range(50):
         render(stream, A)
         kept.append(stream.snapshot())
-    (entry,) = server.server._sessions.values()
+    (entry,) = server.server.host.table.entries.values()
     assert len(entry.session.snapshots) >= 50
     assert getattr(kept[-1], "nbytes", 0) > 0  # counted by whoever keeps moments
     del kept[:-1]
@@ -199,11 +199,11 @@ def test_controls_that_do_not_fit_and_an_engine_that_fails(
     with pytest.raises(SegueError, match="numbers"):
         render(stream, Controls(style=np.ones(3, np.float32)))
     first = render(stream, A)
-    server.server.engine.faults = dict.fromkeys(range(1000), "raise")  # type: ignore[attr-defined]
+    server.server.host.engine.faults = dict.fromkeys(range(1000), "raise")  # type: ignore[attr-defined]
     with pytest.raises(RuntimeError, match="told to fail"):
         for _ in range(100):
             render(stream, B)
-    server.server.engine.faults = {}  # type: ignore[attr-defined]
+    server.server.host.engine.faults = {}  # type: ignore[attr-defined]
     assert first.shape == render(stream, A).shape
 
 
@@ -215,7 +215,7 @@ def test_a_cut_line_is_made_anew_and_the_music_goes_on(
     stream = engine.start(4)
     for number in range(40):
         if number in (10, 25):
-            (entry,) = server.server._sessions.values()
+            (entry,) = server.server.host.table.entries.values()
             assert entry.peer is not None
             server.server._loop.call_soon_threadsafe(entry.peer.cut)  # type: ignore[union-attr]
             until(lambda: not engine.line.connected)
@@ -301,7 +301,7 @@ def test_a_session_is_kept_for_a_while_and_makes_room() -> None:
         with pytest.raises(SegueError, match="its most: try later"):
             RemoteEngine(server.address())
         first.close()
-        until(lambda: any(e.peer is None for e in server.server._sessions.values()))
+        until(lambda: any(e.peer is None for e in server.server.host.table.entries.values()))
         third = RemoteEngine(server.address())
         render(second.start(0), A)
         render(third.start(0), A)

@@ -1,0 +1,1 @@
+"""Cluster: the server for many players, as an application of Ray Serve (extra `serve`)."""
