@@ -57,6 +57,7 @@ from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
+from models.segue.studio.warmth import warmed
 from models.segue.style import StyleModel
 from models.segue.style.axes import AXES, StyleAxes
 from models.sounds.library import SoundLibrary
@@ -225,7 +226,7 @@ class DiffusionStream(Stream):
         bands, tone = control_brightness(
             bands, brightness, state.tone, b"" if style is None else style.tobytes()
         )
-        audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
+        audio, vocoder = engine.codec.vocoder.step(warmed(bands), image, state.player.vocoder)
         audio, level = normalise_loudness(
             audio, state.level, target_db=target_level_db(controls.mute)
         )

@@ -10,6 +10,7 @@ latents   python -m models.training.latents    the corpus encoded by the frozen 
 arranger  python -m models.training.arranger   writes the score; needs no audio
 flow      python -m models.training.renderer   score, style and context -> latents
 guides    python -m models.training.guided_latents   new songs with guides; for flow --guided
+student   python -m models.training.guided_student   guides for weights of two passes
 distil    python -m models.training.distil     the same in two steps, guidance as an input
 arc       python -m models.training.arc.forcing   on its own rollouts, against a discriminator
 shards    python -m models.training.gpu.shards    the training set, to travel to a GPU

@@ -117,7 +117,9 @@ class GuidedStudentLoss(nn.Module):
 def main() -> None:
     """Command line of the stage."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="of models.training.guided_latents")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="of models.training.guided_latents"
+    )
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and curve")
     parser.add_argument("--base", type=Path, default=WEIGHTS / "renderer.safetensors")
     parser.add_argument("--minutes", type=float, default=60.0)

@@ -24,7 +24,8 @@ class Insert:
     """Insert effect: filters, then saturation of `drive` and `bias`, a gain in dB, then filters.
 
     `sweep` modulates a delay of the whole part: hertz, samples, samples to begin with, share,
-    tremolo.
+    tremolo. `rhythm_db`: how much louder it stands where it plays the chords: driven rhythm guitars
+    are as loud as the drums.
     """
 
     before: tuple[S, ...] = ()
@@ -34,14 +35,18 @@ class Insert:
     after: tuple[S, ...] = ()
     sweep: tuple[float, float, float, float, float] | None = None
     mono: bool = False
+    rhythm_db: float = 0.0
 
 
 def amplifier(gain: float, top: float, tight: float = 110.0, bias: float = 0.15,
-              level_db: float = 0.0, **more: object) -> Insert:  # fmt: skip
-    """Guitar amplifier and cabinet: tight lows, drive, two resonances, no treble."""
+              level_db: float = 0.0, voiced: float = 1.0, **more: object) -> Insert:  # fmt: skip
+    """Guitar amplifier and cabinet: tight lows, drive, two resonances as strong as `voiced`, no
+    treble.
+    """
     return Insert(
         (S("high", tight),), gain, bias, level_db,
-        (S("high", 70), S("peak", 115, 1.2, 3), S("peak", 2400, 1.0, 3.5), S("peak", 500, 0.8, -2),
+        (S("high", 70), S("peak", 115, 1.2, 3 * voiced), S("peak", 2400, 1.0, 3.5 * voiced),
+         S("peak", 500, 0.8, -2 * voiced),
          S("low", top), S("low", top * 1.1, 0.9)), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -65,9 +70,9 @@ INSERTS: Final[dict[str, Insert]] = {
     "clean_amp": amplifier(1.4, 6500, level_db=-3.6, sweep=(0.8, 90.0, 400.0, 0.2, 0.0)),
     "surf": amplifier(2.2, 6000, level_db=-6.4, sweep=(6.3, 0.0, 1.0, 1.0, 0.35)),
     "funk": amplifier(1.6, 7200, 220),
-    "overdrive": amplifier(6.5, 5000, level_db=-9.6),
-    "distortion": amplifier(16.0, 4900, bias=0.05, level_db=-7.4),
-    "fuzz": amplifier(36.0, 4200, bias=0.25, level_db=-4.0),
+    "overdrive": amplifier(9.0, 5000, level_db=-8.6, voiced=1.3, rhythm_db=4.0),
+    "distortion": amplifier(40.0, 4600, bias=0.05, level_db=-4.0, voiced=1.5, rhythm_db=6.0),
+    "fuzz": amplifier(36.0, 4200, bias=0.25, level_db=-4.0, rhythm_db=4.0),
     "erhu": Insert(
         level_db=-2.4, after=(S("peak", 900, 2.5, 6), S("peak", 2300, 2, 5), S("high", 250))
     ),

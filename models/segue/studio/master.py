@@ -22,6 +22,7 @@ from models.segue.studio.dynamics import (
 from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import cycle, numbers, read_at
 from models.segue.studio.production import OPEN_HZ, MixParameters
+from models.segue.studio.warmth import WARMTH_DB, tilt_sections
 
 TARGET: Final = -16.0  # LUFS
 GATE_DB: Final = 9.0
@@ -30,11 +31,6 @@ WINDOW: Final = 0.9  # seconds over which the loudness is measured
 PULL: Final = 2.2  # seconds in which it is led back
 REACH_DB: Final = 12.0
 SUDDEN_DB: Final = 2.0  # over the target within the last moments
-WARMTH_DB: Final = 4.4
-"""Tilt towards the bass on every mix: the corpus' are leaner and brighter than mastered records,
-whose spectrum falls by about 5 dB an octave (Elowsson & Friberg, "Long-term average spectrum in
-popular music and its relation to the level of the percussion", AES 2017).
-"""
 PAST: Final = 320  # samples that a tape's flutter looks back to
 
 
@@ -64,8 +60,7 @@ def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterS
     step = round(24 * math.log2(min(closed, OPEN_HZ) / OPEN_HZ))
     return (
         FilterSection("high", 25.0),
-        FilterSection("low_shelf", 260.0, 0.5, -0.9 * slope),
-        FilterSection("high_shelf", 3800.0, 0.5, 1.1 * slope),
+        *tilt_sections(slope),
         FilterSection("low", OPEN_HZ * 2.0 ** (step / 24)),
         FilterSection("low_shelf", 110.0, 0.7, round(2 * production.tape * 4) / 4),
     )

@@ -20,6 +20,7 @@ from models.segue.studio.inserts import CHORUS, INSERTS, REACH, middle, saturate
 from models.segue.studio.production import MixParameters
 from models.segue.studio.voices import Motion, SamplerVoice, Tones
 
+CHORDS: Final = PARTS.index("chords")
 KICK: Final = DRUMS.index("kick")
 BALANCE: Final = (-17.0, -18.5, -21.5, -19.0, -23.0)
 """Loudness of each part in the mix, LUFS, as in the corpus."""
@@ -125,9 +126,10 @@ def play_part(
     channels: list[Channel] = []
     total: Planes | None = None
     # The moving delay is that of who plays now; what still rings of another shares it.
-    sweep = strip.sweep
+    sweep, louder_db = strip.sweep, 0.0
     if part and current != "none":
-        sweep = INSERTS[tones.bank.instrument(current).effect].sweep
+        insert = INSERTS[tones.bank.instrument(current).effect]
+        sweep, louder_db = insert.sweep, insert.rhythm_db if part == CHORDS else 0.0
     for effect, own in groups.items():
         x = np.zeros((2, BLOCK), np.float32)
         for voice in own:
@@ -139,9 +141,9 @@ def play_part(
     if total is None or (not channels and not voices):
         return None, strip._replace(channels=(), past=None, sweep=None)
     strip = strip._replace(channels=tuple(channels))
-    total, strip = _levelled(part, total, strip, production, current, start)
+    target = BALANCE[part] + production.levels_db[part] + louder_db
+    total, strip = _levelled(part, total, strip, target, current, start)
     squash = 0.3 + 0.5 * production.compress * (1.3 if part < 2 else 0.8)
-    target = BALANCE[part] + production.levels_db[part]
     # The corpus compresses at a level of 0.1; here parts are at their place in the mix already.
     settings = CompressorSettings(
         target + 6.0 + 12.0 - 14.0 * squash, 1.5 + 4.0 * squash, 0.012 if part == 0 else 0.005,
@@ -193,9 +195,11 @@ def insert_effect(
 
 
 def _levelled(
-    part: int, x: Planes, strip: Strip, production: MixParameters, current: str, start: int
+    part: int, x: Planes, strip: Strip, target: float, current: str, start: int
 ) -> tuple[Planes, Strip]:
-    """The sound at the part's loudness: by the calibration at first, then as measured."""
+    """The sound at the part's loudness `target`, in LUFS: by the calibration at first, then as
+    measured.
+    """
     level, blocks = strip.level, strip.blocks
     if current != strip.sound:
         blocks = min(blocks, QUICK)
@@ -203,7 +207,6 @@ def _levelled(
             level = 0.5 * (level + NOMINAL)
     # As the standard's blocks of 400 ms: the rests of a beat belong to it.
     moment = strip.moment
-    target = BALANCE[part] + production.levels_db[part]
     measure = (start // BLOCK + part) % 2 or not strip.blocks  # every other block is enough
     if measure:
         moment += (10 ** (loudness_fast(x) / 10) - moment) * (MOMENT if strip.blocks else 0.6)

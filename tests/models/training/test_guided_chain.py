@@ -11,7 +11,8 @@ import torch
 
 from models.corpus.sound import soundfont
 from models.segue.renderer.loading import load_inference
-from models.training import guided_latents, renderer
+from models.storage.weights import WEIGHTS
+from models.training import guided_latents, guided_student, renderer
 
 
 @pytest.mark.skipif(not soundfont.available(), reason="the General MIDI banks are not installed")
@@ -48,3 +49,15 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     inference = load_inference(run / "r.safetensors")
     assert inference.config.guided == 1
     assert inference.config.latent_dim == latents.shape[1]
+
+    # The same guide, taught to the shipped weights of two passes.
+    monkeypatch.setattr(guided_student, "fastest_format", lambda device: torch.float32)
+    words = ["guided_student", f"--data={clips}", f"--out={run / 'student'}", "--batch=1"]
+    words += ["--blocks=4", "--steps=1", "--threads=1", f"--export={run / 's.safetensors'}"]
+    monkeypatch.setattr(sys, "argv", words)
+    guided_student.main()
+    student, shipped = (
+        load_inference(path) for path in (run / "s.safetensors", WEIGHTS / "renderer.safetensors")
+    )
+    assert student.config.guided == 1
+    assert student.sampler == shipped.sampler

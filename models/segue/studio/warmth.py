@@ -1,0 +1,47 @@
+"""Warmth: the tilt towards the bass that every mix gets, as filters and on the codec's bands.
+
+The corpus' mixes are leaner and brighter than mastered records, whose spectrum falls by about 5 dB
+an octave (Elowsson & Friberg, "Long-term average spectrum in popular music and its relation to the
+level of the percussion", AES 2017); so is what a renderer learned from them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.music.score import SAMPLE_RATE
+from models.segue.codec.bands import CENTRES_HZ, LOG_SCALE
+from models.segue.studio.filters import FilterSection, coefficients
+
+WARMTH_DB: Final = 4.4
+"""Slope of the tilt that every mix gets, as of `tilt_sections`, downwards."""
+
+
+def tilt_sections(slope: float) -> tuple[FilterSection, FilterSection]:
+    """Two shelves about 1 kHz that tilt a spectrum upwards by `slope` dB at both its ends."""
+    return (
+        FilterSection("low_shelf", 260.0, 0.5, -0.9 * slope),
+        FilterSection("high_shelf", 3800.0, 0.5, 1.1 * slope),
+    )
+
+
+def warmed(bands: NDArray[np.float32], share: float = 1.0) -> NDArray[np.float32]:
+    """Bands of the codec (T, 320) with a share, 0 to 1, of the tilt that the studio's master gives
+    its mixes.
+    """
+    return np.asarray(bands + np.float32(share) * _warmth(), np.float32) if share else bands
+
+
+@lru_cache(maxsize=1)
+def _warmth() -> NDArray[np.float32]:
+    """The tilt in the bands' unit, (320,)."""
+    z = np.exp(-2j * np.pi * CENTRES_HZ.astype(np.float64) / SAMPLE_RATE)
+    gain = np.ones(len(z))
+    for section in tilt_sections(-WARMTH_DB):
+        top, bottom = coefficients(section)
+        gain *= np.abs(np.polyval(top[::-1], z) / np.polyval(bottom[::-1], z))
+    return (np.log(gain) / LOG_SCALE).astype(np.float32)
