@@ -7,7 +7,7 @@ used by one thread at a time (the inference thread); an engine may be used by se
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -282,6 +282,20 @@ class Engine(ABC):
 
         """
         return ()
+
+    @property
+    def max_together(self) -> int:
+        """Streams that `render_together` takes; 1 where that is no faster than one by one."""
+        return 1
+
+    def render_together(self, jobs: Sequence[tuple[Stream, Controls]]) -> list[Audio | Exception]:
+        """Render the next block of several streams: what `render` returns or raises for each.
+
+        Args:
+            jobs: streams of this engine, at most `max_together`, with the controls of each.
+
+        """
+        raise NotImplementedError(f"{self.info.name} renders one stream at a time")
 
     @abstractmethod
     def start(self, seed: int = 0) -> Stream:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
@@ -37,13 +38,15 @@ from models.engine.interface import (
     check_prompt_audio,
     check_prompt_text,
 )
-from models.engine.loudness import LevelState, normalise_loudness
+from models.engine.loudness import normalise_loudness
 from models.engine.sounds import refuse_sound
 from models.errors import SegueError
+from models.magenta_rt2.batch_generator import BatchGenerator, BlockJob
 from models.magenta_rt2.block_generator import (
     FRAMES_PER_BLOCK,
     BlockGenerator,
     BlockRequest,
+    GeneratedBlock,
     available_cores,
 )
 from models.magenta_rt2.checkpoint import files
@@ -63,6 +66,7 @@ from models.magenta_rt2.conditioning import (
 )
 from models.magenta_rt2.continuation import prefill
 from models.magenta_rt2.depthformer import cuda_graphs, quantize
+from models.magenta_rt2.depthformer.batch_stepper import BatchStepper
 from models.magenta_rt2.depthformer.config import (
     FRAME_SAMPLES,
     FRAME_SECONDS,
@@ -78,10 +82,13 @@ from models.magenta_rt2.injection import InjectedBlock, InjectionState, inject
 from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
+from models.magenta_rt2.stream_state import PreparedBlock, StreamState
 from models.runtime.device import resolve_device, use_full_precision
 from models.runtime.huge_pages import use_huge_pages
 from models.storage.serialisation import PackedState, pack, unpack_state
 
+MAX_TOGETHER: Final = 8
+"""Streams in one step."""
 OUTPUT_GAIN: Final = 0.5
 """The reference halves the codec's output before it clips it."""
 DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
@@ -98,25 +105,6 @@ class StyleEmbedder(Protocol):
     def embed_audio(self, samples: NDArray[np.floating], rate: int, /) -> NDArray[np.float32]: ...
 
     def tokenize(self, style: NDArray[np.float32], /) -> NDArray[np.integer]: ...
-
-
-@dataclass(frozen=True, eq=False)
-class StreamState:
-    """State of a stream; immutable.
-
-    model: name of the engine. epoch: how often the context was cleared. codec: the decoder's state.
-    held: keys that were held in the last block. injection: while the memory send is open.
-    """
-
-    model: str
-    seed: int
-    epoch: int
-    context: DepthformerContext
-    codec: tuple[Tensor, ...]
-    level: LevelState = field(default_factory=LevelState)
-    watch: SilenceWatch = field(default_factory=SilenceWatch)
-    held: tuple[int, ...] = ()
-    injection: InjectionState | None = None
 
 
 class MagentaEngine(Engine):
@@ -169,6 +157,7 @@ class MagentaEngine(Engine):
         self.codec.to(self.device).eval()
         if self.precision.startswith("int8") and quantize.has_fast_bfloat16():
             self.codec.decoder.to(torch.bfloat16)
+        self.lock = threading.Lock()  # of whoever generates: streams share the steppers
         self._encoder_loaded = False
         self._encoder_lock = threading.Lock()
         self.style_model = self._open_style_model(checkpoint)
@@ -239,6 +228,36 @@ class MagentaEngine(Engine):
     def embed_audio(self, samples: NDArray[np.floating], sample_rate: int) -> Style:
         audio = check_prompt_audio(samples, sample_rate)
         return np.asarray(self.style_model.embed_audio(audio, sample_rate), np.float32)
+
+    @property
+    def max_together(self) -> int:
+        """Eight-bit weights quantize their input over all its rows: streams would change each
+        other's codes.
+        """
+        return 1 if self.precision.startswith("int8") else MAX_TOGETHER
+
+    @cached_property
+    def batch_generator(self) -> BatchGenerator:
+        """Generator of several streams; made where there are several."""
+        return BatchGenerator(BatchStepper(self.model, self.max_together), self.codec)
+
+    def render_together(self, jobs: Sequence[tuple[Stream, Controls]]) -> list[Audio | Exception]:
+        results: dict[int, Audio | Exception] = {}
+        prepared: dict[int, tuple[MagentaStream, PreparedBlock]] = {}
+        with self.lock:
+            for number, (stream, controls) in enumerate(jobs):
+                assert isinstance(stream, MagentaStream)
+                try:
+                    prepared[number] = stream, stream.prepare(controls)
+                except SegueError as error:
+                    results[number] = error
+            blocks = self.batch_generator.blocks([block.job for _, block in prepared.values()])
+        for (number, (stream, before)), block in zip(prepared.items(), blocks, strict=True):
+            try:
+                results[number] = stream.finish(before, block)
+            except SegueError as error:
+                results[number] = error
+        return [results[number] for number in range(len(jobs))]
 
     def start(self, seed: int = 0) -> MagentaStream:
         return MagentaStream(self, seed)
@@ -328,28 +347,45 @@ class MagentaStream(Stream):
         self._hearing = hearing
 
     def render(self, controls: Controls) -> Audio:
-        engine, state = self.engine, self.state
+        engine = self.engine
+        with engine.lock:
+            before = self.prepare(controls)
+            job = before.job
+            # While something is played in, the next block's context will not be the one after this.
+            ahead = job.context is self.state.context
+            block = engine.generator.block(job.context, job.codec, job.request, ahead)
+        return self.finish(before, block)
+
+    def prepare(self, controls: Controls) -> PreparedBlock:
+        """What is needed to generate the next block. The stream is unchanged."""
+        state = self.state
         requested = DEFAULT_GUIDANCE if controls.guidance is None else controls.guidance
         temperature, top_k = sampling_params(controls)
         conditions = self._conditions(controls, requested)
-        injection, before = self._injected(controls.memory or 0.0)
+        injection, context = self._injected(controls.memory or 0.0)
         request = BlockRequest(conditions, temperature, top_k, state.seed, state.epoch)
-        # While something is played in, the next block's context will not be the one after this.
-        block = engine.generator.block(before, state.codec, request, before is state.context)
+        job = BlockJob(context, state.codec, request)
+        return PreparedBlock(job, injection, requested, controls.notes)
+
+    def finish(self, before: PreparedBlock, block: GeneratedBlock) -> Audio:
+        """Sound of a block that was generated; the stream is after it then."""
+        engine, state, job = self.engine, self.state, before.job
         sound = block.audio[0].float().cpu().numpy()
         audio = np.ascontiguousarray(sound * np.float32(OUTPUT_GAIN))
         if not np.isfinite(audio).all():
             raise SegueError("the model gave sound that is not finite: clear the history.")
         level_db = 10.0 * np.log10(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
-        watch = state.watch.after(level_db, engine.info.block_seconds, requested)
+        watch = state.watch.after(level_db, engine.info.block_seconds, before.requested)
         audio, level = normalise_loudness(audio, state.level)
+        injection = before.injection
         if injection is not None:
             gain = float(np.sqrt(np.mean(sound**2) / max(float(np.mean(audio**2)), 1e-12)))
             tokens = block.codes + engine.stepper.offsets
-            injection = injection.after(InjectedBlock(before, conditions, tokens, sound, gain))
+            injected = InjectedBlock(job.context, job.request.conditions, tokens, sound, gain)
+            injection = injection.after(injected)
         self.state = replace(
             state, context=block.context, codec=block.codec, level=level, watch=watch,
-            held=controls.notes, injection=injection,
+            held=before.held, injection=injection,
         )  # fmt: skip
         if watch.should_clear:
             self.clear()

@@ -105,14 +105,16 @@ class BatchStepper:
         noise: Tensor,
         temperatures: Sequence[float],
         top_ks: Sequence[int],
+        active: Sequence[int] | None = None,
     ) -> Tensor:
-        """Generate the next frame of every stream.
+        """Generate the next frame of every stream, or of some.
 
         Args:
             conditions: int64 (batch, 144), offset, as for `FrameStepper.step`.
             noise: float32 (batch, 12, 1024) of `gumbel_noise`.
             temperatures: of each stream.
             top_ks: of each stream, from 1 to 1024.
+            active: streams that go on; the others are computed too, and stay where they are.
 
         Returns:
             Codes, int64 (batch, 12) from 0 to 1023, on the model's device.
@@ -129,12 +131,18 @@ class BatchStepper:
             to_device(target, values)
         self.bias[self.streams, :, 0, self.slot] = 0.0
         self.run()
+        going = range(self.batch) if active is None else active
         for stream in range(self.batch):
+            slot = self.frames[stream] % self.slots
+            if stream not in going:  # what was written there is no frame of it
+                self._slot_entries[stream][slot] = None
+                self.bias[stream, :, 0, slot] = float("-inf")
+                continue
             entry = CacheEntry(self.columns[:, :, stream].clone())
             self._entries[stream].append(entry)
-            self._slot_entries[stream][self.frames[stream] % self.slots] = entry
+            self._slot_entries[stream][slot] = entry
             self.frames[stream] += 1
-        self.previous.copy_(self.tokens)
+            self.previous[stream] = self.tokens[stream]
         return self.tokens - self.offsets
 
     def run(self) -> None:

@@ -35,6 +35,7 @@ from models.remote.server.journal import Journal
 from models.remote.server.peer import Peer
 from models.remote.server.session import StreamSession
 from models.remote.server.session_table import SessionTable
+from models.remote.server.shared_renderer import SharedRenderer
 from models.remote.server.statistics import Reading, ServerStatistics
 
 SWEEP_SECONDS: Final = 5.0
@@ -69,6 +70,7 @@ class EngineHost:
         )
         self._token, self._keeper, self._admitted = token, keeper, admitted
         self._secret = secret or secrets.token_bytes(32)
+        self._renderer = SharedRenderer(engine)
         self._connections = 0
         self._requests = ThreadPoolExecutor(2, thread_name_prefix="requests")
 
@@ -193,8 +195,9 @@ class EngineHost:
             write = partial(self._keeper.write, key)
             recorder = SessionRecorder(write, self.engine.pack, time.perf_counter)
         return StreamSession(
-            self.engine, self.limits, key[:4], self.statistics.blocks, recorder, record
-        )
+            self.engine, self.limits, key[:4], self.statistics.blocks, recorder, record,
+            self._renderer,
+        )  # fmt: skip
 
     async def _in_pool(self, work: Callable[[], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
         return await asyncio.get_running_loop().run_in_executor(self._requests, work)

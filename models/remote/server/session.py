@@ -25,6 +25,7 @@ from models.remote.protocol.messages import (
     pack_block,
 )
 from models.remote.server.handover import SessionRecord, SessionRecorder, Step, follow
+from models.remote.server.shared_renderer import SharedRenderer
 from models.remote.server.snapshot_store import SnapshotStore
 from models.remote.server.statistics import BlockCount
 
@@ -45,10 +46,14 @@ class StreamSession:
         count: BlockCount | None = None,
         recorder: SessionRecorder | None = None,
         record: SessionRecord | None = None,
+        renderer: SharedRenderer | None = None,
     ) -> None:
-        """recorder: writes what another server needs to go on. record: what one wrote before."""
+        """recorder: writes what another server needs to go on. record: what one wrote before.
+        renderer: of all sessions of the engine.
+        """
         self.engine, self.limits, self.name = engine, limits, name
         self._count, self._recorder, self._record = count or BlockCount(), recorder, record
+        self._renderer = renderer or SharedRenderer(engine)
         first = 1 if record is None else record.last + 1
         self.snapshots = SnapshotStore(limits.session_bytes, limits.snapshots, first)
         self.blocks = 0
@@ -205,7 +210,7 @@ class StreamSession:
         assert stream is not None
         began = self.rendering_since = time.perf_counter()
         controls = run.controls if self._index == 0 else following(run.controls)
-        samples = stream.render(controls)
+        samples = self._renderer.render(stream, controls)
         fault = block_fault(samples, self.engine.info)
         if fault is not None:
             raise RuntimeError(fault)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from models.engine.controls import Controls
-from models.engine.interface import Audio
+from models.engine.interface import Audio, Stream
 from models.errors import SegueError
 from models.remote.cluster.directory import KEEP_SECONDS, SessionDirectory, shard_of
 from models.remote.cluster.options import ServeOptions, parse_replicas
@@ -26,6 +26,7 @@ from models.remote.server.handover import (
 )
 from models.remote.server.session import StreamSession
 from models.remote.server.session_table import SessionTable
+from models.remote.server.shared_renderer import SharedRenderer
 from models.remote.server.statistics import (
     HUNG_SECONDS,
     MAX_FAULTS,
@@ -33,7 +34,8 @@ from models.remote.server.statistics import (
     BlockCount,
     ServerStatistics,
 )
-from tests.support.tone_engine import ToneEngine
+from tests.models.remote.test_remote_engine import until
+from tests.support.tone_engine import ToneEngine, ToneStream
 
 A, B = Controls(notes=(57,)), Controls(notes=(69,))
 
@@ -141,8 +143,6 @@ class Sent:
 
     def play(self, session: StreamSession, run: Run) -> list[Audio]:
         """Blocks of a run, as many as it gives credit for."""
-        from tests.models.remote.test_remote_engine import until
-
         before = len(self.blocks)
         session.start(run)
         until(lambda: len(self.blocks) == before + run.credit)
@@ -243,7 +243,7 @@ def test_a_session_counts_its_blocks_and_its_faults() -> None:
     sent.play(session, Run(1, Place(), A, credit=2))
     assert session.queue == 0 and session.rendering_since is None
     session.more(1, 3)
-    asyncio.run(asyncio.sleep(0.05))
+    until(lambda: count.faults)
     session.close()
     session.join()
     assert len(count.take()[0]) == 2 and count.faults == 1
@@ -291,3 +291,70 @@ def test_replicas_follow_the_load_where_their_number_may_change() -> None:
     assert isinstance(scaling, dict)
     assert (scaling["min_replicas"], scaling["max_replicas"]) == (1, 8)
     assert scaling["target_ongoing_requests"] == 6.0  # before all eight are taken
+
+
+class Together(ToneEngine):
+    """Engine that renders up to three streams at once, and waits before it does. sizes: of them."""
+
+    def __init__(self) -> None:
+        super().__init__(block_seconds=0.02)
+        self.sizes: list[int] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    @property
+    def max_together(self) -> int:
+        return 3
+
+    def start(self, seed: int = 0) -> ToneStream:
+        return PatientStream(self, seed)
+
+    def render_together(self, jobs: Sequence[tuple[Stream, Controls]]) -> list[Audio | Exception]:
+        self.sizes.append(len(jobs))
+        if any(controls.bpm == 99.0 for _, controls in jobs):
+            raise RuntimeError("the whole step failed")
+        return [
+            SegueError("refused") if controls == B else stream.render(controls)
+            for stream, controls in jobs
+        ]
+
+
+class PatientStream(ToneStream):
+    """Stream that renders when it is told to."""
+
+    def render(self, controls: Controls) -> Audio:
+        assert isinstance(self.engine, Together)
+        self.engine.begun.set()
+        assert self.engine.go_on.wait(10.0)
+        return super().render(controls)
+
+
+def test_what_is_asked_for_meanwhile_is_rendered_together() -> None:
+    engine = Together()
+    renderer = SharedRenderer(engine)
+    results: dict[int, object] = {}
+
+    def ask(number: int, controls: Controls) -> threading.Thread:
+        def work() -> None:
+            try:
+                results[number] = renderer.render(engine.start(number), controls)
+            except Exception as error:
+                results[number] = str(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    threads = [ask(0, A)]
+    assert engine.begun.wait(10.0)
+    for number in range(1, 7):  # in this order: 1, 2, 3 together, then 4, 5, 6
+        controls = {2: B, 5: Controls(bpm=99.0)}.get(number, A)
+        threads.append(ask(number, controls))
+        until(lambda: len(renderer._waiting) == number)  # noqa: B023
+    engine.go_on.set()
+    for thread in threads:
+        thread.join(10.0)
+    assert engine.sizes == [3, 3]
+    assert results[2] == "refused"
+    for number in (0, 1, 3):
+        assert np.array_equal(results[number], engine.start(number).render(A))  # type: ignore
+    assert {results[number] for number in (4, 5, 6)} == {"the whole step failed"}
