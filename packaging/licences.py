@@ -223,6 +223,7 @@ OWN: Final = (
     ("Segue icons", "Apache-2.0", "icons"),
     ("Segue weights (arranger, codec, renderer, style)", "Apache-2.0", "weights"),
     ("all-MiniLM-L6-v2", "Apache-2.0", "weights"),
+    ("Basic Pitch", "Apache-2.0", "weights"),
     ("Fluid (R3) GM SoundFont (parts)", "MIT", "samples"),
     ("MuseScore General SoundFont (parts)", "MIT, parts CC0 or public domain", "samples"),
     ("Segue synthesisers and drum machines", "Apache-2.0", "samples"),

@@ -38,6 +38,7 @@ from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import ArrangerInfo, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
+from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.arranger.memory.recollection import heard_music
 from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.state import State as ArrangerState
@@ -62,7 +63,7 @@ from models.segue.style import StyleModel
 from models.segue.style.axes import AXES, StyleAxes
 from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
-from models.storage.weights import embedded_files, identity
+from models.storage.weights import identity, playing_files
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 CONTEXT_WEIGHTS: Final = ("codec.safetensors", "renderer.safetensors", "arranger.safetensors")
@@ -110,10 +111,11 @@ class DiffusionEngine(Engine):
             use_one_thread()
         self.codec = Codec.load(weights / "codec.safetensors", self.device)
         self.renderer = load_inference(weights / "renderer.safetensors", self.device)
-        self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         self.axes = StyleAxes(self.style.anchors)
         self.sounds = SoundLibrary(weights=weights)
+        idioms = SoundIdioms(self.sounds)
+        self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         self.mixes = RendererMixes(weights / "renderer.safetensors", self.renderer, self.sounds)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
@@ -167,7 +169,7 @@ class DiffusionEngine(Engine):
 
     @cached_property
     def weights_identity(self) -> str:
-        return identity(embedded_files(self.weights), self.weights)
+        return identity(playing_files(self.weights), self.weights)
 
     def pack(self, snapshot: Snapshot) -> PackedState:
         return PackedState(self.info.name, self.checksum, *pack(_checked(snapshot)))

@@ -49,6 +49,7 @@ from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
 from models.segue.arranger.block_score import frames_of, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
+from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.arranger.memory.recollection import HeardMusic, heard_music
 from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.setting import SettingNoise, choose_setting
@@ -102,9 +103,10 @@ class SegueEngine(Engine):
         # The rooms are made while the rest loads; whoever needs one sooner makes it itself.
         rooms = threading.Thread(target=self.studio.warm_up, name="rooms", daemon=True)
         rooms.start()
-        self.arranger = Arranger.load(weights / "arranger.safetensors")
         self.style = StyleModel.load()
         self.sounds = SoundLibrary(weights=weights)
+        idioms = SoundIdioms(self.sounds)
+        self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         self.axes = StyleAxes(self.style.anchors)
         self.productions = MixTable(self.style.anchors, NAMES, instruments)
         self._prefetched: bytes | None = None

@@ -17,6 +17,8 @@ from models.errors import SegueError
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 MANIFEST: Final = "manifest.json"
+TEACHING: Final = frozenset({"notes.safetensors"})
+"""Files that are needed to teach a sound, and never to play one."""
 OWNERS: Final = {"segue-diffusion": "segue"}
 """Engines that read the files of another."""
 
@@ -133,6 +135,11 @@ def embedded_files(folder: Path = WEIGHTS) -> list[str]:
         for path in folder.iterdir()
         if path.is_file() and path.name != MANIFEST and path.suffix in (".safetensors", ".json")
     )
+
+
+def playing_files(folder: Path = WEIGHTS) -> list[str]:
+    """Those of them on which it depends how the embedded engine sounds."""
+    return [name for name in embedded_files(folder) if name not in TEACHING]
 
 
 if __name__ == "__main__":

@@ -24,22 +24,34 @@ from models.engine.sounds import check_name
 from models.errors import SegueError
 from models.runtime.number_format import fastest_format
 from models.segue.arranger.arranger import Arranger
+from models.segue.arranger.idiom.counts import total
+from models.segue.arranger.idiom.idiom import Idiom, learned_idiom
 from models.segue.renderer.inference import RendererInference
 from models.segue.renderer.loading import load_inference, load_renderer, load_sampler
 from models.segue.renderer.network import Renderer
 from models.sounds.file import LearnedSound
 from models.sounds.library import RENDERER, SoundLibrary, base_checksum
 from models.storage.weights import WEIGHTS
+from models.teaching.counting import counts_of
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
 from models.teaching.objective import partials_of
+from models.teaching.own_playing import own_counts
 from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
-from models.teaching.store import EncodedFile, mean_style, read_encoded, write_encoded
+from models.teaching.store import (
+    EncodedFile,
+    mean_style,
+    read_encoded,
+    read_idiom,
+    write_encoded,
+    write_idiom,
+)
 
 PICTURE: Final = "picture.npy"
+IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
 
@@ -84,6 +96,7 @@ class Course:
         self.plan = self._read_plan(name) if plan is None else plan
         self._base = base_checksum(weights)
         self._listener = Listener(weights)
+        self._idiom: Idiom | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
@@ -120,6 +133,8 @@ class Course:
             return None
         rehearsal = self._rehearse()
         if rehearsal is None:
+            return None
+        if not self._learn_idiom(files):
             return None
         lesson = self._lesson(files, rehearsal)
         if not self._learn(lesson, files):
@@ -215,6 +230,24 @@ class Course:
                 return None
         return clips
 
+    def _learn_idiom(self, files: Sequence[EncodedFile]) -> bool:
+        """What the arranger takes from the files; False where it was stopped before."""
+        style = mean_style(files)
+        source = hashlib.sha256(f"{self._base} {style.tobytes().hex()}".encode()).hexdigest()
+        path = self.folder / IDIOM
+        self._idiom = read_idiom(path, source)
+        if self._idiom is None:
+            own = own_counts(self._weights, self._listener, style, self._pause)
+            if own is None:
+                return False
+            heard = (study.heard for encoded in files for study in encoded.studies)
+            self._idiom = learned_idiom(total(counts_of(each) for each in heard), own)
+            try:
+                write_idiom(self._idiom, path, source)
+            except OSError as error:
+                self._no_room("rehearsing", 1.0, error)
+        return True
+
     # -- learning --------------------------------------------------------------------------------
     def _lesson(self, files: Sequence[EncodedFile], rehearsal: Sequence[ScoredClip]) -> Lesson:
         plan = self.plan
@@ -292,7 +325,7 @@ class Course:
             name=self.plan.name,
             base=self._base,
             style=style,
-            changes=lesson.changes(),
+            changes=lesson.changes() | ({} if self._idiom is None else self._idiom.tensors()),
             picture=picture,
             files=tuple(encoded.name for encoded in files),
             licence=self.plan.licence,

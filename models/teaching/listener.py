@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.music.score import SAMPLE_RATE
+from models.music.score import FRAME_SAMPLES, SAMPLE_RATE
 from models.music.tracking.weights import EarWeights, load_ear_weights
 from models.segue.codec import Codec, bands
 from models.segue.style import StyleModel
 from models.teaching.lesson import Study
 from models.teaching.material import Passage
+from models.teaching.notes.network import NoteNetwork
 from models.teaching.picture import picture_of
 from models.teaching.store import EncodedFile
-from models.teaching.transcription import transcribe
+from models.teaching.transcription import HeardScore, transcribe
 
 MINUTE = 60 * SAMPLE_RATE
 
@@ -40,12 +41,21 @@ class Listener:
     def _ears(self) -> EarWeights:
         return load_ear_weights()
 
+    @cached_property
+    def _notes(self) -> NoteNetwork:
+        return NoteNetwork.load()
+
+    def heard(self, audio: NDArray[np.float32]) -> HeardScore:
+        """Transcription of audio (n, 2) at 48 kHz."""
+        return transcribe(self._ears, self._notes, audio, len(audio) // FRAME_SAMPLES)
+
     def encode(self, name: str, pieces: Sequence[Passage]) -> EncodedFile:
         """The studies and styles of a file's pieces, one at least."""
         studies, styles = [], []
         for piece in pieces:
             latents = np.asarray(self.codec.encode(piece.audio), np.float32)
-            studies.append(Study(latents, transcribe(self._ears, piece.audio, len(latents))))
+            heard = transcribe(self._ears, self._notes, piece.audio, len(latents))
+            studies.append(Study(latents, heard))
             styles += self._styles(piece.audio)
         seconds = sum(piece.seconds for piece in pieces)
         return EncodedFile(name, tuple(studies), np.stack(styles), seconds)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from models.segue.arranger.idiom.idiom import Idiom, idiom_of
 from models.teaching.lesson import Study
 from models.teaching.transcription import HeardScore
 
@@ -70,6 +71,27 @@ def read_encoded(path: Path, source: str) -> EncodedFile | None:
             ]
             styles = np.asarray(file.get_tensor("styles"), np.float32)
         return EncodedFile(header["name"], tuple(studies), styles, float(header["seconds"]))
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return None
+
+
+def write_idiom(idiom: Idiom, path: Path, source: str) -> None:
+    """Write an idiom, whole or not at all. OSError where there is no room."""
+    partial = path.with_suffix(".partial")
+    try:
+        save_file(idiom.tensors(), partial, metadata={"source": source})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    partial.replace(path)
+
+
+def read_idiom(path: Path, source: str) -> Idiom | None:
+    """The idiom of a source; None where it is missing, damaged or of another source."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            if (file.metadata() or {})["source"] != source:
+                return None
+            return idiom_of({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
 

@@ -1,6 +1,7 @@
-"""Transcription of a piece as far as the ears are sure: beat, tempo, chords, brightness.
+"""Transcription of a piece as far as it is clear: beat, tempo, chords, brightness and notes.
 
-Notes and instruments stay hidden; the renderer was trained to play from such sketches.
+What is not clear stays hidden, as do drums and instruments; the renderer was trained to play from
+such sketches.
 """
 
 from __future__ import annotations
@@ -12,15 +13,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.music.score import FRAME_SECONDS, SAMPLE_RATE, beat_phase
+from models.music.score import (
+    EVENT,
+    FRAME_SECONDS,
+    PARTS,
+    QUALITY_NAMES,
+    SAMPLE_RATE,
+    beat_phase,
+    rasterize,
+)
 from models.music.tracking.tracker import Heard, initial_ears, listen
 from models.music.tracking.weights import EarWeights
-from models.segue.renderer.features import KNOWN, ScoreBatch, unknown_score
+from models.segue.renderer.features import KNOWN, ScoreBatch, no_age, note_age, unknown_score
+from models.teaching.notes.events import clear_notes, note_events
+from models.teaching.notes.network import RATE, NoteNetwork
 
 SURE: Final = 0.5
 """Confidence from which beat and chord are believed."""
 CHROMA: Final = KNOWN - 2
 BEAT: Final = KNOWN - 1
+NOTED: Final = tuple(PARTS.index(part) for part in ("bass", "chords", "lead"))
+"""Parts whose notes are written down."""
+NEAR: Final = 25
+"""Frames around a clear note in which the piece counts as written down: 1 s."""
 _STEPS: Final = round(FRAME_SECONDS / 0.01)  # of the ears in a frame
 _SMOOTH: Final = 50  # frames: 2 s
 
@@ -31,7 +46,10 @@ class HeardScore(NamedTuple):
     """What was heard in T frames of 40 ms.
 
     chroma (T, 12) of the chord and beat (T, 4) as of `FrameScore`; known (T, 2): 1 where chord and
-    beat are sure; tempo (T,) in beats a minute; brightness (T,), nan in silence.
+    beat are sure; tempo (T,) in beats a minute; brightness (T,), nan in silence; notes (N, 5), the
+    fields of EVENT, in seconds from the first frame; harmony (T, 4): root and quality (index) of
+    the chord, -1 where it is not sure, key (tonic, + 12 for minor; -1 for none) and beats a bar;
+    onsets (M,) in seconds.
     """
 
     chroma: Line
@@ -39,6 +57,9 @@ class HeardScore(NamedTuple):
     known: Line
     tempo: Line
     brightness: Line
+    notes: Line
+    harmony: Line
+    onsets: Line
 
     def score(self, span: slice) -> ScoreBatch:
         """A batch of one of the frames of a span; all that was not heard is masked."""
@@ -47,21 +68,48 @@ class HeardScore(NamedTuple):
         known = batch.known.clone()
         known[0, :, CHROMA:] = torch.from_numpy(self.known[span])
 
-        def tensor(values: Line) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values[span], np.float32))[None]
+        rolls = rasterize(self.events, span.start * FRAME_SECONDS, count)
+        ages, _ = note_age(rolls.onset, rolls.sustain > 0, no_age())
+        noted = torch.from_numpy(_near(np.asarray(rolls.sustain.any(axis=(1, 2)))))
+        for part in NOTED:
+            known[0, :, part] = noted
+
+        def tensor(values: NDArray[np.generic]) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values, np.float32))[None]
 
         return replace(
             batch,
-            chroma=tensor(self.chroma),
-            beat=tensor(self.beat),
-            tempo=tensor(self.tempo),
-            brightness=tensor(self.brightness),
+            sustain=tensor(rolls.sustain),
+            onset=tensor(rolls.onset),
+            age=tensor(ages),
+            chroma=tensor(self.chroma[span]),
+            beat=tensor(self.beat[span]),
+            tempo=tensor(self.tempo[span]),
+            brightness=tensor(self.brightness[span]),
             known=known,
         )
 
+    @property
+    def events(self) -> NDArray[np.void]:
+        """The notes as events of a score."""
+        events = np.zeros(len(self.notes), EVENT)
+        for name, column in zip(EVENT.names or (), self.notes.T, strict=True):
+            events[name] = column
+        return events
 
-def transcribe(weights: EarWeights, audio: NDArray[np.float32], frames: int) -> HeardScore:
-    """What the ears hear in audio (n, 2) at 48 kHz, as `frames` frames of 40 ms."""
+
+def transcribe(
+    weights: EarWeights, network: NoteNetwork, audio: NDArray[np.float32], frames: int
+) -> HeardScore:
+    """What is heard in a piece.
+
+    Args:
+        weights: of the ears.
+        network: that hears notes.
+        audio: (n, 2) at 48 kHz.
+        frames: of 40 ms that are told of.
+
+    """
     state, heard = initial_ears(weights), list[Heard]()
     for start in range(0, len(audio), SAMPLE_RATE):
         state, part = listen(weights, state, audio[start : start + SAMPLE_RATE])
@@ -86,6 +134,36 @@ def transcribe(weights: EarWeights, audio: NDArray[np.float32], frames: int) -> 
         np.stack([sure_chord, sure_beat], axis=1).astype(np.float32),
         tempo,
         _smooth(np.array([each.brightness for each in chosen])),
+        hear_notes(network, audio),
+        np.array(
+            [
+                (
+                    *((h.root, QUALITY_NAMES.index(h.quality)) if sure else (-1, -1)),
+                    h.tonic + 12 * h.minor if h.tonic >= 0 else -1,
+                    pulse.beats_per_bar,
+                )
+                for h, pulse, sure in zip(harmonies, pulses, sure_chord, strict=True)
+            ],
+            np.float32,
+        ).reshape(frames, 4),
+        np.array([each.onset.time for each in heard if each.onset is not None], np.float32),
+    )
+
+
+def hear_notes(network: NoteNetwork, audio: NDArray[np.float32]) -> Line:
+    """The notes (N, 5) of `HeardScore` that are clear in audio (n, 2) at 48 kHz."""
+    import soxr
+
+    mono = soxr.resample(audio.mean(axis=1), SAMPLE_RATE, RATE)
+    events = note_events(clear_notes(*network.hear(np.asarray(mono, np.float32))))
+    names = EVENT.names or ()
+    return np.stack([np.asarray(events[name], np.float32) for name in names], axis=1)
+
+
+def _near(sounding: NDArray[np.bool_]) -> Line:
+    """(T,) 1 within NEAR frames of one in which a note sounds."""
+    return (np.convolve(sounding, np.ones(2 * NEAR + 1))[NEAR : NEAR + len(sounding)] > 0).astype(
+        np.float32
     )
 
 

@@ -19,7 +19,13 @@ from torch import Tensor
 
 from models.engine.controls import Controls
 from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, PARTS, FrameScore, parse_key
-from models.segue.arranger.arrival import arrived_controls, base_of, latch_triggers
+from models.segue.arranger.arrival import (
+    arrived_controls,
+    base_of,
+    key_of,
+    latch_triggers,
+    rekeyed,
+)
 from models.segue.arranger.bar_plan import plan_bar, plan_section
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
 from models.segue.arranger.clock import Tick, glide
@@ -32,6 +38,8 @@ from models.segue.arranger.density_control import DensityControl
 from models.segue.arranger.fills import fill_levels, fill_span
 from models.segue.arranger.form_plan import MAX_BARS, fullness
 from models.segue.arranger.held_keys import HeldHarmony, held_harmony
+from models.segue.arranger.idiom.acting import with_idiom
+from models.segue.arranger.idiom.sounds import Idioms, no_idioms
 from models.segue.arranger.loading import read_weights
 from models.segue.arranger.memory.recall import recalled, with_groove
 from models.segue.arranger.memory.recollection import HeardMusic, modulated
@@ -84,24 +92,27 @@ class Arranger:
     """Score generator, stateless but for its weights: `write` maps a state to the next."""
 
     def __init__(
-        self, net: ArrangerNet, setting_net: SettingNet, quantiles: NDArray[np.float32]
-    ) -> None:
+        self, net: ArrangerNet, setting_net: SettingNet, quantiles: NDArray[np.float32],
+        idioms: Idioms = no_idioms,
+    ) -> None:  # fmt: skip
         self.net = net.eval().requires_grad_(False)
         self.setting_net = setting_net.eval().requires_grad_(False)
-        self.quantiles = quantiles
+        self.quantiles, self._idioms = quantiles, idioms
         self._links = net.drum_links().detach().numpy()
         self.density = DensityControl(quantiles)
         self._conditions = ConditionCache(net)
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS / "arranger.safetensors") -> Arranger:
-        """Load a weights file of `models.training.arranger`.
+    def load(
+        cls, path: Path = WEIGHTS / "arranger.safetensors", idioms: Idioms = no_idioms
+    ) -> Arranger:
+        """Load a weights file of `models.training.arranger`; `idioms` gives that of learned sounds.
 
         Raises:
             SegueError: the file is missing or damaged.
 
         """
-        return cls(*read_weights(path))
+        return cls(*read_weights(path), idioms)
 
     def start(self, seed: int = 0, state: State | None = None) -> State:
         """State of a new stream, its tempo and key still to be chosen.
@@ -172,7 +183,7 @@ class Arranger:
             state = state.with_(
                 ticks=state.ticks[-1:], timbres=state.timbres[-1:], symbols=state.symbols[-1:]
             )
-        state = self._rekey(state, arrived_controls(state, controls), start)
+        state = rekeyed(state, arrived_controls(state, controls), start)
         state = latch_triggers(state, controls)
         written = 0
         while state.clock.start < end - 1e-9:
@@ -181,22 +192,6 @@ class Arranger:
         assert state.ticks  # a slow step may outlast the block, even the first one after a clear
         info = info_of(state, written, start)
         return state.with_(frames=state.frames + n_frames), info
-
-    def _key(self, state: State, controls: Controls) -> tuple[int, str]:
-        """Tonic and mode of the current key."""
-        if controls.key is not None and controls.strength_of("key") >= 0.5:
-            return parse_key(controls.key)
-        mode = state.setting.mode if state.setting else 0
-        return state.tonic, MODE_NAMES[mode]
-
-    def _rekey(self, state: State, controls: Controls, now: float) -> State:
-        """End what sounds in the old key, or what does not belong to newly held keys."""
-        key = self._key(state, controls)
-        if state.ticks and key[0] != state.key[0]:
-            return state.with_(voices=state.voices.cut(now), key=key)
-        if state.ticks and controls.notes and controls.notes != state.notes:
-            return state.with_(voices=state.voices.cut(now))
-        return state.with_(key=key)
 
     def _choose(self, state: State, style: Style | None, controls: Controls) -> State:
         """On a beat: choose the setting again if style, key or guidance have changed.
@@ -210,14 +205,17 @@ class Arranger:
         guidance = guidance_of(controls)
         identity = b"" if style is None else style.tobytes()
         follows = controls.follow_prompts
-        inputs = (identity, mode, guidance, follows)
+        idiom = self._idioms(controls.sounds)
+        inputs: tuple[object, ...] = (identity, mode, guidance, follows)
+        if idiom is not None:
+            inputs = (*inputs, repr(sorted(controls.sounds.items())))
         old = state.setting
         if old is not None and state.chosen_for == inputs:
             return state
         base = base_of(state)
         noise = SettingNoise.of(state.seed)
         new = choose_setting(
-            self.setting_net, style, noise, guidance, mode, None if follows else base
+            self.setting_net, style, noise, guidance, mode, None if follows else base, idiom
         )
         chosen: object = inputs
         if old is not None:
@@ -248,7 +246,7 @@ class Arranger:
         controls = arrived_controls(state, requested)
         if state.asked is None or state.clock.on_bar:
             state = modulated(state, played, controls)
-            state = self._rekey(state, controls, state.clock.start)
+            state = rekeyed(state, controls, state.clock.start)
         per_beat = state.setting.steps_per_beat if state.setting else 1
         changed = state.setting
         if state.setting is None or state.clock.on_beat(per_beat):
@@ -263,7 +261,7 @@ class Arranger:
         tick, clock = state.clock.tick(
             bpm, setting.swing, setting.steps_per_beat, setting.steps_per_bar
         )
-        tonic, mode = self._key(state, controls)
+        tonic, mode = key_of(state, controls)
         held = held_harmony(controls.notes, tonic, mode)
         step = state.history.length
         state = begin_parts(state, controls, tick, step, mode)
@@ -311,6 +309,8 @@ class Arranger:
         found = sources(state.history, form, place, bar, theme_row)
         found = with_groove(found, state.history, form, place, bar)
         found, targets = with_example(found, targets, state, tick, setting, tonic, mode)
+        idiom = self._idioms(controls.sounds)
+        targets = with_idiom(targets, idiom, state, tick, controls.density is not None)
         attended_rows, targets = recalled(
             found, targets, played, controls, tick, setting, tonic, form, state.seed
         )
@@ -424,6 +424,6 @@ class Arranger:
             held=held,
             strike=strike,
             mute=controls.mute,
-            tones=pull(state.tones, self._key(state, controls)[1]),
+            tones=pull(state.tones, key_of(state, controls)[1]),
             energy=controls.energy,
         )

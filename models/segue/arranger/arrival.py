@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.engine.controls import Controls
+from models.music.score import MODE_NAMES, parse_key
 from models.segue.arranger.state import State
 from models.segue.arranger.steps import Setting
 
@@ -35,3 +36,21 @@ def latch_triggers(state: State, controls: Controls) -> State:
         triggers=(controls.fill, controls.next_section),
         patterns=state.patterns.latched(controls),
     )
+
+
+def key_of(state: State, controls: Controls) -> tuple[int, str]:
+    """Tonic and mode of the current key."""
+    if controls.key is not None and controls.strength_of("key") >= 0.5:
+        return parse_key(controls.key)
+    mode = state.setting.mode if state.setting else 0
+    return state.tonic, MODE_NAMES[mode]
+
+
+def rekeyed(state: State, controls: Controls, now: float) -> State:
+    """The state after what sounds in the old key, or does not belong to newly held keys, ended."""
+    key = key_of(state, controls)
+    if state.ticks and key[0] != state.key[0]:
+        return state.with_(voices=state.voices.cut(now), key=key)
+    if state.ticks and controls.notes and controls.notes != state.notes:
+        return state.with_(voices=state.voices.cut(now))
+    return state.with_(key=key)

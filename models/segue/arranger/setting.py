@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.music.harmony import MINOR_LIKE
 from models.music.score import INSTRUMENTS, KITS, MODE_NAMES
+from models.segue.arranger.idiom.idiom import Idiom
 from models.segue.arranger.steps import BPM_BINS, METRES, SWINGS, Setting, bpm_at, bpm_bin
 
 VARIABLES: Final = (
@@ -133,6 +135,16 @@ class SettingNoise(NamedTuple):
         return cls(gumbel, float(rng.random()))
 
 
+_MINOR: Final = np.array([mode in MINOR_LIKE for mode in MODE_NAMES], np.float32)
+
+
+def _usual(name: str, idiom: Idiom) -> NDArray[np.float32] | float:
+    """Log-odds that an idiom adds to a choice."""
+    if name == "bpm":
+        return idiom.tempo
+    return idiom.minor * _MINOR if name == "mode" else 0.0
+
+
 @torch.inference_mode()
 def choose_setting(
     net: SettingNet,
@@ -141,12 +153,14 @@ def choose_setting(
     guidance: float = 1.0,
     mode: int | None = None,
     base: Setting | None = None,
+    idiom: Idiom | None = None,
 ) -> Setting:
     """The setting for a style (style_dim,), None for no style at all.
 
     guidance above 1 moves away from what would be chosen without a style (Ho & Salimans 2022,
     eq. 6). mode fixes the mode (index into MODE_NAMES). base: a setting whose metre, tempo and (but
-    for `mode`) mode stay; the rest is chosen to go with them.
+    for `mode`) mode stay; the rest is chosen to go with them. idiom makes some tempi and modes
+    likelier.
     """
     fixed: dict[str, int] = {} if mode is None else {"mode": mode}
     if base is not None:
@@ -166,6 +180,7 @@ def choose_setting(
         if name in NOBODY:
             share = cleared(float(logits[0, NOBODY[name]].exp()))
             odds = with_share(odds, NOBODY[name], share)
+        odds = odds if idiom is None else odds + _usual(name, idiom)
         start = _EDGES[index]
         if name in fixed:
             code = fixed[name]

@@ -22,6 +22,7 @@ from models.music.score import (
     chord_pitch_classes,
 )
 from models.segue.arranger.held_keys import HeldHarmony, snap
+from models.segue.arranger.idiom.idiom import StepIdiom
 from models.segue.arranger.memory.recollection import (
     Recollection,
     favour_code,
@@ -101,6 +102,7 @@ class StepTargets:
     fill: NDArray[np.uint8] | None = None  # (drums,) levels of a fill
     energy: float | None = None
     parts: PartTargets = NO_TARGETS
+    idiom: StepIdiom | None = None
     recollection: Recollection | None = None  # what the performer played at this place
 
 
@@ -348,6 +350,8 @@ def _draw_code(
         row[column] = STRIKE if targets.strike else pick(logits, noise, targets.sampling)
         return layer
     logits[STRIKE:] += notes
+    if part == "lead" and targets.idiom is not None and targets.idiom.lead is not None:
+        logits[STRIKE:] += targets.idiom.lead
     code = pick(logits, noise, targets.sampling)
     if code >= STRIKE and targets.held is not None:
         code = STRIKE + _to_chord(code - STRIKE, tonic, targets.held, part)
@@ -364,6 +368,8 @@ def _choose_symbol(
     logits[2:] += fitness
     if symbol:
         logits[STAY] += fitness[symbol - 1]
+    if targets.idiom is not None:
+        logits += targets.idiom.symbols
     if form.active >> 1:
         # A tune has a harmony, even where it rests.
         logits[1] = -np.inf

@@ -46,7 +46,10 @@ def heard(frames: int) -> HeardScore:
     zeros = np.zeros(frames, np.float32)
     known = np.ones((frames, 2), np.float32)
     beat, chroma = np.zeros((frames, 4), np.float32), np.ones((frames, 12), np.float32)
-    return HeardScore(chroma, beat, known, zeros + 120, zeros)
+    notes = np.array([[0.5, 1.5, 1, 40, 90], [0.5, 0.9, 3, 72, 80]], np.float32)
+    harmony = np.tile(np.array([0, 0, 0, 4], np.float32), (frames, 1))
+    onsets = np.array([0.5, 1.0], np.float32)
+    return HeardScore(chroma, beat, known, zeros + 120, zeros, notes, harmony, onsets)
 
 
 def lesson_in(folder: Path, base: Renderer, note: str = "base", seconds: float = 9.0) -> Lesson:

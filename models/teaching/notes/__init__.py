@@ -1,0 +1,1 @@
+"""Notes in a recording of several voices, with how sure each of them is."""
