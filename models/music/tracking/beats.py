@@ -4,8 +4,10 @@ A bar pointer (Whiteley, Cemgil and Godsill, "Bayesian modelling of temporal str
 audio", ISMIR 2006) in the efficient state space of Krebs, Böck and Widmer (ISMIR 2015): a place
 within the beat, a beat within the bar of one of several rhythm patterns, and an interval from beat
 to beat, which changes at beats only. It is filtered forward exactly, without looking back. What is
-observed is both the network's word on beats and the patterns' codes of flux, which say more of the
-places in between.
+observed is both the networks' word on beats and the patterns' codes of flux, which say more of the
+places in between. One network learned from composed songs, the other from recordings; their word is
+the mean of their log odds (a logarithmic opinion pool: Genest and Zidek, "Combining probability
+distributions", 1986).
 
 What it says of phase and tempo is quantised by its frames of 20 ms: a regression of the phase over
 time, with a memory of seconds, gives both more finely, and a second one with a short memory takes
@@ -23,6 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.tracking.beat_network import BeatNetwork
+from models.music.tracking.beatnet import (
+    STRIDE,
+    BeatNetCrnn,
+    BeatNetState,
+    hear_beats,
+    initial_beatnet,
+)
 from models.music.tracking.front_end import Line, SoundFrame
 from models.music.tracking.periodicity import SPAN, interval_scores
 from models.music.tracking.phase_line import NO_LINE, PhaseLine
@@ -44,10 +53,11 @@ STEADINESS: Final = 40.0  # lambda of Krebs et al.: how unlikely another interva
 SWITCH: Final = 0.03  # chance of another pattern in the next bar
 LEAP: Final = 2e-4  # share that goes to any state: a wrong tempo is left some day
 TEMPER: Final = 0.3  # of the observations' logarithms: neighbouring frames repeat each other
-SHARPNESS: Final = 0.3  # the same of the network's beats
+SHARPNESS: Final = 0.3  # the same of the networks' beats
 BAR_SHARPNESS: Final = 0.3  # and of its downbeats
 BEAT_SHARE: Final = 0.08  # chance of a beat in a frame of which nothing is known
 SUREST: Final = 0.98  # chance of a downbeat on a beat, at most
+LEAST_CHANCE: Final = 1e-4  # of a beat, and of none, in either network's word
 CODES_LATER: Final = 2  # frames by which the patterns hear sooner than the network
 DELAY: Final = LATENESS + CODES_LATER * FRAME - 0.002
 """Seconds from a beat to the end of the frame in which both have heard it."""
@@ -75,7 +85,8 @@ class BeatState:
 
     Attributes:
         belief: (rows, states of a beat), see `StateSpace`.
-        hidden: (2, units) of the network.
+        hidden: (2, units) of the network that learned from composed songs.
+        beatnet: of the network that learned from recordings.
         history: (SPAN, FEATURES) flux of the last ten seconds.
         weight: (intervals,) what repeats makes likelier.
         count: frames of 20 ms so far.
@@ -94,6 +105,7 @@ class BeatState:
 
     belief: Line
     hidden: Line
+    beatnet: BeatNetState
     history: Line
     weight: Line
     count: int = 0
@@ -111,10 +123,11 @@ class BeatState:
 
 @dataclass(frozen=True, eq=False)
 class BeatModel:
-    """What was learned of beats: rhythm patterns and a network."""
+    """What was learned of beats: rhythm patterns, and networks of composed songs and recordings."""
 
     patterns: RhythmPatterns
     network: BeatNetwork
+    beatnet: BeatNetCrnn
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +199,7 @@ def initial_beats(model: BeatModel) -> BeatState:
     return BeatState(
         prior(model.patterns.rows),
         model.network.initial(),
+        initial_beatnet(),
         np.zeros((SPAN, FEATURES), np.float32),
         np.ones(len(INTERVALS), np.float32),
     )
@@ -209,7 +223,9 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     if silence >= QUIET:
         return replace(initial_beats(model), silence=silence, pulse=Pulse(time=frame.time))
     rise = np.maximum(state.rise, frame.rise)
-    hidden, beat, downbeat = model.network.step(state.hidden, frame.mel, rise)
+    hidden, *composed = model.network.step(state.hidden, frame.mel, rise)
+    beatnet, *recorded = hear_beats(model.beatnet, state.beatnet, frame.samples[-STRIDE:])
+    beat, downbeat = (pooled(one, two) for one, two in zip(composed, recorded, strict=True))
     flux, features = flux_features(state.flux, rise)
     history = np.concatenate([state.history[1:], features[None]])
     count, weight = state.count + 1, state.weight
@@ -224,6 +240,7 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
         state,
         belief=belief,
         hidden=hidden,
+        beatnet=beatnet,
         codes=codes,
         rise=None,
         flux=flux,
@@ -235,13 +252,22 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     return _read(patterns, moved, frame.time, codes[0][1])
 
 
+def pooled(one: float, other: float) -> float:
+    """The chance whose log odds are the mean of two chances'."""
+    odds = 1.0
+    for chance in (one, other):
+        chance = min(1 - LEAST_CHANCE, max(LEAST_CHANCE, chance))
+        odds *= chance / (1 - chance)
+    return math.sqrt(odds) / (1 + math.sqrt(odds))
+
+
 def observed(patterns: RhythmPatterns, code: int, beat: float, downbeat: float) -> Line:
     """How well a frame fits each place of each row, (rows, PLACES + 1).
 
     Args:
         patterns: rhythm patterns.
         code: of the frame.
-        beat: chance of a beat in it, by the network.
+        beat: chance of a beat in it, by the networks.
         downbeat: chance of a bar's first beat.
 
     """

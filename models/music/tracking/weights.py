@@ -1,4 +1,4 @@
-"""What the trackers have learned: rhythm patterns, and the weights of the chord network."""
+"""What the trackers have learned: rhythm patterns, and the weights of their networks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from safetensors.numpy import load_file
 from models.errors import SegueError
 from models.music.tracking.beat_network import INPUTS as BEAT_INPUTS
 from models.music.tracking.beat_network import OUTPUTS, BeatNetwork, RecurrentLayer
+from models.music.tracking.beatnet import BANDS as BEATNET_BANDS
+from models.music.tracking.beatnet import KERNEL, UNITS, BeatNetCrnn
 from models.music.tracking.beats import BeatModel
 from models.music.tracking.front_end import Line
 from models.music.tracking.harmony import CHORD_QUALITIES, INPUTS, ChordNetwork
 from models.music.tracking.rhythm import FEATURES, METRES, PLACES, RhythmPatterns
 
 FILE: Final = Path(__file__).resolve().parents[3] / "resources" / "weights" / "ears.safetensors"
+BEATNET: Final = "beatnet.safetensors"
+"""Name of the file beside it with the network of others."""
+AGAIN: Final = "get Segue's folder again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,38 +39,23 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
     """Read the weights.
 
     Args:
-        path: a safetensors file.
+        path: a safetensors file; that of BeatNet lies beside it.
 
     Raises:
         SegueError: the file is missing, damaged or of another version.
 
     """
-    again = "get Segue's folder again."
+    table = _table(path)
     try:
-        table = load_file(path)
-
-        def layer(name: str) -> tuple[Line, Line]:
-            weight, bias = table[f"{name}.weight"], table[f"{name}.bias"]
-            return np.ascontiguousarray(weight, np.float32), np.asarray(bias, np.float32)
-
-        def recurrent(name: str) -> RecurrentLayer:
-            return RecurrentLayer(
-                *(
-                    np.ascontiguousarray(table[f"{name}.{part}"], np.float32)
-                    for part in ("input_weight", "state_weight", "input_bias", "state_bias")
-                )
-            )
-
         rhythm = RhythmPatterns(
             *(table[f"rhythm.{part}"] for part in ("codebook", "four", "three"))
         )
-        enter, leave = layer("beat.enter"), layer("beat.leave")
-        network = BeatNetwork(*enter, recurrent("beat.first"), recurrent("beat.second"), *leave)
-        chords = ChordNetwork(*layer("chord.hidden"), *layer("chord.output"))
-    except FileNotFoundError:
-        raise SegueError(f"{path} is missing: {again}") from None
-    except (OSError, KeyError, ValueError, SafetensorError):
-        raise SegueError(f"{path} is damaged: {again}") from None
+        enter, leave = _layer(table, "beat.enter"), _layer(table, "beat.leave")
+        first, second = (_recurrent(table, f"beat.{name}") for name in ("first", "second"))
+        network = BeatNetwork(*enter, first, second, *leave)
+        chords = ChordNetwork(*_layer(table, "chord.hidden"), *_layer(table, "chord.output"))
+    except (KeyError, ValueError):
+        raise SegueError(f"{path} is damaged: {AGAIN}") from None
     codes = len(rhythm.codebook)
     fits = (
         rhythm.codebook.shape == (codes, FEATURES)
@@ -77,8 +67,48 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
         and chords.output_weight.shape[0] == len(CHORD_QUALITIES)
     )
     if not fits:
-        raise SegueError(f"{path} is of another version of Segue: {again}")
-    return EarWeights(BeatModel(rhythm, network), chords)
+        raise SegueError(f"{path} is of another version of Segue: {AGAIN}")
+    return EarWeights(BeatModel(rhythm, network, read_beatnet(path.with_name(BEATNET))), chords)
+
+
+def read_beatnet(path: Path) -> BeatNetCrnn:
+    """Read the weights of BeatNet. SegueError where they are missing, damaged or others."""
+    table = _table(path)
+    try:
+        cells = (_layer(table, "first"), _layer(table, "second"))
+        conv, enter, leave = (_layer(table, name) for name in ("conv", "enter", "leave"))
+    except (KeyError, ValueError):
+        raise SegueError(f"{path} is damaged: {AGAIN}") from None
+    fits = (
+        conv[0].shape == (2, KERNEL)
+        and enter[0].shape == (UNITS, 2 * BEATNET_BANDS - KERNEL)
+        and all(weight.shape == (4 * UNITS, 2 * UNITS) for weight, _ in cells)
+        and leave[0].shape == (3, UNITS)
+    )
+    if not fits:
+        raise SegueError(f"{path} is of another version of Segue: {AGAIN}")
+    return BeatNetCrnn(*conv, *enter, cells, *leave)
+
+
+def _table(path: Path) -> dict[str, Line]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise SegueError(f"{path} is missing: {AGAIN}") from None
+    except (OSError, ValueError, SafetensorError):
+        raise SegueError(f"{path} is damaged: {AGAIN}") from None
+
+
+def _layer(table: dict[str, Line], name: str) -> tuple[Line, Line]:
+    weight, bias = table[f"{name}.weight"], table[f"{name}.bias"]
+    return np.ascontiguousarray(weight, np.float32), np.asarray(bias, np.float32)
+
+
+def _recurrent(table: dict[str, Line], name: str) -> RecurrentLayer:
+    parts = ("input_weight", "state_weight", "input_bias", "state_bias")
+    return RecurrentLayer(
+        *(np.ascontiguousarray(table[f"{name}.{part}"], np.float32) for part in parts)
+    )
 
 
 @lru_cache(maxsize=1)
