@@ -7,10 +7,12 @@ was played be captured back (`capture`).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -88,8 +90,10 @@ class JackServer:
         command = ["jackd", *scheduling, "-d", "dummy", "-r", str(self.rate)]
         command += ["-p", str(self.period)]
         command += ["-C", str(self.channels[0]), "-P", str(self.channels[1])]
+        assert self._claim is not None
         with tempfile.TemporaryFile() as said:
-            self._process = _spawn(command, said)
+            # It holds the lock on its name too: should it outlive us, the next run takes another.
+            self._process = _spawn(command, said, keep=(self._claim.fileno(),))
             deadline = time.monotonic() + 40.0
             while time.monotonic() < deadline and self._process.poll() is None:
                 if self.ports():
@@ -219,10 +223,22 @@ def _claim_name() -> tuple[str, IO[str]]:
     raise RuntimeError("six JACK servers of the tests run already: wait, or stop one of them")
 
 
-def _spawn(command: list[str], said: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-    """Start it before others where the system lets us: a busy machine must not make JACK late."""
+_PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that a process gets when its parent ends."""
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
-    def hurry() -> None:
+
+def _spawn(
+    command: list[str], said: IO[bytes] | None = None, keep: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start it before others where the system lets us: a busy machine must not make JACK late.
+
+    On Linux it ends with this process, even one that is killed.
+    """
+
+    def prepare() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         with contextlib.suppress(OSError, AttributeError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
 
@@ -230,7 +246,8 @@ def _spawn(command: list[str], said: IO[bytes] | None = None) -> subprocess.Pope
         command,
         stdout=subprocess.DEVNULL if said is None else said,
         stderr=subprocess.DEVNULL if said is None else said,
-        preexec_fn=hurry,
+        pass_fds=keep,
+        preexec_fn=prepare,
     )
 
 
