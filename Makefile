@@ -1,5 +1,6 @@
 # Two lines on a fresh machine:  make run  opens the instrument,  make test  runs everything.
 # Settings:  PYTHON=python3.12   TORCH=cpu|cuda   TORCH_INDEX=<address of a package index with CPU builds>
+#            TEST_WORKERS=2      (processes that share the tests)
 .DEFAULT_GOAL := help
 .PHONY: help run test setup check clean
 
@@ -7,6 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUN_STAMP := $(VENV)/.ready-run
 TEST_STAMP := $(VENV)/.ready-test
+TEST_WORKERS ?= 2
 export PYTHON TORCH TORCH_INDEX
 
 help:
@@ -32,7 +34,7 @@ check: $(TEST_STAMP)
 	$(PY) -m mypy
 
 test: check
-	QT_QPA_PLATFORM=offscreen $(PY) -m pytest
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,23 +32,23 @@ def playing() -> Iterator[tuple[Rig, DeviceProcess]]:
 
 
 def test_a_flood_of_midi(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = controllers.flood(*playing, seconds=3.0)
+    result = controllers.flood(*playing, seconds=1.5)
     assert result["messages_per_second"] > 2000
     assert not result["last_value_wrong"] and not result["notes_hung"]
     assert result["underruns"] == 0
 
 
 def test_a_flood_of_osc(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = controllers.osc(*playing, seconds=3.0)
+    result = controllers.osc(*playing, seconds=1.5)
     counts = result["counts"]
     assert result["last_value"] == 0.75 and result["underruns"] == 0
-    assert counts["received"] > 3000
+    assert counts["received"] > 1500
     for name in ("coalesced", "malformed", "oversized", "unknown"):
         assert counts[name] > 0
 
 
 def test_every_message_arrives(playing: tuple[Rig, DeviceProcess]) -> None:
-    result = controllers.latency(*playing, messages=60)
+    result = controllers.latency(*playing, messages=40)
     assert result["never_arrived"] == 0 and result["underruns"] == 0
     assert result["ms"]["p50"] < 500.0  # the machine may be busy; the benchmark has the bar
 

@@ -40,6 +40,7 @@ CONFIG = DepthformerConfig(
     ModelSpec(2, 128, 192, 2, 64),
     max_past_horizon=5,
 )
+Pair = tuple[FrameStepper, FrameStepper]
 SAMPLING = ((1.3, 40), (0.0, 40), (1.3, 1), (2.0, 7), (1.0, CODEBOOK_SIZE))
 
 
@@ -65,6 +66,20 @@ def traced_stepper(model: Depthformer) -> FrameStepper:
     return stepper
 
 
+@pytest.fixture(scope="module")
+def traced_once(model: Depthformer) -> Pair:
+    """Two steppers of one model: to trace a frame takes longer than most tests play."""
+    return traced_stepper(model), traced_stepper(model)
+
+
+@pytest.fixture
+def traced(traced_once: Pair) -> Pair:
+    """The two, before their first frame."""
+    for stepper in traced_once:
+        stepper.reset()
+    return traced_once
+
+
 def conditions(frame: int) -> Tensor:
     return torch.full((CONDITION_CHANNELS,), CONDITION_OFFSET + frame % 3 - 1)
 
@@ -84,23 +99,23 @@ def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_the_same_bit_for_bit(model: Depthformer) -> None:
-    assert same(play(traced_stepper(model), 40), play(FrameStepper(model), 40))
+def test_the_same_bit_for_bit(model: Depthformer, traced: Pair) -> None:
+    assert same(play(traced[0], 30), play(FrameStepper(model), 30))
 
 
-def test_a_snapshot_goes_on_bit_for_bit(model: Depthformer) -> None:
+def test_a_snapshot_goes_on_bit_for_bit(model: Depthformer, traced: Pair) -> None:
     """In the stepper that it comes from, in another traced one, and in one that is not."""
-    stepper = traced_stepper(model)
+    stepper, second = traced
     play(stepper, 2 * CONFIG.max_past_horizon + 3)
     snapshot = stepper.context()
     first = play(stepper, 12)
-    for other in (stepper, traced_stepper(model), FrameStepper(model)):
+    for other in (stepper, second, FrameStepper(model)):
         other.load(snapshot)
         assert same(play(other, 12), first)
 
 
-def test_two_streams_take_turns(model: Depthformer) -> None:
-    stepper = traced_stepper(model)
+def test_two_streams_take_turns(model: Depthformer, traced: Pair) -> None:
+    stepper = traced[0]
     alone = [play(FrameStepper(model), 12, seed)[0] for seed in (1, 2)]
     assert not torch.equal(*alone)
     places = [stepper.empty_context(), stepper.empty_context()]
@@ -113,8 +128,8 @@ def test_two_streams_take_turns(model: Depthformer) -> None:
     assert all(torch.equal(torch.cat(a), b) for a, b in zip(outputs, alone, strict=True))
 
 
-def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthformer) -> None:
-    one, two = traced_stepper(model), traced_stepper(model)
+def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthformer, traced: Pair) -> None:
+    one, two = traced
     expected = play(FrameStepper(model), 6)[0]
     play(two, 4, seed=9)
     first = play(one, 3)[0]
@@ -122,13 +137,13 @@ def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthforme
     assert torch.equal(torch.cat([first, play(one, 3)[0]]), expected)
 
 
-def test_no_weight_is_copied(model: Depthformer) -> None:
-    replay = traced_stepper(model).replay
+def test_no_weight_is_copied(model: Depthformer, traced: Pair) -> None:
+    replay = traced[0].replay
     assert isinstance(replay, partial)
-    traced: Any = replay.func
+    frame: Any = replay.func
     own = {tensor.data_ptr() for tensor in model.parameters()}
-    assert {tensor.data_ptr() for tensor in traced.parameters()} == own
-    graph = traced.inlined_graph
+    assert {tensor.data_ptr() for tensor in frame.parameters()} == own
+    graph = frame.inlined_graph
     copies = [
         node.t("value")
         for node in graph.findAllNodes("prim::Constant")
@@ -143,7 +158,7 @@ def _tensors_of(module: torch.nn.Module) -> list[Tensor]:
     return [value for value in vars(module).values() if isinstance(value, Tensor)]
 
 
-def test_a_frame_is_one_call(model: Depthformer) -> None:
+def test_a_frame_is_one_call(model: Depthformer, traced: Pair) -> None:
     """Calls of C functions from Python, each of which may wait for the GIL."""
 
     def calls(stepper: FrameStepper) -> int:
@@ -163,7 +178,7 @@ def test_a_frame_is_one_call(model: Depthformer) -> None:
         return count
 
     assert calls(FrameStepper(model)) > 500
-    assert calls(traced_stepper(model)) < 10
+    assert calls(traced[0]) < 10
 
 
 @pytest.mark.parametrize("name", ["small", "base"])
@@ -209,8 +224,8 @@ def test_the_engine_plays_traced_frames_on_a_cpu(folder: Path, precision: str) -
     assert engine.stepper.frame == 0
 
 
-def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    stepper = traced_stepper(model)
+def test_what_measures_plays_both_ways(traced: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepper = traced[0]
     replay, run, before = stepper.replay, stepper.run, (sys.getswitchinterval(), stepper.frame)
     assert replay is not None
     played: list[str] = []
@@ -223,7 +238,8 @@ def test_what_measures_plays_both_ways(model: Depthformer, monkeypatch: pytest.M
         return noting
 
     monkeypatch.setattr(stepper, "run", noted("plain", run))
-    stepper.replay = noting = noted("traced", replay)
+    noting = noted("traced", replay)
+    monkeypatch.setattr(stepper, "replay", noting)
     spent = measure_traced(stepper, conditions(0), 2 * ROUNDS, torch.get_num_threads())
     ways = ["eager", "eager_busy_gui", "traced", "traced_busy_gui"]
     assert list(spent) == ways and min(spent.values()) > 0
