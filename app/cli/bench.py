@@ -13,7 +13,8 @@ import numpy as np
 
 from app.cli.render import check_seconds
 from app.cli.rendering import blocks, progress
-from app.performance.file import Performance, PerformanceChange, PerformancePlayer
+from app.performance.file import Performance, PerformanceChange
+from app.performance.player import PerformancePlayer
 from models.engine.prompts import Prompt, PromptEmbedder
 from models.registry import open_engine
 from models.storage.json_types import JsonObject

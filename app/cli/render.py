@@ -15,7 +15,8 @@ from app.cli.rendering import render_wav
 from app.cli.take_writer import check_take, take_writer
 from app.cli.user_instruments import instrument_of, load_instruments
 from app.files import check_target
-from app.performance.file import Performance, PerformanceChange, PerformancePlayer, read_performance
+from app.performance.file import Performance, PerformanceChange, read_performance
+from app.performance.player import PerformancePlayer
 from app.session.style_send import parse_sends
 from models.engine.controls import CONTROL_NAMES, RANGES, SEND_RANGES, Controls
 from models.engine.interface import Engine

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.files import whole_file
-from app.performance.file import PerformancePlayer
+from app.performance.player import PerformancePlayer
 from models.engine.controls import Controls
 from models.engine.interface import Audio, Engine, Snapshot, Stream, block_fault
 from models.errors import BlockPendingError, SegueError

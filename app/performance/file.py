@@ -21,28 +21,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
-from app.performance.json_values import plain_value, prompt_value
 from app.performance.recorded_input import (
-    RecordedInput,
     parse_place,
     parse_style,
-    same_style,
-    style_text,
 )
 from models.engine.controls import RANGES, SWITCHES, Controls, Style
-from models.engine.hearing import HeardPlace, Hearing
-from models.engine.interface import Audio
-from models.engine.prompts import Prompt, check_weights, load_ending
-from models.engine.sounds import sound_scales
+from models.engine.hearing import HeardPlace
+from models.engine.prompts import Prompt, check_weights
 from models.errors import SegueError
-from models.music.score import SAMPLE_RATE
 
 CONTROL_KEYS: Final = (
     *RANGES, "key", "mute", "notes", "drums", *SWITCHES, "change_at", "memory_mode", "loop_bars",
@@ -54,7 +46,6 @@ KEYS: Final = (
     "t", "prompts", *CONTROL_KEYS, "clear", "moment", "continue_from", "end", "engine", "seed",
     "weights", "input", "heard", "style",
 )  # fmt: skip
-HALF_SAMPLE: Final = 0.5 / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -252,165 +243,3 @@ def _parse_prompts(value: object) -> tuple[Prompt, ...]:
         prompts.append(Prompt(**item))
     check_weights(prompts)
     return tuple(prompts)
-
-
-@dataclass(frozen=True)
-class PerformanceStep:
-    """Controls of a block, and what happens before it.
-
-    clear: forget the context. moment: go back to the start of that block. continuation: audio to
-    go on from, samples (n, channels) and their rate in Hz. heard: what was played in.
-    """
-
-    controls: Controls
-    clear: bool = False
-    moment: int | None = None
-    continuation: tuple[Audio, int] | None = None
-    heard: Hearing | None = None
-
-
-class PerformancePlayer:
-    """Player of a performance: one step for each block.
-
-    All prompts are mixed at once, so that an unusable prompt is known before the first block.
-    mix: `PromptEmbedder.mix` of the engine. base: controls until the first change.
-    """
-
-    def __init__(
-        self,
-        performance: Performance,
-        mix: Callable[[Sequence[Prompt]], Style | None],
-        block_seconds: float,
-        base: Controls | None = None,
-    ) -> None:
-        self.block_seconds = block_seconds
-        self._next = 0
-        self._block = 0
-        self._controls = base if base is not None else Controls()
-        self._changes = performance.changes
-        self._styles: list[Style | None] = []
-        self.endings: dict[str, tuple[Audio, int]] = {}
-        """Endings of continued files by name: samples (n, channels), rate in Hz."""
-        folder = performance.folder or Path()
-        first = self._changes[0].input if self._changes else None
-        self.input = None if first is None else RecordedInput(folder / first)
-        for change in self._changes:
-            try:
-                self._styles.append(mix(change.prompts) if change.prompts else None)
-                if change.continue_from is not None:
-                    path = folder / Path(change.continue_from).expanduser()
-                    self.endings[change.continue_from] = load_ending(path)
-            except SegueError as error:
-                raise SegueError(f"{change.where}: {error}") from None
-            if change.moment is not None and self._at(change.moment) > self._at(change.t):
-                raise SegueError(f"{change.where}: the moment lies in the future.")
-        self.moments = frozenset(
-            self._at(change.moment) for change in self._changes if change.moment is not None
-        )
-        """Blocks of whose start a snapshot is needed, as a change goes back to it."""
-
-    def _at(self, seconds: float) -> int:
-        """First block that starts at this time or later, to within half a sample."""
-        return math.ceil((seconds - HALF_SAMPLE) / self.block_seconds)
-
-    def step(self) -> PerformanceStep:
-        """Step of the next block; the first call is for block 0."""
-        clear, moment, continuation, heard = False, None, None, None
-        while self._next < len(self._changes):
-            change = self._changes[self._next]
-            if self._at(change.t) > self._block:
-                break
-            self._controls = change.apply(self._controls)
-            if change.prompts is not None:
-                sounds = sound_scales(change.prompts)
-                self._controls = self._controls.with_(style=self._styles[self._next], sounds=sounds)
-            if change.style is not None:
-                self._controls = self._controls.with_(style=change.style)
-            heard = change.heard or heard
-            if change.clear:
-                clear, moment, continuation = True, None, None
-            if change.moment is not None:
-                clear, moment, continuation = False, self._at(change.moment), None
-            if change.continue_from is not None:
-                clear, moment, continuation = False, None, self.endings[change.continue_from]
-            self._next += 1
-        self._block += 1
-        known = self.input.at(heard) if self.input is not None and heard is not None else None
-        return PerformanceStep(self._controls, clear, moment, continuation, known)
-
-
-class PerformanceWriter:
-    """Writer of a performance file; lines hold only what changed. Not thread-safe.
-
-    OSError (a full disk) leaves whole lines behind.
-    """
-
-    def __init__(
-        self, path: Path, engine: str, seed: int, weights: str | None = None,
-        input: str | None = None,
-    ) -> None:  # fmt: skip
-        """input: file of what is played in, where that is recorded."""
-        self.path, self._with_input = path, input is not None
-        self._header: dict[str, object] = {"engine": engine, "seed": seed}
-        if weights:
-            self._header["weights"] = weights
-        if input:
-            self._header["input"] = input
-        self._last = Controls()
-        self._prompts: tuple[Prompt, ...] = ()
-        self._file = path.open("x", encoding="utf-8")
-
-    def record(
-        self,
-        t: float,
-        controls: Controls,
-        prompts: Sequence[Prompt] = (),
-        *,
-        clear: bool = False,
-        moment: float | None = None,
-        continue_from: str | None = None,
-        end: bool = False,
-        heard: HeardPlace | None = None,
-    ) -> None:
-        """Write the changes at `t` seconds, the start of a block, if there are any.
-
-        The style itself is not written, as it follows from the prompts; but with an input, which
-        may be in it.
-        """
-        line: dict[str, object] = {"t": round(t, 6), **self._header}
-        if tuple(prompts) != self._prompts:
-            line["prompts"] = [prompt_value(prompt) for prompt in prompts]
-        for name in CONTROL_KEYS:
-            value = getattr(controls, name)
-            if value != getattr(self._last, name):
-                line[name] = plain_value(value)
-        style = controls.style
-        if self._with_input and style is not None and not same_style(style, self._last.style):
-            line["style"] = style_text(style)
-        flags: dict[str, object] = {
-            "clear": clear or None,
-            "moment": moment,
-            "continue_from": continue_from,
-            "end": end or None,
-            "heard": None if heard is None else list(heard),
-        }
-        line.update({name: value for name, value in flags.items() if value is not None})
-        if len(line) == 1:
-            return
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
-        self._last, self._prompts, self._header = controls, tuple(prompts), {}
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> PerformanceWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

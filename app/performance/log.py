@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.performance.file import PerformanceWriter
+from app.performance.writer import PerformanceWriter
 from models.engine.controls import Controls
 from models.engine.hearing import HeardPlace
 from models.engine.prompts import Prompt

@@ -3,28 +3,20 @@
 An error is one sentence. An engine's folder appears only when it is complete: files are downloaded
 into a staging folder beside it and compared with their checksums, then the folder is renamed.
 Downloaded files stay there and are not downloaded again.
-
-The hub's own client does not resume a file across two runs (its partial files are private to the
-process and removed), so its metadata and transfer are used with partial files of our own.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 from urllib.parse import urlsplit
 
-from models.command import FROZEN, install_hint
 from models.errors import SegueError
 from models.magenta_rt2.checkpoint import files, published
 from models.magenta_rt2.checkpoint.files import (
@@ -34,22 +26,20 @@ from models.magenta_rt2.checkpoint.files import (
     REPOSITORY,
     required,
 )
+from models.magenta_rt2.checkpoint.hub import (
+    RemoteFile,
+    download,
+    endpoint,
+    list_remote_files,
+    partial_path,
+    verify_checksum,
+)
 from models.magenta_rt2.checkpoint.published import REVISION
 from models.storage.json_types import JsonObject
 from models.storage.weights import WeightsFile, fault_of, sha256_of
 
 MIN_FREE_BYTES: Final = 64 << 20  # left free on the disk
 Report = Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file on the hub: released path, size in bytes, and digest (SHA-256, or git's SHA-1)."""
-
-    path: str
-    size: int
-    sha256: str | None
-    git_sha1: str | None
 
 
 def fetch(
@@ -75,7 +65,7 @@ def fetch(
 
     """
     with _exclusive_staging(name) as staging, _errors_explained(name):
-        commit, remotes = _list_remote_files(name, revision)
+        commit, remotes = list_remote_files(name, revision)
         if revision == REVISION:
             _compare_with_published(remotes)
         total = sum(remote.size for remote in remotes)
@@ -87,8 +77,8 @@ def fetch(
         table = {}
         for remote in remotes:
             if not (staging / remote.path).is_file():
-                _download(staging, remote, commit, progress_bar)
-            digest = _verify_checksum(staging, remote)
+                download(staging, remote, commit, progress_bar)
+            digest = verify_checksum(staging, remote)
             if revision == REVISION:  # the hub may have given git's digest alone
                 _refuse(remote.path, published.fault_of_file(remote.path, remote.size, digest))
             table[remote.path] = {"size": remote.size, "sha256": digest}
@@ -164,89 +154,6 @@ def _compare_with_published(remotes: list[RemoteFile]) -> None:
         _refuse(f"{remote.path} on the hub", fault)
 
 
-# The hub
-
-
-def _list_remote_files(name: str, revision: str) -> tuple[str, list[RemoteFile]]:
-    """The commit of a revision, and the files of an engine in it."""
-    client = _hub().HfApi(endpoint=_endpoint(), token=False)
-    info = client.model_info(REPOSITORY, revision=revision, files_metadata=True)
-    there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    remotes = []
-    for path in (*required(name), *(path for path in OPTIONAL if path in there)):
-        if path not in there:
-            raise SegueError(
-                f"{REPOSITORY} on the hub has no {path}: it has changed, look for a newer Segue."
-            )
-        entry = there[path]
-        sha256 = entry.lfs.sha256 if entry.lfs is not None else None
-        if entry.size is None or (sha256 is None and entry.blob_id is None):
-            raise SegueError(f"the hub gives no size and checksum for {path}: try again later.")
-        remotes.append(RemoteFile(path, int(entry.size), sha256, entry.blob_id))
-    return str(info.sha), remotes
-
-
-def _download(
-    staging: Path, remote: RemoteFile, commit: str, progress_bar: type[object] | None
-) -> None:
-    """Download a file, resuming where an earlier run stopped."""
-    hub = _hub()
-    from huggingface_hub.file_download import http_get
-
-    partial = _partial_path(staging, remote)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    url = hub.hf_hub_url(REPOSITORY, remote.path, revision=commit, endpoint=_endpoint())
-    with partial.open("ab") as stream:
-        http_get(
-            url,
-            stream,
-            resume_size=stream.tell(),
-            headers=hub.utils.build_hf_headers(token=False),
-            expected_size=remote.size,
-            displayed_filename=Path(remote.path).name,
-            tqdm_class=progress_bar,
-        )
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.rename(staging / remote.path)
-
-
-def _verify_checksum(staging: Path, remote: RemoteFile) -> str:
-    """SHA-256 of a downloaded file; if it is wrong, removes the file and raises SegueError."""
-    path = staging / remote.path
-    digest = sha256_of(path)
-    if remote.sha256 is not None:
-        good = digest == remote.sha256
-    else:
-        good = _git_sha1(path) == remote.git_sha1
-    if not good:
-        path.unlink()
-        raise SegueError(
-            f"{path.name} has not arrived as it was sent (its checksum is wrong) and was removed: "
-            "run the same command again."
-        )
-    return digest
-
-
-def _hub() -> ModuleType:
-    """The hub's client module, quiet, without its xet transfer, which cannot resume."""
-    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise SegueError(
-            "fetching needs the package huggingface_hub: "
-            f"{install_hint('huggingface_hub', FROZEN, sys.executable)}."
-        ) from None
-    huggingface_hub.logging.set_verbosity_error()
-    return huggingface_hub
-
-
-def _endpoint() -> str | None:
-    return os.environ.get("HF_ENDPOINT") or None
-
-
 # Files on this machine
 
 
@@ -296,7 +203,7 @@ def _explain(name: str, error: Exception) -> str:
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
         return f"the hub sent less of {name} than it announced: {again}."
     if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests"):
-        server = urlsplit(_endpoint() or "https://huggingface.co").netloc
+        server = urlsplit(endpoint() or "https://huggingface.co").netloc
         response = getattr(error, "response", None)
         if response is not None:
             return f"{server} answered {response.status_code} for {name}: try again later."
@@ -318,17 +225,11 @@ def _explain(name: str, error: Exception) -> str:
     raise error
 
 
-def _partial_path(staging: Path, remote: RemoteFile) -> Path:
-    """Path of a file's partial download; has the digest, so that versions are never mixed."""
-    digest = (remote.sha256 or remote.git_sha1 or "")[:16]
-    return staging / f"{remote.path}.{digest}.part"
-
-
 def _bytes_present(staging: Path, remote: RemoteFile) -> int:
     """Bytes of a file that were downloaded already."""
     if (staging / remote.path).is_file():
         return remote.size
-    partial = _partial_path(staging, remote)
+    partial = partial_path(staging, remote)
     if not partial.is_file():
         return 0
     size = partial.stat().st_size
@@ -413,13 +314,6 @@ def _install(name: str, staging: Path, table: JsonObject, origin: str) -> Path:
     staging.rename(final)
     shutil.rmtree(old, ignore_errors=True)
     return final
-
-
-def _git_sha1(path: Path) -> str:
-    """Object id that git gives a file's content, the hub's digest of small files."""
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _format_size(count: float) -> str:

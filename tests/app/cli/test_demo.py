@@ -13,7 +13,8 @@ import soundfile
 from app.cli import instrument, main
 from app.cli.render import length_of
 from app.cli.spectrogram import HEIGHT, HIGH_HZ, LOW_HZ, WIDTH, SpectrogramImage, as_png
-from app.performance.file import PerformancePlayer, read_performance
+from app.performance.file import read_performance
+from app.performance.player import PerformancePlayer
 from models.engine.controls import blend
 
 

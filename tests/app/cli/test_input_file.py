@@ -11,8 +11,9 @@ import soundfile
 
 from app.cli.input_file import FileInput
 from app.cli.program import main
-from app.performance.file import PerformancePlayer, read_performance
+from app.performance.file import read_performance
 from app.performance.log import PerformanceLog
+from app.performance.player import PerformancePlayer
 from models.engine.controls import Controls
 from models.engine.prompts import Prompt, PromptEmbedder
 from models.registry import unregister_engine

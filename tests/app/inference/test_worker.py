@@ -253,8 +253,7 @@ def test_soak_counts_and_returns_0(
 def test_soak_tells_of_underruns(
     tone_engine: str, capsys: pytest.CaptureFixture[str], qapp: Any, monkeypatch: Any
 ) -> None:
-    # Two seconds are planned, and then nothing comes for longer than they last.
-    slow = ToneEngine(block_seconds=0.1, faults={21: "stall"}, stall_seconds=5.0)
+    slow = ToneEngine(block_seconds=0.1, render_seconds=0.16)
     monkeypatch.setattr("models.registry.open_engine", lambda name, device: slow)
     code = soak(options(2.0, tone_engine))
     report = json.loads(capsys.readouterr().out)

@@ -13,13 +13,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.performance.file import (
-    Performance,
-    PerformancePlayer,
-    PerformanceWriter,
-    parse_lines,
-    read_performance,
-)
+from app.performance.file import Performance, parse_lines, read_performance
+from app.performance.player import PerformancePlayer
+from app.performance.writer import PerformanceWriter
 from models import Controls, SegueError
 from models.engine.controls import Style
 from models.engine.parts import PartControls

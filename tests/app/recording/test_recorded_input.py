@@ -20,8 +20,9 @@ from app.audio.stem_ring import StemFeed
 from app.cli.rendering import blocks
 from app.inference.messages import WorkerSettings
 from app.inference.planner import Planner
-from app.performance.file import PerformancePlayer, read_performance
+from app.performance.file import read_performance
 from app.performance.log import PerformanceLog
+from app.performance.player import PerformancePlayer
 from app.performance.score_log import ScoreLog
 from app.recording import files
 from app.recording.capture_thread import CaptureThread

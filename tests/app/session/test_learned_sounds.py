@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.performance.file import PerformancePlayer, PerformanceWriter, read_performance
+from app.performance.file import read_performance
+from app.performance.player import PerformancePlayer
+from app.performance.writer import PerformanceWriter
 from app.session.document import from_json, to_json
 from app.session.session import Session
 from app.session.steering import StyleBook, steer
