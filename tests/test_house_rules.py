@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter, defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,17 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
+@cache
 def imports(path: Path, *, top_only: bool) -> set[str]:
     """Modules that a file imports, those inside functions left out if `top_only`.
 
@@ -78,7 +90,7 @@ def imports(path: Path, *, top_only: bool) -> set[str]:
             if not checking and not (inner and top_only):
                 walk(child)
 
-    walk(ast.parse(path.read_text(encoding="utf-8")))
+    walk(tree_of(path))
     return found
 
 
@@ -86,19 +98,18 @@ def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_a_module_is_short_and_says_what_it_is(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    table = named(path).startswith(TABLES)
-    assert table or len(text.splitlines()) <= MAX_LINES, f"{named(path)}: split it"
-    assert not text or ast.get_docstring(ast.parse(text)), (
-        f"{named(path)} has no docstring: say what it is and in which lane it runs"
-    )
+def test_a_module_is_short_and_says_what_it_is() -> None:
+    lengths = {named(path): len(text_of(path).splitlines()) for path in MODULES}
+    long = {name: n for name, n in lengths.items() if n > MAX_LINES}
+    assert not {name: n for name, n in long.items() if not name.startswith(TABLES)}, "split them"
+    silent = [named(p) for p in MODULES if text_of(p) and not ast.get_docstring(tree_of(p))]
+    assert not silent, "no docstring: say what it is and in which thread it runs"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=named)
-def test_models_know_neither_the_instrument_nor_qt(path: Path) -> None:
-    assert not roots(imports(path, top_only=False)) & {"app", "PySide6", "pyqtgraph", "tests"}
+def test_models_know_neither_the_instrument_nor_qt() -> None:
+    above = {"app", "PySide6", "pyqtgraph", "tests"}
+    models = [path for path in MODULES if named(path).startswith("models/")]
+    assert not {named(p): f for p in models if (f := roots(imports(p, top_only=False)) & above)}
 
 
 @pytest.mark.parametrize("pattern", NO_TORCH_NO_QT)
@@ -163,12 +174,11 @@ def test_no_weights_can_run_code() -> None:
     """safetensors only: pickled weights would run what they like when they are opened."""
     assert not [p for p in tracked() if p.endswith((".pt", ".pth", ".pkl", ".ckpt", ".npz"))]
     for path in MODULES:
-        calls = [
-            node
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Call)
-        ]
-        for call in calls:
+        for call in ast.walk(tree_of(path)):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            if call.func.attr not in ("load", "loads"):
+                continue
             text = ast.unparse(call)
             risky = (
                 text.startswith(("pickle.load", "joblib.load"))
@@ -253,13 +263,12 @@ def dotted(path: Path) -> str:
 
 
 NAMES = {dotted(path): path for path in MODULES}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in NAMES.items()}
 
 
 def imported(name: str) -> set[str]:
     """Our modules that a module imports anywhere: in functions and for the type checker too."""
     found: set[str] = set()
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree_of(NAMES[name])):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -316,11 +325,15 @@ QT = re.compile(
 NO_TORCH = re.compile(r"main|app\b|models\.(engine|music|registry|errors|command)\b")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_3_qt_and_torch_stay_in_their_rooms(name: str) -> None:
-    foreign = roots(imports(NAMES[name], top_only=name.startswith("app.cli")))
-    assert QT.match(name) or not foreign & {"PySide6", "shiboken6", "pyqtgraph"}
-    assert not NO_TORCH.match(name) or "torch" not in foreign
+def test_3_qt_and_torch_stay_in_their_rooms() -> None:
+    outside = []
+    for name, path in NAMES.items():
+        foreign = roots(imports(path, top_only=name.startswith("app.cli")))
+        if not QT.match(name):
+            outside += [(name, qt) for qt in foreign & {"PySide6", "shiboken6", "pyqtgraph"}]
+        if NO_TORCH.match(name) and "torch" in foreign:
+            outside.append((name, "torch"))
+    assert not outside
 
 
 def test_4_folders_are_small() -> None:
@@ -332,15 +345,17 @@ def test_4_folders_are_small() -> None:
         assert not many, f"{named(folder)}: three modules named {many} ask for a folder"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_5_a_helper_takes_what_it_uses(name: str) -> None:
-    for node in ast.walk(TREES[name]):
-        if isinstance(node, ast.arg) and node.annotation is not None:
-            vague = ast.unparse(node.annotation) in ("Any", "object")
-            assert not (node.arg == "window" and vague), f"{name}: the window as {node.arg}: Any"
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr":
-            target = ast.unparse(node.args[0])
-            assert target != "self", f"{name}: hasattr(self, ...) line {node.lineno}"
+def test_5_a_helper_takes_what_it_uses() -> None:
+    faults = []
+    for name, path in NAMES.items():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.arg) and node.arg == "window" and node.annotation is not None:
+                vague = ast.unparse(node.annotation) in ("Any", "object")
+                faults += [f"{name}, line {node.lineno}: the window as Any"] * vague
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr":
+                target = ast.unparse(node.args[0])
+                faults += [f"{name}, line {node.lineno}: hasattr(self, ...)"] * (target == "self")
+    assert not faults
 
 
 SAME_NAME = {"StreamState"}  # of each engine: saved moments know them by this name
@@ -348,8 +363,8 @@ SAME_NAME = {"StreamState"}  # of each engine: saved moments know them by this n
 
 def test_6_class_names_are_unique() -> None:
     places = defaultdict(list)
-    for name, tree in TREES.items():
-        for node in ast.walk(tree):
+    for name, path in NAMES.items():
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef) and node.name not in SAME_NAME:
                 places[node.name].append(name)
     assert not {name: where for name, where in places.items() if len(where) > 1}
@@ -358,8 +373,8 @@ def test_6_class_names_are_unique() -> None:
 def test_7_the_sample_rate_is_declared_once() -> None:
     places = [
         f"{name}:{node.lineno}"
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
+        for name, path in NAMES.items()
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Constant) and node.value in (48_000, 48_000.0)
     ]
     assert [place.partition(":")[0] for place in places] == ["models.music.score"], places
@@ -377,7 +392,7 @@ PUBLIC = (
 
 def test_8_the_public_api_is_documented() -> None:
     missing = []
-    bodies = [(name, TREES[name].body) for name in PUBLIC]
+    bodies = [(name, tree_of(NAMES[name]).body) for name in PUBLIC]
     bodies += [
         (name, node.body)
         for name, body in bodies
@@ -403,14 +418,16 @@ def test_8_the_public_api_is_documented() -> None:
 WORDS = re.compile(r"\b(lanes?|desks?|lamps?)\b", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_8_the_words_are_the_fields(name: str) -> None:
+def test_8_the_words_are_the_fields() -> None:
     """Thread, audio process, coordinator, LED: no words that only insiders know."""
-    text = NAMES[name].read_text(encoding="utf-8").replace('"Lanes"', "")  # DAWproject's element
-    found = {match[0].lower() for match in WORDS.finditer(text)}
-    assert not found, f"{name}: {found}"
+    found = {}
+    for name, path in NAMES.items():
+        text = text_of(path).replace('"Lanes"', "")  # DAWproject's element
+        if words := {match[0].lower() for match in WORDS.finditer(text)}:
+            found[name] = words
+    assert not found
 
 
 def test_any_stays_rare() -> None:
-    uses = sum(len(re.findall(r"\bAny\b", path.read_text(encoding="utf-8"))) for path in MODULES)
+    uses = sum(len(re.findall(r"\bAny\b", text_of(path))) for path in MODULES)
     assert uses < 120, f"Any stands {uses} times in app and models"
