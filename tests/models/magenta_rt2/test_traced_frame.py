@@ -128,7 +128,9 @@ def test_two_streams_take_turns(model: Depthformer, traced: Pair) -> None:
     assert all(torch.equal(torch.cat(a), b) for a, b in zip(outputs, alone, strict=True))
 
 
-def test_steppers_of_one_model_do_not_share_what_they_remember(model: Depthformer, traced: Pair) -> None:
+def test_steppers_of_one_model_do_not_share_what_they_remember(
+    model: Depthformer, traced: Pair
+) -> None:
     one, two = traced
     expected = play(FrameStepper(model), 6)[0]
     play(two, 4, seed=9)
