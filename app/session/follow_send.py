@@ -7,7 +7,6 @@ has set by hand, keys held and a key chosen, stays.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -94,11 +93,10 @@ def band_position(
         seconds_at: seconds of the input at which a plan position is heard.
 
     """
-    if score is None or score.tempo is None or score.beat is None or score.bars is None:
+    if score is None or score.tempo is None or score.beat is None:
         return None
     frame = start if score.bars_at is None else start - block_frames + score.bars_at
-    place = (score.bars - math.floor(score.bars + 1e-6)) * score.beats_per_bar
-    return BandPosition(seconds_at(frame), score.beat, place, score.beats_per_bar, score.tempo)
+    return BandPosition(seconds_at(frame), score.beat, score.tempo)
 
 
 def follow(

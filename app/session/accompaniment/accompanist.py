@@ -9,7 +9,6 @@ look-ahead is made shorter, what was played is given again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -30,7 +29,6 @@ from models.engine.interface import Audio, Engine, Stream, Style, block_fault
 from models.engine.parts import PartControls
 from models.errors import SegueError
 from models.music.score import PARTS, SAMPLE_RATE
-from models.music.tracking.follow import Understanding
 
 RING: Final = 2**20
 """Frames of 48 kHz that are kept of what was played."""
@@ -57,15 +55,6 @@ def players(stems: Sequence[str]) -> dict[str, str]:
     if {"piano", "guitar"} <= set(stems):
         found["guitar"] = "lead"
     return {stem: found[stem] for stem in stems}
-
-
-def beats_only(understood: Understanding) -> Understanding:
-    """What is understood without the place in the bar.
-
-    To come into the player's bar the band would drift over the beats between for seconds, again
-    each time that another beat is taken for the first; a stem that plays alone is better in time.
-    """
-    return replace(understood, pulse=replace(understood.pulse, bar_confidence=0.0))
 
 
 class WindowAccompanist:
@@ -209,7 +198,7 @@ class WindowAccompanist:
         if self._set is None or self._set[0] != wanted:
             self._set = (wanted, self._asked(parts))
         controls = self._set[1]
-        understood = beats_only(self._ears.understood)
+        understood = self._ears.understood
         controls = follow(controls, self._settings, understood, band, seconds_of(at + size))
         block = self._stream.render(controls)
         if block_fault(block, info) is not None:

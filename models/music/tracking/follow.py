@@ -3,9 +3,11 @@
 The arranger takes a tempo with its next step, glides to it within about a beat, and plays the keys
 that are held as its chord; so tempo, chord and density are steered through the controls that it
 has. Phase is steered by tempo: a little faster while behind, a little slower while ahead (the
-proportional term of a phase-locked loop), never by a jump. Look-ahead is in musical time, since the
-pulse says where its beats will be when the block that is written now is heard, and the progression
-which chord will sound there.
+proportional term of a phase-locked loop), never by a jump. It is the phase within a beat: to come
+into the player's bar the band would drift over the beats between for seconds, and downbeats are
+heard too badly to be worth that. Look-ahead is in musical time, since the pulse says where its
+beats will be when the block that is written now is heard, and the progression which chord will
+sound there.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ CATCH_UP: Final = 3.0  # beats in which an error of phase is made good
 FASTEST: Final = 0.1  # share by which the tempo departs to do so
 SURE: Final = 0.45  # confidence of the pulse below which the last tempo stays
 CHORD_SURE: Final = 0.5
-BAR_SURE: Final = 0.8
+BAR_SURE: Final = 0.95
+"""Confidence with which the place in the bar is told."""
 LOWEST: Final = 40.0  # beats a minute of the control
 HIGHEST: Final = 240.0
 MIDDLE: Final = 60  # MIDI pitch of the octave in which the chord's keys are held
@@ -45,21 +48,17 @@ NAMES: Final = {"maj": "", "min": "m", "dim": "dim", "sus": "sus", "5": "5", "au
 
 @dataclass(frozen=True)
 class BandPosition:
-    """Where the band is: position in beats, and in its bar, of a step that it has written.
+    """Where the band is: position in beats of a step that it has written.
 
     Attributes:
         time: seconds at which the step is heard, by the clock of the pulse.
         beat: beats since the start, a whole number on each beat.
-        beat_in_bar: 0 to before beats_per_bar.
-        beats_per_bar: of its metre.
         bpm: tempo there; 0 if unknown.
 
     """
 
     time: float
     beat: float
-    beat_in_bar: float
-    beats_per_bar: int
     bpm: float = 0.0
 
 
@@ -165,17 +164,9 @@ def _with_pulse(before: Understanding, pulse: Pulse) -> Understanding:
 
 
 def phase_error(pulse: Pulse, position: BandPosition) -> float:
-    """Beats by which the band is ahead of the pulse; negative where it is behind.
-
-    Within half a beat; where both agree on the metre and the pulse is sure of its bar, within half
-    a bar.
-    """
+    """Beats by which the band is ahead of the pulse, within half a beat; negative where behind."""
     heard = pulse.beat + (position.time - pulse.time) * pulse.bpm / 60
-    cycle, ours = 1.0, position.beat
-    if pulse.bar_confidence >= BAR_SURE and pulse.beats_per_bar == position.beats_per_bar:
-        cycle, ours = float(pulse.beats_per_bar), position.beat_in_bar
-        heard -= pulse.downbeat
-    return (ours - heard + cycle / 2) % cycle - cycle / 2
+    return (position.beat - heard + 0.5) % 1.0 - 0.5
 
 
 def at_level(pulse: Pulse, bpm: float) -> Pulse:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.session.accompaniment.accompanist import WindowAccompanist, beats_only, players
+from app.session.accompaniment.accompanist import WindowAccompanist, players
 from app.session.accompaniment.context import RATE, ContextTrack, Samples, converted, mended
 from models.engine.controls import Controls
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
-from models.music.tracking.follow import BandPosition, Understanding, accompany
-from models.music.tracking.pulse import Pulse
 from tests.support.tone_engine import ToneEngine
 
 
@@ -83,15 +81,6 @@ def test_windows_join_and_step_back() -> None:
     assert np.abs(line[2000:]).max() > 0.01
     mate.reset()
     assert mate.context.end == 0 and mate.bpm == 0.0
-
-
-def test_the_place_in_the_bar_moves_no_stem_off_the_beat() -> None:
-    """A band two beats away from the player's bar, on the beat, keeps the player's tempo."""
-    pulse = Pulse(10.0, 120.0, 1.0, 20.0, 4, 20, 1.0)
-    band = BandPosition(10.0, 30.0, 2.0, 4, 120.0)
-    sure = Understanding(10.0, pulse)
-    assert accompany(sure, 10.1, band).bpm != pytest.approx(120.0)
-    assert accompany(beats_only(sure), 10.1, band).bpm == pytest.approx(120.0)
 
 
 def test_an_engine_without_follow_is_refused_in_a_sentence() -> None:

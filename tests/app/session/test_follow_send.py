@@ -25,7 +25,7 @@ from models.music.tracking.pulse import Pulse
 from tests.support.ears import EarsByHand
 
 RATE = 48_000
-BAND = BandPosition(10.0, 20.0, 0.0, 4, 100.0)
+BAND = BandPosition(10.0, 20.0, 100.0)
 AM, F = (57, 60, 64), (65, 69, 72)
 HEARD = Understanding(
     10.0,
@@ -71,7 +71,7 @@ def test_what_is_set_by_hand_stays() -> None:
 def test_the_band_says_where_it_is() -> None:
     score = ScoreInfo(tempo=90.0, beat=9.25, bars=2.3125, bars_at=500, beats_per_bar=4)
     found = band_position(score, 48_000, 3840, lambda frame: frame / 48_000)
-    assert found == BandPosition((48_000 - 3840 + 500) / 48_000, 9.25, 1.25, 4, 90.0)
+    assert found == BandPosition((48_000 - 3840 + 500) / 48_000, 9.25, 90.0)
     assert band_position(None, 0, 3840, float) is None
     assert band_position(ScoreInfo(tempo=90.0), 0, 3840, float) is None
 

@@ -48,7 +48,7 @@ def play(change: float, offset: float, seconds: float = 40.0) -> list[tuple[floa
         rate = 110.0 if now < 20 else 110.0 * change
         beat = offset + min(now, 20.0) * 110 / 60 + max(0.0, now - 20) * 110 * change / 60
         pulse = Pulse(now, rate, 0.9, beat, 4, 0, 0.0)
-        position = BandPosition(clock.start, clock.beats, clock.step_in_bar / 4, 4, clock.bpm)
+        position = BandPosition(clock.start, clock.beats, clock.bpm)
         if clock.on_beat(4):
             errors.append((clock.start, phase_error(pulse, position) * 60 / rate))
         understood = understand(understood, [frame(now, pulse)])
@@ -66,14 +66,14 @@ def test_the_clock_locks_onto_a_pulse_and_follows_a_change(change: float, offset
     assert all(abs(error) < 0.02 for time, error in errors if time > 32)
 
 
-def test_the_bar_is_followed_where_it_is_sure() -> None:
-    pulse = Pulse(10.0, 120.0, 0.9, 21.0, 4, 20, 0.9)
-    position = BandPosition(10.0, 80.0, 0.0, 4)
-    assert phase_error(pulse, position) == pytest.approx(-1.0)
-    unsure = Pulse(10.0, 120.0, 0.9, 21.0, 4, 20, 0.3)
-    assert phase_error(unsure, position) == pytest.approx(0.0)
-    waltz = BandPosition(10.0, 80.0, 0.0, 3)
-    assert phase_error(pulse, waltz) == pytest.approx(0.0)
+@pytest.mark.parametrize(("band", "error"), [(80.0, 0.0), (78.0, 0.0), (80.3, 0.3), (80.6, -0.4)])
+def test_the_band_is_brought_onto_the_beat_and_over_none(band: float, error: float) -> None:
+    """Wherever the player's bar begins, however sure of it the pulse is."""
+    pulse = Pulse(10.0, 120.0, 0.9, 21.0, 4, 20, 1.0)
+    position = BandPosition(10.0, band, 120.0)
+    assert phase_error(pulse, position) == pytest.approx(error)
+    controls = accompany(Understanding(10.0, pulse), 10.1, position)
+    assert controls.bpm == pytest.approx(120 * (1 - max(-0.1, min(0.1, error / 3))))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_keys_of_a_chord(root: int, quality: str, keys: tuple[int, ...]) -> None
 
 
 def test_what_is_unsure_stays() -> None:
-    band = BandPosition(5.0, 10.0, 2.0, 4, 100.0)
+    band = BandPosition(5.0, 10.0, 100.0)
     chord = Harmony(2, "min", 0.9, 2, True, 0.9)
     sure = understand(Understanding(), [frame(5.0, Pulse(5.0, 100.0, 0.9, 10.0), chord)])
     first = accompany(sure, 5.1, band)
@@ -99,7 +99,7 @@ def test_what_is_unsure_stays() -> None:
     assert (first.notes, first.key, first.density) == ((62, 65, 69), "D minor", None)
     vague = Harmony(7, "maj", 0.2, 7, False, 0.2)
     unsure = understand(sure, [frame(5.6, Pulse(5.6, 170.0, 0.1, 12.3), vague)])
-    second = accompany(unsure, 5.7, BandPosition(5.6, 11.0, 3.0, 4, 100.0))
+    second = accompany(unsure, 5.7, BandPosition(5.6, 11.0, 100.0))
     assert second.bpm == pytest.approx(100.0)
     assert (second.notes, second.key) == ((62, 65, 69), "D minor")
 
@@ -113,7 +113,7 @@ def test_another_tempo_is_followed_when_it_stays() -> None:
 
 
 def test_nothing_heard_steers_nothing() -> None:
-    controls = accompany(Understanding(), 1.0, BandPosition(0.0, 0.0, 0.0, 4, 120.0))
+    controls = accompany(Understanding(), 1.0, BandPosition(0.0, 0.0, 120.0))
     assert (controls.bpm, controls.notes, controls.key, controls.density) == (None, (), None, None)
 
 
@@ -188,7 +188,7 @@ def test_plans_are_made_again_only_where_they_no_longer_fit() -> None:
 
 def test_what_was_understood_in_words() -> None:
     assert words(Understanding(), 0.0) == ""
-    pulse = Pulse(8.0, 120.0, 0.9, 16.0, 4, 0, 0.9)
+    pulse = Pulse(8.0, 120.0, 0.9, 16.0, 4, 0, 0.96)
     chords = progression("CCFFCCFFCCFFCCFFC")
     understood = Understanding(8.0, pulse, progression=chords, key="C major")
     assert words(understood, 8.1) == "120 bpm, beat 1 of 4, C major: C, then F"
