@@ -49,7 +49,7 @@ def blocks(
         if step.clear:
             stream.clear()
         if step.moment is not None:
-            stream.restore(snapshots[step.moment])
+            stream.restore(engine.moment_of(snapshots[step.moment]))
         if step.continuation is not None:
             stream.restore(engine.snapshot_after(*step.continuation, seed))
         if player.input is not None:

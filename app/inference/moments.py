@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,8 +37,13 @@ class _StoredMoment:
 class MomentStore:
     """Moments in the order of time, within a budget of bytes and a number."""
 
-    def __init__(self, budget_bytes: int = 256_000_000, max_moments: int = 20_000) -> None:
-        self.budget = budget_bytes
+    def __init__(
+        self, budget_bytes: int = 256_000_000,
+        moment_of: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
+        max_moments: int = 20_000,
+    ) -> None:  # fmt: skip
+        """moment_of: what is kept of a snapshot, see `Engine.moment_of`."""
+        self.budget, self.moment_of = budget_bytes, moment_of
         self.max_moments = max_moments
         self.bytes = 0
         self._stored: list[_StoredMoment] = []
@@ -57,7 +63,7 @@ class MomentStore:
         """
         if self._stored and moment.position < self._stored[-1].moment.position:
             raise ValueError("moments are added in the order of time")
-        pooled = self._pool.put(moment.snapshot)
+        pooled = self._pool.put(self.moment_of(moment.snapshot))
         outside = list(dict(reached_arrays(pooled.outside)).items())
         moment = replace(moment, snapshot=pooled.tree)
         self._stored.append(_StoredMoment(moment, pooled.blocks, outside))

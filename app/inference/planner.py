@@ -78,7 +78,7 @@ class Planner:
         self.writer = PlanWriter(self.ring, round(self.settings.fade_ms * self.rate / 1000))
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
-        self.moments = MomentStore(round(self.settings.moments_mb * 1e6))
+        self.moments = MomentStore(round(self.settings.moments_mb * 1e6), engine.moment_of)
         self.pacing = RewritePacing(self.settings, self.source.times, self.rate)
         self.latency_stats, self.output_latency = LatencyStats(), 0.0
         self.reader_stopped = True  # and silent, so that even its next frame may be rewritten
@@ -166,7 +166,7 @@ class Planner:
         """Go on from a moment of this engine."""
         self._loop = None
         origin = moment.position if moment.position >= 0 else None
-        self._task = MomentTask(moment.snapshot, moment.skip, origin)
+        self._task = MomentTask(self.moments.moment_of(moment.snapshot), moment.skip, origin)
 
     def continue_from(self, path: str, snapshot: Snapshot) -> None:
         """Go on from the end of an audio file, which is a snapshot of this engine by now."""

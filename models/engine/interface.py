@@ -318,6 +318,10 @@ class Engine(ABC):
         """
         raise SegueError(f"{self.info.name} cannot go on from audio: choose an engine that can.")
 
+    def moment_of(self, snapshot: Snapshot) -> Snapshot:
+        """What is kept of a snapshot as a moment: nothing that belongs to the present alone."""
+        return snapshot
+
     def pack(self, snapshot: Snapshot) -> PackedState | None:
         """A snapshot in a form for files; None where the engine does not support it.
 

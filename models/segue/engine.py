@@ -242,6 +242,10 @@ class SegueEngine(Engine):
         """Checksum of the weights that a snapshot of a stream that dreams depends on."""
         return identity((*CONTEXT_WEIGHTS, *WEIGHTS_USED), self.weights)
 
+    def moment_of(self, snapshot: Snapshot) -> Snapshot:
+        state = checked_state(snapshot)
+        return state if state.echo is None else replace(state, echo=None)  # seconds of sound
+
     def pack(self, snapshot: Snapshot) -> PackedState:
         state = replace(checked_state(snapshot), echo=None)  # nothing of the input is in files
         checksum = self.checksum if state.dream is None else self.dream_checksum

@@ -169,15 +169,13 @@ class Space:
             return np.zeros((rows, context + HALF), np.float32)
         first, last = max(0, start // HALF), min(len(lines), -(-stop // HALF))
         past = [line.all() if mix is None else mix[None] @ line.all() for line in lines[first:last]]
-        piece = np.concatenate(past, axis=1)
-        at = start - first * HALF
-        if at < 0:
-            piece = np.pad(piece, ((0, 0), (-at, 0)))
-            at = 0
-        piece = piece[:, at : at + length]
-        if context % STEP:
-            # What comes before the block is no whole number of steps.
-            piece = np.pad(piece, ((0, 0), (STEP - context % STEP, 0)))
+        whole = np.concatenate(past, axis=1)
+        # What comes before the block may be no whole number of steps.
+        ahead = -context % STEP
+        piece = np.zeros((rows, ahead + length), np.float32)
+        begin = max(0, start - first * HALF)
+        silent = max(0, first * HALF - start)
+        piece[:, ahead + silent :] = whole[:, begin : begin + length - silent]
         return _filtered(piece, _DAMP, STEP)[:, -(context + HALF) :]
 
     def answer(

@@ -219,3 +219,9 @@ def test_the_embedded_engine_goes_on_from_a_moment_to_the_bit() -> None:
     other.restore(moment.snapshot)
     assert engine.pack(other.snapshot()) is not None, "and it can be kept in a file"
     engine.close()
+
+
+def test_what_belongs_to_the_present_alone_is_not_kept() -> None:
+    moments = MomentStore(4_000_000, lambda snapshot: ("kept", snapshot))
+    moments.add(Moment(0, 7))
+    assert moments.snapshot_at(5) == ("kept", 7)

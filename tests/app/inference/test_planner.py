@@ -13,7 +13,7 @@ from scipy.ndimage import maximum_filter1d
 from app.audio import shared_memory as s
 from app.audio.callback import CallbackRenderer, CallbackSettings
 from app.audio.ring import PlanRing
-from app.inference.health import RenderTimes, RewritePacing
+from app.inference.health import RenderTimes, RewritePacing, quantile
 from app.inference.messages import ControlTask, PlannerListener, TimelineMark, WorkerSettings
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
@@ -194,6 +194,13 @@ def test_a_knob_that_never_rests_does_not_use_up_the_plan() -> None:
     assert min(depths) > 0.5
     assert rig.words[s.UNDERRUNS] == 0
     assert rig.clicks() == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 20])
+def test_quantiles_are_those_of_numpy(count: int) -> None:
+    values = np.random.default_rng(count).random(count).tolist()
+    for part in (0.0, 0.5, 0.8, 0.9, 1.0):
+        assert quantile(values, part) == pytest.approx(float(np.quantile(values, part)))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def test_nothing_of_the_input_is_in_a_file_and_the_music_goes_on_the_same(
         stream.hear(given.at(number * BLOCK))
         stream.render(controls)
     assert isinstance(stream, SegueStream) and stream.state.echo is not None
+    moment = engine.moment_of(stream.state)  # no sound of the input stays for an hour
+    assert isinstance(moment, StudioStreamState) and moment.echo is None
+    assert moment.arranger is stream.state.arranger and engine.moment_of(moment) is moment
     here = stream.snapshot()
     first = stream.render(controls)
     stream.restore(here)
