@@ -19,8 +19,10 @@ from app.audio import devices, process
 from app.audio import shared_memory as s
 from app.audio.device_sentences import lost_sentence, null_sentence, restart_sentence
 from app.audio.input.history import InputHistory
+from app.audio.input.link import InputLink
 from app.audio.input.loopback import RoundTrip, measure
 from app.audio.input.settings import InputStatus
+from app.audio.processes.body import EXIT_HUNG
 from app.audio.processes.child import ChildProcess
 from app.audio.ring import PlanRing, TapRing
 from app.audio.score_link import ScoreLink
@@ -90,6 +92,9 @@ class AudioOutput:
         """Called with an AudioEvent in the watching thread."""
         self._lock = threading.RLock()
         self._process = ChildProcess("segue audio", process.run)
+        self._input_link = InputLink(
+            self.shared, self._words, lambda level, text: self._emit("input", level, text)
+        )
         self._stopping = threading.Event()
         self._rescan = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -111,6 +116,7 @@ class AudioOutput:
             if self._watcher is not None or self._closed_status is not None:
                 return
             self._spawn()
+            self._input_link.choose(self._settings.input, self._settings.buffer_frames)
             self._watcher = threading.Thread(target=self._watch, name="audio watch", daemon=True)
             self._watcher.start()
 
@@ -122,9 +128,10 @@ class AudioOutput:
         if self._watcher is not None:
             self._watcher.join()
         with self._lock:
+            self._input_link.end()
             self._end_process()
             self._closed_status = self._read_status()
-            del self._words, self._floats
+            del self._words, self._floats, self._input_link
             empty = PlanRing.local(1)
             self.ring.words, self.ring.data, self.ring.beside = empty.words, empty.data, None
             self.tap.words, self.tap.data = empty.words, empty.data
@@ -150,6 +157,8 @@ class AudioOutput:
             self._settings = settings
             self._last_sentence = ""
             self._send(("open", settings))
+            if self._closed_status is None:
+                self._input_link.choose(settings.input, settings.buffer_frames)
 
     @property
     def volume(self) -> float:
@@ -306,7 +315,7 @@ class AudioOutput:
         self._stopped()
 
     def _stopped(self) -> None:
-        self._words[s.RUNNING] = self._words[s.INPUT_RUNNING] = 0
+        self._words[s.RUNNING] = 0
 
     def _send(self, message: tuple[Any, ...]) -> None:
         self._process.send(message)
@@ -320,6 +329,7 @@ class AudioOutput:
         deaths: list[float] = []
         while not self._stopping.wait(WATCH_SECONDS):
             self._read_messages()
+            self._input_link.watch()
             now = time.monotonic()
             beat = int(self._words[s.HEARTBEAT])
             if beat != heartbeat:
@@ -369,7 +379,7 @@ class AudioOutput:
         elif kind == "lost":
             self._lost = message[1]
             self._emit("device", "warning", lost_sentence(self._lost))
-        elif kind in ("input", "score", "parts"):
+        elif kind in ("score", "parts"):
             self._emit(kind, message[1], message[2])
         elif kind == "modules":
             self._modules = message[1]
@@ -385,7 +395,7 @@ class AudioOutput:
             self._restarts += 1
             self._spawn()
         self._last_sentence = ""
-        sentence = restart_sentence(code == process.EXIT_HUNG, self._lost)
+        sentence = restart_sentence(code == EXIT_HUNG, self._lost)
         self._emit("restart", "warning", sentence)
 
     def _scan_devices(self) -> None:

@@ -12,7 +12,6 @@ Where closing a broken device hangs, the process ends with EXIT_HUNG and the par
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 import threading
@@ -30,20 +29,17 @@ from app.audio import shared_memory as s
 from app.audio.callback import MAX_FRAMES, CallbackRenderer
 from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.history import InputHistory
-from app.audio.input.host import InputHost
+from app.audio.input.shared_clock import SharedClock
 from app.audio.outputs.jack_names import named_ports
 from app.audio.outputs.routes import channels_of, fitting, lacking_sentence, port_names
 from app.audio.processes import priority
+from app.audio.processes.body import EXIT_ORPHAN, LOOP_SECONDS, exit_if_hung, hurry
 from app.audio.resample import DeviceRate
 from app.audio.score_port import ScorePort
 from app.audio.settings import NULL_DEVICE, AudioDevice, AudioSettings
 from models.errors import SegueError
 from models.runtime.quiet import quiet_stderr
 
-EXIT_HUNG: Final = 75
-EXIT_ORPHAN: Final = 76
-
-LOOP_SECONDS: Final = 0.05
 RETRY_SECONDS: Final = 1.0
 DEAD_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 3.0
@@ -84,13 +80,11 @@ class AudioHost:
         self.settings = settings
         self.words, self.floats, self.stems = memory.words, memory.floats, memory.stems
         self.clock = ClockFilter(s.SAMPLE_RATE)
-        self.input = InputHost(
-            memory, self.clock, lambda level, sentence: pipe.send(("input", level, sentence))
-        )
-        self.input.choose(settings.input)
+        self.shared_clock = SharedClock(memory.words, memory.floats)
         self.renderer = CallbackRenderer(
-            memory.words, memory.floats, memory.plan, memory.tap, history=self.input.history
-        )
+            memory.words, memory.floats, memory.plan, memory.tap,
+            history=InputHistory(memory.words, memory.input),
+        )  # fmt: skip
         self.score = ScorePort(
             self.clock, self.renderer.clock_map, lambda: float(self.floats[s.LATENCY])
         )
@@ -119,6 +113,7 @@ class AudioHost:
             if status and status.output_underflow:
                 words[s.XRUNS] += 1
             self.clock.update(int(words[s.CLOCK]), time.monotonic())
+            self.shared_clock.publish(self.clock)
             fill(out)
             spent = (clock() - start) * 1e3
             reset = int(words[s.RESET_WORST])
@@ -136,21 +131,12 @@ class AudioHost:
         """Open the chosen device, else the default, else the null device."""
         with priority.normal_priority():
             self._open()
-            self.input.open(self.settings.buffer_frames)
 
     def apply(self, settings: AudioSettings) -> None:
         """Take other settings; what they do not change plays on."""
         before, self.settings = self.settings, settings
-        self.input.choose(settings.input)
         if replace(before, input=settings.input) == settings and self.stream is not None:
-            with priority.normal_priority():
-                self.input.open(settings.buffer_frames)
-            if settings.input is None or not self.input.missing:
-                return
-            with priority.normal_priority():
-                # It may have been plugged in since: PortAudio sees it when it is begun again.
-                self.close()
-                self._reinitialize()
+            return  # the input is another process's
         if self.null is not None or self.stream is None:
             self.close()
         self.open()
@@ -246,8 +232,7 @@ class AudioHost:
             self.pipe.send(("parts", "warning", lacking))
 
     def close(self, patience: float = CLOSE_SECONDS) -> None:
-        """Close the devices; ends the process if that hangs."""
-        self.input.close()
+        """Close the device; ends the process if that hangs."""
         self.words[s.RUNNING] = 0
         if self.null is not None:
             self.null.close()
@@ -259,14 +244,13 @@ class AudioHost:
                 with contextlib.suppress(Exception), quiet_stderr():
                     stream.close()
 
-            _exit_if_hung(patience, shut)
+            exit_if_hung(patience, shut)
 
     # Watching.
 
     def watch(self) -> None:
         """Check whether callbacks still come and whether a better device is there; 20 Hz."""
         self.words[s.HEARTBEAT] += 1
-        self.input.watch()
         now = time.monotonic()
         callbacks = int(self.words[s.CALLBACKS])
         if callbacks != self._last_callbacks:
@@ -295,22 +279,11 @@ class AudioHost:
             self.open()
 
     def _reinitialize(self) -> None:
-        self.input.close()  # it would be cut off
-
         def reinitialize() -> None:
             with contextlib.suppress(Exception):
                 devices.reinitialize()
 
-        _exit_if_hung(10.0, reinitialize)
-
-
-def _exit_if_hung(seconds: float, work: Callable[[], None]) -> None:
-    """Run work that may hang; if it does, end the process."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        os._exit(EXIT_HUNG)
+        exit_if_hung(10.0, reinitialize)
 
 
 def _sentence(error: Exception) -> str:
@@ -318,7 +291,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _warm_up() -> None:
-    """Run the callback once, stop garbage collection, shorten GIL switching, raise priority."""
+    """Run the callback once, and let it go before others."""
     with contextlib.suppress(SegueError):
         devices.portaudio()
     plan, tap = (np.zeros((4 * MAX_FRAMES, s.CHANNELS), np.float32) for _ in range(2))
@@ -330,11 +303,7 @@ def _warm_up() -> None:
     renderer.words[s.PLAYING] = 1
     for frames in (256, MAX_FRAMES):
         renderer.process(np.zeros((frames, s.CHANNELS), np.float32))
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    sys.setswitchinterval(0.0005)
-    priority.raise_process_priority()
+    hurry()
 
 
 def run(pipe: Connection, name: str, layout: s.Layout, settings: AudioSettings) -> None:

@@ -1,4 +1,4 @@
-"""Shared memory of the instrument's process and the audio process.
+"""Shared memory of the instrument's process and those beside it: audio, input and ears.
 
 One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
 floats, the plan (a ring of interleaved float32 frames), the tap (another such ring, of the output),
@@ -35,7 +35,7 @@ RESET_WORST: Final = 7  # counts requests to forget the worst callback time
 CLICK: Final = 8  # counts requests for a click of the loopback test
 STEM_CHANNELS: Final = 9  # channels of the parts' sound beside the plan; 0: none
 
-# Words that the audio process writes.
+# Words that the audio process writes, and of the input its own process.
 READ: Final = 16  # the next frame that will be read
 TAP_END: Final = 17
 CALLBACKS: Final = 18
@@ -51,6 +51,7 @@ RUNNING: Final = 27
 CLOCK: Final = 28  # frames given to the output device, silence included: the output's clock
 CLICK_DONE: Final = 29
 CLICK_AT: Final = 30  # on the output's clock
+CLOCK_SEQ: Final = 31  # odd while CLOCK_LINE is being written
 INPUT_RUNNING: Final = 32
 INPUT_END: Final = 33  # the input is there before this frame of the output's clock
 INPUT_RATE: Final = 34
@@ -68,7 +69,7 @@ INPUT_GAIN: Final = 1  # linear; 0 is muted
 INPUT_GATE: Final = 2  # linear level below which the input is silenced; 0: none
 INPUT_MONITOR: Final = 3  # linear level of the input in the output; 0: none
 
-# Floats that the audio process writes.
+# Floats that the audio process writes, and of the input its own process.
 GAIN: Final = 16  # the fade, 0 to 1
 WORST_MS: Final = 17
 PEAK: Final = 18  # two of each
@@ -82,6 +83,7 @@ INPUT_PEAK: Final = 32  # two of each
 INPUT_HOLD: Final = 34
 INPUT_LATENCY: Final = 36  # seconds from output to input that were compensated
 INPUT_ERROR: Final = 37  # seconds by which the input is off its place on the clock
+CLOCK_LINE: Final = 40  # three, see `input.shared_clock`
 FLOATS: Final = 64
 
 _PAGE: Final = 2048  # bytes of one table
@@ -117,7 +119,7 @@ class Layout:
 
 
 class SharedAudio:
-    """Shared block, created by the parent and attached to by the audio process.
+    """Shared block, created by the parent and attached to by the processes beside it.
 
     words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap, input: float32 (frames,
     2), stems: (frames, 2 * parts); memory of the last two is not in use before it is written.

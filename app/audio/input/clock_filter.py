@@ -44,6 +44,11 @@ class ClockFilter:
         return self._state is not None
 
     @property
+    def line(self) -> tuple[float, float, float] | None:
+        """A frame, the time at which it is due, and the seconds of a frame; None before any."""
+        return self._state
+
+    @property
     def period(self) -> float:
         """Seconds of one frame."""
         return self._nominal if self._state is None else self._state[2]

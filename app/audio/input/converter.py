@@ -18,6 +18,7 @@ from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.history import InputHistory
 from app.audio.input.howl import HowlGuard
 from app.audio.input.shaping import GAIN_SECONDS, Gate, LowCut, Ramp
+from app.audio.input.shared_clock import OutputClock
 from app.audio.meters import Meters
 from app.audio.shared_memory import CHANNELS, SAMPLE_RATE
 
@@ -71,7 +72,7 @@ class InputConverter:
         self,
         raw: Samples,
         input_clock: ClockFilter,
-        output_clock: ClockFilter,
+        output_clock: OutputClock,
         latency: float,
         levels: InputLevels,
     ) -> None:

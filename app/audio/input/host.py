@@ -1,4 +1,4 @@
-"""Host of the input in the audio process: opens the device, converts, watches.
+"""Host of the input in its process: opens the device, converts, watches.
 
 The input is a stream of its own beside the output's, whichever devices they are: an input that
 fails or is pulled never touches the output, and `converter` puts the input on the output's clock.
@@ -16,11 +16,11 @@ from typing import Any, Final
 from app.audio import devices
 from app.audio import shared_memory as s
 from app.audio.input.capture import InputCapture
-from app.audio.input.clock_filter import ClockFilter
 from app.audio.input.converter import MAX_FRAMES, InputConverter, InputLevels
 from app.audio.input.faults import InputWatch
 from app.audio.input.history import InputHistory
 from app.audio.input.settings import InputSettings
+from app.audio.input.shared_clock import OutputClock
 from app.audio.processes import priority
 from models.errors import SegueError
 from models.runtime.quiet import quiet_stderr
@@ -40,18 +40,25 @@ class InputHost:
         memory: shared with the instrument.
         output_clock: of the output, in frames at 48 kHz.
         say: takes level and sentence.
+        refresh: begins PortAudio again, which then sees what was plugged in meanwhile.
 
     """
 
-    def __init__(self, memory: s.SharedAudio, output_clock: ClockFilter, say: Say) -> None:
+    def __init__(
+        self,
+        memory: s.SharedAudio,
+        output_clock: OutputClock,
+        say: Say,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
         self.words, self.floats = memory.words, memory.floats
         self.history = InputHistory(memory.words, memory.input)
         self.output_clock = output_clock
         self.settings: InputSettings | None = None
         self._say = say
         self._problem = ""
-        self.missing = False
-        """Whether the chosen device was not among those that PortAudio saw."""
+        self._refresh = refresh
+        self._stale = False  # what PortAudio knows of the devices may be out of date
         self._buffer = 256
         self._stream: Any = None
         self._name = ""
@@ -77,15 +84,20 @@ class InputHost:
         self._buffer = buffer_frames
         self._retry_at = time.monotonic() + RETRY_SECONDS
         try:
+            if self._stale:
+                self._refresh()
             self._open(self.settings, buffer_frames)
+            self._stale = False
         except Exception as error:  # PortAudio's errors differ by host
+            self._stale = True
             reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
             self._report("warning", f"nothing comes in: {reason}. The music goes on.")
 
     def _open(self, settings: InputSettings, buffer_frames: int) -> None:
-        found = devices.query_inputs()
-        device = devices.find_device(found, settings.device)
-        self.missing = device is None
+        device = devices.find_device(devices.query_inputs(), settings.device)
+        if device is None and not self._stale:
+            self._refresh()
+            device = devices.find_device(devices.query_inputs(), settings.device)
         if device is None:
             raise SegueError(
                 "there is no audio input"
@@ -216,7 +228,7 @@ class InputHost:
             self._report(
                 "warning", f"{self._name} stopped: looking for it again. The music goes on."
             )
-            self._retry_at = now + RETRY_SECONDS
+            self._retry_at, self._stale = now + RETRY_SECONDS, True
             with priority.normal_priority():
                 self.close()
             return

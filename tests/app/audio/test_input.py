@@ -19,6 +19,7 @@ from app.audio.input.loopback import find_click
 from app.audio.input.monitor import InputMonitor, click
 from app.audio.input.settings import InputSettings
 from app.audio.input.shaping import Gate, LowCut
+from app.audio.input.shared_clock import SharedClock
 from models.errors import SegueError
 
 RATE = 48_000
@@ -264,3 +265,21 @@ def test_click_is_found_to_a_fraction_of_a_frame() -> None:
     sound[5000 : 5000 + len(click())] -= 0.3 * click()  # a cable may invert it
     place = find_click(sound)
     assert place is not None and abs(place - 5000) < 0.2
+
+
+def test_the_outputs_clock_is_read_whole_by_another_process() -> None:
+    words, floats = np.zeros(s.WORDS, np.int64), np.zeros(s.FLOATS)
+    writer, reader = SharedClock(words, floats), SharedClock(words, floats)
+    clock = ClockFilter(RATE)
+    writer.publish(clock)
+    assert not reader.ready
+    for block in range(50):
+        clock.update(256 * block, 100.0 + 256 * block / RATE)
+        writer.publish(clock)
+    assert reader.ready and reader.period == clock.period
+    assert reader.frames_at(100.5) == clock.frames_at(100.5)
+    words[s.CLOCK_SEQ] += 1  # the writer is killed as it writes
+    floats[s.CLOCK_LINE] = -1e9
+    assert reader.frames_at(100.5) == clock.frames_at(100.5)
+    writer.publish(clock)
+    assert words[s.CLOCK_SEQ] % 2 == 0 and reader.frames_at(100.6) == clock.frames_at(100.6)

@@ -45,12 +45,17 @@ class FakeInput:
 class Cable:
     """A host on shared memory, an output whose clock goes on, and the input's player."""
 
-    def __init__(self, device: FakeInput, settings: InputSettings) -> None:
+    def __init__(
+        self,
+        device: FakeInput,
+        settings: InputSettings,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
         self.memory = s.SharedAudio(s.Layout(RATE, RATE, 4 * RATE))
         self.device, self.said = device, list[str]()
         self.output = ClockFilter(RATE)
         self.host = host.InputHost(
-            self.memory, self.output, lambda level, sentence: self.said.append(sentence)
+            self.memory, self.output, lambda level, sentence: self.said.append(sentence), refresh
         )
         self.host.choose(settings)
         self.host.open(256)
@@ -121,5 +126,28 @@ def test_an_input_that_goes_comes_back_and_the_output_is_left_alone(
         # It lies where it was heard, behind a silence for as long as it was away.
         assert abs(history.end - cable.frames) < RATE // 4
         assert not history.copy(before + 4800, before + 9600).any()
+    finally:
+        cable.close()
+
+
+def test_an_input_that_was_just_plugged_in_is_found_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = FakeInput(RATE, 1)
+    device.there, refreshed = False, list[int]()
+
+    def refresh() -> None:
+        refreshed.append(1)
+        device.there = len(refreshed) > 1
+
+    monkeypatch.setattr(devices, "portaudio", lambda: device)
+    monkeypatch.setattr(devices, "query_inputs", device.query)
+    cable = Cable(device, InputSettings(), refresh)
+    try:
+        assert len(refreshed) == 1 and "there is no audio input" in cable.said[0]
+        cable.host.open(256)
+        assert len(refreshed) == 2 and cable.said[1].startswith("listening to Mic")
+        cable.host.open(256)
+        assert len(refreshed) == 2  # it is known
     finally:
         cable.close()

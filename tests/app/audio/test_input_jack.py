@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from app.audio.input.link import AGAIN
 from app.audio.input.settings import InputSettings
 from app.audio.output import AudioEvent, AudioOutput, AudioSettings
 from tests.app.audio.test_jack import RATE, needs_jack, sine, until
@@ -79,6 +82,27 @@ def test_input_that_fails_leaves_the_music_alone(server: jack.JackServer) -> Non
     assert any("'Moon' is not there" in sentence for sentence in said), said
     assert any("2 channel(s), not 17" in sentence for sentence in said), said
     assert all("music goes on" in sentence for sentence in said)
+    # PortAudio looked for devices anew, but not the one that plays.
+    assert len([event for event in events if event.kind == "device"]) == 1
+
+
+@needs_jack
+def test_process_of_the_input_that_dies_is_started_again(server: jack.JackServer) -> None:
+    events: list[AudioEvent] = []
+    with AudioOutput(AudioSettings(buffer_frames=PERIOD, input=InputSettings())) as output:
+        output.on_event = events.append
+        assert until(lambda: output.status().input.running)
+        output.ring.append(sine(7.9))
+        output.set_playing(True)
+        assert until(lambda: output.ring.read > 0)
+        first = output._input_link.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        assert until(lambda: not output.status().input.running)
+        assert until(lambda: output.status().input.running, 15.0)
+        assert output._input_link.pid != first
+        assert output.status().restarts == 0 and output.status().underruns == 0
+    assert AGAIN in [event.sentence for event in events]
 
 
 @needs_jack
