@@ -83,8 +83,9 @@ class InputLink:
     def _take_sentences(self) -> None:
         try:
             while self._process.poll():
-                level, sentence = self._process.receive()  # type: ignore[misc]
-                self._say(level, sentence)
+                message = self._process.receive()
+                assert isinstance(message, tuple)
+                self._say(*message)
         except (EOFError, OSError):
             pass  # it has died
 
