@@ -22,7 +22,6 @@ from safetensors import SafetensorError
 
 from models.engine.sounds import check_name
 from models.errors import SegueError
-from models.runtime.number_format import fastest_format
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.idiom.counts import total
 from models.segue.arranger.idiom.idiom import Idiom, learned_idiom
@@ -32,6 +31,7 @@ from models.segue.renderer.network import Renderer
 from models.sounds.file import LearnedSound
 from models.sounds.library import RENDERER, SoundLibrary, base_checksum
 from models.storage.weights import WEIGHTS
+from models.teaching.computing import Computing, computing
 from models.teaching.counting import counts_of
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
@@ -54,7 +54,9 @@ PICTURE: Final = "picture.npy"
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
-
+NO_MEMORY: Final = (
+    "the graphics card has no memory left: close what else uses it, or teach with --device cpu."
+)
 
 Report = Callable[[CourseProgress], object]
 
@@ -250,9 +252,12 @@ class Course:
 
     # -- learning --------------------------------------------------------------------------------
     def _lesson(self, files: Sequence[EncodedFile], rehearsal: Sequence[ScoredClip]) -> Lesson:
-        plan = self.plan
+        plan, on = self.plan, self._computing
+        network = self._network
+        if on.device != "cpu":  # previews are played on the CPU
+            network = load_renderer(self._weights / RENDERER, on.device)
         lesson = Lesson(
-            self._network,
+            network,
             load_sampler(self._weights / RENDERER),
             [study for encoded in files for study in encoded.studies],
             rehearsal,
@@ -261,8 +266,8 @@ class Course:
             self.folder,
             plan.minutes * 60,
             plan.rank,
-            fastest_format(seconds=1.0),
-            lambda: time.process_time() / plan.threads,
+            on.number_format,
+            on.clock,
             note=" ".join((self._base, *plan.places)),  # with other files it begins afresh
         )
         if lesson.resume():
@@ -283,6 +288,9 @@ class Course:
             except KeyboardInterrupt:
                 self._keep(lesson)
                 raise
+            except torch.OutOfMemoryError as error:
+                self._keep(lesson)
+                raise SegueError(NO_MEMORY) from error
             now = time.monotonic()
             pace = (lesson.spent - spent) / max(1e-6, now - began)
             left = (lesson.seconds - lesson.spent) / max(1e-6, pace)
@@ -332,13 +340,17 @@ class Course:
             terms=self._listener.terms(style),
             created=datetime.date.today().isoformat(),
             seconds=sum(encoded.seconds for encoded in files),
-            minutes=lesson.spent * self.plan.threads / 60,
+            minutes=lesson.spent * self._computing.cores / 60,
             steps=lesson.step,
             loss=lesson.loss,
             rank=self.plan.rank,
         )
 
     # -- networks, loaded when they are needed ---------------------------------------------------
+    @cached_property
+    def _computing(self) -> Computing:
+        return computing(self.plan.device, self.plan.threads)
+
     @cached_property
     def _arranger(self) -> Arranger:
         return Arranger.load(self._weights / "arranger.safetensors")

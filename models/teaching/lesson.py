@@ -24,7 +24,7 @@ from models.segue.renderer.features import ScoreBatch, unknown_score
 from models.segue.renderer.network import FRAMES_PER_BLOCK, Renderer
 from models.segue.renderer.sampler import Sampler
 from models.teaching.low_rank import Pupil
-from models.teaching.objective import DRESSED, MUSIC, OWN, LessonBatch, Objective
+from models.teaching.objective import DRESSED, MUSIC, OWN, Draws, LessonBatch, Objective, device_of
 from models.teaching.rehearsal import SCORE_FIELDS, ScoredClip
 from models.teaching.transcription import HeardScore
 
@@ -55,7 +55,7 @@ class Lesson:
     """Training of one learned sound.
 
     Args:
-        base: The renderer.
+        base: The renderer, on the device that computes.
         sampler: How it is played.
         studies: Pieces of the player's; one at least.
         rehearsal: Music of the base; one clip at least.
@@ -87,6 +87,7 @@ class Lesson:
     ) -> None:
         torch.manual_seed(1)
         self.pupil = Pupil(base, rank)
+        self.device = device_of(base)
         self.objective = Objective(base, sampler, partials)
         self.studies, self.rehearsal = list(studies), list(rehearsal)
         self._all = np.concatenate([study.latents for study in self.studies])
@@ -115,9 +116,13 @@ class Lesson:
         begin = self.clock()
         rng = torch.Generator().manual_seed(7919 * (self.step + 1))
         batch = self._batch(np.random.default_rng([self.step, 0x1E550]))
+        drawn = Draws.of(batch, self.pupil.base.config.window, rng)
         low = self.number_format != torch.float32
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            loss, parts = self.objective.loss(self.pupil.network, batch, rng)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            loss, found = self.objective.loss(
+                self.pupil.network, batch.to(self.device), drawn.to(self.device)
+            )
+        parts = {name: float(value) for name, value in found.items()}
         self.step += 1
         if bool(torch.isfinite(loss)):
             self._optimiser.zero_grad(set_to_none=True)
@@ -179,12 +184,12 @@ class Lesson:
         """Write the checkpoint, whole or not at all. OSError where there is no room."""
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._parameters.items():
-            tensors[f"now.{name}"] = parameter.detach().clone()
-            tensors[f"average.{name}"] = self.average[name].clone()
+            tensors[f"now.{name}"] = _kept(parameter)
+            tensors[f"average.{name}"] = _kept(self.average[name])
             state = self._optimiser.state.get(parameter)
             if state:
-                tensors[f"mean.{name}"] = state["exp_avg"].clone()
-                tensors[f"square.{name}"] = state["exp_avg_sq"].clone()
+                tensors[f"mean.{name}"] = _kept(state["exp_avg"])
+                tensors[f"square.{name}"] = _kept(state["exp_avg_sq"])
         tensors["losses"] = torch.tensor(self.losses[-200:] or [math.nan])
         header = {"step": str(self.step), "spent": repr(self.spent), "note": self._note}
         partial = self.folder / f"{CHECKPOINT}.partial"
@@ -218,8 +223,8 @@ class Lesson:
                 if f"mean.{name}" in saved:
                     self._optimiser.state[parameter] = {
                         "step": torch.tensor(float(step)),
-                        "exp_avg": saved[f"mean.{name}"],
-                        "exp_avg_sq": saved[f"square.{name}"],
+                        "exp_avg": saved[f"mean.{name}"].to(parameter),
+                        "exp_avg_sq": saved[f"square.{name}"].to(parameter),
                     }
         self.step, self.spent = step, spent
         self.losses = [value for value in saved["losses"].tolist() if math.isfinite(value)]
@@ -232,6 +237,11 @@ class Lesson:
                 found = saved[f"{kind}.{name}"]
                 if found.shape != parameter.shape or not bool(torch.isfinite(found).all()):
                     raise ValueError(name)
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """A copy of a tensor on the CPU, which a file can be written from on any machine."""
+    return tensor.detach().cpu().clone()
 
 
 def _crop(study: Study, rng: np.random.Generator, frames: int) -> tuple[Tensor, ScoreBatch]:

@@ -18,7 +18,7 @@ section 3.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import torch
@@ -71,6 +71,12 @@ class LessonBatch:
     kind: Tensor
     frames: Tensor
 
+    def to(self, device: torch.device) -> LessonBatch:
+        """On another device, but for the kinds, by which rows are chosen."""
+        score = self.score.to(str(device))
+        latents, style, frames = (x.to(device) for x in (self.latents, self.style, self.frames))
+        return LessonBatch(latents, score, style, self.kind, frames)
+
 
 class Objective:
     """Loss of a pupil on a batch.
@@ -83,54 +89,60 @@ class Objective:
     """
 
     def __init__(self, base: Renderer, sampler: Sampler, partials: Tensor) -> None:
-        self.base, self.levels, self.partials = base, sampler.levels, partials
+        self.base, self.levels = base, sampler.levels
+        self.partials = partials.to(device_of(base))
         guidance = sampler.guidance
         self.guidance = (1.0, 1.0) if guidance is None else (guidance.least, guidance.usual)
 
     def loss(
-        self, pupil: Renderer, batch: LessonBatch, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
-        """The loss (), and what it consists of."""
+        self, pupil: Renderer, batch: LessonBatch, drawn: Draws
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (), and what it consists of.
+
+        Args:
+            pupil: the network that learns.
+            batch: on its device, all but the kinds.
+            drawn: the chance in it, on its device, all but the limits.
+
+        """
         size, frames, dim = batch.latents.shape
         clean = batch.latents.reshape(size, frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim)
-        blocks = clean.shape[1] // TOKENS_PER_BLOCK
         least, most = self.guidance
         given = Given(
             batch.score,
-            batch.style + 0.03 * torch.randn(batch.style.shape, generator=rng),
-            least + (1.5 * most - least) * torch.rand(size, generator=rng),
-            _context_limit(size, pupil.config.window, rng),
+            batch.style + 0.03 * drawn.style,
+            least + (1.5 * most - least) * drawn.guidance,
+            drawn.limit,
         )
-        noise = torch.randn(size, SAMPLES * clean.shape[1], clean.shape[2], generator=rng)
-        start = torch.zeros(size, SAMPLES * blocks)
-        context = _noised(clean, rng)
+        noise = drawn.noise
+        context = clean + drawn.context_noise
         with torch.no_grad():
-            first = predict(pupil, context, noise, start, given).float()
-            if float(torch.rand(1, generator=rng)) < OWN_CONTEXT:
-                share = torch.rand(size, 1, generator=rng)
-                own = torch.rand(size, blocks, generator=rng) < share
-                own |= (batch.kind == DRESSED)[:, None]
-                own = own.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
-                context = _noised(torch.where(own, first[:, : clean.shape[1]], clean), rng)
+            level = noise.new_zeros(size, drawn.second.shape[1] * SAMPLES)
+            first = predict(pupil, context, noise, level, given).float()
+            if drawn.own is not None:
+                own = drawn.own.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
+                context = torch.where(own, first[:, : clean.shape[1]], clean)
+                context = context + drawn.own_noise
         # Each block is at its first or its second pass, which starts from the pupil's own first.
-        second = torch.rand(size, blocks, generator=rng) < 0.5
-        level = torch.where(second, self.levels[-1], 0.0).repeat(1, SAMPLES)
+        level = torch.where(drawn.second, self.levels[-1], 0.0).repeat(1, SAMPLES)
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
         noisy = (1.0 - per_token) * noise + per_token * first
         found = predict(pupil, context, noisy, level, given).float()
-        new, old, dressed = (batch.kind == kind for kind in (MUSIC, OWN, DRESSED))
+        new, old, dressed = (
+            torch.nonzero(batch.kind == kind)[:, 0] for kind in (MUSIC, OWN, DRESSED)
+        )
         parts = {}
         total = found.new_zeros(())
-        if bool(new.any()):
+        if len(new):
             parts["music"] = energy_score(found[new], clean[new])
-            total = total + parts["music"] * new.float().mean()
-        if bool(old.any()):
+            total = total + parts["music"] * (len(new) / size)
+        if len(old):
             with torch.no_grad():
                 same = given.rows(old)
                 target = predict(self.base, context[old], noisy[old], level[old], same).float()
             parts["kept"] = distance(found[old], target).mean()
-            total = total + parts["kept"] * old.float().mean()
-        if bool(dressed.any()):
+            total = total + parts["kept"] * (len(old) / size)
+        if len(dressed):
             with torch.no_grad():
                 same = given.rows(dressed)
                 played = predict(
@@ -141,8 +153,56 @@ class Objective:
             parts["steps"] = step_distance(sounds, played)
             parts["partials"] = partial_distance(sounds, notes, self.partials)
             wrong = STEPS * parts["steps"] + PARTIALS * parts["partials"]
-            total = total + (parts["dressed"] + wrong) * dressed.float().mean()
-        return total, {name: float(value.detach()) for name, value in parts.items()}
+            total = total + (parts["dressed"] + wrong) * (len(dressed) / size)
+        return total, {name: value.detach() for name, value in parts.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The chance in a step, drawn on the CPU, so that it is the same on every device.
+
+    style (B, 128) and noise (B, S T, 2 D), normal; guidance (B,) 0 to 1; context limits (B,);
+    context_noise and own_noise (B, T, 2 D); own (B, N): blocks in whose context the pupil's own
+    music stands, None for none in all clips; second (B, N): blocks at their second pass.
+    """
+
+    style: Tensor
+    guidance: Tensor
+    limit: Tensor
+    noise: Tensor
+    context_noise: Tensor
+    own_noise: Tensor
+    own: Tensor | None
+    second: Tensor
+
+    @classmethod
+    def of(cls, batch: LessonBatch, window: int, rng: torch.Generator) -> Draws:
+        """Those of a batch; `window`: blocks of the network's context."""
+        size, frames, dim = batch.latents.shape
+        time, width = frames // FRAMES_PER_TOKEN, FRAMES_PER_TOKEN * dim
+        blocks = time // TOKENS_PER_BLOCK
+        own = torch.rand(size, blocks, generator=rng) < torch.rand(size, 1, generator=rng)
+        own |= (batch.kind == DRESSED)[:, None]
+        has_own = float(torch.rand(1, generator=rng)) < OWN_CONTEXT
+        return cls(
+            style=torch.randn(batch.style.shape, generator=rng),
+            guidance=torch.rand(size, generator=rng),
+            limit=_context_limit(size, window, rng),
+            noise=torch.randn(size, SAMPLES * time, width, generator=rng),
+            context_noise=_context_noise((size, time, width), rng),
+            own_noise=_context_noise((size, time, width), rng),
+            own=own if has_own else None,
+            second=torch.rand(size, blocks, generator=rng) < 0.5,
+        )
+
+    def to(self, device: torch.device) -> Draws:
+        """On another device, but for the limits, of which masks are made on the CPU."""
+        moved = {
+            f.name: getattr(self, f.name).to(device)
+            for f in fields(self)
+            if f.name != "limit" and getattr(self, f.name) is not None
+        }
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,10 +215,15 @@ class Given:
     limit: Tensor
 
     def rows(self, chosen: Tensor) -> Given:
-        """The clips that are chosen, (B,) bool."""
+        """The clips of some indices."""
         score = ScoreBatch(*(getattr(self.score, f.name)[chosen] for f in fields(self.score)))
         rest = (self.style, self.guidance, self.limit)
         return Given(score, *(values[chosen] for values in rest))
+
+
+def device_of(network: Renderer) -> torch.device:
+    """The device that a network is on."""
+    return next(network.parameters()).device
 
 
 def predict(network: Renderer, clean: Tensor, noisy: Tensor, level: Tensor, given: Given) -> Tensor:
@@ -180,13 +245,13 @@ def predict(network: Renderer, clean: Tensor, noisy: Tensor, level: Tensor, give
     with torch.no_grad():
         scored = network.score(given.score)
     embedded = network.embed_noisy(
-        noisy, scored.repeat(1, copies, 1), given.style, torch.ones(len(noisy))
+        noisy, scored.repeat(1, copies, 1), given.style, noisy.new_ones(len(noisy))
     )
     x = torch.cat([network.embed_clean(clean, scored), embedded], dim=1).float()
     noise = network.level(level, given.guidance[:, None].expand_as(level))
     noise = noise.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
-    angles = rotary(torch.arange(time).repeat(1 + copies), config.head_dim)
-    mask = _mask(blocks, config.window, copies, given.limit)
+    angles = rotary(torch.arange(time).repeat(1 + copies).to(x.device), config.head_dim)
+    mask = _mask(blocks, config.window, copies, given.limit).to(x.device)
     for layer in network.layers:
         assert isinstance(layer, RendererLayer)
         x = _layer(layer, x, noise, time, mask, angles)
@@ -295,10 +360,10 @@ def _length(vectors: Tensor) -> Tensor:
     return ((vectors.square().sum(-1) + 1e-6) / width).sqrt().mean(1)
 
 
-def _noised(context: Tensor, rng: torch.Generator) -> Tensor:
-    """A context (B, T, W) as in inference, which is never quite clean."""
-    strength = 0.6 * torch.rand(len(context), 1, 1, generator=rng).square()
-    return context + strength * torch.randn(context.shape, generator=rng)
+def _context_noise(shape: tuple[int, int, int], rng: torch.Generator) -> Tensor:
+    """What is added to a context (B, T, W), which in inference is never quite clean."""
+    strength = 0.6 * torch.rand(shape[0], 1, 1, generator=rng).square()
+    return strength * torch.randn(shape, generator=rng)
 
 
 def _context_limit(size: int, window: int, rng: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ PLAN: Final = "plan.json"
 PREVIEW: Final = "preview.wav"
 RANKS: Final = (4, 16)
 MINUTES: Final = (0.05, 600.0)
+DEVICES: Final = ("auto", "cpu", "cuda")
 STAGES: Final = ("listening", "rehearsing", "learning", "done")
 
 
@@ -28,6 +29,7 @@ class CoursePlan:
         rank: Of the changes, 4 to 16.
         licence: What the sound may be used for, in its maker's words.
         threads: That compute.
+        device: Of DEVICES that trains; "auto" takes a CUDA card where there is one.
 
     Raises:
         SegueError: A value out of range.
@@ -40,6 +42,7 @@ class CoursePlan:
     rank: int = 8
     licence: str = ""
     threads: int = 2
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", check_name(self.name))
@@ -49,6 +52,9 @@ class CoursePlan:
         low_rank, high_rank = RANKS
         if not low_rank <= self.rank <= high_rank:
             raise SegueError(f"--rank is {self.rank}: give {low_rank} to {high_rank}.")
+        if self.device not in DEVICES:
+            known = ", ".join(DEVICES)
+            raise SegueError(f"--device is {self.device!r}: choose from {known}.")
         if self.threads < 1:
             raise SegueError(f"--threads is {self.threads}: give 1 or more.")
 

@@ -41,6 +41,9 @@ def add_teach(commands: Commands) -> None:
     parser.add_argument("--rank", type=int, metavar="N", help="of the changes, 4 to 16; 8")
     parser.add_argument("--threads", type=int, metavar="N", help="that compute; 4 at most")
     parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), help="that trains; a CUDA card by default"
+    )
+    parser.add_argument(
         "--licence", default="", metavar="TEXT", help="what the sound may be used for"
     )
     parser.add_argument(

@@ -79,6 +79,7 @@ def _plan(chosen: Namespace) -> CoursePlan | None:
         8 if chosen.rank is None else chosen.rank,
         chosen.licence,
         chosen.threads or min(4, os.cpu_count() or 1),
+        chosen.device or "auto",
     )
 
 
