@@ -39,6 +39,13 @@ class StemRing(PlanRing):
             self.stems[:] = 0.0
             self.words[STEM_CHANNELS] = channels
 
+    def adopt(self, ring: StemRing) -> None:
+        """Go on with the stems of a writer before this one, with as many parts."""
+        self.stems = ring.stems
+        channels = 0 if ring.stems is None else ring.stems.shape[1]
+        shared = self.beside is not None and channels <= self.beside.shape[1]
+        self.words[STEM_CHANNELS] = channels if shared else 0
+
     def fill(self, position: int, stems: Samples) -> None:
         """Store the stems of frames whose mix is in the plan already."""
         if self.stems is not None:

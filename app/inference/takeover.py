@@ -27,6 +27,10 @@ LEFT_SECONDS: Final = 0.7
 CONTEXT_SECONDS: Final = 10.0
 """Sound that it goes on from."""
 MIN_CONTEXT_SECONDS: Final = 2.0
+STILL_LOADING: Final = (
+    "{name} is silent, and the engine of this machine that takes over is still loading: it plays "
+    "on as soon as it is ready."
+)
 
 
 class Takeover:
@@ -46,6 +50,7 @@ class Takeover:
         self._listening: threading.Thread | None = None
         self._engine: Engine | None = None
         self._place: Snapshot | None = None
+        self._told = False
 
     def step(self, planner: Planner) -> tuple[Engine, Snapshot | None] | None:
         """The engine, and the place in its music to begin from, where it is to play from now on."""
@@ -55,16 +60,20 @@ class Takeover:
             self._loading = _started(self._load, self._open_engine)
         engine, waited = self._engine, planner.source.pending_seconds
         if engine is None:
+            if waited > DEAD_SECONDS and self._loading.is_alive() and not self._told:
+                self._told = True
+                self._report("warning", STILL_LOADING.format(name=planner.info.name))
             return None
         if waited <= LISTEN_SECONDS:
             if self._listening is not None and not self._listening.is_alive():
                 self._listening = self._place = None  # the line was back: that sound is over
             return None
-        if self._listening is None:
+        late = waited > PATIENCE_SECONDS
+        if self._listening is None and not late:
             heard = _planned_sound(planner) if engine.info.continues_audio else None
             rate, seed = planner.rate, planner.source.seed
             self._listening = _started(self._listen, engine, heard, rate, seed)
-        ready = not self._listening.is_alive() or waited > PATIENCE_SECONDS
+        ready = late or self._listening is None or not self._listening.is_alive()
         dry = planner.depth < LEFT_SECONDS * planner.rate
         if not ready or not dry or waited < DEAD_SECONDS:
             return None
@@ -107,22 +116,63 @@ def _started(work: Callable[..., None], *words: object) -> threading.Thread:
     return thread
 
 
-def take_over(old: Planner, new: Planner, place: Snapshot | None) -> StemFill | None:
-    """Let a planner go on where another one was: its controls, what it listens to, its place.
+def take_over(
+    old: Planner,
+    begin: Callable[[Engine, int], Planner],
+    engine: Engine,
+    place: Snapshot | None,
+    report: Callable[[str, str], object],
+) -> tuple[Planner, StemFill | None]:
+    """Let an engine go on where a planner was, from a place in its music.
 
-    Returns what stems are to be filled in, where they were on.
+    Whatever fails on the way is told and never ends the music: without a planner of its own the old
+    one goes on, and what else does not fit is left out.
+
+    Args:
+        old: the planner that waits for a dead line.
+        begin: makes the planner of an engine with a seed.
+        engine: of this machine.
+        place: None for a new piece.
+        report: takes level and sentence.
+
+    Returns:
+        The planner that plays from now on, and what stems are to be filled in.
+
     """
+    try:
+        new = begin(engine, old.source.seed)
+    except Exception as error:  # an engine may fail in any way
+        report("error", f"{engine.info.name} could not take over ({error!r}): the line is awaited.")
+        return old, None
+    threading.Thread(target=old.source.engine.close, name="closing", daemon=True).start()
     new.accompany, new.hearing = old.accompany, old.hearing
-    if place is not None:
-        new.stream.restore(place)
+    filling = carry_on_stems(old, new)
+    try:
+        if place is not None:
+            new.stream.restore(place)
+    except Exception as error:
+        report("warning", f"{engine.info.name} begins afresh ({error}).")
     request = old.request
     same = old.source.engine.weights_identity == new.source.engine.weights_identity
     fits = same and old.info.style_dim == new.info.style_dim
-    controls = request.controls if fits else request.controls.with_(style=None)
-    new.submit(controls, request.prompts)
-    threading.Thread(target=old.source.engine.close, name="closing", daemon=True).start()
-    stems = old.source.stems.on
-    return switch_stems(new.source.stems, new.plan, new.ring, True) if stems else None
+    new.submit(request.controls if fits else request.controls.with_(style=None), request.prompts)
+    return new, filling
+
+
+def carry_on_stems(old: Planner, new: Planner) -> StemFill | None:
+    """Keep stems on for those who want them; what is to be filled in.
+
+    Where the parts are the same, those that are planned stay: nobody hears a gap.
+    """
+    before, stems = old.source.stems, new.source.stems
+    if before.on and before.parts == stems.parts:
+        stems.users, stems.on = set(before.users), True
+        new.ring.adopt(old.ring)
+        return None
+    filling: StemFill | None = None
+    for user in sorted(before.users):
+        filling = switch_stems(stems, new.plan, new.ring, True, user, filling)
+    return filling
 
 
 def _planned_sound(planner: Planner) -> Audio | None:

@@ -333,8 +333,7 @@ class Worker(QThread):
                 continue
             local = self._takeover.step(planner)
             if local is not None:
-                old, planner = planner, self._begin(local[0], planner.source.seed)
-                self._filling = take_over(old, planner, local[1])
+                planner, self._filling = take_over(planner, self._begin, *local, self._report)
             try:
                 deep = planner.depth > FILL_DEPTH * SAMPLE_RATE or spare
                 if deep and self._filling is not None and not planner.changing:

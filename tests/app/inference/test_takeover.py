@@ -10,11 +10,20 @@ import pytest
 from app.audio import shared_memory as s
 from app.inference.messages import PlannerListener, WorkerSettings
 from app.inference.planner import Planner
-from app.inference.takeover import DEAD_SECONDS, LISTEN_SECONDS, Takeover, take_over
+from app.inference.stems import switch_stems
+from app.inference.takeover import (
+    DEAD_SECONDS,
+    LISTEN_SECONDS,
+    PATIENCE_SECONDS,
+    STILL_LOADING,
+    Takeover,
+    take_over,
+)
 from models.engine.interface import Engine
 from models.errors import SegueError
 from tests.app.inference.test_planner import QUIET_B
 from tests.app.inference.test_remote_plan import QUIET_A, LineRig
+from tests.app.inference.test_stems import PARTS, NoiseEngine, Stage
 from tests.support.tone_engine import ToneEngine, ToneStream
 
 
@@ -52,14 +61,17 @@ class TakeoverRig(LineRig):
                 if beside is not None:
                     beside.join()
             if loaded is not None:
-                old = self.planner
-                self.planner = Planner(
-                    loaded[0], self.ring, WorkerSettings(), seed=old.source.seed,
-                    listener=PlannerListener(), clock=lambda: self.now,
-                )  # fmt: skip
-                self.planner.reader_stopped = False
-                self.planner.margin = old.margin
-                take_over(old, self.planner, loaded[1])
+                self.planner, _ = take_over(
+                    self.planner, self.begin, *loaded, lambda level, told: self.said.append(told)
+                )
+
+    def begin(self, engine: Engine, seed: int) -> Planner:
+        planner = Planner(
+            engine, self.ring, WorkerSettings(), seed=seed, listener=PlannerListener(),
+            clock=lambda: self.now,
+        )  # fmt: skip
+        planner.reader_stopped, planner.margin = False, self.planner.margin
+        return planner
 
 
 def test_a_stutter_is_waited_for() -> None:
@@ -149,3 +161,89 @@ def test_what_was_loaded_for_nothing_is_closed() -> None:
     rig.takeover.end()
     assert here.closed
     assert not [thread for thread in threading.enumerate() if thread.name == "takeover"]
+
+
+def test_an_engine_that_is_loaded_too_late_plays_on_at_once() -> None:
+    """The plan is long empty then: it does not listen first, which would take seconds more."""
+    here = ToneEngine(block_seconds=0.1, name="here", continues_audio=True)
+    loaded, listened = threading.Event(), []
+    here.snapshot_after = lambda *words: listened.append(words)  # type: ignore[method-assign, assignment]
+    rig = TakeoverRig(None)
+
+    def load() -> Engine:
+        assert loaded.wait(20.0)
+        return here
+
+    takeover = Takeover(load, lambda level, sentence: rig.said.append(sentence))
+    rig.down_until = rig.now + 1e6
+    for _ in range(600):
+        rig.work(0.02)
+        assert takeover.step(rig.planner) is None
+    assert rig.planner.source.pending_seconds > PATIENCE_SECONDS
+    assert rig.said == [STILL_LOADING.format(name="tone")]  # told once
+    loaded.set()
+    assert takeover._loading is not None
+    takeover._loading.join()
+    found = takeover.step(rig.planner)
+    assert found == (here, None) and not listened
+    rig.planner, _ = take_over(rig.planner, rig.begin, *found, lambda level, told: None)
+    rig.work(1.0)
+    assert rig.planner.info.name == "here" and rig.frequency() == pytest.approx(220, abs=6)
+    takeover.end()
+
+
+def test_what_fails_on_the_way_does_not_end_the_music() -> None:
+    said: list[str] = []
+
+    def report(level: str, sentence: str) -> None:
+        said.append(sentence)
+
+    rig = TakeoverRig(None)
+    old = rig.planner
+    broken = ToneEngine(name="here", start_fault=True)
+    assert take_over(old, rig.begin, broken, None, report) == (old, None)
+    assert "here could not take over" in said[0] and not broken.closed
+    foreign = ToneEngine(name="other").start(1).snapshot()
+    here = ToneEngine(block_seconds=0.1, name="here")
+    new, _ = take_over(old, rig.begin, here, foreign, report)
+    assert new.source.engine is here and "here begins afresh" in said[1]
+    rig.planner = new
+    rig.work(0.5)
+    assert new.depth > 0
+
+
+@pytest.mark.parametrize("users", [{"take"}, {"outputs"}, {"outputs", "take"}, set()])
+def test_stems_are_on_for_the_same_users(users: set[str]) -> None:
+    """A take that runs and the parts' outputs: the planned stems are heard, and new ones follow."""
+    stage = Stage()
+    old = stage.planner
+    for user in users:
+        switch_stems(old.source.stems, old.plan, old.ring, True, user)
+    stage.play(48_000)
+    new, filling = take_over(
+        old, lambda engine, seed: Planner(engine, stage.ring, WorkerSettings(plan_seconds=0.8)),
+        NoiseEngine(), None, lambda level, sentence: None,
+    )  # fmt: skip
+    new.reader_stopped = False
+    assert filling is None and new.source.stems.users == users
+    assert new.source.stems.on == bool(users)
+    joint, stage.planner = stage.ring.end, new
+    stage.feed.open(PARTS, new.ring)
+    stage.play(48_000)
+    if not users:
+        assert stage.feed.copy(joint, joint + 10) is None
+        return
+    before, after = stage.feed.copy(joint - 4800, joint), stage.feed.copy(joint, joint + 24_000)
+    assert before is not None and after is not None
+    for mix, stems in (before, after):
+        assert np.abs(stems).mean() > 0.3 * np.abs(mix).mean() > 0.0
+    switch_stems(new.source.stems, new.plan, new.ring, False, "take")
+    assert new.source.stems.on == ("outputs" in users)
+
+
+def test_stems_of_an_engine_with_other_parts_are_kept_on() -> None:
+    rig = TakeoverRig(None)
+    rig.planner.source.stems.users = {"outputs"}  # wanted, but this engine has none
+    new, _ = take_over(rig.planner, rig.begin, NoiseEngine(), None, lambda level, told: None)
+    assert new.source.stems.on and new.source.stems.users == {"outputs"}
+    assert new.ring.stems is not None
