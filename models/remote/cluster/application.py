@@ -15,6 +15,7 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import ray
@@ -150,6 +151,7 @@ class EngineReplica:
 def application(given: Mapping[str, object]) -> serve.Application:
     """Application with options by their names, see `ServeOptions`."""
     options = ServeOptions.of(given)
-    return serve.deployment(EngineReplica, name="engine").options(**options.deployment()).bind(
-        options
-    )  # fmt: skip
+    # What a replica need not know: where only that changes, those that there are play on.
+    known = replace(options, min_replicas=1, max_replicas=1)
+    deployment = serve.deployment(EngineReplica, name="engine").options(**options.deployment())
+    return deployment.bind(known)

@@ -77,18 +77,14 @@ class LocalCluster:
                 http |= {"ssl_certfile": str(certificate.certificate)}
                 http |= {"ssl_keyfile": str(certificate.key)}
             serve.start(http_options=http, proxy_location="HeadOnly")
-            self.apply(options)
+            from models.remote.cluster.application import application
+
+            serve.run(application(asdict(options)), name="segue", route_prefix="/")
         except BaseException as error:
             self.close()
             if isinstance(error, RuntimeError):
                 raise SegueError(f"the replicas did not start ({_last_line(error)}).") from error
             raise
-
-    def apply(self, options: ServeOptions) -> None:
-        """Play with these options; replicas that are too many hand their sessions over."""
-        from models.remote.cluster.application import application
-
-        self._serve.run(application(asdict(options)), name="segue", route_prefix="/")
 
     def close(self) -> None:
         """End Serve and Ray."""

@@ -18,7 +18,7 @@ from models.storage.serialisation import PackedState
 
 REPLAY_SECONDS: Final = 0.3
 """Rendering after which a snapshot is kept: what a handover takes, at most."""
-PACK_SHARE: Final = 0.02
+PACK_SHARE: Final = 0.04
 """Share of the time that may go into packing snapshots."""
 MAX_STEPS: Final = 4096
 MAX_ANCHORS: Final = 12

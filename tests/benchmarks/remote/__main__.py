@@ -4,6 +4,7 @@ python -m tests.benchmarks.remote delay     local against remote over loopback, 
 python -m tests.benchmarks.remote thin      80 ms there and back, 30 ms jitter, 2 % loss, 1 Mbit
 python -m tests.benchmarks.remote drop      the same line, silent for 20 s
 python -m tests.benchmarks.remote killed    the server killed, and started again 5 s later
+python -m tests.benchmarks.remote takeover  the server killed for good: an engine here takes over
 python -m tests.benchmarks.remote hostile   a session among clients that do what they must not
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,9 @@ from tests.benchmarks.remote.hostile import attack
 from tests.benchmarks.remote.player import play
 
 ROOT = Path(__file__).resolve().parents[3]
+CHOICES = ("delay", "thin", "drop", "killed", "takeover", "hostile")
+ROUNDS = 4
+"""Turns of local and remote: what else the machine does then weighs on both alike."""
 BAD = ("--ms", "40", "--jitter", "30", "--loss", "0.02", "--mbit", "1")
 
 
@@ -87,12 +92,12 @@ def measure(
         stack.callback(server.stop)
         server.await_ready()
         port = server.port
+        address = f"remote://127.0.0.1:{port}/{engine}"
         if what == "delay":
-            address = f"remote://127.0.0.1:{port}/{engine}"
-            return {
-                "local": play(engine, seconds).figures(),
-                "remote": play(address, seconds).figures(),
-            }
+            return compare_delays(engine, address, seconds, turn_seconds)
+        if what == "takeover":
+            killed = [(15.0, server.kill)]
+            return play(address, seconds, killed, turn_seconds, stand_in=engine).figures()
         if what == "hostile":
             place = f"{server.token}@{socket.gethostname()}:{port}"
             figures = attack(
@@ -124,9 +129,24 @@ def measure(
         return {**report.figures(), "log": server.log.read_text().splitlines()[-8:]}
 
 
+def compare_delays(engine: str, address: str, seconds: float, turn: float) -> JsonObject:
+    """Knob to sound here and over the line, in turns of a few seconds each within one run."""
+    delays: dict[str, list[float]] = {engine: [], address: []}
+    for _ in range(ROUNDS):
+        for name, found in delays.items():
+            found += play(name, seconds / ROUNDS, turn_seconds=turn).delays
+    medians = [statistics.median(found) for found in delays.values()]
+    return {
+        "turns": [len(found) for found in delays.values()],
+        "local_ms": round(medians[0], 1),
+        "remote_ms": round(medians[1], 1),
+        "more_ms": round(medians[1] - medians[0], 1),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("delay", "thin", "drop", "killed", "hostile"))
+    parser.add_argument("what", choices=CHOICES)
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--line", default=" ".join(BAD), help="options of the proxy")

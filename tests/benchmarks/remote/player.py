@@ -57,11 +57,15 @@ def play(
     seconds: float,
     events: Sequence[tuple[float, Callable[[], object]]] = (),
     turn_seconds: float = TURN_SECONDS,
+    stand_in: str = "",
 ) -> Report:
-    """Play an engine for so long, with events at seconds after the start."""
+    """Play an engine for so long, with events at seconds after the start. stand_in: the engine of
+    this machine that takes over.
+    """
     app = QCoreApplication.instance() or QCoreApplication(sys.argv[:1])
     output = AudioOutput(AudioSettings(NULL_DEVICE))
-    worker = Worker(lambda: open_engine(engine), output)
+    local = (lambda: open_engine(stand_in)) if stand_in else None
+    worker = Worker(lambda: open_engine(engine), output, stand_in=local)
     report, failed, ready = Report(), [], []  # type: ignore[var-annotated]
     began = time.monotonic()
     direct = Qt.ConnectionType.DirectConnection
