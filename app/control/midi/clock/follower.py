@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,22 +19,28 @@ SHORT_WINDOW: Final = 24
 """Fewest clocks that are measured, and after a change of tempo those that are kept."""
 BURST_WINDOW: Final = 48
 """The same where clocks come in bursts."""
-LONG_WINDOW: Final = 304
 LONG_SECONDS: Final = 5.0
-"""Clocks, and seconds, that are measured at most."""
+LONGEST_SECONDS: Final = 12.0
+"""Seconds that are measured at most, where the tempo is sure and where it is not."""
+LONG_WINDOW: Final = 920
+"""Clocks that are measured at most."""
+UNSURE_DOUBT: Final = 0.06
+"""Standard error in bpm above which it is not."""
 UPDATE_CLOCKS: Final = 12
 SURE_DOUBT: Final = 0.15
 """Standard error in bpm below which the first tempo is reported."""
 SURE_SECONDS: Final = 3.0
 """Seconds after which it is reported however doubtful."""
-WIDE_SEARCH: Final = 4
-"""Every so many measurements the whole range of tempi is searched, not only near the last one."""
 SMOOTHING: Final = 0.25
 """Share of a new measurement in the tempo."""
 MAX_REGULAR_SCATTER: Final = 0.2
 """Scatter in clocks above which they come in bursts or blocks."""
+MIN_SINGLE: Final = 0.7
+"""Share of clocks that come alone below which they come in bursts or blocks."""
 SAME_PERIOD: Final = 0.002
 """Share by which two periods may differ and count as the same."""
+KEEP_COST: Final = 3.0
+"""How much less probable the present period may be, as a logarithm, and stay."""
 CHANGE_COST: Final = 12.0
 """How much more probable another period must be, as a logarithm, to count as a new tempo."""
 TIMEOUT: Final = 1.0
@@ -53,7 +60,7 @@ class ClockFollower:
         """How the clocks come in, as of the last measurement; see `arrival_of`."""
         self._times: deque[float] = deque(maxlen=LONG_WINDOW)
         self._received = 0
-        self._measured = 0
+        self._doubt = 0.0  # standard error in bpm
         self._suspected = False  # a change of tempo that the next measurement must confirm
         self._period: float | None = None  # smoothed seconds between clocks
         self._tempo: float | None = None
@@ -63,6 +70,11 @@ class ClockFollower:
     def tempo(self) -> float | None:
         """Measured tempo in beats per minute; None before there were enough clocks."""
         return self._tempo
+
+    @property
+    def doubt(self) -> float:
+        """Standard error of the tempo in bpm, as of the last measurement."""
+        return self._doubt
 
     def receive(self, message: Message, when: float) -> float | None:
         """Handle a message that arrived at `when` (seconds); returns a new tempo in bpm."""
@@ -86,7 +98,8 @@ class ClockFollower:
         if self._times and not 0.0 <= when - self._times[-1] < TIMEOUT:
             self._forget()
         self._times.append(when)
-        while when - self._times[0] > LONG_SECONDS and len(self._times) > BURST_WINDOW:
+        most = LONGEST_SECONDS if self._doubt > UNSURE_DOUBT else LONG_SECONDS
+        while when - self._times[0] > most and len(self._times) > BURST_WINDOW:
             self._times.popleft()
         self._received += 1
         # A long window changes slowly, and takes longer to measure.
@@ -98,15 +111,18 @@ class ClockFollower:
 
     def _measure(self) -> float | None:
         times = np.array(self._times)
-        self._measured += 1
         # A short window says less than the next one, which is then measured afresh.
         settled = bool(times[-1] - times[0] > 0.8 * LONG_SECONDS)
-        line = fit_clocks(times, self._period if settled else None)
+        line = fit_clocks(times)
         if line is None:
             return None
-        if settled and self._measured % WIDE_SEARCH == 0:
-            line = _changed(times, line) or line
-        keep = SHORT_WINDOW if line.scatter < MAX_REGULAR_SCATTER else BURST_WINDOW
+        if settled and self._period is not None and not _is_near(line, self._period):
+            # A tempo that explains the times about as well is still the tempo.
+            same = fit_clocks(times, self._period, SAME_PERIOD)
+            if same is not None and same.cost < line.cost + KEEP_COST:
+                line = replace(same, doubt=line.doubt)
+        is_single = line.scatter < MAX_REGULAR_SCATTER and line.ends > MIN_SINGLE * len(times)
+        keep = SHORT_WINDOW if is_single else BURST_WINDOW
         if len(times) >= 2 * keep:
             young = _changed(times[-keep:], line)
             if young is not None and self._suspected:
@@ -114,7 +130,7 @@ class ClockFollower:
                 self._times = deque(times[-keep:].tolist(), maxlen=LONG_WINDOW)
                 young = None
             self._suspected = young is not None
-        if self._period is None or _differ(line, ClockLine(self._period, 0.0, 0.0)):
+        if self._period is None or not _is_near(line, self._period):
             self._period = line.period
         share = SMOOTHING if settled else 1.0
         self._period += share * (line.period - self._period)
@@ -126,7 +142,7 @@ class ClockFollower:
         if self._period is None:
             return None
         tempo = 60.0 / (self._period * CLOCKS_PER_BEAT)
-        doubt = share * tempo
+        doubt = self._doubt = share * tempo
         if not MIN_BPM <= tempo <= MAX_BPM:
             return None
         if self._tempo is None:
@@ -141,7 +157,7 @@ class ClockFollower:
         self._times.clear()
         self._period = None
         self.arrival = ""
-        self._measured = 0
+        self._doubt = 0.0
         self._suspected = False
 
     def lost(self, now: float) -> bool:
@@ -154,14 +170,17 @@ class ClockFollower:
         self._tempo = None
 
 
-def _differ(one: ClockLine, other: ClockLine) -> bool:
-    """Whether two lines have different periods, beyond their doubt."""
-    return abs(one.period / other.period - 1.0) > 4.0 * one.doubt + SAME_PERIOD
+def _is_near(line: ClockLine, period: float) -> bool:
+    """Whether a line has about this period."""
+    return abs(line.period / period - 1.0) <= SAME_PERIOD
 
 
 def _changed(young: Floats, line: ClockLine) -> ClockLine | None:
     """The line of the latest clocks, where it is another one than that of all clocks."""
-    new, same = fit_clocks(young), fit_clocks(young, line.period, SAME_PERIOD)
-    if new is None or same is None or not _differ(new, line):
+    same = fit_clocks(young, line.period, SAME_PERIOD)
+    if same is None or same.cost < line.cost * same.ends / line.ends + CHANGE_COST / 2:
+        return None
+    new = fit_clocks(young)
+    if new is None or abs(new.period / line.period - 1.0) <= 4.0 * new.doubt + SAME_PERIOD:
         return None
     return new if new.cost + CHANGE_COST < same.cost else None

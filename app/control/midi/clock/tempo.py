@@ -1,10 +1,11 @@
 """Tempo of a MIDI clock from the times at which its clocks arrived.
 
 The times may be rounded up to the blocks of an audio server, come in bursts, jitter, and some
-clocks may be lost or doubled. Each clock is therefore given its number by dynamic programming: the
-most probable path of a hidden Markov model whose state is the number of clocks lost so far
-(Rabiner, "A tutorial on hidden Markov models", 1989, section III.B), for a grid of periods; a line
-through times over numbers is the tempo. Where blocks are long, `blocks` counts instead.
+clocks may be lost or doubled. What arrived together is a group, of which only the end counts. Each
+end's clock is given its number by dynamic programming: the most probable path of a hidden Markov
+model whose state is the number of clocks lost so far (Rabiner, "A tutorial on hidden Markov
+models", 1989, section III.B), for a grid of periods. `posterior` then says the period, and how sure
+it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.control.midi.clock.blocks import fit_blocks
+from app.control.midi.clock.posterior import fit_period
 from models.music.score import SAMPLE_RATE
 
 Floats = npt.NDArray[np.float64]
@@ -43,19 +44,24 @@ BLOCKS: Final = tuple(
     sorted((2**power / rate for power in range(8, 13) for rate in _RATES), reverse=True)
 )
 """Blocks of audio servers in seconds that are not short beside a clock."""
-LONG_BLOCK: Final = 0.5
-"""Clocks of a block above which clocks are counted rather than timed."""
 BLOCK_JITTER: Final = 0.0004
 """Seconds by which a server may be late at a block."""
 BLOCK_DRIFT: Final = 0.002
 """Share by which a block may be longer or shorter than nominally, a few xruns included."""
+BLOCK_OFF: Final = 2e-5
+"""Seconds by which a block may usually be longer or shorter than nominally."""
 BLOCK_SHARE: Final = 0.96
 """Share of the clocks that must lie on the blocks."""
 PRUNE_CLOCKS: Final = 16
 PRUNE_COST: Final = 40.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
-BURST_SCATTER: Final = 0.5
-"""Scatter in clocks above which clocks come in bursts."""
+SAME_TIME: Final = 0.001
+"""Seconds within which clocks count as arrived together."""
+MODES: Final = 4
+MODE_COST: Final = 14.0
+MODE_CLOCKS: Final = 0.8
+"""Paths that are looked at closely: how many, how much less probable than the best one at most,
+and how many clocks apart over the whole at least."""
 SCATTER_WINDOW: Final = 36
 """Clocks over which the scatter is measured, so that few pieces contain a lost one."""
 
@@ -66,13 +72,15 @@ class ClockLine:
 
     period: seconds per clock. doubt: standard error of the period, as a share of it. scatter:
     standard deviation of the times from the line, in clocks. cost: minus the logarithm of the
-    probability of the best path; comparable between lines of the same times.
+    probability of the best path; comparable between lines of the same times. ends:
+    groups of clocks that were measured.
     """
 
     period: float
     doubt: float
     scatter: float
-    cost: float = 0.0
+    cost: float
+    ends: int
 
 
 def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -> ClockLine | None:
@@ -87,19 +95,15 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
         The line, or None where all arrived at one time.
 
     """
-    count = len(times)
     times = times - times[0]
-    mean, _ = _line(np.arange(count, dtype=np.float64), times)
+    block = block_seconds(times)
+    ends, numbers = _groups(times, block)
+    if len(ends) < 3:
+        return None
+    mean, _ = _line(numbers, ends)
     if mean <= 0.0:
         return None
-    scatter = _local_scatter(times, mean)
-    block = block_seconds(times)
-    # A long block hides where within it a clock fell; bursts are no block's doing.
-    if block > LONG_BLOCK * mean and scatter * np.sqrt(12.0) < block / mean + 1.0:
-        counted = fit_blocks(times, block, near, reach)
-        if counted is not None:
-            share = counted.deviation / counted.period
-            return ClockLine(counted.period, share, block / mean / np.sqrt(12.0), counted.cost)
+    count = float(numbers[-1]) + 1.0
     slower = max(SLOWER, _lost(times, mean) + 0.03)
     if near is None:
         # In a short piece a few lost clocks are a large share.
@@ -107,34 +111,66 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
         high = mean * (1 + max(FASTER, 3 / count))
     else:
         low, high = near * (1 - reach), near * (1 + reach)
-    factors = SPREADS if near is None else SPREADS[:3]
+    paths = _Paths(ends, numbers, int(np.ceil(max(FASTER, slower) * count)) + 3)
     steps = max(int(np.ceil((high - low) / mean * count * 3)), 2)
-    periods = np.linspace(low, high, steps + 1)
-    slips = int(np.ceil(max(FASTER, slower) * count)) + 3
-    start = times[0] + np.mean(times - mean * np.arange(count))
-    floor = max(NARROWEST, block / mean / np.sqrt(12.0))
-    period, phase, width, cost = _best(times, periods, start, scatter, floor, slips, factors)
-    numbers = np.arange(count) + _path(times, period, phase, width, slips)
-    slope, at = _line(numbers.astype(np.float64), times)
-    if slope <= 0.0:
+    # A block that holds a clock or more hides where within a clock's length it ended.
+    floor = max(NARROWEST, min(block / mean, 1.0) / np.sqrt(12.0))
+    scatter = _local_scatter(ends, numbers, mean)
+    spreads = {max(scatter * factor, floor) for factor in SPREADS}
+    fits = []
+    for line in paths.best(np.linspace(low, high, steps + 1), sorted(spreads)):
+        fit = fit_period(ends, numbers, numbers + paths.slips(*line), block, (low, high))
+        if fit is not None:
+            fits.append(fit)
+    if not fits:
         return None
-    if scatter > BURST_SCATTER:
-        # Light ends: whether a burst has just begun or ended must not tilt the line.
-        place = (numbers - numbers[0]) / max(numbers[-1] - numbers[0], 1)
-        slope, at = _line(numbers.astype(np.float64), times, 4 * place * (1 - place))
-    rest = times - (at + slope * numbers)
-    spread = float(np.sqrt(np.mean(rest * rest))) / slope
-    length = float(numbers[-1] - numbers[0]) or 1.0
-    return ClockLine(slope, spread * np.sqrt(12.0 / count) / length, spread, cost)
+    best = min(fits, key=lambda fit: fit.cost)
+    share = np.exp([best.cost - fit.cost for fit in fits])
+    # Where several explain the times, none of them is sure.
+    away = [(fit.period - best.period) ** 2 + fit.deviation**2 for fit in fits]
+    doubt = float(np.sqrt(share @ away / share.sum())) / best.period
+    spread = best.window / best.period / float(np.sqrt(12.0))
+    return ClockLine(best.period, doubt, spread, best.cost, len(ends))
 
 
-def _line(x: Floats, y: Floats, weights: Floats | None = None) -> tuple[float, float]:
+def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
+    """Time and number of the last clock of each burst, block or single clock.
+
+    The last group is left out, as it may not be complete, unless each is a single clock.
+    """
+    gaps = np.diff(times)
+    mean = float(times[-1] - times[0]) / (len(times) - 1)
+    apart = 0.5 * mean
+    ordered = np.sort(gaps)
+    jumps = np.diff(ordered)
+    wide = np.flatnonzero(jumps > 0.5 * mean)
+    middles = (ordered[wide] + ordered[wide + 1]) / 2
+    if len(wide) and middles[0] <= 0.75 * mean:
+        apart = float(middles[0])
+    # Above that it may be a lost clock, unless what lies between is always as many.
+    for middle in middles[np.argsort(-jumps[wide])] if not block else ():
+        if _are_equal(np.flatnonzero(gaps >= middle)):
+            apart = float(middle)
+            break
+    last = np.append(gaps >= max(apart, SAME_TIME), True)
+    numbers = np.flatnonzero(last).astype(np.float64)
+    whole = slice(None) if last.all() else slice(-1)
+    return times[last][whole], numbers[whole]
+
+
+def _are_equal(bounds: Ints) -> bool:
+    """Whether the groups between the bounds have equal sizes, of two or more, nearly all."""
+    sizes = np.diff(bounds)
+    usual = float(np.median(sizes)) if len(sizes) > 1 else 0.0
+    return usual >= 2.0 and float(np.mean(sizes == usual)) > 0.7
+
+
+def _line(x: Floats, y: Floats) -> tuple[float, float]:
     """Least squares (slope, value at 0)."""
-    share = np.full(len(x), 1.0 / len(x)) if weights is None else weights / weights.sum()
-    mean_x, mean_y = float(share @ x), float(share @ y)
+    mean_x, mean_y = float(np.mean(x)), float(np.mean(y))
     far = x - mean_x
-    total = float(share @ (far * far))
-    slope = float(share @ (far * (y - mean_y))) / total if total else 0.0
+    total = float(far @ far)
+    slope = float(far @ (y - mean_y)) / total if total else 0.0
     return slope, mean_y - slope * mean_x
 
 
@@ -148,9 +184,10 @@ def block_seconds(times: Floats) -> float:
         blocks = np.round(gaps / block)
         if np.mean(np.abs(gaps - blocks * block) < BLOCK_JITTER) <= BLOCK_SHARE:
             continue
-        # Even clocks that are nearly as long as a block drift away from it.
+        # Even clocks that are nearly as long as a block are so each time.
+        off = float(np.median((gaps - blocks * block)[blocks > 0])) if blocks.any() else 0.0
         drift = abs(float(times[-1] - times[0]) / (float(blocks.sum()) * block or 1.0) - 1.0)
-        if drift < BLOCK_DRIFT:
+        if drift < BLOCK_DRIFT and abs(off) < BLOCK_OFF:
             return float(block)
     return 0.0
 
@@ -187,58 +224,89 @@ def arrival_of(times: Floats, period: float) -> str:
     return f"{every}, {1e3 * off:.0f} ms early or late at most" if off > 5e-4 else every
 
 
-def _local_scatter(times: Floats, mean: float) -> float:
+def _local_scatter(ends: Floats, numbers: Floats, mean: float) -> float:
     """Typical standard deviation from a line over a short piece, in clocks."""
-    size = min(SCATTER_WINDOW, len(times))
+    size = min(SCATTER_WINDOW, len(ends))
     found = []
-    for first in range(0, len(times) - size + 1, max(size // 3, 1)):
-        piece, x = times[first : first + size], np.arange(size, dtype=np.float64)
+    for first in range(0, len(ends) - size + 1, max(size // 3, 1)):
+        piece, x = ends[first : first + size], numbers[first : first + size]
         slope, at = _line(x, piece)
         found.append(float(np.std(piece - slope * x - at)))
     return float(np.median(found)) / mean
 
 
+@dataclass(frozen=True)
+class _Paths:
+    """Paths of lost and doubled clocks through the ends of groups.
+
+    ends: seconds. numbers: of each end's clock, as received. most: slips at most, either way.
+    """
+
+    ends: Floats
+    numbers: Floats
+    most: int
+
+    def best(self, periods: Floats, spreads: list[float]) -> list[tuple[float, float, float]]:
+        """Period, time of clock 0 and standard deviation (in clocks) of the best paths.
+
+        They differ by a clock or so over the whole; the best comes first.
+        """
+        start = float(np.mean(self.ends - periods.mean() * self.numbers))
+        wide, phase, width = (
+            axis.ravel() for axis in np.meshgrid(periods, np.arange(PHASES) / PHASES, spreads)
+        )
+        phases = start + wide * phase
+        offsets = np.arange(-self.most, self.most + 1, dtype=np.float32)
+        cost = np.zeros((len(wide), len(offsets)), dtype=np.float32)
+        for first in range(0, len(self.ends), PRUNE_CLOCKS):
+            piece = self.ends[first : first + PRUNE_CLOCKS, None]
+            number = self.numbers[first : first + PRUNE_CLOCKS, None]
+            away = (((piece - phases) / wide - number) / width).astype(np.float32)
+            each = (1 / width).astype(np.float32)[:, None] * offsets
+            own = _cost(away[..., None] - each)
+            for one in own:
+                _advance(cost)
+                cost += one
+            cost += len(piece) * np.log(width).astype(np.float32)[:, None]
+            least = cost.min(axis=1)
+            kept = least < least.min() + PRUNE_COST
+            wide, phases, width, cost = wide[kept], phases[kept], width[kept], cost[kept]
+        least = cost.min(axis=1)
+        found: list[tuple[float, float, float]] = []
+        for index in np.argsort(least):
+            if least[index] > least.min() + MODE_COST or len(found) == MODES:
+                break
+            apart = [abs(wide[index] / period - 1) * self.numbers[-1] for period, _, _ in found]
+            if all(clocks > MODE_CLOCKS for clocks in apart):
+                found.append((float(wide[index]), float(phases[index]), float(width[index])))
+        return found
+
+    def slips(self, period: float, phase: float, width: float) -> Ints:
+        """Number of clocks lost (less those doubled) before each end, on the best path."""
+        offsets = np.arange(-self.most, self.most + 1)
+        away = (self.ends[:, None] - phase) / period - self.numbers[:, None] - offsets
+        own = _cost(away / width)
+        move = SLIP_COST * np.abs(offsets[:, None] - offsets)  # to, from
+        cost = own[0]
+        back = np.zeros(own.shape, dtype=np.int64)
+        for number in range(1, len(own)):
+            total = move + cost
+            back[number] = total.argmin(axis=1)
+            cost = total[np.arange(len(offsets)), back[number]] + own[number]
+        path = np.empty(len(own), dtype=np.int64)
+        path[-1] = int(np.argmin(cost))
+        for number in range(len(own) - 1, 0, -1):
+            path[number - 1] = back[number, path[number]]
+        slips: Ints = offsets[path]
+        return slips
+
+
 def _advance(cost: npt.NDArray[np.float32]) -> None:
-    """Allow lost and doubled clocks between two clocks, in place, along the last axis."""
+    """Allow lost and doubled clocks between two ends, in place, along the last axis."""
     doubled = cost[..., 1:] + SLIP_COST
     for _ in range(MAX_SLIPS_AT_ONCE):
         np.minimum(cost[..., 1:], cost[..., :-1] + SLIP_COST, out=cost[..., 1:])
     np.minimum(cost[..., :-1], doubled, out=cost[..., :-1])
-
-
-def _best(
-    times: Floats,
-    periods: Floats,
-    start: float,
-    scatter: float,
-    floor: float,
-    slips: int,
-    factors: tuple[float, ...],
-) -> tuple[float, float, float, float]:
-    """Period, time of clock 0, standard deviation (in clocks) and cost of the best path."""
-    spreads = sorted({max(scatter * factor, floor) for factor in factors})
-    wide, phase, width = (
-        axis.ravel() for axis in np.meshgrid(periods, np.arange(PHASES) / PHASES, spreads)
-    )
-    phases = start + wide * phase
-    offsets = np.arange(-slips, slips + 1, dtype=np.float32)
-    cost = np.zeros((len(wide), len(offsets)), dtype=np.float32)
-    for first in range(0, len(times), PRUNE_CLOCKS):
-        piece = times[first : first + PRUNE_CLOCKS, None]
-        number = first + np.arange(len(piece))[:, None]
-        away = (((piece - phases) / wide - number) / width).astype(np.float32)
-        each = (1 / width).astype(np.float32)[:, None] * offsets
-        own = _cost(away[..., None] - each)
-        for one in own:
-            _advance(cost)
-            cost += one
-        cost += len(piece) * np.log(width).astype(np.float32)[:, None]
-        least = cost.min(axis=1)
-        kept = least < least.min() + PRUNE_COST
-        wide, phases, width, cost = wide[kept], phases[kept], width[kept], cost[kept]
-    least = cost.min(axis=1)
-    best = int(np.argmin(least))
-    return float(wide[best]), float(phases[best]), float(width[best]), float(least[best])
 
 
 def _cost(away: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
@@ -251,24 +319,3 @@ def _cost(away: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     for _ in range(3):
         np.square(away, out=away)
     return away
-
-
-def _path(times: Floats, period: float, phase: float, width: float, slips: int) -> Ints:
-    """Number of clocks lost (less those doubled) before each clock, on the best path."""
-    offsets = np.arange(-slips, slips + 1)
-    away = (times[:, None] - phase) / period - np.arange(len(times))[:, None] - offsets
-    own = _cost(away / width)
-    change = offsets[:, None] - offsets  # to, from
-    move = np.where(change > 0, change * SLIP_COST, -change * SLIP_COST)
-    move = np.where((change < -1) | (change > MAX_SLIPS_AT_ONCE), np.inf, move)
-    cost = own[0]
-    back = np.zeros(own.shape, dtype=np.int64)
-    for number in range(1, len(times)):
-        total = move + cost
-        back[number] = total.argmin(axis=1)
-        cost = total[np.arange(len(offsets)), back[number]] + own[number]
-    path = np.empty(len(times), dtype=np.int64)
-    path[-1] = int(np.argmin(cost))
-    for number in range(len(times) - 1, 0, -1):
-        path[number - 1] = back[number, path[number]]
-    return offsets[path]

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.control.bridge import ControlBridge
+from app.control.midi.clock.follower import SURE_DOUBT
 from app.window.controllers import form_style as forms
 from app.window.controllers.pages.cards import BEATS, BeatIndicators, Card, ChoiceCard
 from app.window.controllers.pages.settings_page import SettingsPage
@@ -167,6 +168,9 @@ class ClockPage(SettingsPage):
         words = f"From {clock.followed}, {runs}, bar {bar + 1}, beat {beat + 1}."
         if clock.follower.arrival:
             known = "" if measured is None else f", {measured:.1f} bpm"
+            # Blocks of a whole number of clocks look alike at more than one tempo for a while.
+            if measured is not None and clock.follower.doubt > SURE_DOUBT:
+                known += f", give or take {2 * clock.follower.doubt:.1f}"
             words += f" Comes in: {clock.follower.arrival}{known}."
         return ("… bpm" if measured is None else f"{measured:.1f} bpm"), words
 
