@@ -72,7 +72,7 @@ class TeachControl(QObject):
 
     def _give_way(self, status: WorkerStatus) -> None:
         playing = status.state in ("playing", "holding")
-        self._way = self._way.after(playing, status.plan_seconds)
+        self._way = self._way.after(playing, status.plan_seconds, status.audio.underruns)
         self.process.set_waiting(self._way.waiting)
 
     def _progress(self, progress: CourseProgress) -> None:

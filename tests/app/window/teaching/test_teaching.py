@@ -28,7 +28,8 @@ LEARNING = CourseProgress("learning", 0.25, 432.0, 1.2345, 40)
         ([3.6, 1.5, 2.4], True, True),  # not before it is nearly full again
         ([3.6, 1.5, 3.2], True, False),
         ([3.6, 0.5], False, False),  # nothing plays
-        ([3.6] + 90 * [1.0], True, False),  # a plan that is short by choice
+        ([3.6] + 40 * [1.0], True, True),  # and not forgotten soon
+        ([3.6] + 600 * [1.0], True, False),  # a plan that is short by choice
         ([0.0, 0.0], True, False),
     ],
 )
@@ -36,6 +37,27 @@ def test_when_teaching_waits(plans: list[float], playing: bool, waiting: bool) -
     way = GivingWay()
     for plan in plans:
         way = way.after(playing, plan)
+    assert way.waiting is waiting
+
+
+@pytest.mark.parametrize(
+    ("underruns", "waiting"),
+    [
+        ([0, 0, 0], False),
+        ([3, 3, 3], True),  # a dropout that was not counted before
+        ([0, 1, 1], True),
+        ([0, 1] + 100 * [1], False),  # long ago
+        ([0, 1] + 60 * [1] + [2] + 60 * [2], True),
+        ([5, 0, 0], True),  # the output was started again meanwhile
+        ([0] * 5 + [2] + [0] + 120 * [0], False),
+    ],
+)
+def test_a_dropout_lets_teaching_wait_whatever_the_plan(
+    underruns: list[int], waiting: bool
+) -> None:
+    way = GivingWay()
+    for count in underruns:
+        way = way.after(True, 0.3, count)
     assert way.waiting is waiting
 
 
