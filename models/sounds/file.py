@@ -1,7 +1,7 @@
 """File of a learned sound: one safetensors with all that it is. No torch.
 
-It holds the style, the low-rank changes of the renderer's weights, a small picture, and in its
-header the name, what it was learned from, how much and how long, what it may be used for, and the
+It holds the style, the low-rank changes of the renderer's weights, what is usual in the music (the
+arranger's idiom), a small picture, and in its header the name, what it was learned from, how much and how long, what it may be used for, and the
 checksum of the weights that it changes.
 """
 
@@ -46,7 +46,7 @@ class LearnedSound:
         name: as `check_name` gives it.
         base: SHA-256 of the renderer's weights that the changes belong to.
         style: float32 (128,), where the files lie among the prompts.
-        changes: float16 tensors by name, as UP, DOWN and CHANGE say.
+        changes: float16 tensors by name, as UP, DOWN and CHANGE say, and those of the idiom.
         picture: uint8 (height, width, 3), what it was learned from as a spectrogram.
         files: names of the files that it was learned from.
         licence: what its maker says that it may be used for.
