@@ -1,8 +1,8 @@
 """File of a learned sound: one safetensors with all that it is. No torch.
 
 It holds the style, the low-rank changes of the renderer's weights, what is usual in the music (the
-arranger's idiom), a small picture, and in its header the name, what it was learned from, how much and how long, what it may be used for, and the
-checksum of the weights that it changes.
+arranger's idiom), a small picture, and in its header the name, what it was learned from, how much
+and how long, what it may be used for, and the checksum of the weights that it changes.
 """
 
 from __future__ import annotations
