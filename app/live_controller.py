@@ -123,7 +123,7 @@ class LiveController(QObject):
             unsubscribe()
 
     def frame(self) -> None:
-        """What must happen at a time. Called for every frame drawn."""
+        """What must happen at a time. Called for every frame of the window, seen or not."""
         self.scenes.frame()
 
     # -- engine ----------------------------------------------------------------------------------

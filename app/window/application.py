@@ -37,6 +37,7 @@ def run(argv: Sequence[str] = (), *, engine: str = "", device: str = "auto") -> 
         The exit code.
 
     """
+    theme.paint_in_one_thread()
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["segue"])
     QCoreApplication.setApplicationName("Segue")

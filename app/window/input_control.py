@@ -67,8 +67,11 @@ class InputControl(QObject):
         self.sketches.close()
         self._unsubscribe()
 
-    def frame(self) -> None:
-        """Meter, and the style's next hearing. Called for every other frame drawn."""
+    def frame(self, seen: bool = True) -> None:
+        """Meter, and the style's next hearing. Called for every frame of the window.
+
+        seen: whether anybody looks; else nothing is drawn.
+        """
         status = self.output.status().input
         if status.running != self._running:
             self._running = status.running
@@ -80,10 +83,11 @@ class InputControl(QObject):
                 self.view.close()
         if not status.running:
             return
-        self.strip.meter.set_levels(status.peak, status.hold, status.clips)
-        understood = self.follow.words()
-        self.strip.show_understood(understood)
-        self.view.frame(understood)
+        if seen:
+            self.strip.meter.set_levels(status.peak, status.hold, status.clips)
+            understood = self.follow.words()
+            self.strip.show_understood(understood)
+            self.view.frame(understood)
         if self._listening() and self._timer.due(time.monotonic(), self.worker.next_bar()):
             self.worker.embed_audio(INPUT_STYLE, self._heard)
 

@@ -21,7 +21,7 @@ CATCH_UP: Final = SAMPLE_RATE // 2
 
 
 class InputView:
-    """Draws the input; called in the GUI thread for every other frame.
+    """Draws the input; called in the GUI thread for every frame that is drawn.
 
     Args:
         output: the handle on the audio process, with the input.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow
 
@@ -24,6 +23,7 @@ from app.window.commands import REPEATABLE, Commands
 from app.window.dialogs.incident_log import LogDialog
 from app.window.dialogs.settings import open_settings
 from app.window.files_in import FilesIn
+from app.window.frames import Frames
 from app.window.input_control import InputControl
 from app.window.jobs import Jobs
 from app.window.layout import build_widgets
@@ -37,8 +37,6 @@ from app.window.stage.stage_mode import StageMode
 from app.window.widgets.parameter_widget import ParameterWidget
 from models.engine.interface import EngineInfo
 from models.errors import SegueError
-
-FRAME_MS: Final = 16
 
 
 class MainWindow(QMainWindow):
@@ -71,15 +69,13 @@ class MainWindow(QMainWindow):
         kept = playback.capture
         self.recordings = Recordings(self.registry, kept, self.jobs, self.preferences, self)
         self.engine_problem = ""
-        self._frames = 0
         self._closed = False
         self._build()
         self._connect()
-        self._frame_timer = QTimer(self)
-        self._frame_timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._frame_timer.setInterval(FRAME_MS)
-        self._frame_timer.timeout.connect(self.frame)
-        self._frame_timer.start()
+        self.frames = Frames(
+            self, self.widgets, playback.output, self.live, self.stage, self.input,
+            self.recordings, self.proportions,
+        )  # fmt: skip
         self._refresh_prompts()
         self._show_session()
         self._set_volume()
@@ -118,7 +114,7 @@ class MainWindow(QMainWindow):
         )
         self.input = InputControl(
             self.registry, self.playback.output, self.playback.worker, self.live, widgets.input,
-            self.playback.follow, self.playback.memory, self.spectrogram.item.input_band, self,
+            self.playback.follow, self.playback.memory, self.spectrogram.plot.input_band, self,
         )  # fmt: skip
         self.commands = Commands(
             self.registry,
@@ -156,7 +152,7 @@ class MainWindow(QMainWindow):
         live.engine_ready.connect(self._engine_ready)
         live.mix_changed.connect(self._show_mix)
         live.styles_changed.connect(self._show_styles)
-        live.scenes.changed.connect(self._show_scenes)
+        live.scenes.changed.connect(lambda: self.scenes.show_launcher(live.scenes))
         live.notes_changed.connect(self.controls.show_notes)
         for source in (live, self.prompt_actions, self.files_in, self.stage, self.welcome):
             source.message.connect(self.say)
@@ -190,33 +186,6 @@ class MainWindow(QMainWindow):
             self.session.subscribe(self._on_topic),
         ]
         self.registry.error = lambda name, error: self.say("error", f"{name}: {error}")
-
-    # -- sixty times a second --------------------------------------------------------------------
-    def frame(self) -> None:
-        """Draw what moves."""
-        self._frames += 1
-        if self.isMinimized():
-            return
-        playhead = self.playback.output.position_now()
-        self.live.frame()
-        self.stage.frame()
-        self.spectrogram.frame(playhead)
-        if self._frames % 2 == 0:
-            audio = self.playback.output.status()
-            self.input.frame()
-            self.widgets.parts.frame(playhead, time.monotonic())
-            self.output.master.set_levels(audio.peak, audio.hold, audio.rms, audio.limited)
-        if self.live.scenes.morph is not None and self._frames % 4 == 0:
-            self._show_scenes()
-        if self._frames % 12 == 0:
-            self.recording.show_recording(self.recordings.recorded_seconds())
-            self.recording.show_capture(
-                self.recordings.captured_seconds(), self.recordings.selected_seconds()
-            )
-            self.recording.stems.show_share(self.recordings.stems_share())
-            self.status.tick()
-            self.welcome.tick()
-            self.proportions.apply(self.stage.on)  # the welcome row may have gone
 
     # -- from the worker -------------------------------------------------------------------------
     def _block(self, report: BlockReport) -> None:
@@ -309,12 +278,6 @@ class MainWindow(QMainWindow):
                 state = "empty"  # no engine yet; the status line says so
             strip.set_state(state, problem)
             strip.set_peaks(self.prompt_actions.outlines.get(prompt.audio or "", ()))
-
-    def _show_scenes(self) -> None:
-        scenes = self.live.scenes
-        waiting = scenes.waiting[0] if scenes.waiting is not None else None
-        morphing = scenes.morph[0] if scenes.morph is not None else None
-        self.scenes.grid.show_state(scenes.active, waiting, morphing, scenes.morph_progress)
 
     def _show_session(self) -> None:
         self.top.show_session(self.files.name, self.session.unsaved)
@@ -412,7 +375,7 @@ class MainWindow(QMainWindow):
         if self._closed:
             return
         self._closed = True
-        self._frame_timer.stop()
+        self.frames.stop()
         self.map_panel.map.stop()
         self.mixer.throttle.stop()
         self.stage.end()

@@ -97,15 +97,13 @@ class Rig:
         noise = np.random.default_rng(0).standard_normal((frames, 2)).astype(np.float32) * 0.1
         self.worker.plan(0, noise, ScoreInfo(tempo=120.0))
         self.output.read = seconds * RATE
-        while self.window.spectrogram._pending_blocks:
-            self.window.frame()
-        self.window.frame()
+        while self.window.spectrogram.pending:
+            self.window.frames.draw()
+        self.window.frames.draw()
 
     def at(self, seconds: float) -> QPoint:
-        """Where in the spectrogram's viewport a time relative to the playhead is."""
-        picture = self.window.spectrogram
-        x = seconds + (picture.item.playhead - picture.item.origin) / RATE
-        return picture.mapFromScene(picture.item.mapToScene(x, 0.5))
+        """Where in the spectrogram a time relative to the playhead is."""
+        return self.window.spectrogram.point_at(seconds)
 
 
 def rigs(qtbot: QtBot, folder: Path, *, ready: bool = True) -> Iterator[Rig]:

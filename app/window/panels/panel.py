@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QLineF, QRectF, QSizeF
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, QSizeF
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
-from app.window.style import colours, theme
 from app.window.widgets.pixmap_cache import PixmapCache
+from app.window.widgets.plate import paint_plate
 
 
 class Panel(QWidget):
@@ -21,18 +21,10 @@ class Panel(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         # Cached: the background is repainted under every widget, the meters 30 times a second.
-        self._pixmaps.draw(QPainter(self), QSizeF(self.size()), None, self._paint_background)
-
-    def _paint_background(self, painter: QPainter) -> None:
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        gradient = QLinearGradient(box.topLeft(), box.bottomLeft())
-        gradient.setColorAt(0.0, QColor("#191d23"))
-        gradient.setColorAt(1.0, QColor("#131619"))
-        painter.setBrush(gradient)
-        painter.setPen(QPen(QColor(colours.EDGE), 1))
-        painter.drawRoundedRect(box, 10, 10)
-        painter.setPen(theme.colour("#ffffff", 0.05))
-        painter.drawLine(QLineF(box.left() + 10, box.top() + 1, box.right() - 10, box.top() + 1))
+        size = QSizeF(self.size())
+        self._pixmaps.draw(
+            QPainter(self), size, None, lambda p: paint_plate(p, QRectF(self.rect()))
+        )
 
 
 class Group(QWidget):

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.parameters.registry import Registry
+from app.scene_launcher import SceneLauncher
 from app.session.session import Session
 from app.window.panels.panel import Panel
 from app.window.panels.scene_pads import ScenePadGrid
@@ -57,6 +58,12 @@ class ScenesPanel(Panel):
         registry.subscribe(lambda change: self._on_saved(change.name))
         registry.subscribe(lambda change: self._update_save_buttons(), "scene.with_moment")
         self.set_scale(1.0)
+
+    def show_launcher(self, launcher: SceneLauncher) -> None:
+        """Show which scenes are active or on their way."""
+        waiting = launcher.waiting[0] if launcher.waiting is not None else None
+        morphing = launcher.morph[0] if launcher.morph is not None else None
+        self.grid.show_state(launcher.active, waiting, morphing, launcher.morph_progress)
 
     def set_scale(self, scale: float) -> None:
         """Scale the fixed-size widgets; the pads take the remaining room."""

@@ -17,6 +17,8 @@ from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
+FIGURES: Final = frozenset({"speed", "knob to sound", "line", "plan"})
+"""Fields that change all the time; the others are shown at once."""
 TEXT_LEFT: Final = 30.0
 """Left edge of the message, in pixels."""
 
@@ -30,8 +32,12 @@ class StatusBar(QWidget):
         super().__init__(parent)
         self._dropouts = DropoutLog()
         self.setFixedHeight(28)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         # name, value, alarming
         self.fields: list[tuple[str, str, bool]] = [("", "engine is loading …", False)]
+        self._newest = self.fields
+        self._layout: tuple[list[tuple[float, str, str, bool]], str] | None = None
+        self._layout_for: object = None
         self._message: tuple[str, str, float] | None = None
         self._queue: deque[tuple[str, str]] = deque(maxlen=5)
         self.setToolTip(
@@ -53,13 +59,13 @@ class StatusBar(QWidget):
             self._queue.append((level, text))
             return
         self._message = (level, text, time.monotonic() + MESSAGE_SECONDS.get(level, 10.0))
-        self.update()
+        self._changed()
 
     def _next(self) -> None:
         self._message = None
         if self._queue:
             self.show_message(*self._queue.popleft())
-        self.update()
+        self._changed()
 
     @property
     def message(self) -> str:
@@ -84,9 +90,18 @@ class StatusBar(QWidget):
         dropouts = self._dropouts.update(audio, time.monotonic(), status.remote)
         if dropouts:
             self.incident.emit("warning", dropouts)
-        if fields != self.fields:
-            self.fields = fields
-            self.update()
+        self._newest = fields
+        if _steady(fields) != _steady(self.fields):
+            self._show_newest()
+
+    def _show_newest(self) -> None:
+        if self._newest != self.fields:
+            self.fields = self._newest
+            self._changed()
+
+    def _changed(self) -> None:
+        self._layout = None
+        self.update()
 
     def report(self) -> str:
         """Platform, versions and current figures, as the head of an incident log."""
@@ -96,7 +111,10 @@ class StatusBar(QWidget):
         )
 
     def tick(self) -> None:
-        """Remove an expired message."""
+        """Show the newest figures, and remove an expired message. Called a few times a second:
+        nobody reads a figure that changes more often.
+        """
+        self._show_newest()
         if self._message is not None and time.monotonic() > self._message[2]:
             self._next()
 
@@ -135,8 +153,12 @@ class StatusBar(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
+        painter.fillRect(self.rect(), QColor(colours.BACKGROUND))
         middle = Qt.AlignmentFlag.AlignVCenter
-        shown, text = self.layout_fields()
+        size = (self.width(), theme.scaled(1.0))
+        if self._layout is None or self._layout_for != size:
+            self._layout, self._layout_for = self.layout_fields(), size
+        shown, text = self._layout
         for left, name, value, alarm in shown:
             if name:
                 painter.setFont(_name_font())
@@ -157,6 +179,10 @@ class StatusBar(QWidget):
         painter.setFont(_sentence_font())
         painter.setPen(QColor(colours.TEXT if level != "info" else colours.DIM))
         painter.drawText(QRectF(TEXT_LEFT, 0, self.width(), self.height()), middle, text)
+
+
+def _steady(fields: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:
+    return [(name, "" if name in FIGURES else value, alarm) for name, value, alarm in fields]
 
 
 def _value_font() -> QFont:

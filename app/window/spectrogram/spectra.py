@@ -78,11 +78,12 @@ class Spectra:
         self._scale = float(2.0 / self._window.sum()) ** 2
 
     def write(self, position: int, samples: NDArray[np.float32]) -> tuple[int, int]:
-        """Analyse a block (frames, channels) at a plan position; returns the changed columns.
+        """Analyse a block (frames, 1 or 2) at a plan position; returns the changed columns.
 
         Columns after the block are dropped: a rewrite of the plan begins with its first block.
         """
-        mono = samples.mean(axis=1, dtype=np.float32)
+        # The sum of two views is quicker than a mean along the short axis.
+        mono = (samples[:, 0] + samples[:, -1]) * np.float32(0.5)
         ring = len(self._audio)
         if len(mono) > ring:
             raise ValueError("a block is longer than the analysis can hold")

@@ -3,97 +3,70 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import Final
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
     QMouseEvent,
-    QPen,
+    QPainter,
+    QPaintEvent,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsItem, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.window.prompts.strip import dropped_sound
+from app.window.spectrogram.axes import Axes
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import PAN_FRACTION, Panning
-from app.window.spectrogram.plot_item import WAVE, PlotMark, SpectrogramPlotItem
-from app.window.spectrogram.spectra import BANDS, HOP, Spectra, band_of
-from app.window.style import colours, theme
+from app.window.spectrogram.pending import PendingBlocks
+from app.window.spectrogram.plot import PlotMark, SpectrogramPlot
+from app.window.spectrogram.spectra import HOP, Spectra
 from app.window.widgets.drop_hint import DropHint
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
 
-FREQUENCY_TICKS: Final = (
-    (60, "60"),
-    (125, ""),
-    (250, "250"),
-    (500, ""),
-    (1000, "1k"),
-    (2000, ""),
-    (4000, "4k"),
-    (8000, ""),
-    (14000, "14k"),
-)
 ZOOM_SECONDS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
-ANALYSIS_BUDGET: Final = 0.001
-"""Seconds per frame for the analysis of blocks; the rest is analysed in the next frames."""
-MAX_PENDING_BLOCKS: Final = 48
-"""Blocks to queue at most: there are no frames while the window is minimised."""
 CLICK_PIXELS: Final = 5
 
 
-class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
-    """Plot widget of the spectrogram; `frame` is called with the playhead 60 times a second."""
+class SpectrogramView(QWidget):
+    """Widget of the spectrogram; `frame` is called with the playhead for every frame drawn."""
 
     seek_requested = Signal(object)  # plan position: int
     selection_changed = Signal(object)  # (start, stop) in plan positions, or None
     sound_dropped = Signal(str)
     panned = Signal(bool)  # whether the view is away from the playhead
 
-    _built = False  # the base class resizes the view while it is built
-
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
-        super().__init__(parent, background=colours.BACKGROUND, axisItems=_axes())
+        super().__init__(parent)
         self.spectra = Spectra(seconds)
-        self.item = SpectrogramPlotItem(self.spectra)
+        self.plot = SpectrogramPlot(self.spectra)
+        self.axes = Axes()
+        self.pending = PendingBlocks()
         self.locked = False
         self.seekable = True  # whether the engine can go back to a click in the past
-        self._pending_blocks: deque[tuple[int, NDArray[np.float32]]] = deque()
         self._press: QPointF | None = None
         self._press_position = 0
         self._zoom = 2
-        self._drawn_state: tuple[object, ...] = ()
+        self._drawn_state: object = None
         self.panning = Panning()
         self._pan_from: float | None = None
-        plot = self.getPlotItem()
-        plot.addItem(self.item)
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        plot.getViewBox().setMouseEnabled(False, False)
-        plot.getViewBox().setDefaultPadding(0.0)
-        plot.layout.setContentsMargins(0, 4, 8, 0)
-        plot.getAxis("left").setWidth(42)
-        plot.getAxis("bottom").setHeight(20)
-        for name in ("left", "bottom"):  # axes do not move
-            plot.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
-        self.setFrameShape(self.Shape.NoFrame)
+        # What is painted covers all of it: nothing below is painted first.
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
+        self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("Spectrogram")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
         self.set_accepts_sound(False)
-        self._built = True
         self._apply_zoom()
 
     # -- data ----------------------------------------------------------------------------------
@@ -101,45 +74,44 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self, position: int, samples: NDArray[np.float32], score: ScoreInfo | None = None
     ) -> None:
         """Add a planned block (frames, channels), replacing the plan from its position on."""
-        self._pending_blocks.append((position, samples))
-        if len(self._pending_blocks) > MAX_PENDING_BLOCKS:
-            self._analyse_next()
+        self.pending.add(position, samples)
+        if self.pending.full:
+            self._analyse()
         if score is not None:
             beats, bars = beat_positions(score, position, len(samples), SAMPLE_RATE)
-            self.item.set_beats(position, beats, bars)
+            self.plot.set_beats(position, beats, bars)
 
     def show_rewrite(self, position: int) -> None:
         """Highlight that the plan is being rewritten from a position on."""
-        self.item.flash_from = position
-        self.item.flash_at = time.monotonic()
+        self.plot.flash_from = position
+        self.plot.flash_at = time.monotonic()
 
     def add_mark(self, position: int, kind: str, text: str) -> None:
         """Add a mark, and drop those after it: the plan that they belonged to was rewritten."""
-        while self.item.marks and self.item.marks[-1].position > position:
-            self.item.marks.pop()
-        self.item.marks.append(PlotMark(position, kind, text))
-        self.item.marks_version += 1
+        self.plot.add_mark(PlotMark(position, kind, text))
 
     def frame(self, playhead: float) -> None:
-        """Analyse queued blocks, and repaint if anything has changed. `playhead`: frames."""
-        start = time.perf_counter()
-        had_pending = bool(self._pending_blocks)
-        while self._pending_blocks and time.perf_counter() - start < ANALYSIS_BUDGET:
-            self._analyse_next()
-        self.item.playhead = playhead
-        self.item.origin = self.panning.origin(playhead)
-        self.item.clock = time.monotonic()
-        item = self.item
-        versions = (item.marks_version, item.beats_version, item.input_band.version)
-        state = (playhead, item.origin, item.hover, item.selection, versions)
-        if had_pending or item.flashing or state != self._drawn_state:
+        """Analyse queued blocks, and repaint if a pixel has changed. `playhead`: frames."""
+        if self.pending.due():
+            self._analyse()
+        self.plot.playhead = playhead
+        self.plot.origin = self.panning.origin(playhead)
+        self.plot.clock = time.monotonic()
+        state = self.plot.state
+        if state != self._drawn_state:
             self._drawn_state = state
-            item.update()
+            self.update(self.plot.area.toRect())
 
-    def _analyse_next(self) -> None:
-        """Analyse the oldest queued block."""
-        position, samples = self._pending_blocks.popleft()
-        self.item.update_columns(*self.spectra.write(position, samples))
+    def _analyse(self) -> None:
+        """Analyse the oldest queued blocks, as many as lie behind one another."""
+        position, samples = self.pending.take()
+        self.plot.update_columns(*self.spectra.write(position, samples))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if not self.plot.area.contains(event.rect()):
+            self.axes.paint(painter, self.rect(), self.plot.area)
+        self.plot.paint(painter)
 
     # -- zoom and pan --------------------------------------------------------------------------
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -147,7 +119,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             horizontal, vertical = horizontal or vertical, 0
         if horizontal:
-            self.pan(-horizontal / 120.0 * PAN_FRACTION * self.item.past)
+            self.pan(-horizontal / 120.0 * PAN_FRACTION * self.plot.past)
         elif vertical:
             self.zoom(-1 if vertical > 0 else 1)
         event.accept()
@@ -160,7 +132,7 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
     def pan(self, seconds: float) -> None:
         """Pan by seconds (negative: into the past)."""
         first = float(self.spectra.start * HOP)
-        self.panning.pan(seconds, self.item.playhead, first, self.item.past)
+        self.panning.pan(seconds, self.plot.playhead, first, self.plot.past)
         self._on_panned()
 
     def show_now(self) -> None:
@@ -169,32 +141,29 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         self._on_panned()
 
     def _on_panned(self) -> None:
-        self.item.origin = self.panning.origin(self.item.playhead)
+        self.plot.origin = self.panning.origin(self.plot.playhead)
         self._apply_zoom()
         self.panned.emit(self.panning.is_panned)
 
     def _apply_zoom(self) -> None:
         past = ZOOM_SECONDS[self._zoom]
         future = max(past * 0.2, 3.0)
-        self.item.set_span(past, future, self.width())
-        box = self.getPlotItem().getViewBox()
-        box.setRange(xRange=(-past, future), yRange=(WAVE[0] - 0.02, 1.0), padding=0.0)
-        bottom = self.getPlotItem().getAxis("bottom")
-        bottom.setTicks([self.panning.ticks(past, future), []])
+        self.plot.set_span(past, future)
+        self.axes.set_times(self.panning.ticks(past, future), past, future)
+        self.update()
 
     def set_scale(self, scale: float) -> None:
         """Set the text scale; 1 is the default."""
-        self.item.scale = scale
-        left, bottom = (self.getPlotItem().getAxis(name) for name in ("left", "bottom"))
-        left.setWidth(round(42 * scale))
-        bottom.setHeight(round(20 * scale))
-        for axis in (left, bottom):
-            axis.setStyle(tickFont=theme.font(10.5 * scale))
+        self.plot.scale = self.axes.scale = scale
+        self._place()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self._built:
-            self._apply_zoom()
+        self._place()
+
+    def _place(self) -> None:
+        ratio = self.devicePixelRatioF()
+        self.plot.set_area(self.axes.plot_area(self.rect(), ratio), ratio)
+        self.update()
 
     # -- files ---------------------------------------------------------------------------------
     def set_accepts_sound(self, accepts: bool) -> None:
@@ -236,12 +205,17 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
 
     # -- input ---------------------------------------------------------------------------------
     def _seconds_at(self, point: QPointF) -> float:
-        return self.item.seconds_at(self.mapToScene(point.toPoint()))
+        return self.plot.seconds_at(point.x())
+
+    def point_at(self, seconds: float) -> QPoint:
+        """Place in the widget of a time in seconds relative to the playhead."""
+        area = self.plot.area
+        return QPointF(self.plot.x_at(seconds), area.top() + area.height() * 0.4).toPoint()
 
     def _position_at(self, point: QPointF) -> int:
         seconds = min(self._seconds_at(point), 0.0)
         first = self.spectra.start * HOP
-        return max(round(self.item.playhead + seconds * SAMPLE_RATE), first, 0)
+        return max(round(self.plot.playhead + seconds * SAMPLE_RATE), first, 0)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and not self.locked:
@@ -257,14 +231,14 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
             self.pan(self._pan_from - seconds)
             return
         in_past = seconds < 0.0 and not self.locked and self.seekable
-        self.item.hover = seconds if in_past and self._press is None else None
+        self.plot.hover = seconds if in_past and self._press is None else None
         self.setCursor(Qt.CursorShape.PointingHandCursor if in_past else Qt.CursorShape.ArrowCursor)
         if self._press is None:
             return
-        if abs(event.position().x() - self._press.x()) > CLICK_PIXELS or self.item.selection:
+        if abs(event.position().x() - self._press.x()) > CLICK_PIXELS or self.plot.selection:
             position = self._position_at(event.position())
             low, high = sorted((self._press_position, position))
-            self.item.selection = (low, high)
+            self.plot.selection = (low, high)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._pan_from = None
@@ -273,8 +247,8 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         moved = abs(event.position().x() - self._press.x()) > CLICK_PIXELS
         press, self._press = self._press, None
         if moved:
-            self.selection_changed.emit(self.item.selection)
-        elif self.item.selection is not None:
+            self.selection_changed.emit(self.plot.selection)
+        elif self.plot.selection is not None:
             self.clear_selection()
         elif self._seconds_at(press) < 0.0 and self.seekable:
             self.show_now()
@@ -284,32 +258,21 @@ class SpectrogramView(pg.PlotWidget):  # type: ignore[misc]
         event.accept()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.item.hover = None
+        self.plot.hover = None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.item.selection is not None:
+        if event.key() == Qt.Key.Key_Escape and self.plot.selection is not None:
             self.clear_selection()
         elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Minus):
             self.zoom(-1 if event.key() == Qt.Key.Key_Plus else 1)
         elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             direction = -1.0 if event.key() == Qt.Key.Key_Left else 1.0
-            self.pan(direction * PAN_FRACTION * self.item.past)
+            self.pan(direction * PAN_FRACTION * self.plot.past)
         elif event.key() == Qt.Key.Key_Home:
             self.show_now()
         else:
             event.ignore()
 
     def clear_selection(self) -> None:
-        self.item.selection = None
+        self.plot.selection = None
         self.selection_changed.emit(None)
-
-
-def _axes() -> dict[str, pg.AxisItem]:
-    left = pg.AxisItem("left", maxTickLength=-4)
-    left.setTicks([[((band_of(hz) + 0.5) / BANDS, text) for hz, text in FREQUENCY_TICKS], []])
-    bottom = pg.AxisItem("bottom", maxTickLength=-4)
-    for axis in (left, bottom):
-        axis.setPen(QPen(QColor(colours.EDGE), 1))
-        axis.setTextPen(QColor(colours.DIM))
-        axis.setStyle(tickFont=theme.font(10.5), autoExpandTextSpace=False, tickTextOffset=5)
-    return {"left": left, "bottom": bottom}

@@ -16,7 +16,7 @@ from app.window.layout import WindowWidgets
 from app.window.stage.keep_awake import RUNS_IN_THREAD, KeepAwake
 
 QUESTION: Final = "Segue is on stage. Closing it ends the music."
-POINTER_FRAMES: Final = 8
+POINTER_FRAMES: Final = 4
 """Frames between two reads of the pointer: the X server is asked over its socket."""
 POINTER_SECONDS: Final = 3.0
 """Seconds after which a pointer that does not move is hidden."""
@@ -149,7 +149,7 @@ class StageMode(QObject):
 
     # -- the pointer ---------------------------------------------------------------------------
     def frame(self) -> None:
-        """Hide a resting pointer, show a moving one. Called for every frame drawn."""
+        """Hide a resting pointer, show a moving one. Called for every frame of the window."""
         self._frames += 1
         if not self.on or self._frames % POINTER_FRAMES:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -123,6 +124,16 @@ def antialiased(device: QPaintDevice) -> QPainter:
     painter = QPainter(device)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     return painter
+
+
+def paint_in_one_thread() -> None:
+    """Have Qt paint in the GUI thread alone; to be called before anything is painted.
+
+    By default Qt spreads what is higher than some hundred pixels over threads of its own, and waits
+    for them while it holds the interpreter's lock: on a busy machine the engine then waits too, for
+    far longer than the painting takes.
+    """
+    os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
 
 
 def install(app: QApplication) -> None:

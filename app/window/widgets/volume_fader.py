@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PySide6.QtCore import QLineF, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtCore import QLineF, QRect, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QLinearGradient,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.window.style import colours, theme
 from app.window.widgets.parameter_widget import TrackWidget
 from app.window.widgets.pixmap_cache import PixmapCache
+from app.window.widgets.plate import paint_plate_below, place_on_plate
 
 METER_FLOOR_DB: Final = -54.0
 """Level at the bottom of a meter."""
 METER_MARKS_DB: Final = (0, -12, -24, -40)
+OVER: Final = 0.98
+"""Linear level from which the peak hold is red."""
 METER_WIDTH: Final = 9.0
 """In pixels."""
 TRACK_COLOUR: Final = "#08090b"
@@ -38,7 +49,9 @@ class VolumeFader(TrackWidget):
         self.hold = (0.0, 0.0)
         self.rms = (0.0, 0.0)
         self.limiting = False
+        self._shown = self._heights()
         self._pixmaps = PixmapCache()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(84, 90)
         self.setCursor(Qt.CursorShape.SizeVerCursor)
 
@@ -52,10 +65,33 @@ class VolumeFader(TrackWidget):
         rms: tuple[float, float],
         limiting: bool,
     ) -> None:
-        shown = (peak, hold, rms, limiting)
-        if shown != (self.peak, self.hold, self.rms, self.limiting):
-            self.peak, self.hold, self.rms, self.limiting = shown
+        """Show linear levels (left, right), and whether the limiter is at work."""
+        self.peak, self.hold, self.rms = peak, hold, rms
+        shown = self._heights()
+        if shown != self._shown:
+            self._shown = shown
+            self.update(self._meters())
+        if limiting != self.limiting:
+            self.limiting = limiting
             self.update()
+
+    def _meters(self) -> QRect:
+        return self._meter_box(0).united(self._meter_box(1)).adjusted(0, -1, 0, 1).toAlignedRect()
+
+    def _heights(self) -> tuple[tuple[int, int, int, bool], ...]:
+        """Pixels that are lit by peak, RMS and hold in each channel, and whether it is over."""
+        height = self._track().height()
+
+        def pixels(level: float) -> int:
+            return round(height * meter_position(level))
+
+        return tuple(
+            (pixels(peak), pixels(rms), pixels(hold), hold >= OVER)
+            for peak, rms, hold in zip(self.peak, self.rms, self.hold, strict=True)
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._shown = self._heights()
 
     def _track(self) -> QRectF:
         return QRectF(0, 12, self.width(), self.height() - 36)
@@ -64,12 +100,10 @@ class VolumeFader(TrackWidget):
         return self._track().height()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = theme.antialiased(self)
+        painter = QPainter(self)
         track = self._track()
-        middle = self.width() * 0.34
-        size, scale = QSizeF(self.size()), theme.scaled(1.0)
-        self._pixmaps.draw(painter, size, ("background", scale), self._paint_background)
-        self._paint_cap(painter, track, middle)
+        size, place = QSizeF(self.size()), (place_on_plate(self), theme.scaled(1.0))
+        self._pixmaps.draw(painter, size, ("background", place), self._paint_background)
         gradient = self._pixmaps.pixmap(
             painter,
             QSizeF(METER_WIDTH, track.height()),
@@ -78,6 +112,11 @@ class VolumeFader(TrackWidget):
         )
         for channel in (0, 1):
             self._paint_meter(painter, self._meter_box(channel), channel, gradient)
+        if self._meters().contains(event.rect()):
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.width() * 0.34
+        self._paint_cap(painter, track, middle)
         left = self.width() * 0.60
         painter.setFont(theme.bold(theme.scaled(12)))
         painter.setPen(QColor(colours.TEXT))
@@ -91,11 +130,12 @@ class VolumeFader(TrackWidget):
 
     def _meter_box(self, channel: int) -> QRectF:
         track = self._track()
-        left = self.width() * 0.60 + channel * (METER_WIDTH + 3)
+        left = round(self.width() * 0.60) + channel * (METER_WIDTH + 3)
         return QRectF(left, track.top(), METER_WIDTH, track.height())
 
     def _paint_background(self, painter: QPainter) -> None:
-        """Paint the static parts: grooves and scales."""
+        """Paint the static parts: the panel below, grooves and scales."""
+        paint_plate_below(painter, self)
         track, x = self._track(), self.width() * 0.34
         groove = QRectF(x - 2.5, track.top(), 5, track.height())
         painter.setPen(QPen(QColor(colours.EDGE), 1))
@@ -134,19 +174,16 @@ class VolumeFader(TrackWidget):
 
     def _paint_meter(self, painter: QPainter, box: QRectF, channel: int, gradient: QPixmap) -> None:
         ratio = gradient.devicePixelRatioF()
-        for level, alpha in ((self.peak[channel], 0.45), (self.rms[channel], 1.0)):
-            height = box.height() * meter_position(level)
+        peak, rms, hold, over = self._shown[channel]
+        for height, alpha in ((peak, 0.45), (rms, 1.0)):
             painter.setOpacity(alpha)
             lit = QRectF(box.left(), box.bottom() - height, box.width(), height)
             part = QRectF(0, (box.height() - height) * ratio, METER_WIDTH * ratio, height * ratio)
             painter.drawPixmap(lit, gradient, part)
         painter.setOpacity(1.0)
-        peak_hold = meter_position(self.hold[channel])
-        if peak_hold > 0.0:
-            y = box.bottom() - box.height() * peak_hold
-            over = self.hold[channel] >= 0.98
+        if hold > 0:
             colour = QColor(colours.DANGER if over else colours.TEXT)
-            painter.fillRect(QRectF(box.left(), y - 1, box.width(), 2), colour)
+            painter.fillRect(QRectF(box.left(), box.bottom() - hold - 1, box.width(), 2), colour)
 
 
 def _paint_meter_gradient(painter: QPainter, track: QRectF) -> None:

@@ -70,7 +70,7 @@ def test_the_window_shows_pitch_and_words(rig: Rig) -> None:
     )
     memory, follow = rig.window.playback.memory, rig.window.playback.follow
     assert isinstance(memory, FakeMemory)
-    meter, band = rig.window.widgets.input.meter, rig.window.spectrogram.item.input_band
+    meter, band = rig.window.widgets.input.meter, rig.window.spectrogram.plot.input_band
     history.write(HOP, tone(440.0, 0.5))
     memory.notes = [(HOP + 2000, 69.02)]
     rig.window.input.view._next = 0  # the input before had come further

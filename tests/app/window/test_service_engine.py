@@ -30,9 +30,7 @@ def test_what_needs_the_past_is_hidden(rig: Rig) -> None:
     assert not window.scenes.moment.isVisible()
     assert not window.spectrogram.seekable
     view = window.spectrogram
-    rig.qtbot.mouseClick(
-        view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(100, view.height() // 2)
-    )
+    rig.qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(100, view.height() // 2))
     rig.key(Qt.Key.Key_H)
     assert ("hold", True) not in rig.worker.calls
     assert "go_to" not in {name for name, *_ in rig.worker.calls}

@@ -169,11 +169,11 @@ def test_spectrogram_click_goes_back_and_drag_selects(rig: Rig) -> None:
     for _ in range(60):
         rig.window.spectrogram.frame(48_000 * 8.0)
     picture = rig.window.spectrogram
-    assert picture.item.bars and picture.spectra.end > 450
+    assert picture.plot.bars and picture.spectra.end > 450
     went: list[int] = []
     picture.seek_requested.connect(went.append)
-    x = picture.mapFromScene(picture.item.mapToScene(-4.0, 0.5))
-    rig.qtbot.mouseClick(picture.viewport(), LEFT, pos=x)
+    x = picture.point_at(-4.0)
+    rig.qtbot.mouseClick(picture, LEFT, pos=x)
     assert went and went[0] == pytest.approx(48_000 * 4, abs=4000)
 
 

@@ -62,10 +62,10 @@ def test_on_the_next_bar_comes_to_the_sample_and_is_marked(rig: Rig) -> None:
     assert (controls.density, mark, at) == (0.2, "Quiet", 96_000)
     assert rig.window.scenes.grid.pads[0].waiting
     rig.output.read = 95_000.0
-    rig.window.frame()
+    rig.window.frames.draw()
     assert rig.registry.get("density") == 0.8
     rig.output.read = 96_001.0
-    rig.window.frame()
+    rig.window.frames.draw()
     assert rig.registry.get("density") == 0.2
     assert not rig.window.scenes.grid.pads[0].waiting
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
+from app.window.spectrogram.pending import MOST, PATIENCE
 from app.window.spectrogram.spectra import HOP
-from app.window.spectrogram.view import MAX_PENDING_BLOCKS, SpectrogramView
+from app.window.spectrogram.view import SpectrogramView
+from models.engine.interface import ScoreInfo
 from tests.support.fake_player import RATE
 from tests.support.rig import LEFT, SHIFT, Rig
 
@@ -22,7 +24,7 @@ RIGHT = Qt.MouseButton.RightButton
 
 def lightness(rig: Rig, seconds: float) -> float:
     """Mean lightness of the columns around a time relative to the playhead."""
-    view = rig.window.spectrogram.viewport()
+    view = rig.window.spectrogram
     image = view.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
     x = rig.at(seconds).x()
@@ -31,7 +33,7 @@ def lightness(rig: Rig, seconds: float) -> float:
 
 def test_a_click_in_the_past_goes_on_from_there_and_plays(rig: Rig) -> None:
     rig.heard(12.0)
-    view = rig.window.spectrogram.viewport()
+    view = rig.window.spectrogram
     rig.qtbot.mouseClick(view, LEFT, pos=rig.at(-5.0))
     name, position = rig.worker.calls[-2]
     assert name == "go_to" and position == pytest.approx(7 * RATE, abs=RATE // 10)
@@ -40,17 +42,17 @@ def test_a_click_in_the_past_goes_on_from_there_and_plays(rig: Rig) -> None:
 
 def test_a_click_in_the_future_does_nothing(rig: Rig) -> None:
     rig.heard(12.0)
-    rig.qtbot.mouseClick(rig.window.spectrogram.viewport(), LEFT, pos=rig.at(1.5))
+    rig.qtbot.mouseClick(rig.window.spectrogram, LEFT, pos=rig.at(1.5))
     assert not rig.worker.calls
 
 
 def test_what_is_selected_is_what_is_saved(rig: Rig) -> None:
     rig.heard(12.0)
     rig.capture_thread.range = (0, 12 * RATE)
-    view = rig.window.spectrogram.viewport()
+    view = rig.window.spectrogram
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     for _ in range(12):
-        rig.window.frame()
+        rig.window.frames.draw()
     assert rig.window.recording.capture.label.startswith("Save 0:0")
     rig.window.apply_preferences(
         type(rig.window.preferences)(record_folder=str(rig.folder / "takes"))
@@ -74,21 +76,21 @@ def test_looking_back_and_coming_home(rig: Rig) -> None:
     picture, button = rig.window.spectrogram, rig.window.widgets.back_to_now
     assert button.isHidden()
     for _ in range(5):
-        rig.wheel(picture.viewport(), 1, SHIFT)
+        rig.wheel(picture, 1, SHIFT)
     assert button.isVisible() and picture.panning.is_panned
-    origin = picture.item.origin
+    origin = picture.plot.origin
     assert origin == 35 * RATE
     rig.output.read += 3 * RATE
-    rig.window.frame()
-    assert picture.item.origin == origin, "it stands still while the music runs"
+    rig.window.frames.draw()
+    assert picture.plot.origin == origin, "it stands still while the music runs"
     # What is seen there is what can be gone on from, and then the picture is home again.
-    rig.qtbot.mouseClick(picture.viewport(), LEFT, pos=rig.at(-43.0))
+    rig.qtbot.mouseClick(picture, LEFT, pos=rig.at(-43.0))
     assert rig.worker.calls[0][1] == pytest.approx(20 * RATE, abs=RATE // 10)
-    assert button.isHidden() and picture.item.origin == picture.item.playhead
+    assert button.isHidden() and picture.plot.origin == picture.plot.playhead
     start = rig.at(-10.0)
-    rig.qtbot.mousePress(picture.viewport(), RIGHT, pos=start)
-    rig.qtbot.mouseMove(picture.viewport(), start + QPoint(200, 0))
-    rig.qtbot.mouseRelease(picture.viewport(), RIGHT, pos=start + QPoint(200, 0))
+    rig.qtbot.mousePress(picture, RIGHT, pos=start)
+    rig.qtbot.mouseMove(picture, start + QPoint(200, 0))
+    rig.qtbot.mouseRelease(picture, RIGHT, pos=start + QPoint(200, 0))
     assert picture.panning.is_panned and rig.at(-10.0).x() == pytest.approx(start.x() + 200, abs=2)
     rig.qtbot.mouseClick(button, LEFT)
     assert not picture.panning.is_panned
@@ -103,14 +105,14 @@ def test_the_past_that_was_out_of_sight_is_drawn(rig: Rig) -> None:
     rig.window.spectrogram.pan(-30.0)
     loud = np.full((RATE * 3, 2), 0.0, np.float32)
     rig.worker.plan(62 * RATE, loud)  # music that comes meanwhile
-    rig.window.frame()
+    rig.window.frames.draw()
     assert lightness(rig, -45.0) > 40 and lightness(rig, -28.0) > 40
 
 
 def test_wheel_and_keys_zoom(rig: Rig) -> None:
-    item = rig.window.spectrogram.item
+    item = rig.window.spectrogram.plot
     before = item.past
-    rig.wheel(rig.window.spectrogram.viewport(), 1)
+    rig.wheel(rig.window.spectrogram, 1)
     assert item.past < before
     rig.key(Qt.Key.Key_Minus)
     rig.key(Qt.Key.Key_Minus)
@@ -125,7 +127,7 @@ def test_the_future_is_dim_and_shows_that_it_is_rewritten(rig: Rig) -> None:
     past, future = lightness(rig, -4.0), lightness(rig, 1.0)
     assert 8 < future < 0.7 * past
     rig.worker.plan_rewritten.emit(int(12.3 * RATE))
-    rig.window.frame()
+    rig.window.frames.draw()
     assert lightness(rig, 1.0) > future + 3
 
 
@@ -133,14 +135,14 @@ def test_marks_of_a_future_that_never_came_are_gone(rig: Rig) -> None:
     rig.heard(12.0)
     for seconds, text in ((10, "a"), (13, "b"), (12.5, "c")):
         rig.worker.mark(int(seconds * RATE), "controls", text)
-    assert [mark.text for mark in rig.window.spectrogram.item.marks] == ["a", "c"]
-    rig.window.spectrogram.viewport().grab()
+    assert [mark.text for mark in rig.window.spectrogram.plot.marks] == ["a", "c"]
+    rig.window.spectrogram.grab()
 
 
 def test_on_stage_the_past_is_not_touched_by_accident(rig: Rig) -> None:
     rig.heard(12.0)
     rig.window.spectrogram.locked = True
-    view = rig.window.spectrogram.viewport()
+    view = rig.window.spectrogram
     rig.qtbot.mouseClick(view, LEFT, pos=rig.at(-5.0))
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     assert not rig.worker.calls and rig.window.recordings.selection is None
@@ -150,7 +152,7 @@ def test_a_dropped_file_is_continued_by_an_engine_that_can(rig: Rig, tmp_path: P
     sound, text = tmp_path / "end.wav", tmp_path / "end.txt"
     for path in (sound, text):
         path.write_bytes(b"x")
-    view = rig.window.spectrogram.viewport()
+    view = rig.window.spectrogram
     assert not rig.drop(view, sound), "this engine cannot"
     assert rig.window.files_in.continuation.menu_entries() == ()
     assert "Drop an audio file" not in rig.window.spectrogram.toolTip()
@@ -182,38 +184,112 @@ def test_what_waits_to_be_drawn_is_little_while_the_window_is_put_away(rig: Rig)
     spectrogram = rig.window.spectrogram
     rig.window.showMinimized()
     rig.worker.plan(0, np.full((400 * 11_520, 2), 0.1, np.float32))
-    rig.window.frame()
+    rig.window.frames.draw()
     assert rig.window.isMinimized()
-    assert len(spectrogram._pending_blocks) <= MAX_PENDING_BLOCKS
-    assert spectrogram.spectra.end * HOP > (400 - MAX_PENDING_BLOCKS - 2) * 11_520, (
-        "it is all there again"
-    )
+    assert len(spectrogram.pending) <= MOST / 11_520
+    assert spectrogram.spectra.end * HOP > 400 * 11_520 - MOST - 2 * 11_520, "it is all there again"
 
 
-def test_nothing_is_painted_while_nothing_changes(qtbot: QtBot, monkeypatch: Any) -> None:
-    picture = SpectrogramView(seconds=30.0)
+class CountingView(SpectrogramView):
+    """Spectrogram that counts its repaints instead of painting."""
+
+    repaints = 0
+
+    def update(self, *area: object) -> None:
+        self.repaints += 1
+
+
+def test_nothing_is_painted_while_no_pixel_changes(qtbot: QtBot, monkeypatch: Any) -> None:
+    picture = CountingView(seconds=30.0)
     qtbot.addWidget(picture)
-    asked: list[int] = []
-    monkeypatch.setattr(picture.item, "update", lambda: asked.append(1))
+    picture.resize(800, 200)
+    picture.grab()
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
 
     def painted() -> bool:
-        asked.clear()
+        before = picture.repaints
         picture.frame(playhead)
-        return bool(asked)
+        return picture.repaints > before
 
-    playhead = 48_000.0
+    pixel = 24.0 * RATE / picture.plot.area.width()
+    playhead = 100.5 * pixel
     painted()
     assert not painted()
+    playhead += 0.4 * pixel
+    assert not painted(), "it is still the same pixel"
+    playhead += 0.2 * pixel
+    assert painted() and not painted()
     picture.add_block(96_000, np.zeros((11_520, 2), np.float32))
-    assert painted() and not painted()
-    playhead += 1.0
-    assert painted() and not painted()
+    assert any(painted() for _ in range(PATIENCE)) and not painted()
     picture.add_mark(50_000, "controls", "Dub")
     assert painted() and not painted()
-    picture.item.hover = -1.0
+    picture.plot.hover = -1.0
     assert painted() and not painted()
     picture.show_rewrite(60_000)
-    assert painted() and painted()  # it fades
+    assert painted()  # it fades
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.2)
+    assert painted()
     monkeypatch.setattr(time, "monotonic", lambda: 1002.0)
-    assert not painted()
+    assert painted() and not painted(), "without the light, and then it rests"
+
+
+def pixels(picture: SpectrogramView) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    image = picture.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1, 4).copy()
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
+def test_a_picture_that_scrolled_is_the_one_painted_whole(qtbot: QtBot, ratio: float) -> None:
+    """Ring buffer, partial painting and rewritten plans leave no trace."""
+    sound = np.random.default_rng(1).standard_normal((12 * RATE, 2)).astype(np.float32) * 0.1
+    sound *= (np.arange(len(sound)) % RATE < RATE // 3)[:, None]
+    score = ScoreInfo(tempo=113.0, bars=0.0, bars_at=0)
+
+    def show(scrolls: bool) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        picture = SpectrogramView(seconds=60.0)
+        qtbot.addWidget(picture)
+        picture.resize(500, 160)
+        picture.zoom(-2)
+        picture.grab()  # its size arrives
+        picture.plot.set_area(picture.plot.area, ratio)
+        target = QImage(round(500 * ratio), round(160 * ratio), QImage.Format.Format_RGB32)
+        target.setDevicePixelRatio(ratio)
+        for start in range(0, len(sound), 4800):
+            picture.add_block(start, sound[start : start + 4800], score)
+            picture.frame(start * 0.8)
+            if scrolls:
+                painter = QPainter(target)
+                picture.plot.paint(painter)
+                painter.end()
+            if scrolls and start == 8 * RATE:
+                picture.add_block(7 * RATE, sound[:RATE])  # planned again
+                picture.add_block(8 * RATE, sound[:4800])
+        if not scrolls:
+            picture.add_block(7 * RATE, sound[7 * RATE :])
+        for start in range(7 * RATE, len(sound), 4800):
+            picture.add_block(start, sound[start : start + 4800], score)
+        for _ in range(60):
+            picture.frame(9.0 * RATE)
+        target.fill(0)
+        painter = QPainter(target)
+        picture.plot.paint(painter)
+        painter.end()
+        return np.frombuffer(target.constBits(), np.uint8).copy()
+
+    scrolled, whole = show(True), show(False)
+    assert (scrolled > 40).mean() > 0.1 and np.abs(
+        scrolled.astype(int) - whole.astype(int)
+    ).max() <= 2
+
+
+def test_coming_back_from_far_is_the_same_picture(rig: Rig) -> None:
+    rig.heard(40.0)
+    picture = rig.window.spectrogram
+    before = pixels(picture)
+    picture.pan(-15.0)
+    away = pixels(picture)
+    picture.pan(-5.0)
+    pixels(picture)
+    picture.pan(2.0)
+    picture.show_now()
+    assert np.array_equal(pixels(picture), before) and not np.array_equal(away, before)
