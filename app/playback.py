@@ -133,7 +133,7 @@ def open_playback(
     )
     capture.start()
     ears = Ears(output.shared, report)
-    follow = FollowLink(ears, worker.accompany)
+    follow = FollowLink(ears, worker.accompany, output.position_now)
     memory = MemoryLink(ears, output.input, worker.hear)
     score = ScoreOut(ScoreSettings(), worker.scores, output.status, MARGIN, output.score)
     # Loading holds the GIL for most of a second: the window is on the screen first.

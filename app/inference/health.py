@@ -30,6 +30,8 @@ REST_SECONDS: Final = 0.5
 """Pause after which a turn of a knob counts as a new gesture."""
 MAX_DELAY_SECONDS: Final = 0.2
 """Delay of a new gesture while the plan is lengthened."""
+FOLLOW_HURRY: Final = 0.04
+"""Seconds by which what Follow changes sounds sooner after it was played than a knob's change."""
 CRITICAL_BLOCKS: Final = 2.0
 CRITICAL_SECONDS: Final = 0.4
 """Plan that must be there before any rewrite: render times of some blocks, and some seconds."""

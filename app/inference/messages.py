@@ -119,6 +119,7 @@ class ControlTask(_Task):
 
     earliest: first plan position that may change. attempts: how often the reader was faster.
     lengthened: blocks by which the plan was made longer first. before: controls until then.
+    hurry: seconds by which it is due sooner than a knob's change.
     """
 
     kind: ClassVar[str] = "controls"
@@ -128,6 +129,7 @@ class ControlTask(_Task):
     attempts: int = 0
     lengthened: int = 0
     before: Controls | None = None
+    hurry: float = 0.0
 
 
 @dataclass(eq=False)

@@ -21,7 +21,7 @@ from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
 from app.audio.stem_ring import StemRing
 from app.inference.block_source import BlockSource
-from app.inference.health import LatencyStats, RewritePacing
+from app.inference.health import FOLLOW_HURRY, LatencyStats, RewritePacing
 from app.inference.messages import (
     Accompany,
     ClearTask,
@@ -37,12 +37,7 @@ from app.inference.messages import (
     WorkerSettings,
 )
 from app.inference.moments import MomentStore
-from app.inference.plan import (
-    BlockPlan,
-    PlannedBlock,
-    RenderedBlock,
-    RewriteTarget,
-)
+from app.inference.plan import BlockPlan, PlannedBlock, RenderedBlock, RewriteTarget
 from app.inference.rewrite_start import rewrite_start
 from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
@@ -128,13 +123,17 @@ class Planner:
         """Plan again for what came in. Where the plan is short, the next blocks have it."""
         self.hearing = hearing or self.hearing
         if self.depth >= self.pacing.reserve:
-            self.rewrite(turned_at)
+            self.rewrite(turned_at, hurry=0.0 if hearing else FOLLOW_HURRY)
 
-    def rewrite(self, turned_at: float, mark: str = "", before: Controls | None = None) -> None:
-        """Plan again what still can be: what steers it has changed at a time by `clock`."""
+    def rewrite(
+        self, turned_at: float, mark: str = "", before: Controls | None = None, hurry: float = 0.0
+    ) -> None:
+        """Plan again what still can be: what steers it has changed at a time by `clock`. hurry:
+        seconds by which it is due sooner than promised.
+        """
         earlier = self._task
         if earlier is None and self.ring.depth and self.info.rewinds:
-            self._task = ControlTask(turned_at, text=mark, before=before)
+            self._task = ControlTask(turned_at, text=mark, before=before, hurry=hurry)
         elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
 
@@ -287,7 +286,8 @@ class Planner:
     def _target(self, task: ControlTask) -> tuple[RewriteTarget, int]:
         """Where new controls begin, with the stream restored there; frames to skip."""
         commit = max(self._commit(), task.earliest)
-        due = self.pacing.due(self.ring.read, self.clock() - task.turned_at, self.output_latency)
+        waited = self.clock() - task.turned_at + task.hurry
+        due = self.pacing.due(self.ring.read, waited, self.output_latency)
         fade = self.writer.fade
         if task.earliest:
             due, fade = commit, 0  # exactly there

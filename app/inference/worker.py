@@ -125,9 +125,9 @@ class Worker(QThread):
         now, recorded = time.monotonic(), tuple(prompts)
         self._queue(lambda planner: planner.submit(controls, recorded, mark, at, now))
 
-    def accompany(self, accompany: Accompany) -> None:
-        """Let a function change the controls of every block that can still be changed."""
-        now = time.monotonic()
+    def accompany(self, accompany: Accompany, age: float = 0.0) -> None:
+        """Let a function steer every block that still can be, for what was played `age` s ago."""
+        now = time.monotonic() - age
 
         def change(planner: Planner) -> None:
             planner.accompany = accompany

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from app.session.ears.ears import Ears
 from app.session.ears.followed_plan import Steer, unchanged
 from app.session.ears.messages import FollowNews, FollowRequest, FollowWords
 from app.session.follow_send import FollowSettings
+from models.music.score import SAMPLE_RATE
+
+OLDEST: Final = 0.1
+"""Seconds; what seems older was played while the plan stood, or was heard late."""
 
 
 class FollowLink:
@@ -15,12 +20,19 @@ class FollowLink:
 
     Args:
         ears: the process that hears.
-        accompany: takes the function that steers the blocks, in the ears' thread.
+        accompany: takes the function that steers the blocks, and the seconds since what it follows
+            was played, in the ears' thread.
+        heard: gives the plan position that sounds now.
 
     """
 
-    def __init__(self, ears: Ears, accompany: Callable[[Steer], object]) -> None:
-        self._ears, self._accompany = ears, accompany
+    def __init__(
+        self,
+        ears: Ears,
+        accompany: Callable[[Steer, float], object],
+        heard: Callable[[], float],
+    ) -> None:
+        self._ears, self._accompany, self._heard = ears, accompany, heard
         self._steered = False
         self._words = ""
         ears.add(self)
@@ -44,7 +56,11 @@ class FollowLink:
             self._words = news.text
         elif isinstance(news, FollowNews):
             self._steered = news.plan is not None
-            self._accompany(unchanged if news.plan is None else news.plan.steer)
+            if news.plan is None:
+                self._accompany(unchanged, 0.0)
+            else:
+                age = (self._heard() - news.plan.plan) / SAMPLE_RATE
+                self._accompany(news.plan.steer, min(OLDEST, max(0.0, age)))
 
     def forget(self) -> None:
         """The ears have ended: steer nothing."""

@@ -580,3 +580,20 @@ def test_a_deeper_plan_carries_an_engine_that_is_too_slow(plan_seconds: float, d
     rig.play()
     rig.work(26.0)
     assert bool(rig.words[s.UNDERRUNS] > 0) is dry
+
+
+def test_what_follow_changes_sounds_within_150_ms_wherever_the_block_begins() -> None:
+    rig = Rig(render_seconds=0.01, block_seconds=0.08)
+    rig.planner.submit(A)
+    rig.work(2.0)
+    rig.play()
+    age, delays = 0.03, []
+    for _ in range(40):
+        rig.work(0.513)  # another place of the block each time
+        read, count = rig.ring.read, len(rig.rewritten)
+        rig.planner.input_changed(rig.now - age)
+        while len(rig.rewritten) == count:
+            rig.planner.step()
+        delays.append((rig.rewritten[-1] - read) / s.SAMPLE_RATE + age)
+    assert max(delays) <= 0.15 and rig.words[s.UNDERRUNS] == 0
+    assert len({round(delay, 3) for delay in delays}) > 5

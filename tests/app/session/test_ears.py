@@ -50,7 +50,7 @@ class Instrument:
         self.told: list[HearingSource] = []
         self.modules: tuple[str, ...] = ()
         self.ears = Ears((self.memory.name, LAYOUT), lambda level, text: self.said.append(text))
-        self.follow = FollowLink(self.ears, lambda steer: None)
+        self.follow = FollowLink(self.ears, lambda steer, age: None, lambda: 0.0)
         self.memories = MemoryLink(self.ears, self.input, self.told.append)
         self.ears.add(self)
 

@@ -133,8 +133,12 @@ class Listener:
             lambda say: FollowEar(self.input, self.tap, say),
             lambda level, text: self.said.append(text),
         )
-        self.link = FollowLink(self.ears, self.given.append)
+        self.link = FollowLink(self.ears, self._accompany, lambda: float(self.tap.end))
         self.link.configure(FollowSettings(1.0), 3840)
+
+    def _accompany(self, steer: Steer, age: float) -> None:
+        assert age == 0.0  # it hears what has just been played
+        self.given.append(steer)
 
     def play(self, into: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Let sound come in, and out, a tenth of a second at a time."""
