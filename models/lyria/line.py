@@ -7,19 +7,16 @@ old one still plays, and the feed crossfades into it. The service knows nothing 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final
 
-from models.errors import SegueError
 from models.lyria.faults import NAME, LineFault, line_fault
 from models.lyria.feed import SoundFeed
 from models.lyria.protocol import Config, FilteredPrompt, Prompts, restarts
 from models.lyria.session import SETTLE_SECONDS, MusicRequest, MusicSession
+from models.runtime.line_thread import LineThread
 
 IDLE_SECONDS: Final = 20.0
 """Where nobody has wanted a block for so long, a session that ended is not begun anew."""
@@ -29,58 +26,27 @@ LATER: Final = (30.0,)
 """Seconds before the next attempts: on a line that may be back, and where somebody must act."""
 
 
-class LyriaLine:
+class LyriaLine(LineThread):
     """Line to the service. Its methods may be called from any thread."""
 
     def __init__(self, url: str, key: str) -> None:
+        super().__init__("lyria line")
         self.feed = SoundFeed()
         self._url, self._key = url, key
-        self._notices: deque[tuple[str, str]] = deque()
         self._refused: set[str] = set()
         self._request = MusicRequest()
         self._lock = threading.Lock()
-        self._opened: Future[None] = Future()
         self._session: MusicSession | None = None
         self._number = 0
         self._old: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._thread = threading.Thread(target=self._work, name="lyria line", daemon=True)
 
     # Any thread.
-
-    def open(self) -> None:
-        """Begin a session. SegueError where that is not possible."""
-        self._thread.start()
-        try:
-            self._opened.result()
-        except BaseException:
-            self._thread.join()
-            raise
-
-    def close(self) -> None:
-        """End the session and the thread."""
-
-        def cancel() -> None:
-            if self._task is not None:
-                self._task.cancel()
-
-        with contextlib.suppress(RuntimeError):  # closed already
-            self._loop.call_soon_threadsafe(cancel)
-        self._thread.join(5.0)
 
     @property
     def line_seconds(self) -> float | None:
         """Journey there and back in seconds; 0.0 before it was measured, None while it is down."""
         session = self._session
         return session.line_seconds if session is not None and session.ready else None
-
-    def notices(self) -> tuple[tuple[str, str], ...]:
-        """What there is to tell since the last call."""
-        told = []
-        while self._notices:
-            told.append(self._notices.popleft())
-        return tuple(told)
 
     def steer(self, prompts: Prompts, config: Config) -> None:
         """Play this from now on. What is wanted is sent some times a second, the newest values."""
@@ -105,22 +71,11 @@ class LyriaLine:
             if self._session is not None:
                 self._session.ending.set()
 
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(end)
+        self._post(end)
 
     # The line's thread.
 
-    def _work(self) -> None:
-        try:
-            self._task = self._loop.create_task(self._keep_open())
-            with contextlib.suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self._task)
-        finally:
-            self._loop.run_until_complete(self._end_all())
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
-
-    async def _end_all(self) -> None:
+    async def _end(self) -> None:
         for task in self._old:
             task.cancel()
         await asyncio.gather(*self._old, return_exceptions=True)
@@ -136,20 +91,17 @@ class LyriaLine:
             task.add_done_callback(self._old.discard)
             if await self._until(task, session.set_up):
                 self._session = session
-                if not self._opened.done():
-                    self._opened.set_result(None)
-                elif down:
-                    self._tell("info", f"{NAME} is back: it begins a new piece with these prompts.")
+                if not self._open_first() and down:
+                    self.tell("info", f"{NAME} is back: it begins a new piece with these prompts.")
                 told, tries, down = "", 0, False
                 if await self._until(task, session.ending):
                     continue  # the next one takes over while this one still plays
             fault = line_fault(None if task.cancelled() else task.exception())
-            if not self._opened.done():
-                self._opened.set_exception(SegueError(fault.sentence))
+            if self._fail_first(fault.sentence):
                 return
             if fault.sentence != told:
                 told = fault.sentence
-                self._tell("warning", told)
+                self.tell("warning", told)
             down = True
             await self._pause(fault, tries)
             tries += 1
@@ -174,11 +126,8 @@ class LyriaLine:
         if prompt.text not in self._refused:
             self._refused.add(prompt.text)
             reason = f" ({prompt.reason.strip().rstrip('.')})" if prompt.reason.strip() else ""
-            self._tell(
+            self.tell(
                 "warning",
                 f"{NAME} does not play the prompt '{prompt.text}'{reason}: write it in other "
                 "words; the other prompts go on.",
             )
-
-    def _tell(self, level: str, sentence: str) -> None:
-        self._notices.append((level, sentence))

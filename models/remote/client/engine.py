@@ -61,7 +61,7 @@ class RemoteEngine(Engine):
 
     @property
     def line_seconds(self) -> float | None:
-        return self.line.rtt if self.line.connected else None
+        return self.line.journeys.seconds if self.line.connected else None
 
     def notices(self) -> tuple[tuple[str, str], ...]:
         return self.line.notices()

@@ -7,16 +7,15 @@ and made anew, which is faster than waiting until TCP has noticed that it is bac
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Final, TypeAlias
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -26,6 +25,8 @@ from models.engine.interface import SENDS, EngineInfo
 from models.engine.parts import PART_CONTROLS
 from models.errors import SegueError
 from models.remote.client.feed import BlockFeed
+from models.remote.client.journeys import Journeys
+from models.remote.client.replies import Replies
 from models.remote.client.trust import Trust
 from models.remote.client.width import LineWidth
 from models.remote.protocol.address import RemoteAddress
@@ -49,13 +50,13 @@ from models.remote.protocol.messages import (
     to_text,
 )
 from models.remote.protocol.outbox import Outbox
+from models.runtime.line_thread import LineThread
 
 OPEN_SECONDS: Final = 5.0
 PING_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 WAIT_SECONDS: Final = 0.05
-JOURNEYS: Final = 20
 MAX_MESSAGE: Final = 8_000_000
 RELEASED_AT_ONCE: Final = 2000
 SESSION_HEADER: Final = "serve-multiplexed-model-id"
@@ -64,80 +65,34 @@ HEARING: Final = frozenset({"memory", "echo"})
 """Sends that need what is played in (`Stream.hear`), which does not travel."""
 KNOWN: Final = frozenset({*CONTROL_NAMES, "strength", *SENDS, *PART_CONTROLS}) - HEARING
 
-Reply: TypeAlias = "Future[tuple[Answer, bytes]]"
 
-
-class RemoteLine:
+class RemoteLine(LineThread):
     """Line to a server. Its methods may be called from any thread.
 
     connection: number of the connection, 0 before the first one. session: key of the session there.
-    rtt, spread: seconds of the journey there and back, and how much it varies. nearest: the
-    shortest of the last journeys, without what queues on a thin line. width: which format of audio
-    fits. released: snapshots that nobody needs, of sessions by their keys.
+    journeys: how long the line takes. width: which format of audio fits. released: snapshots that
+    nobody needs, of sessions by their keys.
     """
 
     def __init__(self, address: RemoteAddress, trust: Trust) -> None:
+        super().__init__("remote line")
         self.address, self.trust = address, trust
         self.connection = 0
         self.connected = False
         self.session = ""
         self.info: EngineInfo | None = None
         self.weights: str | None = None
-        self.rtt = self.spread = 0.0
+        self.journeys = Journeys()
         self.width = LineWidth(address.audio_format, address.secure)
         self.released: deque[tuple[str, int]] = deque()
-        self._notices: deque[tuple[str, str]] = deque()
         self._numbers = itertools.count(1)
         self._feed: BlockFeed | None = None
-        self._replies: dict[int, tuple[Reply, Answer | None, bytearray]] = {}
-        self._pings: dict[int, float] = {}
-        self._journeys: deque[float] = deque(maxlen=JOURNEYS)
+        self._replies = Replies()
         self._lock = threading.Lock()
-        self._opened: Future[None] = Future()
-        self._closing = False
         self._heard_at = 0.0
         self._outbox: Outbox | None = None
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._thread = threading.Thread(target=self._work, name="remote line", daemon=True)
-
-    @property
-    def nearest(self) -> float:
-        return min(self._journeys.copy(), default=0.0)
 
     # Any thread.
-
-    def open(self) -> None:
-        """Connect. SegueError where that is not possible."""
-        self._thread.start()
-        try:
-            self._opened.result()
-        except BaseException:
-            self._thread.join()
-            raise
-
-    def close(self) -> None:
-        """Disconnect and end the thread."""
-        self._closing = True
-
-        def cancel() -> None:
-            if self._task is not None:
-                self._task.cancel()
-
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(cancel)
-        self._thread.join(5.0)
-
-    def notices(self) -> tuple[tuple[str, str], ...]:
-        """What there is to tell since the last call."""
-        told = []
-        while self._notices:
-            told.append(self._notices.popleft())
-        return tuple(told)
-
-    def tell(self, level: str, sentence: str) -> None:
-        """Add to `notices`."""
-        self._notices.append((level, sentence))
 
     def number(self) -> int:
         """A number that no run and no request had before."""
@@ -163,14 +118,14 @@ class RemoteLine:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            reply: Reply = Future()
-            with self._lock:
-                if self.connected:
-                    self._replies[ask.number] = reply, None, bytearray()
-            if ask.number not in self._replies:
+            if self._is_down():
                 if self._closing:
                     break
                 time.sleep(WAIT_SECONDS)
+                continue
+            reply = self._replies.expect(ask.number)
+            if self._is_down():  # meanwhile: nobody may cancel this one
+                self._replies.forget(ask.number)
                 continue
             self._put(lambda outbox: _upload(outbox, ask, content))
             try:
@@ -180,34 +135,28 @@ class RemoteLine:
             except FutureTimeoutError:
                 break
             finally:
-                with self._lock:
-                    self._replies.pop(ask.number, None)
+                self._replies.forget(ask.number)
             if answer.sentence:
                 raise SegueError(answer.sentence)
             return answer, body
         raise SegueError(f"{self.address.place} does not answer: try again when the line is back.")
+
+    def _is_down(self) -> bool:
+        return not self.connected
 
     def _put(self, put: Callable[[Outbox], None]) -> None:
         def run() -> None:
             if self._outbox is not None:
                 put(self._outbox)
 
-        with contextlib.suppress(RuntimeError):  # closed
-            self._loop.call_soon_threadsafe(run)
+        self._post(run)
 
     # The line's thread.
 
-    def _work(self) -> None:
-        try:
-            self._task = self._loop.create_task(self._keep_connected())
-            with contextlib.suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self._task)
-        finally:
-            self._lose()
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+    async def _end(self) -> None:
+        self._lose()
 
-    async def _keep_connected(self) -> None:
+    async def _keep_open(self) -> None:
         told, tries = "", 0
         while not self._closing:
             try:
@@ -217,8 +166,7 @@ class RemoteLine:
                 reason = self._reason(error)
             was_open = self.connected
             self._lose()
-            if not self._opened.done():
-                self._opened.set_exception(SegueError(reason))
+            if self._fail_first(reason):
                 return
             if was_open:
                 told, tries = "", 0
@@ -304,11 +252,11 @@ class RemoteLine:
             self.connected = True
             self._outbox = Outbox()
         self._heard_at = time.monotonic()
-        self._pings.clear()
+        self.journeys.begin()
         self.trust.keep()
-        if not self._opened.done():
-            self._opened.set_result(None)
-        elif message.resumed:
+        if self._open_first():
+            return
+        if message.resumed:
             self.tell("info", f"the line to {self.address.place} is back: the music goes on.")
         else:
             self.tell("info", f"the line to {self.address.place} is back.")
@@ -318,11 +266,9 @@ class RemoteLine:
         with self._lock:
             self.connected = False
             feed, self._outbox = self._feed, None
-            replies, self._replies = self._replies, {}
         if feed is not None:
             feed.end()
-        for reply, _, _ in replies.values():
-            reply.cancel()
+        self._replies.cancel()
 
     async def _send_all(self, connection: ClientConnection) -> None:
         outbox = self._outbox
@@ -335,7 +281,7 @@ class RemoteLine:
         assert outbox is not None
         while True:
             number = self.number()
-            self._pings[number] = time.monotonic()
+            self.journeys.send(number, time.monotonic())
             outbox.put(to_text(Ping(number)))
             gone = [
                 self.released.popleft() for _ in range(min(len(self.released), RELEASED_AT_ONCE))
@@ -361,16 +307,14 @@ class RemoteLine:
                     self._measure(feed, content)
                     feed.put(content)
             else:
-                self._piece(content.number, content.content)
+                self._replies.add(content.number, content.content)
 
     def _take(self, message: Message) -> None:
         feed = self._feed
         if isinstance(message, Ping):
-            sent = self._pings.pop(message.number, None)
-            if sent is not None:
-                self._journey(time.monotonic() - sent)
+            self.journeys.arrive(message.number, time.monotonic())
         elif isinstance(message, Answer):
-            self._answered(message)
+            self._replies.answered(message)
         elif isinstance(message, Refusal):
             raise SegueError(message.sentence)
         elif isinstance(message, Started | Fault) and feed is not None:
@@ -385,37 +329,6 @@ class RemoteLine:
         if feed.received and feed.granted > feed.received and self.info is not None:
             self.width.add(now - feed.arrived_at, block.seconds, self.info.block_seconds)
         feed.arrived_at = now
-
-    def _journey(self, seconds: float) -> None:
-        """Note how long a ping took: smoothed as in RFC 6298, section 2."""
-        self._journeys.append(seconds)
-        if self.rtt == 0.0:
-            self.rtt, self.spread = seconds, seconds / 2
-        else:
-            self.spread += 0.25 * (abs(seconds - self.rtt) - self.spread)
-            self.rtt += 0.125 * (seconds - self.rtt)
-
-    def _answered(self, answer: Answer) -> None:
-        with self._lock:
-            held = self._replies.get(answer.number)
-            if held is None:
-                return
-            self._replies[answer.number] = held[0], answer, held[2]
-        if not answer.size:
-            self._complete(held[0], answer, b"")
-
-    def _piece(self, number: int, content: bytes) -> None:
-        with self._lock:
-            held = self._replies.get(number)
-        if held is None or held[1] is None:
-            return
-        held[2].extend(content)
-        if len(held[2]) >= held[1].size:
-            self._complete(held[0], held[1], bytes(held[2]))
-
-    def _complete(self, reply: Reply, answer: Answer, body: bytes) -> None:
-        if not reply.done():
-            reply.set_result((answer, body))
 
 
 def _upload(outbox: Outbox, ask: Ask, content: bytes) -> None:

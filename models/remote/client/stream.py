@@ -128,7 +128,7 @@ class RemoteStream(Stream):
 
         No more: a rewrite throws away what is on its way, and on a thin line waits for it.
         """
-        nearest = self._line.nearest
+        nearest = self._line.journeys.nearest
         spare = min(4.0 * nearest, SPARE_SECONDS)
         wanted = 1 + math.ceil((nearest + spare) / self._info.block_seconds)
         return max(MIN_AHEAD, min(MAX_AHEAD, wanted))
@@ -145,7 +145,7 @@ class RemoteStream(Stream):
         """Seconds to wait for a block: longer than a rewrite of the plan takes on this line."""
         if not self._line.connected:
             return 0.0
-        journey = 2.0 * self._line.rtt + 4.0 * self._line.spread
+        journey = 2.0 * self._line.journeys.seconds + 4.0 * self._line.journeys.spread
         return max(MIN_PATIENCE, min(MAX_PATIENCE, journey + 2.0 * self._info.block_seconds))
 
     @property
