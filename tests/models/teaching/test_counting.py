@@ -23,7 +23,8 @@ def piece(
     chord = np.array([(9, QUALITY_NAMES.index("min")), (5, QUALITY_NAMES.index("maj"))])[bar % 2]
     harmony = np.column_stack([chord, np.full(frames, key), np.full(frames, 4)])
     onsets = np.arange(0.0, seconds - 0.1, 60 / bpm) + late
-    lead = [(t, t + 0.4, 3, 69 + i % 3, 90) for i, t in enumerate(np.arange(0, seconds, 1.0))]
+    tune = (69, 72, 76, 74, 72, 71)
+    lead = [(t, t + 0.4, 3, tune[i % 6], 90) for i, t in enumerate(np.arange(0, seconds, 1.0))]
     return HeardScore(
         chroma=np.zeros((frames, 12), np.float32),
         beat=beat_phase(beats, beats / 4),
@@ -51,15 +52,33 @@ def test_chords_keys_tones_and_lines_are_counted_from_the_tonic() -> None:
     assert counts.chords[one, six] == 10 and counts.chords[six, one] == 9
     assert counts.chords.sum() == 19 and counts.beats == pytest.approx(80.0, abs=0.2)
     assert counts.modes.tolist() == [0.0, pytest.approx(40.0)]
-    assert np.flatnonzero(counts.tones).tolist() == [0, 1, 2]
-    assert counts.steps[WIDEST + 1] > counts.steps[WIDEST - 2] > 0
+    assert np.flatnonzero(counts.tones).tolist() == [0, 2, 3, 5, 7]
+    assert counts.steps[WIDEST - 2] > counts.steps[WIDEST + 3] > counts.steps[WIDEST - 1] > 0
     assert counts.tempo.argmax() == bpm_bin(120.0)
+
+
+def test_the_key_is_that_of_the_notes_where_it_is_clear() -> None:
+    heard = piece()
+    wrong = heard.harmony.copy()
+    wrong[:, 2] = 1  # C sharp major, as the ears heard it
+    assert counts_of(heard._replace(harmony=wrong)).tones[0] > 0
+    assert counts_of(heard._replace(harmony=wrong)).modes[1] > 0
+    few = heard._replace(harmony=wrong, notes=heard.notes[:5])
+    assert counts_of(few).modes[0] > 0
+    chromatic = heard.notes.copy()
+    chromatic[:, 3] = 60 + np.arange(len(chromatic)) % 12
+    assert counts_of(heard._replace(notes=chromatic)).modes.sum() == 0
+    split = heard.harmony.copy()
+    split[:, 2] = np.arange(len(split)) % 3
+    assert counts_of(few._replace(harmony=split)).modes.sum() == 0
 
 
 def test_what_is_not_sure_is_not_counted() -> None:
     heard = piece()
     unsure = heard._replace(
-        known=np.zeros_like(heard.known), harmony=np.full_like(heard.harmony, -1)
+        known=np.zeros_like(heard.known),
+        harmony=np.full_like(heard.harmony, -1),
+        notes=heard.notes[:5],
     )
     counts = counts_of(unsure)
     assert counts.bars == counts.beats == counts.onsets.sum() == counts.chords.sum() == 0

@@ -16,8 +16,8 @@ PLACES: Final = 16
 """Places of a bar of four beats."""
 TRIADS: Final = 24
 """Roots from the tonic, major-like and minor-like: 2 * root + 1 where its third is minor."""
-WIDEST: Final = 12
-"""Semitones of the widest step of a line."""
+WIDEST: Final = 7
+"""Semitones of the widest step of a line; wider ones are often another voice's."""
 STEPS: Final = 2 * WIDEST + 1
 MINOR_QUALITIES: Final = frozenset(name for name, steps in QUALITIES.items() if 3 in steps)
 
@@ -65,7 +65,7 @@ def triad(root: int, quality: str) -> int:
 
 
 def line_steps(pitches: Iterable[int]) -> Array:
-    """(STEPS,) the steps of a line; those over an octave are left out."""
+    """(STEPS,) the steps of a line; wider ones are left out."""
     line = np.array(list(pitches), np.int64)
     steps = np.diff(line)
     steps = steps[np.abs(steps) <= WIDEST]

@@ -26,8 +26,12 @@ MOST: Final = 1.5
 BARS: Final = 16.0
 CHANGES: Final = 8.0
 SECONDS: Final = 30.0
-LINE: Final = 40.0
-"""How many of each are taken as seen beforehand."""
+TONES: Final = 120.0
+LINE: Final = 80.0
+"""How many of each are taken as seen beforehand; of tones, seconds."""
+LOOSE: Final = 0.3
+"""Share of the onsets that count as anywhere in the bar: beats of records are heard less surely
+than those of the studio, whose onsets all lie on the grid."""
 
 Tilt = NDArray[np.float32]
 
@@ -110,7 +114,8 @@ def learned_idiom(music: MusicCounts, own: MusicCounts) -> Idiom:
     """
     rates = []
     for counts in (music, own):
-        rates.append((counts.onsets + BARS * _rate(own)) / (counts.bars + BARS))
+        onsets = (1.0 - LOOSE) * counts.onsets + LOOSE * counts.onsets.mean()
+        rates.append((onsets + BARS * _rate(own)) / (counts.bars + BARS))
     changed = []
     for counts in (music, own):
         share = (counts.chords.sum() + BARS * _changes(own)) / (counts.beats + BARS)
@@ -126,7 +131,7 @@ def learned_idiom(music: MusicCounts, own: MusicCounts) -> Idiom:
             ]
         ),
         harmonic_rhythm=_cut(_logit_ratio(*(np.array([share]) for share in changed))),
-        tones=_ratio(music.tones, own.tones, np.ones(12), SECONDS),
+        tones=_ratio(music.tones, own.tones, np.ones(12), TONES),
         steps=_ratio(music.steps, own.steps, np.ones(STEPS), LINE),
         tempo=_cut(np.log((_smooth(music.tempo) + SECONDS / BPM_BINS) / flat)),
         minor=_cut(_logit_ratio(*(np.array([share]) for share in minor))),
@@ -135,7 +140,8 @@ def learned_idiom(music: MusicCounts, own: MusicCounts) -> Idiom:
 
 def _rate(counts: MusicCounts) -> NDArray[np.float64]:
     """(PLACES,) onsets at each place in a bar."""
-    return (counts.onsets + 0.1) / (counts.bars + 1.0)
+    onsets = (1.0 - LOOSE) * counts.onsets + LOOSE * counts.onsets.mean()
+    return (onsets + 0.1) / (counts.bars + 1.0)
 
 
 def _changes(counts: MusicCounts) -> float:
@@ -157,7 +163,7 @@ def _logit_ratio(seen: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray
 
 
 def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.convolve(np.pad(counts, 1, "edge"), (0.25, 0.5, 0.25), "valid")
+    return np.convolve(np.pad(counts, 2, "edge"), np.array((1, 2, 3, 2, 1)) / 9, "valid")
 
 
 def _cut(odds: NDArray[np.float64]) -> Tilt:

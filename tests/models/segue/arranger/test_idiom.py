@@ -72,7 +72,7 @@ def test_what_is_likelier_in_music_is_told() -> None:
         modes=np.array([0.0, 300.0]),
     )  # fmt: skip
     idiom = learned_idiom(music, counted())
-    assert (idiom.onsets[::4] > 0.2).all() and (idiom.onsets[1::4] < -0.5).all()
+    assert (idiom.onsets[::4] > 0.2).all() and (idiom.onsets[1::4] < -0.4).all()
     assert idiom.chords[one].argmax() == four and idiom.chords[one, four] > 1.0
     assert np.abs(idiom.chords[triad(2, "min")]).max() < 0.3
     assert idiom.tempo[bpm_bin(140.0)] > 1.0 and idiom.tempo[bpm_bin(90.0)] < 0
@@ -84,12 +84,18 @@ def test_what_is_likelier_in_music_is_told() -> None:
 def test_little_evidence_counts_little() -> None:
     few, many = (counted(onsets=np.eye(PLACES)[0] * n, bars=float(n)) for n in (2, 200))
     little, much = (learned_idiom(music, counted()).onsets[8] for music in (few, many))
-    assert much < -1.0 < -0.3 < little < 0.0
+    assert much < -0.5 < -0.2 < little < 0.0
 
 
 @pytest.mark.parametrize(
     ("line", "steps"),
-    [([], {}), ([60], {}), ([60, 62, 60], {2: 1, -2: 1}), ([60, 73, 72, 72], {-1: 1, 0: 1})],
+    [
+        ([], {}),
+        ([60], {}),
+        ([60, 62, 60], {2: 1, -2: 1}),
+        ([60, 73, 72, 72], {-1: 1, 0: 1}),
+        ([60, 67, 75], {7: 1}),
+    ],
 )
 def test_steps_of_a_line(line: list[int], steps: dict[int, int]) -> None:
     found = line_steps(line)
