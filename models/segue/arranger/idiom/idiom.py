@@ -163,7 +163,8 @@ def _logit_ratio(seen: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray
 
 
 def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.convolve(np.pad(counts, 2, "edge"), np.array((1, 2, 3, 2, 1)) / 9, "valid")
+    wide = np.pad(counts, 2, "edge")
+    return np.asarray(np.convolve(wide, np.array((1, 2, 3, 2, 1)) / 9, "valid"))
 
 
 def _cut(odds: NDArray[np.float64]) -> Tilt:
