@@ -141,7 +141,7 @@ def learned_idiom(music: MusicCounts, own: MusicCounts) -> Idiom:
 def _rate(counts: MusicCounts) -> NDArray[np.float64]:
     """(PLACES,) onsets at each place in a bar."""
     onsets = (1.0 - LOOSE) * counts.onsets + LOOSE * counts.onsets.mean()
-    return (onsets + 0.1) / (counts.bars + 1.0)
+    return np.asarray((onsets + 0.1) / (counts.bars + 1.0))
 
 
 def _changes(counts: MusicCounts) -> float:
