@@ -101,6 +101,13 @@ def test_bursts(share: float) -> None:
         assert measured(times)[0] == pytest.approx(bpm, abs=0.2), burst
 
 
+def test_a_burst_that_has_just_begun_says_nothing_yet() -> None:
+    times = clocks(90.77, 3, jitter=0.003, burst=12, gap=0.4 * 2.5 / 90.77)
+    for begun in (1, 3, 7):
+        tempo, doubt = measured(times[: 12 * 5 + begun], np.inf)
+        assert tempo == pytest.approx(90.77, abs=0.2) and doubt < 0.2, begun
+
+
 @pytest.mark.parametrize("jitter", [0.0, 0.001, 0.003])
 def test_one_clock_a_second_is_doubled(jitter: float) -> None:
     """107.84 and 115.9 bpm were two beats too fast."""
@@ -141,6 +148,14 @@ def test_blocks_of_a_whole_number_of_clocks_do_not_tell_the_tempo(clocks_a_block
     exact = 2.5 / length
     tempo, doubt = measured(found[0] - found[0][0], np.inf)
     assert doubt > 0.1 and abs(tempo - exact) < min(2 * doubt, 0.5)
+
+
+def test_two_tempi_that_are_far_apart_may_be_as_probable() -> None:
+    """160.5 bpm without a lost clock, or 163.1 with three, at nearly three clocks a block."""
+    times = clocks(163.1, 1, block=2048 / 44_100, lost=0.02)
+    assert measured(times)[1] > 1.0
+    tempo, doubt = measured(times, SECONDS)
+    assert tempo == pytest.approx(163.1, abs=0.2) and doubt < 1.0
 
 
 def test_after_longer_they_do() -> None:
