@@ -64,7 +64,7 @@ class BeatSong:
 
 
 class BeatNet(nn.Module):
-    """The network as it is trained; `table` gives it as it is shipped."""
+    """The network as it is trained; `named_weights` gives it as it is shipped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,19 +79,20 @@ class BeatNet(nn.Module):
         fits: Tensor = self.leave(self.second(hidden)[0])
         return fits
 
-    def table(self) -> dict[str, Line]:
-        """Weights by their names in the weights file."""
-        names = {
-            "weight_ih_l0": "input_weight",
-            "weight_hh_l0": "state_weight",
-            "bias_ih_l0": "input_bias",
-            "bias_hh_l0": "state_bias",
-        }
-        found = {}
-        for name, value in self.state_dict().items():
-            layer, _, part = name.partition(".")
-            found[f"beat.{layer}.{names.get(part, part)}"] = value.detach().numpy().copy()
-        return found
+
+def named_weights(net: nn.Module, prefix: str) -> dict[str, Line]:
+    """Weights of a network by their names in the weights file, those of recurrent layers too."""
+    names = {
+        "weight_ih_l0": "input_weight",
+        "weight_hh_l0": "state_weight",
+        "bias_ih_l0": "input_bias",
+        "bias_hh_l0": "state_bias",
+    }
+    found = {}
+    for name, value in net.state_dict().items():
+        layer, _, part = name.partition(".")
+        found[f"{prefix}.{layer}.{names.get(part, part)}"] = value.detach().numpy().copy()
+    return found
 
 
 def mel_of(sound: Line) -> Line:
@@ -261,7 +262,7 @@ def main() -> int:
     songs = [composed(FIRST_SEED + number) for number in range(asked.songs)]
     songs += [tapped(seed) for seed in range(TAPPED)]
     table = load_file(asked.export) if asked.export.exists() else {}
-    table |= fit(songs, asked.steps).table()
+    table |= named_weights(fit(songs, asked.steps), "beat")
     save_file({name: np.ascontiguousarray(value) for name, value in table.items()}, asked.export)
     return 0
 

@@ -5,8 +5,9 @@
 Rhythm patterns: spectral flux of each song's mix and stems, and of tapped beats, is quantised; they
 are grouped by the likelihood of their codes at the places of the bar (k-means first, then hard
 expectation-maximisation), and each group is a pattern. The chord network learns root and quality
-from the chroma by cross-entropy, with random equalisation of its input. Takes about 3 s a song, and
-minutes for the network. Afterwards: python -m models.storage.weights.
+of the chord that sounds from the chromas of whole songs by cross-entropy, with random equalisation
+of its input. Takes about 3 s a song, and a quarter of a second a step for the network. Afterwards:
+python -m models.storage.weights.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from models.corpus.composer.composer import compose
 from models.corpus.sound.render import drop_parts, fit_range, render
 from models.music.score import QUALITY_NAMES, SAMPLE_RATE
 from models.music.song import Song
-from models.music.tracking.chroma import find_chroma, initial_chroma
+from models.music.tracking.chroma import RISES, find_chroma, initial_chroma
 from models.music.tracking.front_end import Line, analyse, initial_front_end, mono
 from models.music.tracking.harmony import CHORD_QUALITIES, INPUTS, turn
 from models.music.tracking.rhythm import (
@@ -40,22 +41,29 @@ from models.music.tracking.rhythm import (
     flux_features,
     place_codes,
 )
+from models.training.beats import named_weights
 
 SECONDS: Final = 30.0
 FIRST_SEED: Final = 310_100_000
 PATTERNS: Final = {4: 12, 3: 4}
 CODES: Final = 128
 TAPPED: Final = 40
-CHORD_LATENESS: Final = 0.07
-"""Seconds that the network may take to hear a chord."""
+UNKNOWN: Final = -1
+"""Label where no chord is composed."""
+SETTLE: Final = 8
+"""First chromas of a stretch, of which nothing is asked."""
+STRETCH: Final = 240
+BATCH: Final = 12
 QUALITY_OF: Final = {
     "maj": "maj", "7": "maj", "maj7": "maj", "9": "maj", "maj9": "maj", "6": "maj",
     "min": "min", "min7": "min", "min9": "min", "dim": "dim", "half_dim": "dim",
     "sus": "sus", "5": "5", "aug": "aug",
 }  # fmt: skip
 """What the trackers call a quality of the score."""
-HIDDEN: Final = 32
-STEPS: Final = 1800
+UNITS: Final = 48
+FAVOUR: Final = (0.0, 0.0, -1.0, -0.5, -1.0, -1.0)
+"""Added to the logarithms of CHORD_QUALITIES: in doubt a chord is a major or minor triad."""
+STEPS: Final = 900
 
 Codes = NDArray[np.int64]
 
@@ -71,8 +79,10 @@ class RhythmExample:
 
 
 @dataclass(frozen=True, eq=False)
-class ChordExamples:
-    """Inputs (n, 12, INPUTS) and labels (n,): root times the qualities, plus the quality."""
+class ChordSong:
+    """Inputs (n, 12, INPUTS) of a song and labels (n,): root times the qualities, plus the quality;
+    UNKNOWN where there is none.
+    """
 
     inputs: Line
     labels: Codes
@@ -94,29 +104,29 @@ def rhythm_example(
     return RhythmExample(np.array(rows)[known], places, metre, weight)
 
 
-def chord_examples(sound: Line, song: Song) -> ChordExamples:
-    """Chromas of a song's mix, with the chord that sounds."""
+def chord_song(sound: Line, song: Song) -> ChordSong:
+    """Chromas of a song's sound, with the chord that is composed at the end of each."""
     _, frames = analyse(initial_front_end(), mono(sound))
     edges = song.seconds_at(np.arange(song.steps))
     state, inputs, labels = initial_chroma(), [], []
     for frame in frames:
         state, chroma = find_chroma(state, frame)
-        if chroma is None or not chroma.loud:
+        if chroma is None:
             continue
-        step = int(np.searchsorted(edges, frame.time - CHORD_LATENESS, side="right")) - 1
+        step = int(np.searchsorted(edges, frame.time, side="right")) - 1
         symbol = int(song.chords[min(max(step, 0), song.steps - 1)])
-        if symbol < 0:
-            continue
-        root, quality = divmod(symbol, len(QUALITY_NAMES))
-        name = CHORD_QUALITIES.index(QUALITY_OF[QUALITY_NAMES[quality]])
         inputs.append(turn(chroma))
-        labels.append((root + song.tonic) % 12 * len(CHORD_QUALITIES) + name)
-    return ChordExamples(
+        labels.append(UNKNOWN)
+        if symbol >= 0 and chroma.loud:
+            root, quality = divmod(symbol, len(QUALITY_NAMES))
+            name = CHORD_QUALITIES.index(QUALITY_OF[QUALITY_NAMES[quality]])
+            labels[-1] = (root + song.tonic) % 12 * len(CHORD_QUALITIES) + name
+    return ChordSong(
         np.array(inputs, np.float32).reshape(-1, 12, INPUTS), np.array(labels, np.int64)
     )
 
 
-def song_examples(seed: int) -> tuple[list[RhythmExample], list[ChordExamples]]:
+def song_examples(seed: int) -> tuple[list[RhythmExample], list[ChordSong]]:
     """Examples of one song: its mix, and its stems as a player alone would sound."""
     rng = np.random.default_rng([seed, 7])
     song = drop_parts(fit_range(compose(seed, seconds=SECONDS, split="train")), rng, SECONDS)
@@ -137,7 +147,7 @@ def song_examples(seed: int) -> tuple[list[RhythmExample], list[ChordExamples]]:
             for sound, weight in sounds
             if np.abs(sound).max() > 1e-3
         ]
-    return rhythms, [chord_examples(line, song) for line in (rendered.mix, stems["other"])]
+    return rhythms, [chord_song(line, song) for line in (rendered.mix, stems["other"])]
 
 
 def tapped_example(seed: int) -> RhythmExample:
@@ -215,43 +225,66 @@ def _maximise(counts: NDArray[np.float64], group: Codes, patterns: int) -> Line:
 
 
 class ChordNet(nn.Module):
-    """The chord network, shared by the twelve roots."""
+    """The chord network, shared by the twelve roots, as it is trained."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hidden = nn.Linear(INPUTS, HIDDEN)
-        self.output = nn.Linear(HIDDEN, len(CHORD_QUALITIES))
+        self.enter = nn.Linear(INPUTS, UNITS)
+        self.memory = nn.GRU(UNITS, UNITS, batch_first=True)
+        self.leave = nn.Linear(UNITS, len(CHORD_QUALITIES))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits (n, 12 * qualities) of inputs (n, 12, INPUTS)."""
-        fits: Tensor = self.output(torch.relu(self.hidden(inputs)))
-        return fits.reshape(len(inputs), -1)
+        """Logits (n, frames, 12 * qualities) of inputs (n, frames, 12, INPUTS)."""
+        count, frames = inputs.shape[:2]
+        entered = torch.relu(self.enter(inputs)).transpose(1, 2).reshape(count * 12, frames, -1)
+        fits: Tensor = self.leave(self.memory(entered)[0])
+        return fits.reshape(count, 12, frames, -1).transpose(1, 2).reshape(count, frames, -1)
 
 
-def fit_chords(examples: Sequence[ChordExamples], steps: int = STEPS) -> dict[str, Line]:
+def equalised(given: Tensor) -> Tensor:
+    """Inputs (n, frames, 12, INPUTS) with other weights of each tone, noise, and tones left out."""
+    count = len(given)
+    tones = INPUTS - RISES
+    gain = torch.exp(0.3 * torch.randn(count, 1, 1, INPUTS))
+    gain[..., tones:] = torch.exp(0.2 * torch.randn(count, 1, 1, 1))
+    changed = given * gain
+    changed[..., :tones] += 0.03 * torch.randn(changed[..., :tones].shape)
+    return changed * (torch.rand(count, 1, 1, INPUTS) > 0.03)
+
+
+def fit_chords(songs: Sequence[ChordSong], steps: int = STEPS) -> dict[str, Line]:
     """Weights of the chord network, by their names in the weights file."""
     torch.manual_seed(0)
-    inputs = torch.from_numpy(np.concatenate([part.inputs for part in examples]))
-    labels = torch.from_numpy(np.concatenate([part.labels for part in examples]))
+    length = min(STRETCH, *(len(song.labels) for song in songs))
     net = ChordNet()
-    optimiser = torch.optim.AdamW(net.parameters(), 5e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser = torch.optim.AdamW(net.parameters(), 4e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 8e-3, total_steps=steps, pct_start=0.1
+    )
     for _ in range(steps):
-        batch = torch.randint(0, len(inputs), (768,))
-        given = inputs[batch]
-        given = given * torch.exp(0.3 * torch.randn(len(batch), 1, INPUTS))
-        given = (given + 0.03 * torch.randn_like(given)) * (
-            torch.rand(len(batch), 1, INPUTS) > 0.05
+        inputs, labels = [], []
+        for number in torch.randint(0, len(songs), (BATCH,)).tolist():
+            song = songs[number]
+            start = int(torch.randint(0, len(song.labels) - length + 1, (1,)))
+            inputs.append(torch.from_numpy(song.inputs[start : start + length]))
+            labels.append(torch.from_numpy(song.labels[start : start + length]))
+        wanted = torch.stack(labels)
+        wanted[:, : min(SETTLE, length // 2)] = UNKNOWN
+        fits = net(equalised(torch.stack(inputs)))
+        loss = F.cross_entropy(
+            fits.flatten(0, 1), wanted.flatten(), ignore_index=UNKNOWN, label_smoothing=0.03
         )
-        loss = F.cross_entropy(net(given), labels[batch], label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-    return {f"chord.{name}": value.detach().numpy() for name, value in net.named_parameters()}
+    table = named_weights(net, "chord")
+    table["chord.leave.bias"] += np.array(FAVOUR, np.float32)
+    return table
 
 
-def examples_of(songs: int) -> Iterator[tuple[list[RhythmExample], list[ChordExamples]]]:
+def examples_of(songs: int) -> Iterator[tuple[list[RhythmExample], list[ChordSong]]]:
     """Examples of so many songs, one after another."""
     for number in range(songs):
         yield song_examples(FIRST_SEED + number)
@@ -267,7 +300,7 @@ def main() -> int:
     parser.add_argument("--export", type=Path, required=True, help="the weights file")
     asked = parser.parse_args()
     rhythms: list[RhythmExample] = []
-    chords: list[ChordExamples] = []
+    chords: list[ChordSong] = []
     for rhythm, chord in examples_of(asked.songs):
         rhythms += rhythm
         chords += chord

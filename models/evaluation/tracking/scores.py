@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from models.music.score import QUALITIES, chord_pitch_classes
 from models.music.song import Song
+from models.music.tracking.follow import Understanding, understand
 from models.music.tracking.harmony import Harmony
+from models.music.tracking.progression import Keys
 from models.music.tracking.pulse import Pulse
 from models.music.tracking.tracker import Heard
 
@@ -80,32 +82,57 @@ def tempo_error(pulse: Pulse, bpm: float, octaves: bool) -> float:
     return min(abs(pulse.bpm / (bpm * ratio) - 1) for ratio in ratios)
 
 
+def played_chords(heard: Sequence[Heard]) -> list[tuple[float, Harmony]]:
+    """(seconds, chord) that the band plays to what was heard: what Follow expects of each beat."""
+    understood, found = Understanding(), []
+    for frame in heard:
+        understood = understand(understood, [frame])
+        found.append((frame.time, _harmony(understood.chord_at(frame.time))))
+    return found
+
+
+def _harmony(keys: Keys) -> Harmony:
+    """The chord of keys whose root is lowest."""
+    steps = tuple(sorted((key - keys[0]) % 12 for key in keys))
+    for quality, classes in QUALITIES.items():
+        if keys and steps == tuple(sorted(classes)):
+            return Harmony(keys[0] % 12, quality, 1.0)
+    return Harmony()
+
+
 def chord_scores(
-    heard: Sequence[Heard], song: Song, start: float, end: float
+    heard: Sequence[tuple[float, Harmony]], song: Song, start: float, end: float
 ) -> tuple[float, float]:
     """Share of time with the right chord, as major or minor triads, and with the right root.
 
     Time without a chord, and chords that have neither a major nor a minor triad, are left out of
     the first (as MIREX does for its majmin vocabulary).
+
+    Args:
+        heard: seconds and chord, at equal distances.
+        song: what was played.
+        start: seconds from which on it counts.
+        end: seconds.
+
     """
     triads = [0, 0]
     roots = [0, 0]
     edges = song.seconds_at(np.arange(song.steps))
-    for frame in heard[::5]:
-        if not start <= frame.time < end:
+    for time, harmony in heard:
+        if not start <= time < end:
             continue
-        step = int(np.searchsorted(edges, frame.time, side="right")) - 1
+        step = int(np.searchsorted(edges, time, side="right")) - 1
         symbol = int(song.chords[min(max(step, 0), song.steps - 1)])
         if symbol < 0:
             continue
         classes = chord_pitch_classes(symbol, song.tonic)
         roots[1] += 1
-        roots[0] += frame.harmony.root == classes[0]
+        roots[0] += harmony.root == classes[0]
         for third, quality in ((4, "maj"), (3, "min")):
             triad = {(classes[0] + step) % 12 for step in (0, third, 7)}
             if triad <= set(classes):
                 triads[1] += 1
-                triads[0] += _is(frame.harmony, classes[0], quality)
+                triads[0] += _is(harmony, classes[0], quality)
     return (_share(triads), _share(roots))
 
 

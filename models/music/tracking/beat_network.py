@@ -40,13 +40,13 @@ class RecurrentLayer:
         return int(self.state_weight.shape[1])
 
     def step(self, state: Line, given: Line) -> Line:
-        """The state (units,) after one more input."""
+        """The state (..., units) after one more input (..., inputs)."""
         n = self.units
-        fresh = self.input_weight @ given + self.input_bias
-        kept = self.state_weight @ state + self.state_bias
-        gates = 1 / (1 + np.exp(-(fresh[: 2 * n] + kept[: 2 * n])))
-        new = np.tanh(fresh[2 * n :] + gates[:n] * kept[2 * n :])
-        update = gates[n:]
+        fresh = given @ self.input_weight.T + self.input_bias
+        kept = state @ self.state_weight.T + self.state_bias
+        gates = 1 / (1 + np.exp(-(fresh[..., : 2 * n] + kept[..., : 2 * n])))
+        new = np.tanh(fresh[..., 2 * n :] + gates[..., :n] * kept[..., 2 * n :])
+        update = gates[..., n:]
         return np.asarray((1 - update) * new + update * state, np.float32)
 
 

@@ -1,19 +1,23 @@
 """Chroma: how strong each semitone and each pitch class is, ten times a second.
 
 The sound is brought down to 6 kHz; windows of a third of a second are long enough to tell semitones
-apart from A1 on. Square roots of magnitudes keep a loud bass from hiding the chord.
+apart from A1 on. Square roots of magnitudes keep a loud bass from hiding the chord. Beside them
+stands how far the sound rose since the last chroma.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from models.music.score import SAMPLE_RATE
+from models.music.tracking.front_end import BANDS as MEL_BANDS
 from models.music.tracking.front_end import HOP, HOP_SECONDS, Line, SoundFrame
+from models.music.tracking.rhythm import EDGES
 
 FACTOR: Final = 8
 RATE: Final = SAMPLE_RATE // FACTOR
@@ -30,15 +34,19 @@ QUIETEST: Final = 3e-4
 BANDS: Final = HIGH - LOW
 RECENT: Final = 0.6  # seconds of the recent mean
 MEMORY: Final = 8.0  # seconds of the slow mean
+RISES: Final = len(EDGES) - 1
 
 
 @dataclass(frozen=True, eq=False)
 class ChromaState:
-    """The last SPAN samples at 6 kHz, recent mean (BANDS,), slow mean (12,), frames to wait."""
+    """The last SPAN samples at 6 kHz, recent mean (BANDS,), slow mean (12,), greatest rise of each
+    mel band since the last chroma, frames to wait.
+    """
 
     tail: Line
     recent: Line
     slow: Line
+    rise: Line
     waiting: int = STEP
 
 
@@ -50,6 +58,7 @@ class Chroma:
         now: (BANDS,) semitones from LOW on, in the last third of a second.
         recent: (BANDS,) the same, of the last 0.6 s.
         slow: (12,) pitch classes of the last seconds, C first.
+        rise: (RISES,) how far lows, middle and highs rose since the last chroma.
         loud: whether anything sounds.
 
     """
@@ -57,13 +66,14 @@ class Chroma:
     now: Line
     recent: Line
     slow: Line
+    rise: Line
     loud: bool
 
 
 def initial_chroma() -> ChromaState:
     """The state before any sound."""
-    zeros = np.zeros
-    return ChromaState(zeros(SPAN, np.float32), zeros(BANDS, np.float32), zeros(12, np.float32))
+    tail, recent, slow, rise = (np.zeros(n, np.float32) for n in (SPAN, BANDS, 12, MEL_BANDS))
+    return ChromaState(tail, recent, slow, rise)
 
 
 @lru_cache(maxsize=1)
@@ -140,11 +150,14 @@ def find_chroma(state: ChromaState, frame: SoundFrame) -> tuple[ChromaState, Chr
     """
     new = decimate(frame)
     tail = np.concatenate([state.tail[len(new) :], new])
+    rise = np.maximum(state.rise, frame.rise)
     if state.waiting > 1:
-        return replace(state, tail=tail, waiting=state.waiting - 1), None
+        return replace(state, tail=tail, rise=rise, waiting=state.waiting - 1), None
     loud = float(np.sqrt(np.mean(tail * tail))) > QUIETEST
     now = semitones(tail)
     recent, slow = averaged(state.recent, now, RECENT), state.slow
     if loud:
         slow = averaged(slow, pitch_classes(now), MEMORY)
-    return ChromaState(tail, recent, slow), Chroma(now, unit(recent), unit(slow), loud)
+    rises = np.array([rise[low:high].mean() for low, high in pairwise(EDGES)], np.float32)
+    after = ChromaState(tail, recent, slow, np.zeros_like(rise))
+    return after, Chroma(now, unit(recent), unit(slow), rises, loud)

@@ -1,11 +1,11 @@
 """Chord and key of what is played.
 
-A chord is read from the chroma by a small network that is shared by the twelve roots: the chroma is
-turned so that the root stands first, and the network says how well each quality fits. The slow mean
-of the chroma, turned likewise, tells it the key. A hidden Markov model keeps a chord until another
-is likelier (Sheh and Ellis, "Chord segmentation and recognition using EM-trained hidden Markov
-models", ISMIR 2003); on a beat a change is likelier than between beats. The key is that of
-`models.music.tonality`, from the slow mean.
+A chord is read from the chroma by a small recurrent network that is shared by the twelve roots
+(after Boulanger-Lewandowski, Bengio and Vincent, "Audio chord recognition with recurrent neural
+networks", ISMIR 2013): the chroma is turned so that the root stands first, and the network, which
+remembers what it has heard, says how well each quality fits. It also hears how far the sound rose,
+since chords change where notes begin, and the slow mean of the chroma, which tells it the key. The
+key is that of `models.music.tonality`, from the slow mean.
 """
 
 from __future__ import annotations
@@ -17,32 +17,50 @@ import numpy as np
 
 from models.music.score import NOTE_NAMES, QUALITIES
 from models.music.tonality import key_correlations
-from models.music.tracking.chroma import BANDS, LOW, STEP_SECONDS, Chroma
+from models.music.tracking.beat_network import RecurrentLayer
+from models.music.tracking.chroma import BANDS, LOW, RISES, STEP_SECONDS, Chroma
 from models.music.tracking.front_end import Line
 
 CHORD_QUALITIES: Final = ("maj", "min", "dim", "sus", "5", "aug")
 REACH: Final = BANDS - 12  # semitones above each root
-INPUTS: Final = 2 * REACH + 12
-STATES: Final = 12 * len(CHORD_QUALITIES) + 1  # the last: no chord
+INPUTS: Final = 2 * REACH + 12 + RISES
+RISE_SCALE: Final = 8.0
 LATENESS: Final = 0.09
 """Seconds from a chord's beginning to the middle of the windows that hear it."""
-TEMPER: Final = 3.0  # of the network's logarithms, which are smoothed labels'
-CHANGE: Final = 0.3  # chance of another chord within a step, off the beat
-ON_BEAT: Final = 0.7
-AROUND_BEAT: Final = 0.07  # seconds
-SILENT: Final = 0.95  # chance of no chord in silence
 KEY_MEMORY: Final = 6.0  # seconds
 KEY_SHARPNESS: Final = 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class ChordNetwork:
-    """Weights: hidden (h, INPUTS) and output (qualities, h) layers."""
+    """Weights.
 
-    hidden_weight: Line
-    hidden_bias: Line
-    output_weight: Line
-    output_bias: Line
+    enter_weight: (units, INPUTS), with a bias. memory: gated recurrent units. leave_weight:
+    (qualities, units), with a bias.
+    """
+
+    enter_weight: Line
+    enter_bias: Line
+    memory: RecurrentLayer
+    leave_weight: Line
+    leave_bias: Line
+
+    def step(self, state: Line, given: Line) -> tuple[Line, Line]:
+        """Take one chroma in.
+
+        Args:
+            state: (12, units) after the chromas before, a row for each root.
+            given: (12, INPUTS), as `turn` gives it.
+
+        Returns:
+            The state after it, and the chance of each root and quality, (12 * qualities,).
+
+        """
+        entered = np.maximum(given @ self.enter_weight.T + self.enter_bias, 0)
+        state = self.memory.step(state, entered)
+        fits = (state @ self.leave_weight.T + self.leave_bias).reshape(-1)
+        chances = np.exp(fits - fits.max())
+        return state, np.asarray(chances / chances.sum(), np.float32)
 
 
 @dataclass(frozen=True)
@@ -83,18 +101,16 @@ class Harmony:
 
 @dataclass(frozen=True, eq=False)
 class HarmonyState:
-    """Belief over the chords (STATES,) and over the keys (24,), and what is known."""
+    """State (12, units) of the chord network, how well each key fits (24,), and what is known."""
 
     chords: Line
     keys: Line
     harmony: Harmony = field(default_factory=Harmony)
 
 
-def initial_harmony() -> HarmonyState:
+def initial_harmony(network: ChordNetwork) -> HarmonyState:
     """The state before any sound."""
-    chords = np.full(STATES, 0.01 / (STATES - 1), np.float32)
-    chords[-1] = 0.99
-    return HarmonyState(chords, np.zeros(24, np.float32))
+    return HarmonyState(np.zeros((12, network.memory.units), np.float32), np.zeros(24, np.float32))
 
 
 def turn(chroma: Chroma) -> Line:
@@ -108,65 +124,44 @@ def turn(chroma: Chroma) -> Line:
                     chroma.now[low : low + REACH],
                     chroma.recent[low : low + REACH],
                     np.roll(chroma.slow, -root),
+                    np.float32(RISE_SCALE) * chroma.rise,
                 ]
             )
         )
     return np.stack(rows)
 
 
-def chord_chances(network: ChordNetwork, chroma: Chroma) -> Line:
-    """Chance of each root and quality, (72,), of one chroma."""
-    turned = turn(chroma)
-    inner = np.maximum(turned @ network.hidden_weight.T + network.hidden_bias, 0)
-    fits = (inner @ network.output_weight.T + network.output_bias).reshape(-1)
-    chances = np.exp(fits - fits.max())
-    return np.asarray(chances / chances.sum(), np.float32)
-
-
-def track_harmony(
-    network: ChordNetwork, state: HarmonyState, chroma: Chroma, beat_distance: float
-) -> HarmonyState:
+def track_harmony(network: ChordNetwork, state: HarmonyState, chroma: Chroma) -> HarmonyState:
     """Take one chroma in.
 
     Args:
         network: weights of the chord network.
         state: after the chromas before.
         chroma: the next.
-        beat_distance: seconds from the middle of its window to the nearest beat; inf if unknown.
 
     Returns:
         The state after it; its `harmony` is what is known now.
 
     """
-    change = ON_BEAT if beat_distance < AROUND_BEAT else CHANGE
-    belief = (1 - change) * state.chords + np.float32(change / STATES)
-    chances = np.empty(STATES, np.float32)
-    chances[-1] = 1e-3 if chroma.loud else SILENT
-    chances[:-1] = (1 - chances[-1]) * chord_chances(network, chroma) if chroma.loud else 1e-4
-    belief *= np.maximum(chances, np.float32(1e-4)) ** np.float32(TEMPER)
-    belief = (belief / belief.sum()).astype(np.float32)
+    chords, chances = network.step(state.chords, turn(chroma))
     keys = state.keys
     if chroma.loud:
         share = np.float32(STEP_SECONDS / KEY_MEMORY)
         fit = key_correlations(chroma.slow.astype(np.float64)).astype(np.float32)
         keys = ((1 - share) * keys + share * fit).astype(np.float32)
-    return HarmonyState(belief, keys, _read(belief, keys))
+    return HarmonyState(chords, keys, _read(chances if chroma.loud else None, keys))
 
 
-def _read(chords: Line, keys: Line) -> Harmony:
-    best = int(chords.argmax())
-    root, quality = divmod(best, len(CHORD_QUALITIES))
-    none = best == STATES - 1
+def _read(chances: Line | None, keys: Line) -> Harmony:
+    """Chord by the chances of each, None in silence, and key by how well each fits."""
+    root, quality, confidence = -1, "", 0.0
+    if chances is not None:
+        best = int(chances.argmax())
+        root, index = divmod(best, len(CHORD_QUALITIES))
+        quality, confidence = CHORD_QUALITIES[index], float(chances[best])
     tonic, minor, sure = -1, False, 0.0
     if keys.any():
         key = int(keys.argmax())
         weight = np.exp(KEY_SHARPNESS * (keys - keys[key]))
         tonic, minor, sure = key % 12, key >= 12, float(1 / weight.sum())
-    return Harmony(
-        -1 if none else root,
-        "" if none else CHORD_QUALITIES[quality],
-        0.0 if none else float(chords[best]),
-        tonic,
-        minor,
-        sure,
-    )
+    return Harmony(root, quality, confidence, tonic, minor, sure)

@@ -29,13 +29,7 @@ from models.music.tracking.front_end import (
     initial_front_end,
     mono,
 )
-from models.music.tracking.harmony import (
-    LATENESS,
-    Harmony,
-    HarmonyState,
-    initial_harmony,
-    track_harmony,
-)
+from models.music.tracking.harmony import Harmony, HarmonyState, initial_harmony, track_harmony
 from models.music.tracking.onsets import Onset, OnsetState, find_onset
 from models.music.tracking.pitch import UNVOICED, Pitch, PitchState, track_pitch
 from models.music.tracking.pulse import Pulse
@@ -86,7 +80,7 @@ def initial_ears(weights: EarWeights) -> EarState:
         initial_front_end(),
         initial_beats(weights.beats),
         initial_chroma(),
-        initial_harmony(),
+        initial_harmony(weights.chords),
         OnsetState(),
         PitchState(),
     )
@@ -120,8 +114,7 @@ def listen(
             beats = track_beats(weights.beats, beats, frame)
         chroma, found = find_chroma(chroma, frame)
         if found is not None and pulse:
-            away = _beat_distance(beats.pulse, frame.time - LATENESS)
-            harmony = track_harmony(weights.chords, harmony, found, away)
+            harmony = track_harmony(weights.chords, harmony, found)
         onsets, onset = find_onset(onsets, frame)
         voice = UNVOICED
         if pitch:
@@ -138,13 +131,6 @@ def listen(
             )
         )
     return EarState(front_end, beats, chroma, harmony, onsets, pitches), tuple(heard)
-
-
-def _beat_distance(pulse: Pulse, time: float) -> float:
-    if pulse.bpm <= 0 or pulse.confidence < 0.3:
-        return math.inf
-    place = pulse.beat + (time - pulse.time) * pulse.bpm / 60
-    return abs(place - round(place)) * 60 / pulse.bpm
 
 
 _FREQUENCIES: Final = (np.arange(WINDOW // 2 + 1) * SAMPLE_RATE / WINDOW).astype(np.float32)

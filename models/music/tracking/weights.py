@@ -53,7 +53,8 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
         enter, leave = _layer(table, "beat.enter"), _layer(table, "beat.leave")
         first, second = (_recurrent(table, f"beat.{name}") for name in ("first", "second"))
         network = BeatNetwork(*enter, first, second, *leave)
-        chords = ChordNetwork(*_layer(table, "chord.hidden"), *_layer(table, "chord.output"))
+        memory = _recurrent(table, "chord.memory")
+        chords = ChordNetwork(*_layer(table, "chord.enter"), memory, *_layer(table, "chord.leave"))
     except (KeyError, ValueError):
         raise SegueError(f"{path} is damaged: {AGAIN}") from None
     codes = len(rhythm.codebook)
@@ -63,8 +64,8 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
         and rhythm.three.shape[1:] == (METRES[1] * PLACES, codes)
         and network.enter_weight.shape[1] == BEAT_INPUTS
         and network.leave_weight.shape == (OUTPUTS, network.second.units)
-        and chords.hidden_weight.shape[1] == INPUTS
-        and chords.output_weight.shape[0] == len(CHORD_QUALITIES)
+        and chords.enter_weight.shape[1] == INPUTS
+        and chords.leave_weight.shape[0] == len(CHORD_QUALITIES)
     )
     if not fits:
         raise SegueError(f"{path} is of another version of Segue: {AGAIN}")

@@ -9,12 +9,21 @@ import torch
 from models.music.tracking.beat_network import BeatNetwork, RecurrentLayer
 from models.music.tracking.front_end import BANDS
 from models.training import beats
-from models.training.beats import BeatNet, added, augmented, example, fit, rises, tapped
+from models.training.beats import (
+    BeatNet,
+    added,
+    augmented,
+    example,
+    fit,
+    named_weights,
+    rises,
+    tapped,
+)
 
 
 def shipped(net: BeatNet) -> BeatNetwork:
     """The network as it is read from a weights file."""
-    table = net.table()
+    table = named_weights(net, "beat")
 
     def layer(name: str) -> RecurrentLayer:
         parts = ("input_weight", "state_weight", "input_bias", "state_bias")

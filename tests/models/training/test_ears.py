@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.music.tracking.beat_network import RecurrentLayer
 from models.music.tracking.chroma import find_chroma, initial_chroma
 from models.music.tracking.front_end import SAMPLE_RATE, analyse, initial_front_end
-from models.music.tracking.harmony import CHORD_QUALITIES, ChordNetwork, chord_chances, turn
+from models.music.tracking.harmony import CHORD_QUALITIES, ChordNetwork, turn
 from models.music.tracking.rhythm import PLACES, RhythmPatterns
-from models.training.ears import ChordExamples, fit_chords, fit_patterns, tapped_example
+from models.training.ears import ChordSong, fit_chords, fit_patterns, tapped_example
 
 
 def test_patterns_of_taps_are_loudest_on_the_beat() -> None:
@@ -38,9 +39,19 @@ def test_a_chord_network_learns_what_it_is_shown() -> None:
         assert found is not None
         quality = CHORD_QUALITIES.index("maj" if 4 in steps else "min")
         shown.append((found, root * len(CHORD_QUALITIES) + quality))
-    inputs = np.stack([turn(chroma) for chroma, _ in shown])
-    labels = np.array([label for _, label in shown])
-    table = fit_chords([ChordExamples(inputs, labels)], steps=150)
-    layers = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
-    network = ChordNetwork(*(table[f"chord.{name}"] for name in layers))
-    assert [int(chord_chances(network, chroma).argmax()) for chroma, _ in shown] == list(labels)
+    songs = [
+        ChordSong(np.repeat(turn(chroma)[None], 6, axis=0), np.full(6, label))
+        for chroma, label in shown
+    ]
+    table = fit_chords(songs, steps=80)
+    parts = ("input_weight", "state_weight", "input_bias", "state_bias")
+    memory = RecurrentLayer(*(table[f"chord.memory.{part}"] for part in parts))
+    enter, leave = (
+        (table[f"chord.{name}.weight"], table[f"chord.{name}.bias"]) for name in ("enter", "leave")
+    )
+    network = ChordNetwork(*enter, memory, *leave)
+    for song, (_, label) in zip(songs, shown, strict=True):
+        hidden = np.zeros((12, memory.units), np.float32)
+        for row in song.inputs:
+            hidden, chances = network.step(hidden, row)
+        assert int(chances.argmax()) == label
