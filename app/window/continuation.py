@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.interfaces import WorkerProtocol
 from app.live_controller import LiveController
-from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.spectrogram.view import SpectrogramView
+from app.window.widgets.dropped import SOUND_SUFFIXES
 
 
 class ContinueFromAudio(QObject):

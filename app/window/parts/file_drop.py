@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QWidget
 
-from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.widgets.drop_hint import DropHint
+from app.window.widgets.dropped import SOUND_SUFFIXES
 
 INSTRUMENT_SUFFIXES: Final = frozenset({*SOUND_SUFFIXES, ".sfz", ".sf2", ".sf3", ".aif", ".aiff"})
 

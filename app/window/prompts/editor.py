@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.session.prompts.library import LibraryPrompt, PromptLibrary, parse_entry
-from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.style import colours, theme
 from app.window.widgets.buttons import PlainButton
 from app.window.widgets.chip import Chip
+from app.window.widgets.dropped import SOUND_SUFFIXES
 from app.window.widgets.flow_layout import FlowLayout
 from models.engine.interface import MAX_PROMPT_CHARACTERS
 from models.engine.sounds import PREFIX

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
@@ -29,13 +28,12 @@ from app.parameters.registry import Registry
 from app.session.document import SessionPrompt
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton
+from app.window.widgets.dropped import dropped_sound, dropped_words
 from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.knob import Knob, halo_radius, paint_halo
 from app.window.widgets.repaint_throttle import RepaintThrottle
-from models.engine.interface import MAX_PROMPT_CHARACTERS
 from models.engine.sounds import PREFIX, is_sound
 
-SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 STATES: Final = ("ready", "waiting", "failed", "empty")
 
 
@@ -405,19 +403,3 @@ class PromptStrip(QWidget):
             event.acceptProposedAction()
             self.words_dropped.emit(self.n, dropped_words(event))
         self.update()
-
-
-def dropped_sound(event: QDropEvent) -> str | None:
-    """Path of the first local sound file of a drop; None without one."""
-    for url in event.mimeData().urls():
-        path = url.toLocalFile()
-        if path and Path(path).suffix.lower() in SOUND_SUFFIXES:
-            return path
-    return None
-
-
-def dropped_words(event: QDropEvent) -> str:
-    """Words of a drop that can be a prompt; '' without."""
-    data = event.mimeData()
-    words = "" if data.hasUrls() else " ".join(data.text().split())
-    return words if len(words) <= MAX_PROMPT_CHARACTERS else ""

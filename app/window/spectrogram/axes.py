@@ -68,12 +68,16 @@ class Axes:
         painter.fillRect(QRectF(area.left() - 1, area.top(), 1, area.height() + 1), edge)
         painter.fillRect(QRectF(area.left(), area.bottom(), area.width(), 1), edge)
         middle = Qt.AlignmentFlag.AlignVCenter
-        lowest = area.top() + high / 2 - 1
+        lowest, free = area.top() + high / 2 - 1, area.bottom() + high
         for hertz, text in FREQUENCY_TICKS:
             share = (band_of(hertz) + 0.5) / BANDS
             y = area.top() + (1.0 - share) * SPECTRUM * area.height()
             painter.fillRect(QRectF(area.left() - TICK, y, TICK, 1), edge)
-            box = QRectF(0, max(y, lowest) - high / 2, area.left() - TICK - 5, high)
+            y = max(y, lowest)
+            if not text or y + high / 2 > free:
+                continue  # it would touch the one below
+            free = y - high / 2
+            box = QRectF(0, free, area.left() - TICK - 5, high)
             painter.setPen(ink)
             painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, text)
         past, future = self._span

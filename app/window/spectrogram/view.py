@@ -22,7 +22,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from app.window.prompts.strip import dropped_sound
 from app.window.spectrogram.axes import Axes
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import PAN_FRACTION, Panning
@@ -30,6 +29,7 @@ from app.window.spectrogram.pending import PendingBlocks
 from app.window.spectrogram.plot import PlotMark, SpectrogramPlot
 from app.window.spectrogram.spectra import HOP, Spectra
 from app.window.widgets.drop_hint import DropHint
+from app.window.widgets.dropped import dropped_sound
 from models.engine.interface import ScoreInfo
 from models.music.score import SAMPLE_RATE
 

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.window.prompts.strip import SOUND_SUFFIXES
 from app.window.style import colours
+from app.window.widgets.dropped import SOUND_SUFFIXES
 from models.engine.sounds import MAX_NAME, PREFIX
 from models.errors import SegueError
 from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, course_folder
