@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from models.segue.arranger.idiom.idiom import Idiom, idiom_of, mixed
 from models.sounds.file import LearnedSound
 from models.sounds.library import SoundLibrary
+
+HALF: Final = 0.5
+"""Share of an idiom's log-odds that acts at amount 1: between the arranger's own playing and the
+music, as the music is heard less surely than it is played."""
 
 Idioms: TypeAlias = Callable[[Mapping[str, float]], Idiom | None]
 """The idiom of sounds by name and scale; None where none of them has one."""
@@ -38,6 +42,6 @@ class SoundIdioms:
         mix = tuple((self._library.kept(name), scale) for name, scale in scales.items())
         if mix != self._mix:
             parts = ((idiom_of(sound.changes), scale) for sound, scale in mix)
-            self._idiom = mixed((one, scale) for one, scale in parts if one is not None)
+            self._idiom = mixed((one, HALF * scale) for one, scale in parts if one is not None)
             self._mix = mix
         return self._idiom
