@@ -1,6 +1,7 @@
 """Benchmark of an engine elsewhere. Prints JSON, a figure a line.
 
 python -m tests.benchmarks.remote delay     local against remote over loopback, knob to sound
+python -m tests.benchmarks.remote line      the first block after a turned knob, here and there
 python -m tests.benchmarks.remote thin      80 ms there and back, 30 ms jitter, 2 % loss, 1 Mbit
 python -m tests.benchmarks.remote drop      the same line, silent for 20 s
 python -m tests.benchmarks.remote killed    the server killed, and started again 5 s later
@@ -23,12 +24,16 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from models.engine.controls import Controls
+from models.engine.interface import Stream
+from models.errors import BlockPendingError
+from models.registry import open_engine
 from models.storage.json_types import JsonObject
 from tests.benchmarks.remote.hostile import attack
-from tests.benchmarks.remote.player import play
+from tests.benchmarks.remote.player import play, turned
 
 ROOT = Path(__file__).resolve().parents[3]
-CHOICES = ("delay", "thin", "drop", "killed", "takeover", "hostile")
+CHOICES = ("delay", "line", "thin", "drop", "killed", "takeover", "hostile")
 ROUNDS = 4
 """Turns of local and remote: what else the machine does then weighs on both alike."""
 BAD = ("--ms", "40", "--jitter", "30", "--loss", "0.02", "--mbit", "1")
@@ -95,6 +100,8 @@ def measure(
         address = f"remote://127.0.0.1:{port}/{engine}"
         if what == "delay":
             return compare_delays(engine, address, seconds, turn_seconds)
+        if what == "line":
+            return compare_lines(engine, address, max(1, round(seconds / turn_seconds)))
         if what == "takeover":
             killed = [(15.0, server.kill)]
             return play(address, seconds, killed, turn_seconds, stand_in=engine).figures()
@@ -142,6 +149,43 @@ def compare_delays(engine: str, address: str, seconds: float, turn: float) -> Js
         "remote_ms": round(medians[1], 1),
         "more_ms": round(medians[1] - medians[0], 1),
     }
+
+
+def compare_lines(engine: str, address: str, turns: int) -> JsonObject:
+    """Seconds from new controls at an older place to the first block, without a plan or a worker;
+    what the plan and the machine's load add to both is left out.
+    """
+    engines = {"local": open_engine(engine), "remote": open_engine(address)}
+    streams = {where: each.start(1) for where, each in engines.items()}
+    taken: dict[str, list[float]] = {where: [] for where in streams}
+    for turn in range(turns):
+        for where, stream in streams.items():
+            here = stream.snapshot()
+            for _ in range(4):
+                patiently(stream, turned(engines[where].info, turn))
+            began = time.perf_counter()
+            stream.restore(here)
+            patiently(stream, turned(engines[where].info, turn + 1))
+            taken[where].append(time.perf_counter() - began)
+            time.sleep(0.2)  # what the server renders ahead is over
+    for each in engines.values():
+        each.close()
+    medians = {where: 1e3 * statistics.median(each) for where, each in taken.items()}
+    return {
+        "turns": turns,
+        **{f"{where}_ms": round(ms, 1) for where, ms in medians.items()},
+        "more_ms": round(medians["remote"] - medians["local"], 1),
+    }
+
+
+def patiently(stream: Stream, controls: Controls) -> None:
+    """The next block, however long the line takes."""
+    while True:
+        try:
+            stream.render(controls)
+            return
+        except BlockPendingError:
+            continue
 
 
 def main() -> None:
