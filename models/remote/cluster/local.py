@@ -66,11 +66,17 @@ class LocalCluster:
 
         self._ray, self._serve = ray, serve
         cpus = max(os.cpu_count() or 1, round(options.max_replicas * options.cpus + 0.5))
-        ray.init(
-            num_cpus=cpus, include_dashboard=False, namespace="segue", log_to_driver=False,
-            logging_level="warning", _node_ip_address="127.0.0.1",
-            _metrics_export_port=metrics_port,
-        )  # fmt: skip
+        try:
+            ray.init(
+                num_cpus=cpus, include_dashboard=False, namespace="segue", log_to_driver=False,
+                logging_level="warning", _node_ip_address="127.0.0.1",
+                _metrics_export_port=metrics_port,
+            )  # fmt: skip
+        except Exception as error:  # Ray raises nothing more particular
+            ray.shutdown()
+            raise SegueError(
+                f"Ray did not start ({_last_line(error)}): try when this machine is less busy."
+            ) from error
         try:
             http: dict[str, object] = {"host": host, "port": port}
             if certificate is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import time
@@ -132,10 +133,19 @@ class Listener:
             self.session = admission.session
             self.info = info_from_json(admission.info, KNOWN)
             await self._ask(line, Controls(bpm=120.0))
-            turn_at = time.monotonic() + self.turn_seconds if self.turn_seconds else math.inf
+            steering = asyncio.create_task(self._steer(line))
+            try:
+                while True:
+                    self._take(await line.recv(), asked)
+            finally:
+                steering.cancel()
+
+    async def _steer(self, line: ClientConnection) -> None:
+        """Ask for more as the plan is heard, and turn the knob, whether blocks come or not."""
+        turn_at = time.monotonic() + self.turn_seconds if self.turn_seconds else math.inf
+        with contextlib.suppress(ConnectionClosed):
             while True:
-                data = await line.recv()
-                self._take(data, asked)
+                await asyncio.sleep(TICK_SECONDS)
                 if time.monotonic() >= turn_at:
                     turn_at = time.monotonic() + self.turn_seconds
                     await self._turn(line)
