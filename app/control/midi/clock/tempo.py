@@ -50,8 +50,8 @@ BLOCK_DRIFT: Final = 0.002
 """Share by which a block may be longer or shorter than nominally, a few xruns included."""
 BLOCK_OFF: Final = 2e-5
 """Seconds by which a block may usually be longer or shorter than nominally."""
-BLOCK_SHARE: Final = 0.96
-"""Share of the clocks that must lie on the blocks."""
+BLOCK_SHARE: Final = 0.6
+"""Share of the clocks that must lie on the blocks; the others came with a late block."""
 PRUNE_CLOCKS: Final = 16
 PRUNE_COST: Final = 40.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
