@@ -52,17 +52,21 @@ def paints(qapp: QApplication) -> Iterator[Paints]:
 
 
 def settle(rig: Rig) -> None:
+    """Music stands still, and all that the start had repainted is painted; frames only by hand."""
+    window = rig.window
+    window.frames.stop()
     rig.worker.ready(parts=("drums", "bass", "chords", "lead", "extra"))
     rig.heard(2.0)
+    window.live.flush()
+    throttle, gather = window.mixer.throttle, window.live._gather_timer
+    rig.qtbot.waitUntil(lambda: not throttle._timer.isActive() and not gather.isActive())
     for _ in range(40):
-        rig.window.frames.draw()
+        window.frames.draw()
         QApplication.processEvents()
 
 
 def frames(rig: Rig, paints: Paints, count: int = 12) -> set[str]:
     """Draw so many frames; the classes that were painted."""
-    rig.window.frames.stop()
-    QApplication.processEvents()
     paints.areas.clear()
     for _ in range(count):
         rig.window.frames.draw()
@@ -77,7 +81,6 @@ def test_nothing_is_painted_while_nothing_moves(rig: Rig, paints: Paints) -> Non
 
 def test_the_music_repaints_the_spectrogram_and_nothing_below_it(rig: Rig, paints: Paints) -> None:
     settle(rig)
-    rig.window.frames.stop()
     paints.areas.clear()
     for _ in range(5):
         rig.output.read += RATE // 20
@@ -90,7 +93,6 @@ def test_the_music_repaints_the_spectrogram_and_nothing_below_it(rig: Rig, paint
 
 def test_a_meter_repaints_what_it_moved_over(rig: Rig, paints: Paints) -> None:
     settle(rig)
-    rig.window.frames.stop()
     fader = rig.window.widgets.parts.strips["bass"].fader
     fader.set_level(0.5)
     QApplication.processEvents()
@@ -152,7 +154,6 @@ def test_a_scene_arrives_at_its_bar_though_nobody_sees_the_window(
 
 def test_a_planned_block_is_painted_though_nothing_is_heard(rig: Rig, paints: Paints) -> None:
     settle(rig)
-    rig.window.frames.stop()
     paints.areas.clear()
     report = BlockReport(
         4 * RATE, np.full((RATE, 2), 0.2, np.float32), ScoreInfo(), False, Controls()
