@@ -36,6 +36,24 @@ def test_an_api_that_does_not_answer(
     assert capfd.readouterr().err == ""
 
 
+def test_the_api_that_the_instrument_uses_is_marked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not the first one that there is."""
+    backend = MemoryBackend()
+    backend.names = ["MIDI Mix:MIDI Mix MIDI 1 20:0"]
+    for name, stub in (
+        ("list_devices", lambda: ([], [])),
+        ("available", lambda: ["LINUX_ALSA", "UNIX_JACK"]),
+        ("choose_api", lambda choice, apis: "UNIX_JACK"),
+        ("RtMidiBackend", lambda api: backend),
+    ):
+        monkeypatch.setattr(f"app.cli.devices.{name}", stub)
+    assert devices(Namespace()) == 0
+    told = capsys.readouterr().out
+    assert "* MIDI Mix MIDI 1 (JACK)" in told and "  MIDI Mix MIDI 1 (ALSA)" in told
+
+
 @pytest.mark.skipif(bool(jack.missing()), reason=jack.missing() or "there")
 def test_ports_on_jack_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     with jack.JackServer(256):
