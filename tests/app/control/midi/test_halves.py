@@ -106,6 +106,14 @@ def test_a_fader_that_sends_its_msb_only_on_change_is_one_control() -> None:
     assert other is not None and (other.target, other.control.number) == ("density", 20)
 
 
+def test_the_msb_may_come_once_in_the_whole_movement() -> None:
+    mode = LearnMode()
+    mode.begin(["tempo"])
+    result = learn(mode, [(7, 23), *((39, fine) for fine in range(0, 128, 16))], 1.0)
+    assert result is not None
+    assert (result.control.kind, result.control.number) == ("knob14", 7)
+
+
 def test_a_target_chosen_by_hand_may_have_the_same_control() -> None:
     mode = LearnMode()
     mode.begin(["tempo", "density"])
