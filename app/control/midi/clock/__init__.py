@@ -1,1 +1,1 @@
-"""MIDI clock: `follower` measures tempo with `tempo` and `blocks`, `sender` sends clocks."""
+"""MIDI clock: `follower` measures tempo with `tempo` and `posterior`, `sender` sends clocks."""
