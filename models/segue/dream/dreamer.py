@@ -31,6 +31,7 @@ from models.segue.codec.bands import LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
 from models.segue.codec.vocoder import Vocoder
 from models.segue.continuation import context_after, last_latents
+from models.segue.dream.knob import trained_sigma
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
@@ -146,7 +147,8 @@ class Dreamer:
             guide: float32 (1920 k, 2), any sound.
             score: its k frames; None where the score is not known.
             style: (128,) of what is to be made; None leaves it to the renderer.
-            sigma: noise on the guide, as of `Guide`; infinite for the style's own sound.
+            sigma: how far from the guide, as of `knob.DreamSetting`; infinite for the style's own
+                sound.
             guidance: weight of the style as of `RendererInference.block`.
             sounds: how far learned sounds act, as of `Controls.sounds`.
 
@@ -205,7 +207,8 @@ class Dreamer:
         if not state.blocks and not state.heard:
             latents, cache = heard, renderer.listen(cache, score, heard)
         else:
-            guide = Guide(heard.reshape(TOKENS_PER_BLOCK, -1), sigma)
+            noise = trained_sigma(sigma) if renderer.config.guided else sigma
+            guide = Guide(heard.reshape(TOKENS_PER_BLOCK, -1), noise)
             latents, cache = renderer.block(
                 cache,
                 score,

@@ -10,6 +10,10 @@ ALONE: Final = 0.6
 LOOSER: Final = 0.4
 """Value from which the renderer departs from its guide; below it is retouched only."""
 
+NEAREST: Final = 0.25
+FARTHEST: Final = 2.0
+"""Noise on the guide of a renderer that was trained with one: of a retouch, and towards the end."""
+
 DREAMING: Final = frozenset({"dream", "echo", "echo_time", "echo_feedback", "echo_dream", "sounds"})
 """Controls that need the renderer's weights."""
 LISTENING: Final = 1
@@ -20,7 +24,8 @@ AWAKE: Final = 4
 
 class DreamSetting(NamedTuple):
     """Setting of the knob. angle: of the crossfade, 0 for the studio alone to pi / 2 for the
-    renderer alone. sigma: noise on the guide, infinite for no guide.
+    renderer alone. sigma: noise on the guide of a renderer that was not trained with one, 1 or
+    more, infinite for no guide.
     """
 
     angle: float
@@ -32,3 +37,10 @@ def dream_setting(dream: float) -> DreamSetting:
     angle = min(1.0, dream / ALONE) * math.pi / 2
     share = min(1.0, (1.0 - dream) / (1.0 - LOOSER))
     return DreamSetting(angle, 1.0 / share if share > 0.0 else math.inf)
+
+
+def trained_sigma(sigma: float) -> float:
+    """Noise on the guide of a renderer that was trained with one, for a setting's `sigma`."""
+    if math.isinf(sigma):
+        return sigma
+    return NEAREST * (FARTHEST / NEAREST) ** (1.0 - 1.0 / max(1.0, sigma))
