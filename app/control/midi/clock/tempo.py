@@ -52,6 +52,8 @@ BLOCK_OFF: Final = 2e-5
 """Seconds by which a block may usually be longer or shorter than nominally."""
 BLOCK_SHARE: Final = 0.6
 """Share of the clocks that must lie on the blocks; the others came with a late block."""
+HALF_BLOCK_SHARE: Final = 0.1
+"""How many more may lie on blocks of half the length by chance."""
 PRUNE_CLOCKS: Final = 16
 PRUNE_COST: Final = 40.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
@@ -182,7 +184,9 @@ def block_seconds(times: Floats) -> float:
     gaps = np.diff(times)
     for block in BLOCKS:
         blocks = np.round(gaps / block)
-        if np.mean(np.abs(gaps - blocks * block) < BLOCK_JITTER) <= BLOCK_SHARE:
+        share = _share_on(gaps, block)
+        # Times on blocks of half the length lie on these too, but not all of them.
+        if share <= BLOCK_SHARE or _share_on(gaps, block / 2) > share + HALF_BLOCK_SHARE:
             continue
         # Even clocks that are nearly as long as a block are so each time.
         off = float(np.median((gaps - blocks * block)[blocks > 0])) if blocks.any() else 0.0
@@ -190,6 +194,11 @@ def block_seconds(times: Floats) -> float:
         if drift < BLOCK_DRIFT and abs(off) < BLOCK_OFF:
             return float(block)
     return 0.0
+
+
+def _share_on(gaps: Floats, block: float) -> float:
+    """Share of the gaps that are a whole number of blocks long."""
+    return float(np.mean(np.abs(gaps - np.round(gaps / block) * block) < BLOCK_JITTER))
 
 
 def _lost(times: Floats, mean: float) -> float:
