@@ -43,4 +43,4 @@ def trained_sigma(sigma: float) -> float:
     """Noise on the guide of a renderer that was trained with one, for a setting's `sigma`."""
     if math.isinf(sigma):
         return sigma
-    return NEAREST * (FARTHEST / NEAREST) ** (1.0 - 1.0 / max(1.0, sigma))
+    return float(NEAREST * (FARTHEST / NEAREST) ** (1.0 - 1.0 / max(1.0, sigma)))
