@@ -89,17 +89,6 @@ class PooledTree(NamedTuple):
     outside: list[object]
 
 
-class PooledBranch(NamedTuple):
-    """A branch of the tree that was put last, which it keeps alive: what came of it, and of what is
-    below it.
-    """
-
-    part: object
-    other: object
-    blocks: list[MomentBlock]
-    outside: list[object]
-
-
 class MomentPool:
     """Pool of arrays in trees of frozen dataclasses, tuples, lists and dictionaries.
 
@@ -114,45 +103,26 @@ class MomentPool:
         self._free_count = 0
         self._templates: dict[object, Tensor] = {}  # an empty tensor of each dtype
         self._known: dict[int, tuple[weakref.ref[Array], MomentBlock]] = {}
-        self._branches: dict[tuple[int, int], PooledBranch] = {}  # by identity and depth
 
     def put(self, value: object, depth: int = DEPTH) -> PooledTree:
-        """Copy a tree's arrays into the pool; those put before and still alive are shared.
-
-        A moment shares most branches with the one before: what came of those is used again, as long
-        as no block of theirs was freed.
-        """
-        found: list[MomentBlock] = []
+        """Copy a tree's arrays into the pool; those put before and still alive are shared."""
+        found: dict[int, MomentBlock] = {}
         outside: list[object] = []
-        before, self._branches = self._branches, {}
-        branches = self._branches
 
         def put(part: object, depth: int) -> object:
             if part is None or isinstance(part, SIMPLE):
                 return part
-            key = id(part), depth
-            branch = before.get(key) or branches.get(key)
-            if branch is not None and all(len(block.units) for block in branch.blocks):
-                found.extend(branch.blocks)
-                outside.extend(branch.outside)
-                branches[key] = branch
-                return branch.other
             if isinstance(part, np.ndarray) or is_tensor(part):
                 block = self._block(part)
                 if block is not None:
-                    found.append(block)
+                    found[id(block)] = block
                     return block
             elif depth and (parts := parts_of(part)) is not None:
-                first, beside = len(found), len(outside)
-                other = rebuilt(part, parts, [put(each, depth - 1) for each in parts])
-                if not isinstance(part, list | dict):  # those may change
-                    branches[key] = PooledBranch(part, other, found[first:], outside[beside:])
-                return other
+                return rebuilt(part, parts, [put(each, depth - 1) for each in parts])
             outside.append(part)
             return part
 
-        tree = put(value, depth)
-        return PooledTree(tree, list({id(block): block for block in found}.values()), outside)
+        return PooledTree(put(value, depth), list(found.values()), outside)
 
     def _block(self, array: Array) -> MomentBlock | None:
         """The array's block; None where it stays outside."""

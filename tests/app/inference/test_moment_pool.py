@@ -225,19 +225,3 @@ def test_what_belongs_to_the_present_alone_is_not_kept() -> None:
     moments = MomentStore(4_000_000, lambda snapshot: ("kept", snapshot))
     moments.add(Moment(0, 7))
     assert moments.snapshot_at(5) == ("kept", 7)
-
-
-def test_branches_of_the_last_moment_are_used_again_while_their_blocks_are_there() -> None:
-    pool = MomentPool(1_000_000)
-    shared = Voice(np.arange(5000), "shared")
-    first = pool.put(State(1, (np.ones(700),), voice=shared))
-    second = pool.put(State(2, (np.full(700, 2.0),), voice=shared))
-    assert isinstance(first.tree, State) and isinstance(second.tree, State)
-    assert second.tree.voice is first.tree.voice and len(second.blocks) == 2
-    for block in second.blocks:  # as when that moment is thinned out
-        pool.free(block)
-    third = pool.put(State(3, (np.full(700, 3.0),), voice=shared))
-    pool.put(State(4, (np.full(3000, 4.0),), voice=Voice(np.zeros(5000), "other")))
-    again = pool.get(third.tree)
-    assert isinstance(again, State) and again.voice is not None
-    assert alike(again.voice.phase, shared.phase) and alike(again.own[0], np.full(700, 3.0))

@@ -15,6 +15,7 @@ from models.engine.interface import Engine, blend, block_fault
 from models.errors import SegueError
 from models.evaluation.memory import leak_db, marked
 from models.segue.arranger.conditions import GUIDANCE
+from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import no_age, score_batch
@@ -217,6 +218,7 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         engine.mixes,
         RendererMixes(engine.weights / "renderer.safetensors", engine.renderer, library),
     )
+    own, engine.arranger._idioms = engine.arranger._idioms, SoundIdioms(library)
     try:
         assert np.array_equal(engine.embed_text("sound:Pads"), style)
         plain = Controls(style=style)
@@ -240,4 +242,4 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         with pytest.raises(SegueError, match="no learned sound"):
             stream.render(plain.with_(sounds={"other": 1.0}))
     finally:
-        engine.sounds, engine.mixes = kept, mixes
+        engine.sounds, engine.mixes, engine.arranger._idioms = kept, mixes, own
