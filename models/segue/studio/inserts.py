@@ -70,8 +70,8 @@ INSERTS: Final[dict[str, Insert]] = {
     "clean_amp": amplifier(1.4, 6500, level_db=-3.6, sweep=(0.8, 90.0, 400.0, 0.2, 0.0)),
     "surf": amplifier(2.2, 6000, level_db=-6.4, sweep=(6.3, 0.0, 1.0, 1.0, 0.35)),
     "funk": amplifier(1.6, 7200, 220),
-    "overdrive": amplifier(9.0, 5000, level_db=-8.6, voiced=1.3, rhythm_db=4.0),
-    "distortion": amplifier(40.0, 4600, bias=0.05, level_db=-4.0, voiced=1.5, rhythm_db=6.0),
+    "overdrive": amplifier(6.5, 5000, level_db=-9.6, rhythm_db=3.0),
+    "distortion": amplifier(16.0, 4900, bias=0.05, level_db=-7.4, rhythm_db=4.0),
     "fuzz": amplifier(36.0, 4200, bias=0.25, level_db=-4.0, rhythm_db=4.0),
     "erhu": Insert(
         level_db=-2.4, after=(S("peak", 900, 2.5, 6), S("peak", 2300, 2, 5), S("high", 250))
