@@ -39,14 +39,11 @@ class Insert:
 
 
 def amplifier(gain: float, top: float, tight: float = 110.0, bias: float = 0.15,
-              level_db: float = 0.0, voiced: float = 1.0, **more: object) -> Insert:  # fmt: skip
-    """Guitar amplifier and cabinet: tight lows, drive, two resonances as strong as `voiced`, no
-    treble.
-    """
+              level_db: float = 0.0, **more: object) -> Insert:  # fmt: skip
+    """Guitar amplifier and cabinet: tight lows, drive, two resonances, no treble."""
     return Insert(
         (S("high", tight),), gain, bias, level_db,
-        (S("high", 70), S("peak", 115, 1.2, 3 * voiced), S("peak", 2400, 1.0, 3.5 * voiced),
-         S("peak", 500, 0.8, -2 * voiced),
+        (S("high", 70), S("peak", 115, 1.2, 3), S("peak", 2400, 1.0, 3.5), S("peak", 500, 0.8, -2),
          S("low", top), S("low", top * 1.1, 0.9)), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 

@@ -29,11 +29,9 @@ def tilt_sections(slope: float) -> tuple[FilterSection, FilterSection]:
     )
 
 
-def warmed(bands: NDArray[np.float32], share: float = 1.0) -> NDArray[np.float32]:
-    """Bands of the codec (T, 320) with a share, 0 to 1, of the tilt that the studio's master gives
-    its mixes.
-    """
-    return np.asarray(bands + np.float32(share) * _warmth(), np.float32) if share else bands
+def warmed(bands: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bands of the codec (T, 320) with the tilt that the studio's master gives its mixes."""
+    return np.asarray(bands + _warmth(), np.float32)
 
 
 @lru_cache(maxsize=1)
