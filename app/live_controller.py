@@ -24,7 +24,8 @@ from app.session.session import Session
 from app.session.steering import NO_SOUNDS, Steering, steer
 from app.session.style_loader import StyleLoader
 from app.session.tap_tempo import TapTempo
-from models.engine.controls import TRIGGERS, Style
+from models.engine.control_values import TRIGGERS
+from models.engine.controls import Style
 from models.engine.interface import EngineInfo
 from models.engine.triggers import STRIKE
 from models.errors import SegueError

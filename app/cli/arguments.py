@@ -11,7 +11,13 @@ from typing import Final
 from app.cli.learned.arguments import add_sounds, add_teach
 from app.cli.parser import Commands, Parser, call_later
 from models.command import PROGRAM_NAME
-from models.engine.controls import ARRIVALS, GENERATION_MODES, MEMORY_MODES, NOTE_ONSETS, RANGES
+from models.engine.control_values import (
+    ARRIVALS,
+    GENERATION_MODES,
+    MEMORY_MODES,
+    NOTE_ONSETS,
+    RANGES,
+)
 from models.errors import SegueError
 from models.magenta_rt2.presets import PRESETS
 from models.music.score import PARTS, STEMS

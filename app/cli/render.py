@@ -18,7 +18,8 @@ from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, read_performance
 from app.performance.player import PerformancePlayer
 from app.session.style_send import parse_sends
-from models.engine.controls import CONTROL_NAMES, RANGES, SEND_RANGES, Controls
+from models.engine.control_values import RANGES, SEND_RANGES
+from models.engine.controls import CONTROL_NAMES, Controls
 from models.engine.interface import Engine
 from models.engine.parts import PartMap, check_parts
 from models.engine.prompts import Prompt, PromptEmbedder, check_weights, load_ending, parse_prompt

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
-from models.engine.controls import MAX_LOOP_BARS, MEMORY_MODES
+from models.engine.control_values import MAX_LOOP_BARS, MEMORY_MODES
 from models.engine.interface import SENDS
 from models.music.score import STEMS
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Change, Registry
-from models.engine.controls import NOTE_ONSETS, RANGES
+from models.engine.control_values import NOTE_ONSETS, RANGES
 from models.magenta_rt2.presets import PRESETS
 
 DRUMS: Final = ("auto", "on", "off")

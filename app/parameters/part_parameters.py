@@ -7,7 +7,7 @@ from typing import Final
 
 from app.parameters.parameter import Parameter, Value
 from app.parameters.registry import Registry
-from models.engine.controls import HOLD_BARS
+from models.engine.control_values import HOLD_BARS
 from models.engine.parts import LEVELS_DB, OCTAVES, PART_CONTROLS, PartControls, PartMap
 from models.music.instruments import SUITABLE
 from models.music.score import PARTS

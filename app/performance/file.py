@@ -31,7 +31,8 @@ from app.performance.recorded_input import (
     parse_place,
     parse_style,
 )
-from models.engine.controls import RANGES, SWITCHES, Controls, Style
+from models.engine.control_values import RANGES, SWITCHES
+from models.engine.controls import Controls, Style
 from models.engine.hearing import HeardPlace
 from models.engine.prompts import Prompt, check_weights
 from models.errors import SegueError

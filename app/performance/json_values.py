@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.engine.controls import check_notes
+from models.engine.control_values import check_notes
 from models.engine.parts import PartMap
 from models.engine.prompts import Prompt
 from models.music.hearing.sketch import Sketch

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from app.parameters.catalogue import PROMPTS, SCENES, SESSION_PATTERNS, matches
+from app.parameters.catalogue import SESSION_PATTERNS, matches
+from app.parameters.instrument_parameters import PROMPTS, SCENES
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from models.errors import SegueError

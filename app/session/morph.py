@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.parameters.catalogue import PROMPTS
+from app.parameters.instrument_parameters import PROMPTS
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from app.session.document import Scene, SessionPrompt

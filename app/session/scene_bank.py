@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import overload
 
 from app.parameters import catalogue
+from app.parameters.instrument_parameters import SCENES
 from app.parameters.parameter import Value
 from app.parameters.registry import Registry
 from app.session.document import Scene, SessionPrompt, scene_title
@@ -27,7 +28,7 @@ class SceneBank(Sequence[Scene | None]):
         """values: gives the session's current values by parameter name."""
         self._registry, self._editor = registry, editor
         self._prompts, self._values = prompts, values
-        self._scenes: tuple[Scene | None, ...] = (None,) * catalogue.SCENES
+        self._scenes: tuple[Scene | None, ...] = (None,) * SCENES
 
     @overload
     def __getitem__(self, index: int) -> Scene | None: ...

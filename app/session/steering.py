@@ -12,7 +12,8 @@ from app.parameters.parameter import Value
 from app.parameters.part_parameters import REROLLS, held_bars, part_controls
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
-from models.engine.controls import TRIGGERS, Controls, Style, blend
+from models.engine.control_values import TRIGGERS
+from models.engine.controls import Controls, Style, blend
 from models.engine.frozen_map import FrozenMap
 from models.engine.prompts import Prompt as EnginePrompt
 from models.engine.sounds import MAX_AMOUNT, sound_scales

@@ -15,7 +15,8 @@ from typing import Final
 
 from models.engine.audio_file import read_audio
 from models.engine.controls import Style, blend
-from models.engine.interface import Audio, Engine, check_prompt_audio, check_prompt_text
+from models.engine.interface import Audio, Engine
+from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
 from models.engine.sounds import check_amount, is_sound, sound_name
 from models.errors import SegueError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from models.engine.controls import TRIGGERS, Controls
+from models.engine.control_values import TRIGGERS
+from models.engine.controls import Controls
 
 REROLL: Final = "reroll."
 STRIKE: Final = "strike."

@@ -25,8 +25,8 @@ from models.engine.interface import (
     Stream,
     Style,
     as_style,
-    check_prompt_text,
 )
+from models.engine.prompt_checks import check_prompt_text
 from models.engine.sounds import refuse_sound
 from models.errors import SegueError
 from models.lyria import protocol

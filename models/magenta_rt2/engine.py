@@ -35,10 +35,9 @@ from models.engine.interface import (
     Snapshot,
     Stream,
     Style,
-    check_prompt_audio,
-    check_prompt_text,
 )
 from models.engine.loudness import normalise_loudness
+from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
 from models.engine.sounds import refuse_sound
 from models.errors import SegueError
 from models.magenta_rt2.batch_generator import BatchGenerator, BlockJob

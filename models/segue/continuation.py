@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.engine.controls import Style
-from models.engine.interface import Audio, Samples, check_prompt_audio
+from models.engine.interface import Audio, Samples
+from models.engine.prompt_checks import check_prompt_audio
 from models.music.score import MODE_NAMES, SAMPLE_RATE
 from models.music.tracking.tracker import initial_ears, listen
 from models.music.tracking.weights import load_ear_weights

@@ -28,9 +28,9 @@ from models.engine.interface import (
     Snapshot,
     Stream,
     Style,
-    check_prompt_audio,
 )
 from models.engine.loudness import LevelState, normalise_loudness, target_level_db
+from models.engine.prompt_checks import check_prompt_audio
 from models.errors import SegueError
 from models.music.score import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from models.runtime.device import resolve_device

@@ -34,9 +34,9 @@ from models.engine.interface import (
     Snapshot,
     Stream,
     Style,
-    check_prompt_audio,
 )
 from models.engine.parts import PART_CONTROLS
+from models.engine.prompt_checks import check_prompt_audio
 from models.music.score import (
     FRAME_SAMPLES,
     FRAME_SECONDS,

@@ -11,7 +11,7 @@ from typing import Final
 
 from models.command import PROGRAM_NAME
 from models.engine.controls import Style, as_style
-from models.engine.interface import check_prompt_text
+from models.engine.prompt_checks import check_prompt_text
 from models.engine.sounds import check_name, sound_name
 from models.errors import SegueError
 from models.sounds.file import SUFFIX, LearnedSound, read_sound, write_sound

@@ -18,16 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.controls import CONTROL_NAMES, Controls, Style, as_style
-from models.engine.interface import (
-    SENDS,
-    Audio,
-    Engine,
-    EngineInfo,
-    Snapshot,
-    Stream,
-    check_prompt_audio,
-    check_prompt_text,
-)
+from models.engine.interface import SENDS, Audio, Engine, EngineInfo, Snapshot, Stream
+from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
 from models.errors import SegueError
 from models.music.score import parse_key
 from models.registry import register_engine

@@ -16,7 +16,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from app.control.osc.messages import ROOT, address_for
-from app.parameters.catalogue import PROMPTS, SCENES
+from app.parameters.instrument_parameters import PROMPTS, SCENES
 
 FILE: Final = Path(__file__).resolve().parents[3] / "resources" / "osc" / "segue.tosc"
 WIDTH: Final = 1024

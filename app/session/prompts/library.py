@@ -18,7 +18,7 @@ import numpy as np
 from app.files import write_text
 from app.session.document import SessionPrompt
 from models.engine.controls import Style, as_style
-from models.engine.interface import check_prompt_text
+from models.engine.prompt_checks import check_prompt_text
 from models.errors import SegueError
 
 MAX_PROMPTS: Final = 2000

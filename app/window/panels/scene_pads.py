@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGridLayout, QInputDialog, QMenu, QWidget
 
-from app.parameters.catalogue import SCENES
+from app.parameters.instrument_parameters import SCENES
 from app.session.document import Scene
 from app.session.prompts.mix import shares
 from app.session.session import Session

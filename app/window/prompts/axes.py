@@ -12,7 +12,7 @@ from app.parameters.registry import Change, Registry
 from app.window.style import colours, theme
 from app.window.widgets.parameter_widget import TrackWidget
 from app.window.widgets.volume_fader import TRACK_COLOUR
-from models.engine.controls import AXES
+from models.engine.control_values import AXES
 
 CAP: Final = 15.0
 """Width of the cap in pixels."""

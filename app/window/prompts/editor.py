@@ -28,7 +28,7 @@ from app.window.widgets.buttons import PlainButton
 from app.window.widgets.chip import Chip
 from app.window.widgets.dropped import SOUND_SUFFIXES
 from app.window.widgets.flow_layout import FlowLayout
-from models.engine.interface import MAX_PROMPT_CHARACTERS
+from models.engine.prompt_checks import MAX_PROMPT_CHARACTERS
 from models.engine.sounds import PREFIX
 from models.errors import SegueError
 from models.sounds.library import SoundLibrary

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from app.parameters.catalogue import PROMPTS
+from app.parameters.instrument_parameters import PROMPTS
 from app.session.session import Session
 from app.window.prompts.strip import PromptStrip
 from app.window.style import colours, theme

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtGui import QDropEvent
 
-from models.engine.interface import MAX_PROMPT_CHARACTERS
+from models.engine.prompt_checks import MAX_PROMPT_CHARACTERS
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 

@@ -8,17 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from models.engine.interface import (
-    Engine,
-    EngineInfo,
-    Samples,
-    Snapshot,
-    Stream,
-    Style,
-    as_style,
-    check_prompt_audio,
-    check_prompt_text,
-)
+from models.engine.interface import Engine, EngineInfo, Samples, Snapshot, Stream, Style, as_style
+from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
 from models.errors import SegueError
 from models.remote.client.line import RemoteLine
 from models.remote.client.snapshot import NO_NUMBER, RemoteSnapshot

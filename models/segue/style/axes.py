@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.controls import AXES as AXES
+from models.engine.control_values import AXES as AXES
 from models.engine.controls import Controls, Style
 from models.errors import SegueError
 from models.segue.style.anchors import Array, trait_features

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Controls, SegueError, blend
-from models.engine.controls import CONTROL_NAMES, RANGES
+from models.engine.control_values import RANGES
+from models.engine.controls import CONTROL_NAMES
 from models.engine.triggers import triggers_of, with_triggers
 
 NAN, INF = float("nan"), float("inf")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from models import Controls, SegueError, engine_names, open_engine
-from models.engine.interface import EngineInfo, block_fault, check_prompt_audio, check_prompt_text
+from models.engine.interface import EngineInfo, block_fault
+from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
 from models.registry import engine_summary, register_engine, unregister_engine
 from tests.support.tone_engine import ToneEngine
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from models.engine.interface import check_prompt_audio
+from models.engine.prompt_checks import check_prompt_audio
 from models.engine.prompts import load_audio, parse_prompt
 from models.errors import SegueError
 

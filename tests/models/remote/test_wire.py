@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.engine.controls import CONTROL_NAMES, RANGES, Controls
+from models.engine.control_values import RANGES
+from models.engine.controls import CONTROL_NAMES, Controls
 from models.engine.interface import EngineInfo, NoteEvent, ScoreInfo
 from models.engine.parts import PartControls
 from models.errors import SegueError

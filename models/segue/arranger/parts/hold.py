@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from models.engine.controls import HOLD_BARS, Controls
+from models.engine.control_values import HOLD_BARS
+from models.engine.controls import Controls
 from models.music.score import PARTS
 from models.segue.arranger.clock import Tick
 from models.segue.arranger.parts.state import HeldBars
