@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
     parser.add_argument("--buffer", type=int, default=256)
     parser.add_argument("--capture", type=float, default=1800.0, help="rolling capture")
+    parser.add_argument("--stems", action="store_true", help="record a take with a file per part")
     parser.add_argument("--trace", action="store_true", help="print late stacks of the GUI thread")
     parser.add_argument("--profile", help="a file for cProfile's figures of the GUI thread")
     parser.add_argument("--keep", help="folder to leave the audio files in")
@@ -86,6 +87,7 @@ def run(
     command = [sys.executable, "-m", "tests.benchmarks.stage.play", "--folder", str(folder)]
     command += ["--engine", options.engine, "--seconds", str(seconds)]
     command += ["--every", str(options.every), "--capture", str(options.capture)]
+    command += ["--stems"] if options.stems else []
     command += ["--trace"] if options.trace else []
     command += ["--profile", str(Path(options.profile).absolute())] if options.profile else []
     report: dict[str, Any] = {"failed": "the instrument ended without a report"}
@@ -128,7 +130,8 @@ def run(
             capture.kill()
             report["failed"] = "JACK's own recording did not end, so it was not compared"
         else:
-            report["captured"] = judge(captured, folder / "heard.wav", clock)
+            heard = folder / ("take/mix.wav" if options.stems else "heard.wav")
+            report["captured"] = judge(captured, heard, clock)
     report["machine"] = stood_still(report, late)
     return report
 

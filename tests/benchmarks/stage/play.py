@@ -145,9 +145,11 @@ class Performer:
         emit("sounding", device=status.device, memory=self.output._memory.name, pid=os.getpid())
         assert shared.SAMPLE_RATE == 48_000
         self.record_from = self.output.tap.end
-        self.window.playback.capture.record(
-            Path(self.options.folder) / "heard.wav", subtype="FLOAT"
-        )
+        capture, folder = self.window.playback.capture, Path(self.options.folder)
+        if self.options.stems:
+            capture.record_take(folder / "take", suffix="wav", stems=True)
+        else:
+            capture.record(folder / "heard.wav", subtype="FLOAT")
         self._follow()
         self.began = time.monotonic() + 3.0  # skips the first callbacks, which are often late
         self._read_clock(status)
@@ -251,6 +253,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--every", type=float, default=2.0)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--capture", type=float, default=1800.0)
+    parser.add_argument("--stems", action="store_true")
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--profile")
     options = parser.parse_args(arguments)
