@@ -10,6 +10,7 @@ RUN_STAMP := $(VENV)/.ready-run
 TEST_STAMP := $(VENV)/.ready-test
 TEST_WORKERS ?= 2
 export PYTHON TORCH TORCH_INDEX
+unexport PYTHONDONTWRITEBYTECODE # hundreds of processes that tests start would compile all anew
 
 help:
 	@echo "make run     set up everything and open the instrument"

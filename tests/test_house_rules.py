@@ -22,7 +22,7 @@ MODULES = [
     *sorted((ROOT / "models").rglob("*.py")),
 ]
 MAX_LINES = 430  # "about 400"
-MAX_MODULES = 21  # "about 20", and the package itself
+MAX_MODULES = 20  # the package itself among them
 TABLES = ("models/corpus/styles/",)  # what each style plays: long because there are 120 of them
 
 TOP_LEVEL = {
@@ -46,6 +46,7 @@ NO_TORCH_NO_QT = (
     "main.py",
     "app/__init__.py",
     "app/cli/*.py",
+    "app/cli/files/*.py",
     "models/__init__.py",
     "models/engine/controls.py",
     "models/engine/control_values.py",

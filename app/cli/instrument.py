@@ -42,7 +42,7 @@ def has_display() -> bool:
 
 def demonstrate(engine_name: str, device: str, folder: Path) -> int:
     """Render DEMO to segue-demo.wav and draw its spectrogram to segue-demo.png."""
-    from app.cli.spectrogram import SpectrogramImage
+    from app.cli.files.spectrogram import SpectrogramImage
 
     wav, picture = folder / "segue-demo.wav", folder / "segue-demo.png"
     played = read_performance(DEMO)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.cli.arrangements import with_arrangements
-from app.cli.input_file import FileInput
+from app.cli.files.arrangements import with_arrangements
+from app.cli.files.input_file import FileInput
+from app.cli.files.take_writer import check_take, take_writer
+from app.cli.files.user_instruments import instrument_of, load_instruments
 from app.cli.rendering import render_wav
-from app.cli.take_writer import check_take, take_writer
-from app.cli.user_instruments import instrument_of, load_instruments
 from app.files import check_target
 from app.performance.file import Performance, PerformanceChange, read_performance
 from app.performance.player import PerformancePlayer

@@ -101,7 +101,7 @@ def render_wav(
 
     on_block is called with every block that is written, on_render and steer as in `blocks`.
     """
-    from app.cli.wav import WavWriter
+    from app.cli.files.wav import WavWriter
 
     info = engine.info
     if info.sample_rate != SAMPLE_RATE or info.channels != 2:

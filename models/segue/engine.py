@@ -38,10 +38,7 @@ from models.engine.interface import (
 from models.engine.parts import PART_CONTROLS
 from models.engine.prompt_checks import check_prompt_audio
 from models.music.score import (
-    FRAME_SAMPLES,
     FRAME_SECONDS,
-    INSTRUMENTS,
-    KITS,
     PARTS,
     SAMPLE_RATE,
 )
@@ -51,8 +48,7 @@ from models.segue.arranger.block_score import frames_of, score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.arranger.memory.recollection import HeardMusic, heard_music
-from models.segue.arranger.parts.sketches import with_course
-from models.segue.arranger.setting import SettingNoise, choose_setting
+from models.segue.block_player import FRAMES, BlockPlayer
 from models.segue.brightness import brightness_target
 from models.segue.continuation import arranger_after, stereo_48k
 from models.segue.dream.balance import crossfade
@@ -66,15 +62,12 @@ from models.segue.stream_state import (
     PlayedBlock,
     StudioStreamState,
     checked_state,
-    part_gains,
-    score_of,
 )
 from models.segue.studio.bank import FOLDER, Bank
 from models.segue.studio.block import BLOCK
 from models.segue.studio.dynamics import AHEAD
-from models.segue.studio.note_events import note_events
 from models.segue.studio.production import MixTable
-from models.segue.studio.studio import MixRequest, Studio, StudioBlock, StudioState
+from models.segue.studio.studio import Studio, StudioBlock, StudioState
 from models.segue.studio.user.library import user_instruments
 from models.segue.style import StyleModel
 from models.segue.style.axes import AXES, StyleAxes
@@ -83,10 +76,8 @@ from models.sounds.library import SoundLibrary
 from models.storage.serialisation import PackedState, pack, unpack_state
 from models.storage.weights import WEIGHTS, identity
 
-FRAMES: Final = BLOCK // FRAME_SAMPLES
 CONTEXT_WEIGHTS: Final = ("arranger.safetensors",)
 """Weights that a snapshot depends on."""
-BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
 
 
 class SegueEngine(Engine):
@@ -109,7 +100,7 @@ class SegueEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         self.axes = StyleAxes(self.style.anchors)
         self.productions = MixTable(self.style.anchors, NAMES, instruments)
-        self._prefetched: bytes | None = None
+        self.player = BlockPlayer(self.arranger, self.studio, self.bank, self.productions)
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
         rooms.join()
@@ -169,64 +160,6 @@ class SegueEngine(Engine):
         """Renderer and codec, loaded when they are first asked for; a second then."""
         with self._dreamer_lock:
             return self._loaded_dreamer
-
-    def play(
-        self, state: StudioStreamState, entry: LeadEntry, heard: HeardMusic | None = None
-    ) -> PlayedBlock:
-        """The block after a state, as the studio plays it, and what the performer played in."""
-        before, controls = state, with_course(entry.controls, state.arranger)
-        if entry.clear:
-            state = self.cleared(state)
-        style = controls.style
-        self.prefetch(style, controls, state.arranger.seed)
-        arranger, info = entry.written or self.arranger.write(
-            state.arranger, style, controls, FRAMES, heard
-        )
-        start = state.studio.block * BLOCK / SAMPLE_RATE
-        score = score_of(arranger, start, controls.part_map)
-        self.bank.prepare(score.sounds[1:], score.sounds[:1])
-        production, room = self.productions.of(style)
-        bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
-        request = MixRequest(
-            production,
-            room,
-            part_gains(controls),
-            BRIGHTEST * bright * controls.strength_of("brightness"),
-        )
-        played, studio = self.studio.block(state.studio, score, request)
-        audible = [gain > 0.0 for gain in request.gains]
-        held = tuple(NoteEvent(0, PARTS[n.part], n.pitch, n.velocity) for n in state.started)
-        events, started = note_events(
-            played.voices, audible, state.started, state.studio.block * BLOCK
-        )
-        after = StudioStreamState(arranger, studio, info, started)
-        return PlayedBlock(after, played, events, held, before, entry)
-
-    def cleared(self, state: StudioStreamState) -> StudioStreamState:
-        """A state whose arranger begins afresh; the studio goes on, so what sounds rings out."""
-        seed = state.studio.seed + 7919 * (state.studio.block + 1)
-        return replace(state, arranger=self.arranger.start(seed, state.arranger))
-
-    def prefetch(self, style: Style | None, controls: Controls, seed: int) -> None:
-        """Decode the instruments of a new style ahead of the arranger, which takes them on with the
-        next beat. What is played does not depend on it.
-        """
-        name = b"" if style is None else style.tobytes()
-        given = [controls.part_map.of(part).instrument or "none" for part in PARTS]
-        self.bank.prepare(given[1:], given[:1])
-        if name == self._prefetched:
-            return
-        self._prefetched = name
-
-        def prepare() -> None:
-            if name == self._prefetched:  # no newer style has come
-                noise = SettingNoise.of(seed)
-                guidance = GUIDANCE if controls.guidance is None else controls.guidance
-                setting = choose_setting(self.arranger.setting_net, style, noise, guidance)
-                names = [INSTRUMENTS[index] for index in setting.instruments]
-                self.bank.prepare(names, [KITS[setting.kit]])
-
-        self.bank.submit(prepare)
 
     @cached_property
     def checksum(self) -> str:
@@ -326,7 +259,7 @@ class SegueStream(Stream):
         if engine.dreams and (controls.dream or state.dream is not None):
             return self._dream(state, controls)
         heard = heard_music(self._hearing, controls, state.arranger, AHEAD)
-        played = engine.play(state, LeadEntry(controls, clear=False), heard)
+        played = engine.player.play(state, LeadEntry(controls, clear=False), heard)
         self._show(played)
         self.state = played.state
         return np.ascontiguousarray(played.studio.mix.T)
@@ -357,7 +290,7 @@ class SegueStream(Stream):
             or played.before.arranger is not state.arranger
         ):
             self._ahead.clear()
-            played = engine.play(replace(state, dream=None), entry)
+            played = engine.player.play(replace(state, dream=None), entry)
         self._show(played)
         dry = np.ascontiguousarray(played.studio.mix.T)
         wet, sound = dreamer.take(dreaming.sound, BLOCK)
@@ -383,7 +316,7 @@ class SegueStream(Stream):
     ) -> Dreaming:
         """The state after the lead has played one more block and the dreamer has heard it."""
         entry = LeadEntry(controls, dreaming.clear)
-        played = self.engine.play(dreaming.lead, entry, heard)
+        played = self.engine.player.play(dreaming.lead, entry, heard)
         if heard is not None and played.state.info is not None:
             # The stream gets there later, when something else is heard.
             entry = entry._replace(written=(played.state.arranger, played.state.info))
@@ -425,6 +358,6 @@ class SegueStream(Stream):
     def clear(self) -> None:
         state = self.state
         if state.dream is None:
-            self.state = self.engine.cleared(state)
+            self.state = self.engine.player.cleared(state)
         else:  # the lead begins afresh, and the stream when it gets there
             self.state = replace(state, dream=replace(state.dream, clear=True))

@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.engine.controls import Controls
 from models.music.score import FRAME_SECONDS, KITS, MODE_NAMES, PARTS, FrameScore, parse_key
@@ -26,17 +25,19 @@ from models.segue.arranger.arrival import (
     latch_triggers,
     rekeyed,
 )
-from models.segue.arranger.bar_plan import plan_bar, plan_section
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
-from models.segue.arranger.clock import Tick, glide
+from models.segue.arranger.clock import glide
 from models.segue.arranger.conditions import (
+    NEW_STYLE,
     ConditionCache,
     guidance_of,
     style_distance,
 )
 from models.segue.arranger.density_control import DensityControl
-from models.segue.arranger.fills import fill_levels, fill_span
-from models.segue.arranger.form_plan import MAX_BARS, fullness
+from models.segue.arranger.form.bar_line import with_bar_plan
+from models.segue.arranger.form.fills import fill_levels, fill_span
+from models.segue.arranger.form.form_plan import fullness
+from models.segue.arranger.form.themes import find, recall
 from models.segue.arranger.held_keys import HeldHarmony, held_harmony
 from models.segue.arranger.idiom.acting import with_idiom
 from models.segue.arranger.idiom.sounds import Idioms, no_idioms
@@ -59,25 +60,21 @@ from models.segue.arranger.parts.targets import PartTargets
 from models.segue.arranger.sampling import SamplingParams, StepNoise
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import State
+from models.segue.arranger.step_targets import StepPosition, StepTargets
 from models.segue.arranger.step_writer import (
     NO_SOURCES,
     HeadInputs,
     StepHeads,
-    StepPosition,
-    StepTargets,
     advance,
     available,
     decode_step,
     sources,
     step_place,
 )
-from models.segue.arranger.steps import SYMBOL, Setting, section_code
-from models.segue.arranger.themes import THEME_BARS, add_theme, find, recall
+from models.segue.arranger.steps import SYMBOL
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, sounding_notes
 from models.segue.arranger.voices import play_row
 from models.storage.weights import WEIGHTS
-
-NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
 
 Style = NDArray[np.float32]
 ARRANGER_CONTROLS: Final = frozenset(
@@ -281,8 +278,8 @@ class Arranger:
         condition = self._conditions.of(style, setting, tick.bpm)
         if tick.on_bar or band_changed or not state.ticks:
             identity = b"" if style is None else style.tobytes()
-            state = self._plan(
-                state, condition, place, tick, setting, targets, step_noise, identity
+            state = with_bar_plan(
+                self.net, state, condition, place, tick, setting, targets, step_noise, identity
             )
         span = fill_span(state.fill, state.fill_due, tick, step)
         state = state.with_(fill=span, fill_due=False)
@@ -352,64 +349,6 @@ class Arranger:
             tones=follow(before, sounding_notes(voices, tick), tonic, tick.length),
             notes=controls.notes if held is not None or not controls.notes else state.notes,
         )
-
-    def _plan(
-        self,
-        state: State,
-        condition: Tensor,
-        place: StepPosition,
-        tick: Tick,
-        setting: Setting,
-        targets: StepTargets,
-        step_noise: StepNoise,
-        identity: bytes,
-    ) -> State:
-        """The state with the plan of the bar that begins, or of the rest of this one."""
-        keep = not tick.on_bar
-        before = step_place(place, state.form, setting, targets.density)
-        form, plan, bar = state.form, state.plan, setting.steps_per_bar
-        entered = False
-        if not keep or not plan.place:
-            leapt = style_distance(identity, state.plan_style) > NEW_STYLE
-            if leapt or not plan.place:
-                # Another music has themes of its own.
-                state = state.with_(plan_style=identity, themes=())
-            plan, entered = plan_section(
-                self.net, state.output, condition, before, plan, form.bar + 1,
-                tick.length * bar, setting, targets, step_noise, state.seed, state.due, leapt,
-            )  # fmt: skip
-        if entered:
-            end = min(place.step, form.start + THEME_BARS * bar)
-            rows = [
-                row
-                for index in range(max(form.start, state.floor), end)
-                if (row := state.history.get(index)) is not None
-            ]
-            if form.start >= state.style_step:
-                state = state.with_(themes=add_theme(state.themes, form.section, bar, rows))
-            state = state.with_(due=False, patterns=state.patterns.in_section())
-            form = form.enter(section_code(plan.name), place.step)
-        elif not keep:
-            form = replace(form, bar=form.bar + 1)
-        theme = find(state.themes, form.section, bar) if plan.again else None
-        back = form.returns(place.step)
-        returned = state.history.get(back) if back >= place.floor else None
-        if theme is not None:
-            returned = theme.row(place.step - form.start)
-        form = plan_bar(
-            self.net, state.output, condition, before, form, plan, returned, setting, targets,
-            step_noise, entered, keep,
-        )  # fmt: skip
-        sketched = sketched_bits(state, tick)
-        if (
-            plan.fill
-            and not keep
-            and form.active & ~(state.patterns.held | held_parts(state) | sketched) & 1
-            and form.bar == plan.bars - 1
-        ):
-            length = setting.steps_per_beat * (2 if plan.bars >= MAX_BARS else 1)
-            state = state.with_(fill=(place.step + bar - length, place.step + bar))
-        return state.with_(form=form, plan=plan)
 
     def _step_targets(
         self, state: State, controls: Controls, held: HeldHarmony | None, strike: bool

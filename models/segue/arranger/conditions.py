@@ -16,6 +16,7 @@ from models.segue.arranger.steps import Setting
 MAX_ENTRIES: Final = 256
 GUIDANCE: Final = 1.25  # where the control is left at auto
 GUIDANCE_RANGE: Final = (0.0, 3.0)  # nothing changes any more beyond it
+NEW_STYLE: Final = 0.4  # distance of two styles from which the music counts as changed
 
 
 class ConditionCache:

@@ -12,10 +12,10 @@ from torch import Tensor
 from models.music.hearing.sketch import Sketch
 from models.music.score import PARTS
 from models.segue.arranger.clock import Clock, Tick
-from models.segue.arranger.form_plan import FormPlan
+from models.segue.arranger.form.form_plan import FormPlan
+from models.segue.arranger.form.themes import Theme
 from models.segue.arranger.parts.state import NO_PATTERNS, HeldBars, PartPatterns
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting
-from models.segue.arranger.themes import Theme
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, Weights
 from models.segue.arranger.voices import Voices
 

@@ -22,9 +22,7 @@ from models.music.score import (
     chord_pitch_classes,
 )
 from models.segue.arranger.held_keys import HeldHarmony, snap
-from models.segue.arranger.idiom.idiom import StepIdiom
 from models.segue.arranger.memory.recollection import (
-    Recollection,
     favour_code,
     favour_drums,
     favour_symbol,
@@ -42,16 +40,15 @@ from models.segue.arranger.network import (
     RowFeatures,
     StepPlace,
 )
-from models.segue.arranger.parts.targets import NO_TARGETS, PartTargets
 from models.segue.arranger.sampling import (
     Logits,
-    SamplingParams,
     StepNoise,
     guided,
     pick,
     pick_drums,
 )
 from models.segue.arranger.state import Form, History, Row, empty_row
+from models.segue.arranger.step_targets import StepPosition, StepTargets
 from models.segue.arranger.steps import (
     ACTION,
     DRUM_COLUMNS,
@@ -81,41 +78,6 @@ _SYMBOL_CLASSES: Final = np.zeros((CHORDS, 12), np.float32)
 for _symbol in range(CHORDS):
     _SYMBOL_CLASSES[_symbol, list(chord_pitch_classes(_symbol, 0))] = 1.0
 _SYMBOL_MEANS: Final = _SYMBOL_CLASSES / _SYMBOL_CLASSES.sum(axis=1, keepdims=True)
-
-
-@dataclass(frozen=True)
-class StepTargets:
-    """Targets of a step that the controls set, in the arranger's own units."""
-
-    guidance: float
-    sampling: SamplingParams
-    density: tuple[float, float]  # quantile, and 1 if it is given
-    bias: float  # added to the log-odds of every onset
-    scale: float  # 0..1 how strictly the mode is kept to
-    held: HeldHarmony | None
-    strike: bool  # the chord part must strike now
-    mute: frozenset[str]
-    tones: Logits = field(default_factory=lambda: np.zeros(12, np.float32))
-    """(12,) log-odds of notes counted from the tonic, see `tonal_balance`."""
-    theme: Row | None = None  # what the section's theme has here
-    recall: float = 0.0  # log-odds for it
-    fill: NDArray[np.uint8] | None = None  # (drums,) levels of a fill
-    energy: float | None = None
-    parts: PartTargets = NO_TARGETS
-    idiom: StepIdiom | None = None
-    recollection: Recollection | None = None  # what the performer played at this place
-
-
-@dataclass(frozen=True)
-class StepPosition:
-    """Position of a step: its number since the start, its place in the bar, and the first row that
-    it may attend to.
-    """
-
-    step: int
-    step_in_bar: int
-    change: int  # bars since the style changed
-    floor: int
 
 
 def available(setting: Setting) -> int:

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from app.cli import instrument, main
+from app.cli.files.spectrogram import HEIGHT, HIGH_HZ, LOW_HZ, WIDTH, SpectrogramImage, as_png
 from app.cli.render import length_of
-from app.cli.spectrogram import HEIGHT, HIGH_HZ, LOW_HZ, WIDTH, SpectrogramImage, as_png
 from app.performance.file import read_performance
 from app.performance.player import PerformancePlayer
 from models.engine.controls import blend

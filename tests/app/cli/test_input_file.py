@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.cli.input_file import FileInput
+from app.cli.files.input_file import FileInput
 from app.cli.program import main
 from app.performance.file import read_performance
 from app.performance.log import PerformanceLog

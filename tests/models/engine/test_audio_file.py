@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.cli.input_file import load_input
+from app.cli.files.input_file import load_input
 from models.engine.audio_file import read_audio
 from models.engine.prompts import load_audio, load_ending
 from models.errors import SegueError

@@ -25,7 +25,8 @@ from models.segue.arranger.block_score import ArrangerInfo, chord_name
 from models.segue.arranger.network import ArrangerConfig, RowFeatures
 from models.segue.arranger.setting import SettingNet, SettingNoise, choose_setting
 from models.segue.arranger.state import CHUNK, CHUNKS, Form, History, State, empty_row
-from models.segue.arranger.step_writer import StepPosition, advance, sources, step_place
+from models.segue.arranger.step_targets import StepPosition
+from models.segue.arranger.step_writer import advance, sources, step_place
 from models.segue.arranger.steps import WIDTH, encode
 from models.training.arranger import Arrangement, Styles, export, lag_codes, losses
 from models.training.arranger_data import collate, draw, draw_one, read_shard, write_shard

@@ -10,7 +10,7 @@ from models.music.score import FRAME_SECONDS, PARTS
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.memory.recall import groove, with_drums
 from models.segue.arranger.state import EAGER, Form, History, empty_row
-from models.segue.arranger.step_writer import StepPosition
+from models.segue.arranger.step_targets import StepPosition
 from models.segue.arranger.steps import DRUM_COLUMNS, SECTIONS
 from models.segue.style import StyleModel
 

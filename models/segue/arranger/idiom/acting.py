@@ -13,7 +13,7 @@ from models.segue.arranger.clock import Tick
 from models.segue.arranger.idiom.counts import PLACES, WIDEST, triad
 from models.segue.arranger.idiom.idiom import Idiom, StepIdiom
 from models.segue.arranger.state import History, State
-from models.segue.arranger.step_writer import StepTargets
+from models.segue.arranger.step_targets import StepTargets
 from models.segue.arranger.steps import PITCH_CODES, STRIKE, TOKEN, WIDTH
 
 BACK: Final = 32

@@ -13,7 +13,7 @@ from models.engine.controls import Controls
 from models.segue.arranger.clock import Tick
 from models.segue.arranger.memory.recollection import HeardMusic, recollect
 from models.segue.arranger.state import Form, History, Row, empty_row
-from models.segue.arranger.step_writer import StepPosition, StepTargets
+from models.segue.arranger.step_targets import StepPosition, StepTargets
 from models.segue.arranger.steps import DRUM_COLUMNS, Setting
 
 GROOVE_BARS: Final = 24  # bars back in which a drummer looks for the last groove

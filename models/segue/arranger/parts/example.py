@@ -21,7 +21,7 @@ from models.segue.arranger.network import LAGS
 from models.segue.arranger.parts.patterns import copy_part
 from models.segue.arranger.parts.sketches import EXAMPLE, sketched_row, symbol_at
 from models.segue.arranger.state import Row, State, empty_row
-from models.segue.arranger.step_writer import StepTargets
+from models.segue.arranger.step_targets import StepTargets
 from models.segue.arranger.steps import DRUM_COLUMNS, SYMBOL, WIDTH, Setting
 
 WEIGHT: Final = 3.0

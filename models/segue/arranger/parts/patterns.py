@@ -22,6 +22,7 @@ from models.engine.controls import Controls
 from models.music.harmony import chord_intervals, scale_of
 from models.music.score import MODES, PARTS
 from models.segue.arranger.clock import Tick
+from models.segue.arranger.form.themes import Theme
 from models.segue.arranger.network import LAGS
 from models.segue.arranger.parts.state import HeldBars, PartPatterns, Pattern
 from models.segue.arranger.state import Form, History, Row, State
@@ -35,7 +36,6 @@ from models.segue.arranger.steps import (
     TOKEN,
     sounding,
 )
-from models.segue.arranger.themes import Theme
 
 MEMORY_BARS: Final = 24  # bars back in which the last bar of a part is looked for
 SEVEN: Final = {"pentatonic_minor": "minor", "pentatonic_major": "major"}

@@ -8,7 +8,7 @@ import pytest
 from models.music.fills import KIT_FILLS
 from models.music.score import DRUMS, KITS
 from models.segue.arranger.clock import Tick
-from models.segue.arranger.fills import fill_levels, fill_span
+from models.segue.arranger.form.fills import fill_levels, fill_span
 
 
 @pytest.mark.parametrize(

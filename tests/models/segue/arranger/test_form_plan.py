@@ -9,7 +9,7 @@ import pytest
 
 from models.music.form import FORMS
 from models.music.score import PARTS
-from models.segue.arranger.form_plan import (
+from models.segue.arranger.form.form_plan import (
     CHORDS,
     COMPANY_SHARE,
     FILL_SHARE,

@@ -9,6 +9,7 @@ from models.engine.controls import Controls
 from models.evaluation.scores import form_figures, write
 from models.segue.arranger import arranger as live
 from models.segue.arranger.arranger import Arranger
+from models.segue.arranger.form import bar_line
 from models.segue.style import StyleModel
 
 PROMPTS = ("Irish Folk", "Hard Rock")
@@ -29,5 +30,6 @@ def test_themes_come_back_because_they_are_recalled(monkeypatch: pytest.MonkeyPa
     recalled = figures()
     assert recalled["sections"] >= 2 and recalled["contrast"] > 0.1
     assert recalled["return pitch"] > recalled["other pitch"] + 0.15
-    monkeypatch.setattr(live, "find", lambda themes, section, bar: None)
+    for module in (live, bar_line):
+        monkeypatch.setattr(module, "find", lambda themes, section, bar: None)
     assert figures()["return pitch"] < recalled["return pitch"] - 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segue.arranger.themes import RECALL, THEME_BARS, VARIATION, add_theme, find, recall
+from models.segue.arranger.form.themes import RECALL, THEME_BARS, VARIATION, add_theme, find, recall
 
 
 def rows(bars: int, bar: int = 16, first: int = 0) -> list[NDArray[np.uint8]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.music.score import PARTS
-from models.segue.arranger.form_plan import (
+from models.segue.arranger.form.form_plan import (
     THIN,
     FormPlan,
     choose_form,
@@ -25,7 +25,8 @@ from models.segue.arranger.form_plan import (
 from models.segue.arranger.network import ACTIVES, STAY, ArrangerNet, StepPlace
 from models.segue.arranger.sampling import Logits, SamplingParams, StepNoise, guided, pick
 from models.segue.arranger.state import Form, Row
-from models.segue.arranger.step_writer import StepTargets, audible, available, part_flags
+from models.segue.arranger.step_targets import StepTargets
+from models.segue.arranger.step_writer import audible, available, part_flags
 from models.segue.arranger.steps import SECTIONS, WIDTH, Setting, section_code
 
 PATIENCE: Final = 2  # bars that a part may be away before it is pressed to come back

@@ -17,7 +17,7 @@ from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from app.cli.wav import WavWriter
+    from app.cli.files.wav import WavWriter
 
 
 class TakeWriter:
@@ -81,7 +81,7 @@ def take_writer(
     """
     if stems is not None and not info.parts:
         raise SegueError(f"{info.name} has no stems: leave --stems out, or choose another engine.")
-    from app.cli.wav import WavWriter
+    from app.cli.files.wav import WavWriter
 
     frames = round(seconds * SAMPLE_RATE)
     with ExitStack() as stack:

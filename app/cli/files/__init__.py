@@ -1,0 +1,1 @@
+"""Files that commands read and write: sound, pictures, takes, and what parts are to play."""
