@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.segue.codec import Codec
 from models.segue.codec import bands as B
-from models.training.patches import find_audio, is_held_out
+from models.training.sets.patches import find_audio, is_held_out
 
 Array = NDArray[np.float32]
 Rebuild = Callable[[Array], Array]

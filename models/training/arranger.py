@@ -56,7 +56,7 @@ from models.segue.arranger.steps import (
     TOKEN,
     StepSong,
 )
-from models.training.arranger_data import (
+from models.training.sets.arranger_data import (
     ABSENT,
     SongPool,
     StepBatch,

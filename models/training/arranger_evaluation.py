@@ -20,7 +20,7 @@ from models.corpus.composer.composer import compose
 from models.segue.arranger.network import ArrangerConfig
 from models.segue.arranger.steps import StepSong, encode
 from models.training.arranger import Arrangement, Styles, begin_from, losses
-from models.training.arranger_data import SECONDS, draw
+from models.training.sets.arranger_data import SECONDS, draw
 
 FIRST_SEED: Final = 700_000  # of songs; training's begin far above
 BATCH: Final = 16

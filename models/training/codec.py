@@ -31,7 +31,7 @@ from models.errors import SegueError
 from models.segue.codec import bands as B
 from models.segue.codec.autoencoder import Autoencoder, CodecConfig, split_patches
 from models.segue.codec.codec import Codec
-from models.training.patches import Patches
+from models.training.sets.patches import Patches
 from models.training.trainer import Trainer
 
 BATCH = 16

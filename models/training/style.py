@@ -28,7 +28,7 @@ from models.segue.style.audio_tower import AudioTower, normalise_level
 from models.segue.style.model import StyleModel
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.training import text_head as style_text
-from models.training.mel_set import MelSet, degrade, mix
+from models.training.sets.mel_set import MelSet, degrade, mix
 from models.training.style_evaluation import evaluate_audio, evaluate_text
 from models.training.trainer import Trainer, plot_curve, save_atomic
 

@@ -11,7 +11,7 @@ from models.segue.style import terms
 from models.segue.style.audio_tower import AudioTower, split_windows
 from models.segue.style.sentence_encoder import SentenceEncoder
 from models.segue.style.text_head import TextHead
-from models.training.mel_set import LabelledClip
+from models.training.sets.mel_set import LabelledClip
 from models.training.text_head import top_k_accuracy
 
 STEPS = 6

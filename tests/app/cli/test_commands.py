@@ -18,8 +18,8 @@ import pytest
 import soundfile
 
 from app.cli import main
-from app.cli import wav as wav_module
 from app.cli.arguments import parse
+from app.cli.files import wav as wav_module
 from app.cli.render import controls_of
 from models.engine.controls import Controls
 from models.registry import unregister_engine

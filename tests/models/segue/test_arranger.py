@@ -29,7 +29,7 @@ from models.segue.arranger.step_targets import StepPosition
 from models.segue.arranger.step_writer import advance, sources, step_place
 from models.segue.arranger.steps import WIDTH, encode
 from models.training.arranger import Arrangement, Styles, export, lag_codes, losses
-from models.training.arranger_data import collate, draw, draw_one, read_shard, write_shard
+from models.training.sets.arranger_data import collate, draw, draw_one, read_shard, write_shard
 from tests.support.songs import random_song
 
 STYLE = as_style(np.random.default_rng(1).normal(size=128) / 11.3)
@@ -241,7 +241,7 @@ def test_playing_sees_what_training_shows(module: Arrangement) -> None:
             history = history.append(np.append(row, song.active[step]).astype(np.uint8))
         moment = step_place(StepPosition(0, 0, 0, 0), Form(), song.setting, density)
         from models.segue.arranger.network import StepPlace
-        from models.training.arranger_data import bits
+        from models.training.sets.arranger_data import bits
 
         whole = StepPlace(
             torch.from_numpy(batch.place), torch.from_numpy(batch.section),

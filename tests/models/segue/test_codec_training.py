@@ -14,7 +14,7 @@ from models.evaluation import codec as measuring
 from models.segue.codec import Codec
 from models.segue.codec import bands as B
 from models.training import codec as training
-from models.training.patches import Patches, augment, is_held_out
+from models.training.sets.patches import Patches, augment, is_held_out
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from models.music.score import EVENT
 from models.segue.style import anchors, terms
 from models.segue.style.audio_tower import AudioTower
 from models.segue.style.model import StyleModel
-from models.training import mel_set as style_data
 from models.training import style
 from models.training import text_head as style_text
+from models.training.sets import mel_set as style_data
 from models.training.style_evaluation import evaluate_audio
 
 RATE = 48000

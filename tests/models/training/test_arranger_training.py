@@ -10,8 +10,8 @@ import torch
 
 from models.segue.arranger.network import ArrangerConfig
 from models.training.arranger import Arrangement, Styles, begin_from, export, losses
-from models.training.arranger_data import draw
 from models.training.arranger_evaluation import held_out_songs, surprise
+from models.training.sets.arranger_data import draw
 from tests.support.arrangers import STYLE
 
 SIZES = ArrangerConfig(hidden=48, layers=1, content=16, head=24)
