@@ -8,6 +8,7 @@ changed: opening JACK clients every few seconds would disturb what plays.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
@@ -118,6 +119,36 @@ def scan(pipe: Connection) -> None:
         pipe.send(f"the audio devices could not be listed: {error}.")
     finally:
         pipe.close()
+
+
+def list_devices(timeout: float = 10.0) -> tuple[list[AudioDevice], list[AudioDevice]]:
+    """Outputs and inputs that there are now, listed by a process of its own.
+
+    Blocks for about half a second. SegueError where PortAudio is missing.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    scanner = context.Process(target=scan, args=(there,), name="audio scan", daemon=True)
+    scanner.start()
+    there.close()
+    found: tuple[list[AudioDevice], list[AudioDevice]] | str = (
+        "the audio devices could not be listed in time."
+    )
+    try:
+        if here.poll(timeout):
+            found = here.recv()
+    except (EOFError, OSError):
+        found = "listing the audio devices failed: try again."
+    finally:
+        here.close()
+        scanner.join(1.0)
+        if scanner.is_alive():
+            scanner.kill()
+            scanner.join()
+        scanner.close()
+    if isinstance(found, str):
+        raise SegueError(found)
+    return found
 
 
 def fingerprint() -> tuple[str, ...]:

@@ -9,7 +9,6 @@ thread.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +20,18 @@ from app.audio.device_sentences import lost_sentence, null_sentence, restart_sen
 from app.audio.input.history import InputHistory
 from app.audio.input.link import InputLink
 from app.audio.input.loopback import RoundTrip, measure
-from app.audio.input.settings import InputStatus
 from app.audio.processes.body import EXIT_HUNG
 from app.audio.processes.child import ChildProcess
 from app.audio.ring import PlanRing, TapRing
 from app.audio.score_link import ScoreLink
-from app.audio.settings import NULL_DEVICE, AudioDevice, AudioEvent, AudioSettings, AudioStatus
+from app.audio.settings import (
+    NULL_DEVICE,
+    AudioDevice,
+    AudioEvent,
+    AudioSettings,
+    AudioStatus,
+    read_status,
+)
 
 __all__ = [
     "NULL_DEVICE",
@@ -35,43 +40,12 @@ __all__ = [
     "AudioOutput",
     "AudioSettings",
     "AudioStatus",
-    "list_devices",
 ]
 
 WATCH_SECONDS: Final = 0.1
 FINGERPRINT_SECONDS: Final = 2.0
 RESCAN_SECONDS: Final = 5.0
 HUNG_SECONDS: Final = 20.0
-
-
-def list_devices(timeout: float = 10.0) -> tuple[list[AudioDevice], list[AudioDevice]]:
-    """Outputs and inputs that there are now, listed by a process of its own.
-
-    Blocks for about half a second. SegueError where PortAudio is missing.
-    """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    scanner = context.Process(target=devices.scan, args=(there,), name="audio scan", daemon=True)
-    scanner.start()
-    there.close()
-    found: tuple[list[AudioDevice], list[AudioDevice]] | str = (
-        "the audio devices could not be listed in time."
-    )
-    try:
-        if here.poll(timeout):
-            found = here.recv()
-    except (EOFError, OSError):
-        found = "listing the audio devices failed: try again."
-    finally:
-        here.close()
-        scanner.join(1.0)
-        if scanner.is_alive():
-            scanner.kill()
-            scanner.join()
-        scanner.close()
-    if isinstance(found, str):
-        raise devices.SegueError(found)
-    return found
 
 
 class AudioOutput:
@@ -130,7 +104,7 @@ class AudioOutput:
         with self._lock:
             self._input_link.end()
             self._end_process()
-            self._closed_status = self._read_status()
+            self._closed_status = self.status()
             del self._words, self._floats, self._input_link
             empty = PlanRing.local(1)
             self.ring.words, self.ring.data, self.ring.beside = empty.words, empty.data, None
@@ -215,45 +189,7 @@ class AudioOutput:
         """Current status; cheap enough for meters at 60 Hz."""
         if self._closed_status is not None:
             return self._closed_status
-        return self._read_status()
-
-    def _read_status(self) -> AudioStatus:
-        words, floats = self._words[: s.ANCHORS].tolist(), self._floats.tolist()
-        return AudioStatus(
-            running=bool(words[s.RUNNING]),
-            device=self._label,
-            sample_rate=words[s.DEVICE_RATE] or s.SAMPLE_RATE,
-            buffer_frames=words[s.BUFFER],
-            is_null=bool(words[s.IS_NULL]),
-            playing=bool(words[s.PLAYING]),
-            read=words[s.READ],
-            end=words[s.END],
-            read_at=floats[s.READ_TIME],
-            latency_seconds=floats[s.LATENCY],
-            underruns=words[s.UNDERRUNS],
-            xruns=words[s.XRUNS],
-            collisions=words[s.COLLISIONS],
-            worst_callback_ms=floats[s.WORST_MS],
-            callbacks=words[s.CALLBACKS],
-            restarts=self._restarts,
-            gain=floats[s.GAIN],
-            peak=(floats[s.PEAK], floats[s.PEAK + 1]),
-            hold=(floats[s.HOLD], floats[s.HOLD + 1]),
-            rms=(floats[s.RMS], floats[s.RMS + 1]),
-            limiting=floats[s.LIMITING],
-            limiting_lowest=floats[s.LOWEST_LIMITING],
-            input=InputStatus(
-                running=bool(words[s.INPUT_RUNNING]),
-                sample_rate=words[s.INPUT_RATE],
-                peak=(floats[s.INPUT_PEAK], floats[s.INPUT_PEAK + 1]),
-                hold=(floats[s.INPUT_HOLD], floats[s.INPUT_HOLD + 1]),
-                clips=words[s.INPUT_CLIPS],
-                lost=words[s.INPUT_LOST],
-                jumps=words[s.INPUT_JUMPS],
-                round_trip_ms=1e3 * floats[s.INPUT_LATENCY],
-                error_ms=1e3 * floats[s.INPUT_ERROR],
-            ),
-        )
+        return read_status(self._words, self._floats, self._label, self._restarts)
 
     @property
     def limiting_lowest(self) -> float:
@@ -274,7 +210,7 @@ class AudioOutput:
         """Outputs as last listed; rescan: list them now, which blocks."""
         if rescan or not self._devices:
             with contextlib.suppress(devices.SegueError):
-                self._devices, self._inputs = list_devices()
+                self._devices, self._inputs = devices.list_devices()
         return list(self._devices)
 
     def inputs(self) -> list[AudioDevice]:
@@ -400,7 +336,7 @@ class AudioOutput:
 
     def _scan_devices(self) -> None:
         try:
-            found, inputs = list_devices()
+            found, inputs = devices.list_devices()
         except devices.SegueError:
             return
         if (found, inputs) != (self._devices, self._inputs):

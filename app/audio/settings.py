@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio import shared_memory as s
 from app.audio.input.settings import InputSettings, InputStatus
 from app.audio.outputs.routes import Routes
 from app.audio.shared_memory import SAMPLE_RATE
@@ -121,3 +125,53 @@ class AudioStatus:
     @property
     def plan_seconds(self) -> float:
         return (self.end - self.read) / SAMPLE_RATE
+
+
+def read_status(
+    words: NDArray[np.int64], floats: NDArray[np.float64], device: str, restarts: int
+) -> AudioStatus:
+    """State of the audio process as the shared memory holds it.
+
+    Args:
+        words: of the shared memory, see `shared_memory`.
+        floats: of the shared memory.
+        device: label of the device that is open.
+        restarts: how often the process was started again.
+
+    """
+    w, f = words[: s.ANCHORS].tolist(), floats.tolist()
+    return AudioStatus(
+        running=bool(w[s.RUNNING]),
+        device=device,
+        sample_rate=w[s.DEVICE_RATE] or s.SAMPLE_RATE,
+        buffer_frames=w[s.BUFFER],
+        is_null=bool(w[s.IS_NULL]),
+        playing=bool(w[s.PLAYING]),
+        read=w[s.READ],
+        end=w[s.END],
+        read_at=f[s.READ_TIME],
+        latency_seconds=f[s.LATENCY],
+        underruns=w[s.UNDERRUNS],
+        xruns=w[s.XRUNS],
+        collisions=w[s.COLLISIONS],
+        worst_callback_ms=f[s.WORST_MS],
+        callbacks=w[s.CALLBACKS],
+        restarts=restarts,
+        gain=f[s.GAIN],
+        peak=(f[s.PEAK], f[s.PEAK + 1]),
+        hold=(f[s.HOLD], f[s.HOLD + 1]),
+        rms=(f[s.RMS], f[s.RMS + 1]),
+        limiting=f[s.LIMITING],
+        limiting_lowest=f[s.LOWEST_LIMITING],
+        input=InputStatus(
+            running=bool(w[s.INPUT_RUNNING]),
+            sample_rate=w[s.INPUT_RATE],
+            peak=(f[s.INPUT_PEAK], f[s.INPUT_PEAK + 1]),
+            hold=(f[s.INPUT_HOLD], f[s.INPUT_HOLD + 1]),
+            clips=w[s.INPUT_CLIPS],
+            lost=w[s.INPUT_LOST],
+            jumps=w[s.INPUT_JUMPS],
+            round_trip_ms=1e3 * f[s.INPUT_LATENCY],
+            error_ms=1e3 * f[s.INPUT_ERROR],
+        ),
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.audio.output import list_devices
+from app.audio.devices import list_devices
 from app.control.midi.connections import choose_api
 from app.control.midi.ports import Backend, is_ours, keys_of
 from app.control.midi.rtmidi_ports import LABELS, RtMidiBackend, available

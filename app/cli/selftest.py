@@ -209,7 +209,7 @@ def _output(settings: AudioSettings) -> AudioOutput:
 
 
 def _devices() -> str:
-    from app.audio.output import list_devices
+    from app.audio.devices import list_devices
 
     found, _ = list_devices()
     if not found:

@@ -15,9 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.audio.past.render_log import RenderedFrom, RenderLog, remembered
-from app.audio.splice import WriteResult
-from app.inference.messages import BlockReport, HeldLoop, RewriteTask
+from app.inference.messages import HeldLoop, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.hearing import HeardPlace, Hearing
@@ -77,22 +75,6 @@ class RenderedBlock:
     controls: Controls
     after: Snapshot = None
     renders: int = 1
-
-    def log(self, renders: RenderLog, result: WriteResult, read: int) -> None:
-        """Note how it was rendered and joined, where that is kept."""
-        if renders.on and renders.engine is not None:
-            block, controls = self.block, self.controls
-            known = remembered(block.hearing, controls)
-            origin = RenderedFrom(controls, known, block.snapshot, self.after, self.renders)
-            renders.put(block.position, block.frames, block.skip, origin, result, read)
-
-    def report(self, join: int, rewritten: bool) -> BlockReport:
-        """Report of the block, which sounds from `join` on."""
-        block = self.block
-        return BlockReport(
-            block.position, self.frames[:, :2], block.score, rewritten, self.controls,
-            block.position - block.skip, join,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ from app.inference.messages import (
     PlannerListener,
     RecoverTask,
     RewriteTask,
-    TimelineMark,
     WorkerSettings,
 )
 from app.inference.moments import MomentStore
 from app.inference.plan import BlockPlan, PlannedBlock, RenderedBlock, RewriteTarget
+from app.inference.plan_log import PlanLog
 from app.inference.rewrite_start import rewrite_start
 from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
@@ -67,9 +67,10 @@ class Planner:
         self.ring = StemRing(ring)
         self.listener = listener or PlannerListener()
         self.performance, self.renders = performance or PerformanceLog(), renders or RenderLog()
+        self._log = PlanLog(self.listener, self.performance, self.renders)
         self.clock = clock
         self.source = BlockSource(engine, seed, self.listener, clock)
-        self.performance.begin(self.info.name, seed, ring.end, engine.weights_identity)
+        self._log.begin(engine, seed, ring.end)
         self.writer = PlanWriter(self.ring, round(self.settings.fade_ms * self.rate / 1000))
         self.margin = self.writer.margin
         self.plan = BlockPlan(head=ring.end)
@@ -108,14 +109,13 @@ class Planner:
         request = ControlRequest(controls, tuple(prompts), mark, at, turned)
         if at is not None and at > self._commit():
             self._later = request
-            if at < self.plan.head:
-                self._apply_later()
+            self._apply_later()
             return
         same = controls == self.request.controls and not self._triggers.waiting
         before, self.request = self.request.controls, request
         if same or not self.ring.depth:
             if mark:
-                self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, mark))
+                self._log.mark(self.plan.head, text=mark)
             return
         self.rewrite(turned, mark, before)
 
@@ -143,7 +143,7 @@ class Planner:
         self._task = ClearTask() if self.info.rewinds else None
         if not self.info.rewinds:
             self.stream.clear()
-            self.listener.mark(TimelineMark(self.plan.head, ClearTask.kind))
+            self._log.mark(self.plan.head, ClearTask.kind)
 
     def moment_at(self, position: int) -> Moment | None:
         """Moment of a plan position; the nearest before it that is still known."""
@@ -202,8 +202,7 @@ class Planner:
         self.source.restart(seed)
         self._empty_plan()
         self.latency_stats.forget()
-        identity = self.source.engine.weights_identity
-        self.performance.begin(self.info.name, seed, self.ring.read, identity)
+        self._log.begin(self.source.engine, seed, self.ring.read)
         self._task = self._loop = self._later = self._unwritten = None
         self._triggers.clear()
         self.listener.rewritten(self.ring.read)
@@ -305,14 +304,15 @@ class Planner:
         return target, block.skip
 
     def _apply_later(self) -> None:
-        """Apply the controls that were requested for a position."""
-        later, self._later = self._later, None
-        assert later is not None and later.at is not None
-        self.request = later
+        """Apply the controls that were requested for a position, once the plan reaches it."""
+        later = self._later
+        if later is None or later.at is None or later.at > self.plan.head:
+            return
+        self.request, self._later = later, None
         if later.at < self.plan.head:
             self._task = ControlTask(later.turned_at, earliest=later.at, text=later.mark)
         elif later.mark:
-            self.listener.mark(TimelineMark(self.plan.head, ControlTask.kind, later.mark))
+            self._log.mark(self.plan.head, text=later.mark)
 
     # Rendering.
 
@@ -394,28 +394,20 @@ class Planner:
 
     def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""
-        block, frames, task = rendered.block, rendered.frames, rendered.task
+        block = rendered.block
         self._triggers.planned(block.position, rendered.controls)
-        moment = task if isinstance(task, MomentTask) else MomentTask(None)
         self.plan.add(block)
-        rendered.log(self.renders, result, self.ring.read)
+        self._log.block(rendered, result, self.request.prompts, self.ring.read)
         self._follows = True
         self.blocks += 1
         self.discontinuities += result.jump
         if self._loop is not None:
             self._loop.written += block.frames
-        self.performance.put(
-            block.position, block.frames, rendered.controls, self.request.prompts,
-            clear=isinstance(task, ClearTask), moment=moment.origin,
-            continue_from=moment.continue_from, heard=block.heard,
-        )  # fmt: skip
-        if task is not None:
-            self._finish(task, result.join)
-        frames.setflags(write=False)
-        self.listener.block(rendered.report(result.join, rewritten))
-        later = self._later
-        if later is not None and later.at is not None and self.plan.head >= later.at:
-            self._apply_later()
+        if rendered.task is not None:
+            self._finish(rendered.task, result.join)
+        rendered.frames.setflags(write=False)
+        self._log.report(rendered, result.join, rewritten)
+        self._apply_later()
 
     def _finish(self, task: RewriteTask, join: int) -> None:
         """Note that a task is planned and sounds from `join` on."""
@@ -425,6 +417,4 @@ class Planner:
         self.pacing.rewritten_at = self.clock()
         if isinstance(task, ControlTask) and not task.earliest and not self.reader_stopped:
             self.latency_stats.scheduled(task.turned_at, join)
-        self.listener.rewritten(join)
-        if task.text or not isinstance(task, ControlTask):
-            self.listener.mark(TimelineMark(join, task.kind, task.text))
+        self._log.finished(task, join)

@@ -7,7 +7,6 @@ answers come as signals, which Qt delivers in the receiver's thread.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
@@ -29,8 +28,8 @@ from app.inference.messages import (
     WorkerSettings,
 )
 from app.inference.moments import packed_moment, unpacked_moment
-from app.inference.plan import MARGIN
 from app.inference.planner import IDLE, Planner
+from app.inference.reader_watch import ReaderWatch
 from app.inference.runtime import GarbageSchedule, gc_paused
 from app.inference.status import Incident, WorkerStatus, status_of
 from app.inference.stems import StemFill, switch_stems
@@ -103,8 +102,7 @@ class Worker(QThread):
         self._planner: Planner | None = None
         self._next_status = 0.0
         self._garbage = GarbageSchedule()
-        self._plan_min = math.inf
-        self._full_gain = False
+        self._reader = ReaderWatch()
         self._play_deadline: float | None = None
 
     # Commands of other threads.
@@ -371,30 +369,20 @@ class Worker(QThread):
             self._report("error", f"that could not be done ({error!r}).")
 
     def _poll_output(self, planner: Planner) -> None:
-        """Read the audio process's status: the reader's position and the margin ahead of it."""
+        """Read the audio process's status, and send the figures where they are due."""
         status = self.output.status()
-        planner.margin = MARGIN + 2 * status.plan_buffer
-        planner.output_latency = status.latency_seconds + status.plan_buffer / SAMPLE_RATE
-        silent = status.gain <= 0.0 or not status.running
-        planner.reader_stopped = not status.playing and silent
-        if status.running and status.playing:
-            planner.latency_stats.reader_at(
-                status.read, status.read_at, planner.output_latency, SAMPLE_RATE
-            )
-            if status.gain >= 1.0 or self._full_gain:
-                self._full_gain = True
-                self._plan_min = min(self._plan_min, status.plan_seconds)
+        self._reader.update(planner, status)
         now = time.monotonic()
         if now >= self._next_status:
             self._next_status = now + STATUS_SECONDS
-            self.status_changed.emit(status_of(planner, status, self._plan_min))
+            self.status_changed.emit(status_of(planner, status, self._reader.plan_min))
 
     def status(self) -> WorkerStatus:
         """Current figures; also sent ten times a second as `status_changed`."""
         planner, audio = self._planner, self.output.status()
         if planner is None:
             return WorkerStatus(state=self._state, audio=audio)
-        return status_of(planner, audio, self._plan_min)
+        return status_of(planner, audio, self._reader.plan_min)
 
     def _set_state(self, state: str) -> None:
         self._state = state
@@ -417,11 +405,11 @@ class Worker(QThread):
         self.output.set_playing(playing)
         if not playing and self._planner is not None:
             self._planner.latency_stats.forget()
-            self._full_gain = False
+            self._reader.stopped()
 
     def _panic(self, planner: Planner, seed: int | None = None, resume: bool = False) -> None:
         self.output.silence()
-        self._full_gain = False
+        self._reader.stopped()
         planner.restart(planner.source.seed if seed is None else seed)
         if resume:
             self.output.set_playing(True)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ from models.engine.interface import (
     Style,
 )
 from models.engine.loudness import normalise_loudness
-from models.engine.prompt_checks import check_prompt_audio, check_prompt_text
+from models.engine.prompt_checks import check_prompt_audio
 from models.engine.sounds import refuse_sound
 from models.errors import SegueError
 from models.magenta_rt2.batch_generator import BatchGenerator, BlockJob
@@ -51,7 +51,6 @@ from models.magenta_rt2.block_generator import (
 from models.magenta_rt2.checkpoint import files
 from models.magenta_rt2.checkpoint.weights import (
     codec_tensors,
-    file_metadata,
     file_tensors,
     load_depthformer,
 )
@@ -82,6 +81,7 @@ from models.magenta_rt2.silence_watch import SilenceWatch
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
 from models.magenta_rt2.spectrostream.weights import load_spectrostream
 from models.magenta_rt2.stream_state import PreparedBlock, StreamState
+from models.magenta_rt2.styles import PromptStyles, open_style_model
 from models.runtime.device import resolve_device, use_full_precision
 from models.runtime.huge_pages import use_huge_pages
 from models.storage.serialisation import PackedState, pack, unpack_state
@@ -91,19 +91,6 @@ MAX_TOGETHER: Final = 8
 OUTPUT_GAIN: Final = 0.5
 """The reference halves the codec's output before it clips it."""
 DEFAULT_PRECISION: Final = {"cpu": "int8", "cuda": "bfloat16", "mps": "float32"}
-
-
-class StyleEmbedder(Protocol):
-    """The style model that the engine needs: `MusicCoCa`, or `RandomStyle` for measuring."""
-
-    @property
-    def has_mapper(self) -> bool: ...
-
-    def embed_text(self, text: str, /) -> NDArray[np.float32]: ...
-
-    def embed_audio(self, samples: NDArray[np.floating], rate: int, /) -> NDArray[np.float32]: ...
-
-    def tokenize(self, style: NDArray[np.float32], /) -> NDArray[np.integer]: ...
 
 
 class MagentaEngine(Engine):
@@ -159,7 +146,8 @@ class MagentaEngine(Engine):
         self.lock = threading.Lock()  # of whoever generates: streams share the steppers
         self._encoder_loaded = False
         self._encoder_lock = threading.Lock()
-        self.style_model = self._open_style_model(checkpoint)
+        style_model = open_style_model(self.name, self.folder, checkpoint)
+        self.styles = PromptStyles(style_model, self.name)
         self.stepper = FrameStepper(model)
         if cuda_graphs.enabled(self.device):
             self._capture_graph()
@@ -169,11 +157,8 @@ class MagentaEngine(Engine):
         self.generator = BlockGenerator(
             self.stepper, self.codec, self.device == "cpu" and available_cores() > 1
         )
-        self._token_cache: dict[bytes, NDArray[np.integer]] = {}
         if self.device == "cpu":
             use_huge_pages()
-        self._notices: tuple[tuple[str, str], ...] = ()
-        self._mapper_missed = False
 
     def _capture_graph(self) -> None:
         try:
@@ -186,20 +171,6 @@ class MagentaEngine(Engine):
             )
             self.stepper.replay = None
             self.stepper.reset()
-
-    def _open_style_model(self, checkpoint: Path) -> StyleEmbedder:
-        if "segue" in file_metadata(checkpoint, self.name):
-            from models.magenta_rt2.musiccoca.random_style import RandomStyle
-
-            print(
-                f"segue: {checkpoint.name} holds random weights, so prompts are given random "
-                "styles: what plays is noise, fit for measuring only.",
-                file=sys.stderr,
-            )
-            return RandomStyle()
-        from models.magenta_rt2.musiccoca.model import MusicCoCa
-
-        return MusicCoCa(self.name, self.folder)
 
     @property
     def info(self) -> EngineInfo:
@@ -219,14 +190,10 @@ class MagentaEngine(Engine):
 
     def embed_text(self, text: str) -> Style:
         refuse_sound(text, self.info.name)
-        if not self.style_model.has_mapper and not self._mapper_missed:
-            self._mapper_missed = True
-            self._notices = (("info", files.MAPPER_MISSING.format(name=self.name)),)
-        return np.asarray(self.style_model.embed_text(check_prompt_text(text)), np.float32)
+        return self.styles.embed_text(text)
 
     def embed_audio(self, samples: NDArray[np.floating], sample_rate: int) -> Style:
-        audio = check_prompt_audio(samples, sample_rate)
-        return np.asarray(self.style_model.embed_audio(audio, sample_rate), np.float32)
+        return self.styles.embed_audio(samples, sample_rate)
 
     @property
     def max_together(self) -> int:
@@ -260,22 +227,6 @@ class MagentaEngine(Engine):
 
     def start(self, seed: int = 0) -> MagentaStream:
         return MagentaStream(self, seed)
-
-    def style_tokens(self, style: Style | None) -> NDArray[np.integer] | None:
-        """MusicCoCa tokens of a style, cached; SegueError for another engine's style."""
-        if style is None:
-            return None
-        if style.shape != (STYLE_DIM,):
-            raise SegueError(
-                f"the style has {len(style)} numbers, this engine's have {STYLE_DIM}: embed the "
-                "prompt with this engine."
-            )
-        key = style.tobytes()
-        if key not in self._token_cache:
-            if len(self._token_cache) >= 256:
-                self._token_cache.clear()
-            self._token_cache[key] = self.style_model.tokenize(style)
-        return self._token_cache[key]
 
     def codec_with_encoder(self) -> SpectroStream:
         """The codec, its encoder loaded on the first call; SegueError where the file is missing."""
@@ -321,8 +272,7 @@ class MagentaEngine(Engine):
         return unpack_state(packed, StreamState, self.name, self.checksum, devices)
 
     def notices(self) -> tuple[tuple[str, str], ...]:
-        notices, self._notices = self._notices, ()
-        return notices
+        return self.styles.take_notices()
 
     def close(self) -> None:
         self.generator.close()
@@ -402,7 +352,7 @@ class MagentaStream(Stream):
 
     def _conditions(self, controls: Controls, requested: float) -> Tensor:
         guidance = self.state.watch.guidance(requested)
-        style = self.engine.style_tokens(controls.style)
+        style = self.engine.styles.tokens(controls.style)
         held = self.state.held
         return torch.from_numpy(condition_rows(style, controls, guidance, held, FRAMES_PER_BLOCK))
 

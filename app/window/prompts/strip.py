@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.parameters.registry import Registry
 from app.session.document import SessionPrompt
+from app.window.prompts.outline import paint_outline
 from app.window.style import colours, theme
 from app.window.widgets.buttons import KeyButton, PlainButton
 from app.window.widgets.dropped import dropped_sound, dropped_words
@@ -297,7 +298,7 @@ class PromptStrip(QWidget):
     def _paint_name(self, painter: QPainter, box: QRectF, ink: str) -> None:
         if self.prompt.audio is not None:
             wave = QRectF(box.left(), box.top(), box.width(), min(box.height() * 0.36, 30))
-            self._paint_wave(painter, wave)
+            paint_outline(painter, wave, self.peaks, self.hex_color)
             box = box.adjusted(0, wave.height() + 3, 0, 0)
         words = self.prompt.text.strip() or "click to write a prompt"
         if is_sound(words):
@@ -306,21 +307,6 @@ class PromptStrip(QWidget):
         painter.setPen(QColor(ink))
         largest = min(max(self.width() * 0.165, 13.0), theme.scaled(30.0))
         paint_fit_text(painter, box, words, largest=largest, smallest=theme.scaled(11.0))
-
-    def _paint_wave(self, painter: QPainter, box: QRectF) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour(self.hex_color, 0.85))
-        if not self.peaks:
-            theme.draw_icon(painter, "sound", self.hex_color, box)
-            return
-        count = max(int(box.width() // 3), 1)
-        for index in range(count):
-            start = index * len(self.peaks) // count
-            stop = max(start + 1, (index + 1) * len(self.peaks) // count)
-            high = max(max(self.peaks[start:stop]) * box.height(), 1.5)
-            painter.drawRoundedRect(
-                QRectF(box.left() + index * 3, box.center().y() - high / 2, 2, high), 1, 1
-            )
 
     # -- input ---------------------------------------------------------------------------------
     def _remove(self) -> None:

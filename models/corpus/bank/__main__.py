@@ -18,7 +18,7 @@ from models.corpus.sound.drums import HAND_DRUMS
 from models.corpus.sound.presets import SOUNDS
 from models.corpus.styles import STYLES
 from models.music.score import INSTRUMENTS, KITS, SAMPLE_RATE
-from models.segue.studio.bank import KitEntry, Manifest, ZoneEntry
+from models.segue.studio.manifest import KitEntry, Manifest, ZoneEntry
 from models.segue.studio.user import loops
 
 OUT: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from models.music.score import SAMPLE_RATE
-from models.segue.studio.bank import PackEntry, ZoneEntry
+from models.segue.studio.manifest import PackEntry, ZoneEntry
 
 Audio = NDArray[np.float32]
 

@@ -1,19 +1,8 @@
 """Instrument bank: recorded notes and hits, decoded when they are first played.
 
-resources/instruments holds, made by `python -m models.corpus.bank`:
-
-* `manifest.json`: `sources` (name, licence and makers of what was sampled), `instruments` (how each
-  is played, its sources and its pack), `kits` (for each drum its hits: pack, zone, gain, velocity
-  layer) and `packs` (file, checksum, zones).
-* A data file a pack: complete Ogg Vorbis (notes) or FLAC (hits) files, one behind the other. A zone
-  says where its file lies (`at`, `size`), its rate, samples and channels, the `gain` that restores
-  its level, and of a note the MIDI `key` that was played, its velocity `layer`, the `loop` (first
-  sample, and the one after the last) and the `decay` in dB a second that the loop was freed of, and
-  the `cents` that bring it into tune.
-* `productions.json`: how each style of the corpus is mixed (`models.segue.studio.production`).
-
-A zone is decoded when it is first played, which takes a few milliseconds; `Bank.prepare` has it
-done beforehand by a thread. What sounds never depends on who decoded it.
+The files are described in `manifest`. A zone is decoded when it is first played, which takes a few
+milliseconds; `Bank.prepare` has it done beforehand by a thread. What sounds never depends on who
+decoded it.
 """
 
 from __future__ import annotations
@@ -26,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol, TypedDict
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +23,7 @@ from numpy.typing import NDArray
 from models.errors import SegueError
 from models.music.score import DRUMS
 from models.music.user_instruments import USER_PREFIX
+from models.segue.studio.manifest import Manifest
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "resources" / "instruments"
 FORMAT: Final = 1
@@ -44,73 +34,9 @@ SEAM: Final = 480
 MEMORY: Final = 220_000_000  # bytes of decoded zones in the cache
 
 
-class ZoneEntry(TypedDict, total=False):
-    """Zone in the manifest; see the module for the fields."""
-
-    at: int
-    size: int
-    rate: int
-    frames: int
-    channels: int
-    gain: float
-    key: int
-    layer: int
-    velocity: int
-    loop: tuple[int, int]
-    decay: float
-    cents: float
-    pan: float
-    name: str
-
-
-class PackEntry(TypedDict):
-    """Data file in the manifest."""
-
-    file: str
-    sha256: str
-    bytes: int
-    zones: list[ZoneEntry]
-
-
-class KitEntry(TypedDict, total=False):
-    """Drum kit in the manifest: for each drum its hits as [pack, zone, gain, layer]."""
-
-    drums: dict[str, list[tuple[str, int, float, int]]]
-    sources: list[str]
-    gain_db: float
-
-
-class InstrumentEntry(TypedDict):
-    """Instrument in the manifest."""
-
-    pack: str
-    sources: list[str]
-    low: int
-    high: int
-    wet: float
-    effect: str
-    release: float
-    glide: float
-    scoop: float
-    lfo_beats: float
-    overlap: bool
-    gain_db: float
-
-
-class Manifest(TypedDict, total=False):
-    """Contents of manifest.json."""
-
-    format: int
-    rate: int
-    sources: dict[str, dict[str, str]]
-    packs: dict[str, PackEntry]
-    kits: dict[str, KitEntry]
-    instruments: dict[str, InstrumentEntry]
-
-
 @dataclass(frozen=True)
 class SampleZone:
-    """Recorded note or hit; see the module for the fields."""
+    """Recorded note or hit; see `manifest` for the fields."""
 
     pack: str
     number: int

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.audio import devices
-from app.audio.output import AudioEvent, AudioOutput, AudioSettings, list_devices
+from app.audio.output import AudioEvent, AudioOutput, AudioSettings
 from app.audio.processes import priority
 from models.errors import SegueError
 from tests.support import jack
@@ -260,7 +260,7 @@ def test_settings_that_cannot_be(wrong: dict[str, int]) -> None:
 
 
 def test_a_scan_without_a_server_is_no_error(no_server: None) -> None:
-    assert all(device.channels > 0 for devices in list_devices() for device in devices)
+    assert all(device.channels > 0 for devices in devices.list_devices() for device in devices)
 
 
 def test_a_priority_that_is_claimed_is_there() -> None:

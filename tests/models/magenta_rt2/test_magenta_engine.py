@@ -90,7 +90,7 @@ def test_a_missing_mapper_is_said_once(
 ) -> None:
     engine.embed_text("flute")
     assert engine.notices() == ()
-    monkeypatch.setattr(type(engine.style_model), "has_mapper", False)
+    monkeypatch.setattr(type(engine.styles.model), "has_mapper", False)
     engine.embed_text("flute"), engine.embed_text("drums")
     ((level, sentence),) = engine.notices()
     assert level == "info" and "run" in sentence and "models fetch magenta-rt2-small" in sentence
