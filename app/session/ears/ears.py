@@ -1,7 +1,7 @@
 """Ears: the instrument's handle on the process that hears the input.
 
-The process is started when a send is first opened, and started again where it dies. Without a send
-there is none.
+The process is started when a send is first opened, and started again where it dies or hangs.
+Without a send there is none.
 """
 
 from __future__ import annotations
@@ -9,20 +9,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
 from app.audio.processes.child import ChildProcess
 from app.audio.shared_memory import Layout
 from app.session.ears import process
-from app.session.ears.messages import STOP, EarWarning
+from app.session.ears.messages import ALIVE, STOP, EarWarning
 
 POLL_SECONDS: Final = 0.5
 DEATHS: Final = 3
 """Deaths within DEATH_SPAN seconds after which it is started again only after a while."""
 DEATH_SPAN: Final = 20.0
 RETRY_SECONDS: Final = 2.0
+START_SECONDS: Final = 60.0
+"""Seconds that it may take to begin: a loaded machine reads its modules slowly."""
+HUNG_SECONDS: Final = 15.0
+"""Seconds without a heartbeat after which it is taken to hang."""
 
 AGAIN: Final = "the process that hears the input ended: it was started again and listens afresh."
+HUNG: Final = (
+    "the process that hears the input did not answer: it was started again and listens afresh."
+)
 FAILED: Final = "the input cannot be heard ({}): end other programs; the music goes on."
 
 
@@ -42,12 +50,20 @@ class Ears:
     Args:
         shared: name and layout of the shared memory, see `AudioOutput.shared`.
         report: takes level and sentence, in another thread.
+        body: what the process runs, as `process.run`.
+        patience: seconds without a heartbeat after which it is taken to hang.
 
     """
 
-    def __init__(self, shared: tuple[str, Layout], report: Callable[[str, str], object]) -> None:
-        self._shared, self._report = shared, report
-        self._process = ChildProcess("segue ears", process.run)
+    def __init__(
+        self,
+        shared: tuple[str, Layout],
+        report: Callable[[str, str], object],
+        body: Callable[[Connection, str, Layout], None] = process.run,
+        patience: float = HUNG_SECONDS,
+    ) -> None:
+        self._shared, self._report, self._patience = shared, report, patience
+        self._process = ChildProcess("segue ears", body)
         self._links: list[EarLink] = []
         self._requests: dict[type, object] = {}
         self._lock = threading.Lock()
@@ -96,7 +112,9 @@ class Ears:
             with self._lock:
                 for request in self._requests.values():
                     self._process.send(request)
-            self._receive()
+            hung = self._receive()
+            if hung:
+                self._process.kill()
             self._process.end(STOP)
             for link in self._links:
                 link.forget()
@@ -104,19 +122,26 @@ class Ears:
                 return
             now = time.monotonic()
             deaths = [t for t in deaths if now - t < DEATH_SPAN] + [now]
-            self._report("warning", AGAIN)
+            self._report("warning", HUNG if hung else AGAIN)
             self._stopping.wait(0.0 if len(deaths) <= DEATHS else RETRY_SECONDS)
 
-    def _receive(self) -> None:
-        """Take the news until the process ends."""
+    def _receive(self) -> bool:
+        """Take the news until the process ends or hangs; whether it hangs."""
+        deadline = time.monotonic() + max(START_SECONDS, self._patience)
         try:
             while not self._stopping.is_set():
                 if self._process.poll(POLL_SECONDS):
                     self._take(self._process.receive())
+                    deadline = time.monotonic() + self._patience
+                elif time.monotonic() > deadline:
+                    return True
         except (EOFError, OSError):
-            return
+            pass
+        return False
 
     def _take(self, news: object) -> None:
+        if news == ALIVE:
+            return
         if isinstance(news, EarWarning):
             self._report("warning", news.sentence)
         for link in self._links:

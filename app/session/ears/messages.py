@@ -11,6 +11,8 @@ from app.session.follow_send import FollowSettings
 
 STOP: Final = "stop"
 MODULES: Final = "modules"
+ALIVE: Final = "alive"
+"""Heartbeat of the process: it goes on listening."""
 
 
 @dataclass(frozen=True)

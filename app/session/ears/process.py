@@ -24,12 +24,14 @@ from app.audio.shared_memory import Layout, SharedAudio
 from app.session.ears.ear import Ear
 from app.session.ears.follow_ear import FollowEar
 from app.session.ears.memory_ear import MemoryEar
-from app.session.ears.messages import MODULES, STOP, EarWarning, ModuleNames
+from app.session.ears.messages import ALIVE, MODULES, STOP, EarWarning, ModuleNames
 
 WAITING: Final = 0.2
 """Seconds between two looks whether an input is open."""
 IDLE: Final = 2.0
 """Seconds between two looks whether the instrument is still there."""
+BEAT_SECONDS: Final = 1.0
+"""Seconds between two heartbeats at least."""
 
 
 class EarSchedule:
@@ -86,8 +88,13 @@ def run(pipe: Connection, name: str, layout: Layout) -> None:
     tap = TapRing(memory.words, memory.tap)
     ears = (FollowEar(input, tap, pipe.send), MemoryEar(input, pipe.send))
     schedule = EarSchedule(ears, lambda: input.running, pipe.send)
+    beat_at = -BEAT_SECONDS
     try:
         while os.getppid() == parent:
+            now = time.monotonic()
+            if now - beat_at >= BEAT_SECONDS:
+                beat_at = now
+                pipe.send(ALIVE)
             if pipe.poll(schedule.wait(time.monotonic())):
                 message = pipe.recv()
                 if message == STOP:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ from app.audio.input.history import InputHistory
 from app.audio.ring import TapRing
 from app.audio.shared_memory import INPUT_RUNNING, WORDS, Layout, SharedAudio
 from app.session.ears.ear import Ear
-from app.session.ears.ears import AGAIN, Ears
+from app.session.ears.ears import AGAIN, HUNG, Ears
 from app.session.ears.follow_ear import FollowEar
 from app.session.ears.follow_link import FollowLink
 from app.session.ears.memory_ear import MemoryEar
 from app.session.ears.memory_link import MemoryLink
-from app.session.ears.messages import MODULES, FollowRequest, MemoryRequest, ModuleNames
+from app.session.ears.messages import ALIVE, MODULES, FollowRequest, MemoryRequest, ModuleNames
 from app.session.ears.pacing import BURST, ChangePacing
 from app.session.ears.process import IDLE, WAITING, EarSchedule
 from app.session.follow_send import FollowSettings
@@ -108,6 +109,43 @@ def test_it_hears_is_started_again_and_ends(instrument: Instrument) -> None:
     ears.stop()
     assert ears.pid is None and instrument.follow.words() == ""
     assert instrument.memories.transcript is None and len(instrument.said) == 1
+
+
+def hanging_body(pipe: Connection, name: str, layout: Layout) -> None:
+    """A process of ears that says whatever it is asked, and hangs where it is told to."""
+    pipe.send(ALIVE)
+    while (asked := pipe.recv()) != "stop":
+        if asked == "hang":
+            time.sleep(600)
+        pipe.send(asked)
+
+
+class News:
+    """Takes what ears say."""
+
+    def __init__(self) -> None:
+        self.news: list[object] = []
+        self.forgotten = 0
+
+    def take(self, news: object) -> None:
+        self.news.append(news)
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def test_a_process_that_hangs_is_started_again() -> None:
+    said: list[str] = []
+    ears = Ears(("", LAYOUT), lambda level, text: said.append(text), hanging_body, patience=0.2)
+    link = News()
+    ears.add(link)
+    ears.ask("hang", wanted=True)
+    assert until(lambda: HUNG in said)
+    assert link.forgotten and not link.news  # nothing of it steers the music any more
+    ears.ask("go on", wanted=True)
+    assert until(lambda: "go on" in link.news)
+    ears.stop()
+    assert ears.pid is None
 
 
 class DeafEar(Ear):
