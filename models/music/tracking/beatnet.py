@@ -156,14 +156,15 @@ def hear_beats(
 
 def _step(network: BeatNetCrnn, memory: Line, given: Line) -> tuple[Line, NDArray[np.float64]]:
     """Memory and (3,) chances after a frame (2 * BANDS,)."""
-    windows = np.lib.stride_tricks.sliding_window_view(given, KERNEL)
-    found = np.maximum(network.conv_weight @ windows.T + network.conv_bias[:, None], 0)
-    pairs = found[:, : found.shape[1] // 2 * 2].reshape(2, -1, 2).max(axis=2)
-    line = network.enter_weight @ pairs.ravel() + network.enter_bias
+    # The greater of each pair of neighbours, rectified; the bias is the same for both.
+    found = (np.correlate(given, kernel) for kernel in network.conv_weight)
+    pairs = np.stack([np.maximum(line[:-1:2], line[1::2]) for line in found])
+    pooled = np.maximum(pairs + network.conv_bias[:, None], 0)
+    line = network.enter_weight @ pooled.ravel() + network.enter_bias
     layers = []
     for (weight, bias), (hidden, cells) in zip(network.cells, memory, strict=True):
         fits = weight @ np.concatenate([line, hidden]) + bias
-        into, keep, out = (_sigmoid(fits[n * UNITS : (n + 1) * UNITS]) for n in (0, 1, 3))
+        into, keep, _, out = _sigmoid(fits).reshape(4, UNITS)  # one call is quicker than three
         cells = keep * cells + into * np.tanh(fits[2 * UNITS : 3 * UNITS])
         line = out * np.tanh(cells)
         layers.append((line, cells))

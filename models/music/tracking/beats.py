@@ -84,7 +84,7 @@ class BeatState:
     """State of the tracker.
 
     Attributes:
-        belief: (rows, states of a beat), see `StateSpace`.
+        belief: (states of a beat, rows), see `StateSpace`, and `total`, its sum.
         hidden: (2, units) of the network that learned from composed songs.
         beatnet: of the network that learned from recordings.
         history: (SPAN, FEATURES) flux of the last ten seconds.
@@ -112,6 +112,7 @@ class BeatState:
     rise: Line | None = None
     codes: tuple[tuple[int, float], ...] = ()
     flux: FluxState = field(default_factory=FluxState)
+    total: float = 1.0
     line: PhaseLine = NO_LINE
     best: int = 0
     phase: float = 0.0
@@ -132,8 +133,8 @@ class BeatModel:
 
 @dataclass(frozen=True, eq=False)
 class StateSpace:
-    """Constant arrays. A row is one beat of one pattern; in it the states of each interval follow
-    one another.
+    """Constant arrays. A row is one beat of one pattern; the states of each interval follow one
+    another. Beliefs have states first: their moves then copy whole lines.
     """
 
     lengths: Line  # (intervals,) frames
@@ -144,7 +145,8 @@ class StateSpace:
     halves: Line  # (states, 2) 1 in the first half of the beat, and in the second
     turn: NDArray[np.complex64]  # (states,) place on the unit circle
     move: Line  # (intervals, intervals) chances from, to
-    before: Line  # (rows, rows) chances to, from
+    after: Line  # (rows, rows) chances from, to
+    places: Line  # (rows, 2 * places in a bar) 1 where a row's place is now, and where it is next
 
 
 @lru_cache(maxsize=4)
@@ -176,13 +178,26 @@ def state_space(rows: tuple[tuple[int, int], ...]) -> StateSpace:
         np.stack([within <= 0.5, within > 0.5], axis=1).astype(np.float32),
         np.exp(2j * np.pi * within).astype(np.complex64),
         move.astype(np.float32),
-        before.astype(np.float32),
+        np.ascontiguousarray(before.T, np.float32),
+        _bar_places(rows),
     )
+
+
+BAR_PLACES: Final = tuple((metre, beat) for metre in METRES for beat in range(metre))
+
+
+def _bar_places(rows: tuple[tuple[int, int], ...]) -> Line:
+    """(rows, 2 * BAR_PLACES) the place of each row in its bar, and that of the next beat."""
+    found = np.zeros((len(rows), 2 * len(BAR_PLACES)), np.float32)
+    for row, (metre, beat) in enumerate(rows):
+        found[row, BAR_PLACES.index((metre, beat))] = 1.0
+        found[row, len(BAR_PLACES) + BAR_PLACES.index((metre, (beat + 1) % metre))] = 1.0
+    return found
 
 
 @lru_cache(maxsize=4)
 def prior(rows: tuple[tuple[int, int], ...]) -> Line:
-    """Belief (rows, states) before any sound."""
+    """Belief (states, rows) before any sound."""
     space = state_space(rows)
     bpm = 60 / FRAME / space.lengths
     tempo = np.exp(-0.5 * (np.log(bpm / USUAL) / SPREAD) ** 2) * np.gradient(space.lengths)
@@ -190,8 +205,14 @@ def prior(rows: tuple[tuple[int, int], ...]) -> Line:
     metres = np.array([metre for metre, _ in rows])
     for metre in METRES:
         of_row[metres == metre] /= max(1, int((metres == metre).sum()))
-    belief = of_row[:, None] * (tempo / space.lengths)[space.interval][None, :]
+    belief = (tempo / space.lengths)[space.interval][:, None] * of_row[None, :]
     return np.asarray(belief / belief.sum(), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _leap(rows: tuple[tuple[int, int], ...]) -> Line:
+    """(states, rows) what goes to any state."""
+    return np.float32(LEAP) * prior(rows)
 
 
 def initial_beats(model: BeatModel) -> BeatState:
@@ -235,7 +256,7 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     code = (patterns.code(features), float(features.sum()))
     codes = (*state.codes, code)[-CODES_LATER - 1 :]
     fits = observed(patterns, codes[0][0], beat, downbeat)
-    belief = _forward(patterns, state.belief, fits, weight)
+    belief = _forward(patterns, state.belief, state.total, fits, weight)
     moved = replace(
         state,
         belief=belief,
@@ -262,7 +283,7 @@ def pooled(one: float, other: float) -> float:
 
 
 def observed(patterns: RhythmPatterns, code: int, beat: float, downbeat: float) -> Line:
-    """How well a frame fits each place of each row, (rows, PLACES + 1).
+    """How well a frame fits each place of each row, (PLACES + 1, rows).
 
     Args:
         patterns: rhythm patterns.
@@ -272,14 +293,14 @@ def observed(patterns: RhythmPatterns, code: int, beat: float, downbeat: float) 
 
     """
     fits = np.asarray(patterns.chances[code] ** np.float32(TEMPER), np.float32)
-    fits[:, 1:-1] *= np.float32(((1 - beat) / (1 - BEAT_SHARE) + 1e-3) ** SHARPNESS)
+    fits[1:-1] *= np.float32(((1 - beat) / (1 - BEAT_SHARE) + 1e-3) ** SHARPNESS)
     here = (max(beat, 0.01) / BEAT_SHARE) ** SHARPNESS
     first = min(SUREST, max(1 - SUREST, downbeat / max(beat, 1e-3)))
     metres, starts, ends = _bars(patterns.rows)
     on_bar, off_bar = first * metres, (1 - first) * metres / (metres - 1)
-    for column, begins in ((0, starts), (-1, ends)):
+    for place, begins in ((0, starts), (-1, ends)):
         bar = np.where(begins, on_bar, off_bar) ** (BAR_SHARPNESS * beat)
-        fits[:, column] *= (here * bar).astype(np.float32)
+        fits[place] *= (here * bar).astype(np.float32)
     return fits
 
 
@@ -291,23 +312,27 @@ def _bars(rows: tuple[tuple[int, int], ...]) -> tuple[Line, NDArray[np.bool_], N
     return metres, beats == 0, (beats + 1) % metres == 0
 
 
-def _forward(patterns: RhythmPatterns, belief: Line, fits: Line, weight: Line) -> Line:
-    """Belief after one frame."""
+def _forward(
+    patterns: RhythmPatterns, belief: Line, total: float, fits: Line, weight: Line
+) -> Line:
+    """Belief after one frame, not scaled to a sum of 1; `total` is the sum of the one before."""
     space = state_space(patterns.rows)
     moved = np.empty_like(belief)
-    moved[:, 1:] = belief[:, :-1]
-    moved[:, space.first] = space.before @ (belief[:, space.last] @ space.move)
-    moved *= np.float32(1 - LEAP)
-    moved += np.float32(LEAP) * prior(patterns.rows)
-    moved *= weight[space.interval]
-    moved *= fits[:, space.place]
-    return np.asarray(moved / moved.sum(), np.float32)
+    share = np.float32((1 - LEAP) / total)
+    np.multiply(belief[:-1], share, out=moved[1:])
+    moved[space.first] = (space.move.T @ belief[space.last]) @ space.after * share
+    moved += _leap(patterns.rows)
+    moved *= fits[space.place]
+    moved *= weight[space.interval][:, None]
+    return moved
 
 
 def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) -> BeatState:
     """The state with phase, tempo and bar from the belief."""
     space = state_space(patterns.rows)
-    states = state.belief.sum(axis=0)
+    states = state.belief @ np.ones(state.belief.shape[1], np.float32)
+    total = float(states.sum())
+    states /= np.float32(total)
     chances = np.add.reduceat(states, space.first)
     wide = np.convolve(chances, np.ones(3), "same")
     best, line = int(wide.argmax()), state.line
@@ -335,9 +360,7 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
             line, astray = NO_LINE, 0.0
     line = line.add(played, phase, sure, MEMORY, 1 / length)
     offset = _offset(state.offset, phase, flux)
-    metre, index, bar = _bar_of(
-        patterns, state.belief * near[space.interval].astype(np.float32), space
-    )
+    metre, index, bar = _bar_of(state.belief, near / np.float32(total), space)
     pulse = Pulse(
         time=time,
         bpm=60 * line.slope,
@@ -348,8 +371,9 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
         bar_confidence=bar,
     )
     return replace(
-        state, line=line, best=best, phase=phase, astray=astray, offset=offset, pulse=pulse
-    )
+        state, total=total, line=line, best=best, phase=phase, astray=astray, offset=offset,
+        pulse=pulse,
+    )  # fmt: skip
 
 
 def _offset(before: tuple[float, float], phase: float, flux: float) -> tuple[float, float]:
@@ -360,12 +384,17 @@ def _offset(before: tuple[float, float], phase: float, flux: float) -> tuple[flo
     return keep * before[0] + weight * place, keep * before[1] + weight
 
 
-def _bar_of(patterns: RhythmPatterns, belief: Line, space: StateSpace) -> tuple[int, int, float]:
-    """Likeliest metre and beat in the bar, of the beat that is nearest, and its chance."""
-    now, soon = (belief @ space.halves).T
-    places = {(metre, index): 0.0 for metre in METRES for index in range(metre)}
-    for (metre, index), here, coming in zip(patterns.rows, now, soon, strict=True):
-        places[metre, index] += float(here)
-        places[metre, (index + 1) % metre] += float(coming)
-    (metre, index), chance = max(places.items(), key=lambda item: item[1])
-    return metre, index, chance
+def _bar_of(belief: Line, weights: Line, space: StateSpace) -> tuple[int, int, float]:
+    """Likeliest metre and beat in the bar, of the beat that is nearest, and its chance.
+
+    Args:
+        belief: (states, rows).
+        weights: (intervals,) how much each counts.
+        space: of the belief.
+
+    """
+    halves = space.halves * weights[space.interval][:, None]
+    now, soon = (halves.T @ belief) @ space.places  # both (2 * BAR_PLACES,)
+    chances = now[: len(BAR_PLACES)] + soon[len(BAR_PLACES) :]
+    best = int(chances.argmax())
+    return *BAR_PLACES[best], float(chances[best])

@@ -26,6 +26,7 @@ CUTOFF: Final = 2400.0
 SPAN: Final = 2048  # samples at RATE
 FALL: Final = 512  # of them in which the window falls
 STEP: Final = 10  # frames between two chromas
+PAIR: Final = 2  # frames that are brought down together
 STEP_SECONDS: Final = STEP * HOP_SECONDS
 LOW: Final = 33  # MIDI pitch of the lowest band
 HIGH: Final = 93
@@ -131,8 +132,8 @@ def unit(row: Line) -> Line:
 
 
 def decimate(frame: SoundFrame) -> Line:
-    """The frame's last 10 ms at 6 kHz, (60,)."""
-    reach = frame.samples[-(HOP + TAPS - 1) :]
+    """The last 20 ms up to a frame's end at 6 kHz, (120,)."""
+    reach = frame.samples[-(PAIR * HOP + TAPS - 1) :]
     windows = np.lib.stride_tricks.sliding_window_view(reach, TAPS)[FACTOR - 1 :: FACTOR]
     return np.asarray(np.ascontiguousarray(windows) @ _low_pass(), np.float32)
 
@@ -148,9 +149,11 @@ def find_chroma(state: ChromaState, frame: SoundFrame) -> tuple[ChromaState, Chr
         The state after it and, ten times a second, the chroma.
 
     """
+    rise = np.maximum(state.rise, frame.rise)
+    if state.waiting % PAIR == 0:
+        return replace(state, rise=rise, waiting=state.waiting - 1), None
     new = decimate(frame)
     tail = np.concatenate([state.tail[len(new) :], new])
-    rise = np.maximum(state.rise, frame.rise)
     if state.waiting > 1:
         return replace(state, tail=tail, rise=rise, waiting=state.waiting - 1), None
     loud = float(np.sqrt(np.mean(tail * tail))) > QUIETEST

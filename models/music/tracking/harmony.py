@@ -11,9 +11,11 @@ key is that of `models.music.tonality`, from the slow mean.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.music.score import NOTE_NAMES, QUALITIES
 from models.music.tonality import key_correlations
@@ -115,18 +117,22 @@ def initial_harmony(network: ChordNetwork) -> HarmonyState:
 
 def turn(chroma: Chroma) -> Line:
     """(12, INPUTS) the chroma as seen from each root, C first."""
+    whole = np.concatenate(
+        [chroma.now, chroma.recent, chroma.slow, np.float32(RISE_SCALE) * chroma.rise]
+    )
+    return whole[_turned()]
+
+
+@lru_cache(maxsize=1)
+def _turned() -> NDArray[np.int64]:
+    """(12, INPUTS) where each root's row is found in the bands, the classes and the rises."""
     rows = []
     for root in range(12):
         low = (root - LOW) % 12  # the lowest band of this pitch class
+        bands = low + np.arange(REACH)
+        classes = 2 * BANDS + (root + np.arange(12)) % 12
         rows.append(
-            np.concatenate(
-                [
-                    chroma.now[low : low + REACH],
-                    chroma.recent[low : low + REACH],
-                    np.roll(chroma.slow, -root),
-                    np.float32(RISE_SCALE) * chroma.rise,
-                ]
-            )
+            np.concatenate([bands, BANDS + bands, classes, 2 * BANDS + 12 + np.arange(RISES)])
         )
     return np.stack(rows)
 

@@ -51,7 +51,7 @@ def find_onset(state: OnsetState, frame: SoundFrame) -> tuple[OnsetState, Onset 
         The state after it, and the onset that it reveals, if there is one.
 
     """
-    flux = float(frame.rise.mean()) if frame.level > GATE else 0.0
+    flux = float(frame.rise.sum()) / len(frame.rise) if frame.level > GATE else 0.0
     recent = (*state.flux[1:], flux)
     peak = recent[2]
     over = peak > max(LEAST, RATIO * state.mean)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 Keys: TypeAlias = tuple[int, ...]
@@ -43,6 +44,8 @@ class Progression:
         number, last = math.floor(beat), self.first + len(self.chords) - 1
         if not self.chords or not self.first < number <= last + LEAST:
             return Progression(number, (keys,))
+        if number == last and keys == self.chords[-1]:
+            return self
         if number <= last:
             # The pulse may step back a little: what came later is heard again.
             return Progression(self.first, (*self.chords[: number - self.first], keys))
@@ -50,7 +53,7 @@ class Progression:
         chords = (*self.chords, *between, keys)[-BEATS:]
         return Progression(number + 1 - len(chords), chords)
 
-    @property
+    @cached_property
     def turn(self) -> int:
         """Beats after which the chords repeat; 0 where they do not."""
         settled = self.chords[:-1]

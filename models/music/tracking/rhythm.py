@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from models.music.tracking.front_end import HOP_SECONDS, Line
 PLACES: Final = 12  # of a beat
 METRES: Final = (4, 3)
 EDGES: Final = (0, 3, 10, 24)  # mel bands of the three bands
+WIDTHS: Final = np.diff(EDGES).astype(np.float32)
 FEATURES: Final = len(EDGES) - 1
 FRAME: Final = 2 * HOP_SECONDS
 MEMORY: Final = 5.0  # seconds of the mean that flux is relative to
@@ -56,14 +56,14 @@ class RhythmPatterns:
 
     @cached_property
     def chances(self) -> Line:
-        """(codes, rows, PLACES + 1) the last place is the first one of the beat that follows."""
+        """(codes, PLACES + 1, rows) the last place is the first one of the beat that follows."""
         parts = []
         for metre, table in zip(METRES, (self.four, self.three), strict=True):
             beats = table.reshape(len(table), metre, PLACES, -1)
             after = np.roll(beats, -1, axis=1)[:, :, :1]
             whole = np.concatenate([beats, after], axis=2)
             parts.append(whole.reshape(-1, PLACES + 1, table.shape[-1]))
-        return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1), np.float32)
+        return np.ascontiguousarray(np.concatenate(parts).transpose(2, 1, 0), np.float32)
 
     def code(self, features: Line) -> int:
         """The code nearest to (FEATURES,) features."""
@@ -81,7 +81,7 @@ class FluxState:
 
 def flux_features(state: FluxState, rise: Line) -> tuple[FluxState, Line]:
     """Features (FEATURES,) of the rise (BANDS,) of a frame of 20 ms, and the state after it."""
-    bands = [float(rise[low:high].mean()) for low, high in pairwise(EDGES)]
+    bands = (np.add.reduceat(rise, EDGES[:-1]) / WIDTHS).tolist()
     share = FRAME / MEMORY
     filled = state.filled + share * (1 - state.filled)
     mean = state.mean + share * (sum(bands) / FEATURES - state.mean)
