@@ -28,6 +28,7 @@ from models.segue.codec.codec import Codec, DecodingState
 from models.segue.renderer.features import unknown_score
 from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.network import FRAMES_PER_BLOCK
+from models.segue.studio.warmth import lean, warmed
 
 HEARD_SECONDS: Final = 20.0
 """End of the audio from which tempo and key are told."""
@@ -82,14 +83,15 @@ def arranger_after(arranger: Arranger, audio: Audio, style: Style, seed: int) ->
 def last_latents(codec: Codec, audio: Audio, blocks: int) -> NDArray[np.float32]:
     """Latents (6 k, D) of the last k <= `blocks` renderer blocks of audio (n, 2) at 48 kHz.
 
-    They end before the codec's look-ahead, so that no silence after the audio is heard in them.
+    The audio has the tone of a finished mix. The latents end before the codec's look-ahead, so that
+    no silence after the audio is heard in them.
     """
     block = FRAMES_PER_BLOCK * FRAME
     count = min(blocks, max(0, len(audio) - LOOKAHEAD) // block)
     if not count:  # shorter than a block: silence before it
         audio = np.concatenate([np.zeros((block + LOOKAHEAD - len(audio), 2), np.float32), audio])
         count = 1
-    latents = codec.encode(audio[len(audio) - LOOKAHEAD - count * block :])
+    latents = codec.encode(audio[len(audio) - LOOKAHEAD - count * block :], lean)
     return latents[: count * FRAMES_PER_BLOCK]
 
 
@@ -106,4 +108,6 @@ def context_after(renderer: RendererInference, latents: NDArray[np.float32]) -> 
 def decoding_after(codec: Codec, latents: NDArray[np.float32], seed: int) -> DecodingState:
     """State of decoder and vocoder after latents, so that the sound goes on without a gap."""
     ending = latents[-4 * FRAMES_PER_BLOCK :]
-    return codec.decode_audio_step(ending, codec.start_decoding(seed))[1]
+    start = codec.start_decoding(seed)
+    bands, image, network = codec.decode_step(ending, start.network)
+    return DecodingState(network, codec.vocoder.step(warmed(bands), image, start.vocoder)[1])

@@ -26,6 +26,7 @@ from models.segue.codec import Codec
 from models.segue.codec import bands as B
 from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
+from models.segue.studio.warmth import lean
 
 BLOCK: Final = FRAMES_PER_BLOCK * FRAME_SAMPLES
 REACH: Final = B.LOOKAHEAD
@@ -102,5 +103,5 @@ def injected(
     bands, stereo = B.analyse_frames(
         np.ascontiguousarray(own + np.float32(amount) * played), FRAMES_PER_BLOCK * B.PATCH
     )
-    tokens = torch.from_numpy(codec.encode_bands(bands, stereo)).reshape(TOKENS_PER_BLOCK, -1)
-    return renderer.remember(cache, tokens, past.scored)
+    tokens = torch.from_numpy(codec.encode_bands(lean(bands), stereo))
+    return renderer.remember(cache, tokens.reshape(TOKENS_PER_BLOCK, -1), past.scored)

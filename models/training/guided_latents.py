@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from models.corpus.dataset import CLIP_SECONDS, EVAL_SEEDS, Clip, clip_of, song_of_clip
 from models.segue.codec import Codec
+from models.segue.studio.warmth import lean
 from models.storage.weights import WEIGHTS
 from models.training.guides import GuidePlayer
 from models.training.latents import pack
@@ -74,7 +75,8 @@ def make(job: Job) -> dict[str, NDArray[np.generic]]:
     packed = pack(clip, codec.encode(clip.float_audio()))
     guide = player.play(song, CLIP_SECONDS, np.random.default_rng([job.seed, 0x9D1D]))
     frames = len(packed["latents"])
-    packed["guide"] = codec.encode(guide)[:frames].astype(np.float16)
+    # As the dreamer hears it.
+    packed["guide"] = codec.encode(guide, lean)[:frames].astype(np.float16)
     return packed
 
 

@@ -168,6 +168,12 @@ def compress(magnitude: Array) -> Array:
     return np.asarray((np.log(magnitude + FLOOR) - LOG_MEAN) / LOG_SCALE, dtype=np.float32)
 
 
+def scaled(bands: Array, gains: Array) -> Array:
+    """Bands (T, 320) with gains (320,) on their magnitudes; silence stays silence."""
+    logs = np.maximum(bands, SILENCE) * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
+    return compress(np.maximum(np.exp(logs) - np.float32(FLOOR), np.float32(0.0)) * gains)
+
+
 def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
     """Bands and stereo images of a whole sound, with silence before and after it.
 

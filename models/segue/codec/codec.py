@@ -7,6 +7,7 @@ samples again.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ from models.segue.codec.decoder import StreamingDecoder
 from models.segue.codec.vocoder import Vocoder, VocoderState
 
 Array = NDArray[np.float32]
+Tone = Callable[[Array], Array]
+"""Change of bands (T, 320)."""
 
 
 class EncoderState(NamedTuple):
@@ -122,10 +125,12 @@ class Codec:
         unfinished.chmod(0o644)  # safetensors creates it readable by its owner only
         unfinished.replace(path)
 
-    def encode(self, audio: NDArray[np.floating]) -> Array:
-        """Latents (ceil(n / 1920), D) of audio (n, 2); frame j is centred on its 1920 samples."""
+    def encode(self, audio: NDArray[np.floating], tone: Tone | None = None) -> Array:
+        """Latents (ceil(n / 1920), D) of audio (n, 2); frame j is centred on its 1920 samples.
+        `tone` changes the bands beforehand.
+        """
         bands, stereo = B.analyse(audio)
-        return self.encode_bands(bands, stereo)
+        return self.encode_bands(bands if tone is None else tone(bands), stereo)
 
     def encode_bands(self, bands: Array, stereo: Array) -> Array:
         """Latents (T, D) of bands (4 T, 320) and stereo images (T, 40)."""
@@ -144,13 +149,14 @@ class Codec:
         return EncoderState(audio, self.network.encoder.start(1))
 
     def encode_step(
-        self, audio: NDArray[np.floating], state: EncoderState
+        self, audio: NDArray[np.floating], state: EncoderState, tone: Tone | None = None
     ) -> tuple[Array, EncoderState]:
         """Streaming `encode`, `bands.LOOKAHEAD` samples late.
 
         Args:
             audio: the next (1920 k, 2) samples.
             state: of the call before, or `start_encoder`.
+            tone: changes the bands (4 k, 320) before they are encoded.
 
         Returns:
             Latents (k, D), and the state for the next call.
@@ -167,6 +173,7 @@ class Codec:
         if not frames:
             return np.zeros((0, self.latent_dim), np.float32), state
         bands, stereo = B.analyse_frames(buffer, frames)
+        bands = bands if tone is None else tone(bands)
         latents, network = self._encode(join_patches(bands, stereo), state.network)
         return latents, EncoderState(buffer[len(samples) :], network)
 

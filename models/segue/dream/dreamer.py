@@ -32,12 +32,14 @@ from models.segue.codec.codec import Codec, DecodingState, EncoderState
 from models.segue.codec.vocoder import Vocoder
 from models.segue.continuation import context_after, last_latents
 from models.segue.dream.knob import trained_sigma
+from models.segue.dream.tone import ToneMatch
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_inference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.studio.dynamics import AHEAD
+from models.segue.studio.warmth import lean, warmed
 from models.sounds.library import SoundLibrary
 
 Audio = NDArray[np.float32]
@@ -65,7 +67,7 @@ class DreamSound:
     frames, known: of the guide and its score, not used yet, and 1 for each frame whose score is
     known. audio: made and not taken yet; its first sample belongs to the first sample that was fed
     and is not taken. fed, blocks: fed, and made by the renderer, so far. heard: whether there is a
-    context already.
+    context already. tone: of guide and sound over the last seconds.
     """
 
     seed: int
@@ -83,6 +85,7 @@ class DreamSound:
     fed: int = 0
     blocks: int = 0
     heard: bool = False
+    tone: ToneMatch = field(default_factory=ToneMatch)
 
 
 class Dreamer:
@@ -155,7 +158,7 @@ class Dreamer:
         """
         count = len(guide) // FRAME_SAMPLES
         buffer = np.concatenate([state.rest, guide])
-        latents, encoder = self.codec.encode_step(buffer[: len(guide)], state.encoder)
+        latents, encoder = self.codec.encode_step(buffer[: len(guide)], state.encoder, lean)
         frames = unknown_frames(count) if score is None else score
         known = np.full(count, score is not None, np.float32)
         # Before the first whole frame of the guide there is a part of one.
@@ -171,6 +174,7 @@ class Dreamer:
             frames=_join(state.frames, frames[slice(0 if begun else 1, None)]),
             known=np.concatenate([state.known, known[0 if begun else 1 :]]),
             fed=state.fed + 1,
+            tone=state.tone.with_guide(guide),
         )
         renderer = self.renderer if self._mixes is None else self._mixes.of(sounds)
         while len(state.latents) >= FRAMES_PER_BLOCK:
@@ -219,7 +223,8 @@ class Dreamer:
             )
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
-        audio, decoding = self._decode(state, latents, sigma)
+        gains = state.tone.gains
+        audio, decoding = self._decode(state, latents, sigma, gains)
         return replace(
             state,
             latents=state.latents[later].copy(),
@@ -232,14 +237,21 @@ class Dreamer:
             cache=cache,
             style=style,
             blocks=state.blocks + 1,
+            tone=state.tone.with_sound(audio, gains),
         )
 
     def _decode(
-        self, state: DreamSound, latents: NDArray[np.float32] | Tensor, sigma: float
+        self,
+        state: DreamSound,
+        latents: NDArray[np.float32] | Tensor,
+        sigma: float,
+        gains: Audio,
     ) -> tuple[Audio, DecodingState]:
-        """Audio of latents; the guide gives its phases, and bounds how loud each band may be."""
+        """Audio of latents with gains (320,) on their bands; the guide gives its phases, and bounds
+        how loud each band may be.
+        """
         shown, image, network = self.codec.decode_step(latents, state.decoding.network)
-        spectra = _spectra(state.mono)
+        shown, spectra = bands.scaled(warmed(shown), gains), _spectra(state.mono)
         if math.isfinite(sigma):
             shown = np.minimum(shown, loudest(np.abs(spectra), EXCESS_DB * sigma))
         audio, after = self.vocoder.step(shown, image, state.decoding.vocoder, spectra)

@@ -2,7 +2,8 @@
 
 The corpus' mixes are leaner and brighter than mastered records, whose spectrum falls by about 5 dB
 an octave (Elowsson & Friberg, "Long-term average spectrum in popular music and its relation to the
-level of the percussion", AES 2017); so is what a renderer learned from them.
+level of the percussion", AES 2017). A renderer learned from the corpus, so what it hears is made
+lean first, and what it makes gets the tilt of the mixes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
-from models.segue.codec.bands import CENTRES_HZ, LOG_SCALE
+from models.segue.codec.bands import CENTRES_HZ, scaled
 from models.segue.studio.filters import FilterSection, coefficients
 
 WARMTH_DB: Final = 4.4
@@ -31,15 +32,22 @@ def tilt_sections(slope: float) -> tuple[FilterSection, FilterSection]:
 
 def warmed(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bands of the codec (T, 320) with the tilt that the studio's master gives its mixes."""
-    return np.asarray(bands + _warmth(), np.float32)
+    return scaled(bands, _gains())
+
+
+def lean(bands: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bands of the codec (T, 320) of a finished mix, as the corpus would have them: the inverse of
+    `warmed`.
+    """
+    return scaled(bands, 1.0 / _gains())
 
 
 @lru_cache(maxsize=1)
-def _warmth() -> NDArray[np.float32]:
-    """The tilt in the bands' unit, (320,)."""
+def _gains() -> NDArray[np.float32]:
+    """Gains of the tilt, (320,)."""
     z = np.exp(-2j * np.pi * CENTRES_HZ.astype(np.float64) / SAMPLE_RATE)
     gain = np.ones(len(z))
     for section in tilt_sections(-WARMTH_DB):
         top, bottom = coefficients(section)
         gain *= np.abs(np.polyval(top[::-1], z) / np.polyval(bottom[::-1], z))
-    return (np.log(gain) / LOG_SCALE).astype(np.float32)
+    return gain.astype(np.float32)
