@@ -43,7 +43,8 @@ EXCLUDED: Final = (
     *("numpy.distutils", "numpy.typing.mypy_plugin", "distutils"),
     # weights are downloaded by plain HTTP; this is another transfer
     *("hf_xet", "huggingface_hub.cli", "huggingface_hub.inference", "rich", "typer"),
-    # of Qt, Core, Gui, Widgets, Svg, Network and DBus are used
+    # pyqtgraph draws by itself; of Qt, Core, Gui, Widgets, Svg, Network and DBus are used
+    *("pyqtgraph.opengl", "pyqtgraph.examples", "pyqtgraph.jupyter", "pyqtgraph.console"),
     *("OpenGL", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets"),
     *("PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtQuickWidgets", "PySide6.QtSql"),
     *("PySide6.QtPrintSupport", "PySide6.QtHelp", "PySide6.QtDesigner", "PySide6.QtUiTools"),
@@ -76,6 +77,7 @@ EXCLUDED_FILES: Final = (
     "libmvec.so*",
     # sound libraries of the build machine: they go to `portaudio`, as a fallback
     *("libportaudio.so*", "libjack.so*", "libasound.so*", "libdb-5*"),
+    *("pyqtgraph/examples/*", "pyqtgraph/icons/*.svg.orig"),
     *("*/tests/*", "*.pyi", "*/py.typed"),
 )
 """Patterns of files that the bundle excludes, by their path in it."""

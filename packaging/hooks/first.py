@@ -95,8 +95,19 @@ def be_a_helper() -> None:
         sys.exit()
 
 
+def leave_opengl_out() -> None:
+    """Stand-ins for QtOpenGL, 10 MB, which pyqtgraph imports and Segue does not use."""
+    import types
+
+    for name in ("PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets"):
+        sys.modules[name] = types.ModuleType(name)
+    # A class of pyqtgraph's, of which there is never an object, is derived from it.
+    sys.modules[name].QOpenGLWidget = type("QOpenGLWidget", (), {})  # type: ignore[attr-defined]
+
+
 give_streams()
 if sys.platform.startswith("linux"):
     find_portaudio()
     lend_alsa()
 be_a_helper()
+leave_opengl_out()

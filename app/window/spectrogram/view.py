@@ -6,9 +6,11 @@ import time
 from typing import Final
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -16,18 +18,18 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
-    QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
-from app.window.spectrogram.axes import Axes
+from app.window.spectrogram.axes import FramedPlot
 from app.window.spectrogram.beats import beat_positions
 from app.window.spectrogram.panning import PAN_FRACTION, Panning
 from app.window.spectrogram.pending import PendingBlocks
 from app.window.spectrogram.plot import PlotMark, SpectrogramPlot
+from app.window.spectrogram.plot_item import SpectrogramPlotItem
 from app.window.spectrogram.spectra import HOP, Spectra
+from app.window.style import colours
 from app.window.widgets.drop_hint import DropHint
 from app.window.widgets.dropped import dropped_sound
 from models.engine.interface import ScoreInfo
@@ -37,7 +39,7 @@ ZOOM_SECONDS: Final = (6.0, 12.0, 20.0, 40.0, 90.0, 180.0, 420.0, 900.0, 1800.0)
 CLICK_PIXELS: Final = 5
 
 
-class SpectrogramView(QWidget):
+class SpectrogramView(pg.GraphicsView):  # type: ignore[misc]
     """Widget of the spectrogram; `frame` is called with the playhead for every frame drawn."""
 
     seek_requested = Signal(object)  # plan position: int
@@ -46,10 +48,10 @@ class SpectrogramView(QWidget):
     panned = Signal(bool)  # whether the view is away from the playhead
 
     def __init__(self, parent: QWidget | None = None, *, seconds: float = 1860.0) -> None:
-        super().__init__(parent)
+        super().__init__(parent, background=None)
         self.spectra = Spectra(seconds)
         self.plot = SpectrogramPlot(self.spectra)
-        self.axes = Axes()
+        self.framed = FramedPlot()
         self.pending = PendingBlocks()
         self.locked = False
         self.seekable = True  # whether the engine can go back to a click in the past
@@ -59,8 +61,10 @@ class SpectrogramView(QWidget):
         self._drawn_state: object = None
         self.panning = Panning()
         self._pan_from: float | None = None
-        # What is painted covers all of it: nothing below is painted first.
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.framed.box.addItem(SpectrogramPlotItem(self.plot), ignoreBounds=True)
+        self.framed.box.sigResized.connect(self._place)
+        self.setCentralItem(self.framed)
+        self._paint_little()
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -100,18 +104,29 @@ class SpectrogramView(QWidget):
         state = self.plot.state
         if state != self._drawn_state:
             self._drawn_state = state
-            self.update(self.plot.area.toRect())
+            self.repaint_plot()
+
+    def repaint_plot(self) -> None:
+        """Paint the plot again, but not its axes."""
+        self.viewport().update(self.plot.area.toRect())
+
+    def _paint_little(self) -> None:
+        """Leave out what a view does for scenes that change in many places."""
+        flags = QGraphicsView.OptimizationFlag
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setCacheMode(self.CacheModeFlag(0))
+        self.setOptimizationFlags(flags.DontSavePainterState | flags.DontAdjustForAntialiasing)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def drawBackground(self, painter: QPainter, rect: QRectF) -> None:
+        if not self.plot.area.contains(rect):  # the plot covers all of its own
+            painter.fillRect(rect, QColor(colours.BACKGROUND))
 
     def _analyse(self) -> None:
         """Analyse the oldest queued blocks, as many as lie behind one another."""
         position, samples = self.pending.take()
         self.plot.update_columns(*self.spectra.write(position, samples))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        if not self.plot.area.contains(event.rect()):
-            self.axes.paint(painter, self.rect(), self.plot.area)
-        self.plot.paint(painter)
 
     # -- zoom and pan --------------------------------------------------------------------------
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -149,21 +164,22 @@ class SpectrogramView(QWidget):
         past = ZOOM_SECONDS[self._zoom]
         future = max(past * 0.2, 3.0)
         self.plot.set_span(past, future)
-        self.axes.set_times(self.panning.ticks(past, future), past, future)
-        self.update()
+        self.framed.set_times(self.panning.ticks(past, future), past, future)
+        self.repaint_plot()
 
     def set_scale(self, scale: float) -> None:
         """Set the text scale; 1 is the default."""
-        self.plot.scale = self.axes.scale = scale
-        self._place()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place()
+        self.plot.scale = scale
+        self.framed.set_scale(scale)
+        self.repaint_plot()
 
     def _place(self) -> None:
+        """Follow the view box; the plot's corner lies on one of the screen's pixels."""
         ratio = self.devicePixelRatioF()
-        self.plot.set_area(self.axes.plot_area(self.rect(), ratio), ratio)
-        self.update()
+        area = self.framed.box.sceneBoundingRect()
+        area.setLeft(round(area.left() * ratio) / ratio)
+        self.plot.set_area(area, ratio)
+        self.viewport().update()
 
     # -- files ---------------------------------------------------------------------------------
     def set_accepts_sound(self, accepts: bool) -> None:

@@ -34,7 +34,7 @@ def test_three_things_to_try_are_ticked_off_and_do_not_come_back(
     rig.qtbot.keyClick(rig.window.mixer.strips[0].knob, Qt.Key.Key_Up)
     assert welcome.steps["play"].done and welcome.steps["prompt"].done
     rig.heard(12.0)
-    rig.qtbot.mouseClick(rig.window.spectrogram, LEFT, pos=rig.at(-5.0))
+    rig.qtbot.mouseClick(rig.window.spectrogram.viewport(), LEFT, pos=rig.at(-5.0))
     assert all(step.done for step in welcome.steps.values()) and welcome.isVisible()
     monkeypatch.setattr("app.window.dialogs.welcome.LINGER_SECONDS", 0.0)
     welcome._leaves_at = 0.0

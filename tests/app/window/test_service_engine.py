@@ -29,7 +29,7 @@ def test_what_needs_the_past_is_hidden(rig: Rig) -> None:
     assert window.widgets.transport.clear.isVisible()
     assert not window.scenes.moment.isVisible()
     assert not window.spectrogram.seekable
-    view = window.spectrogram
+    view = window.spectrogram.viewport()
     rig.qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(100, view.height() // 2))
     rig.key(Qt.Key.Key_H)
     assert ("hold", True) not in rig.worker.calls

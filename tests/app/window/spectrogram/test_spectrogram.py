@@ -33,7 +33,7 @@ def lightness(rig: Rig, seconds: float) -> float:
 
 def test_a_click_in_the_past_goes_on_from_there_and_plays(rig: Rig) -> None:
     rig.heard(12.0)
-    view = rig.window.spectrogram
+    view = rig.window.spectrogram.viewport()
     rig.qtbot.mouseClick(view, LEFT, pos=rig.at(-5.0))
     name, position = rig.worker.calls[-2]
     assert name == "go_to" and position == pytest.approx(7 * RATE, abs=RATE // 10)
@@ -42,14 +42,14 @@ def test_a_click_in_the_past_goes_on_from_there_and_plays(rig: Rig) -> None:
 
 def test_a_click_in_the_future_does_nothing(rig: Rig) -> None:
     rig.heard(12.0)
-    rig.qtbot.mouseClick(rig.window.spectrogram, LEFT, pos=rig.at(1.5))
+    rig.qtbot.mouseClick(rig.window.spectrogram.viewport(), LEFT, pos=rig.at(1.5))
     assert not rig.worker.calls
 
 
 def test_what_is_selected_is_what_is_saved(rig: Rig) -> None:
     rig.heard(12.0)
     rig.capture_thread.range = (0, 12 * RATE)
-    view = rig.window.spectrogram
+    view = rig.window.spectrogram.viewport()
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     for _ in range(12):
         rig.window.frames.draw()
@@ -76,7 +76,7 @@ def test_looking_back_and_coming_home(rig: Rig) -> None:
     picture, button = rig.window.spectrogram, rig.window.widgets.back_to_now
     assert button.isHidden()
     for _ in range(5):
-        rig.wheel(picture, 1, SHIFT)
+        rig.wheel(picture.viewport(), 1, SHIFT)
     assert button.isVisible() and picture.panning.is_panned
     origin = picture.plot.origin
     assert origin == 35 * RATE
@@ -84,13 +84,13 @@ def test_looking_back_and_coming_home(rig: Rig) -> None:
     rig.window.frames.draw()
     assert picture.plot.origin == origin, "it stands still while the music runs"
     # What is seen there is what can be gone on from, and then the picture is home again.
-    rig.qtbot.mouseClick(picture, LEFT, pos=rig.at(-43.0))
+    rig.qtbot.mouseClick(picture.viewport(), LEFT, pos=rig.at(-43.0))
     assert rig.worker.calls[0][1] == pytest.approx(20 * RATE, abs=RATE // 10)
     assert button.isHidden() and picture.plot.origin == picture.plot.playhead
     start = rig.at(-10.0)
-    rig.qtbot.mousePress(picture, RIGHT, pos=start)
-    rig.qtbot.mouseMove(picture, start + QPoint(200, 0))
-    rig.qtbot.mouseRelease(picture, RIGHT, pos=start + QPoint(200, 0))
+    rig.qtbot.mousePress(picture.viewport(), RIGHT, pos=start)
+    rig.qtbot.mouseMove(picture.viewport(), start + QPoint(200, 0))
+    rig.qtbot.mouseRelease(picture.viewport(), RIGHT, pos=start + QPoint(200, 0))
     assert picture.panning.is_panned and rig.at(-10.0).x() == pytest.approx(start.x() + 200, abs=2)
     rig.qtbot.mouseClick(button, LEFT)
     assert not picture.panning.is_panned
@@ -112,7 +112,7 @@ def test_the_past_that_was_out_of_sight_is_drawn(rig: Rig) -> None:
 def test_wheel_and_keys_zoom(rig: Rig) -> None:
     item = rig.window.spectrogram.plot
     before = item.past
-    rig.wheel(rig.window.spectrogram, 1)
+    rig.wheel(rig.window.spectrogram.viewport(), 1)
     assert item.past < before
     rig.key(Qt.Key.Key_Minus)
     rig.key(Qt.Key.Key_Minus)
@@ -142,7 +142,7 @@ def test_marks_of_a_future_that_never_came_are_gone(rig: Rig) -> None:
 def test_on_stage_the_past_is_not_touched_by_accident(rig: Rig) -> None:
     rig.heard(12.0)
     rig.window.spectrogram.locked = True
-    view = rig.window.spectrogram
+    view = rig.window.spectrogram.viewport()
     rig.qtbot.mouseClick(view, LEFT, pos=rig.at(-5.0))
     rig.drag(view, rig.at(-2.0), rig.at(-8.0))
     assert not rig.worker.calls and rig.window.recordings.selection is None
@@ -152,7 +152,7 @@ def test_a_dropped_file_is_continued_by_an_engine_that_can(rig: Rig, tmp_path: P
     sound, text = tmp_path / "end.wav", tmp_path / "end.txt"
     for path in (sound, text):
         path.write_bytes(b"x")
-    view = rig.window.spectrogram
+    view = rig.window.spectrogram.viewport()
     assert not rig.drop(view, sound), "this engine cannot"
     assert rig.window.files_in.continuation.menu_entries() == ()
     assert "Drop an audio file" not in rig.window.spectrogram.toolTip()
@@ -195,7 +195,7 @@ class CountingView(SpectrogramView):
 
     repaints = 0
 
-    def update(self, *area: object) -> None:
+    def repaint_plot(self) -> None:
         self.repaints += 1
 
 
