@@ -193,8 +193,9 @@ def _render(commands: Commands) -> None:
         default=[],
         metavar="PART.NAME[=X]",
         help=f"one part ({', '.join(PARTS)}): lead.level=-6 (dB), bass.mute, drums.solo, "
-        "bass.lock, lead.instrument=flute, lead.octave=1; an instrument may be a file: a sample, a "
-        "folder of them, an SFZ, an SF2 (piano.sf2#0.4: bank, program); may be given many times",
+        "bass.lock, drums.dry (does not dream), lead.instrument=flute, lead.octave=1; an "
+        "instrument may be a file: a sample, a folder of them, "
+        "an SFZ, an SF2 (piano.sf2#0.4: bank, program); may be given many times",
     )
     controls.add_argument(
         "--arrangement",

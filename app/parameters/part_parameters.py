@@ -1,4 +1,4 @@
-"""Parameters of the parts: level, mute, solo, lock, re-roll, instrument, octave; and of hold."""
+"""Parameters of the parts: level, switches, re-roll, instrument, octave; and of hold."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ def part_parameters() -> Iterable[Parameter]:
             f"part.{part}.lock", f"{label} lock", "switch", default=False, group=group,
             help=f"Keeps the last bar of the {part}: it plays again and again and moves with the "
             "harmony, while the rest goes on.",
+        )  # fmt: skip
+        yield Parameter(
+            f"part.{part}.dry", f"{label} dry", "switch", default=False, group=group,
+            help=f"Keeps the {part} as its instrument plays it, while the others dream.",
         )  # fmt: skip
         yield Parameter(
             f"part.{part}.reroll", f"{label} re-roll", "trigger", group=group,
@@ -109,5 +113,6 @@ def part_controls(values: Mapping[str, Value]) -> PartMap:
             lock=own["lock"] is True,
             instrument=instrument if isinstance(instrument, str) else None,
             octave=round(octave) if isinstance(octave, int | float) else 0,
+            dry=own["dry"] is True,
         )
     return PartMap(found)

@@ -5,13 +5,14 @@ Each line holds `t` (seconds from the start) and what changed there: `prompts`, 
 `chaos`, `temperature`, `top_k`, `note_width`, `note_onsets`, `strikes` (keys struck in this block),
 `energy`, `dream`, `electronic`, `percussive`, `follow_prompts`, `change_at`, `fill`,
 `next_section`, `memory`, `memory_mode`, `loop_bars`, `parts` (by part its level in dB, mute, solo,
-lock, instrument, octave), `reroll` (a list of parts), `generation_mode`, `strength`. A value of
-null sets a control to auto; an empty list of prompts leaves the style to the engine. `clear: true`
-forgets the context, `moment: s` goes back to the context as it was at s seconds, `continue_from:
-file` makes the end of an audio file the context, `end: true` is where the performance stops. The
-first line may name `engine`, `seed` and `weights`, the identity of the weights that it was played
-with: with others it sounds differently; and `input`, a file of what was played in, where that was
-recorded. Then `heard` says what of it a block knew, and `style` is what the style send made of it.
+lock, instrument, octave, dry), `reroll` (a list of parts), `generation_mode`, `strength`. A value
+of null sets a control to auto; an empty list of prompts leaves the style to the engine. `clear:
+true` forgets the context, `moment: s` goes back to the context as it was at s seconds,
+`continue_from: file` makes the end of an audio file the context, `end: true` is where the
+performance stops. The first line may name `engine`, `seed` and `weights`, the identity of the
+weights that it was played with: with others it sounds differently; and `input`, a file of what was
+played in, where that was recorded. Then `heard` says what of it a block knew, and `style` is what
+the style send made of it.
 
 Changes take effect at the first block that starts at their time or later; the instrument records
 the start of the block in which a change first sounded, so that the same blocks are rendered.

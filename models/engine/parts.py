@@ -15,7 +15,7 @@ from models.music.score import PARTS
 LEVELS_DB: Final = (-60.0, 6.0)
 """Range of a part's level in dB; the lowest is off."""
 OCTAVES: Final = (-2, 2)
-PART_CONTROLS: Final = ("level", "mute", "solo", "lock", "instrument", "octave", "reroll")
+PART_CONTROLS: Final = ("level", "mute", "solo", "lock", "instrument", "octave", "dry", "reroll")
 """Names of what a part can be told; an engine lists in `EngineInfo.part_controls` those that act.
 `reroll` is the field of `Controls`."""
 
@@ -32,6 +32,7 @@ class PartControls:
         instrument: instrument or kit that plays it (`models.music.instruments.SUITABLE`); None is
             the engine's choice.
         octave: -2 to 2, octaves by which its notes are moved; drums have none.
+        dry: where the others dream, the part stays as its instrument plays it.
 
     """
 
@@ -41,6 +42,7 @@ class PartControls:
     lock: bool = False
     instrument: str | None = None
     octave: int = 0
+    dry: bool = False
 
     @property
     def gain(self) -> float:
@@ -69,6 +71,11 @@ class PartMap(FrozenMap[PartControls]):
     def locked(self) -> int:
         """Bits of the locked parts, in PARTS' order."""
         return sum(1 << PARTS.index(part) for part, own in self._items if own.lock)
+
+    @property
+    def dry(self) -> frozenset[str]:
+        """The parts that do not dream."""
+        return frozenset(part for part, own in self._items if own.dry)
 
     def gains(self) -> tuple[float, ...]:
         """Gain of each of PARTS, mute and solo included: 0 is silence."""
@@ -144,7 +151,7 @@ def _check_one(part: str, value: object) -> PartControls:
         )
     if octave and part == "drums":
         raise SegueError("the drums have no octave: leave it out.")
-    for name in ("mute", "solo", "lock"):
+    for name in ("mute", "solo", "lock", "dry"):
         if not isinstance(value.get(name, False), bool):
             raise SegueError(f"{name} of {part} is {value[name]!r}: write true or false.")
     instrument = value.get("instrument")
@@ -157,4 +164,5 @@ def _check_one(part: str, value: object) -> PartControls:
         value.get("lock", False),
         instrument,
         int(octave),
+        value.get("dry", False),
     )

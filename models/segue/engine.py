@@ -38,23 +38,22 @@ from models.engine.interface import (
 from models.engine.parts import PART_CONTROLS
 from models.engine.prompt_checks import check_prompt_audio
 from models.music.score import (
-    FRAME_SECONDS,
     PARTS,
     SAMPLE_RATE,
 )
 from models.runtime.threads import use_one_thread
 from models.segue.arranger.arranger import ARRANGER_CONTROLS, Arranger
-from models.segue.arranger.block_score import frames_of, score_info
+from models.segue.arranger.block_score import score_info
 from models.segue.arranger.conditions import GUIDANCE, GUIDANCE_RANGE
 from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.arranger.memory.recollection import HeardMusic, heard_music
 from models.segue.block_player import FRAMES, BlockPlayer
-from models.segue.brightness import brightness_target
 from models.segue.continuation import arranger_after, stereo_48k
-from models.segue.dream.balance import crossfade
+from models.segue.dream.balance import crossfade_share
 from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
 from models.segue.echo import echo_block
+from models.segue.guide import frames_for, guide_of
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.stream_state import (
     Dreaming,
@@ -121,7 +120,7 @@ class SegueEngine(Engine):
             defaults={"guidance": GUIDANCE},
             sends=SENDS if self.dreams else SENDS - {"echo"},
             parts=PARTS,
-            part_controls=frozenset(PART_CONTROLS),
+            part_controls=frozenset(PART_CONTROLS) - (set() if self.dreams else {"dry"}),
             stems_lead=AHEAD,
             continues_audio=True,
             user_instruments=True,
@@ -297,7 +296,7 @@ class SegueStream(Stream):
         audio, balance = dry, dreaming.balance
         if dreaming.age >= LISTENING:
             angle = setting.angle if dreaming.age >= AWAKE else 0.0
-            audio, balance = crossfade(dry, wet, angle, balance)
+            audio, balance = crossfade_share(dry, entry.guide, wet, angle, balance)
         dreaming = replace(
             dreaming, sound=sound, pending=tuple(pending), balance=balance, age=dreaming.age + 1
         )
@@ -321,18 +320,16 @@ class SegueStream(Stream):
             # The stream gets there later, when something else is heard.
             entry = entry._replace(written=(played.state.arranger, played.state.info))
             played = played._replace(entry=entry)
+        guide, split = guide_of(self.engine.studio, played, dreaming.split)
+        if guide is not None:
+            entry = entry._replace(guide=guide)
+            played = played._replace(entry=entry)
         self._ahead.append(played)
-        start = (played.state.arranger.frames - FRAMES) * FRAME_SECONDS
-        at = played.state.arranger.with_(frames=played.state.arranger.frames - FRAMES)
-        frames = frames_of(at, controls, start, FRAMES)
-        brightness = brightness_target(controls.brightness)
-        if brightness is not None:
-            frames = frames.with_(brightness=np.full(FRAMES, brightness, np.float32))
         sound = dreamer.forget(dreaming.sound) if dreaming.clear else dreaming.sound
         sound = dreamer.feed(
             sound,
-            played.studio.mix.T,
-            frames,
+            played.studio.mix.T if guide is None else guide,
+            frames_for(played, FRAMES),
             controls.style,
             sigma,
             guidance_weight(dreamer.renderer.sampler, controls.guidance),
@@ -344,6 +341,7 @@ class SegueStream(Stream):
             sound=sound,
             pending=(*dreaming.pending, entry),
             clear=False,
+            split=split,
         )
 
     def snapshot(self) -> Snapshot:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.engine.controls import Controls
-from models.engine.interface import NoteEvent, Snapshot
+from models.engine.interface import Audio, NoteEvent, Snapshot
 from models.engine.parts import PartMap
 from models.errors import SegueError
 from models.music.score import INSTRUMENTS, KITS, PARTS, SAMPLE_RATE, STEM_OF_PART
@@ -20,6 +20,7 @@ from models.segue.arranger.clock import phases
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.dream.balance import BalanceState
 from models.segue.dream.dreamer import DreamSound
+from models.segue.dream.split import SplitState
 from models.segue.echo import EchoState
 from models.segue.studio.block import BLOCK
 from models.segue.studio.note_events import StartedNote
@@ -29,18 +30,21 @@ from models.segue.studio.voices import Motion
 
 class LeadEntry(NamedTuple):
     """Block that the lead has played and the stream has not: its controls, and whether the
-    arranger began afresh before it; what the arranger wrote, where it heard the performer.
+    arranger began afresh before it; what the arranger wrote, where it heard the performer; the
+    share of the dreaming parts in its sound (BLOCK, 2), where not all dream.
     """
 
     controls: Controls
     clear: bool
     written: tuple[ArrangerState, ArrangerInfo] | None = None
+    guide: Audio | None = None
 
 
 @dataclass(frozen=True)
 class Dreaming:
     """State of a stream that dreams. lead: the stream's state, some blocks ahead; pending: these
-    blocks; clear: whether the next of them begins afresh; age: blocks since it awoke.
+    blocks; clear: whether the next of them begins afresh; age: blocks since it awoke; split: of the
+    parts that dream from those that do not.
     """
 
     lead: StudioStreamState
@@ -49,6 +53,7 @@ class Dreaming:
     balance: BalanceState = field(default_factory=BalanceState)
     clear: bool = False
     age: int = 0
+    split: SplitState | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Strip of one part: name, instrument, octave; level with meter, mute, solo, lock, re-roll."""
+"""Strip of one part: name, instrument, octave; level with meter, mute, solo, dry, lock, re-roll."""
 
 from __future__ import annotations
 
@@ -106,9 +106,10 @@ class PartStrip(Panel):
         self.fader = LevelFader(registry, f"{name}.level", self)
         self.mute = MuteButton(registry, part, self)
         self.solo = KeyButton(registry, f"{name}.solo", self, label="S", hex_color=SOLO)
+        self.dry = KeyButton(registry, f"{name}.dry", self, label="D", hex_color=colours.ACCENT)
         self.lock = KeyButton(registry, f"{name}.lock", self, icon="lock")
         self.reroll = KeyButton(registry, f"{name}.reroll", self, icon="reroll")
-        self.buttons = (self.mute, self.solo, self.lock, self.reroll)
+        self.buttons = (self.mute, self.solo, self.dry, self.lock, self.reroll)
         above, below = QHBoxLayout(), QHBoxLayout()
         for row in (above, below):
             row.setSpacing(5)
@@ -137,7 +138,7 @@ class PartStrip(Panel):
 
     def _fit(self) -> None:
         narrow = self.width() < NARROW * self._scale
-        title, button, octave = (48, 26, 50) if narrow else (54, 31, 72)
+        title, button, octave = (48, 22, 50) if narrow else (54, 28, 72)
         self.title.setFixedWidth(round(title * self._scale))
         for each in self.buttons:
             each.setFixedWidth(round(button * self._scale))

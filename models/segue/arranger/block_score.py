@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +83,16 @@ def score_info(info: ArrangerInfo | None, state: State, delay: int) -> ScoreInfo
     )
 
 
-def frames_of(state: State, controls: Controls, start: float, n_frames: int) -> FrameScore:
+def frames_of(
+    state: State, controls: Controls, start: float, n_frames: int, without: Iterable[str] = ()
+) -> FrameScore:
     """The score of the frames from `start` seconds; all their steps must have been written.
 
-    Density and brightness are left nan.
+    Density and brightness are left nan. `without`: parts whose notes are left out.
     """
-    score = rasterize(state.voices.events(controls.mute), start, n_frames)
+    events = state.voices.events(controls.mute)
+    left_out = [PARTS.index(part) for part in without]
+    score = rasterize(events[~np.isin(events["part"], left_out)], start, n_frames)
     times = start + (np.arange(n_frames, dtype=np.float64) + 0.5) * FRAME_SECONDS
     index, beats, bars = phases(state.ticks, times)
     tonic = state.key[0]

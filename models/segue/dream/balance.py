@@ -102,3 +102,22 @@ def crossfade(
         state.dry_power, state.wet_power, state.product, state.blocks, dry_gain, wet_gain
     )
     return soft_limit(mixed.astype(np.float32, copy=False)), after
+
+
+def crossfade_share(
+    mix: Audio, guide: Audio | None, wet: Audio, angle: float, state: BalanceState
+) -> tuple[Audio, BalanceState]:
+    """As `crossfade`, where only a share of the studio's sound is crossfaded.
+
+    Args:
+        mix: the studio's sound, float32 (n, 2).
+        guide: the share of it that the renderer heard; None for all of it.
+        wet: the renderer's sound, of the same time.
+        angle: of the crossfade at the block's end.
+        state: of the block before.
+
+    """
+    if guide is None:
+        return crossfade(mix, wet, angle, state)
+    audio, state = crossfade(guide, wet, angle, state)
+    return (mix, state) if audio is guide else (soft_limit(audio + (mix - guide)), state)

@@ -14,7 +14,7 @@ from models.music.score import PARTS
 def test_an_engine_has_the_parameters_of_its_parts_and_no_others() -> None:
     registry = build_registry()
     names = registry.names("part.*")
-    assert len(names) == 5 * 8 - 1  # an instrument has an auto switch, the drums no octave
+    assert len(names) == 5 * 9 - 1  # an instrument has an auto switch, the drums no octave
     assert not registry.names("part.*", available_only=True)
     set_engine_parts(registry, PARTS, PART_CONTROLS)
     assert registry.names("part.*", available_only=True) == names
@@ -57,6 +57,7 @@ def test_values_as_controls() -> None:
         ("", {}),
         ("lead.level=-6 lead.octave=-1", {"lead": {"level": -6.0, "octave": -1}}),
         ("bass.mute drums.lock=on", {"bass": {"mute": True}, "drums": {"lock": True}}),
+        ("drums.dry bass.dry=off", {"drums": {"dry": True}}),
         ("bass.mute=off chords.instrument=organ", {"chords": {"instrument": "organ"}}),
     ],
 )

@@ -70,6 +70,7 @@ def test_what_the_strips_set(rig: Rig) -> None:
     lead = strip(rig, "lead")
     rig.qtbot.mouseClick(lead.mute, LEFT)
     rig.qtbot.mouseClick(lead.solo, LEFT)
+    rig.qtbot.mouseClick(lead.dry, LEFT)
     lead.lock.setFocus()
     rig.qtbot.keyClick(lead.lock, Qt.Key.Key_Return)
     rig.qtbot.mouseClick(lead.reroll, LEFT)
@@ -78,7 +79,7 @@ def test_what_the_strips_set(rig: Rig) -> None:
     rig.drag(lead.fader, QPoint(60, 10), QPoint(40, 10))
     controls = submitted(rig)
     own = controls.part_map.of("lead")
-    assert (own.mute, own.solo, own.lock, own.octave) == (True, True, True, 1)
+    assert (own.mute, own.solo, own.lock, own.octave) == (True, True, True, 1) and own.dry
     assert -60.0 < own.level < 0.0 and controls.reroll == {"lead"}
     assert not submitted(rig).reroll
     assert strip(rig, "drums").octave is None
@@ -93,7 +94,7 @@ def test_everything_has_a_name_of_its_own(rig: Rig) -> None:
         for widget in (own.instrument, own.octave, own.fader, *own.buttons)
         if widget is not None
     ]
-    assert len(set(names)) == len(names) == 34 and "Lead level" in names and "Bass lock" in names
+    assert len(set(names)) == len(names) == 39 and "Lead level" in names and "Bass lock" in names
 
 
 def test_a_stem_that_is_out_is_a_mute_that_brings_it_in(rig: Rig) -> None:

@@ -24,6 +24,7 @@ from models.music.score import PARTS
         ({"lead": {"level": float("nan")}}, "level of lead is nan"),
         ({"lead": {"level": True}}, "level of lead is True"),
         ({"lead": {"mute": 1}}, "mute of lead is 1: write true or false"),
+        ({"lead": {"dry": 1}}, "dry of lead is 1: write true or false"),
         ({"lead": {"octave": 3}}, "octave of lead is 3: give a whole number from -2 to 2"),
         ({"lead": {"octave": 0.5}}, "octave of lead is 0.5"),
         ({"drums": {"octave": 1}}, "the drums have no octave"),
@@ -57,12 +58,14 @@ def test_values_take_their_plain_form_and_defaults_are_left_out() -> None:
 
 
 def test_a_file_s_form_is_read_again() -> None:
-    parts = check_parts({"lead": {"lock": True, "octave": -1}, "drums": {"instrument": "tr808"}})
+    parts = check_parts(
+        {"lead": {"lock": True, "octave": -1}, "drums": {"instrument": "tr808", "dry": True}}
+    )
     assert parts.as_json() == {
-        "drums": {"instrument": "tr808"},
+        "drums": {"instrument": "tr808", "dry": True},
         "lead": {"lock": True, "octave": -1},
     }
-    assert check_parts(parts.as_json()) == parts
+    assert check_parts(parts.as_json()) == parts and parts.dry == {"drums"}
 
 
 @pytest.mark.parametrize(
