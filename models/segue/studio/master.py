@@ -25,17 +25,22 @@ from models.segue.studio.production import OPEN_HZ, MixParameters
 from models.segue.studio.warmth import WARMTH_DB, tilt_sections
 
 TARGET: Final = -16.0  # LUFS
-GATE_DB: Final = 9.0
+GATE_DB: Final = 14.0
 MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
 WINDOW: Final = 0.9  # seconds over which the loudness is measured
-PULL: Final = 2.2  # seconds in which it is led back
+PULL: Final = 0.7  # seconds in which it is led back
 REACH_DB: Final = 12.0
-SUDDEN_DB: Final = 2.0  # over the target within the last moments
+SUDDEN_DB: Final = 1.5  # over the target within the last moments
+LOSS_SECONDS: Final = 2.0
+MAX_LOSS_DB: Final = 6.0  # what is squeezed harder than that is not turned up for it
 PAST: Final = 320  # samples that a tape's flutter looks back to
 
 
 class MasterState(NamedTuple):
-    """State of the master bus."""
+    """State of the master bus: effects, then of the loudness control the gain, the loudness (LUFS)
+    and the power of the last moments of what comes in, all as at this gain, the power that went
+    out, and how much of the loudness compressor and limiter take away.
+    """
 
     tone: FilterState | None = None
     past: NDArray[np.float16] | None = None
@@ -48,6 +53,8 @@ class MasterState(NamedTuple):
     production: MixParameters = MixParameters()
     brightness: float = 0.0
     limiter: LimiterState = LimiterState.start()
+    incoming: float = 10 ** (TARGET / 10)
+    loss_db: float = 1.5
 
 
 def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterSection, ...]:
@@ -90,19 +97,10 @@ def master(
     middle = (mix[0] + mix[1]) * np.float32(0.5)
     aside = (mix[0] - mix[1]) * line(0.5 * before.width, 0.5 * production.width, BLOCK)
     mix = np.stack([middle + aside, middle - aside])
-    gain_db = state.gain_db
-    if state.blocks:
-        # The further away, and the less has been measured, the faster.
-        error = target - state.measured
-        haste = (1.0 + min(error * error / 6.0, 3.0)) * (1.0 + 2.0 * (state.blocks < 40))
-        # Too loud is worse than too soft, and a rest is no reason to turn up.
-        haste *= 2.5 if error < -0.7 else 0.8
-        gain_db += error * min(0.3, haste * 0.08 / PULL)
-        # An entry after a quiet passage is held at once.
-        over = 10 * math.log10(state.moment + 1e-12) - target - SUDDEN_DB
-        gain_db -= 0.14 * max(over, 0.0)
-        gain_db = min(max(gain_db, -REACH_DB), REACH_DB)
+    gain_db = _led_gain(state, target)
+    change_db = gain_db - state.gain_db
     mix = mix * line(10 ** (state.gain_db / 20), 10 ** (gain_db / 20), BLOCK)
+    led = mix
     squeeze = production.compress
     settings = CompressorSettings(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
     mix, reduction = compress(mix, settings, state.reduction)
@@ -113,29 +111,54 @@ def master(
         ))  # fmt: skip
         mix = np.tanh(mix * hard) * soft
     out, limiter = limit(mix, state.limiter)
-    # As the standard's blocks of 400 ms: the rests of a beat belong to it.
-    moment, measured, blocks = state.moment, state.measured, state.blocks
+    # What was measured is told as it would be at this gain: a control that waits for the answer to
+    # its own change overshoots.
+    power = 10 ** (change_db / 10)
+    now = state._replace(
+        tone=tone_state, past=stored, crushed=crushed, gain_db=gain_db, reduction=reduction,
+        production=production, brightness=bright, limiter=limiter,
+        measured=state.measured + change_db, moment=state.moment * power,
+        incoming=state.incoming * power,
+    )  # fmt: skip
     odd = start // BLOCK % 2  # every other block is enough
-    if odd:
-        moment += (10 ** (loudness(out) / 10) - moment) * MOMENT
-    now = 10 * math.log10(moment + 1e-12)
-    if odd and now > measured - GATE_DB and now > -50.0:
-        power = 10 ** (measured / 10)
-        pull = 1.0 - math.exp(-0.16 / WINDOW)
-        measured = 10 * math.log10(power + (moment - power) * pull)
-        blocks = min(blocks + 2, 1000)
-    return out, MasterState(
-        tone_state,
-        stored,
-        crushed,
-        gain_db,
-        measured,
-        moment,
-        blocks,
-        reduction,
-        production,
-        bright,
-        limiter,
+    return out, _measured(now, loudness(led), loudness(out)) if odd else now
+
+
+def _led_gain(state: MasterState, target: float) -> float:
+    """The gain in dB that leads the loudness to `target`, in LUFS, by one block."""
+    gain_db = state.gain_db
+    if not state.blocks:
+        return gain_db
+    # The further away, and the less has been measured, the faster.
+    error = target + state.loss_db - state.measured
+    haste = (1.0 + min(error * error / 6.0, 3.0)) * (1.0 + 2.0 * (state.blocks < 40))
+    # Too loud is worse than too soft.
+    haste *= 2.0 if error < -0.7 else 1.6
+    gain_db += error * min(0.3, haste * 0.08 / PULL)
+    # An entry after a quiet passage is held at once.
+    over = 10 * math.log10(state.moment + 1e-12) - target - SUDDEN_DB
+    gain_db -= 0.4 * max(over, 0.0)
+    return min(max(gain_db, -REACH_DB), REACH_DB)
+
+
+def _measured(state: MasterState, before: float, after: float) -> MasterState:
+    """The state with a block's loudness, in LUFS, before the compressor and after the limiter."""
+    # As the standard's blocks of 400 ms: the rests of a beat belong to it.
+    incoming = state.incoming + (10 ** (before / 10) - state.incoming) * MOMENT
+    moment = state.moment + (10 ** (after / 10) - state.moment) * MOMENT
+    state = state._replace(incoming=incoming, moment=moment)
+    now = 10 * math.log10(incoming + 1e-12)
+    if now <= state.measured - GATE_DB or now <= -50.0:
+        return state  # a rest is no reason to turn up
+    power = 10 ** (state.measured / 10)
+    pull = 1.0 - math.exp(-0.16 / WINDOW)
+    measured = 10 * math.log10(power + (incoming - power) * pull)
+    lost = min(max(before - after, 0.0), MAX_LOSS_DB)
+    weight = min(10 ** ((before - measured) / 10), 1.5) * 0.16 / LOSS_SECONDS
+    return state._replace(
+        measured=measured,
+        blocks=min(state.blocks + 2, 1000),
+        loss_db=state.loss_db + (lost - state.loss_db) * weight,
     )
 
 
