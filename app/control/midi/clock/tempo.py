@@ -151,7 +151,7 @@ def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
         apart = float(middles[0])
     # Above that it may be a lost clock, unless what lies between is always as many.
     for middle in middles[np.argsort(-jumps[wide])] if not block else ():
-        if _are_equal(np.flatnonzero(gaps >= middle)):
+        if _are_equal(np.flatnonzero(gaps >= middle), len(times)):
             apart = float(middle)
             break
     last = np.append(gaps >= max(apart, SAME_TIME), True)
@@ -160,11 +160,16 @@ def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
     return times[last][whole], numbers[whole]
 
 
-def _are_equal(bounds: Ints) -> bool:
-    """Whether the groups between the bounds have equal sizes, of two or more, nearly all."""
+def _are_equal(bounds: Ints, count: int) -> bool:
+    """Whether groups of equal sizes, of two or more, fill the clocks, nearly all.
+
+    bounds: indices of the last clock of each group. count: of clocks.
+    """
     sizes = np.diff(bounds)
     usual = float(np.median(sizes)) if len(sizes) > 1 else 0.0
-    return usual >= 2.0 and float(np.mean(sizes == usual)) > 0.7
+    # A few clocks that are lost in equal distances have more before or behind them.
+    fill = usual >= 2.0 and max(bounds[0] + 1, count - 1 - bounds[-1]) <= usual
+    return bool(fill) and float(np.mean(sizes == usual)) > 0.7
 
 
 def _line(x: Floats, y: Floats) -> tuple[float, float]:
