@@ -120,7 +120,7 @@ class ClockFollower:
             # A tempo that explains the times about as well is still the tempo.
             same = fit_clocks(times, self._period, SAME_PERIOD)
             if same is not None and same.cost < line.cost + KEEP_COST:
-                line = replace(same, doubt=line.doubt)
+                line = replace(same, doubt=line.doubt, hidden=line.hidden)
         is_single = line.scatter < MAX_REGULAR_SCATTER and line.ends > MIN_SINGLE * len(times)
         keep = SHORT_WINDOW if is_single else BURST_WINDOW
         if len(times) >= 2 * keep:
@@ -135,18 +135,19 @@ class ClockFollower:
         share = SMOOTHING if settled else 1.0
         self._period += share * (line.period - self._period)
         self.arrival = arrival_of(times, self._period)
-        return self._report(line.doubt, float(times[-1] - times[0]))
+        return self._report(line, float(times[-1] - times[0]))
 
-    def _report(self, share: float, seconds: float) -> float | None:
-        """The tempo, where it is new. share: standard error of the period."""
+    def _report(self, line: ClockLine, seconds: float) -> float | None:
+        """The tempo, where it is new. seconds: that were measured."""
         if self._period is None:
             return None
         tempo = 60.0 / (self._period * CLOCKS_PER_BEAT)
-        doubt = self._doubt = share * tempo
+        doubt = line.doubt * tempo
+        self._doubt = max(line.doubt, line.hidden) * tempo
         if not MIN_BPM <= tempo <= MAX_BPM:
             return None
         if self._tempo is None:
-            if doubt > SURE_DOUBT and seconds < SURE_SECONDS:
+            if self._doubt > SURE_DOUBT and seconds < SURE_SECONDS:
                 return None
         elif abs(tempo - self._tempo) < max(MIN_TEMPO_STEP, doubt / 2):
             return None

@@ -61,9 +61,19 @@ SAME_TIME: Final = 0.001
 """Seconds within which clocks count as arrived together."""
 MODES: Final = 4
 MODE_COST: Final = 14.0
+BLOCK_MODES: Final = 8
+BLOCK_MODE_COST: Final = 30.0
 MODE_CLOCKS: Final = 0.8
-"""Paths that are looked at closely: how many, how much less probable than the best one at most,
-and how many clocks apart over the whole at least."""
+"""Paths that are looked at closely: how many, how much less probable than the best one at most
+(more of both where a server's blocks hide the times), and how many clocks apart over the whole at
+least."""
+TEMPER: Final = 2.0
+"""By which differences of paths' costs are divided: the model of the noise is a rough one."""
+NEAR_WHOLE: Final = 0.025
+"""How far a block may be from a whole or half number of clocks, as a share, and be near it."""
+HIDDEN_CLOCKS: Final = 2.5
+"""Standard error of the number of clocks there: one that was lost looks like one that has moved on
+into the next block."""
 SCATTER_WINDOW: Final = 36
 """Clocks over which the scatter is measured, so that few pieces contain a lost one."""
 
@@ -72,14 +82,16 @@ SCATTER_WINDOW: Final = 36
 class ClockLine:
     """Line of the times over the numbers of the clocks.
 
-    period: seconds per clock. doubt: standard error of the period, as a share of it. scatter:
+    period: seconds per clock. doubt: standard error of the period, as a share of it. hidden: the
+    same of what times in blocks cannot tell, however well the line fits; 0.0 mostly. scatter:
     standard deviation of the times from the line, in clocks. cost: minus the logarithm of the
-    probability of the best path; comparable between lines of the same times. ends:
-    groups of clocks that were measured.
+    probability of the best path; comparable between lines of the same times. ends: groups of clocks
+    that were measured.
     """
 
     period: float
     doubt: float
+    hidden: float
     scatter: float
     cost: float
     ends: int
@@ -120,19 +132,26 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
     scatter = _local_scatter(ends, numbers, mean)
     spreads = {max(scatter * factor, floor) for factor in SPREADS}
     fits = []
-    for line in paths.best(np.linspace(low, high, steps + 1), sorted(spreads)):
+    for line in paths.best(np.linspace(low, high, steps + 1), sorted(spreads), bool(block)):
         fit = fit_period(ends, numbers, numbers + paths.slips(*line), block, (low, high))
         if fit is not None:
             fits.append(fit)
     if not fits:
         return None
     best = min(fits, key=lambda fit: fit.cost)
-    share = np.exp([best.cost - fit.cost for fit in fits])
+    share = np.exp([(best.cost - fit.cost) / TEMPER for fit in fits])
     # Where several explain the times, none of them is sure.
     away = [(fit.period - best.period) ** 2 + fit.deviation**2 for fit in fits]
     doubt = float(np.sqrt(share @ away / share.sum())) / best.period
     spread = best.window / best.period / float(np.sqrt(12.0))
-    return ClockLine(best.period, doubt, spread, best.cost, len(ends))
+    hidden = HIDDEN_CLOCKS / count if _is_near_whole(block / best.period) else 0.0
+    return ClockLine(best.period, doubt, hidden, spread, best.cost, len(ends))
+
+
+def _is_near_whole(clocks: float) -> bool:
+    """Whether a block lasts about a whole or half number of clocks, of one or more."""
+    whole = max(round(2.0 * clocks), 2) / 2.0
+    return abs(clocks / whole - 1.0) < NEAR_WHOLE
 
 
 def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
@@ -260,10 +279,13 @@ class _Paths:
     numbers: Floats
     most: int
 
-    def best(self, periods: Floats, spreads: list[float]) -> list[tuple[float, float, float]]:
+    def best(
+        self, periods: Floats, spreads: list[float], in_blocks: bool
+    ) -> list[tuple[float, float, float]]:
         """Period, time of clock 0 and standard deviation (in clocks) of the best paths.
 
-        They differ by a clock or so over the whole; the best comes first.
+        They differ by a clock or so over the whole; the best comes first. in_blocks: whether the
+        times are those of a server's blocks.
         """
         start = float(np.mean(self.ends - periods.mean() * self.numbers))
         wide, phase, width = (
@@ -287,8 +309,9 @@ class _Paths:
             wide, phases, width, cost = wide[kept], phases[kept], width[kept], cost[kept]
         least = cost.min(axis=1)
         found: list[tuple[float, float, float]] = []
+        most, reach = (BLOCK_MODES, BLOCK_MODE_COST) if in_blocks else (MODES, MODE_COST)
         for index in np.argsort(least):
-            if least[index] > least.min() + MODE_COST or len(found) == MODES:
+            if least[index] > least.min() + reach or len(found) == most:
                 break
             apart = [abs(wide[index] / period - 1) * self.numbers[-1] for period, _, _ in found]
             if all(clocks > MODE_CLOCKS for clocks in apart):
