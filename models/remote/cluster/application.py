@@ -15,7 +15,6 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import ray
@@ -151,7 +150,5 @@ class EngineReplica:
 def application(given: Mapping[str, object]) -> serve.Application:
     """Application with options by their names, see `ServeOptions`."""
     options = ServeOptions.of(given)
-    # What a replica need not know: where only that changes, those that there are play on.
-    known = replace(options, min_replicas=1, max_replicas=1)
     deployment = serve.deployment(EngineReplica, name="engine").options(**options.deployment())
-    return deployment.bind(known)
+    return deployment.bind(options)

@@ -59,10 +59,12 @@ class LocalCluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would tell its makers
         os.environ.setdefault("RAY_worker_niceness", "0")  # 15, its own choice, is starved
         os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # of a busy machine
+        os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")  # likewise
         os.environ["PYTHONPATH"] = str(ROOT)
         os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
         import ray
         from ray import serve
+        from ray.exceptions import RayError
 
         self._ray, self._serve = ray, serve
         cpus = max(os.cpu_count() or 1, round(options.max_replicas * options.cpus + 0.5))
@@ -88,7 +90,7 @@ class LocalCluster:
             serve.run(application(asdict(options)), name="segue", route_prefix="/")
         except BaseException as error:
             self.close()
-            if isinstance(error, RuntimeError):
+            if isinstance(error, RuntimeError | RayError):
                 raise SegueError(f"the replicas did not start ({_last_line(error)}).") from error
             raise
 

@@ -10,7 +10,9 @@ from models.errors import SegueError
 
 STREAMS_AIM: Final = 0.75
 """Share of a replica's streams at which another replica is begun."""
-DOWNSCALE_SECONDS: Final = 600.0
+UPSCALE_SECONDS: Final = 5.0
+TOO_MANY: Final = 2
+"""Clients beyond its streams that a replica hears, to tell them so; Serve lets others wait."""
 GRACE_SECONDS: Final = 2.0
 """For which a replica that is to end waits for its clients: they go on elsewhere at once."""
 
@@ -22,7 +24,8 @@ class ServeOptions:
     engine, device: as for `open_engine`. min_replicas, max_replicas: between them their number
     follows the load. streams: that a replica plays at most. cpus, gpus: of a replica; a GPU may be
     shared, as 0.5. directories: actors among which the records of sessions are spread. loopback:
-    whether nobody but this machine can connect, so that no token is asked for.
+    whether nobody but this machine can connect, so that no token is asked for. downscale_seconds:
+    for which fewer replicas would do before one ends.
     """
 
     engine: str = "segue"
@@ -34,12 +37,15 @@ class ServeOptions:
     gpus: float = 0.0
     directories: int = 1
     loopback: bool = False
+    downscale_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:
             raise SegueError("there must be 1 replica or more, and no more at least than at most.")
-        if self.streams < 1 or self.directories < 1 or self.cpus < 0 or self.gpus < 0:
-            raise SegueError("streams and directories must be 1 or more, cpus and gpus 0 or more.")
+        if self.streams < 1 or self.directories < 1:
+            raise SegueError("streams and directories must be 1 or more.")
+        if min(self.cpus, self.gpus, self.downscale_seconds) < 0:
+            raise SegueError("cpus, gpus and downscale_seconds must be 0 or more.")
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> ServeOptions:
@@ -66,13 +72,15 @@ class ServeOptions:
                     "min_replicas": self.min_replicas,
                     "max_replicas": self.max_replicas,
                     "target_ongoing_requests": max(1.0, STREAMS_AIM * self.streams),
-                    "upscale_delay_s": 5.0,
-                    "downscale_delay_s": DOWNSCALE_SECONDS,
+                    # Players stay for long: how many were there at once counts, not the mean.
+                    "aggregation_function": "max",
+                    "upscale_delay_s": UPSCALE_SECONDS,
+                    "downscale_delay_s": self.downscale_seconds,
                 }
             }
         return {
             **number,
-            "max_ongoing_requests": self.streams,
+            "max_ongoing_requests": self.streams + TOO_MANY,
             "ray_actor_options": {"num_cpus": self.cpus, "num_gpus": self.gpus},
             "graceful_shutdown_timeout_s": GRACE_SECONDS,
             "graceful_shutdown_wait_loop_s": 0.5,

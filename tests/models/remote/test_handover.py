@@ -12,7 +12,7 @@ from models.engine.controls import Controls
 from models.engine.interface import Audio, Stream
 from models.errors import SegueError
 from models.remote.cluster.directory import KEEP_SECONDS, SessionDirectory, shard_of
-from models.remote.cluster.options import ServeOptions, parse_replicas
+from models.remote.cluster.options import TOO_MANY, ServeOptions, parse_replicas
 from models.remote.protocol.limits import Limits
 from models.remote.protocol.messages import Block, Place, Run, Started, from_bytes
 from models.remote.server.handover import (
@@ -281,7 +281,9 @@ def test_options_of_a_manifest(given: dict[str, object], fault: str) -> None:
         return
     options = ServeOptions.of(given)
     deployment = options.deployment()
-    assert deployment["num_replicas"] == 1 and deployment["max_ongoing_requests"] == options.streams
+    assert deployment["num_replicas"] == 1
+    # One that is too many is told so, and not left waiting.
+    assert deployment["max_ongoing_requests"] == options.streams + TOO_MANY
 
 
 def test_replicas_follow_the_load_where_their_number_may_change() -> None:
