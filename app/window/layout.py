@@ -92,7 +92,7 @@ def build_widgets(
         input=InputStrip(registry, window),
         status=StatusBar(window),
         editor=PromptEditor(centre, suggestions),
-        banner=Banner(centre),
+        banner=Banner(centre, spectrogram),
         sheet=KeyboardSheet(centre),
         centre=centre,
         right=right,

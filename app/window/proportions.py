@@ -142,11 +142,10 @@ class Proportions:
         # A narrow window leaves its room to the controls.
         transport = min(258 * panel_scale, window.width() * TRANSPORT_SHARE)
         widgets.transport.setFixedWidth(round(transport))
-        widgets.input.setFixedHeight(round(82 * panel_scale))
-        widgets.top.setFixedHeight(round(44 * panel_scale))
+        widgets.input.set_scale(text_scale)
+        widgets.top.set_scale(panel_scale)
         widgets.status.setFixedHeight(round(28 * text_scale))
         widgets.recording.setFixedHeight(round((44 if tight else 54) * panel_scale))
-        widgets.top.view.setFixedWidth(round(196 * panel_scale))
         widgets.map_panel.set_scale(panel_scale)
         widgets.axes.set_scale(panel_scale, crowded or tight)
         widgets.scenes.set_scale(panel_scale)

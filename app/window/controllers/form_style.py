@@ -18,24 +18,7 @@ UNDO: Final = QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.Native
 def sheet() -> str:
     """Style sheet of the widgets that the instrument's own does not cover."""
     c = colours
-    icons = (theme.RESOURCES / "icons").as_posix()
     return f"""
-    QSpinBox, QDoubleSpinBox {{ background: {c.BACKGROUND}; border: 1px solid {c.EDGE};
-        border-radius: 6px; padding: 6px 8px; }}
-    QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {c.ACCENT}; }}
-    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
-    QDoubleSpinBox::down-button {{ width: 0; border: 0; }}
-    QComboBox::down-arrow {{ image: url("{icons}/chevron.svg"); width: 14px; height: 14px; }}
-    QComboBox::drop-down {{ border: 0; width: 24px; }}
-    QComboBox:disabled, QDoubleSpinBox:disabled, QSpinBox:disabled, QLineEdit:disabled,
-    QCheckBox:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
-    QCheckBox, QRadioButton {{ spacing: 8px; }}
-    QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px;
-        border: 1px solid {c.LINE}; border-radius: 4px; background: {c.BACKGROUND}; }}
-    QRadioButton::indicator {{ border-radius: 8px; }}
-    QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {c.ACCENT};
-        border-color: {c.ACCENT}; image: url("{icons}/tick.svg"); }}
-    QCheckBox::indicator:disabled {{ border-color: {c.EDGE}; }}
     QTreeView, QTableView, QListWidget {{ background: {c.BACKGROUND};
         border: 1px solid {c.EDGE}; border-radius: 8px; outline: 0; padding: 4px;
         alternate-background-color: {c.BACKGROUND}; gridline-color: {c.RAISED}; }}
@@ -53,7 +36,6 @@ def sheet() -> str:
     QListWidget#rail::item {{ padding: 10px 12px; border-radius: 7px; color: {c.DIM}; }}
     QListWidget#rail::item:hover {{ color: {c.TEXT}; }}
     QListWidget#rail::item:selected {{ background: {c.EDGE}; color: {c.ACCENT}; }}
-    QPushButton:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
     """
 
 

@@ -58,7 +58,7 @@ class EngineForm(QWidget):
         """Add both rows."""
         form.addRow(QLabel("Engine", self.parentWidget()), self.box)
         form.addRow("", self.note)
-        form.addRow(QLabel("Line dead", self.parentWidget()), self.takeover)
+        form.addRow(QLabel("Line lost", self.parentWidget()), self.takeover)
 
     @property
     def fault(self) -> str:

@@ -65,6 +65,8 @@ class InputForm(QWidget):
     def add_to(self, form: QFormLayout) -> None:
         """Add the rows to a dialog's form."""
         channels, trip = QHBoxLayout(), QHBoxLayout()
+        for row in (channels, trip):
+            row.setSpacing(8)
         channels.addWidget(self.channel)
         channels.addWidget(self.stereo, 1)
         trip.addWidget(self.trip, 1)

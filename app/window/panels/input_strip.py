@@ -84,19 +84,20 @@ class InputMeter(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
-        painter.setFont(theme.caption())
+        painter.setFont(theme.caption(theme.scaled(11)))
         painter.setPen(theme.colour(colours.DIM))
         box = QRectF(self.rect())
         painter.drawText(box.adjusted(0, 2, 0, 0), Qt.AlignmentFlag.AlignLeft, "INPUT")
         in_tune = self._pitch.endswith(" 0")
         painter.setPen(QColor(colours.ACCENT if in_tune else colours.TEXT))
         painter.drawText(box.adjusted(0, 2, -22, 0), Qt.AlignmentFlag.AlignRight, self._pitch)
-        light = QRectF(box.right() - 14, box.center().y() - 4, 12, 24)
+        bar_height, step = theme.scaled(10), theme.scaled(14)
+        light = QRectF(box.right() - 14, box.center().y() - 4, 12, step + bar_height)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.DANGER if self.clipping else TRACK_COLOUR))
         painter.drawRoundedRect(light, 3, 3)
         for channel in (0, 1):
-            bar = QRectF(0, light.top() + 14 * channel, box.width() - 22, 10)
+            bar = QRectF(0, light.top() + step * channel, box.width() - 22, bar_height)
             painter.setBrush(QColor(TRACK_COLOUR))
             painter.drawRoundedRect(bar, 3, 3)
             self._paint_level(painter, bar, self.peak[channel], self.hold[channel])
@@ -126,10 +127,9 @@ class FollowOptions(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         for column, key in enumerate(keys):
-            key.setMaximumHeight(30)
             grid.addWidget(key, 0, column)
-        self.part.setMaximumHeight(30)
         grid.addWidget(self.part, 1, 0, 1, len(keys))
+        self.rows = (*keys, self.part)
 
 
 class MemoryOptions(QWidget):
@@ -139,7 +139,6 @@ class MemoryOptions(QWidget):
         super().__init__(parent)
         names = [("", name.capitalize()) for name in registry["send.memory.mode"].choices]
         self.mode = Segments(registry, "send.memory.mode", names, self)
-        self.mode.setMaximumHeight(30)
         self.bars = Knob(registry, "send.memory.bars", self, caption="Loop")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -194,7 +193,6 @@ class InputStrip(Panel):
             keys = QVBoxLayout()
             keys.setSpacing(4)
             for key in pair:
-                key.setMaximumHeight(34)
                 keys.addWidget(key)
             row.addLayout(keys, 8)
         for knob in (self.gain, self.gate, self.monitor, self.style_send, self.memory_send):
@@ -205,11 +203,21 @@ class InputStrip(Panel):
         for knob in (self.echo_send, *self.echo_options):
             row.addWidget(knob, 10)
         row.addWidget(self.terms, 30)
+        self.set_scale(1.0)
         self.show_terms(())
         self.show_follow(False)
         self.show_memory(False, looper=False)
         self.show_echo(False)
         self.hide()
+
+    def set_scale(self, scale: float) -> None:
+        """Set the scale; 1 is the default."""
+        self.setFixedHeight(round(82 * scale))
+        for key in (self.mute, self.freeze, self.record, self.sketch):
+            key.setMaximumHeight(round(34 * scale))
+        for widget in (*self.follow_options.rows, self.memory_options.mode):
+            widget.setMaximumHeight(round(30 * scale))
+        self.terms.setFont(theme.font(13 * scale))
 
     def show_available(self) -> None:
         """Show the sends that the engine has, and no others."""

@@ -28,6 +28,8 @@ from app.window.widgets.fit_text import paint_fit_text
 from app.window.widgets.parameter_widget import ParameterWidget
 
 COLUMNS: Final = 4
+LOW: Final = 30.0
+"""Height of a pad in which name and mix stand close together."""
 
 
 def scene_colours(scene: Scene) -> list[tuple[str, float]]:
@@ -201,9 +203,9 @@ class ScenePad(ParameterWidget):
                 painter, "moment", colours.TEXT if available else colours.FAINT, icon_box
             )
         painter.setPen(QColor(colours.TEXT))
-        above = box.height() * (0.04 if single_line else 0.26)
+        above = 0.0 if single_line else box.height() * 0.26
         icon_width = box.height() * 0.24 + 3 if single_line and scene.moment is not None else 0.0
-        text_box = box.adjusted(6, above, -6 - icon_width, -8.0)
+        text_box = box.adjusted(6, above, -6 - icon_width, -5.0 if box.height() < LOW else -8.0)
         largest = min(max(box.height() * 0.26, 11), theme.scaled(20))
         paint_fit_text(painter, text_box, scene.name, largest=largest, smallest=10.0)
         if self.waiting:
@@ -217,7 +219,7 @@ class ScenePad(ParameterWidget):
         """Paint a thin bar at the bottom: the scene's mix, or the progress of a morph."""
         left = box.left() + 8
         width = box.width() - 16
-        y = box.bottom() - 6
+        y = box.bottom() - (4 if box.height() < LOW else 6)
         painter.setPen(Qt.PenStyle.NoPen)
         if self.progress is not None:
             painter.setBrush(QColor(colours.BACKGROUND))

@@ -17,8 +17,8 @@ from app.inference.status import WorkerStatus
 from app.window.style import colours, theme
 
 MESSAGE_SECONDS: Final = {"info": 5.0, "warning": 10.0, "error": 20.0}
-FIGURES: Final = frozenset({"speed", "knob to sound", "line", "plan"})
-"""Fields that change all the time; the others are shown at once."""
+FIGURES: Final = frozenset({"speed", "knob to sound", "line", "plan", "underruns", "xruns"})
+"""Fields that may change all the time; the others, and an alarm, are shown at once."""
 TEXT_LEFT: Final = 30.0
 """Left edge of the message, in pixels."""
 

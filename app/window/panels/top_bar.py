@@ -16,11 +16,17 @@ class Wordmark(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedSize(112, 36)
+        self.set_scale(1.0)
         self.setToolTip("Segue: go on to the next part without a pause")
+
+    def set_scale(self, scale: float) -> None:
+        """Set the scale; 1 is the default."""
+        self._scale = scale
+        self.setFixedSize(round(112 * scale), round(36 * scale))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = theme.antialiased(self)
+        painter.scale(self._scale, self._scale)
         theme.draw_icon(painter, "segue", colours.ACCENT, QRectF(4, 5, 26, 26))
         font = theme.bold(20)
         painter.setFont(font)
@@ -33,12 +39,10 @@ class TopBar(QWidget):
 
     def __init__(self, registry: Registry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(44)
         self.session = PlainButton(icon="session", tooltip="Open, save, recent files")
         self.undo = PlainButton(icon="undo", tooltip="Undo (Ctrl+Z)")
         self.redo = PlainButton(icon="redo", tooltip="Redo (Ctrl+Shift+Z)")
         self.view = Segments(registry, "view", [("mixer", "Mixer"), ("map", "Map")], self)
-        self.view.setFixedWidth(196)
         self.learn = PlainButton(
             icon="learn",
             label="Learn",
@@ -59,7 +63,8 @@ class TopBar(QWidget):
         )
         left = QHBoxLayout()
         left.setSpacing(4)
-        for widget in (Wordmark(self), self.session, self.undo, self.redo):
+        self.wordmark = Wordmark(self)
+        for widget in (self.wordmark, self.session, self.undo, self.redo):
             left.addWidget(widget)
         left.addStretch(1)
         right = QHBoxLayout()
@@ -73,6 +78,13 @@ class TopBar(QWidget):
         row.addLayout(left, 1)
         row.addWidget(self.view)
         row.addLayout(right, 1)
+        self.set_scale(1.0)
+
+    def set_scale(self, scale: float) -> None:
+        """Set the scale; 1 is the default."""
+        self.setFixedHeight(round(44 * scale))
+        self.view.setFixedSize(round(196 * scale), round(32 * scale))
+        self.wordmark.set_scale(scale)
 
     def show_session(self, name: str, unsaved: bool) -> None:
         words = f"{name}{' •' if unsaved else ''}"

@@ -22,6 +22,8 @@ BANDS: Final = 24
 LOWEST, HIGHEST = 70.0, 12_000.0
 FLOOR_DB, RANGE_DB = -62.0, 56.0
 HEIGHT: Final = 44.0
+SHARE: Final = 0.4
+"""Largest part of the spectrogram that it covers."""
 MAX_WORDS: Final = 200
 
 
@@ -89,13 +91,17 @@ class InputBand:
         del self.words[:-MAX_WORDS]
         self.version += 1
 
+    def height(self, box: QRectF, scale: float) -> float:
+        """Height that the band takes of the spectrogram's box; 0 where no input is open."""
+        return min(HEIGHT * scale, SHARE * box.height()) if self.shown else 0.0
+
     def paint(
         self, painter: QPainter, box: QRectF, x_of: Callable[[float], float], scale: float
     ) -> None:
         """Draw the band over the top of the spectrogram's box; x_of: screen x of a position."""
         if not self.shown:
             return
-        area = QRectF(box.left(), box.top(), box.width(), HEIGHT * scale)
+        area = QRectF(box.left(), box.top(), box.width(), self.height(box, scale))
         painter.setClipRect(area)
         painter.fillRect(area, theme.colour(colours.BACKGROUND, 0.85))
         begin = self._first

@@ -168,8 +168,10 @@ class SpectrogramPlot:
         marks = [mark for mark in self.marks if low <= mark.position <= high]
         if marks or self.input_band.shown:
             painter.setClipRect(area.toRect())
-            self._paint_marks(painter, box, wave, marks)
             self.input_band.paint(painter, box, self.x_of, self.scale)
+            painter.setClipRect(area.toRect())
+            free = box.adjusted(0, self.input_band.height(box, self.scale), 0, 0)
+            self._paint_marks(painter, free, wave, marks)
             painter.setClipping(False)
         self._paint_selection(painter, box, wave)
         self._paint_playhead(painter, box, wave)
@@ -236,7 +238,7 @@ class SpectrogramPlot:
             if len(self._flag_texts) > 200:
                 self._flag_texts.clear()
             metrics = painter.fontMetrics()
-            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, 150)
+            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, round(180 * self.scale))
             static_text = QStaticText(words)
             static_text.setTextFormat(Qt.TextFormat.PlainText)
             static_text.prepare(font=painter.font())

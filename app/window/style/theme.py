@@ -170,7 +170,7 @@ def install(app: QApplication) -> None:
 
 
 def _sheet() -> str:
-    c = colours
+    c, icons = colours, (RESOURCES / "icons").as_posix()
     return f"""
     QToolTip {{ color: {c.TEXT}; background: {c.RAISED}; border: 1px solid {c.LINE};
         padding: 6px 8px; font-size: 13px; }}
@@ -179,11 +179,27 @@ def _sheet() -> str:
     QMenu::item:selected {{ background: {c.EDGE}; color: {c.ACCENT}; }}
     QMenu::item:disabled {{ color: {c.FAINT}; }}
     QMenu::separator {{ height: 1px; background: {c.EDGE}; margin: 5px 8px; }}
-    QLineEdit, QPlainTextEdit, QComboBox, QSpinBox {{ background: {c.BACKGROUND};
+    QLineEdit, QPlainTextEdit, QComboBox {{ background: {c.BACKGROUND};
         border: 1px solid {c.EDGE}; border-radius: 6px; padding: 6px 8px;
         selection-background-color: {c.ACCENT}; selection-color: {c.BACKGROUND}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus {{ border-color: {c.ACCENT}; }}
-    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QSpinBox, QDoubleSpinBox {{ background: {c.BACKGROUND}; border: 1px solid {c.EDGE};
+        border-radius: 6px; padding: 6px 8px;
+        qproperty-alignment: AlignCenter; }}
+    QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {c.ACCENT}; }}
+    QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+    QDoubleSpinBox::down-button {{ width: 0; border: 0; }}
+    QComboBox::down-arrow {{ image: url("{icons}/chevron.svg"); width: 14px; height: 14px; }}
+    QComboBox::drop-down {{ border: 0; width: 24px; }}
+    QComboBox:disabled, QDoubleSpinBox:disabled, QSpinBox:disabled, QLineEdit:disabled,
+    QCheckBox:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
+    QCheckBox, QRadioButton {{ spacing: 8px; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px;
+        border: 1px solid {c.LINE}; border-radius: 4px; background: {c.BACKGROUND}; }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {c.ACCENT};
+        border-color: {c.ACCENT}; image: url("{icons}/tick.svg"); }}
+    QCheckBox::indicator:disabled {{ border-color: {c.EDGE}; }}
     QComboBox QAbstractItemView {{ background: {c.RAISED}; border: 1px solid {c.LINE};
         selection-background-color: {c.EDGE}; selection-color: {c.ACCENT}; outline: 0; }}
     QPushButton {{ background: {c.RAISED}; border: 1px solid {c.EDGE}; border-radius: 6px;
@@ -193,6 +209,9 @@ def _sheet() -> str:
     QPushButton:pressed {{ background: {c.EDGE}; }}
     QPushButton:default {{ color: {c.BACKGROUND}; background: {c.ACCENT};
         border-color: {c.ACCENT}; }}
+    QPushButton:disabled {{ color: {c.LINE}; border-color: {c.RAISED}; }}
+    QListWidget {{ background: {c.BACKGROUND}; border: 1px solid {c.EDGE}; border-radius: 8px;
+        outline: 0; padding: 4px; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; }}
     QScrollBar::handle:vertical {{ background: {c.EDGE}; border-radius: 5px; min-height: 30px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}

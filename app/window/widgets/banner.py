@@ -14,20 +14,24 @@ from app.window.style import colours, theme
 
 Answer = tuple[str, Callable[[], object]]
 TOP_MARGIN: Final = 52
+LOW: Final = 3
+"""Heights of the banner that the picture below it must have; else it lies over the top bar."""
 
 
 class Banner(QWidget):
-    """Banner over `parent` that shows one question at a time; further ones are queued."""
+    """Banner over `parent` that shows one question at a time; further ones are queued.
 
-    def __init__(self, parent: QWidget) -> None:
+    below: what the banner lies over; where that is low, it lies over the top bar instead.
+    """
+
+    def __init__(self, parent: QWidget, below: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._host = parent
+        self._host, self._below = parent, below
         self._queue: deque[tuple[str, Sequence[Answer]]] = deque()
         self.text = QLabel(self)
         self.text.setWordWrap(True)
         self.buttons: list[QPushButton] = []
         self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(18, 10, 12, 10)
         self._row.setSpacing(8)
         self._row.addWidget(self.text, 1)
         self.setAccessibleName("Question")
@@ -78,8 +82,12 @@ class Banner(QWidget):
         answers = sum(button.sizeHint().width() + 8 for button in self.buttons)
         width = metrics.horizontalAdvance(self.text.text()) + answers + 50
         width = min(width, self._host.width() - 24)
-        height = self.heightForWidth(width)
-        self.setGeometry((self._host.width() - width) // 2, TOP_MARGIN, width, height)
+        self._row.setContentsMargins(18, 10, 12, 10)
+        height, top = self.heightForWidth(width), TOP_MARGIN
+        if self._below is not None and self._below.height() < LOW * height:
+            self._row.setContentsMargins(18, 3, 12, 3)
+            height, top = self.heightForWidth(width), 2
+        self.setGeometry((self._host.width() - width) // 2, top, width, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():

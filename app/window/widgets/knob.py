@@ -84,7 +84,7 @@ class Knob(ParameterWidget):
         """Centre and radius of the ring, and the text size."""
         # By the width too, so that a row of narrow knobs has captions of one size.
         room = min(self.height() * 0.115, self.width() * 0.2)
-        text_size = min(max(room, 10.5), theme.scaled(17.0))
+        text_size = min(max(room, theme.scaled(11.0)), theme.scaled(17.0))
         top = text_size * 1.45 if self.caption is not None else 0.0
         bottom = text_size * 1.5 if self.caption is not None else 0.0
         room_x = self.width() / 2.0

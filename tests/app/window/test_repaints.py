@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,17 @@ def test_figures_that_change_with_every_block_wait_for_a_tick(rig: Rig, paints: 
     bar.tick()
     QApplication.processEvents()
     assert [widget for widget, _ in paints.areas] == [bar] and "plan 2.6 s" in bar.report()
+    late = WorkerStatus(state="playing", plan_seconds=2.6, audio=replace(audio, xruns=1))
+    bar.show_status(late)
+    assert "xruns 1" in bar.report(), "the first is shown at once"
+    QApplication.processEvents()
+    paints.areas.clear()
+    for count in range(2, 9):
+        bar.show_status(replace(late, audio=replace(audio, xruns=count)))
+        QApplication.processEvents()
+    assert not paints.areas
+    bar.tick()
+    assert "xruns 8" in bar.report()
     bar.show_status(WorkerStatus(state="playing", plan_seconds=0.1, audio=audio))
     assert "plan 0.1 s" in bar.report(), "an alarm is shown at once"
 

@@ -343,6 +343,7 @@ class PromptMapView(QWidget):
         painter.setFont(self._label_font())
         painter.setPen(QColor(colours.TEXT if share > 0.02 else colours.DIM))
         words, box = self._labels()[n - 1]
+        painter.fillRect(box, theme.colour(colours.BACKGROUND, 0.6))  # lines run behind it
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
     def _label_font(self) -> QFont:

@@ -17,6 +17,7 @@ def test_xruns_stand_beside_underruns_and_are_said(qtbot: QtBot) -> None:
     assert not said
     for xruns in (569, 570):
         bar.show_status(WorkerStatus(audio=AudioStatus(running=True, xruns=xruns)))
+    bar.tick()
     fields = {name: (value, alarm) for name, value, alarm in bar.fields}
     assert fields["underruns"] == ("0", False) and fields["xruns"] == ("570", True)
     assert len(said) == 1 and "569 times" in said[0][1]
