@@ -19,6 +19,8 @@ WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 MANIFEST: Final = "manifest.json"
 TEACHING: Final = frozenset({"notes.safetensors"})
 """Files that are needed to teach a sound, and never to play one."""
+HEARING: Final = frozenset({"ears.safetensors", "beatnet.safetensors"})
+"""Files that hear what is played in; what a performance holds of it is written in it."""
 OWNERS: Final = {"segue-diffusion": "segue"}
 """Engines that read the files of another."""
 
@@ -139,7 +141,7 @@ def embedded_files(folder: Path = WEIGHTS) -> list[str]:
 
 def playing_files(folder: Path = WEIGHTS) -> list[str]:
     """Those of them on which it depends how the embedded engine sounds."""
-    return [name for name in embedded_files(folder) if name not in TEACHING]
+    return [name for name in embedded_files(folder) if name not in TEACHING | HEARING]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 from models import Controls, Engine, open_engine
 from models.errors import SegueError
 from models.storage.serialisation import PackedState, classes_of, pack, unpack
-from models.storage.weights import identity, write_manifest
+from models.storage.weights import identity, playing_files, write_manifest
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,20 @@ def test_snapshots_of_other_weights_and_of_other_engines_are_refused(engine: Eng
             engine.unpack(damaged)
     with pytest.raises(SegueError, match="another engine"):
         engine.pack(3)
+
+
+def test_what_hears_and_teaches_does_not_change_how_a_performance_sounds(tmp_path: Path) -> None:
+    """Or old performances would say that they were played with other weights."""
+    names = ("arranger.safetensors", "codec.safetensors", "minilm-tokenizer.json")
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    before = identity(playing_files(tmp_path), tmp_path)
+    for name in ("ears.safetensors", "beatnet.safetensors", "notes.safetensors"):
+        (tmp_path / name).write_bytes(b"new")
+        assert identity(playing_files(tmp_path), tmp_path) == before, name
+    (tmp_path / "codec.safetensors").write_bytes(b"trained again")
+    assert identity(playing_files(tmp_path), tmp_path) != before
+    assert set(playing_files()) >= set(names), "all that plays is among them"
 
 
 def test_the_checksum_of_weights(tmp_path: Path) -> None:
