@@ -21,7 +21,7 @@ MODULES = [
     *sorted((ROOT / "app").rglob("*.py")),
     *sorted((ROOT / "models").rglob("*.py")),
 ]
-MAX_LINES = 430  # "about 400"
+MAX_LINES = 420  # "about 400"
 MAX_MODULES = 20  # the package itself among them
 TABLES = ("models/corpus/styles/",)  # what each style plays: long because there are 120 of them
 
