@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import mido
 import numpy as np
 from mido.midifiles.meta import meta_charset
+from numpy.typing import NDArray
 
 from app.files import whole_file
 from app.recording.take.grid import Grid
+from app.recording.take.notes import Integers
 from app.recording.take.score import TakeScore
 from models.music.general_midi import DRUM_CHANNEL
 from models.music.score import NOTE_NAMES, PARTS, parse_key
@@ -35,6 +37,19 @@ _RELATIVE: Final = {
 
 Timed = list[tuple[int, int, bytes]]
 """Messages at ticks; of those at one tick, the lowest order comes first."""
+
+
+class NoteEvents(NamedTuple):
+    """Beginnings and ends of notes: ticks (n,), orders as in `Timed` (n,), messages (n, 3)."""
+
+    ticks: Integers
+    orders: Integers
+    messages: NDArray[np.uint8]
+
+    @classmethod
+    def none(cls) -> NoteEvents:
+        nothing = np.zeros(0, np.int64)
+        return cls(nothing, nothing, np.zeros((0, 3), np.uint8))
 
 
 def key_signature(key: str) -> str:
@@ -59,13 +74,14 @@ def write_midi(path: Path, score: TakeScore) -> None:
 def midi_bytes(score: TakeScore) -> bytes:
     """A take's score as the bytes of a MIDI file.
 
-    A take is written again and again while it is recorded, and an hour has a hundred thousand
-    notes: notes are encoded here, everything else by mido.
+        A take is written again and again while it is recorded, and an hour has a hundred thousand
+    notes: those are encoded here by array operations, everything else by mido.
     """
     end = _tick(score.grid, score.frames)
     with meta_charset("utf-8"):
-        tracks = [_track(_conductor(score), end)]
-        tracks += [_track(_part(score, part), end) for part in score.parts(PARTS)]
+        tracks = [_track(_conductor(score), NoteEvents.none(), end)]
+        for part in score.parts(PARTS):
+            tracks.append(_track(_part(score, part), _note_events(score, part), end))
     return b"MThd" + struct.pack(">LHHH", 6, 1, len(tracks), TICKS) + b"".join(tracks)
 
 
@@ -95,6 +111,7 @@ def _conductor(score: TakeScore) -> Timed:
 
 
 def _part(score: TakeScore, part: str) -> Timed:
+    """The messages of a part's track other than its notes."""
     grid, channel = score.grid, CHANNELS[part]
     timed: Timed = [(0, 0, _meta("track_name", name=part.capitalize()))]
     for entry in score.instruments:
@@ -102,40 +119,56 @@ def _part(score: TakeScore, part: str) -> Timed:
             at = _tick(grid, entry.frame)
             timed.append((at, 1, _meta("instrument_name", name=entry.name.replace("_", " "))))
             timed.append((at, 2, bytes((0xC0 | channel, entry.program))))
-    notes = [note for note in score.notes if note.part == part]
-    begins, ends = (
-        _ticks(grid, [getattr(note, side) for note in notes]) for side in ("start", "stop")
-    )
-    on, off = 0x90 | channel, 0x80 | channel
-    for note, begin, end in zip(notes, begins, ends, strict=True):
-        timed.append((begin, 4, bytes((on, note.pitch, note.velocity))))
-        timed.append((max(end, begin + 1), 3, bytes((off, note.pitch, 64))))
     return timed
 
 
-def _ticks(grid: Grid, frames: list[int]) -> list[int]:
-    beats = grid.beats_at(np.array(frames, np.float64))
-    ticks: list[int] = np.maximum(0, np.rint(TICKS * beats)).astype(np.int64).tolist()
+def _note_events(score: TakeScore, part: str) -> NoteEvents:
+    """Beginnings and ends of a part's notes, in the order of its notes."""
+    start, stop, pitch, velocity = score.notes.of_part(part)
+    begin = _ticks(score.grid, start)
+    end = np.maximum(_ticks(score.grid, stop), begin + 1)
+    messages = np.empty((2, len(start), 3), np.uint8)
+    messages[0, :, 0], messages[1, :, 0] = 0x90 | CHANNELS[part], 0x80 | CHANNELS[part]
+    messages[:, :, 1], messages[0, :, 2], messages[1, :, 2] = pitch, velocity, 64
+    return NoteEvents(
+        np.concatenate([begin, end]), np.repeat([4, 3], len(start)), messages.reshape(-1, 3)
+    )
+
+
+def _ticks(grid: Grid, frames: Integers) -> Integers:
+    beats = grid.beats_at(frames.astype(np.float64))
+    ticks: Integers = np.maximum(0, np.rint(TICKS * beats)).astype(np.int64)
     return ticks
 
 
-def _track(timed: Timed, end: int) -> bytes:
+def _track(timed: Timed, notes: NoteEvents, end: int) -> bytes:
     """A track of messages, sorted, with the time since the one before in front of each."""
-    before = 0
-    pieces: list[bytes] = []
-    for tick, _, message in sorted(timed, key=lambda entry: entry[:2]):
-        pieces += (_length(tick - before), message)
-        before = tick
-    pieces += (_length(max(0, end - before)), _meta("end_of_track"))
-    data = b"".join(pieces)
-    return b"MTrk" + struct.pack(">L", len(data)) + data
-
-
-def _length(number: int) -> bytes:
-    """A number of variable length: seven bits a byte, the highest first."""
-    if number < 0x80:
-        return bytes((number,))
-    rest = [number & 0x7F]
-    while number := number >> 7:
-        rest.append(number & 0x7F | 0x80)
-    return bytes(reversed(rest))
+    timed = [*sorted(timed, key=lambda entry: entry[:2]), (end, 9, _meta("end_of_track"))]
+    ticks = np.concatenate([notes.ticks, [tick for tick, _, _ in timed]]).astype(np.int64)
+    orders = np.concatenate([notes.orders, [order for _, order, _ in timed]])
+    # The end of a track is its last message, and nothing lies behind it.
+    last = len(ticks) - 1
+    order = np.lexsort((orders, ticks))
+    order = np.append(order[order != last], last)
+    waits = np.maximum(0, np.diff(ticks[order], prepend=0))
+    heads = np.ones_like(waits)
+    for bits in (7, 14, 21):
+        heads += waits >= 1 << bits
+    sizes = np.concatenate(
+        [np.full(len(notes.ticks), 3), [len(message) for _, _, message in timed]]
+    )[order]
+    starts = np.cumsum(heads + sizes) - heads - sizes
+    data = np.zeros(int((heads + sizes).sum()), np.uint8)
+    for place in range(4):  # a number of variable length: seven bits a byte, the highest first
+        has = heads > place
+        rest = heads[has] - 1 - place
+        digits = waits[has] >> 7 * rest & 0x7F
+        data[starts[has] + place] = np.where(rest > 0, digits | 0x80, digits)
+    bodies = starts + heads
+    is_note = order < len(notes.ticks)
+    for place in range(3):
+        data[bodies[is_note] + place] = notes.messages[order[is_note], place]
+    for at, index in zip(bodies[~is_note].tolist(), order[~is_note].tolist(), strict=True):
+        message = timed[index - len(notes.ticks)][2]
+        data[at : at + len(message)] = np.frombuffer(message, np.uint8)
+    return b"MTrk" + struct.pack(">L", len(data)) + data.tobytes()

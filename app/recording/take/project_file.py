@@ -7,7 +7,7 @@ stay where they are, beside it.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -20,13 +20,21 @@ from app.recording.take.midi_file import CHANNELS
 from app.recording.take.score import TakeScore
 from models.music.score import PARTS, SAMPLE_RATE
 
+AT_ONCE: Final = 250
+"""Notes that are written between two calls of `give_way`."""
 COLOURS: Final = {
     "mix": "#8a8f98", "drums": "#e0683c", "bass": "#d9a441", "chords": "#5aa469",
     "lead": "#4a8fd8", "extra": "#9a6ad6",
 }  # fmt: skip
 
 
-def write_project(path: Path, score: TakeScore, sounds: Mapping[str, str], title: str) -> None:
+def write_project(
+    path: Path,
+    score: TakeScore,
+    sounds: Mapping[str, str],
+    title: str,
+    give_way: Callable[[], object] = lambda: None,
+) -> None:
     """Write a project, whole or not at all.
 
     Args:
@@ -34,6 +42,7 @@ def write_project(path: Path, score: TakeScore, sounds: Mapping[str, str], title
         score: of the take.
         sounds: file name of each sound: "mix", and the parts that have one.
         title: of the project.
+        give_way: called between small parts of the work, so that other threads come first.
 
     Raises:
         SegueError: where it cannot be written.
@@ -42,7 +51,7 @@ def write_project(path: Path, score: TakeScore, sounds: Mapping[str, str], title
     metadata = Element("MetaData")
     SubElement(metadata, "Title").text = title
     with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("project.xml", project_xml(score, sounds))
+        archive.writestr("project.xml", project_xml(score, sounds, give_way))
         archive.writestr("metadata.xml", _xml_of(metadata))
 
 
@@ -52,7 +61,11 @@ def _xml_of(element: Element) -> bytes:
     return text
 
 
-def project_xml(score: TakeScore, sounds: Mapping[str, str]) -> bytes:
+def project_xml(
+    score: TakeScore,
+    sounds: Mapping[str, str],
+    give_way: Callable[[], object] = lambda: None,
+) -> bytes:
     """Project of a take as an XML file: a track for each sound, and one for each part's notes.
 
     Notes are put in as text: to make elements of a hundred thousand takes seconds, and a take is
@@ -61,7 +74,7 @@ def project_xml(score: TakeScore, sounds: Mapping[str, str]) -> bytes:
     data = _xml_of(_project(score, sounds))
     for part in score.parts(PARTS):
         place = f">{_place_of(part)}<".encode()
-        data = data.replace(place, f">{_notes(score, part)}<".encode(), 1)
+        data = data.replace(place, f">{_notes(score, part, give_way)}<".encode(), 1)
     return data
 
 
@@ -159,20 +172,23 @@ def _place_of(part: str) -> str:
     return f"notes of {part}"
 
 
-def _notes(score: TakeScore, part: str) -> str:
+def _notes(score: TakeScore, part: str, give_way: Callable[[], object]) -> str:
     """The notes of a part as XML elements."""
     channel = CHANNELS[part]
-    notes = [note for note in score.notes if note.part == part]
-    begins, ends = (
-        score.grid.beats_at(np.array([getattr(note, side) for note in notes], np.float64))
-        for side in ("start", "stop")
-    )
+    start, stop, pitch, velocity = score.notes.of_part(part)
+    begins, ends = (score.grid.beats_at(side.astype(np.float64)) for side in (start, stop))
     lengths = np.maximum(ends - begins, 1e-3)
-    return "".join(
-        f'<Note time="{begin:.6f}" duration="{length:.6f}" channel="{channel}" '
-        f'key="{note.pitch}" vel="{note.velocity / 127:.6f}" />'
-        for note, begin, length in zip(notes, begins.tolist(), lengths.tolist(), strict=True)
-    )
+    pieces: list[str] = []
+    for at in range(0, len(start), AT_ONCE):
+        few = slice(at, at + AT_ONCE)
+        columns = (each[few].tolist() for each in (begins, lengths, pitch, velocity / 127))
+        pieces += [
+            f'<Note time="{begin:.6f}" duration="{length:.6f}" channel="{channel}" '
+            f'key="{key}" vel="{loud:.6f}" />'
+            for begin, length, key, loud in zip(*columns, strict=True)
+        ]
+        give_way()
+    return "".join(pieces)
 
 
 def _markers(arrangement: Element, ids: _Ids, score: TakeScore) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ LAG: Final = SAMPLE_RATE // 2
 WRITE_SECONDS: Final = 5.0
 WRITE_SHARE: Final = 0.02
 """MIDI and project are written after this share of the take, and WRITE_SECONDS at the least."""
+REST_SECONDS: Final = 0.004
+"""Pause between small parts of that writing, in which the interpreter is free for the music."""
 HOP: Final = 32
 
 
@@ -215,23 +218,33 @@ class TakeRecorder:
         sounds = {"mix": f"mix.{self._suffix}"}
         sounds |= {part: f"{part}.{self._suffix}" for part in self._stems}
         try:
-            write_take(self.folder, gatherer, stop, sounds)
+            write_take(self.folder, gatherer, stop, sounds, self._ending.wait)
         except SegueError as error:
             if not self._failed:
                 self._report("warning", str(error))
             self._failed = True
 
 
-def write_take(folder: Path, gatherer: ScoreGatherer, stop: int, sounds: dict[str, str]) -> None:
+def write_take(
+    folder: Path,
+    gatherer: ScoreGatherer,
+    stop: int,
+    sounds: dict[str, str],
+    rest: Callable[[float], object] = time.sleep,
+) -> None:
     """Write MIDI and project file of a take up to a plan position.
+
+    rest: waits so many seconds, between small parts of the work, so that other threads come first.
 
     Raises:
         SegueError: where they cannot be written.
 
     """
     score = gatherer.score(stop)
+    rest(REST_SECONDS)
     write_midi(folder / "take.mid", score)
-    write_project(folder / f"{folder.name}.dawproject", score, sounds, folder.name)
+    project = folder / f"{folder.name}.dawproject"
+    write_project(project, score, sounds, folder.name, lambda: rest(REST_SECONDS))
 
 
 def as_heard(stems: Samples, planned: Samples, heard: Samples) -> Samples:

@@ -12,21 +12,11 @@ from typing import Final
 
 from app.performance.score_log import ScoreSpan, notes_of
 from app.recording.take.grid import Anchor, Grid, make_grid
+from app.recording.take.notes import NoteTable, TakeNote
 from models.engine.interface import ScoreInfo
 
 LATE: Final = 4800
 """Frames behind a block's end at which its last step may be heard, by an engine's delay."""
-
-
-@dataclass(frozen=True)
-class TakeNote:
-    """Note from frame `start` to `stop` of the take. pitch and velocity as MIDI has them."""
-
-    start: int
-    stop: int
-    part: str
-    pitch: int
-    velocity: int
 
 
 @dataclass(frozen=True)
@@ -53,14 +43,14 @@ class TakeScore:
 
     frames: int
     grid: Grid
-    notes: tuple[TakeNote, ...] = ()
+    notes: NoteTable = field(default_factory=NoteTable)
     keys: tuple[Marker, ...] = ()
     markers: tuple[Marker, ...] = ()
     instruments: tuple[InstrumentChange, ...] = ()
 
     def parts(self, order: Sequence[str]) -> list[str]:
         """The parts that play or have an instrument, in this order."""
-        found = {note.part for note in self.notes} | {entry.part for entry in self.instruments}
+        found = self.notes.parts | {entry.part for entry in self.instruments}
         return [part for part in order if part in found]
 
 
@@ -69,7 +59,7 @@ class ScoreGatherer:
     """Gatherer of a take's score, span by span. start: plan position of the take's first frame."""
 
     start: int
-    notes: list[TakeNote] = field(default_factory=list)
+    notes: NoteTable = field(default_factory=NoteTable)
     anchors: list[Anchor] = field(default_factory=list)
     keys: list[Marker] = field(default_factory=list)
     sections: list[Marker] = field(default_factory=list)
@@ -94,21 +84,19 @@ class ScoreGatherer:
     def score(self, stop: int) -> TakeScore:
         """The score up to a plan position; more may be added behind it."""
         frames = stop - self.start
-        held = [
-            TakeNote(at, max(frames, at + 1), part, pitch, velocity)
-            for (part, pitch), (at, velocity) in self._on.items()
-        ]
-        notes = sorted([*self.notes, *held], key=lambda n: (n.start, n.part, n.pitch))
+        notes = self.notes.copy()
+        for (part, pitch), (at, velocity) in self._on.items():
+            notes.append(TakeNote(at, max(frames, at + 1), part, pitch, velocity))
         markers = sorted([*self.sections, *self.marks], key=lambda marker: marker.frame)
         return TakeScore(
-            frames, make_grid(self.anchors), tuple(notes), tuple(self.keys), tuple(markers),
+            frames, make_grid(self.anchors), notes.in_order(), tuple(self.keys), tuple(markers),
             tuple(self.instruments),
         )  # fmt: skip
 
     def copy(self) -> ScoreGatherer:
         """A copy to make a score of while more is added to this one."""
         return ScoreGatherer(
-            self.start, self.notes[:], self.anchors[:], self.keys[:], self.sections[:],
+            self.start, self.notes.copy(), self.anchors[:], self.keys[:], self.sections[:],
             self.instruments[:], self.marks[:], dict(self._on),
         )  # fmt: skip
 

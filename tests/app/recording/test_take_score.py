@@ -12,8 +12,9 @@ import pytest
 from app.performance.score_log import ScoreLog
 from app.recording.take.grid import Anchor, make_grid
 from app.recording.take.midi_file import key_signature, write_midi
-from app.recording.take.project_file import project_xml
-from app.recording.take.score import Marker, ScoreGatherer, TakeNote, TakeScore
+from app.recording.take.notes import NoteTable, TakeNote
+from app.recording.take.project_file import AT_ONCE, project_xml
+from app.recording.take.score import Marker, ScoreGatherer, TakeScore
 from models.engine.interface import NoteEvent, ScoreInfo
 
 BEAT = 24_000  # frames at 120 beats a minute
@@ -201,6 +202,23 @@ def test_key_signature(key: str, signature: str) -> None:
     assert key_signature(key) == signature
 
 
+def test_a_table_of_notes_is_the_notes() -> None:
+    notes = [
+        TakeNote(9, 12, "lead", 60, 1), TakeNote(5, 30, "chords", 62, 2),
+        TakeNote(5, 7, "bass", 64, 3), TakeNote(5, 8, "chords", 61, 4),
+    ]  # fmt: skip
+    table = NoteTable(notes)
+    before = table.copy()
+    assert list(table) == notes and table[1:3] == tuple(notes[1:3])
+    assert list(table.in_order()) == sorted(notes, key=lambda n: (n.start, n.part, n.pitch))
+    assert [column.tolist() for column in table.of_part("chords")] == [
+        [5, 5], [30, 8], [62, 61], [2, 4],
+    ]  # fmt: skip
+    assert not len(table.of_part("drums")[0]) and not len(NoteTable().in_order())
+    table.append(TakeNote(1, 2, "drums", 36, 5))
+    assert list(before) == notes and table.parts == {"lead", "chords", "bass", "drums"}
+
+
 def test_notes_of_a_long_take_are_what_a_midi_library_reads(tmp_path: Path) -> None:
     """Notes are encoded without a library, which takes seconds for an hour of them."""
     rng = np.random.default_rng(3)
@@ -210,7 +228,7 @@ def test_notes_of_a_long_take_are_what_a_midi_library_reads(tmp_path: Path) -> N
         TakeNote(begin, begin + int(rng.integers(1, 400_000)), "lead", n % 128, 1 + n % 127)
         for n, begin in enumerate(begins)
     )
-    score = TakeScore(1200 * BEAT, grid, notes, markers=(Marker(0, "Größe <&> 音"),))
+    score = TakeScore(1200 * BEAT, grid, NoteTable(notes), markers=(Marker(0, "Größe <&> 音"),))
     write_midi(tmp_path / "take.mid", score)
     file = mido.MidiFile(tmp_path / "take.mid", charset="utf-8")
     at, found = 0, []
@@ -228,7 +246,11 @@ def test_notes_of_a_long_take_are_what_a_midi_library_reads(tmp_path: Path) -> N
     ]
     assert sorted(found) == sorted((a, max(b, a + 1), *rest) for a, b, *rest in exact)
     assert [m.text for m in file.tracks[0] if m.type == "marker"] == ["Größe <&> 音"]
-    project = ElementTree.fromstring(project_xml(score, {"mix": "mix.wav"}))
+    rests: list[int] = []
+    project = ElementTree.fromstring(
+        project_xml(score, {"mix": "mix.wav"}, lambda: rests.append(1))
+    )
+    assert len(rests) >= len(notes) // AT_ONCE  # other threads come first in between
     elements = project.findall(".//Note")
     assert [round(960 * float(each.get("time", ""))) for each in elements] == [a for a, *_ in exact]
     assert [int(each.get("key", "")) for each in elements] == [n.pitch for n in notes]
