@@ -26,6 +26,7 @@ from models.evaluation.tracking.scores import (
     chord_scores,
     f_measure,
     foreseen_beats,
+    local_bpm,
     pitch_score,
     played_chords,
     tempo_error,
@@ -185,9 +186,12 @@ def real_case(music: RealMusic, number: int, seconds: float) -> JsonObject:
         "bpm": heard[-1].pulse.bpm,
         "confidence": heard[-1].pulse.confidence,
     }
-    lines = {
-        name: within(line, SETTLE, seconds - 0.5) for name, line in offline_beats(audio).items()
-    }
+    offline = offline_beats(audio)
+    for moment in (5, 20):
+        bpm, pulse = local_bpm(offline["essentia"], moment), heard[int(moment / 0.01) - 1].pulse
+        case[f"tempo_error_{moment}s"] = tempo_error(pulse, bpm, False)
+        case[f"tempo_error_{moment}s_any_level"] = tempo_error(pulse, bpm, True)
+    lines = {name: within(line, SETTLE, seconds - 0.5) for name, line in offline.items()}
     for name, line in lines.items():
         case[f"f1_{name}"] = f_measure(line, beats, TOLERANCE)
         case[f"f1_{name}_any_level"] = any_level(line, beats) if len(line) > 2 else math.nan
@@ -206,6 +210,7 @@ def summary(cases: Sequence[JsonObject]) -> JsonObject:
     for name, bar in (("tempo_error_5s", 0.02), ("tempo_error_20s", 0.005)):
         for kind in ("", "_any_level"):
             errors = [float(str(case[name + kind])) for case in cases if name + kind in case]
+            errors = [error for error in errors if not math.isnan(error)]  # no tempo to compare
             if errors:
                 means[f"within_{name}{kind}"] = float(np.mean(np.array(errors) <= bar))
     return means

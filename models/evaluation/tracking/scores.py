@@ -18,6 +18,10 @@ from models.music.tracking.pulse import Pulse
 from models.music.tracking.tracker import Heard
 
 Times = NDArray[np.float64]
+LOCAL: Final = 4.0
+"""Seconds to either side in which beats tell a local tempo."""
+FEWEST: Final = 4
+"""Beats that it takes."""
 TOLERANCE: Final = 0.07
 """Seconds by which a beat may be off (MIREX)."""
 
@@ -74,10 +78,31 @@ def within(times: Sequence[float] | Times, start: float, end: float) -> Times:
     return line[(line >= start) & (line < end)]
 
 
+def local_bpm(beats: Sequence[float] | Times, time: float) -> float:
+    """Tempo at a time by the beats around it: the slope of a line through them; nan where few are.
+
+    A player drifts, and offline trackers place beats on frames of 10 ms and more: the median
+    interval of a whole excerpt is off by as much as a per cent.
+
+    Args:
+        beats: seconds.
+        time: seconds.
+
+    """
+    near = within(beats, time - LOCAL, time + LOCAL)
+    if len(near) < FEWEST:
+        return math.nan
+    return 60.0 / float(np.polyfit(np.arange(len(near)), near, 1)[0])
+
+
 def tempo_error(pulse: Pulse, bpm: float, octaves: bool) -> float:
-    """Relative error of the tempo; with `octaves`, half and double count as right. inf if none."""
+    """Relative error of the tempo; with `octaves`, half and double count as right. inf if none is
+    heard, nan if there is none to compare.
+    """
     if pulse.bpm <= 0:
         return math.inf
+    if math.isnan(bpm):
+        return math.nan
     ratios = (1.0, 0.5, 2.0) if octaves else (1.0,)
     return min(abs(pulse.bpm / (bpm * ratio) - 1) for ratio in ratios)
 

@@ -6,8 +6,10 @@ within the beat, a beat within the bar of one of several rhythm patterns, and an
 to beat, which changes at beats only. It is filtered forward exactly, without looking back. What is
 observed is both the networks' word on beats and the patterns' codes of flux, which say more of the
 places in between. One network learned from composed songs, the other from recordings; their word is
-the mean of their log odds (a logarithmic opinion pool: Genest and Zidek, "Combining probability
-distributions", 1986).
+the weighted mean of their log odds (a logarithmic opinion pool: Genest and Zidek, "Combining
+probability distributions", 1986). Of two tempi that explain as much, the one nearer to those that
+people tap is drawn to, a little with every frame (a log-normal weight as in Ellis, "Beat tracking
+by dynamic programming", 2007).
 
 What it says of phase and tempo is quantised by its frames of 20 ms: a regression of the phase over
 time, with a memory of seconds, gives both more finely, and a second one with a short memory takes
@@ -57,6 +59,7 @@ SHARPNESS: Final = 0.3  # the same of the networks' beats
 BAR_SHARPNESS: Final = 0.3  # and of its downbeats
 BEAT_SHARE: Final = 0.08  # chance of a beat in a frame of which nothing is known
 SUREST: Final = 0.98  # chance of a downbeat on a beat, at most
+RECORDED: Final = 0.4  # share of the network that learned from recordings
 LEAST_CHANCE: Final = 1e-4  # of a beat, and of none, in either network's word
 CODES_LATER: Final = 2  # frames by which the patterns hear sooner than the network
 DELAY: Final = LATENESS + CODES_LATER * FRAME - 0.002
@@ -64,7 +67,9 @@ DELAY: Final = LATENESS + CODES_LATER * FRAME - 0.002
 USUAL: Final = 112.0  # beats a minute, most likely at first
 SPREAD: Final = 0.35  # standard deviation of the logarithm
 WALTZ: Final = 0.2  # chance of three beats in a bar at first
-MEMORY: Final = 8.0  # seconds of the regression
+TAPPED: Final = 0.015  # how much a frame is drawn to tempi near the usual one
+MEMORY: Final = 12.0  # seconds of the regression
+PLACE_MEMORY: Final = 8.0  # seconds in which the sounds around beats are averaged
 HOLD: Final = 1.6  # so much likelier must another tempo be
 ASTRAY: Final = 0.1  # beats between state space and regression that are too many
 DRIFT: Final = 0.05  # difference of the tempo's logarithm that is too much
@@ -195,12 +200,18 @@ def _bar_places(rows: tuple[tuple[int, int], ...]) -> Line:
     return found
 
 
+@lru_cache(maxsize=1)
+def _tapped() -> Line:
+    """(intervals,) logarithm of how likely each tempo is before any sound."""
+    bpm = 60 / FRAME / np.array(INTERVALS, np.float32)
+    return np.asarray(-0.5 * (np.log(bpm / USUAL) / SPREAD) ** 2, np.float32)
+
+
 @lru_cache(maxsize=4)
 def prior(rows: tuple[tuple[int, int], ...]) -> Line:
     """Belief (states, rows) before any sound."""
     space = state_space(rows)
-    bpm = 60 / FRAME / space.lengths
-    tempo = np.exp(-0.5 * (np.log(bpm / USUAL) / SPREAD) ** 2) * np.gradient(space.lengths)
+    tempo = np.exp(_tapped()) * np.gradient(space.lengths)
     of_row = np.array([WALTZ if metre == METRES[1] else 1 - WALTZ for metre, _ in rows])
     metres = np.array([metre for metre, _ in rows])
     for metre in METRES:
@@ -251,7 +262,8 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     history = np.concatenate([state.history[1:], features[None]])
     count, weight = state.count + 1, state.weight
     if count % EVERY == 0:
-        weight = np.exp(np.float32(REPEATS) * interval_scores(history, min(count, SPAN), INTERVALS))
+        scores = interval_scores(history, min(count, SPAN), INTERVALS)
+        weight = np.exp(np.float32(REPEATS) * scores + np.float32(TAPPED) * _tapped())
     patterns = model.patterns
     code = (patterns.code(features), float(features.sum()))
     codes = (*state.codes, code)[-CODES_LATER - 1 :]
@@ -273,13 +285,13 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     return _read(patterns, moved, frame.time, codes[0][1])
 
 
-def pooled(one: float, other: float) -> float:
-    """The chance whose log odds are the mean of two chances'."""
+def pooled(composed: float, recorded: float) -> float:
+    """The chance whose log odds are the weighted mean of those of both networks."""
     odds = 1.0
-    for chance in (one, other):
+    for chance, share in ((composed, 1 - RECORDED), (recorded, RECORDED)):
         chance = min(1 - LEAST_CHANCE, max(LEAST_CHANCE, chance))
-        odds *= chance / (1 - chance)
-    return math.sqrt(odds) / (1 + math.sqrt(odds))
+        odds *= (chance / (1 - chance)) ** share
+    return odds / (1 + odds)
 
 
 def observed(patterns: RhythmPatterns, code: int, beat: float, downbeat: float) -> Line:
@@ -358,7 +370,8 @@ def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) 
         astray = astray + FRAME if off else max(0.0, astray - FRAME)
         if astray > PATIENCE:
             line, astray = NO_LINE, 0.0
-    line = line.add(played, phase, sure, MEMORY, 1 / length)
+    # The variance of a direction falls faster than its certainty grows.
+    line = line.add(played, phase, sure * sure, MEMORY, 1 / length)
     offset = _offset(state.offset, phase, flux)
     metre, index, bar = _bar_of(state.belief, near / np.float32(total), space)
     pulse = Pulse(
@@ -380,7 +393,7 @@ def _offset(before: tuple[float, float], phase: float, flux: float) -> tuple[flo
     """Where sounds begin around beats, in beats from where the patterns put the beat."""
     place = phase - round(phase)
     weight = flux if abs(place) < AROUND else 0.0
-    keep = 1 - FRAME / MEMORY
+    keep = 1 - FRAME / PLACE_MEMORY
     return keep * before[0] + weight * place, keep * before[1] + weight
 
 

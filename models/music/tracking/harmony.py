@@ -29,6 +29,10 @@ INPUTS: Final = 2 * REACH + 12 + RISES
 RISE_SCALE: Final = 8.0
 LATENESS: Final = 0.09
 """Seconds from a chord's beginning to the middle of the windows that hear it."""
+RARENESS: Final = np.array([0.0, 0.0, -0.75, -0.75, -0.75, -0.75], np.float32)
+"""Added to the logarithm of each quality's chance: what is neither major nor minor is rare, and is
+mostly heard where a major or minor chord was played.
+"""
 KEY_MEMORY: Final = 6.0  # seconds
 KEY_SHARPNESS: Final = 12.0
 
@@ -60,7 +64,7 @@ class ChordNetwork:
         """
         entered = np.maximum(given @ self.enter_weight.T + self.enter_bias, 0)
         state = self.memory.step(state, entered)
-        fits = (state @ self.leave_weight.T + self.leave_bias).reshape(-1)
+        fits = (state @ self.leave_weight.T + self.leave_bias + RARENESS).reshape(-1)
         chances = np.exp(fits - fits.max())
         return state, np.asarray(chances / chances.sum(), np.float32)
 

@@ -11,6 +11,7 @@ from models.evaluation.tracking.scores import (
     any_level,
     f_measure,
     foreseen_beats,
+    local_bpm,
     pitch_score,
     tempo_error,
 )
@@ -81,3 +82,14 @@ def test_pitch_score() -> None:
     frames_right, notes_right = pitch_score(frames, notes)
     assert frames_right == pytest.approx(0.5, abs=0.03)
     assert notes_right == 0.5
+
+
+@pytest.mark.parametrize("bpm", [100.0, 99.5, 172.0])
+def test_a_local_tempo_is_finer_than_the_frames_of_the_beats(bpm: float) -> None:
+    frame = 512 / 44_100
+    drifting = np.cumsum(60 / np.linspace(bpm - 5, bpm + 5, 60))
+    for beats, at in ((60 / bpm * np.arange(60), 12.0), (drifting, float(drifting[30]))):
+        heard = frame * np.round(beats / frame)
+        assert local_bpm(heard, at) == pytest.approx(bpm, rel=3e-3)
+    assert math.isnan(local_bpm([1.0, 2.0, 3.0], 2.0))
+    assert math.isnan(tempo_error(Pulse(bpm=100.0), math.nan, False))
