@@ -25,6 +25,8 @@ Ints = npt.NDArray[np.int64]
 SLIP_COST: Final = 4.5
 """Cost of a lost or doubled clock: minus the logarithm of its probability, about 1 %."""
 MAX_SLIPS_AT_ONCE: Final = 2
+LEAST_JUMP: Final = 0.25
+"""Least difference between gaps inside of bursts and between them, in clocks."""
 NARROWEST: Final = 0.12
 """Smallest standard deviation of the path's model, in clocks."""
 SLOWER: Final = 0.06
@@ -165,13 +167,14 @@ def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
     ordered = np.sort(gaps)
     jumps = np.diff(ordered)
     wide = np.flatnonzero(jumps > 0.5 * mean)
-    middles = (ordered[wide] + ordered[wide + 1]) / 2
-    if len(wide) and middles[0] <= 0.75 * mean:
-        apart = float(middles[0])
+    if len(wide) and (first := (ordered[wide[0]] + ordered[wide[0] + 1]) / 2) <= 0.75 * mean:
+        apart = float(first)
     # Above that it may be a lost clock, unless what lies between is always as many.
-    for middle in middles[np.argsort(-jumps[wide])] if not block else ():
+    loose = np.flatnonzero(jumps > LEAST_JUMP * mean)
+    for index in loose[np.argsort(-jumps[loose])] if not block else ():
+        middle = float(ordered[index] + ordered[index + 1]) / 2
         if _are_equal(np.flatnonzero(gaps >= middle), len(times)):
-            apart = float(middle)
+            apart = middle
             break
     last = np.append(gaps >= max(apart, SAME_TIME), True)
     numbers = np.flatnonzero(last).astype(np.float64)

@@ -102,6 +102,13 @@ def test_bursts(share: float) -> None:
         assert measured(times)[0] == pytest.approx(bpm, abs=0.2), burst
 
 
+def test_gaps_between_bursts_may_look_like_lost_clocks() -> None:
+    """Bursts of 6 whose inner gaps are half of those between them were 134.5 bpm of 115.3."""
+    for seed in range(4):
+        times = clocks(115.27, seed, jitter=0.003, burst=6, gap=0.86 * 2.5 / 115.27)
+        assert measured(times)[0] == pytest.approx(115.27, abs=0.2), seed
+
+
 def test_a_burst_that_has_just_begun_says_nothing_yet() -> None:
     times = clocks(90.77, 3, jitter=0.003, burst=12, gap=0.4 * 2.5 / 90.77)
     for begun in (1, 3, 7):
