@@ -51,6 +51,11 @@ class FramedPlot(pg.GraphicsLayout):  # type: ignore[misc]
         self.frequencies.setTicks([[p for p in places if p[1]], [p for p in places if not p[1]]])
         self.set_scale(1.0)
 
+    def set_focused(self, focused: bool) -> None:
+        """Show by the axes' lines whether keys are for the plot."""
+        for axis in (self.frequencies, self.times):
+            axis.setPen(colours.TEXT if focused else colours.EDGE)
+
     def set_scale(self, scale: float) -> None:
         """Set the scale of the text."""
         self.frequencies.setWidth(round(LEFT * scale))

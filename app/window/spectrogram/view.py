@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -67,7 +68,7 @@ class SpectrogramView(pg.GraphicsView):  # type: ignore[misc]
         self._paint_little()
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Spectrogram")
         self.drop_hint = DropHint(self, "The music goes on from the end of this file")
         self.set_accepts_sound(False)
@@ -288,6 +289,14 @@ class SpectrogramView(pg.GraphicsView):  # type: ignore[misc]
             self.show_now()
         else:
             event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.framed.set_focused(event.reason() != Qt.FocusReason.MouseFocusReason)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.framed.set_focused(False)
 
     def clear_selection(self) -> None:
         self.plot.selection = None

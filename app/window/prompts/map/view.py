@@ -341,9 +341,11 @@ class PromptMapView(QWidget):
             box = QRectF(centre.x() - radius, centre.y() - radius, radius * 2, radius * 2)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{share * 100:.0f}")
         painter.setFont(self._label_font())
-        painter.setPen(QColor(colours.TEXT if share > 0.02 else colours.DIM))
         words, box = self._labels()[n - 1]
-        painter.fillRect(box, theme.colour(colours.BACKGROUND, 0.6))  # lines run behind it
+        painter.setPen(theme.colour(colours.BACKGROUND, 0.8))
+        for x, y in ((-1.5, 0.0), (1.5, 0.0), (0.0, -1.5), (0.0, 1.5)):  # lines run behind it
+            painter.drawText(box.translated(x, y), Qt.AlignmentFlag.AlignCenter, words)
+        painter.setPen(QColor(colours.TEXT if share > 0.02 else colours.DIM))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
     def _label_font(self) -> QFont:

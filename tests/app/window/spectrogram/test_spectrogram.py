@@ -293,3 +293,18 @@ def test_coming_back_from_far_is_the_same_picture(rig: Rig) -> None:
     picture.pan(2.0)
     picture.show_now()
     assert np.array_equal(pixels(picture), before) and not np.array_equal(away, before)
+
+
+def test_tab_reaches_it_and_its_axes_say_so(rig: Rig) -> None:
+    rig.heard(40.0)
+    picture = rig.window.spectrogram
+    before = pixels(picture)
+    picture.setFocus(Qt.FocusReason.TabFocusReason)
+    rig.qtbot.waitUntil(picture.hasFocus)
+    assert not np.array_equal(pixels(picture), before)
+    rig.qtbot.keyClick(picture, Qt.Key.Key_Left)
+    assert picture.panning.is_panned
+    rig.qtbot.keyClick(picture, Qt.Key.Key_Home)
+    assert not picture.panning.is_panned
+    picture.clearFocus()
+    assert np.array_equal(pixels(picture), before)
