@@ -9,7 +9,7 @@ value, so a snapshot is a reference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,7 @@ from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.renderer.inference import KeyValueCache
-from models.segue.renderer.loading import load_inference
+from models.segue.renderer.loading import load_inference, load_renderer
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.segue.studio.warmth import warmed
 from models.segue.style import StyleModel
@@ -116,7 +116,8 @@ class DiffusionEngine(Engine):
         self.sounds = SoundLibrary(weights=weights)
         idioms = SoundIdioms(self.sounds)
         self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
-        self.mixes = RendererMixes(weights / "renderer.safetensors", self.renderer, self.sounds)
+        network = partial(load_renderer, weights / "renderer.safetensors", self.device)
+        self.mixes = RendererMixes(network, self.renderer, self.sounds)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
 

@@ -50,7 +50,7 @@ from models.segue.arranger.memory.recollection import HeardMusic, heard_music
 from models.segue.block_player import FRAMES, BlockPlayer
 from models.segue.continuation import arranger_after, stereo_48k
 from models.segue.dream.balance import crossfade_share
-from models.segue.dream.dreamer import WEIGHTS_USED, Dreamer
+from models.segue.dream.dreamer import GUIDE, WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
 from models.segue.echo import echo_block
 from models.segue.guide import frames_for, guide_of
@@ -172,7 +172,8 @@ class SegueEngine(Engine):
     @cached_property
     def dream_checksum(self) -> str:
         """Checksum of the weights that a snapshot of a stream that dreams depends on."""
-        return identity((*CONTEXT_WEIGHTS, *WEIGHTS_USED), self.weights)
+        guide = (GUIDE,) if (self.weights / GUIDE).is_file() else ()
+        return identity((*CONTEXT_WEIGHTS, *WEIGHTS_USED, *guide), self.weights)
 
     def moment_of(self, snapshot: Snapshot) -> Snapshot:
         state = checked_state(snapshot)

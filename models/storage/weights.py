@@ -17,6 +17,8 @@ from models.errors import SegueError
 
 WEIGHTS: Final = Path(__file__).resolve().parents[2] / "resources" / "weights"
 MANIFEST: Final = "manifest.json"
+DREAMING: Final = frozenset({"guide.safetensors"})
+"""Files that `segue` needs to dream, and `segue-diffusion` never."""
 TEACHING: Final = frozenset({"notes.safetensors"})
 """Files that are needed to teach a sound, and never to play one."""
 HEARING: Final = frozenset({"ears.safetensors", "beatnet.safetensors"})
@@ -141,7 +143,7 @@ def embedded_files(folder: Path = WEIGHTS) -> list[str]:
 
 def playing_files(folder: Path = WEIGHTS) -> list[str]:
     """Those of them on which it depends how the embedded engine sounds."""
-    return [name for name in embedded_files(folder) if name not in TEACHING | HEARING]
+    return [name for name in embedded_files(folder) if name not in DREAMING | TEACHING | HEARING]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Training of a guide into weights of few passes, such as the shipped renderer's.
 
     OMP_NUM_THREADS=1 nice python -m models.training.guided_student --threads 1 \\
-        --data GUIDED --out FOLDER --minutes 120 --export FILE
+        --data GUIDED --out FOLDER --minutes 120 --guide resources/weights/guide.safetensors
 
 The network begins as the shipped one and learns to start at the latents of a guide and noise
 (FlowDec, Welker et al. 2025, section 3): from there, and from half of the way to the end, it must
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from models.runtime.number_format import fastest_format
+from models.segue.renderer.guide_weights import write_guide
 from models.segue.renderer.loading import load_renderer, load_sampler
 from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
@@ -129,7 +130,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's choice")
-    parser.add_argument("--export", type=Path, default=None)
+    parser.add_argument("--export", type=Path, default=None, help="weights to be written, whole")
+    parser.add_argument(
+        "--guide", type=Path, default=None, help="to be written: what was learned beyond the base"
+    )
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -154,8 +158,10 @@ def main() -> None:
         with torch.autocast(kind, torch.bfloat16, enabled=number_format == torch.bfloat16):
             loss, logged = objective(batch, draws)
         trainer.descend(loss, **logged)
+    student.load_state_dict(trainer.average.weights)
+    if arguments.guide:
+        write_guide(arguments.base, base, student, arguments.guide)
     if arguments.export:
-        student.load_state_dict(trainer.average.weights)
         metadata = {**student.config.as_metadata(), **sampler.as_metadata()}
         export_half(student, arguments.export, metadata)
 

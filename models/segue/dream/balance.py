@@ -1,8 +1,8 @@
 """Crossfade of the studio's sound and the renderer's at one loudness. Pure.
 
-Both play the same notes, so the renderer is set to the studio's level, and what the two have in
-common is taken out of their sum: with their correlation r, equal-power gains a and b give a power
-of 1 + 2 a b r.
+Both play the same notes, so the renderer is set to the studio's level, K-weighted (ITU-R
+BS.1770-4), and what the two have in common is taken out of their sum: with their correlation r,
+equal-power gains a and b give a power of 1 + 2 a b r.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engine.loudness import soft_limit
+from models.segue.studio.dynamics import k_weights
 
 Audio = NDArray[np.float32]
 
@@ -28,8 +29,8 @@ FAINT: Final = 1e-9
 
 @dataclass(frozen=True)
 class BalanceState:
-    """State of the crossfade: running means of both powers and of their product, the blocks in
-    them, and the gains at the end of the last block. Field names are stored in files.
+    """State of the crossfade: running means of both K-weighted powers and of their product, the
+    blocks in them, and the gains at the end of the last block. Field names are stored in files.
     """
 
     dry_power: float = 0.0
@@ -42,10 +43,14 @@ class BalanceState:
 
 def measure(dry: Audio, wet: Audio, state: BalanceState) -> BalanceState:
     """The state with the powers of one more block of both sounds, (n, 2) each."""
-    dry_power, wet_power = (float(np.mean(np.square(x, dtype=np.float64))) for x in (dry, wet))
+    weights = k_weights(len(dry))
+    one, other = (np.fft.rfft(x, axis=0) for x in (dry, wet))
+    dry_power, wet_power, product = (
+        float(weights @ (a.real * b.real + a.imag * b.imag).sum(axis=1)) / 2
+        for a, b in ((one, one), (other, other), (one, other))
+    )
     if min(dry_power, wet_power) < FAINT:
         return state
-    product = float(np.mean(dry.astype(np.float64) * wet))
     blocks = min(BLOCKS, state.blocks + 1)
 
     def mean(before: float, now: float) -> float:

@@ -35,9 +35,10 @@ from models.segue.dream.knob import trained_sigma
 from models.segue.dream.tone import ToneMatch
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import KNOWN, Age, no_age, score_batch, unknown_frames
+from models.segue.renderer.guide_weights import with_guide
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
-from models.segue.renderer.loading import load_inference
-from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
+from models.segue.renderer.loading import load_renderer, load_sampler
+from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK, Renderer
 from models.segue.studio.dynamics import AHEAD
 from models.segue.studio.warmth import lean, warmed
 from models.sounds.library import SoundLibrary
@@ -45,6 +46,8 @@ from models.sounds.library import SoundLibrary
 Audio = NDArray[np.float32]
 
 WEIGHTS_USED: Final = ("codec.safetensors", "renderer.safetensors")
+GUIDE: Final = "guide.safetensors"
+"""What the renderer learned of guides; without the file it plays as it is."""
 BEFORE: Final = FRAME_SAMPLES - (LOOKAHEAD + AHEAD)
 """Samples of silence before the first block, which put its latents on frames of score."""
 SKIPPED: Final = 2
@@ -109,8 +112,13 @@ class Dreamer:
 
         """
         codec, path = (weights / name for name in WEIGHTS_USED)
-        renderer = load_inference(path)
-        mixes = RendererMixes(path, renderer, sounds or SoundLibrary(weights=weights))
+
+        def network() -> Renderer:
+            plain, guide = load_renderer(path), weights / GUIDE
+            return with_guide(path, plain, guide) if guide.is_file() else plain
+
+        renderer: RendererInference = RendererInference(network(), load_sampler(path))
+        mixes = RendererMixes(network, renderer, sounds or SoundLibrary(weights=weights))
         return cls(Codec.load(codec), renderer, mixes)
 
     def start(self, seed: int) -> DreamSound:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,7 +19,6 @@ from torch import Tensor
 
 from models.errors import SegueError
 from models.segue.renderer.inference import RendererInference
-from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import Renderer
 from models.sounds.file import CHANGE, DOWN, UP, LearnedSound
 from models.sounds.library import SoundLibrary
@@ -75,14 +73,16 @@ class RendererMixes:
     """Renderers of mixes of learned sounds. Thread-safe.
 
     Args:
-        path: the renderer's weights, which are read again when the first sound is played.
+        load: the renderer's network, read again when the first sound is played.
         base: the renderer without any sound.
         library: where the sounds are.
 
     """
 
-    def __init__(self, path: Path, base: RendererInference, library: SoundLibrary) -> None:
-        self._path, self._base, self._library = path, base, library
+    def __init__(
+        self, load: Callable[[], Renderer], base: RendererInference, library: SoundLibrary
+    ) -> None:
+        self._load, self._base, self._library = load, base, library
         self._network: Renderer | None = None
         self._lock = threading.Lock()
         self._mixes: OrderedDict[Mix, RendererInference] = OrderedDict()
@@ -114,7 +114,7 @@ class RendererMixes:
 
     def _make(self, key: Mix) -> RendererInference:
         if self._network is None:
-            self._network = load_renderer(self._path, str(self._base.device))
+            self._network = self._load()
         return adapted(self._base, self._network, key)
 
 

@@ -20,6 +20,7 @@ from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_wei
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
+from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import FRAMES_PER_BLOCK
 from models.segue.renderer.sampler import GuidanceInput, Sampler
 from models.sounds.file import LearnedSound
@@ -213,10 +214,11 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
     }
     style = engine.embed_text("warm pads")
     library.add(LearnedSound("pads", base_checksum(), style, changes))
+    path = engine.weights / "renderer.safetensors"
     kept, engine.sounds = engine.sounds, library
     mixes, engine.mixes = (
         engine.mixes,
-        RendererMixes(engine.weights / "renderer.safetensors", engine.renderer, library),
+        RendererMixes(lambda: load_renderer(path), engine.renderer, library),
     )
     own, engine.arranger._idioms = engine.arranger._idioms, SoundIdioms(library)
     try:

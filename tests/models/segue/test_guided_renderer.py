@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.errors import SegueError
 from models.music.score import INSTRUMENTS, KITS, FrameScore
 from models.runtime.number_format import fastest_format
 from models.segue.renderer.features import ScoreBatch, no_age, score_batch
+from models.segue.renderer.guide_weights import SMALL as SMALL_TENSOR
+from models.segue.renderer.guide_weights import with_guide, write_guide
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import (
@@ -139,6 +142,35 @@ def test_weights_keep_that_they_take_a_guide(tmp_path: Path) -> None:
     assert load_renderer(tmp_path / "r.safetensors").config == GUIDED
     export_half(network(SMALL), tmp_path / "p.safetensors", SMALL.as_metadata())
     assert load_renderer(tmp_path / "p.safetensors").config == SMALL
+
+
+def test_a_guide_s_weights_are_a_difference_to_the_network_they_began_as(tmp_path: Path) -> None:
+    base, file = tmp_path / "r.safetensors", tmp_path / "g.safetensors"
+    export_half(network(SMALL), base, SMALL.as_metadata())
+    before = load_renderer(base)
+    after = Renderer(GUIDED)
+    after.load_state_dict(after.state_dict() | before.state_dict())
+    torch.manual_seed(5)
+    for parameter in after.parameters():
+        parameter.data += 0.02 * torch.randn(parameter.shape)
+    write_guide(base, before, after, file)
+    found = with_guide(base, before, file)
+    assert found.config == GUIDED
+    known, true, made = (each.state_dict() for each in (before, after, found))
+    for name, value in true.items():
+        error = (made[name] - value).norm()
+        whole = value.dim() != 2 or value.numel() < SMALL_TENSOR or name not in known
+        assert (
+            error <= 1e-3 * value.norm() if whole else error < 0.25 * (value - known[name]).norm()
+        )
+    assert file.stat().st_size < 0.6 * base.stat().st_size
+
+    export_half(network(SMALL, seed=8), base, SMALL.as_metadata())
+    with pytest.raises(SegueError, match="does not belong to r.safetensors"):
+        with_guide(base, load_renderer(base), file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(SegueError, match="damaged: restore the file"):
+        with_guide(base, before, file)
 
 
 def test_training_learns_to_use_a_guide() -> None:

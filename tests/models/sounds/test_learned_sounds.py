@@ -143,11 +143,11 @@ def library(tmp_path: Path, weights: Path) -> SoundLibrary:
 
 
 def test_a_mix_of_sounds(library: SoundLibrary, weights: Path, network: Renderer) -> None:
-    from models.segue.renderer.loading import load_inference
+    from models.segue.renderer.loading import load_inference, load_renderer
 
     path = weights / "renderer.safetensors"
     base = load_inference(path)
-    mixes = RendererMixes(path, base, library)
+    mixes = RendererMixes(lambda: load_renderer(path), base, library)
     plain = block(base)
     assert mixes.of({}) is base and mixes.of({"forest": 0.0}) is base
     one = block(mixes.of({"forest": 1.0}))

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models.corpus.sound import soundfont
-from models.segue.renderer.loading import load_inference
+from models.segue.renderer.guide_weights import with_guide
+from models.segue.renderer.loading import load_inference, load_renderer
 from models.storage.weights import WEIGHTS
 from models.training import guided_latents, guided_student, renderer
 
@@ -54,6 +55,7 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     monkeypatch.setattr(guided_student, "fastest_format", lambda device: torch.float32)
     words = ["guided_student", f"--data={clips}", f"--out={run / 'student'}", "--batch=1"]
     words += ["--blocks=4", "--steps=1", "--threads=1", f"--export={run / 's.safetensors'}"]
+    words += [f"--guide={run / 'guide.safetensors'}"]
     monkeypatch.setattr(sys, "argv", words)
     guided_student.main()
     student, shipped = (
@@ -61,3 +63,6 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     )
     assert student.config.guided == 1
     assert student.sampler == shipped.sampler
+    base = WEIGHTS / "renderer.safetensors"
+    taught = with_guide(base, load_renderer(base), run / "guide.safetensors")
+    assert taught.config == student.config

@@ -12,8 +12,9 @@ from models.engine.controls import Controls
 from models.engine.interface import block_fault
 from models.evaluation.guides import chroma_agreement, f1, onsets
 from models.segue.codec import bands as B
-from models.segue.dream.dreamer import loudest
+from models.segue.dream.dreamer import Dreamer, loudest
 from models.segue.engine import AWAKE, SegueEngine, SegueStream, StudioStreamState
+from models.segue.renderer.loading import load_inference
 from models.segue.studio.block import BLOCK
 from models.storage.weights import WEIGHTS
 
@@ -127,9 +128,14 @@ def test_without_the_renderer_s_weights_the_studio_plays_on(
     bare.close()
 
 
-def test_any_sound_can_be_the_guide_without_a_score(engine: SegueEngine) -> None:
-    """As a microphone would be: no score, no style."""
-    dreamer, time = engine.dreamer, np.arange(24 * BLOCK) / 48_000
+@pytest.mark.parametrize("guided", [True, False])
+def test_any_sound_can_be_the_guide_without_a_score(engine: SegueEngine, guided: bool) -> None:
+    """As a microphone would be: no score, no style; with weights that know a guide or do not."""
+    dreamer = engine.dreamer
+    if not guided:
+        dreamer = Dreamer(dreamer.codec, load_inference(WEIGHTS / "renderer.safetensors"))
+    assert bool(dreamer.renderer.config.guided) == guided
+    time = np.arange(24 * BLOCK) / 48_000
     tone = 0.2 * np.sin(2 * np.pi * 440 * time) * np.exp(-3 * (time % 0.5))
     guide = np.stack([tone, tone], axis=1).astype(np.float32)
     state = dreamer.start(3)
