@@ -21,6 +21,7 @@ from models.music.tracking.own_sound import LEAST, OWN, own_share
 
 APART: Final = 0.3  # seconds between two changes of the plan, in the mean
 OWN_EVERY: Final = 2.0
+WORDS_EVERY: Final = 0.1  # seconds between two descriptions
 OWN_SPAN: Final = LEAST + 1.5  # seconds that are compared
 OWN_TIMES: Final = 2  # comparisons in a row that must agree
 QUIET_DB: Final = -60.0
@@ -50,7 +51,7 @@ class FollowEar(Ear):
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
         self._given: FollowedPlan | None = None
         self._pacing = ChangePacing(APART)
-        self._compared_at = 0.0
+        self._compared_at = self._described_at = 0.0
         self._plan = -1
         self._own = 0
         self._words = ""
@@ -85,7 +86,9 @@ class FollowEar(Ear):
             self._compare()
         if self._own >= OWN_TIMES:
             return
-        self._describe(_description(understood, now))
+        if not 0.0 <= now - self._described_at < WORDS_EVERY:
+            self._described_at = now
+            self._describe(_description(understood, now))
         self._follow(understood, now)
 
     def _follow(self, understood: Understanding, now: float) -> None:
