@@ -111,7 +111,7 @@ def test_a_module_is_short_and_says_what_it_is() -> None:
 
 
 def test_models_know_neither_the_instrument_nor_qt() -> None:
-    above = {"app", "PySide6", "tests"}
+    above = {"app", "PySide6", "pyqtgraph", "tests"}
     models = [path for path in MODULES if named(path).startswith("models/")]
     assert not {named(p): f for p in models if (f := roots(imports(p, top_only=False)) & above)}
 
@@ -121,7 +121,7 @@ def test_modules_that_must_start_fast_stay_light(pattern: str) -> None:
     paths = list(ROOT.glob(pattern))
     assert paths
     for path in paths:
-        heavy = roots(imports(path, top_only=True)) & {"torch", "PySide6", "scipy"}
+        heavy = roots(imports(path, top_only=True)) & {"torch", "PySide6", "pyqtgraph", "scipy"}
         assert not heavy, f"{named(path)} imports {heavy} before it is needed"
 
 
@@ -334,7 +334,7 @@ def test_3_qt_and_torch_stay_in_their_rooms() -> None:
     for name, path in NAMES.items():
         foreign = roots(imports(path, top_only=name.startswith("app.cli")))
         if not QT.match(name):
-            outside += [(name, qt) for qt in foreign & {"PySide6", "shiboken6"}]
+            outside += [(name, qt) for qt in foreign & {"PySide6", "shiboken6", "pyqtgraph"}]
         if NO_TORCH.match(name) and "torch" in foreign:
             outside.append((name, "torch"))
     assert not outside

@@ -268,7 +268,7 @@ def test_workflows_cover_every_system_and_call_what_is_there() -> None:
 
 
 WITHOUT = """
-import pathlib, sys
+import pathlib, sys, types
 import numpy
 sys.path[:0] = [{root!r}, {packaging!r}]
 import contents
@@ -281,6 +281,9 @@ class LeftOut:
 for name in [name for name in sys.modules if contents.within(name, contents.EXCLUDED)]:
     del sys.modules[name]  # what Python's own start has imported
 sys.meta_path.insert(0, LeftOut())
+for name in ("PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets"):  # as packaging/hooks/first.py does
+    sys.modules[name] = types.ModuleType(name)
+sys.modules[name].QOpenGLWidget = type("QOpenGLWidget", (), {{}})
 
 from models import Controls, open_engine
 engine = open_engine("segue", "cpu")

@@ -104,7 +104,7 @@ def test_a_finished_bundle_names_every_library_in_it() -> None:
     for name in ("torch", "numpy", "scipy", "pyside6_essentials", "qt", "inter", "portaudio"):
         assert name in names, name
     present = {path.name.split("-")[0].split(".")[0].lower() for path in inside.iterdir()}
-    for top in ("torch", "numpy", "scipy", "soxr", "tokenizers", "safetensors"):
+    for top in ("torch", "numpy", "scipy", "pyqtgraph", "soxr", "tokenizers", "safetensors"):
         assert (top in names) or (top not in present), top
     for never in ("pytest", "numba", "essentia", "librosa", "matplotlib"):
         assert never not in present and never not in names
