@@ -60,7 +60,8 @@ class ClockFollower:
         """How the clocks come in, as of the last measurement; see `arrival_of`."""
         self._times: deque[float] = deque(maxlen=LONG_WINDOW)
         self._received = 0
-        self._doubt = 0.0  # standard error in bpm
+        self._doubt = 0.0  # standard error in bpm, of what was measured
+        self._hidden = 0.0  # the same, of what cannot be measured
         self._suspected = False  # a change of tempo that the next measurement must confirm
         self._period: float | None = None  # smoothed seconds between clocks
         self._tempo: float | None = None
@@ -74,7 +75,7 @@ class ClockFollower:
     @property
     def doubt(self) -> float:
         """Standard error of the tempo in bpm, as of the last measurement."""
-        return self._doubt
+        return max(self._doubt, self._hidden)
 
     def receive(self, message: Message, when: float) -> float | None:
         """Handle a message that arrived at `when` (seconds); returns a new tempo in bpm."""
@@ -142,12 +143,12 @@ class ClockFollower:
         if self._period is None:
             return None
         tempo = 60.0 / (self._period * CLOCKS_PER_BEAT)
-        doubt = line.doubt * tempo
-        self._doubt = max(line.doubt, line.hidden) * tempo
+        doubt, self._hidden = line.doubt * tempo, line.hidden * tempo
+        self._doubt = doubt
         if not MIN_BPM <= tempo <= MAX_BPM:
             return None
         if self._tempo is None:
-            if self._doubt > SURE_DOUBT and seconds < SURE_SECONDS:
+            if self.doubt > SURE_DOUBT and seconds < SURE_SECONDS:
                 return None
         elif abs(tempo - self._tempo) < max(MIN_TEMPO_STEP, doubt / 2):
             return None
@@ -158,7 +159,7 @@ class ClockFollower:
         self._times.clear()
         self._period = None
         self.arrival = ""
-        self._doubt = 0.0
+        self._doubt = self._hidden = 0.0
         self._suspected = False
 
     def lost(self, now: float) -> bool:

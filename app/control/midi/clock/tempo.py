@@ -56,19 +56,16 @@ BLOCK_SHARE: Final = 0.6
 """Share of the clocks that must lie on the blocks; the others came with a late block."""
 HALF_BLOCK_SHARE: Final = 0.1
 """How many more may lie on blocks of half the length by chance."""
-PRUNE_CLOCKS: Final = 16
-PRUNE_COST: Final = 40.0
+PRUNE_CLOCKS: Final = 8
+PRUNE_COST: Final = 30.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
 SAME_TIME: Final = 0.001
 """Seconds within which clocks count as arrived together."""
 MODES: Final = 4
 MODE_COST: Final = 14.0
-BLOCK_MODES: Final = 8
-BLOCK_MODE_COST: Final = 30.0
 MODE_CLOCKS: Final = 0.8
-"""Paths that are looked at closely: how many, how much less probable than the best one at most
-(more of both where a server's blocks hide the times), and how many clocks apart over the whole at
-least."""
+"""Paths that are looked at closely: how many, how much less probable than the best one at most,
+and how many clocks apart over the whole at least."""
 TEMPER: Final = 2.0
 """By which differences of paths' costs are divided: the model of the noise is a rough one."""
 NEAR_WHOLE: Final = 0.025
@@ -134,7 +131,7 @@ def fit_clocks(times: Floats, near: float | None = None, reach: float = 0.003) -
     scatter = _local_scatter(ends, numbers, mean)
     spreads = {max(scatter * factor, floor) for factor in SPREADS}
     fits = []
-    for line in paths.best(np.linspace(low, high, steps + 1), sorted(spreads), bool(block)):
+    for line in paths.best(np.linspace(low, high, steps + 1), sorted(spreads)):
         fit = fit_period(ends, numbers, numbers + paths.slips(*line), block, (low, high))
         if fit is not None:
             fits.append(fit)
@@ -282,13 +279,10 @@ class _Paths:
     numbers: Floats
     most: int
 
-    def best(
-        self, periods: Floats, spreads: list[float], in_blocks: bool
-    ) -> list[tuple[float, float, float]]:
+    def best(self, periods: Floats, spreads: list[float]) -> list[tuple[float, float, float]]:
         """Period, time of clock 0 and standard deviation (in clocks) of the best paths.
 
-        They differ by a clock or so over the whole; the best comes first. in_blocks: whether the
-        times are those of a server's blocks.
+        They differ by a clock or so over the whole; the best comes first.
         """
         start = float(np.mean(self.ends - periods.mean() * self.numbers))
         wide, phase, width = (
@@ -312,9 +306,8 @@ class _Paths:
             wide, phases, width, cost = wide[kept], phases[kept], width[kept], cost[kept]
         least = cost.min(axis=1)
         found: list[tuple[float, float, float]] = []
-        most, reach = (BLOCK_MODES, BLOCK_MODE_COST) if in_blocks else (MODES, MODE_COST)
         for index in np.argsort(least):
-            if least[index] > least.min() + reach or len(found) == most:
+            if least[index] > least.min() + MODE_COST or len(found) == MODES:
                 break
             apart = [abs(wide[index] / period - 1) * self.numbers[-1] for period, _, _ in found]
             if all(clocks > MODE_CLOCKS for clocks in apart):
