@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -33,10 +33,15 @@ COMPANY_SHARE: Final = 0.5
 """Share of the phrases with one part alone that another joins, as in the corpus."""
 LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
+WITHOUT_DRUMS: Final = 0.3
+"""Log-odds that a form loses whose themes have no drums, where there is a drummer."""
+BANDS: Final = frozenset({"song", "club", "groove", "jam"})
+"""Forms of bands: who has a drummer plays the themes with the drums, as on records."""
 FOCUS_SHARE: Final = 0.85
 """Share of sections without a lead (chords, where nobody leads) that it joins, as in the corpus."""
 LEAD: Final = 1 << PARTS.index("lead")
 CHORDS: Final = 1 << PARTS.index("chords")
+DRUMS: Final = 1 << PARTS.index("drums")
 LEAP: Final = 0.25  # change of energy from which the form answers at once
 CALM: Final = 0.3  # energy under which no peak is chosen
 KEEN: Final = 0.7  # energy over which no thin section is chosen
@@ -116,7 +121,16 @@ def likely_forms(
             if (options := part_options(choices, available))
         ]
         found[form] = name_fit + (0.5 * float(np.mean(fits)) if fits else -12.0)
+        if DRUMS & available:
+            found[form] -= WITHOUT_DRUMS * _drumless_share(form)
     return found
+
+
+@lru_cache(maxsize=len(FORMS))
+def _drumless_share(form: str) -> float:
+    """Share of the choices of a form's themes in which no drums play."""
+    choices = [c for name, text, _ in FORMS[form] if name not in THIN for c in text.split("/")]
+    return sum("D" not in letters for letters in choices) / len(choices)
 
 
 def choose_form(odds: Mapping[str, float], draw: Draw) -> str:
@@ -187,8 +201,9 @@ def next_section(
     else:
         place = plan.place
     name, choices, level = table[place % len(table)]
-    code, drums = section_code(name), 1 & available
-    parts = _draw_parts(choices, available, drums and not place, partial(favour, code), draw)
+    code, drums = section_code(name), DRUMS & available
+    needed = drums if not place or _has_drums(plan.form, name) else 0
+    parts = _draw_parts(choices, available, needed, partial(favour, code), draw)
     bars = section_bars(name, bar_seconds, draw)
     if drums and not parts & drums:
         bars = min(bars, THIN_BARS)  # who has a drummer does not wait long
@@ -212,7 +227,9 @@ def next_phrase(
 ) -> FormPlan:
     """The plan of a section whose second phrase begins; arguments as of `next_section`."""
     code = section_code(plan.name)
-    return replace(plan, parts=_draw_parts(plan.choices, available, 0, partial(favour, code), draw))
+    needed = DRUMS & available if _has_drums(plan.form, plan.name) else 0
+    parts = _draw_parts(plan.choices, available, needed, partial(favour, code), draw)
+    return replace(plan, parts=parts)
 
 
 def _draw_parts(
@@ -235,6 +252,11 @@ def _draw_parts(
         joining = [1 << i for i in range(len(PARTS)) if others >> i & 1]
         parts |= max(joining, key=lambda bit: favour(alone | bit))
     return parts
+
+
+def _has_drums(form: str, section: str) -> bool:
+    """Whether the drums play in a section of a form, where there are any."""
+    return form in BANDS and section not in THIN
 
 
 def _suits(name: str, place: int, size: int, energy: float | None, rise: float) -> bool:

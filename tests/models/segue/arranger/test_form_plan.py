@@ -210,6 +210,30 @@ def test_the_form_is_the_one_whose_sections_the_network_expects() -> None:
         assert choose_form(likely_forms(odds, parts, ALL), lambda: 0.5) == form
 
 
+@pytest.mark.parametrize("form", ["song", "jam"])
+def test_the_themes_of_a_band_have_its_drums(form: str) -> None:
+    plans = [plan for seed in range(8) for plan in walk(form, 12, seed=seed)]
+    drummed = {plan.name in THIN: [] for plan in plans}
+    for plan in plans:
+        drummed[plan.name in THIN].append(bool(plan.parts & 1))
+    assert all(drummed[False])
+    assert not all(drummed[True])
+
+
+def test_a_second_phrase_of_a_band_has_its_drums() -> None:
+    first = FormPlan("song", place=2, bars=8, parts=ALL)
+    rng = np.random.default_rng(1)
+    draws = [next_phrase(first, ALL, evenly, lambda: float(rng.random())) for _ in range(40)]
+    assert all(plan.parts & 1 for plan in draws)
+
+
+def test_a_form_without_drums_is_less_likely_where_there_is_a_drummer() -> None:
+    sections, parts = np.ones(len(SECTIONS)), np.zeros((len(SECTIONS), ALL + 1))
+    with_drums, without = (likely_forms(sections, parts, bits) for bits in (ALL, ALL & ~1))
+    gap = {form: with_drums[form] - without[form] for form in ("chamber", "tune", "club")}
+    assert gap["chamber"] < gap["tune"] < gap["club"]
+
+
 def test_the_form_fits_who_is_expected_to_play() -> None:
     """Two forms with the same sections are told apart by their parts."""
     odds = np.full(len(SECTIONS), 0.01)
