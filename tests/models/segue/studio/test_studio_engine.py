@@ -119,7 +119,7 @@ def test_a_muted_part_is_exact_silence_and_the_others_do_not_move(engine: SegueE
 
 def test_level_mute_and_solo_of_single_parts(engine: SegueEngine) -> None:
     style = engine.embed_text("funk")
-    stream = start(engine, 4)
+    stream = start(engine, 5)
     for _ in range(60):
         stream.render(Controls(style=style))
     moment = stream.state
