@@ -213,7 +213,7 @@ def test_the_form_is_the_one_whose_sections_the_network_expects() -> None:
 @pytest.mark.parametrize("form", ["song", "jam"])
 def test_the_themes_of_a_band_have_its_drums(form: str) -> None:
     plans = [plan for seed in range(8) for plan in walk(form, 12, seed=seed)]
-    drummed = {plan.name in THIN: [] for plan in plans}
+    drummed: dict[bool, list[bool]] = {plan.name in THIN: [] for plan in plans}
     for plan in plans:
         drummed[plan.name in THIN].append(bool(plan.parts & 1))
     assert all(drummed[False])
