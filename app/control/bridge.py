@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Unpack
@@ -63,9 +64,12 @@ class ControlBridge(QObject):
         super().__init__(parent)
         self._wake_pending = False
         self._last_drain = 0.0
+        # A clock in large blocks takes a while to measure, and this is the window's thread.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="midi clock")
         self.hub = ControlHub(
-            registry, folder, wake=self.wake, led=led, incident=self.message.emit, **options
-        )
+            registry, folder, wake=self.wake, led=led, incident=self.message.emit,
+            executor=self._executor, **options,
+        )  # fmt: skip
         self.hub.notes.on_change = self.notes_changed.emit
         self.hub.on_ports = self.ports_changed.emit
         self.hub.on_offers = self.offers_changed.emit
@@ -106,6 +110,7 @@ class ControlBridge(QObject):
             self.osc = None
         self.transport.stop()
         self.hub.stop()
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def apply(self, settings: ControlSettings) -> None:
         """Apply new settings and save them. Raises SegueError where they cannot be written."""

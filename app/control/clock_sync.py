@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from app.control.midi.clock.follower import ClockFollower
 from app.control.midi.clock.sender import ClockSender
@@ -16,14 +17,19 @@ SOURCE = "clock"
 class ClockSync:
     """Connects `ClockFollower` and `ClockSender` to the registry as the settings say.
 
-    send: receives port and bytes in the sender's thread; must not block.
+    send: receives port and bytes in the sender's thread; must not block. executor: where a followed
+    clock is measured; None measures it at once.
     """
 
     def __init__(
-        self, registry: Registry, settings: ControlSettings, send: Callable[[str, bytes], None]
+        self,
+        registry: Registry,
+        settings: ControlSettings,
+        send: Callable[[str, bytes], None],
+        executor: Executor | None = None,
     ) -> None:
         self._registry, self._settings, self._send = registry, settings, send
-        self.follower = ClockFollower()
+        self.follower = ClockFollower(executor)
         self.sender = ClockSender(self._send_clock)
         self.followed = ""
         """Port whose clock is followed now, '' for none."""
@@ -64,11 +70,18 @@ class ClockSync:
                 return
             self.forget()
             self.followed = port
-        tempo = self.follower.receive(message, when)
-        if tempo is not None:
-            self._registry.set("tempo", round(tempo, 2), SOURCE)
+        self._follow(self.follower.receive(message, when))
         if message.kind in ("start", "continue", "stop"):
             self._registry.set("transport.play", message.kind != "stop", SOURCE)
+
+    def poll(self) -> None:
+        """Follow a tempo that has been measured meanwhile. Fifty times a second."""
+        if self.followed:
+            self._follow(self.follower.poll())
+
+    def _follow(self, tempo: float | None) -> None:
+        if tempo is not None:
+            self._registry.set("tempo", round(tempo, 2), SOURCE)
 
     def lost(self, now: float) -> str:
         """Port whose clock has timed out, reported once; '' while it runs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypedDict
@@ -65,7 +66,8 @@ class ControlHub:
 
     folder: of settings and the performer's maps. open_backend: opens a MIDI API. list_apis: APIs
     that there are. wake: called from any thread. led: 0, 0.5 (dim) or 1 for the LED of a trigger
-    ("scene.3.recall"). incident: gets level and sentence. clock: seconds, monotonic.
+    ("scene.3.recall"). incident: gets level and sentence. clock: seconds, monotonic. executor:
+    where a MIDI clock is measured; None measures it at once.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ControlHub:
         led: Callable[[str], float] = lambda name: 0.0,
         incident: Callable[[str, str], None] = lambda level, sentence: None,
         clock: Callable[[], float] = time.monotonic,
+        executor: Executor | None = None,
     ) -> None:
         self.registry = registry
         self.folder = folder
@@ -103,7 +106,7 @@ class ControlHub:
         self.monitor: deque[MidiLogEntry] = deque(maxlen=MAX_LOG_ENTRIES)
         self.connections = Connections(open_backend, list_apis, wake, self.settings.api)
         self.connections.ignored = frozenset(self.settings.ignored)
-        self.clock = ClockSync(registry, self.settings, self.connections.sender.send_now)
+        self.clock = ClockSync(registry, self.settings, self.connections.sender.send_now, executor)
         self.feedback = FeedbackSender(self.surfaces, self.connections, self._log_sent)
         self._unsubscribe = registry.subscribe(self._on_change)
 
@@ -374,6 +377,7 @@ class ControlHub:
         if self.learn_mode.on:
             self.finish_learning()
         self.map_store.save(self._now())
+        self.clock.poll()
         lost = self.clock.lost(self._now())
         if lost:
             self._incident("warning", f"The clock of '{lost}' has stopped coming.")

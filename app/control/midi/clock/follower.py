@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from concurrent.futures import Executor, Future
 from typing import Final
 
 import numpy as np
 
-from app.control.midi.clock.tempo import ClockLine, Floats, arrival_of, fit_clocks
+from app.control.midi.clock.measurement import (
+    BURST_WINDOW,
+    LONG_SECONDS,
+    SHORT_WINDOW,
+    ClockMeasurement,
+    measure_clocks,
+)
+from app.control.midi.clock.tempo import ClockLine
 from app.control.midi.message import Message
 
 CLOCKS_PER_BEAT: Final = 24
 MIN_BPM: Final = 30.0
 MAX_BPM: Final = 300.0
 """Range of tempo that is accepted, in beats per minute."""
-SHORT_WINDOW: Final = 24
-"""Fewest clocks that are measured, and after a change of tempo those that are kept."""
-BURST_WINDOW: Final = 48
-"""The same where clocks come in bursts."""
-LONG_SECONDS: Final = 5.0
 LONGEST_SECONDS: Final = 12.0
-"""Seconds that are measured at most, where the tempo is sure and where it is not."""
+"""Seconds that are measured at most where the tempo is not sure."""
 LONG_WINDOW: Final = 920
 """Clocks that are measured at most."""
 UNSURE_DOUBT: Final = 0.06
@@ -31,18 +33,6 @@ SURE_DOUBT: Final = 0.15
 """Standard error in bpm below which the first tempo is reported."""
 SURE_SECONDS: Final = 3.0
 """Seconds after which it is reported however doubtful."""
-SMOOTHING: Final = 0.25
-"""Share of a new measurement in the tempo."""
-MAX_REGULAR_SCATTER: Final = 0.2
-"""Scatter in clocks above which they come in bursts or blocks."""
-MIN_SINGLE: Final = 0.7
-"""Share of clocks that come alone below which they come in bursts or blocks."""
-SAME_PERIOD: Final = 0.002
-"""Share by which two periods may differ and count as the same."""
-KEEP_COST: Final = 3.0
-"""How much less probable the present period may be, as a logarithm, and stay."""
-CHANGE_COST: Final = 12.0
-"""How much more probable another period must be, as a logarithm, to count as a new tempo."""
 TIMEOUT: Final = 1.0
 """Seconds without a clock after which it counts as lost."""
 MIN_TEMPO_STEP: Final = 0.05
@@ -50,9 +40,18 @@ MIN_TEMPO_STEP: Final = 0.05
 
 
 class ClockFollower:
-    """Tempo, running state and song position from the clock messages of one port."""
+    """Tempo, running state and song position from the clock messages of one port.
 
-    def __init__(self) -> None:
+    Args:
+        executor: where measurements run, so that they hold nobody up; a tempo is then told with a
+            later clock or by `poll`. None measures at once.
+
+    """
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor
+        self._measuring: Future[ClockMeasurement | None] | None = None
+        self._due = False  # a measurement of the present clocks
         self.running = False
         self.position = 0.0
         """Quarter notes since the start of the song."""
@@ -106,43 +105,37 @@ class ClockFollower:
         # A long window changes slowly, and takes longer to measure.
         long = 0 if self._tempo is None else len(self._times) // SHORT_WINDOW // 3
         every = UPDATE_CLOCKS * (1 + long)
-        if self._received % every or len(self._times) < SHORT_WINDOW:
-            return None
-        return self._measure()
+        if not self._received % every and len(self._times) >= SHORT_WINDOW:
+            self._due = True
+        return self.poll()
 
-    def _measure(self) -> float | None:
-        times = np.array(self._times)
-        # A short window says less than the next one, which is then measured afresh.
-        settled = bool(times[-1] - times[0] > 0.8 * LONG_SECONDS)
-        line = fit_clocks(times)
-        if line is None:
-            return None
-        if settled and self._period is not None and not _is_near(line, self._period):
-            # A tempo that explains the times about as well is still the tempo.
-            same = fit_clocks(times, self._period, SAME_PERIOD)
-            if same is not None and same.cost < line.cost + KEEP_COST:
-                line = replace(same, doubt=line.doubt, hidden=line.hidden)
-        is_single = line.scatter < MAX_REGULAR_SCATTER and line.ends > MIN_SINGLE * len(times)
-        keep = SHORT_WINDOW if is_single else BURST_WINDOW
-        if len(times) >= 2 * keep:
-            young = _changed(times[-keep:], line)
-            if young is not None and self._suspected:
-                line, self._period = young, None
-                self._times = deque(times[-keep:].tolist(), maxlen=LONG_WINDOW)
-                young = None
-            self._suspected = young is not None
-        if self._period is None or not _is_near(line, self._period):
-            self._period = line.period
-        share = SMOOTHING if settled else 1.0
-        self._period += share * (line.period - self._period)
-        self.arrival = arrival_of(times, self._period)
-        return self._report(line, float(times[-1] - times[0]))
+    def poll(self) -> float | None:
+        """Take over a measurement that is ready, and begin one that is due; a new tempo in bpm."""
+        tempo = None
+        if self._measuring is not None and self._measuring.done():
+            done, self._measuring = self._measuring, None
+            tempo = self._take(done.result())
+        if self._due and self._measuring is None:
+            self._due = False
+            job = np.array(self._times), self._period, self._suspected
+            if self._executor is None:
+                return self._take(measure_clocks(*job))
+            self._measuring = self._executor.submit(measure_clocks, *job)
+        return tempo
 
-    def _report(self, line: ClockLine, seconds: float) -> float | None:
+    def _take(self, measured: ClockMeasurement | None) -> float | None:
+        """Take over what was measured; the tempo, where it is new."""
+        if measured is None:
+            return None
+        while self._times and self._times[0] < measured.since:
+            self._times.popleft()
+        self._period, self._suspected = measured.period, measured.suspected
+        self.arrival = measured.arrival
+        return self._report(measured.line, measured.period, measured.seconds)
+
+    def _report(self, line: ClockLine, period: float, seconds: float) -> float | None:
         """The tempo, where it is new. seconds: that were measured."""
-        if self._period is None:
-            return None
-        tempo = 60.0 / (self._period * CLOCKS_PER_BEAT)
+        tempo = 60.0 / (period * CLOCKS_PER_BEAT)
         doubt, self._hidden = line.doubt * tempo, line.hidden * tempo
         self._doubt = doubt
         if not MIN_BPM <= tempo <= MAX_BPM:
@@ -156,6 +149,7 @@ class ClockFollower:
         return tempo
 
     def _forget(self) -> None:
+        self._measuring, self._due = None, False  # what still runs is of a clock that is no more
         self._times.clear()
         self._period = None
         self.arrival = ""
@@ -170,19 +164,3 @@ class ClockFollower:
         self._forget()
         self.running = False
         self._tempo = None
-
-
-def _is_near(line: ClockLine, period: float) -> bool:
-    """Whether a line has about this period."""
-    return abs(line.period / period - 1.0) <= SAME_PERIOD
-
-
-def _changed(young: Floats, line: ClockLine) -> ClockLine | None:
-    """The line of the latest clocks, where it is another one than that of all clocks."""
-    same = fit_clocks(young, line.period, SAME_PERIOD)
-    if same is None or same.cost < line.cost * same.ends / line.ends + CHANGE_COST / 2:
-        return None
-    new = fit_clocks(young)
-    if new is None or abs(new.period / line.period - 1.0) <= 4.0 * new.doubt + SAME_PERIOD:
-        return None
-    return new if new.cost + CHANGE_COST < same.cost else None

@@ -6,7 +6,8 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,42 @@ def test_lost_clocks_are_no_slower_tempo() -> None:
         if rng.random() > 0.02
     ]
     assert all(tempo is None or abs(tempo - 120.0) < 0.3 for tempo in received)
+
+
+class LaterExecutor(Executor):
+    """Runs what was submitted when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        future: Future[object] = Future()
+        self.waiting.append(lambda: future.set_result(fn(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        while self.waiting:
+            self.waiting.pop(0)()
+
+
+def test_a_clock_is_measured_elsewhere_and_told_later() -> None:
+    executor = LaterExecutor()
+    follower, step = ClockFollower(executor), 0.5 / CLOCKS_PER_BEAT
+    told = [follower.receive(CLOCK, n * step) for n in range(200)]
+    assert told == [None] * 200 and len(executor.waiting) == 1  # one at a time
+    executor.run()
+    assert follower.tempo is None
+    assert follower.poll() == pytest.approx(120.0, abs=0.01)
+    assert len(executor.waiting) == 1  # of the clocks that came meanwhile
+    executor.run()
+    assert follower.poll() is None and not executor.waiting
+    for n in range(200, 400):
+        follower.receive(CLOCK, n * step)
+    assert executor.waiting
+    follower.reset()
+    executor.run()
+    assert follower.receive(CLOCK, 400 * step) is None  # of a clock that is no more
+    assert follower.tempo is None
 
 
 def test_start_stop_continue_and_song_position() -> None:
