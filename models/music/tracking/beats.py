@@ -27,6 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.tracking.beat_network import BeatNetwork
+from models.music.tracking.beat_states import (
+    BAR_PLACES,
+    INTERVALS,
+    StateSpace,
+    prior,
+    state_space,
+    tapped,
+)
 from models.music.tracking.beatnet import (
     STRIDE,
     BeatNetCrnn,
@@ -42,17 +50,11 @@ from models.music.tracking.rhythm import (
     FEATURES,
     FRAME,
     LATENESS,
-    METRES,
-    PLACES,
     FluxState,
     RhythmPatterns,
     flux_features,
 )
 
-INTERVALS: Final = (*range(14, 30), *range(30, 56, 2))
-"""Frames from beat to beat: 214 to 55 beats a minute."""
-STEADINESS: Final = 40.0  # lambda of Krebs et al.: how unlikely another interval is
-SWITCH: Final = 0.03  # chance of another pattern in the next bar
 LEAP: Final = 2e-4  # share that goes to any state: a wrong tempo is left some day
 TEMPER: Final = 0.3  # of the observations' logarithms: neighbouring frames repeat each other
 SHARPNESS: Final = 0.3  # the same of the networks' beats
@@ -64,9 +66,6 @@ LEAST_CHANCE: Final = 1e-4  # of a beat, and of none, in either network's word
 CODES_LATER: Final = 2  # frames by which the patterns hear sooner than the network
 DELAY: Final = LATENESS + CODES_LATER * FRAME - 0.002
 """Seconds from a beat to the end of the frame in which both have heard it."""
-USUAL: Final = 112.0  # beats a minute, most likely at first
-SPREAD: Final = 0.35  # standard deviation of the logarithm
-WALTZ: Final = 0.2  # chance of three beats in a bar at first
 TAPPED: Final = 0.015  # how much a frame is drawn to tempi near the usual one
 MEMORY: Final = 12.0  # seconds of the regression
 PLACE_MEMORY: Final = 8.0  # seconds in which the sounds around beats are averaged
@@ -136,90 +135,6 @@ class BeatModel:
     beatnet: BeatNetCrnn
 
 
-@dataclass(frozen=True, eq=False)
-class StateSpace:
-    """Constant arrays. A row is one beat of one pattern; the states of each interval follow one
-    another. Beliefs have states first: their moves then copy whole lines.
-    """
-
-    lengths: Line  # (intervals,) frames
-    interval: NDArray[np.int64]  # (states,) index
-    first: NDArray[np.int64]  # (intervals,) state on the beat
-    last: NDArray[np.int64]  # (intervals,) state before the next beat
-    place: NDArray[np.int64]  # (states,) 0..PLACES
-    halves: Line  # (states, 2) 1 in the first half of the beat, and in the second
-    turn: NDArray[np.complex64]  # (states,) place on the unit circle
-    move: Line  # (intervals, intervals) chances from, to
-    after: Line  # (rows, rows) chances from, to
-    places: Line  # (rows, 2 * places in a bar) 1 where a row's place is now, and where it is next
-
-
-@lru_cache(maxsize=4)
-def state_space(rows: tuple[tuple[int, int], ...]) -> StateSpace:
-    """The state space of patterns whose rows are (metre, beat)."""
-    lengths = np.array(INTERVALS)
-    interval = np.repeat(np.arange(len(lengths)), lengths)
-    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    within = (np.arange(len(interval)) - first[interval]) / lengths[interval]
-    ratio = lengths[None, :] / lengths[:, None]
-    # Wider steps between long intervals stand for more of them.
-    move = np.exp(-STEADINESS * np.abs(ratio - 1)) * np.gradient(lengths)[None, :]
-    move /= move.sum(axis=1, keepdims=True)
-    before = np.zeros((len(rows), len(rows)))
-    starts = [row for row, (_, beat) in enumerate(rows) if beat == 0]
-    for row, (_, beat) in enumerate(rows):
-        if beat:
-            before[row, row - 1] = 1.0
-            continue
-        for start in starts:
-            same = start == row
-            before[row, start + rows[start][0] - 1] = (1 - SWITCH) * same + SWITCH / len(starts)
-    return StateSpace(
-        lengths.astype(np.float32),
-        interval,
-        first,
-        first + lengths - 1,
-        np.floor(within * PLACES + 0.5).astype(np.int64),
-        np.stack([within <= 0.5, within > 0.5], axis=1).astype(np.float32),
-        np.exp(2j * np.pi * within).astype(np.complex64),
-        move.astype(np.float32),
-        np.ascontiguousarray(before.T, np.float32),
-        _bar_places(rows),
-    )
-
-
-BAR_PLACES: Final = tuple((metre, beat) for metre in METRES for beat in range(metre))
-
-
-def _bar_places(rows: tuple[tuple[int, int], ...]) -> Line:
-    """(rows, 2 * BAR_PLACES) the place of each row in its bar, and that of the next beat."""
-    found = np.zeros((len(rows), 2 * len(BAR_PLACES)), np.float32)
-    for row, (metre, beat) in enumerate(rows):
-        found[row, BAR_PLACES.index((metre, beat))] = 1.0
-        found[row, len(BAR_PLACES) + BAR_PLACES.index((metre, (beat + 1) % metre))] = 1.0
-    return found
-
-
-@lru_cache(maxsize=1)
-def _tapped() -> Line:
-    """(intervals,) logarithm of how likely each tempo is before any sound."""
-    bpm = 60 / FRAME / np.array(INTERVALS, np.float32)
-    return np.asarray(-0.5 * (np.log(bpm / USUAL) / SPREAD) ** 2, np.float32)
-
-
-@lru_cache(maxsize=4)
-def prior(rows: tuple[tuple[int, int], ...]) -> Line:
-    """Belief (states, rows) before any sound."""
-    space = state_space(rows)
-    tempo = np.exp(_tapped()) * np.gradient(space.lengths)
-    of_row = np.array([WALTZ if metre == METRES[1] else 1 - WALTZ for metre, _ in rows])
-    metres = np.array([metre for metre, _ in rows])
-    for metre in METRES:
-        of_row[metres == metre] /= max(1, int((metres == metre).sum()))
-    belief = (tempo / space.lengths)[space.interval][:, None] * of_row[None, :]
-    return np.asarray(belief / belief.sum(), np.float32)
-
-
 @lru_cache(maxsize=4)
 def _leap(rows: tuple[tuple[int, int], ...]) -> Line:
     """(states, rows) what goes to any state."""
@@ -263,7 +178,7 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     count, weight = state.count + 1, state.weight
     if count % EVERY == 0:
         scores = interval_scores(history, min(count, SPAN), INTERVALS)
-        weight = np.exp(np.float32(REPEATS) * scores + np.float32(TAPPED) * _tapped())
+        weight = np.exp(np.float32(REPEATS) * scores + np.float32(TAPPED) * tapped())
     patterns = model.patterns
     code = (patterns.code(features), float(features.sum()))
     codes = (*state.codes, code)[-CODES_LATER - 1 :]
