@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,6 @@ from models.segue.engine import AWAKE, SegueEngine, SegueStream, StudioStreamSta
 from models.segue.renderer.loading import load_inference
 from models.segue.studio.block import BLOCK
 from models.storage.weights import WEIGHTS
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[SegueEngine]:
-    made = SegueEngine()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

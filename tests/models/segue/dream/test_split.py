@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -16,13 +14,6 @@ from models.segue.studio.block import BLOCK
 
 DRUMS = ("drums",)
 OTHERS = tuple(part for part in PARTS if part != "drums")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[SegueEngine]:
-    made = SegueEngine()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
