@@ -258,17 +258,7 @@ class _SpectrumCache:
 
     def of(self, lines: tuple[Lines, ...], count: int) -> NDArray[np.complex64]:
         """(count, BINS) spectra of the last of `lines`."""
-        known = len(self.lines)
-        # How many lines are new since the last time: one, if the music just went on.
-        fresh = count
-        for new in range(3):
-            old = count - new
-            mine, theirs = self.lines[known - old :], lines[len(lines) - count : len(lines) - new]
-            if known >= old and all(a is b for a, b in zip(mine, theirs, strict=False)):
-                fresh = new
-                break
-        if fresh == count:
-            self.lines, self.end = [], 0
+        fresh = self._keep(lines, count)
         if self.end + fresh > self.ROWS:
             older = count - fresh
             self.rows[:older] = self.rows[self.end - older : self.end].copy()
@@ -278,6 +268,25 @@ class _SpectrumCache:
             self.lines.append(lines[index])
             self.end += 1
         return self.rows[self.end - count : self.end]
+
+    def _keep(self, lines: tuple[Lines, ...], count: int) -> int:
+        """Keep the rows that go on to the last `count` lines; number of lines that are new.
+
+        One, if the music just went on; and if it went back, what came later is dropped.
+        """
+        for new in range(min(3, count)):
+            last, old = lines[-1 - new], count - new
+            for place in range(len(self.lines), old - 1, -1):
+                if self.lines[place - 1] is not last:
+                    continue
+                mine, theirs = self.lines[place - old : place], lines[-count : len(lines) - new]
+                if any(a is not b for a, b in zip(mine, theirs, strict=True)):
+                    break
+                del self.lines[place:]
+                self.end = place
+                return new
+        self.lines, self.end = [], 0
+        return count
 
     def _spectrum(self, lines: tuple[Lines, ...], index: int) -> NDArray[np.complex64]:
         """(BINS,) of a line and those before it."""

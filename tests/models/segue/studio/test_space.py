@@ -115,6 +115,29 @@ def test_what_is_remembered_changes_nothing() -> None:
     assert np.array_equal(last, Space().answer(states[-1], ALL, (Echo(), Echo()), (1.0, 1.0)))
 
 
+def test_going_back_transforms_no_line_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turned knob renders the plan again from an earlier block: that must be as cheap."""
+    sends = bursts(30)
+    space, states = Space(), [SpaceState(room=HALL, goal=HALL)]
+    for start in range(0, sends.shape[1], BLOCK):
+        states.append(space.write(sends[:, start : start + BLOCK], states[-1], NO_ECHO))
+        space.answer(states[-1], ALL, (NO_ECHO, NO_ECHO), (1.0, 1.0))
+    transforms, rfft = [0], np.fft.rfft
+
+    def counted(x: np.ndarray) -> np.ndarray:
+        transforms[0] += 1
+        return rfft(x)
+
+    monkeypatch.setattr(np.fft, "rfft", counted)
+    back = space.write(sends[:, :BLOCK], states[9], NO_ECHO)
+    out = space.answer(back, ALL, (NO_ECHO, NO_ECHO), (1.0, 1.0))
+    assert transforms == [1]
+    assert np.array_equal(out, Space().answer(back, ALL, (NO_ECHO, NO_ECHO), (1.0, 1.0)))
+    transforms[0] = 0
+    space.answer(states[-1], ALL, (NO_ECHO, NO_ECHO), (1.0, 1.0))
+    assert transforms[0] > 20  # what came later was forgotten
+
+
 def test_doubling_keeps_a_tone() -> None:
     t = np.arange(CONTEXT + 1920)
     x = np.sin(2 * np.pi * 3000 / 24_000 * t)[None].astype(np.float32)
