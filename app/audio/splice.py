@@ -102,7 +102,7 @@ class PlanWriter:
                 if reserve is not None:
                     jump = self._edge_at(start)
                     done = WriteResult(WRITTEN, start, 0, jump, RESTORED, reserve)
-                    return self._set_last(start, block, done)
+                    return self._set_last(begin, whole, done)
         return self._join(start, block, length, earliest)
 
     def _join(self, start: int, block: Samples, length: int, earliest: int) -> WriteResult:
@@ -119,7 +119,7 @@ class PlanWriter:
             if reserve is None:
                 return WriteResult(LATE)
             done = WriteResult(WRITTEN, join, length, self._edge_at(join), CROSSFADED, reserve)
-            return self._set_last(start, block, done)
+            return self._set_last(join, new, done)
         if start + len(block) - end < 2 * length:
             return WriteResult(LATE)
         # The plan ends before the block has taken over: the old fades out, the new fades in.
@@ -148,7 +148,7 @@ class PlanWriter:
         return max(0, reserve) if ring.rewrite(start, frames, self.margin) else None
 
     def _set_last(self, start: int, block: Samples, result: WriteResult) -> WriteResult:
-        """Remember a block that was written; its result."""
+        """Remember a block that was written, as it is without a reserve behind it; its result."""
         stop = start + len(block)
         self._last_stop = stop
         reserve = min(self.fade, self.ring.end - stop, len(block))

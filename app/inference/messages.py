@@ -29,7 +29,7 @@ class WorkerSettings:
     reserve_seconds: float = 0.8
     fade_ms: float = 15.0
     clear_fade_ms: float = 250.0
-    slack_ms: float = 15.0
+    slack_ms: float = 5.0
     promised_ms: float = 40.0
     moments_mb: float = 256.0
 
@@ -118,7 +118,7 @@ class ControlTask(_Task):
     """Rewrite of the plan under other controls.
 
     earliest: first plan position that may change. attempts: how often the reader was faster.
-    lengthened: blocks by which the plan was made longer first. before: controls until then.
+    lengthened: blocks by which the plan was made longer first.
     hurry: seconds by which it is due sooner than a knob's change.
     """
 
@@ -128,7 +128,6 @@ class ControlTask(_Task):
     text: str = ""
     attempts: int = 0
     lengthened: int = 0
-    before: Controls | None = None
     hurry: float = 0.0
 
 

@@ -112,12 +112,12 @@ class Planner:
             self._apply_later()
             return
         same = controls == self.request.controls and not self._triggers.waiting
-        before, self.request = self.request.controls, request
+        self.request = request
         if same or not self.ring.depth:
             if mark:
                 self._log.mark(self.plan.head, text=mark)
             return
-        self.rewrite(turned, mark, before)
+        self.rewrite(turned, mark)
 
     def input_changed(self, turned_at: float, hearing: HearingSource | None = None) -> None:
         """Plan again for what came in. Where the plan is short, the next blocks have it."""
@@ -125,15 +125,13 @@ class Planner:
         if self.depth >= self.pacing.reserve:
             self.rewrite(turned_at, hurry=0.0 if hearing else FOLLOW_HURRY)
 
-    def rewrite(
-        self, turned_at: float, mark: str = "", before: Controls | None = None, hurry: float = 0.0
-    ) -> None:
+    def rewrite(self, turned_at: float, mark: str = "", hurry: float = 0.0) -> None:
         """Plan again what still can be: what steers it has changed at a time by `clock`. hurry:
         seconds by which it is due sooner than promised.
         """
         earlier = self._task
         if earlier is None and self.ring.depth and self.info.rewinds:
-            self._task = ControlTask(turned_at, text=mark, before=before, hurry=hurry)
+            self._task = ControlTask(turned_at, text=mark, hurry=hurry)
         elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
             self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
 
@@ -246,18 +244,12 @@ class Planner:
         self._follows = False
 
     def _must_lengthen(self, task: RewriteTask) -> bool:
-        """Whether the plan is lengthened first (`_next_controls`)."""
+        """Whether the plan is lengthened first."""
         if not isinstance(task, ControlTask) or task.earliest or self.reader_stopped:
             return False
         if self.info.remote and self.depth:
             return self.pacing.must_wait(self.depth, self.clock() - task.turned_at)
         return self._commit() <= self.plan.head and self.pacing.must_lengthen(task, self.ring.depth)
-
-    def _next_controls(self, task: RewriteTask | None) -> Controls:
-        """Controls of the next block; on a line, those before the change lengthen the plan."""
-        waiting = self._task if self.info.remote and task is None and self._follows else None
-        before = waiting.before if isinstance(waiting, ControlTask) else None
-        return before or self.request.controls
 
     def _store_played(self) -> None:
         read = self.ring.read
@@ -327,13 +319,6 @@ class Planner:
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
-        left, renders = target.position + len(frames) - skip - target.join, 1
-        if left < 2 * self.writer.fade:  # too little of it sounds to fade into it
-            self.stream.hear(hearing and hearing.later(self.info.block_frames))
-            more = self._try(controls, snapshot, task)
-            if more is None:
-                return WORKED
-            frames, renders = np.concatenate([frames, more]), 2
         self.recoveries += self.source.succeeded()
         frames, looped = frames[skip:], None
         if self._loop is not None:
@@ -344,9 +329,7 @@ class Planner:
             target.position, len(frames), snapshot, skip, looped, score, controls, hearing
         )
         frames, after = np.ascontiguousarray(frames), self.stream.snapshot()
-        return self._write(
-            RenderedBlock(block, frames, target.join, task, controls, after, renders)
-        )
+        return self._write(RenderedBlock(block, frames, target.join, task, controls, after))
 
     def _try(self, controls: Controls, before: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A valid block; or None, and everything is ready for the next attempt."""
@@ -368,7 +351,9 @@ class Planner:
     # Writing.
 
     def _write(self, rendered: RenderedBlock) -> int:
-        """Join a block into the ring; where that is not possible, wait or render it again."""
+        """Join a block into the ring; where that is not possible, wait, or render more of it, or
+        all of it again.
+        """
         ring, block, task = self.ring, rendered.block, rendered.task
         waited, self._unwritten = self._unwritten is not None, None
         if self.reader_stopped and block.position <= ring.read and ring.depth:
@@ -383,6 +368,8 @@ class Planner:
             self._unwritten = rendered
             return IDLE if waited else WORKED
         if result.outcome == splice.LATE:
+            if rendered.renders == 1 and self._loop is None:
+                return self._go_on(rendered)
             self._restore(block.snapshot)
             if self._task is None or self._task is task:
                 self._task = task or ControlTask(self.clock())
@@ -391,6 +378,17 @@ class Planner:
             return WORKED
         self._written(rendered, result, rewritten)
         return WORKED
+
+    def _go_on(self, rendered: RenderedBlock) -> int:
+        """Write a block of which too little would sound together with the one after it."""
+        block, controls = rendered.block, rendered.controls
+        self.stream.hear(block.hearing and block.hearing.later(self.info.block_frames))
+        more = self._try(controls, block.snapshot, rendered.task)
+        if more is None:
+            return WORKED
+        frames, after = np.concatenate([rendered.frames, more]), self.stream.snapshot()
+        block = replace(block, frames=len(frames), score=self.stream.score)
+        return self._write(replace(rendered, block=block, frames=frames, after=after, renders=2))
 
     def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from typing import Final
 
 GARBAGE_SECONDS: Final = 60.0
+YOUNG_OBJECTS: Final = (700, 5)
+"""Thresholds of the two younger generations. The oldest is collected on the schedule alone: that
+stops every thread for longer than a turned knob may take.
+"""
 SWITCH_SECONDS: Final = 0.001
 """Interval after which a waiting thread gets the GIL; the default is a third of a video frame."""
 _collection_due = False
@@ -34,6 +38,7 @@ def gc_paused() -> Iterator[None]:
         if collecting:
             gc.enable()
         _collection_due = True
+        gc.set_threshold(*YOUNG_OBJECTS, 1 << 30)
         sys.setswitchinterval(SWITCH_SECONDS)
 
 

@@ -41,13 +41,20 @@ class Wave(NamedTuple):
     glide: float = 0.0
 
 
+@lru_cache(maxsize=1)
+def _places_and_window() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(PHASES + 1, TAPS) each: distance of a tap from the sample asked for, and its window."""
+    place = np.arange(TAPS) - (TAPS // 2 - 1) - np.arange(PHASES + 1)[:, None] / PHASES
+    window = np.i0(7.5 * np.sqrt(np.maximum(0.0, 1 - (place / (TAPS / 2)) ** 2))) / np.i0(7.5)
+    return place, window
+
+
 @lru_cache(maxsize=96)
 def sinc_table(ratio: float, dark: int, rate: int) -> NDArray[np.float32]:
     """(PHASES + 1, TAPS) windowed sincs for a ratio that is rounded up to a twentieth."""
     cut = min(1.0, 1.0 / ratio) * 0.95
     share, hertz = DARKNESS[dark]
-    place = np.arange(TAPS) - (TAPS // 2 - 1) - np.arange(PHASES + 1)[:, None] / PHASES
-    window = np.i0(7.5 * np.sqrt(np.maximum(0.0, 1 - (place / (TAPS / 2)) ** 2))) / np.i0(7.5)
+    place, window = _places_and_window()
 
     def low_pass(share_of_band: float) -> NDArray[np.float64]:
         taps = share_of_band * np.sinc(share_of_band * place) * window

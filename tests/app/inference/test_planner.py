@@ -587,7 +587,7 @@ def test_what_follow_changes_sounds_within_150_ms_wherever_the_block_begins() ->
     rig.planner.submit(A)
     rig.work(2.0)
     rig.play()
-    age, delays = 0.03, []
+    age, delays, places = 0.03, [], set[int]()
     for _ in range(40):
         rig.work(0.513)  # another place of the block each time
         read, count = rig.ring.read, len(rig.rewritten)
@@ -595,5 +595,21 @@ def test_what_follow_changes_sounds_within_150_ms_wherever_the_block_begins() ->
         while len(rig.rewritten) == count:
             rig.planner.step()
         delays.append((rig.rewritten[-1] - read) / s.SAMPLE_RATE + age)
-    assert max(delays) <= 0.15 and rig.words[s.UNDERRUNS] == 0
-    assert len({round(delay, 3) for delay in delays}) > 5
+        places.add(read % rig.engine.info.block_frames)
+    assert max(delays) <= 0.12 and rig.words[s.UNDERRUNS] == 0
+    assert len(places) > 5
+
+
+def test_a_block_that_comes_late_goes_on_with_the_next() -> None:
+    """Rendering it once more would cost a turned knob all of its time again."""
+    rig, waits = quiet(render_seconds=0.01, block_seconds=0.08), [0.0]
+    rig.stall = lambda call: waits.pop() if waits else 0.0
+    rig.work(4.0)
+    rig.planner.latency_stats.forget()
+    for turn in range(40):
+        waits.append(0.06)
+        rig.planner.submit(QUIET_B if turn % 2 == 0 else A.with_(mute=["drums"]))
+        rig.work(0.613 + 0.0131 * turn)
+    assert rig.planner.latency_stats.count == 40
+    assert rig.planner.latency_stats.worst <= 0.125
+    assert rig.words[s.UNDERRUNS] == rig.planner.discontinuities == rig.clicks() == 0

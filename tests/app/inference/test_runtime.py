@@ -74,6 +74,21 @@ def test_nothing_is_collected_while_an_engine_loads(monkeypatch: pytest.MonkeyPa
     gc.unfreeze()
 
 
+def test_the_oldest_objects_are_left_to_the_schedule() -> None:
+    """Going through them stops every thread for longer than a knob may take."""
+    before = gc.get_threshold()
+    try:
+        with gc_paused():
+            pass
+        kept, full = [], gc.get_stats()[2]["collections"]
+        for _ in range(100_000):
+            kept.append([])
+        assert gc.get_stats()[2]["collections"] == full
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
 def test_an_engine_that_does_not_load_leaves_the_collector_on() -> None:
     with pytest.raises(OSError), gc_paused():
         raise OSError

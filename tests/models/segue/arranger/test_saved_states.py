@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 
 from models.engine.controls import Controls
 from models.segue.arranger.state import State
@@ -75,3 +76,13 @@ def arrays_of(state: State) -> list[np.ndarray]:
     themes = [theme.rows for theme in state.themes]
     tensors = [state.hidden.numpy(), state.output.numpy()]
     return [*state.history.chunks, *themes, *tensors]
+
+
+def test_a_copy_differs_in_what_is_named_alone() -> None:
+    state = state_with_themes()
+    copy = state.with_(tempo=99.0, due=True)
+    changed = {f.name for f in fields(State) if getattr(copy, f.name) is not getattr(state, f.name)}
+    assert changed == {"tempo", "due"} and (copy.tempo, copy.due) == (99.0, True)
+    assert copy == replace(state, tempo=99.0, due=True)
+    with pytest.raises(TypeError, match="tempi"):
+        state.with_(tempi=99.0)
