@@ -13,6 +13,7 @@ from models.segue.arranger.conditions import GUIDANCE
 from models.segue.arranger.memory.recollection import HeardMusic
 from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.setting import SettingNoise, choose_setting
+from models.segue.learned_mix import LearnedMixes
 from models.segue.stream_state import (
     LeadEntry,
     PlayedBlock,
@@ -34,12 +35,18 @@ class BlockPlayer:
     """Plays the block after a state; what is heard depends on state and controls alone."""
 
     def __init__(
-        self, arranger: Arranger, studio: Studio, bank: Bank, productions: MixTable
+        self,
+        arranger: Arranger,
+        studio: Studio,
+        bank: Bank,
+        productions: MixTable,
+        learned: LearnedMixes,
     ) -> None:
         self.arranger = arranger
         self.studio = studio
         self.bank = bank
         self.productions = productions
+        self.learned = learned
         self._prefetched: bytes | None = None
 
     def play(
@@ -58,6 +65,9 @@ class BlockPlayer:
         score = score_of(arranger, start, controls.part_map)
         self.bank.prepare(score.sounds[1:], score.sounds[:1])
         production, room = self.productions.of(style)
+        change = self.learned(controls.sounds)
+        if change is not None:
+            production = change.of_production(production)
         bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0
         request = MixRequest(
             production,

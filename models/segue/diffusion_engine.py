@@ -44,6 +44,7 @@ from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
+from models.segue.codec.bands import scaled
 from models.segue.continuation import (
     arranger_after,
     context_after,
@@ -52,6 +53,7 @@ from models.segue.continuation import (
     stereo_48k,
 )
 from models.segue.injection import OwnPast, injected, played_block
+from models.segue.learned_mix import RENDERER, LearnedMixes
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
@@ -118,6 +120,7 @@ class DiffusionEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         network = partial(load_renderer, weights / "renderer.safetensors", self.device)
         self.mixes = RendererMixes(network, self.renderer, self.sounds)
+        self.learned_mixes = LearnedMixes(self.sounds, RENDERER)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
 
@@ -229,7 +232,10 @@ class DiffusionStream(Stream):
         bands, tone = control_brightness(
             bands, brightness, state.tone, b"" if style is None else style.tobytes()
         )
-        audio, vocoder = engine.codec.vocoder.step(warmed(bands), image, state.player.vocoder)
+        bands, change = warmed(bands), engine.learned_mixes(controls.sounds)
+        if change is not None:
+            bands, image = scaled(bands, change.gains), change.widened(image)
+        audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
         audio, level = normalise_loudness(
             audio, state.level, target_db=target_level_db(controls.mute)
         )

@@ -54,6 +54,7 @@ from models.segue.dream.dreamer import GUIDE, WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
 from models.segue.echo import echo_block
 from models.segue.guide import frames_for, guide_of
+from models.segue.learned_mix import STUDIO, LearnedMixes
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.stream_state import (
     Dreaming,
@@ -99,7 +100,8 @@ class SegueEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         self.axes = StyleAxes(self.style.anchors)
         self.productions = MixTable(self.style.anchors, NAMES, instruments)
-        self.player = BlockPlayer(self.arranger, self.studio, self.bank, self.productions)
+        learned = LearnedMixes(self.sounds, STUDIO)
+        self.player = BlockPlayer(self.arranger, self.studio, self.bank, self.productions, learned)
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
         rooms.join()

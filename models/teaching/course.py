@@ -10,21 +10,24 @@ import datetime
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from models.engine.sounds import check_name
 from models.errors import SegueError
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.idiom.counts import total
-from models.segue.arranger.idiom.idiom import Idiom, learned_idiom
+from models.segue.arranger.idiom.idiom import learned_idiom
+from models.segue.learned_mix import RENDERER as OF_RENDERER
+from models.segue.learned_mix import STUDIO, change_towards
 from models.segue.renderer.inference import RendererInference
 from models.segue.renderer.loading import load_inference, load_renderer, load_sampler
 from models.segue.renderer.network import Renderer
@@ -37,7 +40,7 @@ from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
 from models.teaching.objective import partials_of
-from models.teaching.own_playing import own_counts
+from models.teaching.own_playing import own_playing
 from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
@@ -53,6 +56,8 @@ from models.teaching.store import (
 PICTURE: Final = "picture.npy"
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
+STREAMS: Final = 3
+"""Streams of the sound in which its mix is measured at last."""
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
 NO_MEMORY: Final = (
     "the graphics card has no memory left: close what else uses it, or teach with --device cpu."
@@ -98,7 +103,7 @@ class Course:
         self.plan = self._read_plan(name) if plan is None else plan
         self._base = base_checksum(weights)
         self._listener = Listener(weights)
-        self._idiom: Idiom | None = None
+        self._taken: Mapping[str, NDArray[np.generic]] = {}  # by arranger and studio
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
@@ -141,7 +146,9 @@ class Course:
         lesson = self._lesson(files, rehearsal)
         if not self._learn(lesson, files):
             return None
-        sound = self.sound(lesson, files)
+        sound = self._with_mix(self.sound(lesson, files), files)
+        if sound is None:
+            return None
         self._library.add(sound)
         self._report(CourseProgress("done", 1.0, 0.0, lesson.loss, lesson.step))
         return sound
@@ -233,21 +240,23 @@ class Course:
         return clips
 
     def _learn_idiom(self, files: Sequence[EncodedFile]) -> bool:
-        """What the arranger takes from the files; False where it was stopped before."""
+        """What arranger and studio take from the files; False where it was stopped before."""
         style = mean_style(files)
         source = hashlib.sha256(f"{self._base} {style.tobytes().hex()}".encode()).hexdigest()
         path = self.folder / IDIOM
-        self._idiom = read_idiom(path, source)
-        if self._idiom is None:
-            own = own_counts(self._weights, self._listener, style, self._pause)
+        taken = read_idiom(path, source)
+        if taken is None:
+            own = own_playing(self._weights, self._listener, style, self._pause)
             if own is None:
                 return False
             heard = (study.heard for encoded in files for study in encoded.studies)
-            self._idiom = learned_idiom(total(counts_of(each) for each in heard), own)
+            idiom = learned_idiom(total(counts_of(each) for each in heard), own.counts)
+            taken = idiom, change_towards(_mix_of(files), own.mix)
             try:
-                write_idiom(self._idiom, path, source)
+                write_idiom(*taken, path, source)
             except OSError as error:
                 self._no_room("rehearsing", 1.0, error)
+        self._taken = taken[0].tensors() | taken[1].tensors(STUDIO)
         return True
 
     # -- learning --------------------------------------------------------------------------------
@@ -322,6 +331,19 @@ class Course:
         except OSError as error:
             self._no_room("learning", lesson.share, error)
 
+    def _with_mix(self, sound: LearnedSound, files: Sequence[EncodedFile]) -> LearnedSound | None:
+        """The sound with what its mix lacks of that of the files;
+        None where it was stopped before.
+        """
+        player = PreviewPlayer(self._network, self._inference, self._arranger, self._listener.codec)
+        own = []
+        for seed in range(STREAMS):
+            own.append(player.measures(sound, seed))
+            if not self._pause():
+                return None
+        change = change_towards(_mix_of(files), np.concatenate(own))
+        return replace(sound, changes={**sound.changes, **change.tensors(OF_RENDERER)})
+
     def sound(self, lesson: Lesson, files: Sequence[EncodedFile]) -> LearnedSound:
         """The sound as far as it is learned."""
         style = mean_style(files)
@@ -333,7 +355,7 @@ class Course:
             name=self.plan.name,
             base=self._base,
             style=style,
-            changes=lesson.changes() | ({} if self._idiom is None else self._idiom.tensors()),
+            changes={**lesson.changes(), **self._taken},
             picture=picture,
             files=tuple(encoded.name for encoded in files),
             licence=self.plan.licence,
@@ -362,6 +384,10 @@ class Course:
     @cached_property
     def _inference(self) -> RendererInference:
         return load_inference(self._weights / RENDERER)
+
+
+def _mix_of(files: Sequence[EncodedFile]) -> NDArray[np.float32]:
+    return np.concatenate([encoded.mix for encoded in files])
 
 
 def _source(path: Path) -> str:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from models.music.score import FRAME_SAMPLES, SAMPLE_RATE
 from models.music.tracking.weights import EarWeights, load_ear_weights
 from models.segue.codec import Codec, bands
+from models.segue.learned_mix import measures
+from models.segue.studio.warmth import lean
 from models.segue.style import StyleModel
 from models.teaching.lesson import Study
 from models.teaching.material import Passage
@@ -50,15 +52,17 @@ class Listener:
         return transcribe(self._ears, self._notes, audio, len(audio) // FRAME_SAMPLES)
 
     def encode(self, name: str, pieces: Sequence[Passage]) -> EncodedFile:
-        """The studies and styles of a file's pieces, one at least."""
-        studies, styles = [], []
+        """The studies, styles and measures of a file's pieces, one at least."""
+        studies, styles, mixes = [], [], []
         for piece in pieces:
-            latents = np.asarray(self.codec.encode(piece.audio), np.float32)
+            # Who plays the latents gives them the tilt of the mixes; the files have theirs.
+            latents = np.asarray(self.codec.encode(piece.audio, lean), np.float32)
             heard = transcribe(self._ears, self._notes, piece.audio, len(latents))
             studies.append(Study(latents, heard))
             styles += self._styles(piece.audio)
+            mixes.append(measures(piece.audio))
         seconds = sum(piece.seconds for piece in pieces)
-        return EncodedFile(name, tuple(studies), np.stack(styles), seconds)
+        return EncodedFile(name, tuple(studies), np.stack(styles), seconds, np.concatenate(mixes))
 
     def _styles(self, audio: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Style (128,) of each minute; the style model takes no more at once."""

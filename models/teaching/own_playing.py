@@ -1,8 +1,9 @@
-"""What the arranger plays of itself under a style, heard by the ears that hear the files."""
+"""What arranger and studio play of themselves under a style, heard as the files are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from models.engine.controls import Controls
 from models.segue.arranger.idiom.counts import MusicCounts
 from models.segue.engine import SegueEngine
+from models.segue.learned_mix import measures
 from models.teaching.counting import counts_of
 from models.teaching.listener import Listener
 
@@ -20,13 +22,21 @@ SECONDS: Final = 40.0
 SEED: Final = 90
 
 
-def own_counts(
+@dataclass(frozen=True, eq=False)
+class OwnPlaying:
+    """What is usual in it, and measures (k, 16) of its mix, as of `learned_mix.measures`."""
+
+    counts: MusicCounts
+    mix: NDArray[np.float32]
+
+
+def own_playing(
     weights: Path,
     listener: Listener,
     style: NDArray[np.float32],
     going: Callable[[], bool],
-) -> MusicCounts | None:
-    """What is counted in a few streams of the studio under a style.
+) -> OwnPlaying | None:
+    """What is counted and measured in a few streams of the studio under a style.
 
     Args:
         weights: Folder of the base weights.
@@ -35,11 +45,11 @@ def own_counts(
         going: Asked between parts of the work whether to go on.
 
     Returns:
-        The counts; None where it was not to go on.
+        None where it was not to go on.
 
     """
     engine = SegueEngine("cpu", weights)
-    controls, found = Controls(style=style), MusicCounts()
+    controls, found, mixes = Controls(style=style), MusicCounts(), []
     try:
         for stream in (engine.start(SEED + number) for number in range(STREAMS)):
             blocks = []
@@ -47,9 +57,11 @@ def own_counts(
                 blocks.append(stream.render(controls))
                 if len(blocks) % 25 == 0 and not going():
                     return None
-            found = found + counts_of(listener.heard(np.concatenate(blocks)))
+            audio = np.concatenate(blocks)
+            found = found + counts_of(listener.heard(audio))
+            mixes.append(measures(audio))
             if not going():
                 return None
     finally:
         engine.close()
-    return found
+    return OwnPlaying(found, np.concatenate(mixes))

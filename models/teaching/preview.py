@@ -1,4 +1,6 @@
-"""Preview of a lesson: a few seconds of what the sound would be now, always of the same score."""
+"""Preview of a lesson: a few seconds of what the sound would be now, always of the same score; and
+longer ones, in which its mix is measured.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,22 @@ from models.engine.loudness import LevelState, normalise_loudness
 from models.music.score import SAMPLE_RATE
 from models.segue.arranger.arranger import Arranger
 from models.segue.codec import Codec
+from models.segue.codec.bands import scaled
+from models.segue.learned_mix import RENDERER, measures, mix_change_of
 from models.segue.renderer.adaptation import adapted
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache, RendererInference
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK, Renderer
+from models.segue.studio.warmth import warmed
 from models.sounds.file import LearnedSound
 
 BLOCKS: Final = 25
 """Blocks of 240 ms: 6 s."""
 SEED: Final = 11
+MEASURED: Final = 64
+"""Blocks of each stream in which the mix is measured: 15 s."""
+SETTLE: Final = 24_000
+"""Samples at a stream's beginning that are not measured."""
 
 
 class PreviewPlayer:
@@ -42,20 +51,32 @@ class PreviewPlayer:
         self._network, self._inference = network, inference
         self._arranger, self._codec = arranger, codec
 
-    def play(self, sound: LearnedSound) -> NDArray[np.float32]:
+    def play(
+        self, sound: LearnedSound, seed: int = SEED, blocks: int = BLOCKS
+    ) -> NDArray[np.float32]:
         """Audio (n, 2) at 48 kHz of a sound at amount 1."""
         renderer = adapted(self._inference, self._network, [(sound, 1.0)])
-        state, age, cache = self._arranger.start(SEED), no_age(), KeyValueCache()
-        noise = torch.Generator().manual_seed(SEED)
+        state, age, cache = self._arranger.start(seed), no_age(), KeyValueCache()
+        noise = torch.Generator().manual_seed(seed)
         style, latents = torch.from_numpy(sound.style.copy()), []
-        for _ in range(BLOCKS):
+        for _ in range(blocks):
             score, state, _ = self._arranger.block(state, sound.style, Controls(), FRAMES_PER_BLOCK)
             batch, age = score_batch(score, age)
             drawn = torch.randn(TOKENS_PER_BLOCK, 2 * renderer.config.latent_dim, generator=noise)
             new, cache = renderer.block(cache, batch, style, drawn)
             latents.append(new)
-        audio, _ = normalise_loudness(self._codec.decode(torch.cat(latents)), LevelState())
+        codec, start = self._codec, self._codec.start_decoding(seed)
+        bands, image, _ = codec.decode_step(torch.cat(latents), start.network)
+        bands, change = warmed(bands), mix_change_of(sound.changes, RENDERER)
+        if change is not None:
+            bands, image = scaled(bands, change.gains), change.widened(image)
+        made, _ = codec.vocoder.step(bands, image, start.vocoder)
+        audio, _ = normalise_loudness(made[codec.delay :], LevelState())
         return np.asarray(audio, np.float32)
+
+    def measures(self, sound: LearnedSound, seed: int) -> NDArray[np.float32]:
+        """Measures (k, 16) of a stream of a sound, as of `learned_mix.measures`."""
+        return measures(self.play(sound, seed, MEASURED)[SETTLE:])
 
 
 def write_preview(audio: NDArray[np.float32], path: Path) -> None:

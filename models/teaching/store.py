@@ -12,18 +12,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from models.segue.arranger.idiom.idiom import Idiom, idiom_of
+from models.segue.learned_mix import STUDIO, MixChange, mix_change_of
 from models.teaching.lesson import Study
 from models.teaching.transcription import HeardScore
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedFile:
-    """What of an audio file is learned from: its studies, and styles (n, 128) of its minutes."""
+    """What of an audio file is learned from: its studies, styles (n, 128) of its minutes, and
+    measures (k, 16) of its mix, as of `learned_mix.measures`.
+    """
 
     name: str
     studies: tuple[Study, ...]
     styles: NDArray[np.float32]
     seconds: float
+    mix: NDArray[np.float32]
 
 
 def write_encoded(encoded: EncodedFile, path: Path, source: str) -> None:
@@ -38,7 +42,10 @@ def write_encoded(encoded: EncodedFile, path: Path, source: str) -> None:
         OSError: There is no room.
 
     """
-    tensors: dict[str, NDArray[np.generic]] = {"styles": np.ascontiguousarray(encoded.styles)}
+    tensors: dict[str, NDArray[np.generic]] = {
+        "styles": np.ascontiguousarray(encoded.styles),
+        "mix": np.ascontiguousarray(encoded.mix),
+    }
     for number, study in enumerate(encoded.studies):
         tensors[f"{number}.latents"] = study.latents.astype(np.float16)
         for name, values in study.heard._asdict().items():
@@ -70,28 +77,37 @@ def read_encoded(path: Path, source: str) -> EncodedFile | None:
                 for number in range(int(header["studies"]))
             ]
             styles = np.asarray(file.get_tensor("styles"), np.float32)
-        return EncodedFile(header["name"], tuple(studies), styles, float(header["seconds"]))
+            # Files of before, without it, hold latents that have the tilt of the mixes twice.
+            mix = np.asarray(file.get_tensor("mix"), np.float32)
+        seconds = float(header["seconds"])
+        return EncodedFile(header["name"], tuple(studies), styles, seconds, mix)
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
 
 
-def write_idiom(idiom: Idiom, path: Path, source: str) -> None:
-    """Write an idiom, whole or not at all. OSError where there is no room."""
+def write_idiom(idiom: Idiom, studio: MixChange, path: Path, source: str) -> None:
+    """Write what arranger and studio take on, whole or not at all. OSError where there is no
+    room.
+    """
     partial = path.with_suffix(".partial")
     try:
-        save_file(idiom.tensors(), partial, metadata={"source": source})
+        save_file(idiom.tensors() | studio.tensors(STUDIO), partial, metadata={"source": source})
     except SafetensorError as error:
         raise OSError(str(error)) from error
     partial.replace(path)
 
 
-def read_idiom(path: Path, source: str) -> Idiom | None:
-    """The idiom of a source; None where it is missing, damaged or of another source."""
+def read_idiom(path: Path, source: str) -> tuple[Idiom, MixChange] | None:
+    """What arranger and studio take on of a source; None where it is missing, damaged or of another
+    source.
+    """
     try:
         with safe_open(str(path), framework="numpy") as file:
             if (file.metadata() or {})["source"] != source:
                 return None
-            return idiom_of({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        idiom, studio = idiom_of(tensors), mix_change_of(tensors, STUDIO)
+        return None if idiom is None or studio is None else (idiom, studio)
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
 

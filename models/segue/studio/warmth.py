@@ -45,9 +45,14 @@ def lean(bands: NDArray[np.float32]) -> NDArray[np.float32]:
 @lru_cache(maxsize=1)
 def _gains() -> NDArray[np.float32]:
     """Gains of the tilt, (320,)."""
-    z = np.exp(-2j * np.pi * CENTRES_HZ.astype(np.float64) / SAMPLE_RATE)
+    return tilt_gains(CENTRES_HZ.astype(np.float64), -WARMTH_DB).astype(np.float32)
+
+
+def tilt_gains(hertz: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
+    """Gains of the tilt of `tilt_sections` at frequencies in Hz, of their shape."""
+    z = np.exp(-2j * np.pi * hertz / SAMPLE_RATE)
     gain = np.ones(len(z))
-    for section in tilt_sections(-WARMTH_DB):
+    for section in tilt_sections(slope):
         top, bottom = coefficients(section)
         gain *= np.abs(np.polyval(top[::-1], z) / np.polyval(bottom[::-1], z))
-    return gain.astype(np.float32)
+    return gain

@@ -17,6 +17,7 @@ from models.evaluation.memory import leak_db, marked
 from models.segue.arranger.conditions import GUIDANCE
 from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
+from models.segue.learned_mix import RENDERER, LearnedMixes, MixChange
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
@@ -212,8 +213,9 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         "layers.2.gate_up.up": (0.2 * rng.standard_normal((2048, 4))).astype(np.float16),
         "layers.2.gate_up.down": (0.2 * rng.standard_normal((4, 384))).astype(np.float16),
     }
+    mix = MixChange(np.full(15, -6.0, np.float32), 3.0).tensors(RENDERER)
     style = engine.embed_text("warm pads")
-    library.add(LearnedSound("pads", base_checksum(), style, changes))
+    library.add(LearnedSound("pads", base_checksum(), style, {**changes, **mix}))
     path = engine.weights / "renderer.safetensors"
     kept, engine.sounds = engine.sounds, library
     mixes, engine.mixes = (
@@ -221,6 +223,7 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         RendererMixes(lambda: load_renderer(path), engine.renderer, library),
     )
     own, engine.arranger._idioms = engine.arranger._idioms, SoundIdioms(library)
+    own_mixes, engine.learned_mixes = engine.learned_mixes, LearnedMixes(library, RENDERER)
     try:
         assert np.array_equal(engine.embed_text("sound:Pads"), style)
         plain = Controls(style=style)
@@ -245,3 +248,4 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
             stream.render(plain.with_(sounds={"other": 1.0}))
     finally:
         engine.sounds, engine.mixes, engine.arranger._idioms = kept, mixes, own
+        engine.learned_mixes = own_mixes

@@ -198,11 +198,13 @@ def test_what_is_said_about_files(tmp_path: Path) -> None:
 def test_material_and_rehearsal_are_kept(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     study = Study(rng.standard_normal((50, 8)).astype(np.float32), heard(50))
-    encoded = EncodedFile("a.wav", (study,), np.eye(2, 128, dtype=np.float32), 2.0)
+    mix = rng.standard_normal((3, 16)).astype(np.float32)
+    encoded = EncodedFile("a.wav", (study,), np.eye(2, 128, dtype=np.float32), 2.0, mix)
     path = tmp_path / "a.safetensors"
     write_encoded(encoded, path, "a.wav 1")
     again = read_encoded(path, "a.wav 1")
     assert again is not None and np.allclose(again.studies[0].latents, study.latents, atol=1e-2)
+    assert np.array_equal(again.mix, mix)
     assert mean_style([again, again]).sum() == pytest.approx(1.0)
     assert again.studies[0].heard.score(slice(0, 6)).known[0, :, CHROMA:].all()
     assert read_encoded(path, "a.wav 2") is None
