@@ -131,7 +131,7 @@ class RewritePacing:
     def commit(self, read: int, margin: int) -> int:
         """Commit point: first position that a block which is started now may still rewrite."""
         slack = round(self.settings.slack_ms * self.rate / 1000)
-        return commit_point(read, margin, self.times.estimate * self.rate, slack)
+        return commit_point(read, margin, self.times.expected * self.rate, slack)
 
     def due(self, read: int, waited: float, latency: float) -> int:
         """Position by which a change made `waited` seconds ago should sound."""
@@ -242,6 +242,16 @@ class RenderTimes:
         part = 0.8 if self.remote else 0.5  # journeys differ more than computing does
         changes = quantile(self.changed, part) if self.changed else 0.0
         return max(typical, changes if self.remote else min(changes, 2.0 * typical))
+
+    @property
+    def expected(self) -> float:
+        """What the next block under new controls may take: as `estimate`, but the median of an
+        engine of this machine, as a block that comes later only joins in later.
+        """
+        if self.remote or not self.recent:
+            return self.estimate
+        changes = quantile(self.changed, 0.5) if self.changed else 0.0
+        return max(self.median, min(changes, 2.0 * self.median))
 
     @property
     def real_time_factor(self) -> float:
