@@ -195,11 +195,17 @@ def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
     return analyse_frames(padded, frames)
 
 
+def to_bins(values: Array) -> Array:
+    """Values of the bands (T, 320) at the FFT bins (T, 1025), interpolated."""
+    found = values.take(_BELOW, axis=1)
+    found += _SHARE32 * (values.take(_BELOW + 1, axis=1) - found)
+    return np.asarray(found, np.float32)
+
+
 def to_magnitudes(bands: Array) -> Array:
     """Bands (T, 320) to linear magnitudes (T, 1025) of the power mean of the two channels."""
     logs = np.maximum(bands, SILENCE) * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
-    log = logs.take(_BELOW, axis=1)
-    log += _SHARE32 * (logs.take(_BELOW + 1, axis=1) - log)
+    log = to_bins(logs)
     magnitude = np.exp(np.minimum(log, np.float32(0.7), out=log), out=log)
     magnitude -= np.float32(FLOOR)
     magnitude[:, _ABOVE] = 0.0

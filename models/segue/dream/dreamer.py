@@ -31,6 +31,7 @@ from models.segue.codec.bands import LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState, EncoderState
 from models.segue.codec.vocoder import Vocoder
 from models.segue.continuation import context_after, last_latents
+from models.segue.dream.detail import DetailState, with_detail
 from models.segue.dream.knob import trained_sigma
 from models.segue.dream.tone import ToneMatch
 from models.segue.renderer.adaptation import RendererMixes
@@ -70,7 +71,8 @@ class DreamSound:
     frames, known: of the guide and its score, not used yet, and 1 for each frame whose score is
     known. audio: made and not taken yet; its first sample belongs to the first sample that was fed
     and is not taken. fed, blocks: fed, and made by the renderer, so far. heard: whether there is a
-    context already. tone: of guide and sound over the last seconds.
+    context already. tone: of guide and sound over the last seconds. detail: of the
+    gain between them.
     """
 
     seed: int
@@ -89,6 +91,7 @@ class DreamSound:
     blocks: int = 0
     heard: bool = False
     tone: ToneMatch = field(default_factory=ToneMatch)
+    detail: DetailState = field(default_factory=DetailState)
 
 
 class Dreamer:
@@ -232,7 +235,7 @@ class Dreamer:
         if not bool(torch.isfinite(latents).all()):
             raise SegueError("the renderer gave numbers that are not finite: clear the history.")
         gains = state.tone.gains
-        audio, decoding = self._decode(state, latents, sigma, gains)
+        audio, decoding, detail = self._decode(state, latents, sigma, gains)
         return replace(
             state,
             latents=state.latents[later].copy(),
@@ -246,6 +249,7 @@ class Dreamer:
             style=style,
             blocks=state.blocks + 1,
             tone=state.tone.with_sound(audio, gains),
+            detail=detail,
         )
 
     def _decode(
@@ -254,16 +258,20 @@ class Dreamer:
         latents: NDArray[np.float32] | Tensor,
         sigma: float,
         gains: Audio,
-    ) -> tuple[Audio, DecodingState]:
-        """Audio of latents with gains (320,) on their bands; the guide gives its phases, and bounds
-        how loud each band may be.
+    ) -> tuple[Audio, DecodingState, DetailState]:
+        """Audio of latents with gains (320,) on their bands; the guide gives its phases and the
+        detail of the treble, and bounds how loud each band may be.
         """
         shown, image, network = self.codec.decode_step(latents, state.decoding.network)
         shown, spectra = bands.scaled(warmed(shown), gains), _spectra(state.mono)
+        heard = np.abs(spectra) @ bands.POOL.T
+        shown, change, detail = with_detail(shown, heard, sigma, state.detail)
         if math.isfinite(sigma):
-            shown = np.minimum(shown, loudest(np.abs(spectra), EXCESS_DB * sigma))
+            shown = np.minimum(shown, loudest(heard, EXCESS_DB * sigma))
+        # Brought to the sound's level, so that its phases are not refused for a change of tone.
+        spectra = spectra * bands.to_bins(change)
         audio, after = self.vocoder.step(shown, image, state.decoding.vocoder, spectra)
-        return audio, DecodingState(network, after)
+        return audio, DecodingState(network, after), detail
 
     def _noise(self, state: DreamSound) -> Tensor:
         """Noise of a block, (3, 2 D), seeded by its number: the same after `restore`."""
@@ -272,10 +280,10 @@ class Dreamer:
 
 
 def loudest(guide: Audio, excess_db: float) -> Audio:
-    """Upper bound of the bands (T, 320), from the magnitudes (T, 1025) of a guide: the loudest of
-    the neighbours in time and frequency, and an excess in dB.
+    """Upper bound of the bands (T, 320), from the magnitudes (T, 320) of a guide in them: the
+    loudest of the neighbours in time and frequency, and an excess in dB.
     """
-    found = guide @ bands.POOL.T
+    found = guide
     for axis in (0, 1):
         padded = np.pad(found, [(1, 1) if axis == each else (0, 0) for each in (0, 1)], mode="edge")
         found = np.lib.stride_tricks.sliding_window_view(padded, 3, axis).max(axis=-1)
