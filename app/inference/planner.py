@@ -22,6 +22,7 @@ from app.audio.splice import PlanWriter, WriteResult
 from app.audio.stem_ring import StemRing
 from app.inference.block_source import BlockSource
 from app.inference.health import FOLLOW_HURRY, LatencyStats, RewritePacing
+from app.inference.input_pacing import InputPacing
 from app.inference.messages import (
     Accompany,
     ClearTask,
@@ -76,6 +77,7 @@ class Planner:
         self.plan = BlockPlan(head=ring.end)
         self.moments = MomentStore(round(self.settings.moments_mb * 1e6), engine.moment_of)
         self.pacing = RewritePacing(self.settings, self.source.times, self.rate)
+        self.inputs = InputPacing(self.pacing, self.rate, self.listener.incident, clock)
         self.latency_stats, self.output_latency = LatencyStats(), 0.0
         self.reader_stopped = True  # and silent, so that even its next frame may be rewritten
         self.accompany: Accompany = lambda controls, score, start: controls
@@ -122,7 +124,7 @@ class Planner:
     def input_changed(self, turned_at: float, hearing: HearingSource | None = None) -> None:
         """Plan again for what came in. Where the plan is short, the next blocks have it."""
         self.hearing = hearing or self.hearing
-        if self.depth >= self.pacing.reserve:
+        if self.inputs.may_change(self.ring.depth, self.depth, bool(hearing)):
             self.rewrite(turned_at, hurry=0.0 if hearing else FOLLOW_HURRY)
 
     def rewrite(self, turned_at: float, mark: str = "", hurry: float = 0.0) -> None:
@@ -154,8 +156,7 @@ class Planner:
 
     def go_to(self, position: int) -> bool:
         """Go on from a plan position of the past; False where nothing is known of it."""
-        moment = self.moment_at(position)
-        if moment is not None:
+        if (moment := self.moment_at(position)) is not None:
             self.go_to_moment(moment)
         return moment is not None
 
@@ -207,9 +208,8 @@ class Planner:
 
     def _empty_plan(self) -> None:
         self._store_played()
-        self.ring.truncate(self.ring.read)
-        self.plan.cut(self.ring.read)
-        self.renders.cut(self.ring.read)
+        for cut in (self.ring.truncate, self.plan.cut, self.renders.cut):
+            cut(self.ring.read)
         self.writer.forget()
         self._follows = False
 
@@ -313,21 +313,22 @@ class Planner:
         started = self.clock()
         controls = self._triggers.controls_at(target.position, self.request.controls)
         controls = self.accompany(controls, self.stream.score, target.position - skip)
-        hearing = self.hearing(target.position - skip)
+        hearing = self.inputs.live(self.hearing(target.position - skip), self.depth)
         self.stream.hear(hearing)
         frames = self._try(controls, snapshot, task)
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
+        hearing = self.stream.heard or hearing
         self.recoveries += self.source.succeeded()
         frames, looped = frames[skip:], None
         if self._loop is not None:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
-        score = self.stream.score
         block = PlannedBlock(
-            target.position, len(frames), snapshot, skip, looped, score, controls, hearing
-        )
+            target.position, len(frames), snapshot, skip, looped, self.stream.score, controls,
+            hearing,
+        )  # fmt: skip
         frames, after = np.ascontiguousarray(frames), self.stream.snapshot()
         return self._write(RenderedBlock(block, frames, target.join, task, controls, after))
 

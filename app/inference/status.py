@@ -1,4 +1,4 @@
-"""Status and incidents of the inference thread."""
+"""Status and incidents of the inference thread, and what it knows of the reader of the plan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from app.audio.settings import AudioStatus
+from app.audio.shared_memory import SAMPLE_RATE
+from app.inference.plan import MARGIN
 from app.inference.planner import Planner
 
 
@@ -75,3 +77,30 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
         moments_mb=planner.moments.bytes / 1e6,
         audio=audio,
     )
+
+
+class ReaderWatch:
+    """Tells the planner of the reader, and measures the shortest plan while music plays."""
+
+    def __init__(self) -> None:
+        self.plan_min = math.inf
+        """Shortest plan so far in seconds, since playing was first at its full gain."""
+        self._full_gain = False
+
+    def update(self, planner: Planner, status: AudioStatus) -> None:
+        """Take the reader's position and the margin ahead of it from the audio process's status."""
+        planner.margin = MARGIN + 2 * status.plan_buffer
+        planner.output_latency = status.latency_seconds + status.plan_buffer / SAMPLE_RATE
+        silent = status.gain <= 0.0 or not status.running
+        planner.reader_stopped = not status.playing and silent
+        if status.running and status.playing:
+            planner.latency_stats.reader_at(
+                status.read, status.read_at, planner.output_latency, SAMPLE_RATE
+            )
+            if status.gain >= 1.0 or self._full_gain:
+                self._full_gain = True
+                self.plan_min = min(self.plan_min, status.plan_seconds)
+
+    def stopped(self) -> None:
+        """Begin anew: the reader fades out, so that a short plan says nothing."""
+        self._full_gain = False

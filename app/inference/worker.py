@@ -29,9 +29,8 @@ from app.inference.messages import (
 )
 from app.inference.moments import packed_moment, unpacked_moment
 from app.inference.planner import IDLE, Planner
-from app.inference.reader_watch import ReaderWatch
 from app.inference.runtime import GarbageSchedule, gc_paused
-from app.inference.status import Incident, WorkerStatus, status_of
+from app.inference.status import Incident, ReaderWatch, WorkerStatus, status_of
 from app.inference.stems import StemFill, switch_stems
 from app.inference.style_queue import EmbedRequest, SoundSource, StyleQueue
 from app.inference.takeover import Takeover, take_over

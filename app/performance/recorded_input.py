@@ -61,8 +61,9 @@ class RecordedInput:
             self._taken = stop
         sound = partial(self._between, place.origin, place.known)
         return Hearing(
-            place.position, self._state.transcript, sound, place.known, place.origin, place.written
-        )
+            place.position, self._state.transcript, sound, place.known, place.origin, place.written,
+            echoed=place.echoed,
+        )  # fmt: skip
 
     def _between(self, origin: int, known: int, start: int, stop: int) -> Sound:
         """Frames start..stop behind the origin; silence where nothing was known."""
@@ -81,11 +82,10 @@ def parse_place(value: object) -> HeardPlace | None:
     """Place of a line; None for none. SegueError for a wrong one."""
     if value is None:
         return None
-    whole = isinstance(value, list) and len(value) == 4 and all(type(each) is int for each in value)
-    if not whole:
-        raise SegueError(f"heard is {value!r}: it is a list of four whole numbers.")
-    assert isinstance(value, list)
-    return HeardPlace(*value)
+    numbers = value if isinstance(value, list) else []
+    if len(numbers) not in (4, 5) or not all(type(each) is int for each in numbers):
+        raise SegueError(f"heard is {value!r}: it is a list of four or five whole numbers.")
+    return HeardPlace(*numbers)
 
 
 def same_style(style: Style, other: Style | None) -> bool:

@@ -17,13 +17,14 @@ from models.music.tracking.weights import load_ear_weights
 
 class HeardPlace(NamedTuple):
     """What a hearing was of, in frames of the input's clock: where its second 0 lies, and, counted
-    from there, its position, what was known and what was written down.
+    from there, its position, what was known and what was written down; and `Hearing.echoed`.
     """
 
     origin: int
     position: int
     known: int
     written: int
+    echoed: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,11 @@ class Hearing:
         known: frame before which the input has come in.
         origin: frame of the input's own clock at which this one is 0.
         written: frame before which the transcript knows it; below 0: `known`.
+        live: whether the music plays: what takes long is made beside it, and left out where it is
+            not ready.
+        spare: whether there is time to make it.
+        echoed: blocks of the input that the echo takes in for this block, where it is not live;
+            below 0: as many as it needs.
 
     """
 
@@ -47,12 +53,15 @@ class Hearing:
     known: int
     origin: int = 0
     written: int = -1
+    live: bool = False
+    spare: bool = True
+    echoed: int = -1
 
     @property
     def place(self) -> HeardPlace:
         """What it is of, to hear the same again."""
         written = self.known if self.written < 0 else self.written
-        return HeardPlace(self.origin, self.position, self.known, written)
+        return HeardPlace(self.origin, self.position, self.known, written, self.echoed)
 
     @property
     def seconds(self) -> float:
@@ -60,8 +69,8 @@ class Hearing:
         return self.position / SAMPLE_RATE
 
     def later(self, frames: int) -> Hearing:
-        """The same for a block that begins so many frames later."""
-        return replace(self, position=self.position + frames)
+        """The same for a block that begins so many frames later; its echo takes in no more."""
+        return replace(self, position=self.position + frames, echoed=min(0, self.echoed))
 
 
 HearingSource: TypeAlias = Callable[[int], Hearing | None]

@@ -200,6 +200,13 @@ class Stream(ABC):
         """
 
     @property
+    def heard(self) -> Hearing | None:
+        """What the last block heard, with how much of it it took in: given to `hear` instead, it
+        gives the same block again. None where that is what `hear` was given.
+        """
+        return None
+
+    @property
     def stems(self) -> Mapping[str, Audio]:
         """Sound of each part of the last block, float32 (block_frames, channels), by the names of
         `EngineInfo.parts`. They sum to the mix before the master. Empty where there are none.

@@ -4,11 +4,17 @@ What comes in returns after a time, made anew by the renderer with the delayed i
 and what returned is delayed again with the feedback. The dreamer holds its sound back by some
 blocks, so it is fed as far ahead; the delay is therefore never shorter than that and the time in
 which the plan can still be rewritten. Without dream it is a plain delay, and the renderer sleeps.
+
+While the music plays, the renderer works beside it (`echo_renderer`), as far ahead as the input is
+known. A block takes what is there; where that is nothing it is a plain delay, and a new chain
+begins some blocks later. How much a block took is part of its hearing, so that it is rendered again
+the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,15 +27,26 @@ from models.engine.loudness import soft_limit
 from models.music.score import SAMPLE_RATE
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.dream.balance import BalanceState, crossfade
-from models.segue.dream.dreamer import Dreamer, DreamSound
+from models.segue.dream.dreamer import DreamSound
 from models.segue.dream.knob import dream_setting
+from models.segue.echo_renderer import EchoLink, EchoRenderer, echo_link
 from models.segue.studio.block import BLOCK
 
 Audio = NDArray[np.float32]
 
-AHEAD_BLOCKS: Final = 4
-"""Blocks that the dreamer holds back at the most."""
+AHEAD_BLOCKS: Final = 5
+"""Blocks that the dreamer holds back at the most, and one, so that an end is known before it."""
+FARTHEST_BLOCKS: Final = 20
+"""Blocks that it may be fed ahead while the music plays."""
+ASKED_BLOCKS: Final = 8
+"""Blocks that are asked for at once: their renderer's blocks take about as long as they sound."""
+START_BLOCKS: Final = 10
+"""Blocks after which a new chain sounds while the music plays: time to make its beginning."""
+NEAR_SECONDS: Final = 0.7
+"""A block that begins so soon will hardly be planned again."""
 SHORTEST_SECONDS: Final = 0.8
+SHORTEST_BESIDE: Final = 1.2
+"""Shortest delay of what is made anew while the music plays."""
 DEFAULT_BEATS: Final = 4.0
 DEFAULT_DREAM: Final = 0.5
 HOP: Final = 240
@@ -45,25 +62,38 @@ class EchoState:
     """State of the echo; immutable.
 
     Attributes:
-        guides: delayed input of the blocks to come, oldest first, (BLOCK, 2) each.
+        guides: delayed input that the chain was fed, from the block to come on, (BLOCK, 2) each.
+        made: what it made of that, from the block to come on, (n, 2).
+        chain: its name; b"" where there is none.
+        sound: the dreamer's state at its end.
+        wait: blocks until it begins to sound.
         returns: what sounded of the echo, newest last, (BLOCK, 2) each.
-        sound: of the dreamer; None while it sleeps.
         balance: of the crossfade between the delayed input and the renderer's.
         gain: of the renderer's sound at the end of the last block, see `shaped`.
+        taken: blocks of input that the last block took in, as `Hearing.echoed`.
 
     """
 
     guides: tuple[Audio, ...] = ()
-    returns: tuple[Audio, ...] = ()
+    made: Audio = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    chain: bytes = b""
     sound: DreamSound | None = None
+    wait: int = 0
+    returns: tuple[Audio, ...] = ()
     balance: BalanceState = field(default_factory=BalanceState)
     gain: float = 0.0
+    taken: int = 0
+
+    def unchained(self, wait: int = 0) -> EchoState:
+        """The state without a chain; wait: blocks until another begins."""
+        nothing = self.made[:0]
+        return replace(self, guides=(), made=nothing, chain=b"", sound=None, wait=wait, gain=0.0)
 
 
-def delay_frames(controls: Controls, bpm: float) -> int:
-    """Frames after which the input returns, at a tempo."""
+def delay_frames(controls: Controls, bpm: float, shortest: float = SHORTEST_SECONDS) -> int:
+    """Frames after which the input returns, at a tempo; at least so many seconds."""
     beats = DEFAULT_BEATS if controls.echo_time is None else controls.echo_time
-    return round(max(SHORTEST_SECONDS, beats * 60.0 / bpm) * SAMPLE_RATE)
+    return round(max(shortest, beats * 60.0 / bpm) * SAMPLE_RATE)
 
 
 def echo_block(
@@ -72,7 +102,7 @@ def echo_block(
     hearing: Hearing | None,
     controls: Controls,
     arranger: ArrangerState,
-    dreamer: Callable[[], Dreamer],
+    renderer: EchoRenderer,
 ) -> tuple[Audio, EchoState | None]:
     """A block with the echo of what came in.
 
@@ -82,7 +112,7 @@ def echo_block(
         hearing: what has come in.
         controls: of the block.
         arranger: its tempo counts the time, its seed is the noise's.
-        dreamer: gives the renderer when it is needed, loading it the first time.
+        renderer: makes it anew.
 
     Returns:
         The block, and the state after it.
@@ -90,36 +120,97 @@ def echo_block(
     """
     if not controls.echo or hearing is None:
         return audio, None
-    state = state or EchoState()
+    state = replace(state or EchoState(), taken=0)
     bpm = arranger.ticks[-1].bpm if arranger.ticks else 120.0
-    delay, setting = delay_frames(controls, bpm), dream_setting(_dream(controls))
-    if _dream(controls) <= 0.0:
-        state = replace(state, sound=None)
-    elif state.sound is None:
-        asleep = dreamer().start(arranger.seed + 15_485_863)
-        for guide in state.guides:
-            asleep = dreamer().feed(
-                asleep, guide, None, controls.style, setting.sigma, sounds=controls.sounds
-            )
-        state = replace(state, sound=asleep)
-    while len(state.guides) <= AHEAD_BLOCKS:
-        guide = _guide(state, hearing, len(state.guides) * BLOCK - delay, controls)
-        sound = state.sound
-        if sound is not None:
-            sound = dreamer().feed(
-                sound, guide, None, controls.style, setting.sigma, sounds=controls.sounds
-            )
-        state = replace(state, guides=(*state.guides, guide), sound=sound)
-    dry, sound, balance, gain = state.guides[0], state.sound, state.balance, state.gain
-    back = dry
-    if sound is not None and len(sound.audio) >= BLOCK:
-        wet, sound = dreamer().take(sound, BLOCK)
-        wet, gain = shaped(dry, wet, min(1.0, 2.0 * (1.0 - _dream(controls))), gain)
-        back, balance = crossfade(dry, wet, setting.angle, balance)
-    state = EchoState(
-        state.guides[1:], (*state.returns, back)[-LONGEST_BLOCKS:], sound, balance, gain
+    dreams, setting = _dream(controls) > 0.0, dream_setting(_dream(controls))
+    beside = dreams and (hearing.live or hearing.echoed >= 0)
+    delay = delay_frames(controls, bpm, SHORTEST_BESIDE if beside else SHORTEST_SECONDS)
+    if not dreams:
+        state = state.unchained()
+    else:
+        near = hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE
+        if beside and near and not state.guides and not state.wait:
+            state = state.unchained(START_BLOCKS)
+        if not beside or state.chain or state.wait:
+            links = _Links(hearing, controls, setting.sigma, arranger.seed + 15_485_863, delay)
+            state = _fed(state, links, beside, renderer)
+    dry = (
+        state.guides[0]
+        if state.guides and not state.wait
+        else _guide(state, hearing, -delay, controls)
+    )
+    back, wait, balance, gain = dry, state.wait, state.balance, state.gain
+    if dreams and not wait and len(state.made) >= BLOCK:
+        wet, gain = shaped(dry, state.made[:BLOCK], min(1.0, 2.0 * (1.0 - _dream(controls))), gain)
+        goes_on = len(state.made) >= 2 * BLOCK
+        back, balance = crossfade(dry, wet, setting.angle if goes_on else 0.0, balance)
+        state = replace(state, guides=state.guides[1:], made=state.made[BLOCK:].copy())
+        if not goes_on:
+            state = _broken(state, hearing, renderer)
+    elif dreams and not wait:
+        state = _broken(state, hearing, renderer)
+    state = replace(
+        state,
+        wait=max(0, state.wait - 1),
+        returns=(*state.returns, back)[-LONGEST_BLOCKS:],
+        balance=balance,
+        gain=gain,
     )
     return soft_limit(audio + np.float32(controls.echo) * back), state
+
+
+def _broken(state: EchoState, hearing: Hearing, renderer: EchoRenderer) -> EchoState:
+    """The state after a block for which nothing was there, or nothing is for the next."""
+    near = hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE
+    if state.chain and near and hearing.live:
+        renderer.late()
+    return state.unchained()
+
+
+@dataclass(frozen=True)
+class _Links:
+    """What links of a chain are made of, in one block."""
+
+    hearing: Hearing
+    controls: Controls
+    sigma: float
+    seed: int
+    delay: int
+
+    def after(self, state: EchoState, farthest: int) -> Iterator[EchoLink]:
+        """The links that can follow, as far as the input is known and `farthest` blocks ahead."""
+        chain, hearing = state.chain, self.hearing
+        for ahead in range(state.wait + len(state.guides), farthest):
+            offset = ahead * BLOCK - self.delay
+            if hearing.position + offset + BLOCK > hearing.known or offset + BLOCK > 0:
+                return
+            guide = _guide(state, hearing, offset, self.controls)
+            link = echo_link(chain, guide, self.controls, self.sigma, self.seed)
+            yield link
+            chain = link.name
+
+
+def _fed(state: EchoState, links: _Links, beside: bool, renderer: EchoRenderer) -> EchoState:
+    """The state with the chain fed as far as it must be, or beside the music as far as it is."""
+    hearing, begun = links.hearing, len(state.guides)
+    farthest = state.wait + FARTHEST_BLOCKS if beside else 1 + AHEAD_BLOCKS
+    coming = links.after(state, farthest)
+    for link in coming:
+        if hearing.echoed >= 0 and len(state.guides) - begun >= hearing.echoed:
+            break
+        made = renderer.made(link) if hearing.live else renderer.make(link, state.sound)
+        if made is None:
+            if hearing.spare:
+                renderer.ask((link, *itertools.islice(coming, ASKED_BLOCKS)), state.sound)
+            break
+        state = replace(
+            state,
+            guides=(*state.guides, link.guide),
+            made=np.concatenate([state.made, made.sound]),
+            chain=link.name,
+            sound=made.state,
+        )
+    return replace(state, taken=len(state.guides) - begun)
 
 
 def shaped(dry: Audio, wet: Audio, share: float, gain: float) -> tuple[Audio, float]:

@@ -53,6 +53,7 @@ from models.segue.dream.balance import crossfade_share
 from models.segue.dream.dreamer import GUIDE, WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
 from models.segue.echo import echo_block
+from models.segue.echo_renderer import EchoRenderer
 from models.segue.guide import frames_for, guide_of
 from models.segue.learned_mix import STUDIO, LearnedMixes
 from models.segue.renderer.guidance import guidance_weight
@@ -104,6 +105,7 @@ class SegueEngine(Engine):
         self.player = BlockPlayer(self.arranger, self.studio, self.bank, self.productions, learned)
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
+        self.echo = EchoRenderer(lambda: self.dreamer)
         rooms.join()
 
     @property
@@ -192,7 +194,11 @@ class SegueEngine(Engine):
             known = self.dream_checksum
         return unpack_state(packed, StudioStreamState, self.info.name, known, {})
 
+    def notices(self) -> tuple[tuple[str, str], ...]:
+        return self.echo.take_notices()
+
     def close(self) -> None:
+        self.echo.close()
         self.bank.close()
 
 
@@ -209,6 +215,7 @@ class SegueStream(Stream):
         self._events: tuple[NoteEvent, ...] = ()
         self._held: tuple[NoteEvent, ...] = ()
         self._hearing: Hearing | None = None
+        self._heard: Hearing | None = None
         self._ahead: deque[PlayedBlock] = deque()  # what the lead played of `Dreaming.pending`
 
     @property
@@ -242,6 +249,10 @@ class SegueStream(Stream):
     def hear(self, hearing: Hearing | None) -> None:
         self._hearing = hearing
 
+    @property
+    def heard(self) -> Hearing | None:
+        return self._heard
+
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         controls = engine.axes.steered(controls)
@@ -249,10 +260,12 @@ class SegueStream(Stream):
         self.state = replace(state, echo=None) if state.echo is not None else state
         audio = self._music(self.state, controls)
         audio, echo = echo_block(
-            state.echo, audio, self._hearing, controls, state.arranger, lambda: engine.dreamer
+            state.echo, audio, self._hearing, controls, state.arranger, engine.echo
         )
-        if echo is not None:
+        self._heard = None
+        if echo is not None and self._hearing is not None:
             self.state = replace(self.state, echo=echo)
+            self._heard = replace(self._hearing, live=False, echoed=echo.taken)
         return audio
 
     def _music(self, state: StudioStreamState, controls: Controls) -> Audio:

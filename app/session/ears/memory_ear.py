@@ -20,7 +20,9 @@ from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 
 APART: Final = 0.24  # seconds between two changes of the plan, in the mean
+ECHO_APART: Final = 0.4  # the same where nothing new is to be remembered, only to come back
 AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
+RINGING: Final = 4.0  # seconds after it in which the plan is made again, as it comes back
 
 
 class MemoryEar(Ear):
@@ -41,8 +43,9 @@ class MemoryEar(Ear):
         self._state: TranscriberState | None = None
         self._kept = False
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
-        self._pacing = ChangePacing(APART)
+        self._pacing, self._echo_pacing = ChangePacing(APART), ChangePacing(ECHO_APART)
         self._told = (0.0, 0.0)  # times of the last hit and note that the plan knows
+        self._audible_until = 0.0
 
     def configure(self, request: object) -> None:
         if isinstance(request, MemoryRequest):
@@ -71,16 +74,18 @@ class MemoryEar(Ear):
         if state is None or fresh:
             state, self._kept = initial_transcriber(load_ear_weights()), False
             self._start = self._next = end
-            self._told = (0.0, 0.0)
+            self._told, self._audible_until = (0.0, 0.0), 0.0
         else:
             before = state.transcript
         new = self.input.copy(self._next, end)
         self._state = transcribe(load_ear_weights(), state, new)
         self._next = end
         heard = self._state.transcript
+        now = (end - self._start) / SAMPLE_RATE
         # An echo needs the sound itself, and whatever can be heard of it.
-        loud = self._request.echo and len(new) > 0 and float(np.abs(new).max()) > AUDIBLE
-        tell = self._tell(heard, (end - self._start) / SAMPLE_RATE, loud)
+        if len(new) and float(np.abs(new).max()) > AUDIBLE:
+            self._audible_until = now + RINGING
+        tell = self._tell(heard, now, self._request.echo and now < self._audible_until)
         change = transcript_change(before, heard)
         self._say(MemoryNews(self._start, end, change, fresh, tell))
 
@@ -90,7 +95,9 @@ class MemoryEar(Ear):
             heard.hits[-1].time if heard.hits else 0.0,
             heard.notes[-1].start if heard.notes else 0.0,
         )
-        if not (loud or told != self._told) or not self._pacing.may(now):
+        if told == self._told:
+            return loud and self._echo_pacing.may(now)
+        if not self._pacing.may(now):
             return False
         self._told = told
         return True

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.engine.controls import Controls
-from models.engine.hearing import PlayedSound
+from models.engine.hearing import Hearing, PlayedSound
 from models.music.score import SAMPLE_RATE
-from models.segue.echo import SHORTEST_SECONDS, delay_frames
+from models.segue.echo import SHORTEST_BESIDE, SHORTEST_SECONDS, delay_frames
+from models.segue.echo_renderer import LATE, EchoRenderer
 from models.segue.engine import SegueEngine, SegueStream
 from models.segue.stream_state import StudioStreamState
 from models.segue.studio.block import BLOCK
@@ -86,6 +90,73 @@ def test_nothing_of_the_input_is_in_a_file_and_the_music_goes_on_the_same(
     stream.hear(None)
     closed = stream.render(controls)
     assert stream.state.echo is None and len(closed) == BLOCK
+
+
+def beside(
+    engine: SegueEngine, sound: np.ndarray, seconds: float, *, spare: bool, wait: bool = False
+) -> tuple[np.ndarray, list[Hearing]]:
+    """As played beside the music, and what the blocks heard. wait: until all is made."""
+    engine.echo = EchoRenderer(lambda: engine.dreamer)  # nothing is made yet
+    stream, given, blocks, hearings = engine.start(1), PlayedSound(sound), [], []
+    send = SILENT.with_(echo=0.5, echo_time=2.0, echo_dream=0.5, echo_feedback=0.3)
+    for number in range(round(seconds * SAMPLE_RATE / BLOCK)):
+        stream.hear(replace(given.at(number * BLOCK), live=True, spare=spare))
+        blocks.append(stream.render(send))
+        assert stream.heard is not None
+        hearings.append(stream.heard)
+        deadline = time.monotonic() + 20.0
+        while wait and engine.echo.busy and time.monotonic() < deadline:
+            time.sleep(0.002)
+    return np.concatenate(blocks), hearings
+
+
+def delayed(sound: np.ndarray, count: int) -> np.ndarray:
+    """A plain echo at the shortest time beside the music."""
+    delay, out = round(SHORTEST_BESIDE * SAMPLE_RATE), np.zeros((count, 2), np.float32)
+    out[delay:] = 0.5 * sound[: count - delay]
+    return out
+
+
+def test_a_renderer_without_time_costs_the_echo_its_dream_alone(engine: SegueEngine) -> None:
+    sound = clicks(1.5)
+    made, hearings = beside(engine, sound, 2.0, spare=False)
+    assert np.abs(made - delayed(sound, len(made))).max() < 0.02
+    assert {hearing.echoed for hearing in hearings} == {0}
+
+
+def test_what_was_made_beside_the_music_is_rendered_again_the_same(engine: SegueEngine) -> None:
+    sound = clicks(1.5)
+    made, hearings = beside(engine, sound, 2.0, spare=True, wait=True)
+    assert sum(hearing.echoed for hearing in hearings) > 20
+    assert np.abs(made - delayed(sound, len(made))).max() > 0.05  # it was made anew
+    assert not any(hearing.live for hearing in hearings)
+    engine.echo, again = EchoRenderer(lambda: engine.dreamer), []
+    stream = engine.start(1)
+    send = SILENT.with_(echo=0.5, echo_time=2.0, echo_dream=0.5, echo_feedback=0.3)
+    for hearing in hearings:
+        stream.hear(hearing)
+        again.append(stream.render(send))
+    assert np.array_equal(made, np.concatenate(again))
+
+
+def test_a_chain_that_ends_fades_and_begins_anew(engine: SegueEngine) -> None:
+    """The renderer has time for a second, then none: the sound has no step where it changes."""
+    line = 0.2 * np.sin(2 * np.pi * 220 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE)
+    tone = np.repeat(line[:, None], 2, axis=1).astype(np.float32)
+    engine.echo = EchoRenderer(lambda: engine.dreamer)
+    stream, given, blocks = engine.start(1), PlayedSound(tone), []
+    send = SILENT.with_(echo=0.5, echo_time=2.0, echo_dream=0.5)
+    for number in range(45):
+        spare = number < 22
+        stream.hear(replace(given.at(number * BLOCK), live=True, spare=spare))
+        blocks.append(stream.render(send))
+        while spare and engine.echo.busy:
+            time.sleep(0.002)
+    assert engine.notices() == (("info", LATE),)
+    joined = np.concatenate(blocks)[25 * BLOCK :, 0]
+    edges = np.arange(1, 19) * BLOCK
+    steps = np.abs(np.diff(joined))
+    assert max(steps[edges - 1]) < 3.0 * np.percentile(steps, 99)
 
 
 def test_the_time_counts_in_beats_and_has_a_least() -> None:

@@ -1,0 +1,77 @@
+"""Which of what comes in rewrites the plan: Follow before memory and echo, and none where it is
+short.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from app.inference.health import RenderTimes, RewritePacing
+from app.inference.input_pacing import GIVES_WAY, InputPacing
+from app.inference.messages import WorkerSettings
+from models.engine.hearing import Hearing
+from models.music.hearing.transcript import Transcript
+
+RATE = 48000
+
+
+class Clock:
+    """Seconds that are set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pacing(clock: Clock, told: list[str], block: float = 0.01, plan: float = 3.6) -> InputPacing:
+    """Pacing of a plan whose blocks take so many seconds."""
+    times = RenderTimes(0.08)
+    for _ in range(20):
+        times.add(block)
+    settings = WorkerSettings(plan_seconds=plan)
+    rewrites = RewritePacing(settings, times, RATE)
+    return InputPacing(rewrites, RATE, lambda level, sentence: told.append(sentence), clock)
+
+
+@pytest.mark.parametrize(
+    ("block", "plan", "seconds", "follows", "remembers"),
+    [
+        (0.01, 3.6, 3.0, True, True),
+        (0.01, 3.6, 1.5, True, False),
+        (0.01, 3.6, 0.7, False, False),
+        (0.3, 3.6, 1.7, False, False),  # six slow blocks
+        (0.3, 3.6, 1.9, True, True),
+        (0.01, 1.6, 1.25, True, True),  # of a short plan three quarters
+    ],
+)
+def test_what_a_plan_may_be_rewritten_for(
+    block: float, plan: float, seconds: float, follows: bool, remembers: bool
+) -> None:
+    inputs, depth = pacing(Clock(), [], block, plan), round(seconds * RATE)
+    assert (inputs.may_follow(depth), inputs.may_remember(depth)) == (follows, remembers)
+
+
+def test_it_is_said_once_where_nothing_is_remembered_for_long() -> None:
+    clock, told = Clock(), list[str]()
+    inputs = pacing(clock, told)
+    for _ in range(100):  # refused, and taken soon after: no word
+        inputs.may_remember(0)
+        inputs.may_remember(2 * RATE)
+        clock.now += 0.24
+    clock.now += 30.0
+    inputs.may_remember(0)  # after a rest of the player
+    assert told == []
+    for _ in range(100):
+        clock.now += 0.24
+        inputs.may_remember(0)
+    assert told == [GIVES_WAY]
+
+
+def test_the_renderer_of_the_echo_rests_where_the_plan_is_short() -> None:
+    inputs = pacing(Clock(), [])
+    given = Hearing(0, Transcript(), lambda start, stop: None, 0)  # type: ignore[arg-type,return-value]
+    for seconds, spare in ((2.0, True), (0.3, False)):
+        heard = inputs.live(given, round(seconds * RATE))
+        assert heard is not None and heard.live and heard.spare is spare
+    assert inputs.live(None, 0) is None
