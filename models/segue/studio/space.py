@@ -186,7 +186,7 @@ class Space:
         the amount of the room at the beginning and at the end of the block.
         """
         before, echo = echoes
-        if not any(gains) or not state.lines:
+        if not any(gains[sender] for line in state.lines for sender in line.senders):
             return np.zeros((2, BLOCK), np.float32)
         # All at 24 kHz, with the few samples before the block that doubling needs.
         if state.turned < 1.0:

@@ -73,6 +73,17 @@ def test_a_sender_that_is_off_is_exact_silence() -> None:
     assert not played(bursts(8), HALL, Echo(9001, 0.5, 0.4), (0.0,) * len(SENDERS)).any()
 
 
+def test_a_sender_that_has_sent_nothing_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sends = bursts(4)
+    sends[2] = 0.0
+    space, state = Space(), SpaceState(room=HALL, goal=HALL)
+    for start in range(0, sends.shape[1], BLOCK):
+        state = space.write(sends[:, start : start + BLOCK], state, NO_ECHO)
+    monkeypatch.setattr(np.fft, "rfft", None)
+    alone = space.answer(state, (0.0, 0.0, 1.0, 0.0), (NO_ECHO, NO_ECHO), (1.0, 1.0))
+    assert not alone.any() and alone.shape == (2, BLOCK)
+
+
 def test_echoes_come_in_time_and_die_away() -> None:
     sends = np.zeros((len(SENDERS), 40 * BLOCK), np.float32)
     sends[2, 1000:1400] = np.hanning(400)
