@@ -122,7 +122,7 @@ def change_towards(music: Array, own: Array) -> MixChange:
     if not len(music) or not len(own):
         return MixChange(np.zeros(len(CENTRES), np.float32), 0.0)
     *played, _ = own.mean(axis=0, dtype=np.float64)
-    *tone, width = music.mean(axis=0, dtype=np.float64) - own.mean(axis=0, dtype=np.float64)
+    *tone, width = _sure(music.astype(np.float64), own.astype(np.float64))
     # What is loud keeps its level.
     share = 10.0 ** (np.array(played) / 10.0)
     curve = np.array(tone) - float(share @ tone / share.sum())
@@ -130,6 +130,16 @@ def change_towards(music: Array, own: Array) -> MixChange:
         np.clip(curve, CUT_DB, BOOST_DB).astype(np.float32),
         float(np.clip(width, -WIDER_DB, WIDER_DB)),
     )
+
+
+def _sure(music: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Difference of the means of rows, the less of it the more it may be chance: d^2 / (d^2 + s^2)
+    of a difference d with the standard error s, as of a Wiener filter.
+    """
+    difference = music.mean(axis=0) - own.mean(axis=0)
+    error = sum(rows.var(axis=0) / max(1, len(rows) - 1) for rows in (music, own))
+    share = np.square(difference) / (np.square(difference) + error + 1e-9)
+    return np.asarray(share * difference)
 
 
 def mix_change_of(tensors: Mapping[str, NDArray[np.generic]], player: str) -> MixChange | None:

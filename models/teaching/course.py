@@ -56,8 +56,8 @@ from models.teaching.store import (
 PICTURE: Final = "picture.npy"
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
-STREAMS: Final = 3
-"""Streams of the sound in which its mix is measured at last."""
+STREAMS: Final = 8
+"""Streams of the sound in which its mix is measured at last: each has a band of its own."""
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
 NO_MEMORY: Final = (
     "the graphics card has no memory left: close what else uses it, or teach with --device cpu."

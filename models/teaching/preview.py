@@ -28,8 +28,8 @@ from models.sounds.file import LearnedSound
 BLOCKS: Final = 25
 """Blocks of 240 ms: 6 s."""
 SEED: Final = 11
-MEASURED: Final = 64
-"""Blocks of each stream in which the mix is measured: 15 s."""
+MEASURED: Final = 48
+"""Blocks of each stream in which the mix is measured: 11 s."""
 SETTLE: Final = 24_000
 """Samples at a stream's beginning that are not measured."""
 
@@ -75,8 +75,9 @@ class PreviewPlayer:
         return np.asarray(audio, np.float32)
 
     def measures(self, sound: LearnedSound, seed: int) -> NDArray[np.float32]:
-        """Measures (k, 16) of a stream of a sound, as of `learned_mix.measures`."""
-        return measures(self.play(sound, seed, MEASURED)[SETTLE:])
+        """Mean (1, 16) of the measures of a stream of a sound; (0, 16) where it rests."""
+        rows = measures(self.play(sound, seed, MEASURED)[SETTLE:])
+        return rows.mean(axis=0, keepdims=True) if len(rows) else rows
 
 
 def write_preview(audio: NDArray[np.float32], path: Path) -> None:

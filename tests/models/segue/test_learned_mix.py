@@ -105,6 +105,18 @@ def test_changes_have_limits_and_nothing_to_compare_changes_nothing() -> None:
         assert not none.tone_db.any() and none.width_db == 0.0
 
 
+@pytest.mark.parametrize(
+    ("spread", "rows", "least", "most"),
+    [(0.1, 9, 3.9, 4.0), (4.0, 5, 1.5, 3.7), (8.0, 3, 0.1, 2.5)],
+)
+def test_the_less_sure_a_difference_is_the_less_of_it_acts(
+    spread: float, rows: int, least: float, most: float
+) -> None:
+    own = np.repeat(np.linspace(-spread, spread, rows)[:, None], len(CENTRES) + 1, axis=1)
+    change = change_towards((own + 4.0).astype(np.float32), own.astype(np.float32))
+    assert least < change.width_db < most
+
+
 @pytest.mark.parametrize("slope", [-4.0, 0.0, 3.0])
 def test_the_studio_takes_a_tilt_and_a_width(slope: float) -> None:
     tone = 20 * np.log10(tilt_gains(np.asarray(CENTRES), slope))
