@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from models.runtime.tracing import TensorFunction, trace
 from models.segue.codec import bands as B
+from models.segue.codec.attacks import AttackShaping
 
 STATE_FIELDS: Final = ("held", "momentum", "log_last", "log_slow", "mono", "stereo")
 """Fields of `vocoder.VocoderState` that a step takes and returns, in this order."""
@@ -76,11 +77,14 @@ def _phasor(angle: Tensor) -> Tensor:
 class _PhaseReconstruction:
     """Phase reconstruction of one latent frame: constants and operations."""
 
-    def __init__(self, iterations: int, lookahead: int, momentum: float) -> None:
+    def __init__(
+        self, iterations: int, lookahead: int, momentum: float, shaped: bool = False
+    ) -> None:
         self.iterations, self.lookahead, self.momentum = iterations, lookahead, momentum
         self.window = torch.from_numpy(B.WINDOW_SHAPE)
         self.synthesis = self.window * float(B.WINDOW_SHAPE.sum() / 2.0)
         self.count = lookahead + B.PATCH
+        self.attacks = AttackShaping(self.count) if shaped else None
         self.length = (self.count - 1) * B.HOP + B.WINDOW
         # The first frame overlaps finished frames; none follow the last.
         norm = _window_power(-(B.WINDOW // B.HOP), self.count - 1, self.length)
@@ -144,7 +148,10 @@ class _PhaseReconstruction:
         spectrum = torch.cat([held, initial])
         target = torch.cat([held.abs(), size])
         spectrum, extrapolated = self._iterate(spectrum, target, momentum, mono)
-        audio, mono, stereo = self._output(spectrum[: B.PATCH], gains, mono, stereo)
+        shape = None
+        if self.attacks is not None:
+            shape = self.attacks.gains(self._wave(spectrum, mono), target)
+        audio, mono, stereo = self._output(spectrum[: B.PATCH], gains, mono, stereo, shape)
         held_state = spectrum[B.PATCH :].clone(), extrapolated[B.PATCH :].clone()
         return audio, *held_state, log[-1].clone(), steps[-1], mono, stereo
 
@@ -226,8 +233,16 @@ class _PhaseReconstruction:
             before = rebuilt
         return torch.view_as_complex(rebuilt), extrapolated
 
+    def _wave(self, spectrum: Tensor, mono: Tensor) -> Tensor:
+        """Mono wave of the windows in progress and what the finished ones left, (length,)."""
+        frames = torch.fft.irfft(spectrum, B.WINDOW).mul_(self.synthesis)
+        wave = functional.pad(mono, (0, self.length - TAIL))
+        for i in range(self.count):
+            wave[i * B.HOP : i * B.HOP + B.WINDOW].add_(frames[i])
+        return wave * self.inverse
+
     def _output(
-        self, finished: Tensor, gains: Tensor, mono: Tensor, stereo: Tensor
+        self, finished: Tensor, gains: Tensor, mono: Tensor, stereo: Tensor, shape: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Stereo mix and overlap-add -> the 1920 samples that no later frame overlaps, and the
         remainders of `mono` and `stereo`.
@@ -241,17 +256,23 @@ class _PhaseReconstruction:
         right = finished * bin_gains[2] + diffuse * bin_gains[3]
         wave = torch.fft.irfft(torch.cat([left, right, finished]), B.WINDOW).mul_(self.synthesis)
         frames = wave.view(3, B.PATCH, B.WINDOW)
-        buffer = functional.pad(torch.cat([stereo.t(), mono[None]]), (0, B.FRAME))
+        past = torch.cat([stereo.t(), mono[None]])
+        buffer = functional.pad(past if shape is None else past * 0, (0, B.FRAME))
         for i in range(B.PATCH):  # in place: no large temporary buffer
             buffer[:, i * B.HOP : i * B.HOP + B.WINDOW].add_(frames[:, i])
+        if shape is not None and self.attacks is not None:
+            buffer[:2] = self.attacks.shaped(buffer[:2], shape)
+            buffer[:, :TAIL].add_(past)
         audio = (buffer[:2, : B.FRAME] * self.output_scale).t().contiguous()
         return audio, buffer[2, B.FRAME :].clone(), buffer[:2, B.FRAME :].t().contiguous()
 
 
 @cache
-def traced_reconstruction(iterations: int, lookahead: int, momentum: float) -> TensorFunction:
+def traced_reconstruction(
+    iterations: int, lookahead: int, momentum: float, shaped: bool
+) -> TensorFunction:
     """`_PhaseReconstruction` as a traced function."""
-    reconstruction = _PhaseReconstruction(iterations, lookahead, momentum)
+    reconstruction = _PhaseReconstruction(iterations, lookahead, momentum, shaped)
     frames = (B.PATCH, B.BINS)
     inputs = torch.zeros(frames), torch.zeros(4, B.PATCH, B.STEREO_BANDS)
     noise = torch.ones(frames, dtype=torch.complex64), torch.zeros(frames)

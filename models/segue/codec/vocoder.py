@@ -19,6 +19,8 @@ Bands are magnitudes; the phases are reconstructed in steps of four frames (40 m
 4. *Stereo.* Left and right are mixed from the reconstructed frame and a decorrelated copy of it,
    by panning and coherence (Breebaart et al. 2005, section 4; see `bands`). The copy is filtered
    by an all-pass with a smooth random group delay of under 12 ms.
+5. *Attacks.* What is left of a stroke before its instant is taken away, as finely as the magnitudes
+   of overlapping windows tell it (`attacks`).
 
 With a *guide*, the spectra of a sound of the same music, phases need not be guessed: where it is
 about as loud as the bands say, its phases are where the iterations start, and in noise its phases
@@ -107,18 +109,25 @@ class Vocoder:
         iterations: of Griffin-Lim, per latent frame.
         lookahead: band frames held back, 0 to 8; each adds 10 ms of delay.
         momentum: alpha of fast Griffin-Lim.
+        shaped: whether attacks are made as sharp as the magnitudes tell, beyond the phases.
 
     Raises:
         SegueError: a value out of range.
 
     """
 
-    def __init__(self, iterations: int = 16, lookahead: int = 3, momentum: float = 0.99) -> None:
+    def __init__(
+        self,
+        iterations: int = 16,
+        lookahead: int = 3,
+        momentum: float = 0.99,
+        shaped: bool = True,
+    ) -> None:
         if iterations < 0 or not 0 <= lookahead <= 8:
             raise SegueError("The vocoder takes rounds >= 0 and a lookahead from 0 to 8 frames.")
         self.iterations = iterations
         self.lookahead = lookahead
-        self._reconstruct = traced_reconstruction(iterations, lookahead, momentum)
+        self._reconstruct = traced_reconstruction(iterations, lookahead, momentum, shaped)
         self._noise, self._noise_log = _noise_table()
 
     @property

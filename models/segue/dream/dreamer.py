@@ -104,7 +104,8 @@ class Dreamer:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
         self.codec, self.renderer, self._mixes = codec, renderer, mixes
         # From a guide's phases more iterations lead away.
-        self.vocoder = Vocoder(iterations=ITERATIONS, lookahead=codec.vocoder.lookahead)
+        lookahead = codec.vocoder.lookahead
+        self.vocoder = Vocoder(iterations=ITERATIONS, lookahead=lookahead, shaped=False)
 
     @classmethod
     def load(cls, weights: Path, sounds: SoundLibrary | None = None) -> Dreamer:
