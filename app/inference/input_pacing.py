@@ -18,9 +18,13 @@ from models.engine.hearing import Hearing
 
 MEMORY_SECONDS: Final = 1.6
 """Seconds of plan under the newest input that there must be before memory and echo rewrite it."""
+ECHO_SECONDS: Final = 1.0
+"""Seconds of plan that there must be before the echo's renderer is asked for more."""
 REFUSED_SECONDS: Final = 2.0
 """Seconds for which nothing was remembered before it is said."""
 TOLD_SECONDS: Final = 60.0
+EASY_SPEED: Final = 3.0
+"""Times real time at which blocks are made, under which all of these seconds are more."""
 GIVES_WAY: Final = "the machine is busy: memory and echo take up later what you play in."
 
 
@@ -52,13 +56,13 @@ class InputPacing:
 
     def may_follow(self, ring: int) -> bool:
         """Whether Follow may rewrite the plan; ring: frames that the reader has before it."""
-        return ring >= self._pacing.reserve
+        return ring >= min(self._pacing.reserve * self._scarcity, self._most)
 
     def may_remember(self, depth: int) -> bool:
         """Whether memory and echo may; depth: frames planned under the newest input."""
-        enough = min(MEMORY_SECONDS, 0.75 * self._pacing.settings.plan_seconds) * self._rate
+        enough = max(self._pacing.reserve, MEMORY_SECONDS * self._rate) * self._scarcity
         now = self._clock()
-        if depth >= max(self._pacing.reserve, enough):
+        if depth >= min(enough, self._most):
             self._refused_since = math.inf
             return True
         if now - self._last > REFUSED_SECONDS:  # nothing was played in before
@@ -77,4 +81,16 @@ class InputPacing:
         """
         if hearing is None:
             return None
-        return replace(hearing, live=True, spare=depth >= self._pacing.critical)
+        enough = max(self._pacing.critical, ECHO_SECONDS * self._rate * self._scarcity)
+        return replace(hearing, live=True, spare=depth >= enough)
+
+    @property
+    def _most(self) -> float:
+        """Frames that a plan has now and then."""
+        return 0.75 * self._pacing.settings.plan_seconds * self._rate
+
+    @property
+    def _scarcity(self) -> float:
+        """How much more of a plan there must be, as blocks are slow: from 1 to 3."""
+        speed = self._pacing.times.sustained
+        return min(3.0, max(1.0, EASY_SPEED / speed)) if speed > 0.0 else 1.0

@@ -49,7 +49,7 @@ IDLE_SECONDS: Final = 0.01
 STATUS_SECONDS: Final = 0.1
 MAX_PLAY_DELAY: Final = 1.0
 """Seconds that `play` waits for requests before it to be planned."""
-EMBED_DEPTH: Final = 1.0  # seconds of plan that there must be before a prompt is embedded
+EMBED_DEPTH: Final = 1.6  # seconds of plan that there must be before a prompt is embedded
 FILL_DEPTH: Final = 0.4  # seconds of plan that there must be before stems are filled in
 
 

@@ -22,6 +22,11 @@ MORPH_FRAMES: Final = 2
 SLOW_FRAMES: Final = 6
 """Frames between two looks at what changes slowly: durations, messages, the welcome."""
 
+SHORT_PLAN: Final = 0.6
+"""Seconds of plan under which the window gives way to the music that is being made."""
+SPARSE_FRAMES: Final = 3
+"""Frames of which it then draws one."""
+
 
 class Frames(QObject):
     """Timer that draws the frames of the window.
@@ -77,12 +82,14 @@ class Frames(QObject):
             self._widgets.welcome.tick()
             self._show_recordings()
         seen = self.seen
-        self._input.frame(seen)
-        if not seen:
+        audio = self._output.status()
+        short = audio.playing and audio.plan_seconds < SHORT_PLAN
+        sparse = short and self._count % SPARSE_FRAMES != 0
+        self._input.frame(seen and not sparse)
+        if sparse or not seen:
             return
         widgets, playhead = self._widgets, self._output.position_now()
         widgets.spectrogram.frame(playhead)
-        audio = self._output.status()
         widgets.parts.frame(playhead, time.monotonic())
         widgets.output.master.set_levels(audio.peak, audio.hold, audio.rms, audio.limited)
         if self._live.scenes.morph is not None and self._count % MORPH_FRAMES == 0:

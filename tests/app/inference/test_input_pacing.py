@@ -40,8 +40,11 @@ def pacing(clock: Clock, told: list[str], block: float = 0.01, plan: float = 3.6
         (0.01, 3.6, 3.0, True, True),
         (0.01, 3.6, 1.5, True, False),
         (0.01, 3.6, 0.7, False, False),
-        (0.3, 3.6, 1.7, False, False),  # six slow blocks
-        (0.3, 3.6, 1.9, True, True),
+        (0.04, 3.6, 1.1, False, False),  # twice real time: half as much again
+        (0.04, 3.6, 1.3, True, False),
+        (0.04, 3.6, 2.5, True, True),
+        (0.3, 3.6, 2.6, False, False),  # too slow for any
+        (0.3, 3.6, 2.8, True, True),
         (0.01, 1.6, 1.25, True, True),  # of a short plan three quarters
     ],
 )
@@ -71,7 +74,7 @@ def test_it_is_said_once_where_nothing_is_remembered_for_long() -> None:
 def test_the_renderer_of_the_echo_rests_where_the_plan_is_short() -> None:
     inputs = pacing(Clock(), [])
     given = Hearing(0, Transcript(), lambda start, stop: None, 0)  # type: ignore[arg-type,return-value]
-    for seconds, spare in ((2.0, True), (0.3, False)):
+    for seconds, spare in ((2.0, True), (0.9, False)):
         heard = inputs.live(given, round(seconds * RATE))
         assert heard is not None and heard.live and heard.spare is spare
     assert inputs.live(None, 0) is None
