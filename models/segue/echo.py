@@ -29,7 +29,7 @@ from models.segue.arranger.state import State as ArrangerState
 from models.segue.dream.balance import BalanceState, crossfade
 from models.segue.dream.dreamer import DreamSound
 from models.segue.dream.knob import dream_setting
-from models.segue.echo_renderer import EchoLink, EchoRenderer, echo_link
+from models.segue.echo_renderer import EchoLink, EchoRenderer, Made, echo_link
 from models.segue.studio.block import BLOCK
 
 Audio = NDArray[np.float32]
@@ -47,6 +47,8 @@ NEAR_SECONDS: Final = 0.7
 SHORTEST_SECONDS: Final = 0.8
 SHORTEST_BESIDE: Final = 1.2
 """Shortest delay of what is made anew while the music plays."""
+STEADY_FRAMES: Final = round(0.015 * SAMPLE_RATE)
+"""A tempo that is followed wavers: the delay stays where it would change by less."""
 DEFAULT_BEATS: Final = 4.0
 DEFAULT_DREAM: Final = 0.5
 HOP: Final = 240
@@ -63,7 +65,8 @@ class EchoState:
 
     Attributes:
         guides: delayed input that the chain was fed, from the block to come on, (BLOCK, 2) each.
-        made: what it made of that, from the block to come on, (n, 2).
+        made: what it made of that, from the block to come on, (BLOCK, 2) each.
+        rest: what it made of a part of the next block, (n, 2).
         chain: its name; b"" where there is none.
         sound: the dreamer's state at its end.
         wait: blocks until it begins to sound.
@@ -71,11 +74,13 @@ class EchoState:
         balance: of the crossfade between the delayed input and the renderer's.
         gain: of the renderer's sound at the end of the last block, see `shaped`.
         taken: blocks of input that the last block took in, as `Hearing.echoed`.
+        delay: frames after which the input returns.
 
     """
 
     guides: tuple[Audio, ...] = ()
-    made: Audio = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    made: tuple[Audio, ...] = ()
+    rest: Audio = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     chain: bytes = b""
     sound: DreamSound | None = None
     wait: int = 0
@@ -83,11 +88,29 @@ class EchoState:
     balance: BalanceState = field(default_factory=BalanceState)
     gain: float = 0.0
     taken: int = 0
+    delay: int = 0
 
     def unchained(self, wait: int = 0) -> EchoState:
         """The state without a chain; wait: blocks until another begins."""
-        nothing = self.made[:0]
-        return replace(self, guides=(), made=nothing, chain=b"", sound=None, wait=wait, gain=0.0)
+        return EchoState(
+            wait=wait, returns=self.returns, balance=self.balance, taken=self.taken,
+            delay=self.delay,
+        )  # fmt: skip
+
+    def linked(self, link: EchoLink, given: Made) -> EchoState:
+        """The state with one more link of the chain."""
+        sound = np.concatenate([self.rest, given.sound])
+        whole = len(sound) // BLOCK
+        # Copies: snapshots share the blocks.
+        blocks = [sound[n * BLOCK : (n + 1) * BLOCK].copy() for n in range(whole)]
+        return replace(
+            self,
+            guides=(*self.guides, link.guide),
+            made=(*self.made, *blocks),
+            rest=sound[whole * BLOCK :].copy(),
+            chain=link.name,
+            sound=given.state,
+        )
 
 
 def delay_frames(controls: Controls, bpm: float, shortest: float = SHORTEST_SECONDS) -> int:
@@ -125,6 +148,9 @@ def echo_block(
     dreams, setting = _dream(controls) > 0.0, dream_setting(_dream(controls))
     beside = dreams and (hearing.live or hearing.echoed >= 0)
     delay = delay_frames(controls, bpm, SHORTEST_BESIDE if beside else SHORTEST_SECONDS)
+    if abs(delay - state.delay) < STEADY_FRAMES:
+        delay = state.delay
+    state = replace(state, delay=delay)
     if not dreams:
         state = state.unchained()
     else:
@@ -140,11 +166,12 @@ def echo_block(
         else _guide(state, hearing, -delay, controls)
     )
     back, wait, balance, gain = dry, state.wait, state.balance, state.gain
-    if dreams and not wait and len(state.made) >= BLOCK:
-        wet, gain = shaped(dry, state.made[:BLOCK], min(1.0, 2.0 * (1.0 - _dream(controls))), gain)
-        goes_on = len(state.made) >= 2 * BLOCK
+    if dreams and not wait and state.made:
+        share = min(1.0, 2.0 * (1.0 - _dream(controls)))
+        wet, gain = shaped(dry, state.made[0], share, gain)
+        goes_on = len(state.made) > 1
         back, balance = crossfade(dry, wet, setting.angle if goes_on else 0.0, balance)
-        state = replace(state, guides=state.guides[1:], made=state.made[BLOCK:].copy())
+        state = replace(state, guides=state.guides[1:], made=state.made[1:])
         if not goes_on:
             state = _broken(state, hearing, renderer)
     elif dreams and not wait:
@@ -203,13 +230,7 @@ def _fed(state: EchoState, links: _Links, beside: bool, renderer: EchoRenderer) 
             if hearing.spare:
                 renderer.ask((link, *itertools.islice(coming, ASKED_BLOCKS)), state.sound)
             break
-        state = replace(
-            state,
-            guides=(*state.guides, link.guide),
-            made=np.concatenate([state.made, made.sound]),
-            chain=link.name,
-            sound=made.state,
-        )
+        state = state.linked(link, made)
     return replace(state, taken=len(state.guides) - begun)
 
 

@@ -111,7 +111,10 @@ class RenderLog:
 
         """
         known = self._places.get(id(origin.before))
-        source: RenderRecord | Snapshot = origin.before
+        # What lasts has none of the echo, which is not rendered again.
+        source: RenderRecord | Snapshot = (
+            origin.before if self.engine is None else self.engine.moment_of(origin.before)
+        )
         follows, depth = None, 0
         if known is not None and known[0] is origin.before:
             follows = known[1].number

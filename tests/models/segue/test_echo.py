@@ -159,6 +159,19 @@ def test_a_chain_that_ends_fades_and_begins_anew(engine: SegueEngine) -> None:
     assert max(steps[edges - 1]) < 3.0 * np.percentile(steps, 99)
 
 
+def test_a_tempo_that_wavers_does_not_move_the_echo(engine: SegueEngine) -> None:
+    """A long tone comes back without a step, though its delay is 4 ms more and less in turn."""
+    line = 0.2 * np.sin(2 * np.pi * 220 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE)
+    tone = np.repeat(line[:, None], 2, axis=1).astype(np.float32)
+    stream, given, blocks = engine.start(1), PlayedSound(tone), []
+    send = SILENT.with_(echo=0.5, echo_time=2.0, echo_dream=0.0)
+    for number in range(40):
+        stream.hear(given.at(number * BLOCK))
+        blocks.append(stream.render(send.with_(bpm=120.0 + 0.5 * (number // 7 % 2))))
+    steps = np.abs(np.diff(np.concatenate(blocks)[15 * BLOCK :, 0]))
+    assert steps.max() < 1.2 * 0.1 * 2 * np.pi * 220 / SAMPLE_RATE
+
+
 def test_the_time_counts_in_beats_and_has_a_least() -> None:
     assert delay_frames(Controls(echo_time=4.0), 120.0) == 2 * SAMPLE_RATE
     assert delay_frames(Controls(echo_time=0.0), 120.0) == round(SHORTEST_SECONDS * SAMPLE_RATE)
