@@ -80,7 +80,8 @@ def test_the_oldest_objects_are_left_to_the_schedule() -> None:
     try:
         with gc_paused():
             pass
-        kept, full = [], gc.get_stats()[2]["collections"]
+        kept: list[list[int]] = []
+        full = gc.get_stats()[2]["collections"]
         for _ in range(100_000):
             kept.append([])
         assert gc.get_stats()[2]["collections"] == full
