@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
 from models.segue.studio.bank import BEFORE, Bank, SampleZone
-from models.segue.studio.block import BLOCK, sliding_windows
+from models.segue.studio.block import BLOCK
 
 PIECE: Final = BLOCK
 TAPS: Final = 16
@@ -144,7 +144,16 @@ class Waves:
             return np.ascontiguousarray(source[:, BEFORE + whole])
         phase = ((place - whole) * PHASES + 0.5).astype(np.int64)
         step = ratio if not glide else ratio * max(1.0, 2.0 ** (cents / 1200))
-        taps = sinc_table(float(np.ceil(step * 20) / 20), dark, zone.rate)[phase]
-        windows = sliding_windows(source, TAPS)
+        taps = sinc_table(float(np.ceil(step * 20) / 20), dark, zone.rate).take(phase, axis=0)
         at = whole + (BEFORE - TAPS // 2 + 1)
-        return np.stack([np.einsum("ij,ij->i", channel[at], taps) for channel in windows])
+        return np.stack([np.einsum("ij,ij->i", _stretches(side, at), taps) for side in source])
+
+
+def _stretches(x: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, TAPS) samples of `x` from each place on. A stretch is copied as one item, which takes
+    half as long as TAPS of them.
+    """
+    whole = np.ascontiguousarray(x)
+    kind = np.dtype((np.void, TAPS * whole.itemsize))
+    items = np.ndarray((len(whole) - TAPS + 1,), kind, whole, 0, whole.strides)
+    return items[at].view(whole.dtype).reshape(-1, TAPS)

@@ -9,8 +9,11 @@ from scipy.signal import butter, resample_poly, sosfilt
 from models.corpus.sound.measure import loudness as standard_loudness
 from models.segue.studio.dynamics import (
     AHEAD,
+    CEILING,
+    QUIET,
     CompressorSettings,
     LimiterState,
+    _between,
     compress,
     limit,
     loudness,
@@ -72,6 +75,18 @@ def test_true_peaks_see_between_samples() -> None:
     x = np.stack([np.sin(np.pi / 2 * t + np.pi / 4)] * 2).astype(np.float32)
     assert np.abs(x).max() == pytest.approx(0.7071, abs=1e-3)
     assert true_peaks(x)[2:-2].max() == pytest.approx(1.0, abs=0.03)
+
+
+def test_what_true_peaks_pass_over_cannot_be_over_the_ceiling() -> None:
+    """The worst sound for a filter has the signs of its taps."""
+    taps = _between()
+    x = np.zeros((2, 4 * AHEAD), np.float32)
+    worst = taps[:, np.abs(taps).sum(axis=0).argmax()]
+    x[0, 100 : 100 + len(taps)] = np.sign(worst) * QUIET
+    assert np.abs(worst).sum() * QUIET < CEILING
+    x[1, 3 * AHEAD + 50] = 0.9  # a loud hop, so that not all are passed over
+    peaks = true_peaks(x)
+    assert peaks[1] < CEILING and peaks[3] >= np.float32(0.9)
 
 
 def test_compression_holds_loud_sound_and_leaves_soft() -> None:
