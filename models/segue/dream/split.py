@@ -71,7 +71,7 @@ def dreaming_share(
         if then or after:
             both[1] += stem * line(then, after, BLOCK)
     tone = filter_of(tone_sections(master.production, master.brightness))
-    filters = state.filters or (tone.start(), tone.start())
+    filters = [tone.resumed(f) for f in state.filters or (None, None)]
     made, kept = zip(*(tone.run(x, f) for x, f in zip(both, filters, strict=True)), strict=True)
     tails = np.zeros((2, 2, AHEAD), np.float32) if state.tails is None else state.tails
     joined = np.concatenate([tails, np.stack(made)], axis=2)

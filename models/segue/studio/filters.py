@@ -107,6 +107,15 @@ class Filter:
         """The state of silence."""
         return np.zeros((channels, self.size))
 
+    def resumed(self, state: FilterState | None) -> FilterState:
+        """A state to go on from: silence for none. Sections that a state of an older version does
+        not have come after its own, and begin silent: who goes back to a moment crossfades.
+        """
+        if state is None:
+            return self.start()
+        missing = self.size - state.shape[1]
+        return np.pad(state, ((0, 0), (0, missing))) if missing > 0 else state
+
     def run(self, x: Planes, state: FilterState) -> tuple[Planes, FilterState]:
         """Filter (channels, samples), samples a multiple of 2 SPAN; returns the state after it."""
         channels, samples = x.shape
@@ -123,7 +132,7 @@ class Filter:
             state = state @ twice + both[index]
         np.matmul(states[0::2], carry, out=states[1::2])
         states[1::2] += first
-        y = pieces @ self._direct
+        y = (x.reshape(-1, SPAN) @ self._direct).reshape(pieces.shape)
         y += (states.transpose(1, 0, 2) @ self._observe).astype(np.float32)
         # Without input a filter would decay into denormal numbers, which are slow.
         state[np.abs(state) < 1e-18] = 0.0

@@ -25,7 +25,7 @@ class Insert:
 
     `sweep` modulates a delay of the whole part: hertz, samples, samples to begin with, share,
     tremolo. `rhythm_db`: how much louder it stands where it plays the chords: driven rhythm guitars
-    are as loud as the drums.
+    are louder than the drums.
     """
 
     before: tuple[S, ...] = ()
@@ -67,9 +67,9 @@ INSERTS: Final[dict[str, Insert]] = {
     "clean_amp": amplifier(1.4, 6500, level_db=-3.6, sweep=(0.8, 90.0, 400.0, 0.2, 0.0)),
     "surf": amplifier(2.2, 6000, level_db=-6.4, sweep=(6.3, 0.0, 1.0, 1.0, 0.35)),
     "funk": amplifier(1.6, 7200, 220),
-    "overdrive": amplifier(6.5, 5000, level_db=-9.6, rhythm_db=3.0),
-    "distortion": amplifier(16.0, 4900, bias=0.05, level_db=-7.4, rhythm_db=4.0),
-    "fuzz": amplifier(36.0, 4200, bias=0.25, level_db=-4.0, rhythm_db=4.0),
+    "overdrive": amplifier(6.5, 5000, level_db=-9.6, rhythm_db=4.0),
+    "distortion": amplifier(16.0, 4900, bias=0.05, level_db=-7.4, rhythm_db=5.5),
+    "fuzz": amplifier(36.0, 4200, bias=0.25, level_db=-4.0, rhythm_db=5.5),
     "erhu": Insert(
         level_db=-2.4, after=(S("peak", 900, 2.5, 6), S("peak", 2300, 2, 5), S("high", 250))
     ),

@@ -22,7 +22,7 @@ from models.segue.studio.dynamics import (
 from models.segue.studio.filters import FilterSection, FilterState, filter_of
 from models.segue.studio.inserts import cycle, numbers, read_at
 from models.segue.studio.production import OPEN_HZ, MixParameters
-from models.segue.studio.warmth import WARMTH_DB, tilt_sections
+from models.segue.studio.warmth import AIR, WARMTH_DB, tilt_sections
 
 TARGET: Final = -16.0  # LUFS
 GATE_DB: Final = 14.0
@@ -58,7 +58,9 @@ class MasterState(NamedTuple):
 
 
 def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterSection, ...]:
-    """High-pass, tilt about 1 kHz and low-pass of old media, quantised so that filters repeat."""
+    """High-pass, tilt about 1 kHz, low-pass of old media and air, quantised so that filters
+    repeat.
+    """
     slope = 0.7 * min(max(production.tilt_db, -9.0), 9.0) + brightness - WARMTH_DB
     slope = round(slope * 4) / 4
     taped = 19_500.0 * 0.32**production.tape if production.tape > 0.02 else OPEN_HZ
@@ -70,6 +72,7 @@ def tone_sections(production: MixParameters, brightness: float) -> tuple[FilterS
         *tilt_sections(slope),
         FilterSection("low", OPEN_HZ * 2.0 ** (step / 24)),
         FilterSection("low_shelf", 110.0, 0.7, round(2 * production.tape * 4) / 4),
+        AIR,
     )
 
 
@@ -91,9 +94,7 @@ def master(
     bright = state.brightness + (brightness - state.brightness) * 0.3
     bright = brightness if abs(brightness - bright) < 0.05 else bright
     tone = filter_of(tone_sections(production, bright))
-    mix, tone_state = tone.run(
-        np.ascontiguousarray(mix), tone.start() if state.tone is None else state.tone
-    )
+    mix, tone_state = tone.run(np.ascontiguousarray(mix), tone.resumed(state.tone))
     middle = (mix[0] + mix[1]) * np.float32(0.5)
     aside = (mix[0] - mix[1]) * line(0.5 * before.width, 0.5 * production.width, BLOCK)
     mix = np.stack([middle + aside, middle - aside])

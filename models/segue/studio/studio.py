@@ -18,7 +18,7 @@ from models.segue.studio.bank import Bank
 from models.segue.studio.block import BLOCK, Planes
 from models.segue.studio.dynamics import line
 from models.segue.studio.master import TARGET, MasterState, master
-from models.segue.studio.production import MixParameters, glide_towards
+from models.segue.studio.production import AMBIENCE, MixParameters, glide_towards
 from models.segue.studio.rooms import RoomSpec, warm_up
 from models.segue.studio.space import LONGEST_ECHO, SENDERS, Echo, Space, SpaceState, advance_room
 from models.segue.studio.strips import BALANCE, KICK, Pump, Strip, play_part, pump_gain
@@ -139,7 +139,7 @@ class Studio:
                 part, own, strips[part], self.tones, production, start, score.motion,
                 current[part], side,
             )  # fmt: skip
-            wet = SEND[part]
+            wet = SEND[part] if part else drums_send(production)
             if part and current[part] != "none":
                 wet *= self.bank.instrument(current[part]).wet
             level, levels[part] = levels[part], wet
@@ -251,6 +251,14 @@ def _fader_loss_db(gains: tuple[float, ...], sounds: Mapping[int, str]) -> float
     whole = sum(power[p] for p in sounds) or 1.0
     left = sum(power[p] * min(gains[p], 1.0) ** 2 for p in sounds)
     return 10.0 * float(np.log10(max(left / whole, 0.05))) if left < whole else 0.0
+
+
+def drums_send(production: MixParameters) -> float:
+    """How much of the drums goes into the room: what the style asks for. The touch of hall that
+    every mix gets would blur their strokes.
+    """
+    own = max(production.reverb_amount - AMBIENCE, 0.0)
+    return SEND[0] * own / max(production.reverb_amount, 1e-9)
 
 
 def echo_of(production: MixParameters, bpm: float) -> Echo:

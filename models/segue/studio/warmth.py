@@ -18,8 +18,10 @@ from models.music.score import SAMPLE_RATE
 from models.segue.codec.bands import CENTRES_HZ, scaled
 from models.segue.studio.filters import FilterSection, coefficients
 
-WARMTH_DB: Final = 4.4
+WARMTH_DB: Final = 5.5
 """Slope of the tilt that every mix gets, as of `tilt_sections`, downwards."""
+AIR: Final = FilterSection("high_shelf", 9500.0, 0.7, 4.0)
+"""What the tilt leaves to the highest octave, so that cymbals stay open."""
 
 
 def tilt_sections(slope: float) -> tuple[FilterSection, FilterSection]:
@@ -44,15 +46,25 @@ def lean(bands: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _gains() -> NDArray[np.float32]:
-    """Gains of the tilt, (320,)."""
-    return tilt_gains(CENTRES_HZ.astype(np.float64), -WARMTH_DB).astype(np.float32)
+    """Gains of tilt and air, (320,)."""
+    hertz = CENTRES_HZ.astype(np.float64)
+    return (_gains_of(tilt_sections(-WARMTH_DB), hertz) * _gains_of((AIR,), hertz)).astype(
+        np.float32
+    )
 
 
 def tilt_gains(hertz: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
     """Gains of the tilt of `tilt_sections` at frequencies in Hz, of their shape."""
+    return _gains_of(tilt_sections(slope), hertz)
+
+
+def _gains_of(
+    sections: tuple[FilterSection, ...], hertz: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Gains of a cascade at frequencies in Hz, of their shape."""
     z = np.exp(-2j * np.pi * hertz / SAMPLE_RATE)
     gain = np.ones(len(z))
-    for section in tilt_sections(slope):
+    for section in sections:
         top, bottom = coefficients(section)
         gain *= np.abs(np.polyval(top[::-1], z) / np.polyval(bottom[::-1], z))
     return gain

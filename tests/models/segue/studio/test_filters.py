@@ -51,3 +51,16 @@ def test_silence_comes_to_rest() -> None:
     for _ in range(100):
         y, state = made.run(np.zeros((2, 3840), np.float32), state)
     assert not y.any() and not state.any()
+
+
+def test_a_state_with_fewer_sections_goes_on() -> None:
+    """Moments of an older version lack the sections that came later."""
+    x = np.sin(np.arange(3 * 3840) * 0.01).astype(np.float32) * np.ones((2, 1), np.float32)
+    old, added = FilterSection("high", 40.0), FilterSection("high_shelf", 9500.0, 0.7, 4.0)
+    before, after = Filter((old,)), Filter((old, added))
+    _, state = before.run(x[:, :7680], before.start())
+    _, whole = after.run(x[:, :7680], after.start())
+    resumed, kept = after.run(x[:, 7680:], after.resumed(state))
+    wanted, _ = after.run(x[:, 7680:], whole)
+    assert np.abs(resumed - wanted)[:, 144:].max() < 1e-4
+    assert after.resumed(kept) is kept

@@ -7,7 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.segue.studio.production import GLIDE, MixParameters, MixTable, glide_towards
+from models.segue.studio.production import (
+    AMBIENCE,
+    GLIDE,
+    MixParameters,
+    MixTable,
+    glide_towards,
+)
+from models.segue.studio.studio import SEND, drums_send
 from models.segue.style import anchors
 from models.segue.style.terms import INDEX, NAMES
 
@@ -55,3 +62,10 @@ def test_what_is_asked_is_reached_without_a_leap() -> None:
         assert len(steps) < 20 * GLIDE / 0.08
     jumps = [abs(b.pump - a.pump) for a, b in pairwise(steps)]
     assert max(jumps) < 0.06
+
+
+@pytest.mark.parametrize(("own", "share"), [(0.0, 0.0), (AMBIENCE, 0.5), (3 * AMBIENCE, 0.75)])
+def test_drums_have_the_room_of_their_style_alone(own: float, share: float) -> None:
+    send = drums_send(MixParameters(reverb_amount=own + AMBIENCE))
+    assert send == pytest.approx(share * SEND[0])
+    assert drums_send(MixParameters(reverb_amount=0.0)) == 0.0
