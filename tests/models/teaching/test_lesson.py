@@ -9,22 +9,37 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.numpy import save_file
 
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
+from models.segue.arranger.idiom.counts import MusicCounts
+from models.segue.arranger.idiom.idiom import learned_idiom
+from models.segue.codec import bands
+from models.segue.codec.codec import Tone
+from models.segue.learned_mix import MixChange
 from models.segue.renderer.adaptation import with_changes
 from models.segue.renderer.features import unknown_score
 from models.segue.renderer.network import Renderer, RendererConfig
 from models.segue.renderer.sampler import GuidanceInput, Sampler
+from models.segue.studio.warmth import warmed
 from models.sounds.file import LearnedSound
 from models.teaching.lesson import CHECKPOINT, Lesson, Study
+from models.teaching.listener import Listener
 from models.teaching.low_rank import Pupil
-from models.teaching.material import audio_files, read_material, read_pieces, sounding
+from models.teaching.material import Passage, audio_files, read_material, read_pieces, sounding
 from models.teaching.objective import Given, energy_score, predict
 from models.teaching.picture import HEIGHT, WIDTH, picture_of
 from models.teaching.plan import CoursePlan
 from models.teaching.rehearsal import ScoredClip, load_clip, save_clip
-from models.teaching.store import EncodedFile, mean_style, read_encoded, write_encoded
+from models.teaching.store import (
+    EncodedFile,
+    mean_style,
+    read_encoded,
+    read_idiom,
+    write_encoded,
+    write_idiom,
+)
 from models.teaching.transcription import CHROMA, HeardScore
 
 CONFIG = RendererConfig(
@@ -215,6 +230,43 @@ def test_material_and_rehearsal_are_kept(tmp_path: Path) -> None:
     loaded = load_clip(tmp_path / "clip.safetensors")
     assert torch.allclose(loaded.latents, clip.latents, atol=1e-2)
     assert torch.equal(loaded.score.instruments, clip.score.instruments)
+
+
+def test_files_are_heard_without_the_tilt_of_the_mixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class BandsCodec:
+        """Its latents are the bands."""
+
+        def encode(self, audio: np.ndarray, tone: Tone | None = None) -> np.ndarray:
+            shown = bands.analyse(audio)[0]
+            return shown if tone is None else tone(shown)
+
+    listener = Listener(Path())
+    monkeypatch.setitem(vars(listener), "codec", BandsCodec())
+    for name in ("_ears", "_notes"):
+        monkeypatch.setitem(vars(listener), name, None)
+    monkeypatch.setattr(listener, "_styles", lambda audio: [np.zeros(128, np.float32)])
+    monkeypatch.setattr("models.teaching.listener.transcribe", lambda *given: heard(10))
+    noise = np.random.default_rng(1).standard_normal((6 * SAMPLE_RATE, 2)).astype(np.float32)
+    encoded = listener.encode("a.wav", [Passage("a.wav", 0.1 * noise)])
+    (study,) = encoded.studies
+    # Who plays them adds the tilt: then they are as the file is.
+    played = warmed(study.latents)
+    assert np.allclose(played, bands.analyse(0.1 * noise)[0], atol=0.02)
+    assert np.abs(played - study.latents).max() > 0.1
+    assert encoded.mix.shape == (1, 16)
+
+
+def test_what_arranger_and_studio_take_on_is_kept(tmp_path: Path) -> None:
+    idiom = learned_idiom(MusicCounts(), MusicCounts())
+    studio = MixChange(np.linspace(-2, 2, 15, dtype=np.float32), 1.5)
+    path = tmp_path / "idiom.safetensors"
+    write_idiom(idiom, studio, path, "a")
+    again = read_idiom(path, "a")
+    assert again is not None and again[1].width_db == 1.5
+    assert np.allclose(again[1].tone_db, studio.tone_db, atol=2e-3)
+    assert read_idiom(path, "b") is None
+    save_file(idiom.tensors(), path, {"source": "a"})  # of before there were mixes
+    assert read_idiom(path, "a") is None
 
 
 def test_the_picture_shows_highs_above() -> None:
