@@ -176,6 +176,8 @@ def echo_block(
             state = _broken(state, hearing, renderer)
     elif dreams and not wait:
         state = _broken(state, hearing, renderer)
+    elif wait == 1 and not state.guides:  # nothing came in time to begin with
+        _tell_late(hearing, renderer)
     state = replace(
         state,
         wait=max(0, state.wait - 1),
@@ -188,10 +190,15 @@ def echo_block(
 
 def _broken(state: EchoState, hearing: Hearing, renderer: EchoRenderer) -> EchoState:
     """The state after a block for which nothing was there, or nothing is for the next."""
-    near = hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE
-    if state.chain and near and hearing.live:
-        renderer.late()
+    if state.chain:
+        _tell_late(hearing, renderer)
     return state.unchained()
+
+
+def _tell_late(hearing: Hearing, renderer: EchoRenderer) -> None:
+    """Say that the echo is dry, where something is played in and heard back now."""
+    if hearing.live and hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE:
+        renderer.late()
 
 
 @dataclass(frozen=True)

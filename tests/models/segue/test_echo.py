@@ -122,6 +122,7 @@ def test_a_renderer_without_time_costs_the_echo_its_dream_alone(engine: SegueEng
     made, hearings = beside(engine, sound, 2.0, spare=False)
     assert np.abs(made - delayed(sound, len(made))).max() < 0.02
     assert {hearing.echoed for hearing in hearings} == {0}
+    assert engine.notices() == (("info", LATE),)
 
 
 def test_what_was_made_beside_the_music_is_rendered_again_the_same(engine: SegueEngine) -> None:
