@@ -12,6 +12,7 @@ from pythonosc.udp_client import SimpleUDPClient
 from app.control.feedback_sender import RESYNC_DELAYS
 from app.control.hub import ControlHub
 from app.control.midi import map_file
+from app.control.midi.echo import ECHO_SECONDS
 from app.control.midi.library import READY_MADE, Library
 from app.control.midi.ports import plain_name
 from app.control.osc.server import OscServer
@@ -109,12 +110,12 @@ def test_a_controller_that_comes_back(registry: Registry, tmp_path: Path) -> Non
     try:
         for number in (20, 24, 28):
             name = f"MIDI Mix:MIDI Mix MIDI 1 {number}:0"
-            # Before it comes: a press like a light that was just sent would be taken for its echo.
             registry.set("prompt.1.mute", False)
             backend.sent.clear()
             backend.names = [name]
             until(lambda name=name: name in backend.receivers, work)  # type: ignore[misc]
             until(lambda: bool(backend.sent), work)
+            time.sleep(ECHO_SECONDS)  # a press so soon after the last light would be its echo
             backend.play(name, 0x90, 1, 127)
             until(lambda: registry.get("prompt.1.mute") is True, work)
             led = bytes((0x90, 1, 127))

@@ -103,7 +103,7 @@ def test_a_click_stays_as_short_through_the_vocoder() -> None:
     kernel = np.ones(9) / 9
     blurred = np.stack([np.convolve(band, kernel, "same") for band in heard.T], axis=1)
     image = np.concatenate([np.zeros(20), np.ones(20)]).astype(np.float32)[None].repeat(count, 0)
-    vocoder = Vocoder(iterations=4, lookahead=2)
+    vocoder = Vocoder(iterations=4, lookahead=2, shaped=False)
 
     def steepest(bands: np.ndarray) -> float:
         wave, _ = vocoder.step(bands, image, vocoder.start(0), spectra)
