@@ -103,7 +103,8 @@ def measures(audio: Array) -> Array:
         if float(np.square(part, dtype=np.float64).mean()) < REST or found.sum() <= 0.0:
             continue
         middle, side = part.mean(axis=1), (part[:, 0] - part[:, 1]) / 2
-        wide = np.square(side, dtype=np.float64).mean() / np.square(middle, dtype=np.float64).mean()
+        same, other = (np.square(x, dtype=np.float64).mean() for x in (middle, side))
+        wide = other / max(same, REST**2)  # files whose channels are opposite have no middle
         rows.append(10.0 * np.log10([*(found / found.sum() + 1e-9), wide + 1e-3]))
     return np.asarray(rows, np.float32).reshape(-1, len(CENTRES) + 1)
 

@@ -3,10 +3,10 @@
 Above a few kilohertz the codec's bands pool many partials and its latents hold little more than an
 envelope, so that a renderer makes a cymbal a grey bar and a string noise. The guide has both, the
 fall of the cymbal and the partials. So the gain that leads from the guide to the sound is smoothed
-over a second and a third of an octave, by powers, and the guide with that gain takes the sound's
-place: the colour is the renderer's, whatever is shorter or finer the guide's. The share of the
-guide falls with the noise on it, and towards the middle of the spectrum, whose partials the bands
-resolve.
+over half a second and a third of an octave, by powers, and the guide with that gain takes the
+sound's place: the colour is the renderer's, whatever is shorter or finer the guide's. The share of
+the guide falls with the noise on it, and towards the middle of the spectrum, whose partials the
+bands resolve.
 """
 
 from __future__ import annotations

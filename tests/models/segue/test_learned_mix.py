@@ -57,6 +57,12 @@ def test_levels_of_bands_and_side_are_measured_and_rests_left_out() -> None:
     assert len(measures(sound((0.0, 0.0, 0.0), -10.0, 12.0))) == 2
 
 
+def test_opposite_channels_have_a_side_alone() -> None:
+    noise = np.random.default_rng(1).standard_normal(6 * SAMPLE_RATE).astype(np.float32) * 0.1
+    (row,) = measures(np.stack([noise, -noise], axis=1))
+    assert np.isfinite(row).all() and row[-1] > 60.0
+
+
 def test_the_change_leads_one_mix_to_another() -> None:
     own, music = sound((0.0, -20.0, -12.0), -12.0), sound((0.0, -20.0, -6.0), -6.0)
     change = change_towards(measures(music), measures(own))
