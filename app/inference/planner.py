@@ -208,8 +208,9 @@ class Planner:
 
     def _empty_plan(self) -> None:
         self._store_played()
-        for cut in (self.ring.truncate, self.plan.cut, self.renders.cut):
-            cut(self.ring.read)
+        self.ring.truncate(self.ring.read)
+        self.plan.cut(self.ring.read)
+        self.renders.cut(self.ring.read)
         self.writer.forget()
         self._follows = False
 
