@@ -1,16 +1,17 @@
 """Live controller: changes of parameters, prompts and keys become the controls that are played.
 
-Every change arrives through the registry, whatever its source. Changes of one frame are gathered
-and go to the inference worker as one submission: the newest values win.
+Every change arrives through the registry, whatever its source. What changes at once goes to the
+inference worker as one submission; while more follow, those of a frame do: the newest values win.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.audio.input.settings import INPUT_STYLE
 from app.interfaces import WorkerProtocol
@@ -92,10 +93,11 @@ class LiveController(QObject):
         self._last_sounds: Mapping[str, float] = NO_SOUNDS
         self._mark = ""
         self._mixed_keys: frozenset[str] = frozenset()
+        self._flushed = 0.0
         self._tap = TapTempo()
         self._gather_timer = QTimer(self)
         self._gather_timer.setSingleShot(True)
-        self._gather_timer.setInterval(GATHER_MS)
+        self._gather_timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._gather_timer.timeout.connect(self.flush)
         self._unsubscribes = [
             self.registry.subscribe(self._on_change),
@@ -276,7 +278,8 @@ class LiveController(QObject):
     # -- submissions -----------------------------------------------------------------------------
     def _submit_soon(self) -> None:
         if not self._gather_timer.isActive():
-            self._gather_timer.start()
+            since = 1000.0 * (time.monotonic() - self._flushed)
+            self._gather_timer.start(max(0, math.ceil(GATHER_MS - since)))
 
     def _set_mark(self, mark: str) -> None:
         self._mark = mark
@@ -284,11 +287,14 @@ class LiveController(QObject):
     def flush(self) -> None:
         """Submit the present state now, with all changes gathered."""
         self._gather_timer.stop()
-        self.mix_changed.emit()
+        self._flushed = time.monotonic()
         triggers = frozenset(self._triggers)
         self._triggers.clear()
-        if not self.acting:
-            return
+        if self.acting:
+            self._submit(triggers)
+        self.mix_changed.emit()
+
+    def _submit(self, triggers: frozenset[str]) -> None:
         steering = self._steer(self.session.scenes.current(), triggers)
         if steering is None:
             return

@@ -88,7 +88,6 @@ def open_playback(
 
     """
     from app.audio.output import AudioOutput
-    from app.inference.plan import MARGIN
     from app.inference.worker import Worker
     from app.recording.capture_thread import CaptureThread
     from app.recording.take.recorder import TakeSources
@@ -135,7 +134,7 @@ def open_playback(
     ears = Ears(output.shared, report)
     follow = FollowLink(ears, worker.accompany, output.position_now)
     memory = MemoryLink(ears, output.input, worker.hear)
-    score = ScoreOut(ScoreSettings(), worker.scores, output.status, MARGIN, output.score)
+    score = ScoreOut(ScoreSettings(), worker.scores, output.status, output.score)
     # Loading holds the GIL for most of a second: the window is on the screen first.
     QTimer.singleShot(0, lambda: QTimer.singleShot(START_DELAY_MS, start))
 

@@ -30,9 +30,6 @@ Samples = NDArray[np.float32]
 MAX_FRAMES = 2048
 """Frames processed at a time; longer callbacks are split."""
 
-COLLISION_SPEED = 8
-"""Speed of the fade out before a rewrite in progress, as a multiple of the usual."""
-
 
 @dataclass(frozen=True)
 class CallbackSettings:
@@ -55,12 +52,15 @@ class CallbackRenderer:
         tap: Samples,
         settings: CallbackSettings | None = None,
         history: InputHistory | None = None,
+        rewrites: Samples | None = None,
     ) -> None:
-        """history: the input, where it may be monitored."""
+        """history: the input, where it may be monitored. rewrites: the halves of a plan that is
+        written by another thread or process.
+        """
         settings = settings or CallbackSettings()
         channels = plan.shape[1]
         self.words, self.floats = words, floats
-        self.ring = PlanRing(words, plan)
+        self.ring = PlanRing(words, plan, halves=rewrites)
         self.tap = TapRing(words, tap)
         self.fade = UnderrunFade(settings.fade, settings.rebuffer, MAX_FRAMES)
         self.limiter = Limiter(
@@ -91,8 +91,9 @@ class CallbackRenderer:
             routes: for which the device has channels.
 
         """
-        look = self.limiter.lookahead
-        parts = PartOutputs(self.words, stems, routes, look, MAX_FRAMES) if routes else None
+        look, parts = self.limiter.lookahead, None
+        if routes:
+            parts = PartOutputs(self.words, stems, routes, look, MAX_FRAMES, self.ring.rewrites)
         self.parts = parts
 
     def _catch_up_tap(self) -> None:
@@ -117,24 +118,19 @@ class CallbackRenderer:
         n = len(out)
         ring, fade = self.ring, self.fade
         read = ring.read
+        ring.look()
         available = ring.end - read
         block = self._block[:n]
 
         panic = int(words[s.PANIC])
         playing = bool(words[s.PLAYING]) and panic == self._panic
         speed = 4 if panic != self._panic else 1
-        rewrite = ring.rewriting(read, min(available, n + fade.length // COLLISION_SPEED))
-        if rewrite is not None:
-            available, speed = max(0, rewrite - read), COLLISION_SPEED
         was_underrun = fade.underrun
         take = fade.next_gains(n, available, playing, speed)
         if fade.underrun and not was_underrun:
-            if rewrite is not None:
-                words[s.COLLISIONS] += 1
-            else:
-                words[s.UNDERRUNS] += 1
-        if take and not ring.read_into(read, block[:take]):
-            words[s.COLLISIONS] += 1
+            words[s.UNDERRUNS] += 1
+        if take:
+            ring.read_into(read, block[:take])
         if take < n:
             block[take:] = 0.0
         np.multiply(block, fade.gain[:n], out=block)

@@ -58,7 +58,9 @@ class AudioOutput:
         self._layout = layout or s.Layout()
         self._memory = s.SharedAudio(self._layout)
         self._words, self._floats = self._memory.words, self._memory.floats
-        self.ring = PlanRing(self._words, self._memory.plan, self._memory.stems)
+        self.ring = PlanRing(
+            self._words, self._memory.plan, self._memory.stems, self._memory.rewrites
+        )
         self.tap = TapRing(self._words, self._memory.tap)
         self.input = InputHistory(self._words, self._memory.input)
         self.score = ScoreLink(self._send)

@@ -83,7 +83,7 @@ class AudioHost:
         self.shared_clock = SharedClock(memory.words, memory.floats)
         self.renderer = CallbackRenderer(
             memory.words, memory.floats, memory.plan, memory.tap,
-            history=InputHistory(memory.words, memory.input),
+            history=InputHistory(memory.words, memory.input), rewrites=memory.rewrites,
         )  # fmt: skip
         self.score = ScorePort(
             self.clock, self.renderer.clock_map, lambda: float(self.floats[s.LATENCY])

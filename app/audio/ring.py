@@ -1,17 +1,14 @@
 """Lock-free rings of interleaved float32 frames with 64-bit positions: plan and tap.
 
 Each has one writer and one reader. The plan's writer (inference thread) appends at `end` and may
-rewrite what lies far enough ahead of the reader (audio process). The reader must never play a
-mixture of old and new samples, so the order of writing is:
+rewrite what the reader (audio process) has not reached. The reader must never play a mixture of old
+and new samples, so the order of writing is:
 
 append: samples, a fence, then END. The reader never reads past END.
 
-rewrite (a seqlock): the range LO..HI and an odd SEQ, a fence, then READ is checked once more; if
-the reader has come too close meanwhile, SEQ becomes even and nothing is written. Otherwise samples,
-a fence, an even SEQ. The reader compares SEQ before and after it copies: if it was odd or changed,
-and the range overlaps the copy, the copy is not played, and the reader fades as if the plan ended
-at LO. A rewrite starts at least `margin` frames ahead of the reader, so only a writer that the
-system suspends in the middle of a copy can cause such a dip.
+rewrite: the new samples go into a `RewriteBuffer`, which the reader takes from one reading to the
+next as a whole or not at all; where it has taken them they are copied into the ring. So wherever
+the system suspends the writer, nothing is torn, and a rewrite may begin just ahead of the reader.
 """
 
 from __future__ import annotations
@@ -19,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.shared_memory import CHANNELS, END, HI, LO, READ, SEQ, TAP_END, WORDS, fence
+from app.audio.rewrite_buffer import RewriteBuffer
+from app.audio.shared_memory import CHANNELS, END, READ, TAP_END, WORDS, fence
 
 Samples = NDArray[np.float32]
 
@@ -48,17 +46,25 @@ class PlanRing:
     """Ring of the plan: frames ahead of the reader, and some behind it."""
 
     def __init__(
-        self, words: NDArray[np.int64], data: Samples, beside: Samples | None = None
+        self,
+        words: NDArray[np.int64],
+        data: Samples,
+        beside: Samples | None = None,
+        halves: Samples | None = None,
     ) -> None:
-        """beside: memory for the parts' sound, (frames, channels), where others read it too."""
+        """beside: memory for the parts' sound, (frames, channels), where others read it too.
+        halves: memory of the `RewriteBuffer`; None where writer and reader are one thread.
+        """
         self.words = words
         self.data, self.beside = data, beside
+        self.rewrites = None if halves is None else RewriteBuffer(words, halves)
         self.capacity = len(data)
 
     @classmethod
     def local(cls, capacity: int, channels: int = CHANNELS) -> PlanRing:
         """Ring in this process's own memory."""
-        return cls(np.zeros(WORDS, np.int64), np.zeros((capacity, channels), np.float32))
+        words, data = np.zeros(WORDS, np.int64), np.zeros((capacity, channels), np.float32)
+        return cls(words, data, None, np.zeros((2, capacity, channels), np.float32))
 
     @property
     def end(self) -> int:
@@ -80,37 +86,45 @@ class PlanRing:
         end = self.end
         if end + len(frames) - self.read > self.capacity:
             raise ValueError("the plan is longer than its ring")
-        put(self.data, end, frames)
+        self._store(end, frames)
         fence()
         self.words[END] = end + len(frames)
 
-    def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
+    def rewrite(self, start: int, frames: Samples, reading: int) -> bool:
         """Replace the plan from `start` on; it grows if the frames reach beyond its end.
 
-        False, and nothing is written, where the reader is within `margin` frames of `start`.
+        False, and nothing is written, where the reader has come too close.
         ValueError where it would leave a gap or overrun the ring.
+
+        Args:
+            start: plan position of the first frame.
+            frames: float32 (n, channels).
+            reading: frames that the reader takes at a time; 0 while it is silent.
+
         """
         end, stop = self.end, start + len(frames)
         if start > end:
             raise ValueError("a rewrite may not leave a gap in the plan")
         if stop - self.read > self.capacity:
             raise ValueError("the plan is longer than its ring")
-        if start < self.read + margin:
+        if start < self.read + reading:
             return False
-        words = self.words
-        words[LO], words[HI] = start, min(stop, end)
+        rewrites = self.rewrites
+        if rewrites is not None:
+            rewrites.offer(start, frames)
+            if not rewrites.taken(start, reading):
+                rewrites.end()
+                return False
+        self._store(start, frames)
         fence()
-        words[SEQ] += 1
-        fence()
-        written = start >= self.read + margin
-        if written:
-            put(self.data, start, frames)
-        fence()
-        words[SEQ] += 1
-        if written and stop > end:
-            fence()
-            words[END] = stop
-        return written
+        if stop > end:
+            self.words[END] = stop
+        if rewrites is not None:
+            rewrites.end()
+        return True
+
+    def _store(self, position: int, frames: Samples) -> None:
+        put(self.data, position, frames)
 
     def truncate(self, position: int) -> None:
         """Cut the plan at a position. Only while the reader is silent and stands still."""
@@ -128,24 +142,17 @@ class PlanRing:
 
     # The reader's side.
 
-    def rewriting(self, position: int, frames: int) -> int | None:
-        """Start of a rewrite in progress that overlaps these frames; None if there is none."""
-        if not self.words[SEQ] & 1:
-            return None
-        low = int(self.words[LO])
-        if low < position + frames and int(self.words[HI]) > position:
-            return max(low, position)
-        return None
+    def look(self) -> None:
+        """Decide on a rewrite that was offered. Before each reading."""
+        if self.rewrites is not None:
+            self.rewrites.look(self.read)
 
-    def read_into(self, position: int, out: Samples) -> bool:
-        """Copy frames of the plan; False where a rewrite made the copy invalid."""
-        before = int(self.words[SEQ])
+    def read_into(self, position: int, out: Samples) -> None:
+        """Copy frames of the plan from `position` on, where the reader is."""
         take(self.data, position, out)
-        after = int(self.words[SEQ])
-        if before == after and not before & 1:
-            return True
-        low, high = int(self.words[LO]), int(self.words[HI])
-        return low >= position + len(out) or high <= position
+        while self.rewrites is not None and not self.rewrites.overlay(position, out):
+            self.rewrites.look(position)
+            take(self.data, position, out)
 
     def advance(self, frames: int) -> None:
         self.words[READ] += frames

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from app.audio.score_port import PortRequest, Timed
+
+SETTLED: Final = 1536
+"""Time in which the score goes through this process's threads to the audio process."""
 
 
 class ScoreLink:
@@ -19,6 +22,11 @@ class ScoreLink:
     def __init__(self, send: Callable[[tuple[Any, ...]], None]) -> None:
         self._send = send
         self._request: PortRequest | None = None
+
+    @property
+    def settled(self) -> int:
+        """Frames ahead of the reader, besides two of its buffers, whose score must not change."""
+        return 0 if self._request is None else SETTLED
 
     def choose(self, request: PortRequest | None) -> None:
         """Open these ports; None for none."""

@@ -84,7 +84,7 @@ class AudioStatus:
     """State of the audio process.
 
     read, end: plan positions in frames. read_at: time.monotonic() when `read` was written.
-    collisions: rewrites that the reader met in progress. limiting: the limiter's gain. Levels are
+    limiting: the limiter's gain. Levels are
     linear (left, right), full scale at 1.
     """
 
@@ -100,7 +100,6 @@ class AudioStatus:
     latency_seconds: float = 0.0
     underruns: int = 0
     xruns: int = 0
-    collisions: int = 0
     worst_callback_ms: float = 0.0
     callbacks: int = 0
     restarts: int = 0
@@ -153,7 +152,6 @@ def read_status(
         latency_seconds=f[s.LATENCY],
         underruns=w[s.UNDERRUNS],
         xruns=w[s.XRUNS],
-        collisions=w[s.COLLISIONS],
         worst_callback_ms=f[s.WORST_MS],
         callbacks=w[s.CALLBACKS],
         restarts=restarts,

@@ -2,8 +2,8 @@
 
 One block of `multiprocessing.shared_memory`: a page of 64-bit integer words, a page of 64-bit
 floats, the plan (a ring of interleaved float32 frames), the tap (another such ring, of the output),
-the input (a third, of what comes in), and the parts beside the plan. Each word has one writer,
-named below.
+the input (a third, of what comes in), the parts beside the plan, and the two halves of the plan's
+rewrites. Each word has one writer, named below.
 
 A word is eight bytes at an address divisible by eight, so a store or a load of it is never torn on
 the machines we run on (x86-64, AArch64). Order between words and samples is kept by `fence`.
@@ -26,14 +26,15 @@ STEMS: Final = CHANNELS * len(PARTS)
 
 # Words that the inference thread or the GUI thread writes.
 END: Final = 0  # the plan ends before this position
-SEQ: Final = 1  # odd while frames LO..HI are being rewritten
-LO: Final = 2
-HI: Final = 3
+REWRITE_BEGUN: Final = 1  # counts rewrites of the plan, see `rewrite_buffer`
+REWRITE_OFFER: Final = 2  # number of the one that is offered; 0: none
 PLAYING: Final = 4  # 1 play, 0 fade out and keep the position
 PANIC: Final = 5  # counts requests for silence at once
 RESET_WORST: Final = 7  # counts requests to forget the worst callback time
 CLICK: Final = 8  # counts requests for a click of the loopback test
 STEM_CHANNELS: Final = 9  # channels of the parts' sound beside the plan; 0: none
+REWRITE_FROM: Final = 10  # two: positions of the rewrites in the two halves
+REWRITE_TO: Final = 12
 
 # Words that the audio process writes, and of the input its own process.
 READ: Final = 16  # the next frame that will be read
@@ -41,7 +42,7 @@ TAP_END: Final = 17
 CALLBACKS: Final = 18
 UNDERRUNS: Final = 19  # the plan ran dry while playing
 XRUNS: Final = 20  # PortAudio said that the device ran dry
-COLLISIONS: Final = 21  # rewrites that the reader met in progress, and faded around
+REWRITE_ANSWER: Final = 21  # twice the number of the rewrite decided on, and 1 if it was taken
 PANIC_DONE: Final = 22
 HEARTBEAT: Final = 23
 DEVICE_RATE: Final = 24
@@ -106,24 +107,26 @@ def fence() -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """Frames in the rings of the plan, the tap and the input."""
+    """Frames in the rings of the plan, the tap and the input, and in each half of the rewrites."""
 
     plan_frames: int = 20 * SAMPLE_RATE  # a slow engine is played from a deep plan
     tap_frames: int = 8 * SAMPLE_RATE
     input_frames: int = 40 * SAMPLE_RATE
+    rewrite_frames: int = SAMPLE_RATE
 
     @property
     def nbytes(self) -> int:
         frames = self.plan_frames + self.tap_frames + self.input_frames
-        return 2 * _PAGE + 4 * CHANNELS * frames + 4 * STEMS * self.plan_frames
+        rewrites = 2 * (CHANNELS + STEMS) * self.rewrite_frames
+        return 2 * _PAGE + 4 * (CHANNELS * frames + STEMS * self.plan_frames + rewrites)
 
 
 class SharedAudio:
     """Shared block, created by the parent and attached to by the processes beside it.
 
     words: int64 (WORDS,). floats: float64 (FLOATS,). plan, tap, input: float32 (frames,
-    2), stems: (frames, 2 * parts); memory of the last two is not in use before it is written.
-    References to these arrays must be dropped before `close`.
+    2), stems: (frames, 2 * parts), rewrites: (2, frames, 2 + 2 * parts); memory of the last three
+    is not in use before it is written. References to these arrays must be dropped before `close`.
     """
 
     def __init__(self, layout: Layout, name: str | None = None) -> None:
@@ -145,6 +148,10 @@ class SharedAudio:
         self.stems: NDArray[np.float32] = np.ndarray(
             (layout.plan_frames, STEMS), np.float32, buffer, offset
         )
+        offset += 4 * STEMS * layout.plan_frames
+        self.rewrites: NDArray[np.float32] = np.ndarray(
+            (2, layout.rewrite_frames, CHANNELS + STEMS), np.float32, buffer, offset
+        )
         self._closed = False
         if self._owner:
             self.words[:] = 0
@@ -161,7 +168,7 @@ class SharedAudio:
         if self._closed:
             return
         self._closed = True
-        del self.words, self.floats, self.plan, self.tap, self.input, self.stems
+        del self.words, self.floats, self.plan, self.tap, self.input, self.stems, self.rewrites
         if self._owner:
             self._memory.unlink()
         self._memory.close()

@@ -55,12 +55,17 @@ class WriteResult:
 
 
 class PlanWriter:
-    """Writer of blocks into a plan. margin: frames ahead of the reader that are not rewritten."""
+    """Writer of blocks into a plan.
+
+    margin: frames ahead of the reader that are not rewritten; 0 while it is silent. reading: frames
+    that it takes at a time.
+    """
 
     def __init__(self, ring: PlanRing, fade_frames: int = 720, margin: int = 1536) -> None:
         self.ring = ring
         self.fade = fade_frames
         self.margin = margin
+        self.reading = 0
         self._last_stop = -1  # end of the block written last
         self._tail: Samples | None = None  # its last frames, where they were faded into the reserve
 
@@ -131,7 +136,7 @@ class PlanWriter:
         elif fade_start >= floor:
             old = fade.fade_out(ring.copy(fade_start, end), length)
             new = fade.fade_in(block[end - start :], length)
-            if not ring.rewrite(fade_start, np.concatenate([old, new]), self.margin):
+            if not ring.rewrite(fade_start, np.concatenate([old, new]), self._reading):
                 return WriteResult(LATE)
         else:
             return WriteResult(WAIT)
@@ -145,7 +150,11 @@ class PlanWriter:
             behind = ring.copy(stop - reserve, stop)
             frames = frames.copy()
             frames[-reserve:] = fade.crossfade(frames[-reserve:], behind)
-        return max(0, reserve) if ring.rewrite(start, frames, self.margin) else None
+        return max(0, reserve) if ring.rewrite(start, frames, self._reading) else None
+
+    @property
+    def _reading(self) -> int:
+        return min(self.reading, self.margin)
 
     def _set_last(self, start: int, block: Samples, result: WriteResult) -> WriteResult:
         """Remember a block that was written, as it is without a reserve behind it; its result."""

@@ -23,6 +23,7 @@ class StemRing(PlanRing):
 
     def __init__(self, ring: PlanRing) -> None:
         super().__init__(ring.words, ring.data, ring.beside)
+        self.rewrites = ring.rewrites
         self.stems: Samples | None = None
         self.words[STEM_CHANNELS] = 0  # those of a writer before this one are not kept up
 
@@ -63,16 +64,8 @@ class StemRing(PlanRing):
         take(stems, start, out)
         return out
 
-    def append(self, frames: Samples) -> None:
-        if self.end + len(frames) - self.read <= self.capacity:
-            self._put(self.end, frames)  # before the mix, which says that it is there
-        super().append(frames[:, :CHANNELS])
-
-    def rewrite(self, start: int, frames: Samples, margin: int) -> bool:
-        written = super().rewrite(start, frames[:, :CHANNELS], margin)
-        if written:
-            self._put(start, frames)
-        return written
+    def rewrite(self, start: int, frames: Samples, reading: int) -> bool:
+        return super().rewrite(start, self._with_stems(frames), reading)
 
     def copy(self, start: int, stop: int) -> Samples:
         mix = super().copy(start, stop)
@@ -83,14 +76,16 @@ class StemRing(PlanRing):
         take(stems, start, out)
         return np.concatenate([mix, out], axis=1)
 
-    def _put(self, position: int, frames: Samples) -> None:
-        stems = self.stems
-        if stems is None:
-            return
-        beside = frames[:, CHANNELS:]
-        if not beside.shape[1]:
-            beside = np.zeros((len(frames), stems.shape[1]), np.float32)
-        put(stems, position, beside)
+    def _store(self, position: int, frames: Samples) -> None:
+        if self.stems is not None:  # before the mix, which says that it is there
+            put(self.stems, position, self._with_stems(frames)[:, CHANNELS:])
+        super()._store(position, frames[:, :CHANNELS])
+
+    def _with_stems(self, frames: Samples) -> Samples:
+        if self.stems is None or frames.shape[1] > CHANNELS:
+            return frames
+        silence = np.zeros((len(frames), self.stems.shape[1]), np.float32)
+        return np.concatenate([frames, silence], axis=1)
 
 
 class StemFeed:

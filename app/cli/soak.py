@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from app.audio.output import AudioOutput, AudioSettings
-from app.audio.plan_check import PlanCheck
+from app.cli.plan_check import PlanCheck
 from app.inference.worker import Worker
 from models.engine.controls import Controls
 from models.engine.interface import EngineInfo
@@ -113,10 +113,9 @@ def _play(
         "heard_seconds": round((last.read - first.read) / SAMPLE_RATE, 3),
         "underruns": last.underruns - first.underruns,
         "xruns": last.xruns - first.xruns,
-        "discontinuities": check.torn + status.discontinuities + last.collisions - first.collisions,
+        "discontinuities": check.torn + status.discontinuities,
         "torn": check.torn,
         "edges": status.discontinuities,
-        "faded_around": last.collisions - first.collisions,
         "restarts": last.restarts,
         "worst_callback_ms": round(last.worst_callback_ms, 3),
         "plan_seconds_min": round(float(lowest), 3),

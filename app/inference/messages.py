@@ -30,7 +30,7 @@ class WorkerSettings:
     fade_ms: float = 15.0
     clear_fade_ms: float = 250.0
     slack_ms: float = 5.0
-    promised_ms: float = 40.0
+    promised_ms: float = 25.0
     moments_mb: float = 256.0
 
     def depth(self, rewinds: bool) -> float:

@@ -21,9 +21,9 @@ from models.engine.controls import Controls
 from models.engine.hearing import HeardPlace, Hearing
 from models.engine.interface import Audio, ScoreInfo, Snapshot
 
-MARGIN: Final = 1536
-"""Frames ahead of the reader, besides two of its buffers, that are not rewritten: time that the
-inference thread may lose the processor for in the middle of a copy."""
+MARGIN: Final = 384
+"""Frames ahead of the reader, besides what it takes at a time, that are not rewritten: time from
+the choice of a join to the offer of what begins there. Who comes later has to choose again."""
 RECENT: Final = 4
 """Blocks that are remembered behind the reader."""
 

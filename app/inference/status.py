@@ -87,9 +87,14 @@ class ReaderWatch:
         """Shortest plan so far in seconds, since playing was first at its full gain."""
         self._full_gain = False
 
-    def update(self, planner: Planner, status: AudioStatus) -> None:
-        """Take the reader's position and the margin ahead of it from the audio process's status."""
-        planner.margin = MARGIN + 2 * status.plan_buffer
+    def update(self, planner: Planner, status: AudioStatus, settled: int = 0) -> None:
+        """Take the reader's position and the margin ahead of it from the audio process's status.
+
+        settled: frames ahead of the reader that others rely on, see `ScoreLink.settled`.
+        """
+        planner.writer.reading = status.plan_buffer
+        ahead = settled + status.plan_buffer if settled else MARGIN
+        planner.margin = ahead + status.plan_buffer
         planner.output_latency = status.latency_seconds + status.plan_buffer / SAMPLE_RATE
         silent = status.gain <= 0.0 or not status.running
         planner.reader_stopped = not status.playing and silent

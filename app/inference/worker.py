@@ -370,7 +370,7 @@ class Worker(QThread):
     def _poll_output(self, planner: Planner) -> None:
         """Read the audio process's status, and send the figures where they are due."""
         status = self.output.status()
-        self._reader.update(planner, status)
+        self._reader.update(planner, status, self.output.score.settled)
         now = time.monotonic()
         if now >= self._next_status:
             self._next_status = now + STATUS_SECONDS

@@ -82,7 +82,7 @@ def test_an_engine_that_stalls_for_5_s_fades_and_comes_back(qtbot: QtBot) -> Non
         stage.heard(0.5)
         status = stage.output.status()
         _, heard = stage.output.tap.follow(max(began, stage.output.tap.end - 4 * RATE))
-    assert status.underruns == 1 and status.collisions == 0
+    assert status.underruns == 1
     # What was heard has no edge: it faded out where the plan ended, and in again.
     bend = np.abs(np.diff(heard[:, 0].astype(np.float64), n=2))
     assert bend.max() < 5e-3

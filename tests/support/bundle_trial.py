@@ -134,7 +134,6 @@ def play(
                 "heard_seconds": round(float(last[s.READ] - first[s.READ]) / s.SAMPLE_RATE, 2),
                 "underruns": int(last[s.UNDERRUNS] - first[s.UNDERRUNS]),
                 "xruns": int(last[s.XRUNS] - first[s.XRUNS]),
-                "faded_around": int(last[s.COLLISIONS] - first[s.COLLISIONS]),
                 "worst_callback_ms": round(float(memory.floats[s.WORST_MS]), 2),
                 "through_a_device": not last[s.IS_NULL],
                 "knob_turns": turn,

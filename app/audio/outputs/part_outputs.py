@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.outputs.routes import Routes
+from app.audio.rewrite_buffer import RewriteBuffer
 from app.audio.ring import take
-from app.audio.shared_memory import STEM_CHANNELS
+from app.audio.shared_memory import CHANNELS, STEM_CHANNELS
 from models.music.score import PARTS
 
 Samples = NDArray[np.float32]
@@ -26,6 +27,7 @@ class PartOutputs:
         routes: those that the device has channels for.
         lookahead: frames by which the limiter delays the mix.
         max_frames: of one call.
+        rewrites: of the plan, where another thread or process writes it.
 
     """
 
@@ -36,8 +38,9 @@ class PartOutputs:
         routes: Routes,
         lookahead: int,
         max_frames: int,
+        rewrites: RewriteBuffer | None = None,
     ) -> None:
-        self._words, self._stems = words, stems
+        self._words, self._stems, self._rewrites = words, stems, rewrites
         self._look = lookahead
         self._pairs = [(2 * PARTS.index(part), first - 1) for part, first in routes]
         self._sound = np.zeros((lookahead + max_frames, stems.shape[1]), np.float32)
@@ -58,6 +61,10 @@ class PartOutputs:
         there = int(self._words[STEM_CHANNELS])
         if planned and there:
             take(self._stems, read, fresh[:planned])
+            if self._rewrites is not None and not self._rewrites.overlay(
+                read, fresh[:planned], CHANNELS
+            ):
+                take(self._stems, read, fresh[:planned])  # it is in the ring by now
             fresh[planned:] = 0.0
             np.multiply(fresh, gain, out=fresh)
         else:

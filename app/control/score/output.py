@@ -21,7 +21,7 @@ from app.control.score.settings import ScoreSettings
 from app.performance.score_log import ScoreLog
 
 POLL_SECONDS: Final = 0.008
-SETTLED: Final = 720
+LOGGED: Final = 720
 """Frames by which what the plan's writer no longer changes is in the score log later than in the
 plan."""
 STALL_SECONDS: Final = 0.4
@@ -35,7 +35,6 @@ class ScoreOut:
         settings: what is sent.
         scores: of the plan.
         status: of the audio process.
-        margin: frames ahead of the reader, besides two of its buffers, that are not rewritten.
         link: to the audio process.
 
     """
@@ -45,11 +44,10 @@ class ScoreOut:
         settings: ScoreSettings,
         scores: ScoreLog,
         status: Callable[[], AudioStatus],
-        margin: int,
         link: ScoreLink,
     ) -> None:
         self.settings = settings
-        self._scores, self._status, self._margin, self._link = scores, status, margin, link
+        self._scores, self._status, self._link = scores, status, link
         self._ports: dict[str, str] = {}
         self._api = ""
         self._request: PortRequest | None = None
@@ -97,7 +95,7 @@ class ScoreOut:
                 if follower.position is not None:
                     self._link.cancel(follower.cut())
                 continue
-            stop = status.read + self._margin + 2 * status.plan_buffer - SETTLED
+            stop = status.read + self._link.settled + 2 * status.plan_buffer - LOGGED
             messages = follower.advance(self._scores, status.read, stop)
             if messages:
                 self._link.put(messages)

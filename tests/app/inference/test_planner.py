@@ -15,6 +15,7 @@ from app.audio.callback import CallbackRenderer, CallbackSettings
 from app.audio.ring import PlanRing
 from app.inference.health import RenderTimes, RewritePacing, quantile
 from app.inference.messages import ControlTask, PlannerListener, TimelineMark, WorkerSettings
+from app.inference.plan import MARGIN
 from app.inference.planner import IDLE, Planner
 from models.engine.controls import Controls
 from models.engine.hearing import Hearing
@@ -90,7 +91,7 @@ class Rig:
     def play(self) -> None:
         self.words[s.PLAYING] = 1
         self.planner.reader_stopped = False
-        self.planner.margin = 1536 + 2 * BUFFER
+        self.planner.margin, self.planner.writer.reading = MARGIN + BUFFER, BUFFER
 
     def work(self, seconds: float) -> None:
         """The worker's loop for so long."""

@@ -17,8 +17,8 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from app.audio import plan_check as check
 from app.audio.output import NULL_DEVICE, AudioOutput, AudioSettings
+from app.cli import plan_check as check
 from app.cli.devices import devices
 from app.cli.soak import soak
 from app.inference.worker import BlockReport, Incident, TimelineMark, Worker, WorkerStatus

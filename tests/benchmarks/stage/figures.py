@@ -22,7 +22,6 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
         "xruns": last.xruns - first.xruns,
         "xruns_at": performer.xrun_times,
         "underruns_at": performer.underrun_times,
-        "faded_around": last.collisions - first.collisions,
         "torn": torn[0],
         "compared_with_plan_seconds": round(torn[1] / 48_000, 1),
         "limited_frames": torn[2],
@@ -38,6 +37,10 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
             "worst_ms": round(float(delays.max()), 1),
             "median_ms": round(float(np.median(delays)), 1),
             "p95_ms": round(float(np.quantile(delays, 0.95)), 1),
+            "late": [
+                (round(when - performer.began, 2), seconds)
+                for when, seconds in performer.delays.late
+            ],
             "worker_says_worst_ms": round(status.knob_to_sound_worst_ms, 1),
         },
         "event_loop": {
@@ -51,7 +54,7 @@ def summary(performer: Any, last: Any, passed: float, torn: tuple[int, int, int]
                 "over_15_ms": sum(1 for own in heartbeat.own if own > 15.0),
             },
         },
-        "garbage": heartbeat.collections.summary(),
+        "garbage": heartbeat.collections.summary(performer.began),
         "spectrogram": {
             "frames_per_second": round(painted.painted / passed, 1),
             "core_share": round(painted.seconds / passed, 3),

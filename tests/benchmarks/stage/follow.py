@@ -8,8 +8,8 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 
 from app.audio import shared_memory as s
-from app.audio.plan_check import PlanCheck
 from app.audio.ring import PlanRing, TapRing
+from app.cli.plan_check import PlanCheck
 
 
 class Output:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
+
+LATE: Final = 0.150
 
 
 @dataclass
@@ -13,6 +16,8 @@ class KnobDelays:
     rate: int = 48_000
     seconds: list[float] = field(default_factory=list)
     joins: list[int] = field(default_factory=list)
+    late: list[tuple[float, float]] = field(default_factory=list)
+    """(time of the turn, seconds) of those over LATE."""
     _turned: deque[float] = field(default_factory=deque)
     _pending: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -30,6 +35,8 @@ class KnobDelays:
             when, join = self._pending.popleft()
             self.seconds.append(at - (read - join) / self.rate + latency - when)
             self.joins.append(join)
+            if self.seconds[-1] > LATE:
+                self.late.append((when, round(self.seconds[-1], 3)))
 
     @property
     def open(self) -> int:

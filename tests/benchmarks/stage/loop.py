@@ -11,11 +11,15 @@ import time
 from array import array
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
 BEAT_MS: Final = 5
+LONG_MS: Final = 10.0
+"""A garbage collection that a player could feel."""
 
 
 class Heartbeat(QObject):
@@ -91,27 +95,51 @@ class Collections:
 
     def __init__(self) -> None:
         self.pauses: list[tuple[int, float, int]] = []  # (generation, milliseconds, collected)
-        self._began = 0.0
+        self.longest: list[tuple[float, float, int, str, str]] = []
+        # (time, milliseconds by the clock, generation, thread, place) of those over LONG_MS
+        self._began, self._clock = 0.0, 0.0
         gc.callbacks.append(self._callback)
 
     def _callback(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
-            self._began = time.thread_time()
+            self._began, self._clock = time.thread_time(), time.monotonic()
         else:
             pause = 1e3 * (time.thread_time() - self._began)
             self.pauses.append((info["generation"], round(pause, 2), info["collected"]))
+            if pause > LONG_MS:
+                thread = threading.current_thread().name
+                where = place()
+                self.longest.append(
+                    (self._clock, round(pause, 1), info["generation"], thread, where)
+                )
 
     def reset(self) -> None:
         self.pauses.clear()
+        self.longest.clear()
 
-    def summary(self) -> dict[str, Any]:
-        """By generation: pauses, the longest in milliseconds, objects collected."""
-        found = {}
+    def summary(self, began: float) -> dict[str, Any]:
+        """By generation: pauses, the longest in milliseconds, objects collected; the longest."""
+        found: dict[str, Any] = {}
         for generation in range(3):
             pauses = [p for p in self.pauses if p[0] == generation]
             worst = max((p[1] for p in pauses), default=0.0)
             found[f"generation_{generation}"] = [len(pauses), worst, sum(p[2] for p in pauses)]
+        found["longest"] = [
+            (round(at - began, 2), *rest)
+            for at, *rest in sorted(self.longest, key=lambda pause: -pause[1])[:12]
+        ]
         return found
+
+
+def place() -> str:
+    """The lines that are being run, from the innermost, as names and numbers."""
+    frame: FrameType | None = sys._getframe(2)
+    found: list[str] = []
+    while frame is not None and len(found) < 5:
+        code = frame.f_code
+        found.append(f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}")
+        frame = frame.f_back
+    return " < ".join(found)
 
 
 def queued_seconds(thread: int = 0) -> float:

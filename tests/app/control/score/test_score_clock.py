@@ -132,7 +132,7 @@ def test_the_settings_name_its_port() -> None:
     assert ScoreSettings(clock=True, clock_port="DAW").ports == ("DAW",)  # the clock alone
     assert ScoreSettings(on=True, clock=True, clock_port="DAW").ports == ("", "DAW")
     pipe: list[tuple[object, ...]] = []
-    out = ScoreOut(ScoreSettings(), ScoreLog(), AudioStatus, 1536, ScoreLink(pipe.append))
+    out = ScoreOut(ScoreSettings(), ScoreLog(), AudioStatus, ScoreLink(pipe.append))
     out.apply(ScoreSettings(clock=True), "UNIX_JACK", {})
     assert pipe[0] == ("score", PortRequest("UNIX_JACK", (("", ""),)))
     out.stop()

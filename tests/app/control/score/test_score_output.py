@@ -248,7 +248,7 @@ def test_a_port_that_is_pulled_is_said_and_one_that_is_missing_too() -> None:
 # -- settings --------------------------------------------------------------------------------------
 def test_only_what_is_on_opens_a_port() -> None:
     pipe: list[tuple[object, ...]] = []
-    out = ScoreOut(ScoreSettings(), ScoreLog(), AudioStatus, 1536, ScoreLink(pipe.append))
+    out = ScoreOut(ScoreSettings(), ScoreLog(), AudioStatus, ScoreLink(pipe.append))
     out.apply(ScoreSettings(), "UNIX_JACK", {})
     assert pipe == []
     routes = default_routes() | {"bass": PartRoute(channel=1, port="Synth")}
