@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +179,22 @@ def test_a_block_moves_the_meters_and_names_the_instruments(rig: Rig) -> None:
     parts.frame(100.0, 0.01)
     assert strip(rig, "bass").fader.meter > 0.5 and strip(rig, "lead").fader.meter == 0.0
     assert strip(rig, "bass").instrument.text == "synth bass"
+
+
+def test_what_changes_at_once_is_submitted_at_once(rig: Rig) -> None:
+    """And as one submission; what follows within a frame waits for the rest of it."""
+    submitted(rig)
+    gather = rig.window.live._gather_timer
+    rig.qtbot.waitUntil(lambda: not gather.isActive())
+    rig.qtbot.wait(30)
+    count = len(rig.worker.submitted)
+    rig.registry.set("density", 0.9)
+    rig.registry.set("energy", 0.4)
+    assert gather.isActive() and gather.interval() == 0
+    rig.qtbot.waitUntil(lambda: len(rig.worker.submitted) > count)
+    rig.window.live._flushed = time.monotonic() + 0.03  # as if just now, however slow the machine
+    rig.registry.set("density", 0.1)
+    assert gather.isActive() and gather.interval() > 0
+    rig.qtbot.waitUntil(lambda: len(rig.worker.submitted) > count + 1)
+    assert [each[0].density for each in rig.worker.submitted[count:]] == [0.9, 0.1]
+    assert rig.worker.submitted[count][0].energy == 0.4
