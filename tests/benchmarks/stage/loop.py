@@ -132,14 +132,14 @@ class Collections:
 
 
 def place() -> str:
-    """The lines that are being run, from the innermost, as names and numbers."""
-    frame: FrameType | None = sys._getframe(2)
+    """Lines that this thread is at, from the innermost, as names and numbers."""
+    frame: FrameType | None = sys._getframe()
     found: list[str] = []
-    while frame is not None and len(found) < 5:
+    while frame is not None and len(found) < 7:
         code = frame.f_code
         found.append(f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}")
         frame = frame.f_back
-    return " < ".join(found)
+    return " < ".join(found[2:])
 
 
 def queued_seconds(thread: int = 0) -> float:
