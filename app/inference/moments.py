@@ -8,6 +8,7 @@ thinned so that the distance between two moments grows with their age.
 from __future__ import annotations
 
 import bisect
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ class MomentStore:
         self.max_moments = max_moments
         self.bytes = 0
         self._stored: list[_StoredMoment] = []
+        self._positions = array("q")  # of the same: read at every block, and many
         self._uses: Counter[int] = Counter()  # of arrays outside the pool, by identity
         self._pool = MomentPool(budget_bytes)
 
@@ -54,19 +56,20 @@ class MomentStore:
         return len(self._stored)
 
     def positions(self) -> list[int]:
-        return [stored.moment.position for stored in self._stored]
+        return self._positions.tolist()
 
     def add(self, moment: Moment) -> None:
         """Add a moment and thin the past where the budget is spent.
 
         Raises ValueError for a position before that of the last one.
         """
-        if self._stored and moment.position < self._stored[-1].moment.position:
+        if self._stored and moment.position < self._positions[-1]:
             raise ValueError("moments are added in the order of time")
         pooled = self._pool.put(self.moment_of(moment.snapshot))
         outside = list(dict(reached_arrays(pooled.outside)).items())
         moment = replace(moment, snapshot=pooled.tree)
         self._stored.append(_StoredMoment(moment, pooled.blocks, outside))
+        self._positions.append(moment.position)
         for block in pooled.blocks:
             if not block.uses:
                 self.bytes += block.nbytes_used
@@ -85,10 +88,12 @@ class MomentStore:
 
         One at a time, so that the memory in use stays level once the budget is reached.
         """
-        positions = np.array(self.positions(), np.float64)
+        positions = np.array(self._positions, np.float64)
         gaps = positions[2:] - positions[:-2]
         ages = positions[-1] - positions[1:-1] + RECENT
-        stored = self._stored.pop(int(np.argmin(gaps / ages)) + 1)
+        index = int(np.argmin(gaps / ages)) + 1
+        stored = self._stored.pop(index)
+        del self._positions[index]
         for block in stored.blocks:
             block.uses -= 1
             if not block.uses:
@@ -104,7 +109,7 @@ class MomentStore:
         """The last moment at or before a position, else the first; None if there is none."""
         if not self._stored:
             return None
-        index = bisect.bisect_right(self._stored, position, key=lambda s: s.moment.position) - 1
+        index = bisect.bisect_right(self._positions, position) - 1
         moment = self._stored[max(0, index)].moment
         return replace(moment, snapshot=self._pool.get(moment.snapshot))
 
@@ -125,6 +130,7 @@ class MomentStore:
 
     def clear(self) -> None:
         self._stored.clear()
+        del self._positions[:]
         self._uses.clear()
         self._pool = MomentPool(self.budget)
         self.bytes = 0

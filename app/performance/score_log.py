@@ -77,16 +77,6 @@ class ScoreLog:
         with self._lock:
             self._marks.append((position, text))
 
-    def cut(self, position: int) -> None:
-        """Forget what was planned from a position on."""
-        with self._lock:
-            self._spans = [
-                replace(span, stop=min(span.stop, position))
-                for span in self._spans
-                if span.start < position
-            ]
-            self._marks = [mark for mark in self._marks if mark[0] < position]
-
     def forget(self, before: int) -> None:
         """Drop what ends before a position."""
         with self._lock:

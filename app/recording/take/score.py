@@ -120,9 +120,13 @@ class ScoreGatherer:
             return
         at = span.position + score.bars_at
         if span.start <= at <= span.stop + LATE:
-            self.anchors.append(
-                Anchor(at - self.start, score.beat, score.bars, score.tempo, score.beats_per_bar)
+            anchor = Anchor(
+                at - self.start, score.beat, score.bars, score.tempo, score.beats_per_bar
             )
+            # Of the rest the grid needs none, and a block is told of with each of its parts.
+            first = not self.anchors or self.anchors[-1].frame < 0
+            if first or (anchor.on_beat and anchor != self.anchors[-1]):
+                self.anchors.append(anchor)
 
     def _notes(self, span: ScoreSpan) -> None:
         held, events = notes_of(span)

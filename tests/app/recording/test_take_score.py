@@ -151,11 +151,25 @@ def test_the_rest_of_an_older_plan_stays_behind_a_rewritten_block() -> None:
         (0, BLOCK, False), (BLOCK, BLOCK + 100, False), (BLOCK + 100, 2 * BLOCK, True),
         (2 * BLOCK, 3 * BLOCK, False), (3 * BLOCK, 4 * BLOCK, False),
     ]  # fmt: skip
-    log.cut(2 * BLOCK + 5)
     log.forget(BLOCK + 50)
-    assert [(s.start, s.stop) for s in log.between(0, 9 * BLOCK)] == [
+    assert [(s.start, s.stop) for s in log.between(0, 2 * BLOCK + 5)] == [
         (BLOCK, BLOCK + 100), (BLOCK + 100, 2 * BLOCK), (2 * BLOCK, 2 * BLOCK + 5),
     ]  # fmt: skip
+
+
+def test_of_a_long_take_only_the_beats_are_kept_for_the_grid() -> None:
+    """As fine as blocks come, and read in pieces: an hour has no more places than beats."""
+    log, heard = ScoreLog(), ScoreGatherer(0)
+    every = []
+    for number in range(1000):
+        at = number * BLOCK
+        here = ScoreInfo(tempo=120.0, beat=at / BEAT, bars=at / BEAT / 4, bars_at=0)
+        every.append(Anchor(at, at / BEAT, at / BEAT / 4))
+        log.put(at, at, at + BLOCK, here)
+    for start in range(0, 1000 * BLOCK, 1000):
+        heard.add(log.between(start, start + 1000))
+    assert len(heard.anchors) == sum(anchor.on_beat for anchor in every) < 1000 / 4
+    assert heard.score(1000 * BLOCK).grid == make_grid(every)
 
 
 def test_midi_file(tmp_path: Path) -> None:
