@@ -2,7 +2,7 @@
 
 Determined by experiment: without everything excluded here the bundle's self-test still passes. The
 engine never calls most of what torch has beside its library (compiler, exporters, test helpers,
-headers), nor scipy except its transforms, filters and sparse matrices.
+headers).
 """
 
 from __future__ import annotations
@@ -35,12 +35,8 @@ EXCLUDED: Final = (
     *("torch.distributed.checkpoint", "torch.distributed.fsdp", "torch.distributed._shard"),
     *("torch.distributed.tensor.examples", "torch._vendor.quack", "functorch"),
     *("sympy", "mpmath", "networkx", "jinja2", "markupsafe", "isympy", "triton"),
-    # parts of scipy and numpy
-    *("scipy.stats", "scipy.optimize", "scipy.integrate", "scipy.interpolate", "scipy.io"),
-    *("scipy.spatial", "scipy.cluster", "scipy.odr", "scipy.fftpack"),
-    *("scipy.signal", "scipy.differentiate", "scipy.datasets", "scipy.misc"),
-    *("scipy.linalg", "scipy.sparse.linalg"),
-    *("numpy.distutils", "numpy.typing.mypy_plugin", "distutils"),
+    # pyqtgraph asks for scipy where pictures are turned; with it comes a second OpenBLAS
+    *("scipy", "numpy.distutils", "numpy.typing.mypy_plugin", "distutils"),
     # weights are downloaded by plain HTTP; this is another transfer
     *("hf_xet", "huggingface_hub.cli", "huggingface_hub.inference", "rich", "typer"),
     # pyqtgraph draws by itself; of Qt, Core, Gui, Widgets, Svg, Network and DBus are used

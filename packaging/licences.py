@@ -47,8 +47,8 @@ NATIVE_LIBRARIES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("oneMKL (in torch, on Intel)", "Intel Simplified Software License"),
     ),
     "numpy": (
-        ("OpenBLAS (with numpy, scipy)", "BSD-3-Clause"),
-        ("GNU Fortran (with numpy, scipy)", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+        ("OpenBLAS (with numpy)", "BSD-3-Clause"),
+        ("GNU Fortran (with numpy)", "GPL-3.0-or-later WITH GCC-exception-3.1"),
     ),
     "sentencepiece": (
         ("Protocol Buffers (in sentencepiece)", "BSD-3-Clause"),

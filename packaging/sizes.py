@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-MAX_UNPACKED_MB: Final = 700.0
+MAX_UNPACKED_MB: Final = 720.0
 MAX_PACKED_MB: Final = 300.0
 """Limits of the CPU bundle. The CUDA bundle includes CUDA and has none."""
 
@@ -19,7 +19,7 @@ PARTS: Final = (
     ("torch", ("torch", "torch.libs", "functorch")),
     ("CUDA", ("nvidia", "triton")),
     ("Qt", ("PySide6", "shiboken6")),
-    ("numpy, scipy", ("numpy", "numpy.libs", "scipy", "scipy.libs")),
+    ("numpy", ("numpy", "numpy.libs")),
     ("weights", ("resources/weights",)),
     ("instruments", ("resources/instruments",)),
     ("resources", ("resources",)),

@@ -48,7 +48,6 @@ Load = Callable[[str], ModuleType]
         ("libmvec.so.1", False),  # belongs to the system's glibc
         ("libjack.so.0", False),  # only as a second choice
         ("resources/weights/codec.safetensors", True),
-        ("scipy/fft/_pocketfft/pypocketfft.cpython-311-x86_64-linux-gnu.so", True),
         ("numpy/fft/tests/test_pocketfft.py", False),
     ],
 )
@@ -146,7 +145,7 @@ def test_a_bundle_that_is_too_large_stops_the_build(
 ) -> None:
     (tmp_path / "segue").write_bytes(b"0" * 1000)
     text = (PACKAGING / "sizes.py").read_text(encoding="utf-8")
-    text = text.replace("MAX_UNPACKED_MB: Final = 700.0", f"MAX_UNPACKED_MB: Final = {maximum}")
+    text = text.replace("MAX_UNPACKED_MB: Final = 720.0", f"MAX_UNPACKED_MB: Final = {maximum}")
     done = subprocess.run(
         [sys.executable, "-c", text, str(tmp_path)], capture_output=True, text=True, check=False
     )

@@ -48,7 +48,7 @@ def test_the_record_names_packages_libraries_and_what_is_no_code(
     found = licences.collect([numpy.__file__, json.__file__])
     licences.write(found, tmp_path, "9.9")
     names = {one.part.name for one in found}
-    assert {"numpy", "Python", "OpenBLAS (with numpy, scipy)", "Inter"} <= names
+    assert {"numpy", "Python", "OpenBLAS (with numpy)", "Inter"} <= names
     assert all(one.part.licence for one in found)
     text = (tmp_path / about.NOTICES).read_text(encoding="utf-8")
     assert f"numpy {numpy.__version__}" in text and "Redistribution and use in source" in text
@@ -101,10 +101,10 @@ def test_a_finished_bundle_names_every_library_in_it() -> None:
     table = json.loads((inside / "resources/licences" / about.BUNDLED).read_text(encoding="utf-8"))
     names = {part["name"].lower() for part in table["parts"]}
     assert not [part for part in table["parts"] if not part["licence"]]
-    for name in ("torch", "numpy", "scipy", "pyside6_essentials", "qt", "inter", "portaudio"):
+    for name in ("torch", "numpy", "pyside6_essentials", "qt", "inter", "portaudio"):
         assert name in names, name
     present = {path.name.split("-")[0].split(".")[0].lower() for path in inside.iterdir()}
-    for top in ("torch", "numpy", "scipy", "pyqtgraph", "soxr", "tokenizers", "safetensors"):
+    for top in ("torch", "numpy", "pyqtgraph", "soxr", "tokenizers", "safetensors"):
         assert (top in names) or (top not in present), top
-    for never in ("pytest", "numba", "essentia", "librosa", "matplotlib"):
+    for never in ("pytest", "numba", "scipy", "essentia", "librosa", "matplotlib"):
         assert never not in present and never not in names
