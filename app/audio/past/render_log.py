@@ -18,6 +18,7 @@ from models.engine.controls import Controls
 from models.engine.hearing import Hearing
 from models.engine.interface import Engine, Snapshot
 from models.music.hearing.transcript import Transcript
+from models.music.hearing.transcript_change import KeptTranscript, TranscriptKeeper
 
 DEPTH: Final = 240
 """Blocks between two kept snapshots; as many are rendered at the most before a past begins."""
@@ -65,7 +66,7 @@ class RenderRecord:
     frames: int
     renders: int
     controls: Controls
-    played_in: tuple[int, Transcript, int] | None
+    played_in: tuple[int, KeptTranscript, int] | None
     source: RenderRecord | Snapshot
     follows: int | None
     depth: int
@@ -89,6 +90,7 @@ class RenderLog:
         self._open: list[RenderRecord] = []
         self._places: OrderedDict[int, tuple[Snapshot, RenderRecord]] = OrderedDict()
         self._number = 0
+        self._transcripts = TranscriptKeeper()
 
     def of(self, engine: Engine) -> RenderLog:
         """This log, of an engine; kept where that has parts, and is here to render them again."""
@@ -120,9 +122,13 @@ class RenderLog:
             follows = known[1].number
             if known[1].depth < DEPTH:
                 source, depth = known[1], known[1].depth + 1
+        played_in: tuple[int, KeptTranscript, int] | None = None
+        if origin.played_in is not None:
+            at, transcript, until = origin.played_in
+            played_in = at, self._transcripts.keep(transcript), until
         new = RenderRecord(
             self._number, position, skip, frames, origin.renders, origin.controls,
-            origin.played_in, source, follows, depth, result, result.reserve, result.join,
+            played_in, source, follows, depth, result, result.reserve, result.join,
             position + frames,
         )  # fmt: skip
         self._number += 1

@@ -120,8 +120,8 @@ class _Rerenderer:
         frames = self.engine.info.block_frames
         hearing = None
         if record.played_in is not None:
-            position, transcript, known = record.played_in
-            hearing = Hearing(position, transcript, silent, known)
+            position, kept, known = record.played_in
+            hearing = Hearing(position, kept.transcript(), silent, known)
         controls = record.controls.with_(echo=None)
         blocks = []
         for _ in range(record.renders):

@@ -13,9 +13,9 @@ from app.audio.input.history import InputHistory
 from app.session.ears.ear import BEHIND, Ear, Say
 from app.session.ears.messages import MemoryForgotten, MemoryKept, MemoryNews, MemoryRequest
 from app.session.ears.pacing import ChangePacing
-from app.session.ears.transcript_change import transcript_change
 from models.music.hearing.transcriber import TranscriberState, initial_transcriber, transcribe
 from models.music.hearing.transcript import Transcript
+from models.music.hearing.transcript_change import transcript_change
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.session.ears.followed_plan import FollowedPlan
-from app.session.ears.transcript_change import TranscriptChange
 from app.session.follow_send import FollowSettings
+from models.music.hearing.transcript_change import TranscriptChange
 
 STOP: Final = "stop"
 MODULES: Final = "modules"

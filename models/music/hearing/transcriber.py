@@ -9,6 +9,7 @@ immutable, and however the input is split into blocks, the transcript is the sam
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -32,6 +33,13 @@ LOOK: Final = 9  # frames after an onset that tell what it is
 VOICED_SHARE: Final = 5  # of them at one pitch: a note
 LOW: Final = 0.3  # log2 of the centroid over 1 kHz: a kick is under it
 HIGH: Final = 2.75  # a hat is over it
+SLIP: Final = 0.08  # seconds of a note that is none where another follows at once without an onset
+BLEND: Final = 0.2  # the same of one that is octaves from either, or that both are partials of
+OCTAVES: Final = (2, 4, 8)
+PARTIALS: Final = (2, 3, 4, 5, 6, 7, 8)
+TOUCHING: Final = 0.03  # seconds between them
+STILL: Final = 0.35  # semitones from a note's pitch at which a voice has not left it
+REST_DB: Final = 15.0  # by which it falls in a rest between two notes
 CLEAR: Final = 0.12  # strength of an onset that begins a repeated note
 NEAR: Final = 0.07  # seconds within which an onset is the note's own
 ATTACK: Final = 0.15  # seconds in which a note may swell
@@ -196,7 +204,12 @@ def _noted(state: TranscriberState, frame: Heard, fresh: bool) -> TranscriberSta
         start = state.began
         onsets = [time for time, _ in state.waiting] + [hit.time for hit in known.hits[-4:]]
         near = [time for time in onsets if abs(time - start) < NEAR]
-        start = min(near, key=lambda time: abs(time - start)) if near else start
+        if near:
+            start = min(near, key=lambda time: abs(time - start))
+        elif notes:
+            if _is_slip(notes, start, pitch):
+                start, notes = notes[-1].start, notes[:-1]
+            start = min(start, _left(state, notes[-1], start)) if notes else start
         if notes:
             if start <= notes[-1].start:  # a slip at the beginning of a note that is one
                 notes = notes[:-1]
@@ -209,6 +222,40 @@ def _noted(state: TranscriberState, frame: Heard, fresh: bool) -> TranscriberSta
         level = max(last.level, frame.level_db) if stop - last.start < 0.3 else last.level
         notes = (*notes[:-1], HeardNote(last.start, stop, pitch, level))
     return replace(state, transcript=replace(known, notes=notes))
+
+
+def _is_slip(notes: Sequence[HeardNote], start: float, pitch: float) -> bool:
+    """Whether the last note is none, but the way into the one that begins now without an onset.
+
+    An attack has its octave, and where one note fades under the next, both seem to be partials of
+    one that lies far below.
+    """
+    last = notes[-1]
+    length, others = last.stop - last.start, [pitch, *(note.pitch for note in notes[-2:-1])]
+    if start - last.stop >= TOUCHING or length >= BLEND:
+        return False
+    octave = any(_is_partial(abs(last.pitch - other), OCTAVES) for other in others)
+    below = all(_is_partial(other - last.pitch, PARTIALS) for other in others)
+    return length < SLIP or octave or below
+
+
+def _is_partial(interval: float, numbers: Sequence[int]) -> bool:
+    """Whether an interval in semitones is that from a tone to one of its partials."""
+    return any(abs(interval - 12 * math.log2(n)) <= APART for n in numbers)
+
+
+def _left(state: TranscriberState, note: HeardNote, began: float) -> float:
+    """Seconds at which a voice left a note on its way to the one that began; that, where it rested.
+
+    A voice that slides, or swells into a note while the last one fades, is late at its pitch.
+    """
+    for heard in reversed(state.frames):
+        time = heard.time - PITCH_LATENESS + HOP_SECONDS / 2
+        if heard.level_db < state.frames[-1].level_db - REST_DB:
+            return began
+        if time < began and heard.pitch.voiced and abs(heard.pitch.midi - note.pitch) <= STILL:
+            return time
+    return began
 
 
 def _judge_onsets(state: TranscriberState, frame: Heard) -> TranscriberState:

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.music.hearing.transcriber import initial_transcriber, transcribe, transcript_of
 from models.music.hearing.transcript import HeardNote, Transcript
+from models.music.hearing.transcript_change import CHAIN, TranscriptKeeper
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 
@@ -86,3 +87,53 @@ def test_a_transcript_knows_what_sounded_when() -> None:
     assert transcript.note_at(1.6) is None and transcript.note_at(0.5) is None
     assert [note.pitch for note in transcript.notes_from(1.5, 2.5)] == [62.0]
     assert not transcript.chroma_between(0.0, 1.0).any()
+
+
+def swelling(line: tuple[tuple[int, float], ...], swell: float = 0.16) -> np.ndarray:
+    """Notes that swell for `swell` seconds while the one before fades as long, (n,)."""
+    total = sum(seconds for _, seconds in line) + 1.0
+    out, start = np.zeros(round(total * SAMPLE_RATE)), 0.0
+    for midi, seconds in line:
+        at = np.arange(round((seconds + swell) * SAMPLE_RATE)) / SAMPLE_RATE
+        turns = 2 * np.pi * 440 * 2 ** ((midi - 69) / 12) * at
+        voice = sum(np.sin(k * turns + k) / k**1.3 for k in range(1, 9))
+        fade = np.clip(at / swell, 0, 1) * np.clip((seconds + swell - at) / swell, 0, 1)
+        first = round(start * SAMPLE_RATE)
+        out[first : first + len(at)] += 0.15 * voice * fade
+        start += seconds
+    return out + 0.0005 * np.random.default_rng(3).standard_normal(len(out))
+
+
+def test_a_note_that_swells_under_another_begins_where_that_is_left() -> None:
+    line = ((67, 0.6), (62, 0.6), (60, 0.6), (69, 0.6), (64, 0.6), (72, 0.6), (67, 0.6))
+    notes = transcript_of(load_ear_weights(), swelling(line)).notes
+    assert [round(note.pitch) for note in notes] == [midi for midi, _ in line]
+    late = [note.start - 0.6 * number for number, note in enumerate(notes)]
+    assert max(late[1:]) < 0.08 and np.mean(late[1:]) < 0.05  # the fades cross after 0.08
+
+
+def test_the_octave_of_an_attack_is_no_note() -> None:
+    sound = sung(((60, 0.4), (64, 0.4), (67, 0.4)))
+    at = np.arange(round(0.09 * SAMPLE_RATE)) / SAMPLE_RATE
+    chiff = 0.5 * np.sin(2 * np.pi * 440 * 2 ** ((76 - 69) / 12) * at)
+    first = round(0.4 * SAMPLE_RATE)
+    sound[first : first + len(at)] += chiff * np.clip((0.09 - at) / 0.04, 0, 1)
+    notes = transcript_of(load_ear_weights(), sound).notes
+    assert [round(note.pitch) for note in notes] == [60, 64, 67]
+    assert abs(notes[1].start - 0.4) < 0.04
+
+
+def test_transcripts_that_follow_one_another_are_kept_by_what_is_new() -> None:
+    weights = load_ear_weights()
+    sound, state, given = sung(LINE), initial_transcriber(weights), []
+    for start in range(0, len(sound), 3840):
+        state = transcribe(weights, state, sound[start : start + 3840])
+        given.append(state.transcript)
+    assert len(given) > CHAIN + 3
+    given.insert(10, Transcript())  # it listens afresh
+    keeper = TranscriptKeeper()
+    kept = [keeper.keep(transcript) for transcript in given]
+    assert [each.transcript() for each in kept] == given
+    assert keeper.keep(given[-1]) is kept[-1]
+    grown = [len(each.change.chroma.new) for each in kept[11 : CHAIN - 2]]
+    assert max(grown[1:]) <= 1  # a chroma comes each 100 ms, and no older one is kept again

@@ -1,14 +1,20 @@
-"""Change of a transcript: what was written down since, so that a pipe carries no more than that."""
+"""Change of a transcript: what was written down since.
+
+A pipe carries no more than that, and many transcripts that follow one another take little memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from models.music.hearing.transcript import HeardChroma, HeardHit, HeardNote, Transcript
 
 Event = TypeVar("Event")
+
+CHAIN: Final = 24
+"""Changes behind each other before a transcript is kept whole again: as many are undone at once."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,42 @@ def transcript_change(before: Transcript, after: Transcript) -> TranscriptChange
         addition(before.hits, after.hits),
         addition(before.chroma, after.chroma),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTranscript:
+    """A transcript, as its change since another one; since an empty one where `before` is None."""
+
+    change: TranscriptChange
+    before: KeptTranscript | None = None
+    depth: int = 0
+
+    def transcript(self) -> Transcript:
+        """The transcript itself."""
+        changes, kept = [self.change], self.before
+        while kept is not None:
+            changes.append(kept.change)
+            kept = kept.before
+        found = Transcript()
+        for change in reversed(changes):
+            found = change.to(found)
+        return found
+
+
+class TranscriptKeeper:
+    """Keeps transcripts that follow one another."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Transcript, KeptTranscript] | None = None
+
+    def keep(self, transcript: Transcript) -> KeptTranscript:
+        """A transcript in its short form; the newest of those that were kept may be given again."""
+        if self._last is not None and self._last[0] is transcript:
+            return self._last[1]
+        if self._last is None or self._last[1].depth >= CHAIN:
+            kept = KeptTranscript(transcript_change(Transcript(), transcript))
+        else:
+            before, last = self._last
+            kept = KeptTranscript(transcript_change(before, transcript), last, last.depth + 1)
+        self._last = transcript, kept
+        return kept
