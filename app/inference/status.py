@@ -24,7 +24,8 @@ class Incident:
 class WorkerStatus:
     """Figures of the worker. state: loading, playing, paused, holding, failed or stopped.
 
-    remote: whether the engine is elsewhere; line_ms: the journey there and back, where it is known.
+    echo_dry: as `Engine.echo_dry`. remote: whether the engine is elsewhere; line_ms: the journey
+    there and back, where it is known.
     """
 
     state: str = "loading"
@@ -44,6 +45,7 @@ class WorkerStatus:
     recoveries: int = 0
     discontinuities: int = 0
     moments_mb: float = 0.0
+    echo_dry: bool = False
     audio: AudioStatus = field(default_factory=AudioStatus)
 
 
@@ -75,6 +77,7 @@ def status_of(planner: Planner, audio: AudioStatus, plan_min: float) -> WorkerSt
         recoveries=planner.recoveries,
         discontinuities=planner.discontinuities,
         moments_mb=planner.moments.bytes / 1e6,
+        echo_dry=planner.source.engine.echo_dry,
         audio=audio,
     )
 

@@ -109,7 +109,8 @@ def input_parameters() -> Iterable[Parameter]:
     yield Parameter(
         "send.echo.time", "Echo time", low=0.0, high=16.0, default=4.0, unit="beats", step=0.5,
         fine=0.25, decimals=2, group=group,
-        help="Beats after which it comes back; at 0 as soon as it can, after 0.8 s.",
+        help="Beats after which it comes back; at 0 as soon as it can: after 1.2 s with dream "
+        "and 0.8 s without.",
     )  # fmt: skip
     yield Parameter(
         "send.echo.feedback", "Echo feedback", high=0.95, default=0.3, unit="%", group=group,

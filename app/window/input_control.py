@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.audio.input.history import Samples
 from app.audio.input.settings import INPUT_STYLE
+from app.inference.status import WorkerStatus
 from app.interfaces import FollowProtocol, MemoryProtocol, OutputProtocol, WorkerProtocol
 from app.live_controller import LiveController
 from app.parameters.registry import Change, Registry
@@ -59,6 +60,7 @@ class InputControl(QObject):
         self._block_frames = 0
         self._unsubscribe = registry.subscribe(self._on_change)
         worker.style_terms.connect(self._show_terms)
+        worker.status_changed.connect(self._show_status)
         live.engine_ready.connect(self._engine_ready)
         self._set_levels()
 
@@ -107,6 +109,9 @@ class InputControl(QObject):
     def _show_terms(self, key: str, terms: tuple[str, ...]) -> None:
         if key == INPUT_STYLE and self._running:
             self.strip.show_terms(terms)
+
+    def _show_status(self, status: WorkerStatus) -> None:
+        self.strip.show_echo_dry(status.echo_dry and self.registry.number("send.echo") > 0.0)
 
     def _engine_ready(self, info: EngineInfo) -> None:
         self._block_frames = info.block_frames

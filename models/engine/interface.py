@@ -355,6 +355,11 @@ class Engine(ABC):
         """Journey to an engine elsewhere and back in seconds; None where the line is down."""
         return None
 
+    @property
+    def echo_dry(self) -> bool:
+        """Whether the echo is a plain delay now, as what makes it anew cannot keep up."""
+        return False
+
     def notices(self) -> tuple[tuple[str, str], ...]:
         """(level, sentence) for the performer since the last call, such as that a line is back;
         level is info, warning or error. None for an engine on this machine.

@@ -141,11 +141,13 @@ def echo_block(
         The block, and the state after it.
 
     """
+    dreams, setting = _dream(controls) > 0.0, dream_setting(_dream(controls))
+    if hearing is not None and hearing.live and not (controls.echo and dreams):
+        renderer.dry = False
     if not controls.echo or hearing is None:
         return audio, None
     state = replace(state or EchoState(), taken=0)
     bpm = arranger.ticks[-1].bpm if arranger.ticks else 120.0
-    dreams, setting = _dream(controls) > 0.0, dream_setting(_dream(controls))
     beside = dreams and (hearing.live or hearing.echoed >= 0)
     delay = delay_frames(controls, bpm, SHORTEST_BESIDE if beside else SHORTEST_SECONDS)
     if abs(delay - state.delay) < STEADY_FRAMES:
@@ -154,8 +156,7 @@ def echo_block(
     if not dreams:
         state = state.unchained()
     else:
-        near = hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE
-        if beside and near and not state.guides and not state.wait:
+        if beside and _is_near(hearing) and not state.guides and not state.wait:
             state = state.unchained(START_BLOCKS)
         if not beside or state.chain or state.wait:
             links = _Links(hearing, controls, setting.sigma, arranger.seed + 15_485_863, delay)
@@ -172,8 +173,7 @@ def echo_block(
         goes_on = len(state.made) > 1
         back, balance = crossfade(dry, wet, setting.angle if goes_on else 0.0, balance)
         state = replace(state, guides=state.guides[1:], made=state.made[1:])
-        if not goes_on:
-            state = _broken(state, hearing, renderer)
+        state = _went_on(state, hearing, renderer) if goes_on else _broken(state, hearing, renderer)
     elif dreams and not wait:
         state = _broken(state, hearing, renderer)
     elif wait == 1 and not state.guides:  # nothing came in time to begin with
@@ -195,10 +195,26 @@ def _broken(state: EchoState, hearing: Hearing, renderer: EchoRenderer) -> EchoS
     return state.unchained()
 
 
+def _went_on(state: EchoState, hearing: Hearing, renderer: EchoRenderer) -> EchoState:
+    """The state after a block that was made anew, as the next one is."""
+    if _heard_soon(hearing):
+        renderer.dry = False
+    return state
+
+
 def _tell_late(hearing: Hearing, renderer: EchoRenderer) -> None:
     """Say that the echo is dry, where something is played in and heard back now."""
-    if hearing.live and hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE:
+    if _heard_soon(hearing):
         renderer.late()
+
+
+def _heard_soon(hearing: Hearing) -> bool:
+    """Whether the block is of music that plays, and will hardly be planned again."""
+    return hearing.live and _is_near(hearing)
+
+
+def _is_near(hearing: Hearing) -> bool:
+    return hearing.position - hearing.known < NEAR_SECONDS * SAMPLE_RATE
 
 
 @dataclass(frozen=True)

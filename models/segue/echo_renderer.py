@@ -75,6 +75,8 @@ class EchoRenderer:
     """
 
     def __init__(self, dreamer: Callable[[], Dreamer]) -> None:
+        self.dry = False
+        """Whether what is heard now does without it, as it is late."""
         self._dreamer = dreamer
         self._made: OrderedDict[bytes, Made] = OrderedDict()
         self._asked: tuple[EchoLink, ...] = ()
@@ -114,6 +116,7 @@ class EchoRenderer:
 
     def late(self) -> None:
         """Note that a block had to be heard without what was asked for."""
+        self.dry = True
         now = time.monotonic()
         with self._wake:
             if now - self._late_told >= TOLD_SECONDS:

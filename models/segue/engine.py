@@ -194,6 +194,10 @@ class SegueEngine(Engine):
             known = self.dream_checksum
         return unpack_state(packed, StudioStreamState, self.info.name, known, {})
 
+    @property
+    def echo_dry(self) -> bool:
+        return self.echo.dry
+
     def notices(self) -> tuple[tuple[str, str], ...]:
         return self.echo.take_notices()
 

@@ -243,6 +243,13 @@ class InputStrip(Panel):
         """Show the options of Echo while it is on."""
         self._want("echo", on)
 
+    def show_echo_dry(self, dry: bool) -> None:
+        """Show that the echo is a plain delay, as its renderer is late; or that it dreams again."""
+        if dry:
+            self.echo_send.set_caption("Echo, dry", colours.ACCENT)
+        else:
+            self.echo_send.set_caption("Echo")
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._show_options()

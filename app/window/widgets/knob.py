@@ -43,6 +43,7 @@ class Knob(ParameterWidget):
     ) -> None:
         super().__init__(registry, name, parent)
         self.caption = caption
+        self.caption_colour = colours.DIM
         self.hex_color = hex_color
         self.halo: float | None = None
         self.centre_text = ""
@@ -58,6 +59,12 @@ class Knob(ParameterWidget):
             self.halo, self.centre_text = share, centre_text
             if self.change_handler is None:
                 self.update()  # else the parent repaints knob and halo together
+
+    def set_caption(self, caption: str, hex_color: str = colours.DIM) -> None:
+        """Show another caption, in a colour."""
+        if (caption, hex_color) != (self.caption, self.caption_colour):
+            self.caption, self.caption_colour = caption, hex_color
+            self.update()
 
     def set_colour(self, hex_color: str) -> None:
         self.hex_color = hex_color
@@ -166,7 +173,7 @@ class Knob(ParameterWidget):
             return
         middle = Qt.AlignmentFlag.AlignHCenter
         theme.fit_font(painter, self.caption, theme.caption(text_size), self.width() - 2.0)
-        painter.setPen(QColor(colours.DIM if enabled else colours.FAINT))
+        painter.setPen(QColor(self.caption_colour if enabled else colours.FAINT))
         painter.drawText(
             QRectF(0, 0, self.width(), text_size * 1.4),
             middle | Qt.AlignmentFlag.AlignTop,

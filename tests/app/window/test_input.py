@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from app.audio.input.settings import INPUT_STYLE, InputStatus
+from app.inference.status import WorkerStatus
 from app.playback import audio_settings
 from app.session.preferences import Preferences, load, round_trip_key, save
 from app.window.dialogs.settings import SettingsDialog
+from models.segue.echo import SHORTEST_BESIDE, SHORTEST_SECONDS
 from tests.support.fake_player import INFO, FakeFollow, FakeMemory
 from tests.support.rig import Rig
 
@@ -125,6 +127,23 @@ def test_echo_is_steered_and_shown(rig: Rig) -> None:
     rig.window.live.flush()
     controls = rig.worker.submitted[-1][0]
     assert (controls.echo, controls.echo_time, controls.echo_dream) == (0.7, 2.0, 0.5)
+
+
+def test_a_dry_echo_is_shown_on_its_send_until_it_dreams_again(rig: Rig) -> None:
+    plug_in(rig)
+    knob = rig.window.widgets.input.echo_send
+    rig.worker.status_changed.emit(WorkerStatus(echo_dry=True))
+    assert knob.caption == "Echo"  # the send is closed
+    rig.registry.set("send.echo", 0.7)
+    rig.worker.status_changed.emit(WorkerStatus(echo_dry=True))
+    assert knob.caption == "Echo, dry"
+    rig.worker.status_changed.emit(WorkerStatus())
+    assert knob.caption == "Echo"
+
+
+def test_the_shortest_echo_is_said_where_its_time_is_set(rig: Rig) -> None:
+    said = rig.registry["send.echo.time"].help
+    assert f"{SHORTEST_BESIDE} s with dream and {SHORTEST_SECONDS} s without" in said
 
 
 def test_nothing_of_the_input_reaches_the_disk(rig: Rig, tmp_path: Path) -> None:

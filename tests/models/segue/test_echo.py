@@ -122,7 +122,7 @@ def test_a_renderer_without_time_costs_the_echo_its_dream_alone(engine: SegueEng
     made, hearings = beside(engine, sound, 2.0, spare=False)
     assert np.abs(made - delayed(sound, len(made))).max() < 0.02
     assert {hearing.echoed for hearing in hearings} == {0}
-    assert engine.notices() == (("info", LATE),)
+    assert engine.notices() == (("info", LATE),) and engine.echo_dry
 
 
 def test_what_was_made_beside_the_music_is_rendered_again_the_same(engine: SegueEngine) -> None:
@@ -130,6 +130,7 @@ def test_what_was_made_beside_the_music_is_rendered_again_the_same(engine: Segue
     made, hearings = beside(engine, sound, 2.0, spare=True, wait=True)
     assert sum(hearing.echoed for hearing in hearings) > 20
     assert np.abs(made - delayed(sound, len(made))).max() > 0.05  # it was made anew
+    assert not engine.echo_dry
     assert not any(hearing.live for hearing in hearings)
     engine.echo, again = EchoRenderer(lambda: engine.dreamer), []
     stream = engine.start(1)
@@ -147,12 +148,19 @@ def test_a_chain_that_ends_fades_and_begins_anew(engine: SegueEngine) -> None:
     engine.echo = EchoRenderer(lambda: engine.dreamer)
     stream, given, blocks = engine.start(1), PlayedSound(tone), []
     send = SILENT.with_(echo=0.5, echo_time=2.0, echo_dream=0.5)
-    for number in range(45):
-        spare = number < 22
+    dry = []
+    for number in range(75):
+        spare = not 22 <= number < 45
         stream.hear(replace(given.at(number * BLOCK), live=True, spare=spare))
         blocks.append(stream.render(send))
         while spare and engine.echo.busy:
             time.sleep(0.002)
+        dry.append(engine.echo_dry)
+    assert not any(dry[:22]) and all(dry[43:50]) and not dry[-1]  # it is dry, and dreams again
+    stream.hear(replace(given.at(75 * BLOCK), live=True, spare=False))
+    engine.echo.late()
+    stream.render(SILENT)
+    assert not engine.echo_dry  # the send is closed
     assert engine.notices() == (("info", LATE),)
     joined = np.concatenate(blocks)[25 * BLOCK :, 0]
     edges = np.arange(1, 19) * BLOCK
