@@ -168,6 +168,8 @@ def read_status(
             hold=(f[s.INPUT_HOLD], f[s.INPUT_HOLD + 1]),
             clips=w[s.INPUT_CLIPS],
             lost=w[s.INPUT_LOST],
+            frames=w[s.INPUT_FRAMES],
+            skipped=w[s.INPUT_SKIPPED],
             jumps=w[s.INPUT_JUMPS],
             round_trip_ms=1e3 * f[s.INPUT_LATENCY],
             error_ms=1e3 * f[s.INPUT_ERROR],

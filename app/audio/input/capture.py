@@ -29,6 +29,7 @@ class InputCapture:
     def __init__(self, rate: int, first: int, width: int, seconds: float = 2.0) -> None:
         self.clock = ClockFilter(rate)
         self.lost = 0
+        """Times that the device reported lost sound."""
         self.count = 0
         """Frames that have come in."""
         self._first, self._width = first, width
@@ -58,7 +59,6 @@ class InputCapture:
             skip = behind - len(self._raw) // 4
             self._taken += skip
             self.skipped += skip
-            self.lost += 1
             behind -= skip
         out = np.empty((min(behind, max_frames), self._width), np.float32)
         take(self._raw, self._taken, out)

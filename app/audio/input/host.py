@@ -151,7 +151,8 @@ class InputHost:
         self._watch = InputWatch(self._name, now)
         self._last_count, self._changed_at = 0, now
         self.words[s.INPUT_RATE] = rate
-        self.words[s.INPUT_CLIPS] = self.words[s.INPUT_LOST] = self.words[s.INPUT_JUMPS] = 0
+        for word in (s.INPUT_CLIPS, s.INPUT_LOST, s.INPUT_JUMPS, s.INPUT_FRAMES, s.INPUT_SKIPPED):
+            self.words[word] = 0
         self.words[s.INPUT_RUNNING] = 1
         self._stop.clear()
         self._thread = threading.Thread(
@@ -201,7 +202,8 @@ class InputHost:
             floats[s.INPUT_LATENCY] = latency
             floats[s.INPUT_ERROR] = converter.error
             words[s.INPUT_CLIPS] = converter.clips
-            words[s.INPUT_LOST] = capture.lost
+            words[s.INPUT_LOST], words[s.INPUT_SKIPPED] = capture.lost, capture.skipped
+            words[s.INPUT_FRAMES] = capture.count
             words[s.INPUT_JUMPS] = converter.jumps
 
     def _round_trip(self) -> float:
@@ -234,8 +236,9 @@ class InputHost:
             return
         peak, converter.raw_peak = converter.raw_peak, 0.0
         for level, sentence in judge.update(
-            now, peak, converter.clips, converter.invalid, capture.lost, converter.guard.howls
-        ):
+            now, peak, converter.clips, converter.invalid, capture.lost + (capture.skipped > 0),
+            converter.guard.howls,
+        ):  # fmt: skip
             self._say(level, sentence)
 
     def _report(self, level: str, sentence: str) -> None:

@@ -55,8 +55,10 @@ class InputStatus:
     """State of the input.
 
     peak, hold: linear levels (left, right) after the gain. clips: blocks at full scale since the
-    device was opened. lost: blocks that the device reported as lost. jumps: times that the input
-    had to move on the output's clock. error_ms: how far it is off its place there.
+    device was opened. lost: times that the device reported lost sound, as JACK does
+    for each of its xruns. frames: that it gave; skipped: those of them that were not taken in time.
+    jumps: times that the input had to move on the output's clock. error_ms: how far it is off its
+    place there.
     """
 
     running: bool = False
@@ -65,6 +67,8 @@ class InputStatus:
     hold: tuple[float, float] = (0.0, 0.0)
     clips: int = 0
     lost: int = 0
+    frames: int = 0
+    skipped: int = 0
     jumps: int = 0
     round_trip_ms: float = 0.0
     error_ms: float = 0.0

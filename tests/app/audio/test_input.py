@@ -208,7 +208,7 @@ def test_capture_skips_when_nobody_reads() -> None:
     for number in range(300):
         capture.callback(np.full((480, 3), number, np.float32), 480, None, None)
     raw = capture.take(4096)
-    assert raw.shape == (4096, 1) and capture.lost == 1
+    assert raw.shape == (4096, 1) and capture.lost == 0 and capture.skipped > 0
     assert capture.skipped + len(raw) + 480 <= capture.count
     assert raw[0, 0] == capture.skipped // 480
 

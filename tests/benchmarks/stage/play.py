@@ -246,7 +246,8 @@ class Performer:
         QApplication.exit(0)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], kind: type[Performer] = Performer) -> int:
+    """Play until the time is over. kind: of performer."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.stage.play")
     parser.add_argument("--engine", default="segue")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -282,7 +283,7 @@ def main(arguments: list[str]) -> int:
             return
         options.window_at = process_age()
         heartbeat.start()
-        held.append(Performer(found[0], heartbeat, painted, options))
+        held.append(kind(found[0], heartbeat, painted, options))
 
     QTimer.singleShot(0, wait_for_window)
     return app.window.application.run(engine=options.engine)
