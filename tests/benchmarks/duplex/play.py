@@ -11,13 +11,13 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.benchmarks.duplex.delays import Write
 from tests.benchmarks.duplex.memory import sizes
 from tests.benchmarks.stage import play
 
-SENDS = {
+SENDS: Final = {
     "send.style": 0.5,
     "send.follow": 0.8,
     "send.memory": 0.6,
