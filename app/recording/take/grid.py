@@ -120,7 +120,8 @@ def make_grid(anchors: Iterable[Anchor]) -> Grid:
         lines.append((beat, begin.beats_per_bar))
         for anchor in run[first + 1 :]:
             at = beat + round(anchor.beats - begin.beats)
-            if within and not anchor.on_bar:
+            told_twice = at <= points[-1][1]  # a little apart, as where a tempo is followed
+            if told_twice or (within and not anchor.on_bar):
                 continue
             within = False
             points.append((anchor.frame, at, anchor.bpm))

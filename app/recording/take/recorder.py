@@ -44,6 +44,7 @@ WRITE_SHARE: Final = 0.02
 REST_SECONDS: Final = 0.004
 """Pause between small parts of that writing, in which the interpreter is free for the music."""
 HOP: Final = 32
+NOTES_FAILED: Final = "the take's notes cannot be written ({}): its sound is there."
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,10 @@ class TakeRecorder:
         sounds |= {part: f"{part}.{self._suffix}" for part in self._stems}
         try:
             write_take(self.folder, gatherer, stop, sounds, self._ending.wait)
-        except SegueError as error:
+        except Exception as error:  # the sound is there, whatever becomes of its notes
+            known = isinstance(error, SegueError)
             if not self._failed:
-                self._report("warning", str(error))
+                self._report("warning", str(error) if known else NOTES_FAILED.format(error))
             self._failed = True
 
 

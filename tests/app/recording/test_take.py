@@ -25,6 +25,7 @@ from app.audio.stem_ring import StemFeed, StemRing
 from app.performance.log import PerformanceLog
 from app.performance.score_log import ScoreLog
 from app.recording.capture_thread import CaptureThread
+from app.recording.take import recorder as module
 from app.recording.take.recorder import TakeRecorder, TakeSources, as_heard
 from models.engine.interface import NoteEvent, ScoreInfo
 from models.errors import SegueError
@@ -127,6 +128,26 @@ def test_stems_can_be_off_and_an_engine_without_them_has_none(tmp_path: Path) ->
     names = sorted(path.name for path in (tmp_path / "take").iterdir())
     assert names == ["mix.flac", "take.dawproject", "take.mid"]
     assert band.switched == []
+
+
+def test_notes_that_cannot_be_written_leave_the_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, str]] = []
+
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(module, "write_take", fail)
+    band, folder = Band(), tmp_path / "take"
+    recorder = TakeRecorder(
+        folder, 0, band.sources, report=lambda level, sentence: said.append((level, sentence))
+    )
+    band.play(recorder, 0, 20 * BLOCK)
+    result = recorder.finish()
+    assert result.seconds == 20 * BLOCK / RATE and len(load(folder / "mix.wav")) == 20 * BLOCK
+    sentence = "the take's notes cannot be written (float division by zero): its sound is there."
+    assert said == [("warning", sentence)]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -75,6 +76,19 @@ def test_grid(
     for frame, beat in beats.items():
         assert grid.beat_at(frame) == pytest.approx(beat, abs=0.002)
         assert grid.frame_at(grid.beat_at(frame)) == pytest.approx(frame, abs=0.01)
+
+
+def test_a_beat_that_is_told_twice_a_little_apart_is_one() -> None:
+    """A followed tempo wavers: where a block is planned again, its beat lies some frames on."""
+    heard = anchors(0, 9)
+    frame = heard[3].frame
+    heard[3:4] = [
+        replace(heard[3], frame=frame + 20, beats=2.999905),
+        replace(heard[3], frame=frame + 28, beats=3.000095),
+    ]
+    grid = make_grid(heard)
+    assert grid.beat_at(8 * BEAT) == pytest.approx(8.0, abs=0.002)
+    assert [tempo.bpm for tempo in grid.tempos] == pytest.approx([120.0], rel=1e-3)
 
 
 def test_an_hour_at_an_odd_tempo_does_not_drift() -> None:
