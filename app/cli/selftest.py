@@ -151,6 +151,31 @@ def _make(folder: Path, what: str) -> list[Path]:
     return missing
 
 
+def _studio() -> str:
+    """Read every byte of the instruments, and decode a note and a hit."""
+    from models.segue.studio.bank import Bank
+    from models.storage.weights import WeightsFile, fault_of
+
+    bank = Bank()
+    packs = [
+        WeightsFile("segue", str(pack["file"]), pack["bytes"], pack["sha256"])
+        for pack in bank.manifest["packs"].values()
+    ]
+    for pack in packs:
+        fault = fault_of(pack, bank.folder)
+        if fault is not None:
+            raise SegueError(f"the instrument file {pack.name} is {fault}: get Segue again.")
+    instruments, kits = bank.manifest["instruments"], bank.manifest["kits"]
+    note = bank.instrument(next(iter(instruments))).nearest(60, other=False)[0]
+    hit = next(takes for takes in bank.kit(next(iter(kits))).drums if takes)[0].zone
+    for zone in (note, hit):
+        if not np.abs(bank.samples(zone)).max() > 0.0:
+            raise SegueError(f"the instrument file {zone.pack} is silent: get Segue again.")
+    bank.close()
+    size = sum(pack.size for pack in packs) / 1e6
+    return f"{len(instruments)} instruments and {len(kits)} kits whole ({size:.0f} MB)"
+
+
 def _engine() -> str:
     from models import Controls, open_engine
 
@@ -334,6 +359,7 @@ PARTS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("devices", _devices),
     ("audio", _audio),
     ("midi", _midi),
+    ("studio", _studio),
     ("engine", _engine),
     ("window", _window),
 )

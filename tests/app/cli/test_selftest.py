@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -12,6 +14,7 @@ import pytest
 from app.cli import flags, program, selftest
 from models.command import program_name
 from models.errors import SegueError
+from models.segue.studio import bank
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -107,6 +110,21 @@ def test_a_home_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> 
     assert made == [tmp_path / "a" / "b", tmp_path / "a"]
 
 
+def test_a_damaged_instrument_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "instruments"
+    shutil.copytree(ROOT / "resources" / "instruments", whole)
+    monkeypatch.setattr(bank.Bank, "__init__", functools.partialmethod(bank.Bank.__init__, whole))
+    assert "instruments" in selftest._studio()
+    victim = sorted(whole.glob("*.bin"))[3]
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    with pytest.raises(SegueError, match=f"{victim.name} is damaged"):
+        selftest._studio()
+
+
 def test_the_whole_self_test(tmp_path: Path) -> None:
     """Everything once, as a user would; it leaves nothing in the home."""
     done = subprocess.run(
@@ -121,6 +139,7 @@ def test_the_whole_self_test(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert [line.split()[0] for line in lines[:-1]].count("FAIL") == 0
     assert len(lines) == len(selftest.PARTS) + 1
+    assert any(line.startswith("ok    studio") and "instruments" in line for line in lines)
     left = [path for path in tmp_path.rglob("*") if path.is_file() and "pulse" not in path.parts]
     assert not left
 
