@@ -37,6 +37,7 @@ _SMOOTHNESS_BINS: Final = 9  # bins on either side over which smoothness is meas
 _ONSET: Final = 1.2  # rise in nepers per hop that counts as an onset
 _PROMINENCE: Final = 0.7  # nepers of a peak over its surroundings
 _LOCKED_BINS: Final = 6  # bins on either side of a peak that share its phase advance
+_CREST: Final = 2.6  # greatest sample of the wave in the iterations, over its local level
 _FAR: Final = 10_000.0
 _TINY: Final = 1e-24  # keeps divisors above zero
 
@@ -51,13 +52,33 @@ def _window_power(first: int, last: int, length: int) -> Tensor:
 
 
 def _decorrelator() -> Tensor:
-    """Spectrum of an all-pass filter with smooth random group delays of 1 to 11 ms, (1025,)."""
+    """Spectrum of a filter with smooth random group delays of 1 to 11 ms, (1025,).
+
+    A window that holds its frame delayed by d keeps the share r(d) of the amplitude, the window's
+    autocorrelation, so that an all-pass would leave the sides too faint.
+    """
     rng = np.random.default_rng(20)
     knots = np.linspace(0, B.BINS - 1, 60)
     bins = np.arange(B.BINS)
     delay = np.interp(bins, knots, rng.uniform(0.001, 0.011, len(knots))) * B.SAMPLE_RATE
     phase = -np.cumsum(delay) * 2 * np.pi / B.WINDOW
-    return torch.from_numpy(np.exp(1j * phase).astype(np.complex64))
+    window = B.WINDOW_SHAPE.astype(np.float64)
+    overlap = np.correlate(window, window, "full")[B.WINDOW - 1 :] / np.square(window).sum()
+    kept = np.interp(delay, np.arange(B.WINDOW), overlap)
+    return torch.from_numpy((np.exp(1j * phase) / kept).astype(np.complex64))
+
+
+def _level_weights(count: int, length: int) -> Tensor:
+    """Weights of the energies of windows a hop apart in the mean square of the wave around each
+    sample, (count, length).
+    """
+    weights = np.zeros((count, length))
+    for i in range(count):
+        weights[i, i * B.HOP : i * B.HOP + B.WINDOW] = B.WINDOW_SHAPE.astype(np.float64) ** 2
+    # Parseval's theorem, for the scale of `bands.spectra`.
+    energy = float(2.0 / B.WINDOW_SHAPE.sum()) ** 2 * B.WINDOW / 2 * float(weights[0].sum())
+    weights /= (weights.sum(axis=0) + 1e-3) * energy
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _moving_average(values: Tensor) -> Tensor:
@@ -86,6 +107,7 @@ class _PhaseReconstruction:
         self.count = lookahead + B.PATCH
         self.attacks = AttackShaping(self.count) if shaped else None
         self.length = (self.count - 1) * B.HOP + B.WINDOW
+        self.level_weights = _level_weights(self.count, self.length) if shaped else None
         # The first frame overlaps finished frames; none follow the last.
         norm = _window_power(-(B.WINDOW // B.HOP), self.count - 1, self.length)
         self.inverse = 1.0 / norm.clamp_min(0.02)
@@ -207,6 +229,11 @@ class _PhaseReconstruction:
     ) -> tuple[Tensor, Tensor]:
         """Fast Griffin-Lim on the frames in progress, with the finished ones fixed -> their spectra
         and the extrapolated spectra.
+
+        Of the waves with these magnitudes one without high peaks is looked for: samples are bounded
+        before each transform (the swapping algorithm of Van der Ouderaa, Schoukens and Renneboog,
+        "Peak factor minimization using a time-frequency domain swapping algorithm", IEEE Trans.
+        Instrumentation and Measurement 1988).
         """
         extrapolated = torch.cat([momentum, spectrum[self.lookahead :]])
         if not self.iterations:
@@ -217,10 +244,16 @@ class _PhaseReconstruction:
         pairs = torch.view_as_real(torch.complex(target, target))
         epsilon = torch.full_like(pairs, _TINY)
         before = rebuilt = torch.view_as_real(extrapolated)
+        bound = None
+        if self.level_weights is not None:
+            bound = (target.square().sum(1) @ self.level_weights).sqrt().mul_(_CREST).add_(_TINY)
         for number in range(self.iterations):
             wave = torch.fft.irfft(extrapolated, B.WINDOW)
             torch.mul(wave, self.synthesis_rows, out=row_views)
-            frames = rows.sum(0).as_strided((self.count, B.WINDOW), (B.HOP, 1))
+            total = rows.sum(0)
+            if bound is not None:
+                total = torch.minimum(torch.maximum(total, -bound), bound)
+            frames = total.as_strided((self.count, B.WINDOW), (B.HOP, 1))
             rebuilt_spectrum = torch.fft.rfft(frames * self.window)
             parts, rotated = (
                 torch.view_as_real(rebuilt_spectrum),

@@ -19,7 +19,9 @@ Bands are magnitudes; the phases are reconstructed in steps of four frames (40 m
 4. *Stereo.* Left and right are mixed from the reconstructed frame and a decorrelated copy of it,
    by panning and coherence (Breebaart et al. 2005, section 4; see `bands`). The copy is filtered
    by an all-pass with a smooth random group delay of under 12 ms.
-5. *Attacks.* What is left of a stroke before its instant is taken away, as finely as the magnitudes
+5. *Peaks.* Phases that are chosen anew add up to higher peaks than those of music, which was mixed
+   and limited. So the iterations look for a wave that stays within a multiple of its local level.
+6. *Attacks.* What is left of a stroke before its instant is taken away, as finely as the magnitudes
    of overlapping windows tell it (`attacks`).
 
 With a *guide*, the spectra of a sound of the same music, phases need not be guessed: where it is
@@ -109,7 +111,8 @@ class Vocoder:
         iterations: of Griffin-Lim, per latent frame.
         lookahead: band frames held back, 0 to 8; each adds 10 ms of delay.
         momentum: alpha of fast Griffin-Lim.
-        shaped: whether attacks are made as sharp as the magnitudes tell, beyond the phases.
+        shaped: whether attacks are made as sharp as the magnitudes tell, and peaks as low as
+            music's, beyond the phases.
 
     Raises:
         SegueError: a value out of range.

@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import SegueError
 from models.segue.codec import bands as B
+from models.segue.codec import phases as phases_of
 from models.segue.codec.vocoder import Vocoder, mixing_gains
 
 RATE = B.SAMPLE_RATE
@@ -141,6 +142,29 @@ def test_width_comes_back() -> None:
     bands, stereo = B.analyse(wide)
     heard = play(Vocoder(iterations=4), bands, stereo, [len(stereo)])[9600:]
     assert abs(np.corrcoef(heard.T)[0, 1]) < 0.2
+    side, middle = (heard[:, 0] - heard[:, 1]).std(), (heard[:, 0] + heard[:, 1]).std()
+    assert 20 * np.log10(side / middle) == pytest.approx(0.0, abs=0.5), "and as wide"
+
+
+def test_peaks_are_as_low_as_the_music_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Harmonics whose phases were chosen for a low crest: new phases must not add up higher."""
+    time, number = np.arange(2 * RATE) / RATE, np.arange(1, 25)
+    phases = np.pi * number**2 / len(number)  # Schroeder 1970
+    wave = 0.02 * np.cos(2 * np.pi * 110 * number * time[:, None] + phases).sum(axis=1)
+    bands, stereo = B.analyse(np.repeat(wave[:, None], 2, axis=1).astype(np.float32))
+
+    def crest(sound: np.ndarray) -> float:
+        return float(20 * np.log10(np.abs(sound).max() / sound.std()))
+
+    def played() -> float:
+        vocoder = Vocoder(lookahead=2)
+        vocoder._reconstruct = phases_of._PhaseReconstruction(16, 2, 0.99, shaped=True)
+        return crest(play(vocoder, bands, stereo, [len(stereo)])[9600:, 0])
+
+    bounded = played()
+    monkeypatch.setattr(phases_of, "_CREST", 1e6)
+    assert bounded < played() - 1.0
+    assert bounded < crest(wave) + 5.0
 
 
 def test_settings_and_shapes_are_checked() -> None:
