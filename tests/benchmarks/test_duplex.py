@@ -13,9 +13,9 @@ from tests.benchmarks.duplex.delays import (
     Write,
     figures,
     first_joins,
-    given,
     plan_delays,
     returned,
+    undelivered,
 )
 from tests.benchmarks.duplex.memory import held
 from tests.benchmarks.duplex.player import Player, part
@@ -69,10 +69,16 @@ def test_the_reader_tells_what_is_heard_at_a_time() -> None:
     assert reader.at(10.16) == pytest.approx(52_800 + 2400)
 
 
-def test_what_a_player_gave_is_counted_between_two_times() -> None:
-    frames = [(1.0, 256), (1.1, 512), (1.2, 768), (1.3, 1024)]
-    assert given(frames, 1.15, 1.35) == 512
-    assert given([], 0.0, 1.0) == 0
+def test_what_never_arrived_is_counted_however_late_the_rest_was_read() -> None:
+    rng = np.random.default_rng(5)
+    given = [(256 * n / RATE, 256 * (n + 1)) for n in range(2000)]
+    polls = np.arange(1.5, 10.0, 0.01)
+    there = 256 * (polls * RATE / 256).astype(int) - 256 * rng.integers(0, 3, len(polls))
+    assert undelivered(given, list(zip(polls, there, strict=True)), 100) < 256
+    missing = there - 3 * 256 * (polls > 6.0)
+    found = undelivered(given, list(zip(polls, missing, strict=True)), 100)
+    assert found == pytest.approx(768, abs=128)
+    assert undelivered([], [], 100) == 0
 
 
 def test_figures_name_what_had_no_answer() -> None:

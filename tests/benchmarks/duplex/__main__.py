@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     print(json.dumps(report, indent=1))
     if "failed" in report:
         return 1
-    return 1 if report["underruns"] + report["input"]["lost_by_us"] else 0
+    return 1 if report["underruns"] + report["input"]["skipped"] else 0
 
 
 def run(
@@ -96,13 +96,9 @@ def run(
     with contextlib.suppress(FileNotFoundError):
         found = json.loads((folder / "duplex.json").read_text())
         report |= judge(found, played)
-    if "input" in report:
-        heard = report["input"]
-        given = delays.given(played.get("frames", []), heard.pop("from"), heard.pop("to"))
-        missing = given - heard["frames"]
-        # Each end is read in the middle of a block.
-        on_the_way = missing if missing > 2 * options.buffer else 0
-        heard |= {"played_frames": given, "lost_by_us": heard["skipped"] + on_the_way}
+        missing = delays.undelivered(played.get("frames", []), found["received"])
+        if "input" in report:
+            report["input"] |= {"undelivered": missing}
     return report
 
 

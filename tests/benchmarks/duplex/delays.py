@@ -101,13 +101,25 @@ def returned(strokes: Sequence[float], writes: Sequence[Write], delay: int) -> f
     return float(np.mean(there)) if there else float("nan")
 
 
-def given(frames: Sequence[tuple[float, int]], start: float, stop: float) -> int:
-    """Frames that a player gave between two times, from pairs of a time and what it gave so far."""
-    if not frames:
+def undelivered(
+    given: Sequence[tuple[float, int]], received: Sequence[tuple[float, int]], span: int = 200
+) -> int:
+    """Frames that a player gave and the instrument never received.
+
+    Args:
+        given, received: pairs of a time and the frames so far, of rising time.
+        span: pairs at the beginning and at the end whose median counts: both are read at any
+            place of a block.
+
+    """
+    if not given or not received:
         return 0
-    times, counts = np.transpose(np.array(frames))
-    first, last = (np.searchsorted(times, when, "right") - 1 for when in (start, stop))
-    return int(counts[max(0, last)] - counts[max(0, first)])
+    times, counts = np.transpose(np.array(given))
+    there = np.array([pair for pair in received if times[0] + 1.0 < pair[0] < times[-1]])
+    if len(there) < 2 * span:
+        return 0
+    apart = counts[np.searchsorted(times, there[:, 0], "right") - 1] - there[:, 1]
+    return max(0, round(float(np.median(apart[-span:]) - np.median(apart[:span]))))
 
 
 def figures(seconds: Sequence[float]) -> dict[str, Any]:

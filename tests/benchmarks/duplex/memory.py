@@ -1,7 +1,8 @@
-"""Memory that the instrument's long-lived parts hold: what grows with what is played in."""
+"""Memory that the instrument's long-lived parts hold, and the heap's free parts: what grows."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import types
 from typing import Any, Final
@@ -28,8 +29,32 @@ def sizes(window: Any, worker: Any) -> dict[str, float]:
         "echo": getattr(getattr(engine, "echo", None), "_made", None),
         "plan": planner.plan,
     }
-    seen: set[int] = {id(engine), id(window), id(worker)}
-    return {name: round(held(part, seen) / 1e6, 1) for name, part in parts.items()}
+    seen: set[int] = {id(window), id(worker)}
+    seen.add(id(engine))  # comes last
+    found = {name: held(part, seen) for name, part in parts.items()}
+    seen.remove(id(engine))
+    found |= {"engine": held(engine, seen)} | heap()
+    return {name: round(size / 1e6, 1) for name, size in found.items()}
+
+
+class _MallInfo(ctypes.Structure):
+    """`struct mallinfo2` of malloc.h."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+        "fordblks", "keepcost",
+    ))  # fmt: skip
+
+
+def heap() -> dict[str, int]:
+    """Bytes of glibc's heap in use, free in it, and mapped; nothing elsewhere."""
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError, TypeError):
+        return {}
+    ask.restype = _MallInfo
+    info = ask()
+    return {"heap_used": info.uordblks, "heap_free": info.fordblks, "heap_mapped": info.hblkhd}
 
 
 def held(root: object, seen: set[int]) -> int:
@@ -47,6 +72,9 @@ def held(root: object, seen: set[int]) -> int:
                 waiting.append(part.base)
             continue
         if hasattr(part, "untyped_storage"):
+            if getattr(part, "is_mkldnn", False):  # its storage cannot be looked at
+                total += part.numel() * part.element_size()  # type: ignore[attr-defined]
+                continue
             storage = part.untyped_storage()
             if storage.data_ptr() not in seen:
                 seen.add(storage.data_ptr())

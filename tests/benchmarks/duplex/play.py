@@ -74,11 +74,13 @@ class DuplexPerformer(play.Performer):
     def __init__(self, window: Any, *arguments: Any) -> None:
         self.notes = BlockNotes()
         self.reader: list[tuple[float, int, float]] = []
+        self.received: list[tuple[float, int]] = []
         self.dry = self.polls = 0
         super().__init__(window, *arguments)
 
     def sounding(self, status: Any) -> None:
         super().sounding(status)
+        self.memory_first = sizes(self.window, self.worker)
         for name, value in SENDS.items():
             self.window.registry.set(name, value)
         self.notes.watch(self.output.ring, self.output.input.clock_map.plan_at)
@@ -87,13 +89,14 @@ class DuplexPerformer(play.Performer):
         status = self.output.status()
         if self.sounded:
             self.reader.append((status.read_at, int(status.read), status.latency_seconds))
+            self.received.append((time.monotonic(), int(self.output.status().input.frames)))
             self.polls += 1
             self.dry += self.worker.status().echo_dry
         super().poll()
 
     def start_measuring(self, status: Any) -> None:
         super().start_measuring(status)
-        self.input_first, self.input_from = self.output.status().input, time.monotonic()
+        self.input_first = self.output.status().input
 
     def finish(self, status: Any) -> None:
         first, last = self.input_first, self.output.status().input
@@ -103,12 +106,17 @@ class DuplexPerformer(play.Performer):
             "skipped": last.skipped - first.skipped,
             "jumps": last.jumps - first.jumps,
             "running": last.running,
-            "from": self.input_from,
-            "to": time.monotonic(),
         }
         self.report["echo_dry_share"] = round(self.dry / max(1, self.polls), 3)
-        self.report["memory_mb"] = sizes(self.window, self.worker)
-        found = {"writes": [asdict(write) for write in self.notes.writes], "reader": self.reader}
+        self.report["memory_mb"] = {
+            "at_the_start": self.memory_first,
+            "at_the_end": sizes(self.window, self.worker),
+        }
+        found = {
+            "writes": [asdict(write) for write in self.notes.writes],
+            "reader": self.reader,
+            "received": self.received,
+        }
         Path(self.options.folder, "duplex.json").write_text(json.dumps(found))
         super().finish(status)
 
