@@ -25,7 +25,8 @@ from models.engine.sounds import check_name
 from models.errors import SegueError
 from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.idiom.counts import total
-from models.segue.arranger.idiom.idiom import learned_idiom
+from models.segue.arranger.idiom.idiom import Idiom, idiom_of, learned_idiom, mixed
+from models.segue.arranger.idiom.sounds import HALF
 from models.segue.learned_mix import RENDERER as OF_RENDERER
 from models.segue.learned_mix import STUDIO, change_towards
 from models.segue.renderer.inference import RendererInference
@@ -368,6 +369,11 @@ class Course:
             rank=self.plan.rank,
         )
 
+    def _idiom(self, scales: Mapping[str, float]) -> Idiom | None:
+        """What the arranger takes on while it plays the sound, as `SoundIdioms` has it."""
+        idiom = idiom_of(self._taken)
+        return mixed([] if idiom is None else [(idiom, HALF * each) for each in scales.values()])
+
     # -- networks, loaded when they are needed ---------------------------------------------------
     @cached_property
     def _computing(self) -> Computing:
@@ -375,7 +381,7 @@ class Course:
 
     @cached_property
     def _arranger(self) -> Arranger:
-        return Arranger.load(self._weights / "arranger.safetensors")
+        return Arranger.load(self._weights / "arranger.safetensors", self._idiom)
 
     @cached_property
     def _network(self) -> Renderer:

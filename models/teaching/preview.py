@@ -32,6 +32,9 @@ MEASURED: Final = 48
 """Blocks of each stream in which the mix is measured: 11 s."""
 SETTLE: Final = 24_000
 """Samples at a stream's beginning that are not measured."""
+APART: Final = 17
+"""Blocks by which each measured stream begins later in its piece than the one before: 4 s, as a
+piece's beginning, often without drums, is not what the sound is like."""
 
 
 class PreviewPlayer:
@@ -40,7 +43,7 @@ class PreviewPlayer:
     Args:
         network: The renderer's weights.
         inference: The renderer as it is.
-        arranger: Writes the score.
+        arranger: Writes the score, in the idiom of the sound where it knows one.
         codec: Makes sound of latents.
 
     """
@@ -52,16 +55,19 @@ class PreviewPlayer:
         self._arranger, self._codec = arranger, codec
 
     def play(
-        self, sound: LearnedSound, seed: int = SEED, blocks: int = BLOCKS
+        self, sound: LearnedSound, seed: int = SEED, blocks: int = BLOCKS, begin: int = 0
     ) -> NDArray[np.float32]:
-        """Audio (n, 2) at 48 kHz of a sound at amount 1."""
+        """Audio (n, 2) at 48 kHz of a sound at amount 1, from block `begin` of its score on."""
         renderer = adapted(self._inference, self._network, [(sound, 1.0)])
         state, age, cache = self._arranger.start(seed), no_age(), KeyValueCache()
         noise = torch.Generator().manual_seed(seed)
         style, latents = torch.from_numpy(sound.style.copy()), []
-        for _ in range(blocks):
-            score, state, _ = self._arranger.block(state, sound.style, Controls(), FRAMES_PER_BLOCK)
+        controls = Controls(sounds={sound.name: 1.0})
+        for number in range(begin + blocks):
+            score, state, _ = self._arranger.block(state, sound.style, controls, FRAMES_PER_BLOCK)
             batch, age = score_batch(score, age)
+            if number < begin:
+                continue
             drawn = torch.randn(TOKENS_PER_BLOCK, 2 * renderer.config.latent_dim, generator=noise)
             new, cache = renderer.block(cache, batch, style, drawn)
             latents.append(new)
@@ -75,8 +81,10 @@ class PreviewPlayer:
         return np.asarray(audio, np.float32)
 
     def measures(self, sound: LearnedSound, seed: int) -> NDArray[np.float32]:
-        """Mean (1, 16) of the measures of a stream of a sound; (0, 16) where it rests."""
-        rows = measures(self.play(sound, seed, MEASURED)[SETTLE:])
+        """Mean (1, 16) of the measures of stream `seed` of a sound, each of another place in its
+        piece; (0, 16) where it rests.
+        """
+        rows = measures(self.play(sound, seed, MEASURED, seed * APART)[SETTLE:])
         return rows.mean(axis=0, keepdims=True) if len(rows) else rows
 
 
