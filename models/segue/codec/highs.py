@@ -20,6 +20,10 @@ Array = NDArray[np.float32]
 
 NEIGHBOURS: Final = 8
 """Bands on either side whose mean a partial stands over."""
+RAISE: Final = np.float32(0.15)
+"""Most that a band is raised by its contrast, in band values (2.6 dB): what stands high already is
+right, and what lies between is too loud.
+"""
 HERTZ: Final = (200.0, 3500.0, 5000.0, 7500.0, 10_500.0)
 CONTRAST: Final = (1.05, 1.05, 1.35, 1.7, 2.2)
 """Factor of the logarithm of a band over its neighbours, at HERTZ."""
@@ -32,7 +36,8 @@ def restored(bands: Array) -> Array:
     first, factor, gain = _settings()
     out = bands.copy()
     heard = np.maximum(bands, B.SILENCE)
-    out[:, first:] += (heard - _neighbour_means(heard))[:, first:] * factor
+    change = (heard - _neighbour_means(heard))[:, first:] * factor
+    out[:, first:] += np.minimum(change, RAISE)
     return B.scaled(out, gain)
 
 

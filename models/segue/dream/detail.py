@@ -6,7 +6,9 @@ fall of the cymbal and the partials. So the gain that leads from the guide to th
 over half a second and a third of an octave, by powers, and the guide with that gain takes the
 sound's place: the colour is the renderer's, whatever is shorter or finer the guide's. The share of
 the guide falls with the noise on it, and towards the middle of the spectrum, whose partials the
-bands resolve.
+bands resolve. It is larger where the guide is the fainter of both: what fills the rests between
+partials or strokes is fog. Further down the sound falls, a third of an octave at a time, where the
+guide does: a kick that is over, or a rest.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ SECONDS: Final = 0.5
 """Time constant of the gain."""
 LEAST: Final = 0.6
 """Share of the guide's detail that stays where the noise on the guide is without bound."""
+CLEAR: Final = 0.9
+"""The same, where the guide is fainter than the sound."""
+FALL: Final = 0.5
+"""Share there of the guide's falls below the treble."""
+FALL_DB: Final = 15.0
+"""Greatest of them."""
 RANGE_DB: Final = 30.0
 """Greatest gain and, downwards, the least."""
 FAINT: Final = 1e-12
@@ -50,10 +58,12 @@ class DetailState:
     powers: Array = field(default_factory=_nothing)
 
 
-def share(sigma: float) -> float:
-    """Share of the guide's detail that is kept, 0 to 1, for the noise of `knob.DreamSetting`."""
+def share(sigma: float, least: float = LEAST) -> float:
+    """Share of the guide's detail that is kept, 0 to 1, for the noise of `knob.DreamSetting`; it is
+    `least` where that is without bound.
+    """
     near = 0.0 if math.isinf(sigma) else min(1.0, 1.0 / sigma)
-    return LEAST + (1.0 - LEAST) * near
+    return least + (1.0 - least) * near
 
 
 def with_detail(
@@ -81,8 +91,12 @@ def with_detail(
     ratio = np.sqrt((smoothed[:, 0] + FAINT) / (smoothed[:, 1] + FAINT))
     most = np.float32(10 ** (RANGE_DB / 20))
     gains = np.clip(ratio, 1 / most, most)
-    detailed = B.compress(guide * gains)
-    kept = shown + np.float32(share(sigma)) * _weights() * (detailed - shown)
+    change = B.compress(guide * gains) - shown
+    treble = _weights()
+    kept = shown + treble * change * np.where(change < 0, share(sigma, CLEAR), share(sigma))
+    level = (both + FAINT)[:, 1] / (both + FAINT)[:, 0] * np.square(gains)
+    fall = np.clip(10 * np.log10(level), -FALL_DB, 0.0) * share(sigma, FALL) * (1 - treble)
+    kept += fall * (math.log(10) / 20 / B.LOG_SCALE)
     return kept.astype(np.float32, copy=False), gains, DetailState(now)
 
 

@@ -35,6 +35,12 @@ def test_partials_of_the_highs_stand_out_further() -> None:
     assert middle == pytest.approx(told, rel=0.1)
 
 
+def test_what_stands_high_already_is_hardly_raised() -> None:
+    told, shown = decibels(comb(2.0))[0], decibels(restored(comb(2.0)))[0]
+    raised = (shown - told)[::6][AIR[::6]]
+    assert 2.0 < raised.min() <= raised.max() < 5.0
+
+
 def test_a_level_spectrum_gets_the_energy_alone() -> None:
     change = decibels(restored(np.zeros((4, B.BANDS), np.float32)))[0]
     inner = change[: B.BANDS - NEIGHBOURS]

@@ -42,7 +42,20 @@ def test_a_stroke_rises_and_falls_as_the_guide_s(ring: float) -> None:
     assert rise == pytest.approx((told[24] - told[23])[TREBLE], abs=2.5)
     fall = (made[24] - made[36])[TREBLE]
     assert fall == pytest.approx((told[24] - told[36])[TREBLE], abs=2.5)
-    assert np.array_equal(shown[:, BASS], grey(guide)[:, BASS]), "the bass is the renderer's"
+
+
+@pytest.mark.parametrize("ring", [0.02, 0.06, 0.15])
+def test_below_the_treble_what_is_over_falls_and_nothing_is_raised(ring: float) -> None:
+    """A kick that the renderer holds: its strokes are the renderer's, its rests the guide's."""
+    guide, bars = decays(ring), levels(grey(decays(ring)))
+    near, far = (
+        (levels(with_detail(grey(guide), guide, sigma, DetailState())[0]) - bars)[48:, BASS]
+        for sigma in (1.0, math.inf)
+    )
+    assert near[0] == pytest.approx(0.0, abs=0.5), "the stroke"
+    assert near.max() < 0.1
+    assert (near[22] < -4.0).all()
+    assert far == pytest.approx(near / 2, abs=0.1), "less where the guide is far"
 
 
 def test_the_colour_stays_the_sound_s() -> None:
@@ -64,7 +77,8 @@ def test_partials_stand_out_of_a_fog() -> None:
     assert peaks.min() - valleys.max() > 25
     far = levels(with_detail(fog, guide, math.inf, DetailState())[0])[-1]
     peaks, valleys = far[::7][TREBLE[::7]], far[3::7][TREBLE[3::7]]
-    assert 10 < peaks.min() - valleys.max() < 25, "less of the guide where it is far"
+    assert 15 < peaks.min() - valleys.max() < 30, "less of the guide where it is far"
+    assert valleys.max() < levels(fog)[-1, TREBLE].min() - 8, "its valleys most of all"
 
 
 @pytest.mark.parametrize(("sigma", "kept"), [(1.0, 1.0), (2.0, 0.8), (math.inf, 0.6)])
