@@ -1,6 +1,6 @@
 """Prompts by an outside ear: a tagger, asked for the words that it has. Offline.
 
-    python -m models.evaluation.tagger render CLIPS [--source engine|corpus]
+    python -m models.evaluation.tagger render CLIPS [--source engine|corpus] [--seeds SET]
     python models/evaluation/tagger.py tag CLIPS --out TAGS.json       in musicnn's own environment
     python models/evaluation/tagger.py embed CLIPS --out FILE.npz      there too, for the ladder
     python -m models.evaluation.tagger figures TAGS.json --ceiling OF_CORPUS.json --out tagger.json
@@ -35,6 +35,8 @@ PENULTIMATE: Final = -1
 EMBEDDING_HOP: Final = 1.5
 EMBEDDING_LEVEL_DB: Final = -17.0
 SECONDS, SETTLE = 12.0, 2.0  # as models.evaluation.prompts, which does not judge the first two
+SEED_STEP: Final = 10_000
+"""Distance of the seeds of one set of clips from those of the next."""
 
 WORDS: Final[dict[str, tuple[str | None, str | None]]] = {
     "Alternative Country": ("country", "country"), "Ambient": ("ambient", "ambient"),
@@ -68,8 +70,12 @@ is another name of the same thing, and of several the narrowest. Families ("elec
 "classical" for a bassoon) are left out: the tagger does not have the word."""
 
 
-def render(folder: Path, source: str) -> None:
-    """A WAV a term, 48 kHz stereo, its first two seconds cut off; those that are there are kept."""
+def render(folder: Path, source: str, seeds: int = 0) -> None:
+    """A WAV a term, 48 kHz stereo, its first two seconds cut off; those that are there are kept.
+
+    `seeds` is the number of the set of seeds: figures of one clip a term scatter by several per
+    cent, and what was chosen on one set is judged on another.
+    """
     import soundfile
 
     import models.corpus.sound.render as mixing
@@ -84,6 +90,7 @@ def render(folder: Path, source: str) -> None:
     engine = open_engine("segue") if source == "engine" else None
     for term in (term for term in WORDS if not (folder / f"{term}.wav").exists()):
         seed = SEED + 600 + INDEX[term]  # as models.evaluation.prompts
+        seed += SEED_STEP * seeds
         if engine is not None:
             audio = play(engine, Controls(style=engine.embed_text(term)), SECONDS, seed)
         else:
@@ -216,11 +223,12 @@ def main() -> int:
     parser.add_argument("what", choices=("render", "tag", "embed", "figures"))
     parser.add_argument("path", type=Path, help="folder of clips, or the file of tags")
     parser.add_argument("--source", choices=("engine", "corpus"), default="engine")
+    parser.add_argument("--seeds", type=int, default=0, metavar="SET", help="0, 1, 2, ...")
     parser.add_argument("--ceiling", type=Path, help="tags of the corpus' clips")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.what == "render":
-        render(arguments.path, arguments.source)
+        render(arguments.path, arguments.source, arguments.seeds)
         return 0
     try:
         if arguments.out is None:

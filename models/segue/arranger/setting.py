@@ -145,6 +145,12 @@ def _usual(name: str, idiom: Idiom) -> NDArray[np.float32] | float:
     return idiom.minor * _MINOR if name == "mode" else 0.0
 
 
+def _nearest_player(drawn: NDArray[np.float32], nobody: int) -> tuple[float, int]:
+    """The likeliest instrument of a part, and its log-odds against nobody."""
+    player = int(np.argmax(np.where(np.arange(len(drawn)) == nobody, -np.inf, drawn)))
+    return float(drawn[player] - drawn[nobody]), player
+
+
 @torch.inference_mode()
 def choose_setting(
     net: SettingNet,
@@ -160,7 +166,7 @@ def choose_setting(
     guidance above 1 moves away from what would be chosen without a style (Ho & Salimans 2022,
     eq. 6). mode fixes the mode (index into MODE_NAMES). base: a setting whose metre, tempo and (but
     for `mode`) mode stay; the rest is chosen to go with them. idiom makes some tempi and modes
-    likelier.
+    likelier. At least one part has a player.
     """
     fixed: dict[str, int] = {} if mode is None else {"mode": mode}
     if base is not None:
@@ -173,6 +179,7 @@ def choose_setting(
     read = net.begin(styles, styled)
     chosen = torch.zeros(2, CHOICES)
     codes: dict[str, int] = {}
+    nearest: dict[str, tuple[float, int]] = {}
     tempo = 0.0
     for index, (name, values) in enumerate(VARIABLES):
         logits = net.odds(index, read, chosen).log_softmax(-1)
@@ -192,9 +199,16 @@ def choose_setting(
             below = heap[code - 1] if code else 0.0
             tempo = code + float((noise.tempo - below) / max(heap[code] - below, 1e-9))
         else:
-            code = int((odds + noise.gumbel[start : start + values]).argmax())
+            drawn = odds + noise.gumbel[start : start + values]
+            code = int(drawn.argmax())
+            if name in NOBODY:
+                nearest[name] = _nearest_player(drawn, NOBODY[name])
         codes[name] = code
         chosen[:, start + code] = 1.0
+    if all(codes[name] == nobody for name, nobody in NOBODY.items()):
+        # Each part may be left out by itself, where two styles share no player: never all of them.
+        name = max(nearest, key=lambda part: nearest[part][0])
+        codes[name] = nearest[name][1]
     return Setting(
         metre=codes["metre"],
         kit=codes["kit"],

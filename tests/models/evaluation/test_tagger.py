@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from models.evaluation.card import BARS
-from models.evaluation.tagger import NETWORKS, WORDS, figures, main
+from models.evaluation.tagger import NETWORKS, WORDS, figures, main, render
 from models.segue.style.terms import NAMES
 
 MTT = """guitar,classical,slow,techno,strings,drums,electronic,rock,fast,piano,ambient,beat,violin,
@@ -105,6 +107,22 @@ def test_nothing_to_compare_is_said(
         main()
     assert "play other terms too" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_sets_of_seeds_share_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: dict[int, list[int]] = {0: [], 1: []}
+    monkeypatch.setattr("models.open_engine", lambda _: SimpleNamespace(embed_text=lambda _: None))
+    for number, seeds in played.items():
+
+        def play(
+            _engine: object, _controls: object, seconds: float, seed: int, to: list[int] = seeds
+        ) -> np.ndarray:
+            to.append(seed)
+            return np.zeros((round(seconds * 48_000), 2), np.float32)
+
+        monkeypatch.setattr("models.evaluation.measures.play", play)
+        render(tmp_path / str(number), "engine", number)
+    assert len(set(played[0] + played[1])) == 2 * len(WORDS)
 
 
 def test_tagging_does_not_import_the_project() -> None:

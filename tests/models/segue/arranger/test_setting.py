@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.segue.arranger.setting import cleared, with_share
+from models.engine.interface import blend
+from models.segue.arranger.arranger import Arranger
+from models.segue.arranger.conditions import GUIDANCE
+from models.segue.arranger.setting import SettingNoise, choose_setting, cleared, with_share
+from models.segue.style import StyleModel
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
@@ -33,3 +37,14 @@ def test_a_share_of_none_or_all_stays_finite(share: float) -> None:
 )
 def test_what_is_rare_is_rarer_still(share: float, clear: float) -> None:
     assert cleared(share) == pytest.approx(clear)
+
+
+def test_a_mix_of_prompts_never_loses_all_its_players() -> None:
+    """Didgeridoo and charango share none: each part alone was left out, and the music stopped."""
+    net, style_model = Arranger.load().setting_net, StyleModel.load()
+    first, last = (style_model.embed_text(name) for name in ("Didgeridoo", "Charango"))
+    for step in range(6):
+        mix = blend([first, last], [1.0 - step / 5, step / 5])
+        for seed in (900_816, 900_817, 900_818, 900_819):
+            setting = choose_setting(net, mix, SettingNoise.of(seed), GUIDANCE)
+            assert setting.kit or any(setting.instruments), (step, seed)
