@@ -27,7 +27,7 @@ from models.segue.studio.warmth import AIR, WARMTH_DB, tilt_sections
 TARGET: Final = -16.0  # LUFS
 GATE_DB: Final = 14.0
 MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
-WINDOW: Final = 0.9  # seconds over which the loudness is measured
+WINDOW: Final = 0.6  # seconds over which the loudness is measured
 PULL: Final = 0.7  # seconds in which it is led back
 REACH_DB: Final = 12.0
 SUDDEN_DB: Final = 1.5  # over the target within the last moments
@@ -103,7 +103,8 @@ def master(
     mix = mix * line(10 ** (state.gain_db / 20), 10 ** (gain_db / 20), BLOCK)
     led = mix
     squeeze = production.compress
-    settings = CompressorSettings(-10.0 - 8.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
+    # What is squeezed away is made up before, so that a lower threshold would chase itself.
+    settings = CompressorSettings(-10.0 - 6.0 * squeeze, 1.5 + 2.0 * squeeze, 0.02, 0.18, 6.0)
     mix, reduction = compress(mix, settings, state.reduction)
     if production.drive > 0.02 or before.drive > 0.02:
         hard, soft = (line(a, b, BLOCK) for a, b in (

@@ -28,11 +28,16 @@ NOMINAL: Final = -20.0
 """Loudness that the bank is calibrated to."""
 PLACE: Final = (0.0, 0.0, 0.14, 0.06, 0.24)
 WIDTH: Final = (0.9, 0.25, 0.85, 0.85, 0.85)
+DRUMS_OPEN_DB: Final = 7.0
+"""What the drums get over 4.5 kHz. The tilt of the master (`warmth`) takes as much from all parts,
+but on records it is the percussion that carries the highs: the louder it is, the brighter the
+spectrum (Elowsson & Friberg, AES 2017).
+"""
 EQ: Final[tuple[tuple[FilterSection, ...], ...]] = (
     (
         FilterSection("high", 28),
         FilterSection("peak", 70, 1.0, 1.5),
-        FilterSection("high_shelf", 7000, 0.7, 1.0),
+        FilterSection("high_shelf", 4500, 0.7, DRUMS_OPEN_DB),
     ),
     (FilterSection("high", 28), FilterSection("peak", 300, 0.9, -1.5)),
     (FilterSection("high", 120), FilterSection("peak", 350, 0.8, -1.5)),

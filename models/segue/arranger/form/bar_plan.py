@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.music.score import PARTS
+from models.music.score import KITS, PARTS
 from models.segue.arranger.form.form_plan import (
     THIN,
     FormPlan,
@@ -103,7 +103,8 @@ def plan_section(
             ]
         )
         noise = np.random.default_rng([seed & 0xFFFFFFFF, 0xF0])
-        form = choose_form(likely_forms(names, parts, unmuted), lambda: float(noise.random()))
+        odds = likely_forms(names, parts, unmuted, KITS[setting.kit])
+        form = choose_form(odds, lambda: float(noise.random()))
         if form == plan.form and not due and not is_over(plan, bar, targets.energy):
             return plan, False
         plan = in_form(plan, form)

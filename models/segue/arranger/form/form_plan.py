@@ -35,6 +35,11 @@ LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
 WITHOUT_DRUMS: Final = 0.3
 """Log-odds that a form loses whose themes have no drums, where there is a drummer."""
+RAGA_KITS: Final = frozenset({"none", "tabla"})
+OUT_OF_PLACE: Final = 4.0
+"""Log-odds that a raga loses with other drums than its own: by the names of its sections alone it
+is like a song, and rock began with an alap.
+"""
 BANDS: Final = frozenset({"song", "club", "groove", "jam"})
 """Forms of bands: who has a drummer plays the themes with the drums, as on records."""
 FOCUS_SHARE: Final = 0.85
@@ -98,7 +103,7 @@ class FormPlan:
 
 
 def likely_forms(
-    sections: NDArray[np.floating], parts: NDArray[np.floating], available: int
+    sections: NDArray[np.floating], parts: NDArray[np.floating], available: int, kit: str = "none"
 ) -> dict[str, float]:
     """Log-odds of each form of FORMS.
 
@@ -106,6 +111,7 @@ def likely_forms(
         sections: (len(SECTIONS),) odds of the first section's name.
         parts: (len(SECTIONS), 2 ** len(PARTS)) log-odds of the parts that play in each.
         available: bits of the parts that have an instrument.
+        kit: the drummer's, of KITS.
 
     """
     odds = np.asarray(sections, np.float64) / np.sum(sections)
@@ -123,6 +129,8 @@ def likely_forms(
         found[form] = name_fit + (0.5 * float(np.mean(fits)) if fits else -12.0)
         if DRUMS & available:
             found[form] -= WITHOUT_DRUMS * _drumless_share(form)
+        if form == "raga" and kit not in RAGA_KITS:
+            found[form] -= OUT_OF_PLACE
     return found
 
 

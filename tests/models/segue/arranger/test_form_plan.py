@@ -234,6 +234,16 @@ def test_a_form_without_drums_is_less_likely_where_there_is_a_drummer() -> None:
     assert gap["chamber"] < gap["tune"] < gap["club"]
 
 
+@pytest.mark.parametrize(("kit", "form"), [("tabla", "raga"), ("none", "raga"), ("rock", "song")])
+def test_only_indian_drums_play_a_raga(kit: str, form: str) -> None:
+    """By its sections and parts a raga is much like a song: hard rock began with an alap."""
+    odds = np.full(len(SECTIONS), 0.001)
+    odds[[section_code(name) for name in ("alap", "a", "b")]] = (0.2, 0.4, 0.4)
+    parts = np.zeros((len(SECTIONS), 1 << len(PARTS)))
+    scores = likely_forms(odds, parts, ALL, kit)
+    assert max(("raga", "song"), key=lambda name: scores[name]) == form
+
+
 def test_the_form_fits_who_is_expected_to_play() -> None:
     """Two forms with the same sections are told apart by their parts."""
     odds = np.full(len(SECTIONS), 0.01)
