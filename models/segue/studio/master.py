@@ -27,7 +27,7 @@ from models.segue.studio.warmth import AIR, WARMTH_DB, tilt_sections
 TARGET: Final = -16.0  # LUFS
 GATE_DB: Final = 14.0
 MOMENT: Final = 0.36  # a measurement's weight in the power of the last 400 ms
-WINDOW: Final = 0.6  # seconds over which the loudness is measured
+WINDOW: Final = 0.5  # seconds over which the loudness is measured
 PULL: Final = 0.7  # seconds in which it is led back
 REACH_DB: Final = 12.0
 SUDDEN_DB: Final = 1.5  # over the target within the last moments
