@@ -53,7 +53,7 @@ class BlockPlayer:
         self, state: StudioStreamState, entry: LeadEntry, heard: HeardMusic | None = None
     ) -> PlayedBlock:
         """The block after a state, as the studio plays it, and what the performer played in."""
-        before, controls = state, with_course(entry.controls, state.arranger)
+        controls = with_course(entry.controls, state.arranger)
         if entry.clear:
             state = self.cleared(state)
         style = controls.style
@@ -82,7 +82,7 @@ class BlockPlayer:
             played.voices, audible, state.started, state.studio.block * BLOCK
         )
         after = StudioStreamState(arranger, studio, info, started)
-        return PlayedBlock(after, played, events, held, before, entry)
+        return PlayedBlock(after, played, events, held, entry)
 
     def cleared(self, state: StudioStreamState) -> StudioStreamState:
         """A state whose arranger begins afresh; the studio goes on, so what sounds rings out."""

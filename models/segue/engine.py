@@ -55,6 +55,7 @@ from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
 from models.segue.echo import echo_block
 from models.segue.echo_renderer import EchoRenderer
 from models.segue.guide import frames_for, guide_of
+from models.segue.lead_player import LeadPlayer
 from models.segue.learned_mix import STUDIO, LearnedMixes
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.stream_state import (
@@ -220,7 +221,9 @@ class SegueStream(Stream):
         self._held: tuple[NoteEvent, ...] = ()
         self._hearing: Hearing | None = None
         self._heard: Hearing | None = None
-        self._ahead: deque[PlayedBlock] = deque()  # what the lead played of `Dreaming.pending`
+        self._lead = LeadPlayer(engine.player.play)
+        self._ahead: deque[PlayedBlock] = deque()
+        """What the lead played of the end of `Dreaming.pending`, since the last `restore`."""
 
     @property
     def score(self) -> ScoreInfo | None:
@@ -290,7 +293,7 @@ class SegueStream(Stream):
 
     def _dream(self, state: StudioStreamState, controls: Controls) -> Audio:
         """The next block of a stream that dreams, awakes or falls asleep."""
-        engine, dreamer = self.engine, self.engine.dreamer
+        dreamer = self.engine.dreamer
         dreaming = state.dream
         if dreaming is None:
             seed = state.studio.seed + 104_729 * (state.studio.block + 1)
@@ -301,15 +304,11 @@ class SegueStream(Stream):
         while len(dreaming.sound.audio) < BLOCK:
             dreaming = self._look_ahead(dreamer, dreaming, controls, setting.sigma, heard)
         entry, *pending = dreaming.pending
-        played = self._ahead.popleft() if self._ahead else None
-        if (
-            played is None
-            or played.entry is not entry
-            or played.before.studio is not state.studio
-            or played.before.arranger is not state.arranger
-        ):
-            self._ahead.clear()
-            played = engine.player.play(replace(state, dream=None), entry)
+        # The lead's state is that of the stream and what is pending, so that the stream gets there.
+        if self._ahead and self._ahead[0].entry is entry:
+            played = self._ahead.popleft()
+        else:
+            played = self._lead.replay(replace(state, dream=None), entry)
         self._show(played)
         dry = np.ascontiguousarray(played.studio.mix.T)
         wet, sound = dreamer.take(dreaming.sound, BLOCK)
@@ -322,6 +321,7 @@ class SegueStream(Stream):
         )
         if not controls.dream:
             self._ahead.clear()
+            self._lead.drop()
         self.state = replace(played.state, dream=dreaming if controls.dream else None)
         return audio
 
@@ -335,7 +335,8 @@ class SegueStream(Stream):
     ) -> Dreaming:
         """The state after the lead has played one more block and the dreamer has heard it."""
         entry = LeadEntry(controls, dreaming.clear)
-        played = self.engine.player.play(dreaming.lead, entry, heard)
+        played = self._lead.play(dreaming.lead, entry, heard)
+        entry = played.entry
         if heard is not None and played.state.info is not None:
             # The stream gets there later, when something else is heard.
             entry = entry._replace(written=(played.state.arranger, played.state.info))
@@ -372,6 +373,7 @@ class SegueStream(Stream):
         self._played = self._stems = None
         self._events = self._held = ()
         self._ahead.clear()
+        self._lead.drop()
 
     def clear(self) -> None:
         state = self.state

@@ -72,14 +72,13 @@ class StudioStreamState:
 
 class PlayedBlock(NamedTuple):
     """Block as the studio plays it: the state after it, its sound, what begins and ends in it, what
-    was held before; and the state and entry that it was played from.
+    was held before; and the entry that it was played from.
     """
 
     state: StudioStreamState
     studio: StudioBlock
     events: tuple[NoteEvent, ...]
     held: tuple[NoteEvent, ...]
-    before: StudioStreamState
     entry: LeadEntry
 
 

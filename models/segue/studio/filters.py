@@ -122,14 +122,19 @@ class Filter:
         spans = samples // SPAN
         pieces = x.reshape(channels, spans, SPAN)
         push = pieces.astype(np.float64) @ self._reach
-        states = np.empty((spans, channels, self.size))
         carry, twice = self._carry, self._twice
         # Two spans at a time: the states between are one product afterwards.
         first = np.ascontiguousarray(push[:, 0::2].transpose(1, 0, 2))
         both = first @ carry + push[:, 1::2].transpose(1, 0, 2)
-        for index in range(spans // 2):
-            states[2 * index] = state
-            state = state @ twice + both[index]
+        begins = np.empty((spans // 2 + 1, channels, self.size))
+        begins[0] = state
+        rows = list(begins)
+        for row, pushed, after in zip(rows, both, rows[1:], strict=False):
+            row.dot(twice, after)  # a method: the operator takes longer than so small a product
+            after += pushed
+        state = rows[-1].copy()
+        states = np.empty((spans, channels, self.size))
+        states[0::2] = begins[:-1]
         np.matmul(states[0::2], carry, out=states[1::2])
         states[1::2] += first
         y = (x.reshape(-1, SPAN) @ self._direct).reshape(pieces.shape)

@@ -255,6 +255,7 @@ class _SpectrumCache:
         self.rows = np.zeros((self.ROWS, BINS), np.complex64)
         self.lines: list[Lines] = []
         self.end = 0
+        self._mixed: tuple[tuple[Lines, NDArray[np.float32]], ...] = ()  # the latest, of 3 lines
 
     def of(self, lines: tuple[Lines, ...], count: int) -> NDArray[np.complex64]:
         """(count, BINS) spectra of the last of `lines`."""
@@ -291,10 +292,19 @@ class _SpectrumCache:
     def _spectrum(self, lines: tuple[Lines, ...], index: int) -> NDArray[np.complex64]:
         """(BINS,) of a line and those before it."""
         span = lines[max(0, index - 2) : index + 1]
-        mixed = np.concatenate([self.weights @ line.all() for line in span])[-SIZE:]
+        mixed = np.concatenate([self._mix(line) for line in span])[-SIZE:]
         if len(mixed) < SIZE:
             mixed = np.pad(mixed, (SIZE - len(mixed), 0))
         return np.asarray(np.fft.rfft(mixed), np.complex64)
+
+    def _mix(self, line: Lines) -> NDArray[np.float32]:
+        """(HALF,) of a line. Three spectra in a row hold it."""
+        for known, mixed in self._mixed:
+            if known is line:
+                return mixed
+        mixed = np.asarray(self.weights @ line.all(), np.float32)
+        self._mixed = (*self._mixed[-2:], (line, mixed))
+        return mixed
 
 
 def advance_room(state: SpaceState, target: RoomSpec) -> SpaceState:

@@ -156,4 +156,4 @@ def _stretches(x: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.floa
     whole = np.ascontiguousarray(x)
     kind = np.dtype((np.void, TAPS * whole.itemsize))
     items = np.ndarray((len(whole) - TAPS + 1,), kind, whole, 0, whole.strides)
-    return items[at].view(whole.dtype).reshape(-1, TAPS)
+    return items.take(at).view(whole.dtype).reshape(-1, TAPS)
