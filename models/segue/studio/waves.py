@@ -9,6 +9,7 @@ share, which costs nothing.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -79,12 +80,13 @@ def glide_positions(ratio: float, cents: float, glide: float) -> NDArray[np.floa
 
 
 class Waves:
-    """Cache of pieces of resampled zones."""
+    """Cache of pieces of resampled zones; may be used by any thread."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self._pieces: OrderedDict[tuple[object, ...], NDArray[np.float32]] = OrderedDict()
         self._cached_bytes = 0
+        self._lock = threading.Lock()  # stems of the past are rendered beside the music
 
     def length(self, wave: Wave) -> int | None:
         """Samples until a wave without loop is over; None for one that goes on."""
@@ -108,16 +110,20 @@ class Waves:
     def _piece(self, wave: Wave, index: int) -> NDArray[np.float32]:
         zone, ratio, dark, cents, glide = wave
         name = (zone.pack, zone.number, ratio, dark, cents, glide, index)
-        found = self._pieces.get(name)
-        if found is not None:
-            self._pieces.move_to_end(name)
-            return found
+        with self._lock:
+            found = self._pieces.get(name)
+            if found is not None:
+                self._pieces.move_to_end(name)
+                return found
         made = self._interpolated(wave, index)
-        self._pieces[name] = made
-        self._cached_bytes += made.nbytes
-        while self._cached_bytes > MEMORY:
-            _, old = self._pieces.popitem(last=False)
-            self._cached_bytes -= old.nbytes
+        with self._lock:
+            if name in self._pieces:
+                return self._pieces[name]
+            self._pieces[name] = made
+            self._cached_bytes += made.nbytes
+            while self._cached_bytes > MEMORY:
+                _, old = self._pieces.popitem(last=False)
+                self._cached_bytes -= old.nbytes
         return made
 
     def _interpolated(self, wave: Wave, index: int) -> NDArray[np.float32]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -88,3 +91,33 @@ def test_a_hit_is_over_when_it_is_over() -> None:
     wave = Wave(tone.zone, 1.1)
     length = waves.length(wave)
     assert length is not None and not waves.read(wave, length, 9000).any()
+
+
+def test_threads_may_read_at_once_while_the_cache_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stems of the past are rendered beside the music."""
+    monkeypatch.setattr("models.segue.studio.waves.MEMORY", 3 * PIECE * 4)
+    tone, interval = Tone(440.0), sys.getswitchinterval()
+    waves, wave = waves_of(tone), Wave(tone.zone, 1.0)
+    expected = [waves.read(wave, at * PIECE, PIECE).copy() for at in range(6)]
+    wrong: list[object] = []
+
+    def read(first: int) -> None:
+        try:
+            for step in range(1500):
+                at = (first + step // 2) % 6
+                if not np.array_equal(waves.read(wave, at * PIECE, PIECE), expected[at]):
+                    wrong.append(at)
+        except KeyError as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=read, args=(first,)) for first in (0, 1, 3)]
+    try:
+        sys.setswitchinterval(1e-6)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
+    assert waves._cached_bytes == sum(piece.nbytes for piece in waves._pieces.values())
