@@ -58,26 +58,29 @@ class MeanSpectrum:
 
 @dataclass(frozen=True)
 class ToneMatch:
-    """Mean spectra of a guide, and of what was made of it before any gains."""
+    """Mean spectra of a guide, and of what was made of it before any gains.
+
+    waiting: (n, 15) powers of the guide's frames of which nothing is made yet. They count when it
+    is: the cymbals of a guide that is heard ahead would raise the treble before the sound has any.
+    """
 
     guide: MeanSpectrum = field(default_factory=MeanSpectrum)
     sound: MeanSpectrum = field(default_factory=MeanSpectrum)
+    waiting: Powers = field(default_factory=lambda: np.zeros((0, len(CENTRES)), np.float32))
 
     def with_guide(self, audio: Audio) -> ToneMatch:
         """The state with some more of the guide, (1920 k, 2)."""
-        found = powers(audio)
-        if float(found.sum()) < REST:
-            return self
-        return replace(self, guide=self.guide.after(found, len(audio) / SAMPLE_RATE))
+        return replace(self, waiting=np.concatenate([self.waiting, frame_powers(audio)]))
 
     def with_sound(self, audio: Audio, gains: Powers) -> ToneMatch:
         """The state with some more of the sound, (1920 k, 2), made with gains (320,)."""
-        found = powers(audio)
-        if float(found.sum()) < REST:
-            return self
         used = np.interp(np.log(CENTRES), _octaves(), gains).astype(np.float32)
-        found = (found / np.square(used)).astype(np.float32)
-        return replace(self, sound=self.sound.after(found, len(audio) / SAMPLE_RATE))
+        made, count = frame_powers(audio), len(audio) // WINDOW
+        return ToneMatch(
+            _with(self.guide, self.waiting[:count]),
+            _with(self.sound, made, np.square(used)),
+            self.waiting[count:].copy(),
+        )
 
     @property
     def gains(self) -> Powers:
@@ -91,6 +94,18 @@ class ToneMatch:
         decibels = np.clip(decibels, CUT_DB, BOOST_DB) * min(1.0, heard / SURE)
         line = np.interp(_octaves(), np.log(CENTRES), decibels)
         return np.asarray(10.0 ** (line / 20.0), np.float32)
+
+
+def _with(mean: MeanSpectrum, frames: Powers, gain: Powers | None = None) -> MeanSpectrum:
+    """A mean with the powers (n, 15) of some frames more, before a gain (15,) on their powers."""
+    if not len(frames):
+        return mean
+    found = frames.mean(axis=0)
+    if float(found.sum()) < REST:
+        return mean
+    if gain is not None:
+        found = found / gain
+    return mean.after(found.astype(np.float32), len(frames) * WINDOW / SAMPLE_RATE)
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +135,12 @@ def _pooling() -> Powers:
 
 def powers(audio: Audio) -> Powers:
     """Mean square of a sound (1920 k, 2) in each of CENTRES."""
+    return np.asarray(frame_powers(audio).mean(axis=0))
+
+
+def frame_powers(audio: Audio) -> Powers:
+    """The same of each frame of 1920 samples, (k, 15)."""
     frames = audio.reshape(-1, WINDOW, 2) * _window()[:, None]
     spectra = np.fft.rfft(frames, axis=1)
     found = np.square(spectra.real) + np.square(spectra.imag)
-    return np.asarray(found.mean(axis=(0, 2)) @ _pooling(), np.float32)
+    return np.asarray(found.mean(axis=2) @ _pooling(), np.float32)

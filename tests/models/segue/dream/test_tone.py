@@ -62,8 +62,22 @@ def test_without_both_sounds_it_changes_nothing_and_rests_tell_nothing() -> None
     match = ToneMatch().with_guide(tones([0.0] * 4))
     assert np.array_equal(match.gains, np.ones(B.BANDS))
     rest = np.zeros((BLOCK, 2), np.float32)
-    assert match.with_guide(rest) is match
-    assert match.with_sound(rest, match.gains) is match
+    known = follow([0.0, 0.0, -5.0, 0.0], [0.0] * 4)
+    after = known.with_guide(rest).with_sound(rest, known.gains)
+    assert after.guide is known.guide and after.sound is known.sound
+
+
+def test_what_the_guide_brings_does_not_count_before_the_sound_has_it() -> None:
+    """Cymbals after a dull beginning, in a guide that is heard two blocks ahead."""
+    dull, bright = [0.0, 0.0, -50.0, -60.0], [0.0, 0.0, 0.0, 0.0]
+    course = [*[dull] * 20, *[bright] * 12]
+    match = ToneMatch().with_guide(tones(course[0])).with_guide(tones(course[1]))
+    for now, ahead in zip(course[:-2], course[2:], strict=True):
+        match = match.with_guide(tones(ahead))
+        gains = match.gains
+        assert np.abs(gains_db(match)).max() < 0.2
+        match = match.with_sound(tones(now), gains)
+    assert len(match.waiting) == 2 * BLOCK // 1920
 
 
 def test_lean_and_warm_are_inverse_and_keep_silence_silent() -> None:
