@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from app.session import preferences
 from tests.benchmarks.duplex import delays
+from tests.benchmarks.stage import __main__ as stage
 from tests.benchmarks.stage import display
 from tests.support import jack
 
@@ -27,15 +28,9 @@ ECHO_SECONDS: Final = 4 * 60.0 / 112.0
 def main(arguments: list[str]) -> int:
     """Exit code: 0 without dropouts, 1 with any, 2 where the machine lacks something."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.duplex", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--engine", default="segue")
-    parser.add_argument("--buffer", type=int, default=256)
-    parser.add_argument("--capture", type=float, default=1800.0, help="rolling capture")
-    parser.add_argument("--stems", action="store_true", help="record a take with a file per part")
+    stage.add_options(parser)
     options = parser.parse_args(arguments)
-    lacking = jack.missing() or display.missing()
-    if lacking:
-        print(f"the stage cannot be set up: {lacking}", file=sys.stderr)
+    if stage.lacking():
         return 2
     with (
         tempfile.TemporaryDirectory(prefix="duplex") as place,

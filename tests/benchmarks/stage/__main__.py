@@ -27,19 +27,13 @@ START_SECONDS = 120.0
 def main(arguments: list[str]) -> int:
     """Exit code: 0 without dropouts, 1 with any, 2 where the machine lacks something."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.stage", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--engine", default="segue")
+    add_options(parser)
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two turns")
-    parser.add_argument("--buffer", type=int, default=256)
-    parser.add_argument("--capture", type=float, default=1800.0, help="rolling capture")
-    parser.add_argument("--stems", action="store_true", help="record a take with a file per part")
     parser.add_argument("--trace", action="store_true", help="print late stacks of the GUI thread")
     parser.add_argument("--profile", help="a file for cProfile's figures of the GUI thread")
     parser.add_argument("--keep", help="folder to leave the audio files in")
     options = parser.parse_args(arguments)
-    lacking = jack.missing() or display.missing()
-    if lacking:
-        print(f"the stage cannot be set up: {lacking}", file=sys.stderr)
+    if lacking():
         return 2
     with (
         _folder(options.keep) as place,
@@ -49,6 +43,23 @@ def main(arguments: list[str]) -> int:
         report = run(options, Path(place), screen, server)
     print(json.dumps(report, indent=1))
     return 1 if "failed" in report or broken(report) else 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every benchmark of the whole instrument asks."""
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--engine", default="segue")
+    parser.add_argument("--buffer", type=int, default=256)
+    parser.add_argument("--capture", type=float, default=1800.0, help="rolling capture")
+    parser.add_argument("--stems", action="store_true", help="record a take with a file per part")
+
+
+def lacking() -> bool:
+    """Whether this machine lacks what the benchmark needs; it is said on standard error."""
+    what = jack.missing() or display.missing()
+    if what:
+        print(f"the stage cannot be set up: {what}", file=sys.stderr)
+    return bool(what)
 
 
 def _folder(keep: str | None) -> contextlib.AbstractContextManager[str]:
