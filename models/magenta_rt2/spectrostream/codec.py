@@ -142,7 +142,7 @@ class SpectroStreamDecoder(nn.Module):
             x = unit(x, states)
             if level == self.channel_recombo_block:
                 x = x.unflatten(1, (CHANNELS, -1)).flatten(0, 1)
-        return self.base_conv_last(functional.elu(x), states)
+        return self.base_conv_last(x, states, activate=True)
 
 
 class SpectroStream(nn.Module):

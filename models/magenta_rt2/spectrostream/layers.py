@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.magenta_rt2.spectrostream.packing import PackedConvolution, Pair
+from models.magenta_rt2.spectrostream.packing import (
+    PackedConvolution,
+    PackedNarrow,
+    PackedTransposed,
+    PackedUpsampling,
+    Pair,
+)
 
 State: TypeAlias = tuple[Tensor, ...]
 
@@ -61,31 +67,52 @@ class CausalConv2d(nn.Module):
         self.past_frames = kernel[0] - stride[0]
         missing = kernel[1] - stride[1]
         self.low_padding, self.high_padding = missing // 2, missing - missing // 2
-        self.packed: PackedConvolution | None = None
+        self.packed: PackedConvolution | PackedNarrow | None = None
         self.pack_next = False  # the next input's shape is the one to pack for
 
     def _convolve(self, x: Tensor, padding: int) -> Tensor:
         if self.pack_next:
-            self.packed = PackedConvolution(
-                self.weight, self.bias, self.stride, (0, padding), False, x.shape
+            self.packed = (
+                PackedNarrow(self.weight, self.bias, padding, x.shape)
+                if PackedNarrow.fits(self.weight, self.stride)
+                else PackedConvolution(self.weight, self.bias, self.stride, (0, padding), x.shape)
             )
             self.pack_next = False
         if self.packed is not None and self.packed.shape == x.shape:
             return self.packed(x)
         return functional.conv2d(x, self.weight, self.bias, self.stride, (0, padding))
 
-    def forward(self, x: Tensor, states: LayerStates) -> Tensor:
+    def forward(self, x: Tensor, states: LayerStates, activate: bool = False) -> Tensor:
+        """Outputs of inputs (batch, inputs, time, bins); activate: of the inputs after an ELU."""
         if self.past_frames > 0:
-            batch, channels, _, bins = x.shape
-            x = torch.cat([states.read((batch, channels, self.past_frames, bins), x), x], dim=2)
-            states.write(
-                x[:, :, x.shape[2] - self.past_frames :].clone()
-            )  # a view would keep all of x
+            x = self._with_past(x, states, activate)
+        elif activate:
+            x = functional.elu(x)
         padding = self.low_padding
         if self.low_padding != self.high_padding:
             x = functional.pad(x, (self.low_padding, self.high_padding))
             padding = 0
         return self._convolve(x, padding)
+
+    def _with_past(self, x: Tensor, states: LayerStates, activate: bool) -> Tensor:
+        """The inputs behind those of the last step, written once and in the order of `x`.
+
+        torch would join tensors of unlike order into the one that its convolutions do not take.
+        """
+        batch, channels, time, bins = x.shape
+        past = states.read((batch, channels, self.past_frames, bins), x)
+        frames = self.past_frames + time
+        if x.stride(1) == 1:  # channels last
+            joined = x.new_empty(batch, frames, bins, channels).permute(0, 3, 1, 2)
+        else:
+            joined = x.new_empty(batch, channels, frames, bins)
+        joined[:, :, : self.past_frames] = past
+        if activate:
+            torch.ops.aten.elu.out(x, out=joined[:, :, self.past_frames :])
+        else:
+            joined[:, :, self.past_frames :] = x
+        states.write(joined[:, :, time:].clone())  # a view would keep all of it
+        return joined
 
 
 class CausalConvTranspose2d(nn.Module):
@@ -102,14 +129,16 @@ class CausalConvTranspose2d(nn.Module):
         self.overlap = kernel[0] - stride[0]
         before = -(-(kernel[1] + stride[1] - 2) // 2)  # 'same' padding of the dilated input
         self.low_bins_cut = kernel[1] - 1 - before
-        self.packed: PackedConvolution | None = None
+        self.packed: PackedTransposed | PackedUpsampling | None = None
         self.pack_next = False  # the next input's shape is the one to pack for
 
     def _convolve(self, x: Tensor) -> Tensor:
         if self.pack_next:
-            self.packed = PackedConvolution(
-                self.weight, self.bias, self.stride, (0, self.low_bins_cut), True, x.shape
+            fits = PackedUpsampling.fits(self.weight, self.stride)
+            kind: type[PackedTransposed | PackedUpsampling] = (
+                PackedUpsampling if fits else PackedTransposed
             )
+            self.packed = kind(self.weight, self.bias, self.stride, self.low_bins_cut, x.shape)
             self.pack_next = False
         if self.packed is not None and self.packed.shape == x.shape:
             return self.packed(x)
@@ -158,8 +187,12 @@ class ResidualUnit(nn.Module):
         self.shortcut = CausalConv2d(inputs, outputs, (1, 1)) if inputs != outputs else None
 
     def forward(self, x: Tensor, states: LayerStates) -> Tensor:
-        y = self.first(functional.elu(x), states)
-        y = self.second(functional.elu(y, inplace=True), states)
+        y = (
+            self.first(x, states, activate=True)
+            if isinstance(self.first, CausalConv2d)
+            else self.first(functional.elu(x), states)
+        )
+        y = self.second(y, states, activate=True)
         if self.resampled and not self.transposed:
             x = functional.avg_pool2d(x, self.stride)
         if self.shortcut is not None:

@@ -7,8 +7,9 @@ For a CUDA device see `cuda.py`. Measured in one run, so that the figures are co
 
 * memory bandwidth; the time of a depthformer frame in each precision, and the bound that the
   bandwidth sets; the effect of tracing the frame, alone and with a busy second Python thread;
-* the engine with the codec in a thread of its own (constant controls, and a control that changes at
-  every block), and without that thread, with one or two threads of computation;
+* the engine with the codec in a thread of its own (constant controls, also beside a busy window,
+  and a control that changes at every block), and without that thread, with one or two threads of
+  computation;
 * the codec alone, with its weights packed and not;
 * the error of eight-bit weights on frames that float32 generated: mean Kullback-Leibler divergence
   of the codes' distributions, and how often the most likely code differs. With random weights this
@@ -23,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +48,7 @@ from models.storage.json_types import JsonObject
 from tests.benchmarks.magenta import rounded
 
 ROUNDS: Final = 4
+BUSY: Final = "codec_thread_busy_gui"
 SWITCH_SECONDS: Final = 0.001
 """The GIL's switch interval, as the instrument sets it."""
 
@@ -128,12 +131,28 @@ def measure(checkpoint: Path, size: str, frames: int, threads: int) -> JsonObjec
     return figures
 
 
+def beside_window(work: Callable[[], None]) -> None:
+    """Run in a thread beside one that computes 4 of every 16 ms in Python, as a window's does."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            began = time.perf_counter()
+            while time.perf_counter() - began < 0.004:
+                pass
+            time.sleep(0.012)
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def measure_traced(
     stepper: FrameStepper, row: Tensor, frames: int, threads: int
 ) -> dict[str, float]:
     """Median ms of a frame, traced and eager in turns.
 
-    Each alone and with a second thread that computes 4 of every 16 ms in Python, as the GUI thread.
+    Each alone and beside a busy window.
     """
     traced = stepper.replay
     spent: dict[str, list[float]] = {}
@@ -146,22 +165,13 @@ def measure_traced(
             stepper.step(row, noise, DEFAULT_TEMPERATURE, DEFAULT_TOP_K)
             spent.setdefault(variant, []).append(1000 * (time.perf_counter() - began))
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         for _ in range(ROUNDS):
             for variant, replay in (("eager", None), ("traced", traced)):
                 stepper.replay = replay
                 generate(variant)
-                thread = threading.Thread(target=generate, args=(variant + "_busy_gui",))
-                thread.start()
-                while thread.is_alive():
-                    began = time.perf_counter()
-                    while time.perf_counter() - began < 0.004:
-                        pass
-                    time.sleep(0.012)
+                beside_window(partial(generate, variant + "_busy_gui"))
     finally:
-        sys.setswitchinterval(interval)
         stepper.replay = traced
     return {variant: float(np.median(times)) for variant, times in spent.items()}
 
@@ -194,22 +204,31 @@ def measure_engine(checkpoint: Path, size: str, blocks: int) -> JsonObject:
     default = torch.get_num_threads()
     variants: dict[str, tuple[BlockGenerator, int, bool]] = {
         "codec_thread": (parallel, default, False),
+        BUSY: (parallel, default, False),
         "codec_thread_controls_change": (parallel, default, True),
         "one_thread": (sequential, 1, False),
         "two_threads": (sequential, 2, False),
     }
     spent: dict[str, list[float]] = {variant: [] for variant in variants}
+
+    def play(variant: str, threads: int, controls_change: bool) -> None:
+        torch.set_num_threads(threads)
+        stream = engine.start(1)
+        for number in range(blocks // 3 + 2):
+            controls = Controls(chaos=0.5 + 0.001 * number * controls_change)
+            began = time.perf_counter()
+            stream.render(controls)
+            if number >= 2:
+                spent[variant].append(time.perf_counter() - began)
+
     for _ in range(3):  # in turns, as the machine's load varies
         for variant, (generator, threads, controls_change) in variants.items():
-            torch.set_num_threads(threads)
             engine.generator = generator
-            stream = engine.start(1)
-            for number in range(blocks // 3 + 2):
-                controls = Controls(chaos=0.5 + 0.001 * number * controls_change)
-                began = time.perf_counter()
-                stream.render(controls)
-                if number >= 2:
-                    spent[variant].append(time.perf_counter() - began)
+            run = partial(play, variant, threads, controls_change)
+            if variant == BUSY:
+                beside_window(run)
+            else:
+                run()
     torch.set_num_threads(default)
     parallel.close()
     engine.close()

@@ -13,8 +13,21 @@ from torch import Tensor
 
 from models.errors import SegueError
 from models.magenta_rt2.spectrostream.codec import SpectroStream, SpectroStreamConfig
-from models.magenta_rt2.spectrostream.layers import STFT, CausalConv2d, InverseSTFT, LayerStates
-from models.magenta_rt2.spectrostream.packing import can_pack_convolutions
+from models.magenta_rt2.spectrostream.layers import (
+    STFT,
+    CausalConv2d,
+    CausalConvTranspose2d,
+    InverseSTFT,
+    LayerStates,
+)
+from models.magenta_rt2.spectrostream.packing import (
+    PackedConvolution,
+    PackedNarrow,
+    PackedTransposed,
+    PackedUpsampling,
+    Pair,
+    can_pack_convolutions,
+)
 from models.magenta_rt2.spectrostream.weights import (
     codec_key,
     load_spectrostream,
@@ -317,6 +330,78 @@ def test_packed_weights_give_the_same(kind: torch.dtype, bar: float) -> None:
             parts.append(sound)
         sounds.append(torch.cat(parts, dim=1))
     assert error(sounds[1], sounds[0]) < bar
+
+
+@pytest.mark.skipif(
+    not can_pack_convolutions("cpu"), reason="this torch cannot pack weights for its CPU"
+)
+@pytest.mark.parametrize("last", [False, True], ids=["channels first", "channels last"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "kind"),
+    [
+        ((3, 4), (1, 2), PackedUpsampling),
+        ((3, 6), (1, 3), PackedUpsampling),
+        ((4, 4), (2, 2), PackedTransposed),
+        ((4, 3), (2, 1), PackedTransposed),
+    ],
+)
+def test_packed_transposed_convolutions(kernel: Pair, stride: Pair, kind: type, last: bool) -> None:
+    layer = CausalConvTranspose2d(5, 4, kernel, stride)
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
+        layer.bias.copy_(torch.randn(4, generator=generator))
+        x = torch.randn(2, 5, 3, 7, generator=generator)
+        if last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        plain = layer(x, LayerStates())
+        layer.pack_next = True
+        states = LayerStates()
+        packed = layer(x, states)
+    assert type(layer.packed) is kind
+    assert packed.shape == plain.shape
+    assert error(packed, plain) < 1e-5
+
+
+@pytest.mark.skipif(
+    not can_pack_convolutions("cpu"), reason="this torch cannot pack weights for its CPU"
+)
+@pytest.mark.parametrize(("outputs", "kind"), [(2, PackedNarrow), (3, PackedConvolution)])
+def test_packed_convolutions_with_few_outputs(outputs: int, kind: type) -> None:
+    layer = CausalConv2d(5, outputs, (7, 7))
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
+        layer.bias.copy_(torch.randn(outputs, generator=generator))
+        x = torch.randn(2, 5, 3, 20, generator=generator)
+        plain = layer(x, LayerStates(), activate=True)
+        layer.pack_next = True
+        packed = layer(x, LayerStates(), activate=True)
+    assert type(layer.packed) is kind
+    assert error(packed, plain) < 1e-5
+
+
+@pytest.mark.skipif(
+    not can_pack_convolutions("cpu"), reason="this torch cannot pack weights for its CPU"
+)
+def test_packed_convolutions_need_no_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once sound has passed, every input of the decoder's wide layers lies channels last."""
+    orders: list[bool] = []
+    convolve = PackedConvolution.__call__
+
+    def watch(packed: PackedConvolution, x: Tensor) -> Tensor:
+        orders.append(x.is_contiguous(memory_format=torch.channels_last) or x.stride(1) == 1)
+        return convolve(packed, x)
+
+    codec = SpectroStream(NARROW)
+    randomize(codec, 3)
+    codec.pack_weights(3)
+    codes = torch.randint(0, 16, (1, 6, 4), generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(PackedConvolution, "__call__", watch)
+    _, state = codec.decode_step(codes[:, :3], codec.initial_decoder_state())
+    orders.clear()
+    codec.decode_step(codes[:, 3:], state)
+    assert orders and all(orders)
 
 
 def test_a_state_is_not_written_to(codec: SpectroStream) -> None:
