@@ -3,7 +3,8 @@
 On a CPU both take about as long, each runs best in a thread of its own, and the codec needs the
 whole block. So while the codec decodes a block, the depthformer speculatively generates frames of
 the next one as if nothing changed. The next call uses them if its request is equal, and discards
-them otherwise. The audio is bit-identical to that without speculation.
+them otherwise. While a control moves from block to block all would be discarded: the codec has both
+threads then. The audio is bit-identical in every case.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,9 +22,13 @@ from models.magenta_rt2.depthformer.sampling import gumbel_noise
 from models.magenta_rt2.depthformer.stepper import DepthformerContext, FrameStepper
 from models.magenta_rt2.spectrostream.codec import SpectroStream
 
+Decoded: TypeAlias = tuple[Tensor, tuple[Tensor, ...]]
+"""Sound, and the codec's state after it."""
 FRAMES_PER_BLOCK: Final = 3
 MANY_CORES: Final = 8
 """From this number of cores on, depthformer and codec compute with two threads each."""
+MOVING_REQUESTS: Final = 2
+"""Unforeseen requests in a row after which the next one is not foreseen any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +82,13 @@ class BlockGenerator:
         self.stepper, self.codec = stepper, codec
         self._loaded: DepthformerContext | None = None
         self._speculative: SpeculativeFrames | None = None
+        self._foreseen: tuple[DepthformerContext, BlockRequest] | None = None
+        self._unforeseen = 0  # requests in a row
         self._pool: ThreadPoolExecutor | None = None
+        self._threads = 2 if available_cores() >= MANY_CORES else 1
         if codec_thread:
-            threads = 2 if available_cores() >= MANY_CORES else 1
-            torch.set_num_threads(threads)
-            self._pool = ThreadPoolExecutor(1, "codec", torch.set_num_threads, (threads,))
+            torch.set_num_threads(self._threads)
+            self._pool = ThreadPoolExecutor(1, "codec")
 
     def block(
         self,
@@ -95,11 +102,29 @@ class BlockGenerator:
         if self._pool is None:
             sound, state = self.codec.decode_step(codes, codec)
         else:
-            decoding = self._pool.submit(self.codec.decode_step, codes, codec)
+            self._unforeseen = 0 if self._foresaw(context, request) else self._unforeseen + 1
+            continued = request.continued()
+            self._foreseen = after, continued
+            ahead = ahead and self._unforeseen < MOVING_REQUESTS
+            threads = self._threads if ahead else 2 * self._threads
+            decoding = self._pool.submit(self._decode, codes, codec, threads)
             if ahead:
-                self._speculate(after, request.continued(), decoding)
+                self._speculate(after, continued, decoding)
             sound, state = decoding.result()
         return GeneratedBlock(sound, codes[0], after, tuple(state))
+
+    def _foresaw(self, context: DepthformerContext, request: BlockRequest) -> bool:
+        """Whether this call is what the last one foresaw."""
+        if self._foreseen is None:
+            return False
+        after, continued = self._foreseen
+        return after is context and continued.equals(request)
+
+    def _decode(self, codes: Tensor, state: Sequence[Tensor], threads: int) -> Decoded:
+        """The codec's step, in its thread, with so many threads of computation."""
+        torch.set_num_threads(threads)
+        decoded: Decoded = self.codec.decode_step(codes, tuple(state))
+        return decoded
 
     def _generate(
         self, context: DepthformerContext, request: BlockRequest
@@ -119,7 +144,7 @@ class BlockGenerator:
         return torch.stack(codes)[None], after
 
     def _speculate(
-        self, context: DepthformerContext, request: BlockRequest, until: Future[object]
+        self, context: DepthformerContext, request: BlockRequest, until: Future[Decoded]
     ) -> None:
         ahead = SpeculativeFrames(context, request, [])
         while len(ahead.codes) < FRAMES_PER_BLOCK and not until.done():

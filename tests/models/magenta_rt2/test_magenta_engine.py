@@ -401,6 +401,44 @@ def test_frames_are_played_ahead_and_used(engine: MagentaEngine) -> None:
             engine.generator = generator
 
 
+def test_while_a_control_moves_the_codec_has_both_threads(engine: MagentaEngine) -> None:
+    """No frame is generated that would be discarded; once the control rests, it is as before."""
+    steps: list[int] = []
+    threads: list[int] = []
+    step, decode = engine.stepper.step, engine.codec.decode_step
+    before = torch.get_num_threads()
+
+    def counted(*arguments: Any) -> Tensor:
+        steps.append(engine.stepper.frame)
+        return step(*arguments)
+
+    def watched(*arguments: Any) -> Any:
+        threads.append(torch.get_num_threads())
+        time.sleep(0.2)
+        return decode(*arguments)
+
+    generator, engine.generator = (
+        engine.generator,
+        BlockGenerator(engine.stepper, engine.codec, True),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.stepper, "step", counted)
+        patch.setattr(engine.codec, "decode_step", watched)
+        try:
+            stream, counts = engine.start(5), []
+            for chaos in (0.1, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4):
+                stream.render(Controls(chaos=chaos))
+                counts.append(len(steps))
+                steps.clear()
+        finally:
+            engine.generator.close()
+            engine.generator = generator
+            torch.set_num_threads(before)
+    one = threads[0]
+    assert counts == [6, 3, 6, 3, 3, 6, 3]
+    assert threads == [one, one, one, 2 * one, 2 * one, one, one]
+
+
 def test_what_compares_graph_and_eager_tells_them_apart(
     engine: MagentaEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
