@@ -157,9 +157,9 @@ class Waves:
 
 def _stretches(x: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, TAPS) samples of `x` from each place on. A stretch is copied as one item, which takes
-    half as long as TAPS of them.
+    half as long as TAPS of them; `take` would first make an array of all stretches there are.
     """
     whole = np.ascontiguousarray(x)
     kind = np.dtype((np.void, TAPS * whole.itemsize))
     items = np.ndarray((len(whole) - TAPS + 1,), kind, whole, 0, whole.strides)
-    return items.take(at).view(whole.dtype).reshape(-1, TAPS)
+    return items[at].view(whole.dtype).reshape(-1, TAPS)

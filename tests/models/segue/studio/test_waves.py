@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -67,6 +68,21 @@ def test_reading_does_not_depend_on_what_was_read_before() -> None:
     whole = one.read(wave, 0, 40 * PIECE)
     parts = [other.read(wave, k * 1111, 1111) for k in range(120)]
     assert np.array_equal(np.concatenate(parts, axis=1), whole[:, : 120 * 1111])
+
+
+def test_a_piece_costs_no_more_for_a_longer_recording() -> None:
+    """Every piece made an array of all stretches of its recording: 320 MB of these 20."""
+    tone = Tone(440.0, loop=False)
+    tone.data = np.zeros((1, 5_000_000), np.float32)
+    waves = waves_of(tone)
+    waves.read(Wave(tone.zone, 1.06), 0, 10)  # the table of the filter is made once
+    tracemalloc.start()
+    try:
+        waves.read(Wave(tone.zone, 1.06), PIECE, PIECE)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
 
 
 def test_a_glide_begins_where_it_comes_from_and_arrives() -> None:
