@@ -29,6 +29,7 @@ from models.segue.codec.autoencoder import (
 )
 from models.segue.codec.decoder import StreamingDecoder
 from models.segue.codec.highs import restored
+from models.segue.codec.quiet import quietened
 from models.segue.codec.vocoder import Vocoder, VocoderState
 
 Array = NDArray[np.float32]
@@ -198,7 +199,7 @@ class Codec:
         patches, network = self._decoder(z, state.network)
         steps, stereo = split_patches(patches.cpu())
         bands, last = frame_smoothing.smooth_frames(steps.numpy(), state.last)
-        return restored(bands), stereo.numpy(), DecoderState(network, last)
+        return restored(quietened(bands)), stereo.numpy(), DecoderState(network, last)
 
     def start_decoding(self, seed: int = 0) -> DecodingState:
         """The state before the first latent; `seed` of the vocoder's noise."""

@@ -25,9 +25,9 @@ RAISE: Final = np.float32(0.15)
 right, and what lies between is too loud.
 """
 HERTZ: Final = (200.0, 3500.0, 5000.0, 7500.0, 10_500.0)
-CONTRAST: Final = (1.05, 1.05, 1.35, 1.7, 2.2)
+CONTRAST: Final = (1.1, 1.1, 1.35, 1.7, 2.2)
 """Factor of the logarithm of a band over its neighbours, at HERTZ."""
-ENERGY_DB: Final = (0.0, 0.7, 1.3, 1.6, 1.6)
+ENERGY_DB: Final = (0.0, 0.8, 1.6, 2.4, 2.8)
 """Gain at HERTZ."""
 
 

@@ -37,8 +37,10 @@ _SMOOTHNESS_BINS: Final = 9  # bins on either side over which smoothness is meas
 _ONSET: Final = 1.2  # rise in nepers per hop that counts as an onset
 _PROMINENCE: Final = 0.7  # nepers of a peak over its surroundings
 _LOCKED_BINS: Final = 6  # bins on either side of a peak that share its phase advance
-_CREST: Final = 2.6  # greatest sample of the wave in the iterations, over its local level
+_CREST: Final = 2.0  # greatest sample of the wave in the iterations, over its local level
+_STROKE: Final = 1.0  # added share of it per neper by which a window's level differs from the next
 _FAR: Final = 10_000.0
+_SILENT: Final = 1e-9  # energy of a window that is as good as silent
 _TINY: Final = 1e-24  # keeps divisors above zero
 
 
@@ -79,6 +81,17 @@ def _level_weights(count: int, length: int) -> Tensor:
     energy = float(2.0 / B.WINDOW_SHAPE.sum()) ** 2 * B.WINDOW / 2 * float(weights[0].sum())
     weights /= (weights.sum(axis=0) + 1e-3) * energy
     return torch.from_numpy(weights.astype(np.float32))
+
+
+def _peaks(target: Tensor) -> Tensor:
+    """Energies of windows, (count,), times the square of the crest that each may have: a stroke is
+    much higher than the level of its window, a dense mix, which was limited, hardly is.
+    """
+    energy = target.square().sum(1)
+    level = (energy + _SILENT).log() / 2
+    change = level.diff().abs()
+    change = torch.maximum(functional.pad(change, (1, 0)), functional.pad(change, (0, 1)))
+    return energy * (_CREST * (1 + _STROKE * change)).square()
 
 
 def _moving_average(values: Tensor) -> Tensor:
@@ -246,7 +259,7 @@ class _PhaseReconstruction:
         before = rebuilt = torch.view_as_real(extrapolated)
         bound = None
         if self.level_weights is not None:
-            bound = (target.square().sum(1) @ self.level_weights).sqrt().mul_(_CREST).add_(_TINY)
+            bound = (_peaks(target) @ self.level_weights).sqrt().add_(_TINY)
         for number in range(self.iterations):
             wave = torch.fft.irfft(extrapolated, B.WINDOW)
             torch.mul(wave, self.synthesis_rows, out=row_views)

@@ -20,7 +20,8 @@ Bands are magnitudes; the phases are reconstructed in steps of four frames (40 m
    by panning and coherence (Breebaart et al. 2005, section 4; see `bands`). The copy is filtered
    by an all-pass with a smooth random group delay of under 12 ms.
 5. *Peaks.* Phases that are chosen anew add up to higher peaks than those of music, which was mixed
-   and limited. So the iterations look for a wave that stays within a multiple of its local level.
+   and limited. So the iterations look for a wave that stays within a multiple of its local level,
+   which is larger where the level changes: strokes are high.
 6. *Attacks.* What is left of a stroke before its instant is taken away, as finely as the magnitudes
    of overlapping windows tell it (`attacks`).
 

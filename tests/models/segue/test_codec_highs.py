@@ -32,13 +32,14 @@ def test_partials_of_the_highs_stand_out_further() -> None:
     air = shown[0][AIR & peaks].mean() - shown[0][AIR & ~peaks].mean()
     assert air > 1.4 * told
     middle = shown[0][MIDDLE & peaks].mean() - shown[0][MIDDLE & ~peaks].mean()
-    assert middle == pytest.approx(told, rel=0.1)
+    assert middle == pytest.approx(told, rel=0.15)
 
 
 def test_what_stands_high_already_is_hardly_raised() -> None:
     told, shown = decibels(comb(2.0))[0], decibels(restored(comb(2.0)))[0]
-    raised = (shown - told)[::6][AIR[::6]]
-    assert 2.0 < raised.min() <= raised.max() < 5.0
+    energy = decibels(restored(np.zeros((1, B.BANDS), np.float32)))[0]
+    raised = (shown - told - energy)[::6][AIR[::6]]
+    assert 2.0 < raised.min() <= raised.max() < 3.0
 
 
 def test_a_level_spectrum_gets_the_energy_alone() -> None:
@@ -46,7 +47,7 @@ def test_a_level_spectrum_gets_the_energy_alone() -> None:
     inner = change[: B.BANDS - NEIGHBOURS]
     assert inner[:9] == pytest.approx(0.0, abs=0.01)
     assert (np.diff(inner) > -0.01).all()
-    assert 1.0 < change[AIR].mean() < 2.0
+    assert 1.0 < change[AIR].mean() < 3.0
 
 
 def test_silence_stays_silence_and_what_is_given_is_not_changed() -> None:

@@ -167,6 +167,29 @@ def test_peaks_are_as_low_as_the_music_s(monkeypatch: pytest.MonkeyPatch) -> Non
     assert bounded < crest(wave) + 5.0
 
 
+def test_strokes_are_not_pressed_down_to_the_crest_of_a_dense_mix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Short strokes over a soft noise: the bound of a limited mix would take their peaks away."""
+    rng = np.random.default_rng(8)
+    time = np.arange(2 * RATE) % (RATE // 4) / RATE
+    wave = rng.normal(size=len(time)) * (0.2 * np.exp(-time / 0.003) + 0.002)
+    bands, stereo = B.analyse(np.repeat(wave[:, None], 2, axis=1).astype(np.float32))
+
+    def missing() -> float:
+        """Decibels by which the strokes are less high than they were."""
+        vocoder = Vocoder(lookahead=2)
+        vocoder._reconstruct = phases_of._PhaseReconstruction(16, 2, 0.99, shaped=True)
+        made = play(vocoder, bands, stereo, [len(stereo)])[vocoder.delay :, 0]
+        told = wave[: len(made)]
+        heights = [np.abs(x[: 7 * RATE // 4].reshape(7, -1)).max(1) for x in (told, made)]
+        return float(20 * np.log10(heights[0] / heights[1]).mean())
+
+    bounded = missing()
+    monkeypatch.setattr(phases_of, "_STROKE", 0.0)
+    assert bounded < missing() - 1.0
+
+
 def test_settings_and_shapes_are_checked() -> None:
     for iterations, lookahead in ((-1, 3), (16, 9)):
         with pytest.raises(SegueError):
