@@ -2,30 +2,58 @@
 
 A performer who plays in changes the plan several times a second. What a rewrite leaves behind it
 plays on if the engine stalls, so that it may go back as long as the ring is deep; but the plan is
-lengthened in between, or it would be used up. Where the machine has little time the memory gives
-way before Follow does, which a player hears at once; the echo's renderer before the music does.
+lengthened in between, or it would be used up. What comes while the plan is short waits until it is
+long enough, and while somebody plays the plan grows no longer than that: the rest would be thrown
+away. Where the machine has little time the memory gives way before Follow does, which a player
+hears at once; the echo's renderer before the music does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from app.inference.health import RewritePacing
+from app.inference.health import FOLLOW_HURRY, RewritePacing
 from models.engine.hearing import Hearing
 
-MEMORY_SECONDS: Final = 1.6
+MEMORY_SECONDS: Final = 1.0
 """Seconds of plan under the newest input that there must be before memory and echo rewrite it."""
-ECHO_SECONDS: Final = 1.0
-"""Seconds of plan that there must be before the echo's renderer is asked for more."""
+ECHO_SECONDS: Final = 0.7
+"""Seconds of sound before the reader that there must be before the echo's renderer is asked for
+more: a rewrite leaves them, at the least, where blocks are made six times as fast as they sound."""
+BEYOND_SECONDS: Final = 0.2
+"""By which the plan grows over `MEMORY_SECONDS` while somebody plays."""
+RESTED_SECONDS: Final = 1.0
+"""After a change for memory or echo, until the plan grows to its whole length again."""
 REFUSED_SECONDS: Final = 2.0
 """Seconds for which nothing was remembered before it is said."""
 TOLD_SECONDS: Final = 60.0
 EASY_SPEED: Final = 3.0
 """Times real time at which blocks are made, under which all of these seconds are more."""
 GIVES_WAY: Final = "the machine is busy: memory and echo take up later what you play in."
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """A change of what came in.
+
+    Attributes:
+        turned_at: seconds at which it was played.
+        head: end of the plan then; what is planned behind it knows it.
+        remembers: whether it is for memory and echo, and not for Follow.
+
+    """
+
+    turned_at: float
+    head: int
+    remembers: bool
+
+    @property
+    def hurry(self) -> float:
+        """Seconds by which it sounds sooner after it was played than a knob's change."""
+        return 0.0 if self.remembers else FOLLOW_HURRY
 
 
 class InputPacing:
@@ -48,11 +76,41 @@ class InputPacing:
     ) -> None:
         self._pacing, self._rate, self._tell, self._clock = pacing, rate, tell, clock
         self._refused_since, self._last = math.inf, -math.inf
-        self._told = -math.inf
+        self._told = self._remembered_at = -math.inf
+        self._waiting: dict[bool, InputChange] = {}
 
-    def may_change(self, ring: int, depth: int, remembers: bool) -> bool:
-        """Whether what came in may rewrite the plan, see the two below."""
-        return self.may_remember(depth) if remembers else self.may_follow(ring)
+    def note(self, turned_at: float, head: int, remembers: bool) -> None:
+        """Note a change, as of `InputChange`; it waits until `take` gives it."""
+        earlier = self._waiting.get(remembers)
+        since = turned_at if earlier is None else earlier.turned_at
+        self._waiting[remembers] = InputChange(since, head, remembers)
+
+    def take(self, commit: int, ring: int, depth: int) -> InputChange | None:
+        """The change for which the plan is rewritten now, Follow's first; None: for none.
+
+        Args:
+            commit: first position that can still be rewritten.
+            ring: frames that the reader has before it.
+            depth: frames planned under the newest input.
+
+        """
+        for change in sorted(self._waiting.values(), key=lambda each: each.remembers):
+            if commit >= change.head:  # all that is still to come knows it
+                del self._waiting[change.remembers]
+            elif self.may_remember(depth) if change.remembers else self.may_follow(ring):
+                self._waiting.clear()  # a rewrite serves both
+                if change.remembers:
+                    self._remembered_at = self._clock()
+                return change
+        return None
+
+    def wanted(self, frames: float, beyond: float = BEYOND_SECONDS) -> float:
+        """Frames of plan that are wanted now, of as many as are wanted in a rest; beyond: seconds
+        over what must be there while somebody plays.
+        """
+        if self._clock() - self._remembered_at >= RESTED_SECONDS:
+            return frames
+        return min(frames, self._enough + beyond * self._rate)
 
     def may_follow(self, ring: int) -> bool:
         """Whether Follow may rewrite the plan; ring: frames that the reader has before it."""
@@ -60,9 +118,8 @@ class InputPacing:
 
     def may_remember(self, depth: int) -> bool:
         """Whether memory and echo may; depth: frames planned under the newest input."""
-        enough = max(self._pacing.reserve, MEMORY_SECONDS * self._rate) * self._scarcity
         now = self._clock()
-        if depth >= min(enough, self._most):
+        if depth >= self._enough:
             self._refused_since = math.inf
             return True
         if now - self._last > REFUSED_SECONDS:  # nothing was played in before
@@ -74,15 +131,21 @@ class InputPacing:
             self._tell("info", GIVES_WAY)
         return False
 
-    def live(self, hearing: Hearing | None, depth: int) -> Hearing | None:
+    def live(self, hearing: Hearing | None, ring: int) -> Hearing | None:
         """What a block of the plan hears: what takes long is made beside it, while that may last.
 
-        depth: frames planned under the newest input.
+        ring: frames that the reader has before it.
         """
         if hearing is None:
             return None
         enough = max(self._pacing.critical, ECHO_SECONDS * self._rate * self._scarcity)
-        return replace(hearing, live=True, spare=depth >= enough)
+        return replace(hearing, live=True, spare=ring >= enough)
+
+    @property
+    def _enough(self) -> float:
+        """Frames of plan under the newest input before memory and echo may rewrite it."""
+        enough = max(self._pacing.reserve, MEMORY_SECONDS * self._rate) * self._scarcity
+        return min(enough, self._most)
 
     @property
     def _most(self) -> float:

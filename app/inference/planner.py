@@ -21,7 +21,7 @@ from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
 from app.audio.stem_ring import StemRing
 from app.inference.block_source import BlockSource
-from app.inference.health import FOLLOW_HURRY, LatencyStats, RewritePacing
+from app.inference.health import LatencyStats, RewritePacing
 from app.inference.input_pacing import InputPacing
 from app.inference.messages import (
     Accompany,
@@ -122,15 +122,17 @@ class Planner:
         self.rewrite(turned, mark)
 
     def input_changed(self, turned_at: float, hearing: HearingSource | None = None) -> None:
-        """Plan again for what came in. Where the plan is short, the next blocks have it."""
+        """Plan again for what came in, as soon as the plan is long enough."""
         self.hearing = hearing or self.hearing
-        if self.inputs.may_change(self.ring.depth, self.depth, bool(hearing)):
-            self.rewrite(turned_at, hurry=0.0 if hearing else FOLLOW_HURRY)
+        self.inputs.note(turned_at, self.plan.head, bool(hearing))
+        self._take_input()
+
+    def _take_input(self) -> None:
+        if change := self.inputs.take(self._commit(), self.ring.depth, self.depth):
+            self.rewrite(change.turned_at, hurry=change.hurry)
 
     def rewrite(self, turned_at: float, mark: str = "", hurry: float = 0.0) -> None:
-        """Plan again what still can be: what steers it has changed at a time by `clock`. hurry:
-        seconds by which it is due sooner than promised.
-        """
+        """Plan again what still can be. hurry: seconds by which it is due sooner than promised."""
         earlier = self._task
         if earlier is None and self.ring.depth and self.info.rewinds:
             self._task = ControlTask(turned_at, text=mark, hurry=hurry)
@@ -229,9 +231,10 @@ class Planner:
             return self._write(self._unwritten)
         if self.clock() < self.source.wait_until:
             return IDLE
+        self._take_input()
         if self._task is not None and not self._must_lengthen(self._task):
             return self._rewrite(self._task)
-        if self.depth >= self.settings.depth(self.info.rewinds) * self.rate:
+        if self.depth >= self.inputs.wanted(self.settings.depth(self.info.rewinds) * self.rate):
             return IDLE
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:
@@ -314,21 +317,20 @@ class Planner:
         started = self.clock()
         controls = self._triggers.controls_at(target.position, self.request.controls)
         controls = self.accompany(controls, self.stream.score, target.position - skip)
-        hearing = self.inputs.live(self.hearing(target.position - skip), self.depth)
+        hearing = self.inputs.live(self.hearing(target.position - skip), self.ring.depth)
         self.stream.hear(hearing)
         frames = self._try(controls, snapshot, task)
         if frames is None:
             return WORKED
         self.source.times.add(self.clock() - started, changed=task is not None)
-        hearing = self.stream.heard or hearing
+        heard = self.stream.heard or hearing
         self.recoveries += self.source.succeeded()
-        frames, looped = frames[skip:], None
+        frames, looped, score = frames[skip:], None, self.stream.score
         if self._loop is not None:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         block = PlannedBlock(
-            target.position, len(frames), snapshot, skip, looped, self.stream.score, controls,
-            hearing,
+            target.position, len(frames), snapshot, skip, looped, score, controls, heard,
         )  # fmt: skip
         frames, after = np.ascontiguousarray(frames), self.stream.snapshot()
         return self._write(RenderedBlock(block, frames, target.join, task, controls, after))
@@ -353,9 +355,7 @@ class Planner:
     # Writing.
 
     def _write(self, rendered: RenderedBlock) -> int:
-        """Join a block into the ring; where that is not possible, wait, or render more of it, or
-        all of it again.
-        """
+        """Join a block into the ring; or wait, or render more of it, or all of it again."""
         ring, block, task = self.ring, rendered.block, rendered.task
         waited, self._unwritten = self._unwritten is not None, None
         if self.reader_stopped and block.position <= ring.read and ring.depth:

@@ -325,7 +325,8 @@ class Worker(QThread):
                 self._execute(command, planner)
             self._play_if_ready(planner)
             self._poll_output(planner)
-            spare = planner.depth > EMBED_DEPTH * SAMPLE_RATE or not self.output.playing
+            enough = planner.inputs.wanted(EMBED_DEPTH * SAMPLE_RATE, beyond=0.0)
+            spare = planner.depth > enough or not self.output.playing
             if self._styles.embed_one(planner.source.engine, spare):
                 continue
             local = self._takeover.step(planner)

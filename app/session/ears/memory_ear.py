@@ -19,8 +19,8 @@ from models.music.hearing.transcript_change import transcript_change
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 
-APART: Final = 0.24  # seconds between two changes of the plan, in the mean
-ECHO_APART: Final = 0.4  # the same where nothing new is to be remembered, only to come back
+APART: Final = 0.16  # seconds between two changes of the plan, in the mean
+NEWS_APART: Final = 0.05  # seconds between two pieces of news for which the plan stays as it is
 AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
 RINGING: Final = 4.0  # seconds after it in which the plan is made again, as it comes back
 
@@ -35,7 +35,7 @@ class MemoryEar(Ear):
     """
 
     NAME = "memory"
-    EVERY = 0.05
+    EVERY = 0.02
 
     def __init__(self, input: InputHistory, say: Say) -> None:
         super().__init__(input, say)
@@ -43,7 +43,11 @@ class MemoryEar(Ear):
         self._state: TranscriberState | None = None
         self._kept = False
         self._start = self._next = 0  # frames of the output's clock: of second 0, and to be heard
-        self._pacing, self._echo_pacing = ChangePacing(APART), ChangePacing(ECHO_APART)
+        self._pacing = ChangePacing(APART)
+        self._said: tuple[int, Transcript] = (
+            0,
+            Transcript(),
+        )  # end and transcript of the last news
         self._told = (0.0, 0.0)  # times of the last hit and note that the plan knows
         self._audible_until = 0.0
 
@@ -68,15 +72,14 @@ class MemoryEar(Ear):
                 self._kept = True
                 self._say(MemoryKept())
             return
-        state, before = self._state, Transcript()
+        state = self._state
         late = end - self._next > BEHIND * SAMPLE_RATE or end < self._next
         fresh = state is None or self._kept or late
         if state is None or fresh:
             state, self._kept = initial_transcriber(load_ear_weights()), False
             self._start = self._next = end
             self._told, self._audible_until = (0.0, 0.0), 0.0
-        else:
-            before = state.transcript
+            self._said = (end, Transcript())
         new = self.input.copy(self._next, end)
         self._state = transcribe(load_ear_weights(), state, new)
         self._next = end
@@ -86,8 +89,11 @@ class MemoryEar(Ear):
         if len(new) and float(np.abs(new).max()) > AUDIBLE:
             self._audible_until = now + RINGING
         tell = self._tell(heard, now, self._request.echo and now < self._audible_until)
-        change = transcript_change(before, heard)
-        self._say(MemoryNews(self._start, end, change, fresh, tell))
+        said, before = self._said
+        if tell or fresh or end - said >= NEWS_APART * SAMPLE_RATE:
+            self._said = (end, heard)
+            change = transcript_change(before, heard)
+            self._say(MemoryNews(self._start, end, change, fresh, tell))
 
     def _tell(self, heard: Transcript, now: float, loud: bool) -> bool:
         """Whether the plan is to be made again, as something was played since it was."""
@@ -95,9 +101,7 @@ class MemoryEar(Ear):
             heard.hits[-1].time if heard.hits else 0.0,
             heard.notes[-1].start if heard.notes else 0.0,
         )
-        if told == self._told:
-            return loud and self._echo_pacing.may(now)
-        if not self._pacing.may(now):
+        if (told == self._told and not loud) or not self._pacing.may(now):
             return False
         self._told = told
         return True

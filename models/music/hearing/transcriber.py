@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.music.hearing.transcript import HeardChroma, HeardHit, HeardNote, Transcript
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.chroma import STEP_SECONDS, pitch_classes, semitones, unit
-from models.music.tracking.front_end import HOP_SECONDS, mono
+from models.music.tracking.front_end import HOP, HOP_SECONDS, mono
 from models.music.tracking.harmony import LATENESS as CHROMA_LATENESS
 from models.music.tracking.tracker import EarState, Heard, initial_ears, listen
 from models.music.tracking.weights import EarWeights
@@ -54,7 +54,7 @@ class TranscriberState:
 
     Attributes:
         ears: of the trackers.
-        pending: samples (n,) that do not fill a chunk yet.
+        pending: samples (n,) that do not fill a frame of 10 ms yet.
         frames: the last frames heard.
         waiting: onsets whose kind is not known yet.
         run: pitches of the note that may begin, or goes on.
@@ -98,15 +98,19 @@ def transcribe(
 
     """
     pending = np.concatenate([state.pending, mono(samples)])
-    whole = len(pending) // CHUNK
-    for chunk in pending[: whole * CHUNK].reshape(whole, CHUNK):
-        ears, heard = listen(weights, state.ears, chunk, pulse=False)
+    start, whole = 0, len(pending) // HOP * HOP
+    while start < whole:
+        # A note or hit is known with its frame; chroma is written down a chunk at a time.
+        chunk = CHUNK - state.ears.front_end.frames * HOP % CHUNK
+        stop = min(whole, start + chunk)
+        ears, heard = listen(weights, state.ears, pending[start:stop], pulse=False)
         state = replace(state, ears=ears)
         for frame in heard:
             state = _take(state, frame)
-        if heard:
+        if stop - start == chunk:
             state = _with_chroma(state, heard[-1])
-    return replace(state, pending=pending[whole * CHUNK :])
+        start = stop
+    return replace(state, pending=pending[whole:])
 
 
 def transcript_of(weights: EarWeights, samples: NDArray[np.floating]) -> Transcript:

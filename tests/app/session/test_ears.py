@@ -189,8 +189,8 @@ def test_the_schedule_waits_for_what_is_wanted_and_lives_through_faults() -> Non
     assert schedule.wait(5.01) == pytest.approx(memory.EVERY - 0.01)
     follow.configure(FollowRequest(FollowSettings(0.3), 3840))
     assert schedule.wait(5.01) == 0.0
-    schedule.step(5.01)
-    assert schedule.wait(5.01) == pytest.approx(follow.EVERY)
+    schedule.step(5.02)
+    assert schedule.wait(5.02) == pytest.approx(follow.EVERY)
     said.clear()
     schedule = EarSchedule((deaf,), lambda: running[0], said.append)
     schedule.step(1.0)
