@@ -20,6 +20,8 @@ PREFIX: Final = "sound:"
 """How the text of a prompt begins that is a learned sound."""
 MAX_AMOUNT: Final = 1.5
 MAX_NAME: Final = 40
+MAX_PIECES: Final = 8
+"""Pieces that a learned sound keeps apart."""
 STEP: Final = 1 / 64
 """Amounts are rounded to it, so that a knob that turns does not ask for ever other weights."""
 _NAME: Final = re.compile(r"[^\W_](?:[ -]*[^\W_])*")

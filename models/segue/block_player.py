@@ -13,7 +13,8 @@ from models.segue.arranger.conditions import GUIDANCE
 from models.segue.arranger.memory.recollection import HeardMusic
 from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.setting import SettingNoise, choose_setting
-from models.segue.learned_mix import LearnedMixes
+from models.segue.learned_mix import STUDIO, LearnedMixes
+from models.segue.learned_pieces import LearnedPieces, turn_of
 from models.segue.stream_state import (
     LeadEntry,
     PlayedBlock,
@@ -26,6 +27,7 @@ from models.segue.studio.block import BLOCK
 from models.segue.studio.note_events import note_events
 from models.segue.studio.production import MixTable
 from models.segue.studio.studio import MixRequest, Studio
+from models.sounds.pieces import KeptSounds
 
 FRAMES: Final = BLOCK // FRAME_SAMPLES
 BRIGHTEST: Final = 5.0  # dB of tilt at the ends of the control
@@ -40,13 +42,14 @@ class BlockPlayer:
         studio: Studio,
         bank: Bank,
         productions: MixTable,
-        learned: LearnedMixes,
+        sounds: KeptSounds,
     ) -> None:
         self.arranger = arranger
         self.studio = studio
         self.bank = bank
         self.productions = productions
-        self.learned = learned
+        self.learned_mixes = LearnedMixes(sounds, STUDIO)
+        self.pieces = LearnedPieces(sounds)
         self._prefetched: bytes | None = None
 
     def play(
@@ -56,7 +59,7 @@ class BlockPlayer:
         controls = with_course(entry.controls, state.arranger)
         if entry.clear:
             state = self.cleared(state)
-        style = controls.style
+        style, turn = self.pieces.style(controls, state.arranger), turn_of(state.arranger)
         self.prefetch(style, controls, state.arranger.seed)
         arranger, info = entry.written or self.arranger.write(
             state.arranger, style, controls, FRAMES, heard
@@ -65,7 +68,7 @@ class BlockPlayer:
         score = score_of(arranger, start, controls.part_map)
         self.bank.prepare(score.sounds[1:], score.sounds[:1])
         production, room = self.productions.of(style)
-        change = self.learned(controls.sounds)
+        change = self.learned_mixes(controls.sounds, turn)
         if change is not None:
             production = change.of_production(production)
         bright = 0.0 if controls.brightness is None else 2.0 * controls.brightness - 1.0

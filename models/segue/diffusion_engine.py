@@ -54,6 +54,7 @@ from models.segue.continuation import (
 )
 from models.segue.injection import OwnPast, injected, played_block
 from models.segue.learned_mix import RENDERER, LearnedMixes
+from models.segue.learned_pieces import LearnedPieces, turn_of
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import Age, no_age, score_batch
 from models.segue.renderer.guidance import guidance_weight
@@ -121,6 +122,7 @@ class DiffusionEngine(Engine):
         network = partial(load_renderer, weights / "renderer.safetensors", self.device)
         self.mixes = RendererMixes(network, self.renderer, self.sounds)
         self.learned_mixes = LearnedMixes(self.sounds, RENDERER)
+        self.pieces = LearnedPieces(self.sounds)
         if self.renderer.config.latent_dim != self.codec.latent_dim:
             raise SegueError("renderer and codec weights are not of one version: restore both.")
 
@@ -207,7 +209,7 @@ class DiffusionStream(Stream):
     def render(self, controls: Controls) -> Audio:
         engine, state = self.engine, self.state
         controls = engine.axes.steered(controls)
-        style = controls.style
+        style, turn = engine.pieces.style(controls, state.arranger), turn_of(state.arranger)
         controls = controls.with_(parts=None, reroll=None)  # of engines with stems
         controls = with_course(controls, state.arranger)
         heard = heard_music(self._hearing, controls, state.arranger, engine.codec.delay)
@@ -218,7 +220,7 @@ class DiffusionStream(Stream):
         if brightness is not None:
             score = score.with_(brightness=np.full(len(score), brightness, np.float32))
         batch, age = score_batch(score, state.age)
-        before, past = self._context(controls)
+        before, past = self._context(controls, style)
         latents, cache = engine.mixes.of(controls.sounds).block(
             before,
             batch.to(engine.device),
@@ -232,7 +234,7 @@ class DiffusionStream(Stream):
         bands, tone = control_brightness(
             bands, brightness, state.tone, b"" if style is None else style.tobytes()
         )
-        bands, change = warmed(bands), engine.learned_mixes(controls.sounds)
+        bands, change = warmed(bands), engine.learned_mixes(controls.sounds, turn)
         if change is not None:
             bands, image = scaled(bands, change.gains), change.widened(image)
         audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
@@ -254,12 +256,14 @@ class DiffusionStream(Stream):
         )
         return audio
 
-    def _context(self, controls: Controls) -> tuple[KeyValueCache, OwnPast | None]:
+    def _context(
+        self, controls: Controls, style: Style | None
+    ) -> tuple[KeyValueCache, OwnPast | None]:
         """The renderer's context, with what the performer played in it; and the own past that is
         kept while the memory send is open.
         """
         state, engine, hearing = self.state, self.engine, self._hearing
-        if _is_style_jump(state.style, controls.style):
+        if _is_style_jump(state.style, style):
             return KeyValueCache(), None
         if hearing is None or not controls.memory:
             return state.cache, None

@@ -56,7 +56,6 @@ from models.segue.echo import echo_block
 from models.segue.echo_renderer import EchoRenderer
 from models.segue.guide import frames_for, guide_of
 from models.segue.lead_player import LeadPlayer
-from models.segue.learned_mix import STUDIO, LearnedMixes
 from models.segue.renderer.guidance import guidance_weight
 from models.segue.stream_state import (
     Dreaming,
@@ -102,8 +101,9 @@ class SegueEngine(Engine):
         self.arranger = Arranger.load(weights / "arranger.safetensors", idioms)
         self.axes = StyleAxes(self.style.anchors)
         self.productions = MixTable(self.style.anchors, NAMES, instruments)
-        learned = LearnedMixes(self.sounds, STUDIO)
-        self.player = BlockPlayer(self.arranger, self.studio, self.bank, self.productions, learned)
+        self.player = BlockPlayer(
+            self.arranger, self.studio, self.bank, self.productions, self.sounds
+        )
         self.dreams = all((weights / name).is_file() for name in WEIGHTS_USED)
         self._dreamer_lock = threading.Lock()
         self.echo = EchoRenderer(lambda: self.dreamer)
@@ -266,6 +266,7 @@ class SegueStream(Stream):
         # The echo is of what sounds, and no part of how it goes on.
         self.state = replace(state, echo=None) if state.echo is not None else state
         audio = self._music(self.state, controls)
+        controls = engine.player.pieces.with_style(controls, state.arranger)
         audio, echo = echo_block(
             state.echo, audio, self._hearing, controls, state.arranger, engine.echo
         )
@@ -351,7 +352,7 @@ class SegueStream(Stream):
             sound,
             played.studio.mix.T if guide is None else guide,
             frames_for(played, FRAMES),
-            controls.style,
+            self.engine.player.pieces.style(controls, played.state.arranger),
             sigma,
             guidance_weight(dreamer.renderer.sampler, controls.guidance),
             controls.sounds,

@@ -10,7 +10,7 @@ sound's amount.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -24,7 +24,7 @@ from models.segue.dream.tone import CENTRES, powers
 from models.segue.studio.production import MixParameters
 from models.segue.studio.warmth import tilt_gains
 from models.sounds.file import LearnedSound
-from models.sounds.library import SoundLibrary
+from models.sounds.pieces import KeptSounds, Turn, weights_of
 
 Array = NDArray[np.float32]
 
@@ -122,8 +122,42 @@ def change_towards(music: Array, own: Array) -> MixChange:
     """
     if not len(music) or not len(own):
         return MixChange(np.zeros(len(CENTRES), np.float32), 0.0)
+    return _change(_sure(music.astype(np.float64), own.astype(np.float64)), own)
+
+
+def piece_changes(music: Sequence[Array], own: Sequence[Array]) -> list[MixChange]:
+    """The change for each of some pieces: that of all of them, and what the piece has apart from
+    it as far as that is no chance.
+
+    Args:
+        music: (n, 16) of each piece, as of `measures`.
+        own: (m, 16) of what is played of itself in its place.
+
+    """
+    pairs = [(a.astype(np.float64), b.astype(np.float64)) for a, b in zip(music, own, strict=True)]
+    whole = [np.concatenate(rows) for rows in zip(*pairs, strict=True)]
+    if not all(map(len, whole)):
+        return [change_towards(*pair) for pair in zip(music, own, strict=True)]
+    common, middle = _sure(*whole), whole[0].mean(axis=0) - whole[1].mean(axis=0)
+    # A few streams of each piece hardly tell how much they vary; those of all do.
+    known = [rows for _, rows in pairs if len(rows)]
+    within = np.concatenate([rows - rows.mean(axis=0) for rows in known])
+    spread = np.square(within).sum(axis=0) / max(1, len(within) - len(known))
+    found = []
+    for heard, played in pairs:
+        towards = common
+        if len(heard) and len(played):
+            apart = heard.mean(axis=0) - played.mean(axis=0) - middle
+            error = heard.var(axis=0) / max(1, len(heard) - 1) + spread / len(played)
+            towards = common + apart * np.square(apart) / (np.square(apart) + error + 1e-9)
+        found.append(_change(towards, played if len(played) else whole[1]))
+    return found
+
+
+def _change(towards: NDArray[np.float64], own: NDArray[np.floating]) -> MixChange:
+    """The change by (16,) dB of what is played, (m, 16)."""
     *played, _ = own.mean(axis=0, dtype=np.float64)
-    *tone, width = _sure(music.astype(np.float64), own.astype(np.float64))
+    *tone, width = towards
     # What is loud keeps its level.
     share = 10.0 ** (np.array(played) / 10.0)
     curve = np.array(tone) - float(share @ tone / share.sum())
@@ -175,12 +209,12 @@ class LearnedMixes:
 
     """
 
-    def __init__(self, library: SoundLibrary, player: str) -> None:
+    def __init__(self, library: KeptSounds, player: str) -> None:
         self._library, self._player = library, player
-        self._kept: tuple[Scaled, MixChange | None] = ((), None)
+        self._kept: tuple[tuple[Scaled, Turn], MixChange | None] = (((), Turn()), None)
 
-    def __call__(self, scales: Mapping[str, float]) -> MixChange | None:
-        """The change of a mix of sounds; None where none of them has one.
+    def __call__(self, scales: Mapping[str, float], turn: Turn) -> MixChange | None:
+        """The change of a mix of sounds at a turn of their pieces; None where none of them has one.
 
         Raises:
             SegueError: a sound that is not here, damaged or of other weights.
@@ -190,8 +224,17 @@ class LearnedMixes:
             return None
         sounds = tuple((self._library.kept(name), scale) for name, scale in scales.items())
         known, change = self._kept
-        if sounds != known:
-            parts = ((mix_change_of(s.changes, self._player), scale) for s, scale in sounds)
+        if (sounds, turn) != known:
+            parts = ((change_at(s, self._player, turn), scale) for s, scale in sounds)
             change = mixed_changes((one, scale) for one, scale in parts if one is not None)
-            self._kept = sounds, change
+            self._kept = (sounds, turn), change
         return change
+
+
+def change_at(sound: LearnedSound, player: str, turn: Turn) -> MixChange | None:
+    """The change of a sound's mix at a turn; None where it has none."""
+    whole = mix_change_of(sound.changes, player)
+    pieces = weights_of(sound.pieces, turn)
+    parts = [(mix_change_of(piece.changes, player) or whole, weight) for piece, weight in pieces]
+    own = [(change, weight) for change, weight in parts if change is not None]
+    return mixed_changes(own) if own else whole

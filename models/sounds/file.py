@@ -2,7 +2,9 @@
 
 It holds the style, the low-rank changes of the renderer's weights, what is usual in the music (the
 arranger's idiom), a small picture, and in its header the name, what it was learned from, how much
-and how long, what it may be used for, and the checksum of the weights that it changes.
+and how long, what it may be used for, and the checksum of the weights that it changes. Where the
+files are unlike, each piece of them has a style and an idiom of its own; a file without is played
+with those of the whole.
 """
 
 from __future__ import annotations
@@ -34,8 +36,29 @@ DOWN: Final = ".down"
 CHANGE: Final = ".change"
 """Ends of the names of changes: of `NAME.weight` the product of up (outputs, rank) and down (rank,
 inputs) is added; of the tensor NAME a change is added as it is."""
+PIECE: Final = "piece."
+"""How the names of a piece's tensors begin: then its number, and the name as of the whole sound."""
 TEXTS: Final = ("name", "base", "licence", "terms", "created")
 NUMBERS: Final = ("seconds", "minutes", "steps", "loss", "rank")
+
+
+@dataclass(frozen=True, eq=False)
+class SoundPiece:
+    """A part of what a sound was learned from: one file, or some that are alike.
+
+    Attributes:
+        files: their names.
+        seconds: of music in them.
+        style: float32 (128,).
+        changes: float16 tensors of its own idiom and mix, by the names that those of the whole
+            have.
+
+    """
+
+    files: tuple[str, ...]
+    seconds: float
+    style: NDArray[np.float32]
+    changes: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +80,7 @@ class LearnedSound:
         steps: of training.
         loss: of the last steps.
         rank: of the changes.
+        pieces: that are played one after the other, MAX_PIECES at most; none in files of before.
 
     """
 
@@ -74,6 +98,7 @@ class LearnedSound:
     steps: int = 0
     loss: float = 0.0
     rank: int = 0
+    pieces: tuple[SoundPiece, ...] = ()
 
 
 def write_sound(sound: LearnedSound, path: Path) -> None:
@@ -86,10 +111,14 @@ def write_sound(sound: LearnedSound, path: Path) -> None:
     tensors: dict[str, Array] = {"style": np.asarray(sound.style, np.float32)}
     tensors["picture"] = np.ascontiguousarray(sound.picture)
     tensors |= {name: np.ascontiguousarray(each) for name, each in sound.changes.items()}
+    for number, piece in enumerate(sound.pieces):
+        own = {"style": np.asarray(piece.style, np.float32), **piece.changes}
+        tensors |= {f"{PIECE}{number}.{n}": np.ascontiguousarray(x) for n, x in own.items()}
     if sum(each.nbytes for each in tensors.values()) > MAX_BYTES - 100_000:
         raise SegueError(f"the sound '{sound.name}' would be too large: teach it with less rank.")
     header = {name: str(getattr(sound, name)) for name in (*TEXTS, *NUMBERS)}
     header |= {"format": FORMAT, "version": str(VERSION), "files": json.dumps(sound.files[:200])}
+    header["pieces"] = json.dumps([[piece.files[:50], piece.seconds] for piece in sound.pieces])
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,10 +156,12 @@ def read_sound(path: Path) -> LearnedSound:
         if int(header["version"]) > VERSION:
             raise SegueError(f"{path.name} was made by a newer Segue: update Segue to use it.")
         style, picture = tensors.pop("style"), tensors.pop("picture")
+        pieces = _pieces(json.loads(header.get("pieces", "[]")), tensors)
         sound = LearnedSound(
             style=np.asarray(style, np.float32),
             picture=np.asarray(picture, np.uint8),
-            changes=tensors,
+            changes={n: each for n, each in tensors.items() if not n.startswith(PIECE)},
+            pieces=pieces,
             files=tuple(str(name) for name in json.loads(header["files"])),
             steps=int(header["steps"]),
             rank=int(header["rank"]),
@@ -144,8 +175,27 @@ def read_sound(path: Path) -> LearnedSound:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SegueError(damaged) from error
-    if sound.style.shape != (STYLE_SIZE,) or sound.picture.shape[2:] != (3,):
+    styles = (sound.style, *(piece.style for piece in pieces))
+    shaped = all(each.shape == (STYLE_SIZE,) for each in styles)
+    if not shaped or sound.picture.shape[2:] != (3,):
         raise SegueError(damaged)
-    if not all(np.isfinite(each).all() for each in (sound.style, *sound.changes.values())):
+    if not all(np.isfinite(each).all() for each in (style, *tensors.values())):
         raise SegueError(f"{path.name} holds numbers that are not finite: get it again.")
     return sound
+
+
+def _pieces(listed: list[tuple[list[str], float]], tensors: Mapping[str, Array]) -> tuple[
+    SoundPiece, ...
+]:  # fmt: skip
+    """The pieces of a file's header and tensors. KeyError, TypeError or ValueError where they do
+    not belong together.
+    """
+    found = []
+    for number, (files, seconds) in enumerate(listed):
+        start = f"{PIECE}{number}."
+        own = {n.removeprefix(start): x for n, x in tensors.items() if n.startswith(start)}
+        style = np.asarray(own.pop("style"), np.float32)
+        if not 0.0 < float(seconds) < np.inf:
+            raise ValueError(seconds)
+        found.append(SoundPiece(tuple(map(str, files)), float(seconds), style, own))
+    return tuple(found)

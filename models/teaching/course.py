@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,47 +18,40 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from models.engine.sounds import check_name
 from models.errors import SegueError
 from models.segue.arranger.arranger import Arranger
-from models.segue.arranger.idiom.counts import total
-from models.segue.arranger.idiom.idiom import Idiom, idiom_of, learned_idiom, mixed
-from models.segue.arranger.idiom.sounds import HALF
+from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.learned_mix import RENDERER as OF_RENDERER
-from models.segue.learned_mix import STUDIO, change_towards
 from models.segue.renderer.inference import RendererInference
 from models.segue.renderer.loading import load_inference, load_renderer, load_sampler
 from models.segue.renderer.network import Renderer
-from models.sounds.file import LearnedSound
+from models.sounds.description import describe
+from models.sounds.file import LearnedSound, SoundPiece
 from models.sounds.library import RENDERER, SoundLibrary, base_checksum
+from models.sounds.pieces import alone
 from models.storage.weights import WEIGHTS
 from models.teaching.computing import Computing, computing
-from models.teaching.counting import counts_of
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
 from models.teaching.objective import partials_of
-from models.teaching.own_playing import own_playing
+from models.teaching.pieces import TaughtPiece, mean_style, named, pieces_of
 from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
-from models.teaching.preview import PreviewPlayer, write_preview
+from models.teaching.preview import PreviewPlayer, SoundOnTrial, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
-from models.teaching.store import (
-    EncodedFile,
-    mean_style,
-    read_encoded,
-    read_idiom,
-    write_encoded,
-    write_idiom,
-)
+from models.teaching.store import EncodedFile, read_encoded, write_encoded
+from models.teaching.taken import Taken, learn_taken, mixes_of, read_taken, write_taken
 
 PICTURE: Final = "picture.npy"
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
 STREAMS: Final = 8
-"""Streams of the sound in which its mix is measured at last: each has a band of its own."""
+OF_A_PIECE: Final = 3
+"""Streams of the sound in which its mix is measured at last, each with a band of its own: so many
+in all at least, and of each piece."""
 NO_ROOM: Final = "what was learned last could not be kept on the disk ({reason}): make room there."
 NO_MEMORY: Final = (
     "the graphics card has no memory left: close what else uses it, or teach with --device cpu."
@@ -104,7 +97,8 @@ class Course:
         self.plan = self._read_plan(name) if plan is None else plan
         self._base = base_checksum(weights)
         self._listener = Listener(weights)
-        self._taken: Mapping[str, NDArray[np.generic]] = {}  # by arranger and studio
+        self._taken: Taken | None = None  # by arranger and studio
+        self._trial = SoundOnTrial()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
@@ -142,15 +136,18 @@ class Course:
         rehearsal = self._rehearse()
         if rehearsal is None:
             return None
-        if not self._learn_idiom(files):
+        pieces = pieces_of(files)
+        self._report(CourseProgress("rehearsing", 1.0, note=named(pieces)))
+        if not self._learn_idiom(pieces):
             return None
-        lesson = self._lesson(files, rehearsal)
-        if not self._learn(lesson, files):
+        lesson = self._lesson(pieces, rehearsal)
+        if not self._learn(lesson, pieces):
             return None
-        sound = self._with_mix(self.sound(lesson, files), files)
+        sound = self._with_mix(self.sound(lesson, pieces), pieces)
         if sound is None:
             return None
         self._library.add(sound)
+        self._report(CourseProgress("learning", 1.0, note=describe(sound)))
         self._report(CourseProgress("done", 1.0, 0.0, lesson.loss, lesson.step))
         return sound
 
@@ -240,38 +237,41 @@ class Course:
                 return None
         return clips
 
-    def _learn_idiom(self, files: Sequence[EncodedFile]) -> bool:
-        """What arranger and studio take from the files; False where it was stopped before."""
-        style = mean_style(files)
-        source = hashlib.sha256(f"{self._base} {style.tobytes().hex()}".encode()).hexdigest()
+    def _learn_idiom(self, pieces: Sequence[TaughtPiece]) -> bool:
+        """What arranger and studio take from the pieces; False where it was stopped before."""
+        styles = b"".join(piece.style.tobytes() for piece in pieces)
+        source = hashlib.sha256(f"{self._base} {styles.hex()}".encode()).hexdigest()
         path = self.folder / IDIOM
-        taken = read_idiom(path, source)
+        taken = read_taken(path, source)
         if taken is None:
-            own = own_playing(self._weights, self._listener, style, self._pause)
-            if own is None:
+            taken = learn_taken(pieces, self._weights, self._listener, self._pause)
+            if taken is None:
                 return False
-            heard = (study.heard for encoded in files for study in encoded.studies)
-            idiom = learned_idiom(total(counts_of(each) for each in heard), own.counts)
-            taken = idiom, change_towards(_mix_of(files), own.mix)
             try:
-                write_idiom(*taken, path, source)
+                write_taken(taken, path, source)
             except OSError as error:
                 self._no_room("rehearsing", 1.0, error)
-        self._taken = taken[0].tensors() | taken[1].tensors(STUDIO)
+        self._taken = taken
         return True
 
     # -- learning --------------------------------------------------------------------------------
-    def _lesson(self, files: Sequence[EncodedFile], rehearsal: Sequence[ScoredClip]) -> Lesson:
+    def _lesson(self, pieces: Sequence[TaughtPiece], rehearsal: Sequence[ScoredClip]) -> Lesson:
         plan, on = self.plan, self._computing
         network = self._network
         if on.device != "cpu":  # previews are played on the CPU
             network = load_renderer(self._weights / RENDERER, on.device)
+        studied = [
+            (study, piece.style)
+            for piece in pieces
+            for encoded in piece.files
+            for study in encoded.studies
+        ]
         lesson = Lesson(
             network,
             load_sampler(self._weights / RENDERER),
-            [study for encoded in files for study in encoded.studies],
+            [study for study, _ in studied],
             rehearsal,
-            mean_style(files),
+            [style for _, style in studied],
             partials_of(self._listener.codec.network),
             self.folder,
             plan.minutes * 60,
@@ -285,7 +285,7 @@ class Course:
             self._report(CourseProgress("learning", lesson.share, None, note=note))
         return lesson
 
-    def _learn(self, lesson: Lesson, files: Sequence[EncodedFile]) -> bool:
+    def _learn(self, lesson: Lesson, pieces: Sequence[TaughtPiece]) -> bool:
         """Learn to the end; False where it was stopped before."""
         began, spent = time.monotonic(), lesson.spent
         kept = began
@@ -307,7 +307,7 @@ class Course:
             preview = now - kept >= SAVE_SECONDS
             if preview:
                 self._keep(lesson)
-                self._preview(lesson, files)
+                self._preview(lesson, pieces)
                 kept = time.monotonic()
             self._report(
                 CourseProgress(
@@ -316,7 +316,7 @@ class Course:
                 )
             )  # fmt: skip
         self._keep(lesson)
-        self._preview(lesson, files)
+        self._preview(lesson, pieces)
         return True
 
     def _keep(self, lesson: Lesson) -> None:
@@ -325,38 +325,43 @@ class Course:
         except OSError as error:
             self._no_room("learning", lesson.share, error)
 
-    def _preview(self, lesson: Lesson, files: Sequence[EncodedFile]) -> None:
-        player = PreviewPlayer(self._network, self._inference, self._arranger, self._listener.codec)
+    def _preview(self, lesson: Lesson, pieces: Sequence[TaughtPiece]) -> None:
         try:
-            write_preview(player.play(self.sound(lesson, files)), self.folder / PREVIEW)
+            audio = self._player.play(self.sound(lesson, pieces))
+            write_preview(audio, self.folder / PREVIEW)
         except OSError as error:
             self._no_room("learning", lesson.share, error)
 
-    def _with_mix(self, sound: LearnedSound, files: Sequence[EncodedFile]) -> LearnedSound | None:
-        """The sound with what its mix lacks of that of the files;
+    def _with_mix(self, sound: LearnedSound, pieces: Sequence[TaughtPiece]) -> LearnedSound | None:
+        """The sound with what its mix lacks of that of the pieces;
         None where it was stopped before.
         """
-        player = PreviewPlayer(self._network, self._inference, self._arranger, self._listener.codec)
+        each = max(OF_A_PIECE, -(-STREAMS // len(pieces)))
         own = []
-        for seed in range(STREAMS):
-            own.append(player.measures(sound, seed))
-            if not self._pause():
-                return None
-        change = change_towards(_mix_of(files), np.concatenate(own))
-        return replace(sound, changes={**sound.changes, **change.tensors(OF_RENDERER)})
+        for place, piece in enumerate(sound.pieces):
+            played, rows = alone(sound, piece), []
+            for seed in range(place * each, (place + 1) * each):
+                rows.append(self._player.measures(played, seed, seed % STREAMS))
+                if not self._pause():
+                    return None
+            own.append(np.concatenate(rows))
+        assert self._taken is not None
+        taken = self._taken.with_mixes(*mixes_of(pieces, own), OF_RENDERER)
+        return self._with_taken(sound, taken)
 
-    def sound(self, lesson: Lesson, files: Sequence[EncodedFile]) -> LearnedSound:
+    def sound(self, lesson: Lesson, pieces: Sequence[TaughtPiece]) -> LearnedSound:
         """The sound as far as it is learned."""
+        files = [encoded for piece in pieces for encoded in piece.files]
         style = mean_style(files)
         try:
             picture = np.asarray(np.load(self.folder / PICTURE), np.uint8)
         except (OSError, ValueError):
             picture = np.zeros((48, 96, 3), np.uint8)
-        return LearnedSound(
+        sound = LearnedSound(
             name=self.plan.name,
             base=self._base,
             style=style,
-            changes={**lesson.changes(), **self._taken},
+            changes=lesson.changes(),
             picture=picture,
             files=tuple(encoded.name for encoded in files),
             licence=self.plan.licence,
@@ -367,12 +372,18 @@ class Course:
             steps=lesson.step,
             loss=lesson.loss,
             rank=self.plan.rank,
+            pieces=tuple(SoundPiece(p.names, p.seconds, p.style) for p in pieces),
         )
+        return sound if self._taken is None else self._with_taken(sound, self._taken)
 
-    def _idiom(self, scales: Mapping[str, float]) -> Idiom | None:
-        """What the arranger takes on while it plays the sound, as `SoundIdioms` has it."""
-        idiom = idiom_of(self._taken)
-        return mixed([] if idiom is None else [(idiom, HALF * each) for each in scales.values()])
+    @staticmethod
+    def _with_taken(sound: LearnedSound, taken: Taken) -> LearnedSound:
+        """The sound with what arranger and studio take on."""
+        pieces = tuple(
+            replace(piece, changes=own)
+            for piece, own in zip(sound.pieces, taken.pieces, strict=True)
+        )
+        return replace(sound, changes={**sound.changes, **taken.whole}, pieces=pieces)
 
     # -- networks, loaded when they are needed ---------------------------------------------------
     @cached_property
@@ -381,7 +392,12 @@ class Course:
 
     @cached_property
     def _arranger(self) -> Arranger:
-        return Arranger.load(self._weights / "arranger.safetensors", self._idiom)
+        return Arranger.load(self._weights / "arranger.safetensors", SoundIdioms(self._trial))
+
+    @cached_property
+    def _player(self) -> PreviewPlayer:
+        network, inference, codec = self._network, self._inference, self._listener.codec
+        return PreviewPlayer(network, inference, self._arranger, codec, self._trial)
 
     @cached_property
     def _network(self) -> Renderer:
@@ -390,10 +406,6 @@ class Course:
     @cached_property
     def _inference(self) -> RendererInference:
         return load_inference(self._weights / RENDERER)
-
-
-def _mix_of(files: Sequence[EncodedFile]) -> NDArray[np.float32]:
-    return np.concatenate([encoded.mix for encoded in files])
 
 
 def _source(path: Path) -> str:

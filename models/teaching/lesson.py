@@ -31,7 +31,7 @@ from models.teaching.transcription import HeardScore
 KINDS: Final = (MUSIC, MUSIC, DRESSED, OWN)
 """Clips of a batch."""
 FRAMES: Final = 512
-"""Frames of the player's music with which a batch's are compared."""
+"""Frames of a piece with which those that are to sound as it does are compared."""
 BLOCKS: Final = 24
 """Blocks of 240 ms in a crop."""
 HIDDEN: Final = 0.3
@@ -59,7 +59,7 @@ class Lesson:
         sampler: How it is played.
         studies: Pieces of the player's; one at least.
         rehearsal: Music of the base; one clip at least.
-        style: (128,) where the pieces lie among the prompts.
+        styles: (128,) of each study: where its piece lies among the prompts.
         partials: As of `objective.partials_of`.
         folder: Of the checkpoint.
         seconds: Of computing that the whole lesson takes.
@@ -76,7 +76,7 @@ class Lesson:
         sampler: Sampler,
         studies: Sequence[Study],
         rehearsal: Sequence[ScoredClip],
-        style: NDArray[np.float32],
+        styles: Sequence[NDArray[np.float32]],
         partials: Tensor,
         folder: Path,
         seconds: float,
@@ -90,8 +90,9 @@ class Lesson:
         self.device = device_of(base)
         self.objective = Objective(base, sampler, partials)
         self.studies, self.rehearsal = list(studies), list(rehearsal)
-        self._all = np.concatenate([study.latents for study in self.studies])
-        self.style = torch.from_numpy(np.array(style, np.float32))
+        self._styles = [torch.from_numpy(np.array(style, np.float32)) for style in styles]
+        lengths = np.array([len(study.latents) for study in self.studies], float)
+        self._odds = lengths / lengths.sum()
         self.folder, self.seconds = folder, seconds
         self.number_format, self.clock, self._note = number_format, clock, note
         self._parameters = self.pupil.parameters
@@ -158,26 +159,29 @@ class Lesson:
     # -- batches ---------------------------------------------------------------------------------
     def _batch(self, rng: np.random.Generator) -> LessonBatch:
         frames = BLOCKS * FRAMES_PER_BLOCK
-        lengths = np.array([len(study.latents) for study in self.studies], float)
+        dressed = self._drawn(rng)
         rows: list[tuple[Tensor, ScoreBatch, Tensor]] = []
         for kind in KINDS:
             if kind == MUSIC:
-                study = self.studies[int(rng.choice(len(lengths), p=lengths / lengths.sum()))]
-                rows.append((*_crop(study, rng, frames), self.style))
+                number = self._drawn(rng)
+                rows.append((*_crop(self.studies[number], rng, frames), self._styles[number]))
                 continue
             clip = self.rehearsal[int(rng.integers(len(self.rehearsal)))]
             start = int(rng.integers(len(clip.latents) - frames + 1))
             span = slice(start, start + frames)
-            style = self.style if kind == DRESSED else clip.style
+            style = self._styles[dressed] if kind == DRESSED else clip.style
             rows.append((clip.latents[span], clip.score[span], style))
         score = ScoreBatch(
             *(torch.cat([getattr(row[1], name) for row in rows]) for name in SCORE_FIELDS)
         )
         latents, styles = (torch.stack([row[index] for row in rows]) for index in (0, 2))
-        places = rng.integers(len(self._all), size=FRAMES)
-        return LessonBatch(
-            latents, score, styles, torch.tensor(KINDS), torch.from_numpy(self._all[places])
-        )
+        sounds = self.studies[dressed].latents
+        sounds = sounds[rng.integers(len(sounds), size=FRAMES)]
+        return LessonBatch(latents, score, styles, torch.tensor(KINDS), torch.from_numpy(sounds))
+
+    def _drawn(self, rng: np.random.Generator) -> int:
+        """Number of a study, drawn by its length."""
+        return int(rng.choice(len(self._odds), p=self._odds))
 
     # -- checkpoint ------------------------------------------------------------------------------
     def save(self) -> None:

@@ -1,8 +1,8 @@
-"""What arranger and studio play of themselves under a style, heard as the files are."""
+"""What arranger and studio play of themselves under some styles, heard as the files are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,6 @@ from models.segue.learned_mix import measures
 from models.teaching.counting import counts_of
 from models.teaching.listener import Listener
 
-STREAMS: Final = 3
 SECONDS: Final = 40.0
 SEED: Final = 90
 
@@ -33,15 +32,17 @@ class OwnPlaying:
 def own_playing(
     weights: Path,
     listener: Listener,
-    style: NDArray[np.float32],
+    styles: Sequence[NDArray[np.float32]],
+    streams: int,
     going: Callable[[], bool],
-) -> OwnPlaying | None:
-    """What is counted and measured in a few streams of the studio under a style.
+) -> list[OwnPlaying] | None:
+    """What is counted and measured in some streams of the studio under each style.
 
     Args:
         weights: Folder of the base weights.
         listener: That hears the player's files too.
-        style: (128,).
+        styles: (128,) each.
+        streams: Of each style.
         going: Asked between parts of the work whether to go on.
 
     Returns:
@@ -49,19 +50,36 @@ def own_playing(
 
     """
     engine = SegueEngine("cpu", weights)
-    controls, found, mixes = Controls(style=style), MusicCounts(), []
+    found = []
     try:
-        for stream in (engine.start(SEED + number) for number in range(STREAMS)):
-            blocks = []
-            for _ in range(round(SECONDS * engine.info.sample_rate / engine.info.block_frames)):
-                blocks.append(stream.render(controls))
-                if len(blocks) % 25 == 0 and not going():
-                    return None
-            audio = np.concatenate(blocks)
-            found = found + counts_of(listener.heard(audio))
-            mixes.append(measures(audio))
-            if not going():
+        for place, style in enumerate(styles):
+            seeds = [SEED + place * streams + number for number in range(streams)]
+            heard = _heard(engine, listener, Controls(style=style), seeds, going)
+            if heard is None:
                 return None
+            found.append(heard)
     finally:
         engine.close()
-    return OwnPlaying(found, np.concatenate(mixes))
+    return found
+
+
+def _heard(
+    engine: SegueEngine,
+    listener: Listener,
+    controls: Controls,
+    seeds: Sequence[int],
+    going: Callable[[], bool],
+) -> OwnPlaying | None:
+    counts, mixes = MusicCounts(), []
+    for stream in map(engine.start, seeds):
+        blocks = []
+        for _ in range(round(SECONDS * engine.info.sample_rate / engine.info.block_frames)):
+            blocks.append(stream.render(controls))
+            if len(blocks) % 25 == 0 and not going():
+                return None
+        audio = np.concatenate(blocks)
+        counts = counts + counts_of(listener.heard(audio))
+        mixes.append(measures(audio))
+        if not going():
+            return None
+    return OwnPlaying(counts, np.concatenate(mixes))

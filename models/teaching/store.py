@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from models.segue.arranger.idiom.idiom import Idiom, idiom_of
-from models.segue.learned_mix import STUDIO, MixChange, mix_change_of
 from models.teaching.lesson import Study
 from models.teaching.transcription import HeardScore
 
@@ -83,35 +80,3 @@ def read_encoded(path: Path, source: str) -> EncodedFile | None:
         return EncodedFile(header["name"], tuple(studies), styles, seconds, mix)
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
-
-
-def write_idiom(idiom: Idiom, studio: MixChange, path: Path, source: str) -> None:
-    """Write what arranger and studio take on, whole or not at all. OSError where there is no
-    room.
-    """
-    partial = path.with_suffix(".partial")
-    try:
-        save_file(idiom.tensors() | studio.tensors(STUDIO), partial, metadata={"source": source})
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
-    partial.replace(path)
-
-
-def read_idiom(path: Path, source: str) -> tuple[Idiom, MixChange] | None:
-    """What arranger and studio take on of a source; None where it is missing, damaged or of another
-    source.
-    """
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            if (file.metadata() or {})["source"] != source:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        idiom, studio = idiom_of(tensors), mix_change_of(tensors, STUDIO)
-        return None if idiom is None or studio is None else (idiom, studio)
-    except (SafetensorError, OSError, KeyError, ValueError):
-        return None
-
-
-def mean_style(files: Sequence[EncodedFile]) -> NDArray[np.float32]:
-    """Style (128,) of all minutes of the files, each minute counted once."""
-    return np.asarray(np.concatenate([each.styles for each in files]).mean(axis=0), np.float32)

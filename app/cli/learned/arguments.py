@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.cli.parser import Commands, call_later
+from models.engine.sounds import MAX_PIECES
 
 
 def add_sounds(actions: Commands) -> None:
@@ -29,6 +30,8 @@ def add_teach(commands: Commands) -> None:
         "teach",
         help="learn a sound from audio files of your own",
         description="Learn a sound from audio files of your own: it is then a prompt, sound:NAME. "
+        "Each file keeps a style of its own, and they have their turns in the music; of more than "
+        f"{MAX_PIECES}, those that are alike are taken together. "
         "Nothing leaves this machine. With the name alone it goes on where it was stopped.",
     )
     parser.add_argument("name", metavar="NAME", help="of the sound")

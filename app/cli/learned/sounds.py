@@ -6,19 +6,8 @@ from argparse import Namespace
 
 from models.engine.sounds import PREFIX
 from models.errors import SegueError
-from models.sounds.file import LearnedSound
+from models.sounds.description import describe
 from models.sounds.library import SoundLibrary
-
-
-def describe(sound: LearnedSound) -> str:
-    """What a learned sound was learned from, how long, and what it may be used for."""
-    learned = f"{sound.seconds / 60:.1f} minutes of {len(sound.files)} files"
-    terms = f", near {sound.terms}" if sound.terms else ""
-    licence = sound.licence or "not said"
-    return (
-        f"learned on {sound.created or 'an unknown day'} from {learned}{terms}, in "
-        f"{sound.minutes:.1f} minutes of computing ({sound.steps} steps); may be used: {licence}"
-    )
 
 
 def list_sounds() -> None:

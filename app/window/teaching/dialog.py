@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from app.window.style import colours
 from app.window.widgets.dropped import SOUND_SUFFIXES
-from models.engine.sounds import MAX_NAME, PREFIX
+from models.engine.sounds import MAX_NAME, MAX_PIECES, PREFIX
 from models.errors import SegueError
 from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, course_folder
 
@@ -38,6 +38,10 @@ WORDS: Final = {
 }
 MAX_THREADS: Final = 4
 HINT: Final = "Ten minutes of music are a good start. Nothing leaves this machine."
+PLACES_HINT: Final = (
+    "Audio files and folders; drop them here. Each file keeps a style of its own and has its turn "
+    f"in the music; of more than {MAX_PIECES}, those that are alike are taken together"
+)
 
 
 class TeachDialog(QDialog):
@@ -59,7 +63,7 @@ class TeachDialog(QDialog):
         self.name.setMaxLength(MAX_NAME)
         self.name.setPlaceholderText("such as forest")
         self.places = QListWidget(self)
-        self.places.setToolTip("Audio files and folders; drop them here")
+        self.places.setToolTip(PLACES_HINT)
         self.places.setMinimumHeight(90)
         self.files_button = QPushButton("Files …", self)
         self.folder_button = QPushButton("Folder …", self)
@@ -74,9 +78,7 @@ class TeachDialog(QDialog):
         self.licence.setToolTip("What the sound may be used for; it stands in its file")
         self.bar = QProgressBar(self)
         self.bar.setRange(0, 1000)
-        self.words = QLabel(
-            "Ten minutes of music are a good start. Nothing leaves this machine.", self
-        )
+        self.words = QLabel(HINT, self)
         self.words.setWordWrap(True)
         self.notes = QLabel("", self)
         self.notes.setWordWrap(True)

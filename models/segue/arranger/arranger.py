@@ -74,6 +74,7 @@ from models.segue.arranger.step_writer import (
 from models.segue.arranger.steps import SYMBOL
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, sounding_notes
 from models.segue.arranger.voices import play_row
+from models.segue.learned_pieces import turn_of
 from models.storage.weights import WEIGHTS
 
 Style = NDArray[np.float32]
@@ -164,7 +165,8 @@ class Arranger:
 
         Args:
             state: of the stream.
-            style: (style_dim,) mix of the prompts, None for no style.
+            style: (style_dim,) of what is written, None for no style: that of the controls, or of
+                the present piece of a learned sound.
             controls: of this block.
             n_frames: frames of 40 ms.
             played: what the performer has played in, for the memory control.
@@ -202,7 +204,7 @@ class Arranger:
         guidance = guidance_of(controls)
         identity = b"" if style is None else style.tobytes()
         follows = controls.follow_prompts
-        idiom = self._idioms(controls.sounds)
+        idiom = self._idioms(controls.sounds, turn_of(state))
         inputs: tuple[object, ...] = (identity, mode, guidance, follows)
         if idiom is not None:
             inputs = (*inputs, repr(sorted(controls.sounds.items())))
@@ -277,7 +279,9 @@ class Arranger:
         )
         condition = self._conditions.of(style, setting, tick.bpm)
         if tick.on_bar or band_changed or not state.ticks:
-            identity = b"" if style is None else style.tobytes()
+            # A piece of a learned sound that gives way to the next is no other music.
+            meant = style if controls.style is None else controls.style
+            identity = b"" if meant is None else meant.tobytes()
             state = with_bar_plan(
                 self.net, state, condition, place, tick, setting, targets, step_noise, identity
             )
@@ -306,7 +310,7 @@ class Arranger:
         found = sources(state.history, form, place, bar, theme_row)
         found = with_groove(found, state.history, form, place, bar)
         found, targets = with_example(found, targets, state, tick, setting, tonic, mode)
-        idiom = self._idioms(controls.sounds)
+        idiom = self._idioms(controls.sounds, turn_of(state))
         targets = with_idiom(targets, idiom, state, tick, controls.density is not None)
         attended_rows, targets = recalled(
             found, targets, played, controls, tick, setting, tonic, form, state.seed

@@ -18,13 +18,14 @@ from models.segue.arranger.conditions import GUIDANCE
 from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.diffusion_engine import WEIGHTS, DiffusionEngine, guidance_weight
 from models.segue.learned_mix import RENDERER, LearnedMixes, MixChange
+from models.segue.learned_pieces import LearnedPieces
 from models.segue.renderer.adaptation import RendererMixes
 from models.segue.renderer.features import no_age, score_batch
 from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import FRAMES_PER_BLOCK
 from models.segue.renderer.sampler import GuidanceInput, Sampler
-from models.sounds.file import LearnedSound
+from models.sounds.file import LearnedSound, SoundPiece
 from models.sounds.library import SoundLibrary, base_checksum
 
 BLOCK = 11_520
@@ -224,6 +225,7 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
     )
     own, engine.arranger._idioms = engine.arranger._idioms, SoundIdioms(library)
     own_mixes, engine.learned_mixes = engine.learned_mixes, LearnedMixes(library, RENDERER)
+    pieces, engine.pieces = engine.pieces, LearnedPieces(library)
     try:
         assert np.array_equal(engine.embed_text("sound:Pads"), style)
         plain = Controls(style=style)
@@ -248,4 +250,45 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
             stream.render(plain.with_(sounds={"other": 1.0}))
     finally:
         engine.sounds, engine.mixes, engine.arranger._idioms = kept, mixes, own
-        engine.learned_mixes = own_mixes
+        engine.learned_mixes, engine.pieces = own_mixes, pieces
+
+
+def test_a_sound_with_pieces_plays_one_of_them_and_comes_back_to_it(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(engine, DiffusionEngine)
+    library = SoundLibrary(tmp_path)
+    styles = [engine.embed_text(text) for text in ("warm pads", "techno")]
+    pieces = tuple(
+        SoundPiece((f"{number}.wav",), 60.0, style) for number, style in enumerate(styles)
+    )
+    middle = np.asarray(np.mean(styles, axis=0), np.float32)
+    library.add(LearnedSound("mine", base_checksum(), middle, pieces=pieces))
+    mixes = RendererMixes(lambda: load_renderer(WEIGHTS / "renderer.safetensors"),
+                          engine.renderer, library)  # fmt: skip
+    for name, value in (
+        ("sounds", library),
+        ("mixes", mixes),
+        ("pieces", LearnedPieces(library)),
+        ("learned_mixes", LearnedMixes(library, RENDERER)),
+    ):
+        monkeypatch.setattr(engine, name, value)
+    monkeypatch.setattr(engine.arranger, "_idioms", SoundIdioms(library))
+    controls, heard = Controls(style=middle, sounds={"mine": 1.0}), set()
+    for seed in range(3, 6):
+        stream = engine.start(seed)
+        first = stream.render(controls)
+        played = stream.snapshot().style  # type: ignore[attr-defined]
+        (number,) = (n for n, style in enumerate(styles) if np.array_equal(style, played))
+        heard.add(number)
+        alone = engine.start(seed).render(Controls(style=styles[number]))
+        assert np.array_equal(first, alone)  # nothing but the style was learned here
+    assert heard == {0, 1}
+    place = stream.snapshot()
+    after = stream.render(controls)
+    stream.clear()
+    stream.render(controls)
+    stream.restore(place)
+    assert np.array_equal(stream.render(controls), after)
+    off = blocks(engine, controls.with_(sounds={"mine": 0.0}), 2)
+    assert np.array_equal(off, blocks(engine, Controls(style=middle), 2))

@@ -23,11 +23,13 @@ from models.segue.learned_mix import (
     measures,
     mix_change_of,
     mixed_changes,
+    piece_changes,
 )
 from models.segue.studio.production import MixParameters
 from models.segue.studio.warmth import tilt_gains
-from models.sounds.file import LearnedSound
+from models.sounds.file import LearnedSound, SoundPiece
 from models.sounds.library import SoundLibrary, base_checksum
+from models.sounds.pieces import Turn
 
 TONES = (250.0, 1000.0, 4000.0)
 FLAT = np.zeros(len(CENTRES), np.float32)
@@ -139,12 +141,12 @@ def test_amounts_scale_and_sounds_add_up(tmp_path: Path) -> None:
     for name, change in (("a", bright.tensors(RENDERER)), ("b", {})):
         library.add(LearnedSound(name, base_checksum(), style, change))
     mixes = LearnedMixes(library, RENDERER)
-    half = mixes({"a": 0.5, "b": 0.5})
-    assert half is not None and mixes({"a": 0.5, "b": 0.5}) is half
+    half = mixes({"a": 0.5, "b": 0.5}, Turn())
+    assert half is not None and mixes({"a": 0.5, "b": 0.5}, Turn()) is half
     assert np.allclose(half.tone_db, bright.tone_db / 2, atol=2e-3)
     assert half.width_db == pytest.approx(1.0)
-    assert mixes({}) is None and mixes({"b": 1.0}) is None
-    assert LearnedMixes(library, STUDIO)({"a": 1.0}) is None
+    assert mixes({}, Turn()) is None and mixes({"b": 1.0}, Turn()) is None
+    assert LearnedMixes(library, STUDIO)({"a": 1.0}, Turn()) is None
     both = mixed_changes([(bright, 1.0), (bright, 0.5)])
     assert both is not None and both.width_db == pytest.approx(3.0)
 
@@ -155,3 +157,41 @@ def test_tensors_of_another_shape_are_no_change() -> None:
     for name in good:
         assert mix_change_of({**good, name: np.zeros(3, np.float16)}, RENDERER) is None
         assert mix_change_of({k: v for k, v in good.items() if k != name}, RENDERER) is None
+
+
+def levels(middle: float, spread: float, rows: int, seed: int) -> np.ndarray:
+    """Rows of measures around a level, each of one level throughout."""
+    rng = np.random.default_rng(seed)
+    drawn = middle + spread * rng.standard_normal((rows, 1))
+    return np.repeat(drawn, len(CENTRES) + 1, axis=1).astype(np.float32)
+
+
+def test_each_piece_has_the_mix_that_it_lacks() -> None:
+    music = [levels(width, 0.3, 20, number) for number, width in enumerate((-4.0, 6.0))]
+    own = [levels(0.0, 0.3, 4, 5 + number) for number in range(2)]
+    narrow, wide = piece_changes(music, own)
+    assert narrow.width_db == pytest.approx(-4.0, abs=0.6)
+    assert wide.width_db == pytest.approx(6.0, abs=0.6)
+    # What may be chance is left, and what all have in common stays.
+    unsure = piece_changes(music, [levels(0.0, 20.0, 3, 5 + number) for number in range(2)])
+    common = change_towards(np.concatenate(music), np.concatenate(own)).width_db
+    assert all(abs(change.width_db - common) < 5.0 for change in unsure)
+    # Of a piece in which nothing was measured, that of all.
+    none = np.zeros((0, len(CENTRES) + 1), np.float32)
+    first, second = piece_changes([music[0], none], own)
+    assert second.width_db == pytest.approx(first.width_db, abs=1.0)
+    assert [c.width_db for c in piece_changes([none], [none])] == [0.0]
+
+
+def test_a_pieces_mix_acts_at_its_turn(tmp_path: Path) -> None:
+    library, style = SoundLibrary(tmp_path), np.zeros(128, np.float32)
+    parts = [MixChange(FLAT + level, level).tensors(RENDERER) for level in (-2.0, 4.0)]
+    pieces = tuple(SoundPiece((f"{n}.wav",), 60.0, style, part) for n, part in enumerate(parts))
+    whole = MixChange(FLAT, 1.0).tensors(RENDERER)
+    library.add(LearnedSound("a", base_checksum(), style, whole, pieces=pieces))
+    mixes = LearnedMixes(library, RENDERER)
+    found = [mixes({"a": 0.5}, Turn(number)) for number in range(12)]
+    assert {change.width_db for change in found if change} == {-1.0, 2.0}
+    number = next(n for n in range(1, 12) if found[n] != found[n - 1] and found[n] is not None)
+    between = mixes({"a": 1.0}, Turn(number, 0.5))
+    assert between is not None and between.width_db == pytest.approx(1.0)

@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.numpy import save_file
 
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
-from models.segue.arranger.idiom.counts import MusicCounts
-from models.segue.arranger.idiom.idiom import learned_idiom
 from models.segue.codec import bands
 from models.segue.codec.codec import Tone
-from models.segue.learned_mix import MixChange
 from models.segue.renderer.adaptation import with_changes
 from models.segue.renderer.features import unknown_score
 from models.segue.renderer.network import Renderer, RendererConfig
@@ -28,18 +24,11 @@ from models.teaching.lesson import CHECKPOINT, Lesson, Study
 from models.teaching.listener import Listener
 from models.teaching.low_rank import Pupil
 from models.teaching.material import Passage, audio_files, read_material, read_pieces, sounding
-from models.teaching.objective import Given, energy_score, predict
+from models.teaching.objective import DRESSED, MUSIC, Given, energy_score, predict
 from models.teaching.picture import HEIGHT, WIDTH, picture_of
 from models.teaching.plan import CoursePlan
 from models.teaching.rehearsal import ScoredClip, load_clip, save_clip
-from models.teaching.store import (
-    EncodedFile,
-    mean_style,
-    read_encoded,
-    read_idiom,
-    write_encoded,
-    write_idiom,
-)
+from models.teaching.store import EncodedFile, read_encoded, write_encoded
 from models.teaching.transcription import CHROMA, HeardScore
 
 CONFIG = RendererConfig(
@@ -74,9 +63,9 @@ def lesson_in(folder: Path, base: Renderer, note: str = "base", seconds: float =
     own = torch.from_numpy(rng.standard_normal((160, 8)).astype(np.float32))
     rehearsal = [ScoredClip(own, unknown_score(160), torch.zeros(128))]
     studies = [Study(latents, heard(200)), Study(latents[:40], heard(40))]
-    style = np.ones(128, np.float32) * 0.1
+    styles = [np.ones(128, np.float32) * share for share in (0.1, 0.3)]
     return Lesson(
-        base, SAMPLER, studies, rehearsal, style, torch.eye(8)[:5], folder, seconds, rank=4,
+        base, SAMPLER, studies, rehearsal, styles, torch.eye(8)[:5], folder, seconds, rank=4,
         clock=lambda: float(next(steps)), note=note,
     )  # fmt: skip
 
@@ -138,6 +127,27 @@ def test_a_lesson_goes_on_where_it_was(
     expected = whole.changes()
     for name, value in later.changes().items():
         assert np.allclose(value, expected[name], atol=1e-3), name
+
+
+def test_each_window_has_the_style_and_the_frames_of_its_piece(
+    base: Renderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.teaching.lesson.BLOCKS", 6)
+    lesson = lesson_in(tmp_path, base)
+    lesson.studies[1] = Study(np.full((150, 8), -3.0, np.float32), heard(150))
+    dressed = set()
+    for number in range(40):
+        batch = lesson._batch(np.random.default_rng(number))
+        for latents, style, kind in zip(batch.latents, batch.style, batch.kind, strict=True):
+            of_second = style[0] > 0.2
+            if kind == MUSIC:
+                assert bool((latents == -3.0).all()) == of_second
+            elif kind == DRESSED:
+                assert bool((batch.frames == -3.0).all()) == of_second
+                dressed.add(bool(of_second))
+            else:
+                assert not style.any()
+    assert dressed == {False, True}
 
 
 def test_a_lesson_comes_nearer_to_its_music(
@@ -220,7 +230,6 @@ def test_material_and_rehearsal_are_kept(tmp_path: Path) -> None:
     again = read_encoded(path, "a.wav 1")
     assert again is not None and np.allclose(again.studies[0].latents, study.latents, atol=1e-2)
     assert np.array_equal(again.mix, mix)
-    assert mean_style([again, again]).sum() == pytest.approx(1.0)
     assert again.studies[0].heard.score(slice(0, 6)).known[0, :, CHROMA:].all()
     assert read_encoded(path, "a.wav 2") is None
     path.write_bytes(b"damaged")
@@ -254,19 +263,6 @@ def test_files_are_heard_without_the_tilt_of_the_mixes(monkeypatch: pytest.Monke
     assert np.allclose(played, bands.analyse(0.1 * noise)[0], atol=0.02)
     assert np.abs(played - study.latents).max() > 0.1
     assert encoded.mix.shape == (1, 16)
-
-
-def test_what_arranger_and_studio_take_on_is_kept(tmp_path: Path) -> None:
-    idiom = learned_idiom(MusicCounts(), MusicCounts())
-    studio = MixChange(np.linspace(-2, 2, 15, dtype=np.float32), 1.5)
-    path = tmp_path / "idiom.safetensors"
-    write_idiom(idiom, studio, path, "a")
-    again = read_idiom(path, "a")
-    assert again is not None and again[1].width_db == 1.5
-    assert np.allclose(again[1].tone_db, studio.tone_db, atol=2e-3)
-    assert read_idiom(path, "b") is None
-    save_file(idiom.tensors(), path, {"source": "a"})  # of before there were mixes
-    assert read_idiom(path, "a") is None
 
 
 def test_the_picture_shows_highs_above() -> None:

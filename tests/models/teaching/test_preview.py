@@ -10,16 +10,18 @@ import pytest
 import torch
 
 from models.engine.controls import Controls
+from models.errors import SegueError
 from models.segue.arranger.idiom.idiom import SHAPES, Idiom
 from models.segue.arranger.idiom.sounds import SoundIdioms
 from models.segue.codec import Codec
-from models.sounds.file import LearnedSound
+from models.sounds.file import LearnedSound, SoundPiece
 from models.sounds.library import SoundLibrary, base_checksum
+from models.sounds.pieces import Turn, alone
 from models.storage.weights import WEIGHTS
 from models.teaching import preview
 from models.teaching.course import Course
 from models.teaching.plan import CoursePlan
-from models.teaching.preview import APART, MEASURED, PreviewPlayer
+from models.teaching.preview import APART, MEASURED, PreviewPlayer, SoundOnTrial
 
 
 class Playing:
@@ -54,26 +56,52 @@ def test_each_stream_is_measured_in_another_place_and_in_the_idiom(
     playing = Playing(codec.latent_dim)
     monkeypatch.setattr(preview, "adapted", lambda *given: playing)
     monkeypatch.setattr(preview, "score_batch", lambda score, age: (score, age))
-    player = PreviewPlayer(playing, playing, playing, codec)  # type: ignore[arg-type]
+    monkeypatch.setattr(preview, "turn_of", lambda state: Turn())
+    trial = SoundOnTrial()
+    player = PreviewPlayer(playing, playing, playing, codec, trial)  # type: ignore[arg-type]
     sound = LearnedSound("mine", "base", np.zeros(128, np.float32))
-    player.measures(sound, stream)
+    player.measures(sound, 5, stream)
+    assert trial.kept("mine") is sound
     begin = stream * APART
     assert playing.played == list(range(begin + 1, begin + MEASURED + 1))
     assert {dict(each.sounds)["mine"] for each in playing.written} == {1.0}
 
 
+def sounds_of(tmp_path: Path) -> tuple[LearnedSound, LearnedSound]:
+    """A sound of two pieces, and the second of them alone."""
+    rng = np.random.default_rng(1)
+
+    def idiom() -> Idiom:
+        return Idiom(**{n: rng.uniform(-1, 1, s).astype(np.float32) for n, s in SHAPES.items()})
+
+    styles = np.eye(2, 128, dtype=np.float32)
+    pieces = tuple(
+        SoundPiece((f"{number}.wav",), 60.0, style, idiom().tensors())
+        for number, style in enumerate(styles)
+    )
+    whole = LearnedSound("mine", base_checksum(), styles.mean(0), idiom().tensors(), pieces=pieces)
+    return whole, alone(whole, pieces[1])
+
+
 def test_a_course_plays_in_the_idiom_that_the_engine_will_play(tmp_path: Path) -> None:
     library = SoundLibrary(tmp_path / "sounds")
     course = Course(CoursePlan("mine", ("a.wav",)), folder=tmp_path, library=library)
-    assert course._idiom({"mine": 1.0}) is None  # not learned yet
-    rng = np.random.default_rng(1)
-    parts = {name: rng.uniform(-1, 1, shape).astype(np.float32) for name, shape in SHAPES.items()}
-    course._taken = Idiom(**parts).tensors()
-    style = np.zeros(128, np.float32)
-    library.add(LearnedSound("mine", base_checksum(), style, dict(course._taken)))
-    engine = SoundIdioms(library)({"mine": 1.0})
-    found = course._idiom({"mine": 1.0})
-    assert found is not None and engine is not None
-    for name in SHAPES:
-        assert np.array_equal(getattr(found, name), getattr(engine, name))
-    assert course._idiom({}) is None
+    whole, second = sounds_of(tmp_path)
+    library.add(whole)
+    in_engine = SoundIdioms(library)
+    turns = [Turn(number) for number in range(6)]
+    course._trial.sound = whole
+    in_course = course._arranger._idioms
+    assert in_course({}, turns[0]) is None
+    seen = set()
+    for turn in turns:
+        found, engine = in_course({"mine": 1.0}, turn), in_engine({"mine": 1.0}, turn)
+        assert found is not None and engine is not None
+        assert all(np.allclose(getattr(found, n), getattr(engine, n), atol=1e-3) for n in SHAPES)
+        seen.add(found.onsets.tobytes())
+    assert len(seen) == 2
+    course._trial.sound = second
+    alone_now = {in_course({"mine": 1.0}, turn).onsets.tobytes() for turn in turns}  # type: ignore[union-attr]
+    assert len(alone_now) == 1 and alone_now < seen
+    with pytest.raises(SegueError, match="other"):
+        in_course({"other": 1.0}, turns[0])

@@ -114,6 +114,9 @@ def test_the_dialog(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     dialog.show_progress(LEARNING)
     dialog.show_progress(CourseProgress("listening", 0.0, note="a.wav is clipped"))
     assert dialog.bar.value() == 250 and "clipped" in dialog.notes.text()
+    pieces = "2 pieces, each with a style of its own: caves; desert"
+    dialog.show_progress(CourseProgress("rehearsing", 1.0, note=pieces))
+    assert pieces in dialog.notes.text() and "style of its own" in dialog.places.toolTip()
     folder = course_folder("my album")
     folder.mkdir(parents=True)
     (folder / "preview.wav").touch()
