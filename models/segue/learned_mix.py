@@ -138,25 +138,27 @@ def piece_changes(music: Sequence[Array], own: Sequence[Array]) -> list[MixChang
     whole = [np.concatenate(rows) for rows in zip(*pairs, strict=True)]
     if not all(map(len, whole)):
         return [change_towards(*pair) for pair in zip(music, own, strict=True)]
-    common, middle = _sure(*whole), whole[0].mean(axis=0) - whole[1].mean(axis=0)
+    middle = np.median(whole[0], axis=0) - np.median(whole[1], axis=0)
     # A few streams of each piece hardly tell how much they vary; those of all do.
-    known = [rows for _, rows in pairs if len(rows)]
-    within = np.concatenate([rows - rows.mean(axis=0) for rows in known])
-    spread = np.square(within).sum(axis=0) / max(1, len(within) - len(known))
+    varied = [
+        _variance(np.concatenate([rows - np.median(rows, axis=0) for rows in each if len(rows)]))
+        for each in zip(*pairs, strict=True)
+    ]
+    common = _likely(middle, _error(whole[0], varied[0]) + _error(whole[1], varied[1]))
     found = []
     for heard, played in pairs:
         towards = common
         if len(heard) and len(played):
-            apart = heard.mean(axis=0) - played.mean(axis=0) - middle
-            error = heard.var(axis=0) / max(1, len(heard) - 1) + spread / len(played)
-            towards = common + apart * np.square(apart) / (np.square(apart) + error + 1e-9)
+            apart = np.median(heard, axis=0) - np.median(played, axis=0) - middle
+            error = _error(heard, varied[0]) + _error(played, varied[1])
+            towards = common + _likely(apart, error)
         found.append(_change(towards, played if len(played) else whole[1]))
     return found
 
 
 def _change(towards: NDArray[np.float64], own: NDArray[np.floating]) -> MixChange:
     """The change by (16,) dB of what is played, (m, 16)."""
-    *played, _ = own.mean(axis=0, dtype=np.float64)
+    *played, _ = np.median(own, axis=0)
     *tone, width = towards
     # What is loud keeps its level.
     share = 10.0 ** (np.array(played) / 10.0)
@@ -168,13 +170,32 @@ def _change(towards: NDArray[np.float64], own: NDArray[np.floating]) -> MixChang
 
 
 def _sure(music: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Difference of the means of rows, the less of it the more it may be chance: d^2 / (d^2 + s^2)
-    of a difference d with the standard error s, as of a Wiener filter.
+    """Difference of the medians of rows, the less of it the more it may be chance. Medians, as a
+    passage in which hardly anybody plays says nothing of the mix.
     """
-    difference = music.mean(axis=0) - own.mean(axis=0)
-    error = sum(rows.var(axis=0) / max(1, len(rows) - 1) for rows in (music, own))
-    share = np.square(difference) / (np.square(difference) + error + 1e-9)
-    return np.asarray(share * difference)
+    difference = np.median(music, axis=0) - np.median(own, axis=0)
+    return _likely(difference, sum(_error(rows, _variance(rows)) for rows in (music, own)))
+
+
+def _likely(
+    difference: NDArray[np.float64], error: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """What is left of a difference d with the variance s^2 of its error: d^2 / (d^2 + s^2) of it,
+    as of a Wiener filter.
+    """
+    square = np.square(difference)
+    return np.asarray(difference * square / (square + error + 1e-9))
+
+
+def _error(rows: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of the middle of rows that vary so."""
+    return variance / max(1, len(rows) - 1)
+
+
+def _variance(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance over rows by their median absolute deviation (Rousseeuw and Croux 1993)."""
+    deviation = np.median(np.abs(rows - np.median(rows, axis=0)), axis=0)
+    return np.asarray(np.square(1.4826 * deviation))
 
 
 def mix_change_of(tensors: Mapping[str, NDArray[np.generic]], player: str) -> MixChange | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from models.segue.arranger.idiom.counts import total
-from models.segue.arranger.idiom.idiom import idiom_of, learned_idiom
+from models.segue.arranger.idiom.idiom import MOST, Idiom, idiom_of, learned_idiom
 from models.segue.learned_mix import (
     STUDIO,
     MixChange,
@@ -73,13 +74,20 @@ def learn_taken(
     ]
     # A stream or two hardly tell what is usual in a style; those of all count with them.
     usual = total(one.counts for one in own)
+    whole = learned_idiom(total(heard), usual)
     idioms = [
         learned_idiom(counts, one.counts + usual) for counts, one in zip(heard, own, strict=True)
     ]
-    taken = Taken(
-        learned_idiom(total(heard), usual).tensors(), tuple(one.tensors() for one in idioms)
-    )
+    taken = Taken(whole.tensors(), tuple(_as_busy(one, whole).tensors() for one in idioms))
     return taken.with_mixes(*mixes_of(pieces, [one.mix for one in own]), STUDIO)
+
+
+def _as_busy(idiom: Idiom, whole: Idiom) -> Idiom:
+    """The idiom of a piece, with as many onsets as in the whole: how many are heard depends on the
+    sounds more than on how busy it is, which evens out over pieces only.
+    """
+    onsets = idiom.onsets - idiom.onsets.mean() + whole.onsets.mean()
+    return replace(idiom, onsets=np.clip(onsets, -MOST, MOST))
 
 
 def mixes_of(
