@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -222,6 +223,29 @@ def parts_of(value: object) -> list[object] | None:
         return list(value.values())
     names = _field_names(type(value))
     return None if names is None else [getattr(value, name) for name in names]
+
+
+def object_sizes(tree: object, depth: int = DEPTH) -> dict[int, int]:
+    """Bytes by identity of the Python objects that hold a pooled tree together.
+
+    What its arrays hold is not among them, nor are numbers and texts, which most trees share.
+    """
+    sizes: dict[int, int] = {}
+    waiting = [(tree, depth)]
+    while waiting:
+        part, left = waiting.pop()
+        if part is None or isinstance(part, SIMPLE) or id(part) in sizes:
+            continue
+        if isinstance(part, MomentBlock):
+            held = (part, part.units, part.shape)
+            sizes[id(part)] = sum(map(sys.getsizeof, held))
+            continue
+        parts = parts_of(part) if left else None
+        if parts is not None:
+            own = getattr(part, "__dict__", None)
+            sizes[id(part)] = sys.getsizeof(part) + (0 if own is None else sys.getsizeof(own))
+            waiting += [(each, left - 1) for each in parts]
+    return sizes
 
 
 def rebuilt(value: object, parts: list[object], others: list[object]) -> object:

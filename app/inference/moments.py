@@ -1,8 +1,9 @@
 """Moments of the performance that the performer can go back to.
 
-Snapshots share memory, so their cost is counted by the arrays that they reach, each once. The
-arrays are copied into a pool (`app.inference.moment_pool`). Where the budget is spent, the past is
-thinned so that the distance between two moments grows with their age.
+Snapshots share memory, so their cost is counted by the arrays that they reach, each once, and by
+the objects around them that the moment before did not have. The arrays are copied into a pool
+(`app.inference.moment_pool`). Where the budget is spent, the past is thinned so that the distance
+between two moments grows with their age.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from app.inference.moment_pool import MomentBlock, MomentPool
+from app.inference.moment_pool import MomentBlock, MomentPool, object_sizes
 from app.performance.moment import Moment
 from models.engine.interface import Engine, Snapshot
 from models.music.score import SAMPLE_RATE
@@ -24,6 +25,8 @@ from models.storage.memory import reached_arrays
 
 RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is as dense as the present."""
+COUNTED: Final = 16
+"""Of so many moments one's objects are counted; the others are taken to have as many."""
 
 
 @dataclass
@@ -33,6 +36,7 @@ class _StoredMoment:
     moment: Moment
     blocks: list[MomentBlock]
     outside: list[tuple[int, int]]  # (identity, bytes) of arrays outside the pool
+    objects: int  # bytes of Python objects that the moment before it did not have
 
 
 class MomentStore:
@@ -47,6 +51,10 @@ class MomentStore:
         self.budget, self.moment_of = budget_bytes, moment_of
         self.max_moments = max_moments
         self.bytes = 0
+        """Of arrays; `object_bytes`, of the Python objects that hold them together."""
+        self.object_bytes = 0
+        self._added = self._each = 0  # moments so far, and object bytes of one of them
+        self._last: tuple[object, dict[int, int]] = (None, {})  # tree before, and its objects
         self._stored: list[_StoredMoment] = []
         self._positions = array("q")  # of the same: read at every block, and many
         self._uses: Counter[int] = Counter()  # of arrays outside the pool, by identity
@@ -68,7 +76,9 @@ class MomentStore:
         pooled = self._pool.put(self.moment_of(moment.snapshot))
         outside = list(dict(reached_arrays(pooled.outside)).items())
         moment = replace(moment, snapshot=pooled.tree)
-        self._stored.append(_StoredMoment(moment, pooled.blocks, outside))
+        self._count_objects(pooled.tree)
+        self.object_bytes += self._each
+        self._stored.append(_StoredMoment(moment, pooled.blocks, outside, self._each))
         self._positions.append(moment.position)
         for block in pooled.blocks:
             if not block.uses:
@@ -79,9 +89,19 @@ class MomentStore:
                 self.bytes += size
             self._uses[identity] += 1
         while len(self._stored) > 2 and (
-            self.bytes > self.budget or len(self._stored) > self.max_moments
+            self.bytes + self.object_bytes > self.budget or len(self._stored) > self.max_moments
         ):
             self._thin()
+
+    def _count_objects(self, tree: object) -> None:
+        """Count what a tree has and the tree before it had not, now and then."""
+        place, self._added = self._added % COUNTED, self._added + 1
+        if place == 0:
+            self._last = tree, object_sizes(tree)  # kept, so that no identity is given again
+        elif place == 1:
+            known, self._last = self._last[1], (None, {})
+            sizes = object_sizes(tree)
+            self._each = sum(size for identity, size in sizes.items() if identity not in known)
 
     def _thin(self) -> None:
         """Remove the moment whose neighbours are closest to each other for their age.
@@ -94,6 +114,7 @@ class MomentStore:
         index = int(np.argmin(gaps / ages)) + 1
         stored = self._stored.pop(index)
         del self._positions[index]
+        self.object_bytes -= stored.objects
         for block in stored.blocks:
             block.uses -= 1
             if not block.uses:
@@ -133,7 +154,9 @@ class MomentStore:
         del self._positions[:]
         self._uses.clear()
         self._pool = MomentPool(self.budget)
-        self.bytes = 0
+        self._last = (None, {})
+        self._added = self._each = 0
+        self.bytes = self.object_bytes = 0
 
 
 def packed_moment(engine: Engine, moment: Moment) -> Moment:

@@ -14,6 +14,7 @@ from app.inference.moment_pool import MAX_ARRAY_BYTES, SPARE, UNIT, MomentBlock,
 from app.inference.moments import MomentStore
 from app.performance.moment import Moment
 from models import Controls, open_engine
+from tests.benchmarks.duplex.memory import held
 from tests.benchmarks.stage import hour
 
 BLOCK = 11_520
@@ -225,3 +226,17 @@ def test_what_belongs_to_the_present_alone_is_not_kept() -> None:
     moments = MomentStore(4_000_000, lambda snapshot: ("kept", snapshot))
     moments.add(Moment(0, 7))
     assert moments.snapshot_at(5) == ("kept", 7)
+
+
+def test_the_budget_counts_the_objects_around_the_arrays() -> None:
+    """A state of many small parts costs more in objects than in what they hold."""
+    budget, line = 1_000_000, np.zeros(8, np.float32)
+    moments = MomentStore(budget)
+    shared = tuple((number, line) for number in range(20))
+    for number in range(3000):
+        fresh = tuple([(number, float(number), each) for each in range(20)])
+        moments.add(Moment(3840 * number, (fresh, shared, line + number), 0, "tone"))
+    pool = moments._pool
+    size = held([each.moment for each in moments._stored], {id(pool), id(pool._memory)})
+    assert size + moments.bytes < 1.3 * budget
+    assert len(moments) > 200
