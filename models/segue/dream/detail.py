@@ -37,10 +37,8 @@ LEAST: Final = 0.6
 """Share of the guide's detail that stays where the noise on the guide is without bound."""
 CLEAR: Final = 0.9
 """The same, where the guide is fainter than the sound."""
-FALL: Final = 0.5
-"""Share there of the guide's falls below the treble."""
-FALL_DB: Final = 15.0
-"""Greatest of them."""
+FALL_DB: Final = 24.0
+"""Greatest fall of the guide that the sound follows below the treble."""
 RANGE_DB: Final = 30.0
 """Greatest gain and, downwards, the least."""
 FAINT: Final = 1e-12
@@ -95,7 +93,7 @@ def with_detail(
     treble = _weights()
     kept = shown + treble * change * np.where(change < 0, share(sigma, CLEAR), share(sigma))
     level = (both + FAINT)[:, 1] / (both + FAINT)[:, 0] * np.square(gains)
-    fall = np.clip(10 * np.log10(level), -FALL_DB, 0.0) * share(sigma, FALL) * (1 - treble)
+    fall = np.clip(10 * np.log10(level), -FALL_DB, 0.0) * (1 - treble)
     kept += fall * (math.log(10) / 20 / B.LOG_SCALE)
     return kept.astype(np.float32, copy=False), gains, DetailState(now)
 
