@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from app.control.midi.clock.blocks import unusual_block
 from app.control.midi.clock.posterior import fit_period
 from models.music.score import SAMPLE_RATE
 
@@ -56,6 +57,8 @@ BLOCK_SHARE: Final = 0.6
 """Share of the clocks that must lie on the blocks; the others came with a late block."""
 HALF_BLOCK_SHARE: Final = 0.1
 """How many more may lie on blocks of half the length by chance."""
+LONGER: Final = 1.2
+"""Times by which a block of another length must be longer than the usual one that was found."""
 PRUNE_CLOCKS: Final = 8
 PRUNE_COST: Final = 30.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
@@ -203,9 +206,11 @@ def _line(x: Floats, y: Floats) -> tuple[float, float]:
 def block_seconds(times: Floats) -> float:
     """The audio block to which times are rounded, in seconds; 0.0 where none is seen.
 
-    A clock that is nearly as long as a block would otherwise be measured as the block.
+    A clock that is nearly as long as a block would otherwise be measured as the block. The usual
+    lengths first: they need less evidence than others.
     """
     gaps = np.diff(times)
+    unusual = unusual_block(gaps)
     for block in BLOCKS:
         blocks = np.round(gaps / block)
         share = _share_on(gaps, block)
@@ -216,8 +221,9 @@ def block_seconds(times: Floats) -> float:
         off = float(np.median((gaps - blocks * block)[blocks > 0])) if blocks.any() else 0.0
         drift = abs(float(times[-1] - times[0]) / (float(blocks.sum()) * block or 1.0) - 1.0)
         if drift < BLOCK_DRIFT and abs(off) < BLOCK_OFF:
-            return float(block)
-    return 0.0
+            # Times on longer blocks, of 1536 frames for instance, lie on those of a part too.
+            return unusual if unusual > LONGER * block else float(block)
+    return unusual
 
 
 def _share_on(gaps: Floats, block: float) -> float:

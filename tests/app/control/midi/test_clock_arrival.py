@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from app.control.midi.clock.blocks import unusual_block
 from app.control.midi.clock.follower import CLOCKS_PER_BEAT, ClockFollower
 from app.control.midi.clock.tempo import ClockLine, Floats, arrival_of, fit_clocks
 from app.control.midi.message import Message
@@ -91,6 +92,44 @@ def test_blocks_of_an_audio_server(frames: int, rate: int) -> None:
         assert abs(tempo - bpm) <= max(0.2, 4 * doubt), (bpm, tempo, doubt)
         unsure += abs(tempo - bpm) > 0.2
     assert unsure <= (1 if frames >= 1024 else 0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "bpm"),
+    [
+        (480, 48_000, 147.0),
+        (441, 44_100, 73.0),
+        (692, 48_000, 147.03),
+        (960, 48_000, 104.24),
+        (1152, 48_000, 83.1),
+        (1536, 48_000, 66.8),
+        (1600, 44_100, 128.7),
+        (1882, 48_000, 122.38),
+    ],
+)
+def test_blocks_of_any_other_length(frames: int, rate: int, bpm: float) -> None:
+    """147.03 bpm in blocks of 692 frames was 173.35 bpm: the rate of the blocks."""
+    times = clocks(bpm, 1, block=frames / rate, jitter=0.002, lost=0.01)
+    assert unusual_block(np.diff(times)) == pytest.approx(frames / rate, rel=1e-3)
+    told = follow(times)
+    assert is_right(told, bpm), told
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        clocks(112.0, 1),
+        clocks(112.0, 1, lost=0.02),
+        clocks(73.0, 2, jitter=0.003, lost=0.05),
+        clocks(99.62, 2, burst=8, gap=0.861 * 2.5 / 99.62),
+        clocks(150.0, 2, burst=2, gap=0.0001),
+        doubled(clocks(60.0, 3), 0.0005),
+        clocks(120.0, 1, block=64 / 48_000),
+    ],
+    ids=["even", "lost", "jitter", "bursts", "pairs", "doubled", "short blocks"],
+)
+def test_what_is_no_block(times: Floats) -> None:
+    assert unusual_block(np.diff(times)) == 0.0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.004, 0.05, 0.2, 0.4, 0.5, 0.8, 0.97])
