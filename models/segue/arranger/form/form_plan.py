@@ -35,10 +35,15 @@ LONGER: Final = 0.3  # share of sections that are twice as long
 FILL_SHARE: Final = 0.75  # share of sections that end in a fill, as in the corpus
 WITHOUT_DRUMS: Final = 0.3
 """Log-odds that a form loses whose themes have no drums, where there is a drummer."""
-RAGA_KITS: Final = frozenset({"none", "tabla"})
+OWN_KITS: Final = {
+    "raga": frozenset({"none", "tabla"}),
+    "chamber": frozenset({"none", "frame", "orchestral", "latin"}),
+}
+"""Kits with which the corpus plays these forms."""
 OUT_OF_PLACE: Final = 4.0
-"""Log-odds that a raga loses with other drums than its own: by the names of its sections alone it
-is like a song, and rock began with an alap.
+"""Log-odds that such a form loses with another drummer: by the names of its sections alone a raga
+is like a song, and rock began with an alap; by its parts chamber music is, and a sixth of the rock
+began with half a minute without drums.
 """
 BANDS: Final = frozenset({"song", "club", "groove", "jam"})
 """Forms of bands: who has a drummer plays the themes with the drums, as on records."""
@@ -129,7 +134,7 @@ def likely_forms(
         found[form] = name_fit + (0.5 * float(np.mean(fits)) if fits else -12.0)
         if DRUMS & available:
             found[form] -= WITHOUT_DRUMS * _drumless_share(form)
-        if form == "raga" and kit not in RAGA_KITS:
+        if DRUMS & available and kit not in OWN_KITS.get(form, {kit}):
             found[form] -= OUT_OF_PLACE
     return found
 

@@ -244,6 +244,25 @@ def test_only_indian_drums_play_a_raga(kit: str, form: str) -> None:
     assert max(("raga", "song"), key=lambda name: scores[name]) == form
 
 
+@pytest.mark.parametrize(
+    ("kit", "available", "form"),
+    [
+        ("none", ALL, "chamber"),
+        ("orchestral", ALL, "chamber"),
+        ("rock", ALL, "song"),
+        ("tr909", ALL, "song"),
+        ("rock", ALL & ~1, "chamber"),  # the drummer is muted
+    ],
+)
+def test_a_drum_set_plays_no_chamber_music(kit: str, available: int, form: str) -> None:
+    """By its sections chamber music is much like a song: metal began without its drums."""
+    odds = np.full(len(SECTIONS), 0.001)
+    odds[[section_code(name) for name in ("a", "b", "break")]] = (0.6, 0.2, 0.2)
+    parts = np.zeros((len(SECTIONS), 1 << len(PARTS)))
+    scores = likely_forms(odds, parts, available, kit)
+    assert max(("chamber", "song"), key=lambda name: scores[name]) == form
+
+
 def test_the_form_fits_who_is_expected_to_play() -> None:
     """Two forms with the same sections are told apart by their parts."""
     odds = np.full(len(SECTIONS), 0.01)
