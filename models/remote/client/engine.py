@@ -126,11 +126,12 @@ class RemoteEngine(Engine):
         return self._kept(answer, seed)
 
     def _audio(self, samples: Samples, sample_rate: int) -> tuple[str, bytes]:
-        """Audio for a request: as it is on this machine, in 24 bits elsewhere."""
+        """Audio for a request, in the format in which the line carries the music."""
         audio = check_prompt_audio(samples, sample_rate)
-        loud = float(np.abs(audio).max()) > 1.0
-        wide = loud or audio.shape[1] > 8 or not self.line.address.secure
-        return describe_audio(audio, sample_rate, "float32" if wide else "flac24")
+        wide = audio.shape[1] > 8 or float(np.abs(audio).max()) > 1.0
+        return describe_audio(
+            audio, sample_rate, "float32" if wide else self.line.width.audio_format
+        )
 
     def _style(self, answer: Answer, body: bytes) -> Style:
         if len(body) != 4 * self._info.style_dim:

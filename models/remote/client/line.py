@@ -55,6 +55,8 @@ from models.runtime.line_thread import LineThread
 OPEN_SECONDS: Final = 5.0
 PING_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 4.0
+LEAST_BYTES_A_SECOND: Final = 100_000
+"""Of an upload, behind which the pings wait: so much longer the line may be silent."""
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 WAIT_SECONDS: Final = 0.05
 MAX_MESSAGE: Final = 8_000_000
@@ -90,6 +92,7 @@ class RemoteLine(LineThread):
         self._replies = Replies()
         self._lock = threading.Lock()
         self._heard_at = 0.0
+        self._patient_until = 0.0
         self._outbox: Outbox | None = None
 
     # Any thread.
@@ -127,6 +130,7 @@ class RemoteLine(LineThread):
             if self._is_down():  # meanwhile: nobody may cancel this one
                 self._replies.forget(ask.number)
                 continue
+            self._patient_until = time.monotonic() + len(content) / LEAST_BYTES_A_SECOND
             self._put(lambda outbox: _upload(outbox, ask, content))
             try:
                 answer, body = reply.result(max(0.0, deadline - time.monotonic()))
@@ -251,7 +255,7 @@ class RemoteLine(LineThread):
             self.connection += 1
             self.connected = True
             self._outbox = Outbox()
-        self._heard_at = time.monotonic()
+        self._heard_at, self._patient_until = time.monotonic(), 0.0
         self.journeys.begin()
         self.trust.keep()
         if self._open_first():
@@ -290,7 +294,7 @@ class RemoteLine(LineThread):
             if numbers:
                 outbox.put(to_text(Release(numbers)))
             await asyncio.sleep(PING_SECONDS)
-            if time.monotonic() - self._heard_at > SILENT_SECONDS:
+            if time.monotonic() - max(self._heard_at, self._patient_until) > SILENT_SECONDS:
                 raise ConnectionError("silent")
 
     async def _read(self, connection: ClientConnection) -> None:

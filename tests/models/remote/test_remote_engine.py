@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +50,24 @@ def tone() -> Iterator[tuple[ServerThread, RemoteEngine]]:
         engine = RemoteEngine(server.address())
         yield server, engine
         engine.close()
+
+
+@contextmanager
+def thin_line(target: int, mbit: float) -> Iterator[int]:
+    """Port of a line of so many Mbit/s to the server at port `target`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    words = ["-m", "tests.benchmarks.remote.proxy", str(port), str(target), "--mbit", str(mbit)]
+    with subprocess.Popen(
+        [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as proxy:
+        assert proxy.stdout is not None
+        proxy.stdout.readline()
+        try:
+            yield port
+        finally:
+            proxy.kill()
 
 
 Got = TypeVar("Got")
@@ -149,6 +171,22 @@ def test_audio_is_continued_there() -> None:
         for stream, source in zip(streams, (engine, there), strict=True):
             stream.restore(source.snapshot_after(audio, 48_000, 5))
         assert np.array_equal(streams[0].render(A), render(streams[1], A))
+        there.close()
+
+
+def test_an_upload_over_a_thin_line_is_no_silent_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a new server is to listen to keeps the pings waiting: the line was cut, time after time,
+    and the upload begun again.
+    """
+    monkeypatch.setattr("models.remote.client.line.SILENT_SECONDS", 0.5)
+    monkeypatch.setattr("models.remote.client.line.PING_SECONDS", 0.1)
+    audio = np.linspace(0.0, 0.7, 3 * 48_000, dtype=np.float32)[:, None]
+    engine = ToneEngine(block_seconds=0.02, continues_audio=True)
+    with served(engine) as server, thin_line(server.port, mbit=2) as port:
+        there = RemoteEngine(server.address().replace(str(server.port), str(port)))
+        connection = there.line.connection
+        there.snapshot_after(audio, 48_000)
+        assert there.line.connection == connection and there.line.connected
         there.close()
 
 
