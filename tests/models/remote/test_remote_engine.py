@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from models.remote.client.width import GAPS, LineWidth
 from models.remote.protocol import address
 from models.remote.protocol.limits import Limits
 from models.segue.engine import SegueEngine
+from tests.benchmarks.remote.__main__ import free_port
 from tests.support.remote import ServerThread, served
 from tests.support.tone_engine import ToneEngine
 
@@ -55,9 +55,7 @@ def tone() -> Iterator[tuple[ServerThread, RemoteEngine]]:
 @contextmanager
 def thin_line(target: int, mbit: float) -> Iterator[int]:
     """Port of a line of so many Mbit/s to the server at port `target`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     words = ["-m", "tests.benchmarks.remote.proxy", str(port), str(target), "--mbit", str(mbit)]
     with subprocess.Popen(
         [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.control.midi.clock.blocks import unusual_block
+from app.control.midi.clock.blocks import TOGETHER, unusual_block
 from app.control.midi.clock.posterior import fit_period
 from models.music.score import SAMPLE_RATE
 
@@ -62,8 +62,6 @@ LONGER: Final = 1.2
 PRUNE_CLOCKS: Final = 8
 PRUNE_COST: Final = 30.0
 """After every so many clocks, periods that cost so much more than the best one are given up."""
-SAME_TIME: Final = 0.001
-"""Seconds within which clocks count as arrived together."""
 MODES: Final = 4
 MODE_COST: Final = 14.0
 MODE_CLOCKS: Final = 0.8
@@ -176,7 +174,7 @@ def _groups(times: Floats, block: float) -> tuple[Floats, Floats]:
         if _are_equal(np.flatnonzero(gaps >= middle), len(times)):
             apart = middle
             break
-    last = np.append(gaps >= max(apart, SAME_TIME), True)
+    last = np.append(gaps >= max(apart, TOGETHER), True)
     numbers = np.flatnonzero(last).astype(np.float64)
     whole = slice(None) if last.all() else slice(-1)
     return times[last][whole], numbers[whole]
