@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,16 +36,14 @@ from models.storage.weights import WEIGHTS
 from models.teaching.computing import Computing, computing
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
-from models.teaching.material import LEAST, Finding, Passage, audio_files, read_material
+from models.teaching.listening import Listening
 from models.teaching.objective import partials_of
 from models.teaching.pieces import TaughtPiece, mean_style, named, pieces_of
 from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, SoundOnTrial, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
-from models.teaching.store import EncodedFile, read_encoded, write_encoded
 from models.teaching.taken import Taken, learn_taken, mixes_of, read_taken, write_taken
 
-PICTURE: Final = "picture.npy"
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
 STREAMS: Final = 8
@@ -97,6 +95,7 @@ class Course:
         self.plan = self._read_plan(name) if plan is None else plan
         self._base = base_checksum(weights)
         self._listener = Listener(weights)
+        self._listening = Listening(self.folder, self._listener, report, self._no_room, self._pause)
         self._taken: Taken | None = None  # by arranger and studio
         self._trial = SoundOnTrial()
         try:
@@ -130,7 +129,7 @@ class Course:
 
         """
         torch.set_num_threads(self.plan.threads)
-        files = self._listen()
+        files = self._listening.files(self.plan.places)
         if files is None:
             return None
         rehearsal = self._rehearse()
@@ -160,60 +159,6 @@ class Course:
     def _no_room(self, stage: str, share: float, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or error
         self._report(CourseProgress(stage, share, note=NO_ROOM.format(reason=reason)))
-
-    # -- listening -------------------------------------------------------------------------------
-    def _listen(self) -> list[EncodedFile] | None:
-        paths = audio_files([Path(place) for place in self.plan.places])
-        found: list[EncodedFile] = []
-        new = self._encoded(paths)
-        for number, encoded in enumerate(new, 1):
-            if encoded is not None:
-                found.append(encoded)
-            self._report(CourseProgress("listening", number / len(paths)))
-            if not self._pause():
-                return None
-        total = sum(encoded.seconds for encoded in found)
-        if total < LEAST:
-            raise SegueError(
-                f"there are {total:.0f} s to learn from: give {LEAST:.0f} s or more, better ten "
-                "minutes."
-            )
-        return found
-
-    def _encoded(self, paths: Sequence[Path]) -> Iterator[EncodedFile | None]:
-        """Each file encoded, from the store where it is there; None where it is of no use."""
-        missing = []
-        for path in paths:
-            stored = read_encoded(self._store(path), _source(path))
-            if stored is None:
-                missing.append(path)
-            else:
-                yield stored
-        for path, pieces, findings in read_material(missing):
-            self._say(findings)
-            yield self._encode(path, pieces) if pieces else None
-
-    def _say(self, findings: Sequence[Finding]) -> None:
-        for finding in findings:
-            known = finding.file in finding.sentence
-            words = finding.sentence if known else f"{finding.file} {finding.sentence}"
-            end = "" if finding.used else " (left out)"
-            self._report(CourseProgress("listening", 0.0, note=f"{words}{end}"))
-
-    def _store(self, path: Path) -> Path:
-        digest = hashlib.sha256(str(path).encode()).hexdigest()
-        return self.folder / f"file-{digest[:16]}.safetensors"
-
-    def _encode(self, path: Path, pieces: Sequence[Passage]) -> EncodedFile:
-        encoded = self._listener.encode(path.name, pieces)
-        try:
-            write_encoded(encoded, self._store(path), _source(path))
-            picture = self.folder / PICTURE
-            if not picture.exists():
-                np.save(picture, self._listener.picture(pieces[0]))
-        except OSError as error:
-            self._no_room("listening", 0.0, error)
-        return encoded
 
     # -- rehearsal -------------------------------------------------------------------------------
     def _rehearse(self) -> list[ScoredClip] | None:
@@ -353,16 +298,12 @@ class Course:
         """The sound as far as it is learned."""
         files = [encoded for piece in pieces for encoded in piece.files]
         style = mean_style(files)
-        try:
-            picture = np.asarray(np.load(self.folder / PICTURE), np.uint8)
-        except (OSError, ValueError):
-            picture = np.zeros((48, 96, 3), np.uint8)
         sound = LearnedSound(
             name=self.plan.name,
             base=self._base,
             style=style,
             changes=lesson.changes(),
-            picture=picture,
+            picture=self._listening.picture(),
             files=tuple(encoded.name for encoded in files),
             licence=self.plan.licence,
             terms=self._listener.terms(style),
@@ -406,9 +347,3 @@ class Course:
     @cached_property
     def _inference(self) -> RendererInference:
         return load_inference(self._weights / RENDERER)
-
-
-def _source(path: Path) -> str:
-    """What tells a version of a file from others."""
-    known = path.stat()
-    return f"{path} {known.st_size} {known.st_mtime_ns}"
