@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,7 @@ def playing_files(folder: Path = WEIGHTS) -> list[str]:
 
 if __name__ == "__main__":
     # After training or exporting: record the embedded engine's files.
-    write_manifest("segue", embedded_files())
-    for entry in files_of("segue"):
+    chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else WEIGHTS
+    write_manifest("segue", embedded_files(chosen), chosen)
+    for entry in files_of("segue", chosen):
         print(f"{entry.sha256[:16]}  {entry.size:>10}  {entry.name}")

@@ -10,44 +10,50 @@ from pathlib import Path
 WEIGHTS = Path("resources/weights")
 
 
-def stages(out: Path, hours: float, minutes: float, device: str) -> dict[str, list[str]]:
+def stages(
+    out: Path, hours: float, minutes: float, device: str, weights: Path = WEIGHTS
+) -> dict[str, list[str]]:
     """Command-line arguments of every stage; `minutes` is the flow's, SHARES those of others."""
     corpus, prepared = str(out / "corpus"), str(out / "prepared")
     compute = ["--device", device]
-    spans = {name: f"{minutes * share:.0f}" for name, share in SHARES.items()}
+    spans = {name: f"{minutes * share:.2f}" for name, share in SHARES.items()}
     return {
         "corpus": ["models.corpus", "--hours", str(hours), "--out", corpus],
         "codec": [
             *("models.training.codec", "--data", corpus, "--out", str(out / "codec"), *compute),
-            *("--minutes", spans["codec"], "--export", str(WEIGHTS / "codec.safetensors")),
+            *("--minutes", spans["codec"], "--export", str(weights / "codec.safetensors")),
         ],
         "style": [
             *("models.training.style", "--text", "--final", "--data", corpus, *compute),
             *("--out", str(out / "style"), "--minutes", spans["style"]),
+            *("--weights", str(weights)),
         ],
-        "latents": ["models.training.latents", "--data", corpus, "--out", prepared],
+        "latents": [
+            *("models.training.latents", "--data", corpus, "--out", prepared),
+            *("--codec", str(weights / "codec.safetensors")),
+        ],
         "arranger": [
             *("models.training.arranger", "--out", str(out / "arranger")),
-            *("--minutes", spans["arranger"], "--export", str(WEIGHTS / "arranger.safetensors")),
+            *("--minutes", spans["arranger"], "--export", str(weights / "arranger.safetensors")),
         ],
         "flow": [
             *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
-            *(*compute, "--minutes", f"{minutes:.0f}"),
+            *(*compute, "--minutes", f"{minutes:.2f}"),
             *("--export", str(out / "renderer-flow.safetensors")),
         ],
         "distil": [
             *("models.training.distil", "--data", prepared, "--teacher", str(out / "flow")),
             *("--out", str(out / "distil"), *compute, "--minutes", spans["distil"]),
-            *("--export", str(WEIGHTS / "renderer.safetensors")),
+            *("--export", str(weights / "renderer.safetensors")),
         ],
-        "manifest": ["models.storage.weights"],
+        "manifest": ["models.storage.weights", str(weights)],
     }
 
 
 SHARES = {"codec": 0.4, "style": 0.2, "arranger": 0.6, "distil": 0.25}
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Run the stages in order, resuming each."""
     parser = argparse.ArgumentParser(description="Train the embedded engine.")
     parser.add_argument("--out", type=Path, required=True, help="corpus, checkpoints, curves")
@@ -55,8 +61,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=75.0, help="of the flow's training")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--from", dest="first", default="corpus", help="stage to begin with")
-    arguments = parser.parse_args()
-    table = stages(arguments.out, arguments.hours, arguments.minutes, arguments.device)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of what is learned")
+    arguments = parser.parse_args(words)
+    table = stages(
+        arguments.out, arguments.hours, arguments.minutes, arguments.device, arguments.weights
+    )
     names = list(table)
     if arguments.first not in names:
         parser.error(f"there is no stage '{arguments.first}': choose from {', '.join(names)}")

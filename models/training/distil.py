@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.runtime.number_format import fastest_format
 from models.segue.renderer.features import ScoreBatch
 from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
@@ -176,13 +177,15 @@ def main() -> None:
     distillation = Distillation(teacher, average=average)
     rng = np.random.default_rng(trainer.step + 11)
     draws = torch.Generator().manual_seed(trainer.step + 11)
+    kind = torch.device(arguments.device).type
+    half = fastest_format(arguments.device) == torch.bfloat16
     for step in trainer.run(arguments.minutes):
         if step % REFRESH == 0:
             average.load_state_dict(trainer.average.weights)
         alone = bool(rng.random() < arguments.alone)
         batch = clips.crop(rng, arguments.batch, arguments.blocks * FRAMES_PER_BLOCK)
         batch = to_device(batch, arguments.device)
-        with torch.autocast(torch.device(arguments.device).type, torch.bfloat16):
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
             loss = distillation.loss(student, batch, draws, alone)
         trainer.descend(loss)
     if arguments.export:

@@ -16,8 +16,10 @@ brightness (auto), and the guide.
 
 Against exposure bias, which degrades the papers' models over minutes, the context is noised at an
 unknown level (as in GameNGen, Valevski et al. 2024, section 3.2.1), and in part replaced by the
-network's own predictions (scheduled sampling in parallel form, Mihaylova & Martins 2019). In a
-tenth of the clips it begins with sound of another clip.
+network's own predictions (scheduled sampling in parallel form, Mihaylova & Martins 2019), in the
+last 40 % of a run. In a tenth of the clips it begins with sound of another clip. Each context is
+used for three noisy copies. With `--codec WEIGHTS` half of the error is counted as the codec's
+decoder turns it into sound.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import torch
 from torch import Tensor, nn
 
 from models.runtime.number_format import fastest_format
+from models.segue.codec import Codec
 from models.segue.renderer.features import UNKNOWN_INSTRUMENT, UNKNOWN_KIT, ScoreBatch
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import (
@@ -46,6 +49,7 @@ from models.segue.renderer.network import (
 )
 from models.training.gpu.shards import open_clips
 from models.training.latents import LatentBatch
+from models.training.metric import codec_metric
 from models.training.trainer import Trainer, export_half
 
 SKETCHES: Final = torch.tensor(
@@ -168,15 +172,47 @@ def vary_guide(guide: Tensor, rng: torch.Generator) -> Tensor:
     return guide * colour.repeat(1, 1, 2).to(device) + (amount * noise).to(device)
 
 
+OWN_CONTEXT: Final = 0.35
+"""Share of batches whose context is in part the network's own prediction."""
+OWN_FROM: Final = 0.6
+"""Share of a run before which there are none: a pass more, for predictions that are poor yet."""
+COPIES: Final = 3
+"""Noisy copies beside one context: the context's tokens are a pass's half otherwise."""
+
+
+def own_context_share(progress: float) -> float:
+    """Share of batches with own predictions when so much of a run is over, 0 to 1."""
+    return OWN_CONTEXT if progress >= OWN_FROM else 0.0
+
+
 class FlowLoss(nn.Module):
-    """Flow-matching loss of a renderer; `own_context`: share of batches with own predictions. A
-    guided network's flow starts at the guide and noise in most clips.
+    """Flow-matching loss of a renderer. A guided network's flow starts at the guide and noise in
+    most clips.
+
+    Args:
+        renderer: the network.
+        own_context: share of batches with own predictions in the context.
+        copies: noisy copies beside each context, at levels and with noise of their own.
+        metric: of the codec (`codec_metric`), (D, D); with it half of the error is counted as the
+            decoder hears it. None for the plain error.
+
     """
 
-    def __init__(self, renderer: Renderer, own_context: float = 0.35) -> None:
+    root: Tensor | None
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        own_context: float = OWN_CONTEXT,
+        copies: int = COPIES,
+        metric: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.renderer = renderer
         self.own_context = own_context
+        self.copies = copies
+        root = None if metric is None else torch.linalg.cholesky(metric)
+        self.register_buffer("root", root, persistent=False)
 
     def forward(self, batch: LatentBatch, rng: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         size, frames, dim = batch.latents.shape
@@ -193,10 +229,12 @@ class FlowLoss(nn.Module):
         max_context = draw_context(size, self.renderer.config.window, rng).to(device)
 
         def noised(level: Tensor) -> Tensor:
-            noise = torch.randn(clean.shape, generator=rng).to(device)
-            start = flow_start(guide, sigma, noise)
+            copies = level.shape[1] // blocks
+            target = clean.repeat(1, copies, 1)
+            noise = torch.randn(target.shape, generator=rng).to(device)
+            start = flow_start(guide.repeat(1, copies, 1), sigma.repeat(1, copies), noise)
             per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)[..., None]
-            return (1 - per_token) * start + per_token * clean
+            return (1 - per_token) * start + per_token * target
 
         own_prediction = None
         if float(torch.rand(1, generator=rng)) < self.own_context:
@@ -216,21 +254,31 @@ class FlowLoss(nn.Module):
                 ).to(clean.dtype)
         context = corrupt_context(clean, own_prediction, rng)
         context, foreign = foreign_context(context, rng)
-        level = noise_levels(size, blocks, rng).to(device)
+        copies = self.copies
+        level = noise_levels(size, copies * blocks, rng).to(device)
         noisy = noised(level)
+        told = None if given is None else given.repeat(1, copies, 1)
         predicted = self.renderer(
-            context, noisy, level, score, style, has_style, unguided, max_context, given
+            context, noisy, level, score, style, has_style, unguided, max_context, told
         )
-        error = (predicted.float() - clean).square().mean(dim=-1)
+        error = self._error(predicted.float() - clean.repeat(1, copies, 1))
         per_token = level.repeat_interleave(TOKENS_PER_BLOCK, dim=1)
         # Error of the velocity, (x - x')^2 / (1 - t)^2, bounded near t = 1.
         weight = 1.0 / (1.0 - per_token).clamp(min=0.3).square()
         # Beside foreign sound there is no right answer but behind it.
-        counts = 1.0 - foreign
+        counts = 1.0 - foreign.repeat(1, copies)
         loss = (error * weight * counts).sum() / counts.sum().clamp(min=1.0)
         start = per_token == 0
         first = float(error.detach()[start].mean()) if start.any() else float("nan")
         return loss, {"one_step": first}
+
+    def _error(self, difference: Tensor) -> Tensor:
+        """Squared error of each token, (B, n), from differences (B, n, 2 D)."""
+        plain = difference.square().mean(dim=-1)
+        if self.root is None:
+            return plain
+        frames = difference.unflatten(-1, (FRAMES_PER_TOKEN, -1)) @ self.root
+        return 0.5 * (plain + frames.square().mean(dim=(-2, -1)))
 
     def _guide(
         self, batch: LatentBatch, clean: Tensor, rng: torch.Generator
@@ -259,6 +307,7 @@ def main() -> None:
     parser.add_argument("--export", type=Path, default=None)
     parser.add_argument("--guided", action="store_true", help="learn to start from a guide")
     parser.add_argument("--start", type=Path, default=None, help="weights to begin with")
+    parser.add_argument("--codec", type=Path, default=None, help="count errors as it decodes them")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -276,12 +325,17 @@ def main() -> None:
     print(f"matrix products in {number_format}")
     renderer.to(arguments.device).requires_grad_(True).train()
     trainer = Trainer(renderer, arguments.out, arguments.rate, arguments.steps)
-    objective = FlowLoss(renderer)
+    metric = None
+    if arguments.codec:
+        crops = clips.crop(np.random.default_rng(0), 8, FRAMES_PER_BLOCK)
+        metric = codec_metric(Codec.load(arguments.codec).network, crops.latents.cpu())
+    objective = FlowLoss(renderer, metric=metric).to(arguments.device)
     rng = np.random.default_rng(trainer.step + 1)
     draws = torch.Generator().manual_seed(trainer.step + 1)
     for step in trainer.run(arguments.minutes):
         if step % 200 == 0:
             clips.refresh()
+        objective.own_context = own_context_share(trainer.progress)
         batch = clips.crop(rng, arguments.batch, arguments.blocks * FRAMES_PER_BLOCK)
         batch = to_device(batch, arguments.device)
         kind = torch.device(arguments.device).type

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -31,19 +32,39 @@ def export_half(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> N
     save_atomic(tensors, path, metadata)
 
 
+EVERY: Final = 8
+"""Steps after which the moving average takes in the weights: reading them all is a measurable part
+of a step."""
+HOLD: Final = 0.6
+"""Share of a run up to which the learning rate is held before it decays."""
+
+
 class MovingAverage:
     """Exponential moving average of a module's weights; these are evaluated and shipped."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
+        self._taken = 0
         self.weights = {k: v.detach().clone().float() for k, v in module.state_dict().items()}
 
-    @torch.no_grad()
+    def resume(self, steps: int) -> None:
+        """Go on after a number of steps, all of which are in the weights."""
+        self.steps = self._taken = steps
+
     def update(self, module: nn.Module) -> None:
-        """Update with the current weights; the decay is lower in the first steps."""
+        """Count a step; every eighth takes in the current weights."""
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        if self.steps % EVERY == 0:
+            self.catch_up(module)
+
+    @torch.no_grad()
+    def catch_up(self, module: nn.Module) -> None:
+        """Take in the current weights, with the decay of all steps since they were last; it is
+        lower in the first steps.
+        """
+        count, self._taken = self.steps - self._taken, self.steps
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) ** count
         for name, value in module.state_dict().items():
             self.weights[name].lerp_(value.float(), 1 - decay)
 
@@ -76,6 +97,7 @@ class Trainer:
             ],
             lr=learning_rate,
             betas=(0.9, 0.97),
+            fused=True,
         )
         self.average = MovingAverage(module, decay)
         self.step = 0
@@ -96,11 +118,12 @@ class Trainer:
         self.module.load_state_dict({k[6:]: v for k, v in saved.items() if k.startswith("model.")})
         for name in self.average.weights:
             self.average.weights[name] = saved[f"average.{name}"]
-        self.step = self.average.steps = int(saved["step"])
+        self.step = int(saved["step"])
+        self.average.resume(self.step)
         for index, parameter in enumerate(self._parameters):
             if f"adam.{index}.mean" in saved:
                 self.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(self.step)),
+                    "step": torch.tensor(float(self.step), device=parameter.device),
                     "exp_avg": saved[f"adam.{index}.mean"].to(parameter.device),
                     "exp_avg_sq": saved[f"adam.{index}.square"].to(parameter.device),
                 }
@@ -110,6 +133,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, the log and the loss curve."""
+        self.average.catch_up(self.module)
         tensors = {f"model.{k}": v.detach().cpu() for k, v in self.module.state_dict().items()}
         tensors |= {f"average.{k}": v.cpu() for k, v in self.average.weights.items()}
         for index, parameter in enumerate(self._parameters):
@@ -124,18 +148,22 @@ class Trainer:
         (self.out / "log.jsonl").write_text(lines + "\n")
         plot_curve(self.history, self.out / "loss.png")
 
-    def _time_share(self) -> float:
-        """Elapsed share of this run's minutes, for the learning rate's decay."""
-        if self._time_limit is None:
-            return 0.0
-        begin, length = self._time_limit
-        return (time.monotonic() - begin) / length
+    @property
+    def progress(self) -> float:
+        """Share of this run's minutes or of all steps that is over, whichever is more, 0 to 1."""
+        elapsed = 0.0
+        if self._time_limit is not None:
+            begin, length = self._time_limit
+            elapsed = (time.monotonic() - begin) / length
+        return min(1.0, max(self.step / max(1, self.total_steps), elapsed))
 
     def rate(self) -> float:
-        """Learning rate now: linear warm-up, then a cosine down to a twentieth."""
+        """Learning rate now: linear warm-up, held up to HOLD, then a cosine down to a twentieth. A
+        run that goes on after its warm-up is not warmed up again.
+        """
         if self.step < self.warmup:
             return self.learning_rate * (self.step + 1) / self.warmup
-        share = min(1.0, max(self.step / max(1, self.total_steps), self._time_share()))
+        share = max(0.0, self.progress - HOLD) / (1.0 - HOLD)
         return self.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
 
     def descend(self, loss: Tensor, **logged: float) -> None:

@@ -283,42 +283,45 @@ class Renderer(nn.Module):
         max_context: Tensor | None = None,
         guide: Tensor | None = None,
     ) -> Tensor:
-        """Training pass over whole clips of N blocks, T = 3 N tokens.
+        """Training pass over whole clips of N blocks, T = 3 N tokens, with K noisy copies of them
+        beside one context.
 
         Args:
             clean: tokens (B, T, 2 D) of the context stream.
-            noisy: tokens (B, T, 2 D) of the noisy stream.
-            level: (B, N) noise level of each block, 0 (noise) to 1 (clean).
+            noisy: tokens (B, K T, 2 D) of the noisy streams, one after the other.
+            level: (B, K N) noise level of each block, 0 (noise) to 1 (clean).
             score: frames of the whole clips, (B, 2 T, ...).
             style: (B, 128).
             has_style: (B,) bool; where false, `style` is ignored.
             guidance: (B,) guidance weight, 0 to 4.
             max_context: (B,) blocks of context that a clip attends to; the window if None.
-            guide: `guide_input` (B, T, 2 D + 2) of a guided network; None for no guide.
+            guide: `guide_input` (B, K T, 2 D + 2) of a guided network; None for no guide.
 
         Returns:
-            The predicted clean tokens (B, T, 2 D).
+            The predicted clean tokens (B, K T, 2 D).
 
         """
         config = self.config
         time = clean.shape[1]
+        copies = noisy.shape[1] // time
         scored = self.score(score)
         streams = torch.cat(
             [
                 self.embed_clean(clean, scored),
-                self.embed_noisy(noisy, scored, style, has_style, guide),
+                self.embed_noisy(noisy, scored.repeat(1, copies, 1), style, has_style, guide),
             ],
             dim=1,
         )
         guidance_of_blocks = guidance[:, None].expand_as(level)
         noise = self.level(level, guidance_of_blocks).repeat_interleave(TOKENS_PER_BLOCK, dim=1)
         # Clean tokens get no modulation but each layer's constant table.
-        modulation = torch.cat([torch.zeros_like(noise), noise], dim=1)
+        modulation = torch.cat([torch.zeros_like(noise[:, :time]), noise], dim=1)
         blocks = time // TOKENS_PER_BLOCK
-        mask = training_mask(blocks, config.window).to(clean.device)
+        mask = training_mask(blocks, config.window, copies).to(clean.device)
         if max_context is not None:
             mask = limit_context(mask, max_context, blocks)
-        angles = rotary(torch.arange(time).repeat(2).to(clean.device), config.head_dim)
+        positions = torch.arange(time).repeat(1 + copies).to(clean.device)
+        angles = rotary(positions, config.head_dim)
         x = streams.float()  # under autocast too, so that layers do not add up in bfloat16
         for layer in self.layers:
             assert isinstance(layer, RendererLayer)
@@ -374,14 +377,18 @@ def flow_start(guide: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
 
 
 def limit_context(mask: Tensor, max_context: Tensor, blocks: int) -> Tensor:
-    """(2 T, 2 T) mask -> (B, 1, 2 T, 2 T): clip b attends to at most max_context[b] blocks back."""
-    block = torch.arange(blocks, device=mask.device).repeat_interleave(TOKENS_PER_BLOCK).repeat(2)
+    """(n, n) mask of streams of T tokens -> (B, 1, n, n): clip b attends to at most max_context[b]
+    blocks back.
+    """
+    block = torch.arange(blocks, device=mask.device).repeat_interleave(TOKENS_PER_BLOCK)
+    block = block.repeat(len(mask) // len(block))
     distance = block[:, None] - block[None, :]
     return (mask & (distance <= max_context.view(-1, 1, 1)))[:, None]
 
 
-def training_mask(blocks: int, window: int) -> Tensor:
-    """Attention mask (2 T, 2 T) bool of the training pass: true where a row attends to a column.
+def training_mask(blocks: int, window: int, copies: int = 1) -> Tensor:
+    """Attention mask ((1 + K) T, (1 + K) T) bool of the training pass with K noisy copies: true
+    where a row attends to a column.
 
     Clean block b attends to clean blocks b - window + 1 .. b; noisy block b to clean blocks
     b - window .. b - 1 and to itself: the same `window` finished blocks as in inference.
@@ -390,7 +397,6 @@ def training_mask(blocks: int, window: int) -> Tensor:
     row, column = block[:, None], block[None, :]
     clean_clean = (column <= row) & (column > row - window)
     noisy_clean = (column < row) & (column >= row - window)
-    noisy_noisy = column == row
-    top = torch.cat([clean_clean, torch.zeros_like(clean_clean)], dim=1)
-    bottom = torch.cat([noisy_clean, noisy_noisy], dim=1)
-    return torch.cat([top, bottom], dim=0)
+    own = torch.block_diag(*[column == row] * copies).bool()
+    top = torch.cat([clean_clean, clean_clean.new_zeros(len(block), len(own))], dim=1)
+    return torch.cat([top, torch.cat([noisy_clean.repeat(copies, 1), own], dim=1)], dim=0)

@@ -148,3 +148,22 @@ def test_note_age_streams() -> None:
     assert np.array_equal(end, last)
     assert (whole[onset > 0] == 0).all()
     assert (whole[~sounding] == MAX_AGE).all()
+
+
+def test_noisy_copies_beside_one_context_are_passes_of_their_own(renderer: Renderer) -> None:
+    blocks, copies = 5, 3
+    time, width = blocks * TOKENS_PER_BLOCK, 2 * renderer.config.latent_dim
+    score = random_score(blocks * FRAMES_PER_BLOCK)
+    draws = torch.Generator().manual_seed(3)
+    clean = torch.randn(1, time, width, generator=draws)
+    noisy = torch.randn(1, copies * time, width, generator=draws)
+    level = torch.rand(1, copies * blocks, generator=draws)
+    given = (score, torch.randn(1, 128, generator=draws), torch.ones(1), torch.ones(1))
+    limit = torch.tensor([2])
+    with torch.inference_mode():
+        together = renderer(clean, noisy, level, *given, limit)
+        alone = [
+            renderer(clean, part, of, *given, limit)
+            for part, of in zip(noisy.split(time, 1), level.split(blocks, 1), strict=True)
+        ]
+    torch.testing.assert_close(together, torch.cat(alone, dim=1), atol=1e-5, rtol=1e-4)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import torch
 
 from models.errors import SegueError
 from models.segue.renderer.features import DRUM_CELLS, no_age, note_age
+from models.segue.renderer.loading import load_inference, load_renderer
 from models.training.gpu import run, shards
 from models.training.latents import PreparedClips
 
@@ -181,3 +184,38 @@ def test_parts_come_together_again_or_say_why_not(
     harm(tmp_path / "parts")
     with pytest.raises(SegueError, match=sentence):
         run.join(tmp_path / "parts", tmp_path / "out")
+
+
+class InThisProcess:
+    """Runs a stage here instead of in a process of its own, for one step."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.returncode = 0
+        module = importlib.import_module(words[2])
+        command = [words[2], *words[3:], "--steps=1", "--blocks=2"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", command)
+            if hasattr(module, "fastest_format"):  # finding it takes seconds
+                patch.setattr(module, "fastest_format", lambda device: torch.float32)
+            module.main()
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+
+def test_from_shards_to_weights_that_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = prepared(tmp_path / "data", 2, guide=False)
+    shards.pack(data, tmp_path / "shards", 2**24, FRAMES)
+    out = tmp_path / "run"
+    monkeypatch.setattr(subprocess, "Popen", InThisProcess)
+    words = ["--data", str(tmp_path / "shards"), "--out", str(out), "--device", "cpu"]
+    assert run.main([*words, "--batch", "2", "--minutes", "0.1"]) == 0
+    joined = ["--join", str(out / "parts"), "--export", str(tmp_path / "whole")]
+    assert run.main(joined) == 0
+    for name in run.WEIGHTS.values():
+        assert load_inference(tmp_path / "whole" / f"{name}.safetensors").config.latent_dim == 8
+    first, second = (
+        load_renderer(tmp_path / "whole" / f"{run.WEIGHTS[name]}.safetensors").state_dict()
+        for name in ("distil", "arc")
+    )
+    assert first.keys() == second.keys()
