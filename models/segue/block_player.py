@@ -12,7 +12,7 @@ from models.segue.arranger.arranger import Arranger
 from models.segue.arranger.conditions import GUIDANCE
 from models.segue.arranger.memory.recollection import HeardMusic
 from models.segue.arranger.parts.sketches import with_course
-from models.segue.arranger.setting import SettingNoise, choose_setting
+from models.segue.arranger.setting import SettingNoise
 from models.segue.learned_mix import STUDIO, LearnedMixes
 from models.segue.learned_pieces import LearnedPieces, turn_of
 from models.segue.stream_state import (
@@ -107,7 +107,7 @@ class BlockPlayer:
             if name == self._prefetched:  # no newer style has come
                 noise = SettingNoise.of(seed)
                 guidance = GUIDANCE if controls.guidance is None else controls.guidance
-                setting = choose_setting(self.arranger.setting_net, style, noise, guidance)
+                setting = self.arranger.setting(style, noise, guidance)
                 names = [INSTRUMENTS[index] for index in setting.instruments]
                 self.bank.prepare(names, [KITS[setting.kit]])
 

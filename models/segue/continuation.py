@@ -20,8 +20,7 @@ from models.music.score import MODE_NAMES, SAMPLE_RATE
 from models.music.tracking.tracker import initial_ears, listen
 from models.music.tracking.weights import load_ear_weights
 from models.segue.arranger.arranger import Arranger
-from models.segue.arranger.conditions import GUIDANCE
-from models.segue.arranger.setting import SettingNoise, choose_setting
+from models.segue.arranger.setting import SettingNoise
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.codec.bands import FRAME, LOOKAHEAD
 from models.segue.codec.codec import Codec, DecodingState
@@ -73,7 +72,7 @@ def arranger_after(arranger: Arranger, audio: Audio, style: Style, seed: int) ->
         mode = MODE_NAMES.index("minor" if harmony.minor else "major")
         state = state.with_(tonic=harmony.tonic)
     noise = SettingNoise.of(state.seed)
-    base = choose_setting(arranger.setting_net, style, noise, GUIDANCE, mode)
+    base = arranger.setting(style, noise, mode=mode)
     if pulse.bpm > 0 and pulse.confidence >= SURE:
         base = replace(base, bpm=float(pulse.bpm))
         state = state.with_(tempo=float(pulse.bpm))

@@ -28,6 +28,7 @@ from models.segue.arranger.arrival import (
 from models.segue.arranger.block_score import ArrangerInfo, frames_of, info_of
 from models.segue.arranger.clock import glide
 from models.segue.arranger.conditions import (
+    GUIDANCE,
     NEW_STYLE,
     ConditionCache,
     guidance_of,
@@ -40,11 +41,13 @@ from models.segue.arranger.form.form_plan import fullness
 from models.segue.arranger.form.themes import find, recall
 from models.segue.arranger.held_keys import HeldHarmony, held_harmony
 from models.segue.arranger.idiom.acting import with_idiom
+from models.segue.arranger.idiom.idiom import Idiom
 from models.segue.arranger.idiom.sounds import Idioms, no_idioms
 from models.segue.arranger.loading import read_weights
 from models.segue.arranger.memory.recall import recalled, with_groove
 from models.segue.arranger.memory.recollection import HeardMusic, modulated
 from models.segue.arranger.network import ArrangerNet
+from models.segue.arranger.part_styles import PartStyles
 from models.segue.arranger.parts.example import with_example
 from models.segue.arranger.parts.hold import begin_hold, held_active, held_parts, held_targets
 from models.segue.arranger.parts.instruments import filled, heard, kept
@@ -71,7 +74,7 @@ from models.segue.arranger.step_writer import (
     sources,
     step_place,
 )
-from models.segue.arranger.steps import SYMBOL
+from models.segue.arranger.steps import SYMBOL, Setting
 from models.segue.arranger.tonal_balance import NO_WEIGHTS, follow, pull, sounding_notes
 from models.segue.arranger.voices import play_row
 from models.segue.learned_pieces import turn_of
@@ -91,13 +94,14 @@ class Arranger:
 
     def __init__(
         self, net: ArrangerNet, setting_net: SettingNet, quantiles: NDArray[np.float32],
-        idioms: Idioms = no_idioms,
+        idioms: Idioms = no_idioms, part_styles: PartStyles | None = None,
     ) -> None:  # fmt: skip
         self.net = net.eval().requires_grad_(False)
         self.setting_net = setting_net.eval().requires_grad_(False)
         self.quantiles, self._idioms = quantiles, idioms
         self._links = net.drum_links().detach().numpy()
         self.density = DensityControl(quantiles)
+        self._part_styles = part_styles
         self._conditions = ConditionCache(net)
 
     @classmethod
@@ -110,7 +114,8 @@ class Arranger:
             SegueError: the file is missing or damaged.
 
         """
-        return cls(*read_weights(path), idioms)
+        net, setting_net, quantiles = read_weights(path)
+        return cls(net, setting_net, quantiles, idioms, PartStyles.load(setting_net))
 
     def start(self, seed: int = 0, state: State | None = None) -> State:
         """State of a new stream, its tempo and key still to be chosen.
@@ -192,6 +197,24 @@ class Arranger:
         info = info_of(state, written, start)
         return state.with_(frames=state.frames + n_frames), info
 
+    def setting(
+        self,
+        style: Style | None,
+        noise: SettingNoise,
+        guidance: float = GUIDANCE,
+        mode: int | None = None,
+        base: Setting | None = None,
+        idiom: Idiom | None = None,
+    ) -> Setting:
+        """The setting that the arranger takes for a style; arguments as of `choose_setting`."""
+        styles = None
+        if style is not None and self._part_styles is not None:
+            styles = self._part_styles.of(style)
+        setting: Setting = choose_setting(
+            self.setting_net, style, noise, guidance, mode, base, idiom, styles
+        )
+        return setting
+
     def _choose(self, state: State, style: Style | None, controls: Controls) -> State:
         """On a beat: choose the setting again if style, key or guidance have changed.
 
@@ -213,9 +236,7 @@ class Arranger:
             return state
         base = base_of(state)
         noise = SettingNoise.of(state.seed)
-        new = choose_setting(
-            self.setting_net, style, noise, guidance, mode, None if follows else base, idiom
-        )
+        new = self.setting(style, noise, guidance, mode, None if follows else base, idiom)
         chosen: object = inputs
         if old is not None:
             new = kept(new, old, state.patterns.held | held_parts(state))

@@ -10,6 +10,7 @@ changes only when its odds have really moved past another's, and comes back when
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ NOBODY: Final = {"kit": KITS.index("none")} | dict.fromkeys(
     ("chords", "lead", "bass", "extra"), INSTRUMENTS.index("none")
 )
 """The value that leaves a part out, by the names of the choices that have one."""
-RARE: Final = 0.1
+RARE: Final = 0.15
 
 
 class SettingNet(nn.Module):
@@ -61,6 +62,11 @@ class SettingNet(nn.Module):
             nn.Linear(max(1, _EDGES[i]), 128, bias=False) for i in range(len(VARIABLES))
         )
         self.heads = nn.ModuleList(nn.Linear(128, size) for _, size in VARIABLES)
+
+    @property
+    def style_dim(self) -> int:
+        """Numbers of a style."""
+        return int(self.read[0].in_features) - 1
 
     def begin(self, style: Tensor, styled: Tensor) -> Tensor:
         """(B, width) features of the style."""
@@ -97,13 +103,27 @@ def setting_codes(setting: Setting) -> NDArray[np.int64]:
     )
 
 
+@torch.inference_mode()
+def odds_of(net: SettingNet, name: str, styles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, values) log-odds of a choice for styles (n, style_dim), the likeliest made before it."""
+    count = len(styles)
+    read = net.begin(torch.from_numpy(np.array(styles, np.float32)), torch.ones(count, 1))
+    chosen = torch.zeros(count, CHOICES)
+    for index, (variable, _) in enumerate(VARIABLES):
+        logits = net.odds(index, read, chosen).log_softmax(-1)
+        if variable == name:
+            return np.asarray(logits.numpy(), np.float32)
+        chosen[torch.arange(count), _EDGES[index] + logits.argmax(-1)] = 1.0
+    raise ValueError(f"{name!r} is no choice of a setting")
+
+
 def cleared(share: float) -> float:
     """A probability, rarer still where it is under RARE, and likewise at the other end: a part that
     a style's songs never lack has a percent or two by the network's blur alone.
     """
     if share > 0.5:
         return 1.0 - cleared(1.0 - share)
-    return share if share > RARE else share**2 / RARE
+    return share if share > RARE else share**3 / RARE**2
 
 
 def with_share(odds: NDArray[np.float32], index: int, share: float) -> NDArray[np.float32]:
@@ -160,32 +180,43 @@ def choose_setting(
     mode: int | None = None,
     base: Setting | None = None,
     idiom: Idiom | None = None,
+    styles: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Setting:
     """The setting for a style (style_dim,), None for no style at all.
 
     guidance above 1 moves away from what would be chosen without a style (Ho & Salimans 2022,
     eq. 6). mode fixes the mode (index into MODE_NAMES). base: a setting whose metre, tempo and (but
     for `mode`) mode stay; the rest is chosen to go with them. idiom makes some tempi and modes
-    likelier. At least one part has a player.
+    likelier. styles: (style_dim,) for the choices (names of VARIABLES) that go by another style
+    than `style`; each other part has a player as often as in the one of all these that has it most
+    often. At least one part has a player.
     """
     fixed: dict[str, int] = {} if mode is None else {"mode": mode}
     if base is not None:
         fixed = {"metre": base.metre, "bpm": int(bpm_bin(base.bpm)), "mode": base.mode} | fixed
-    size = net.read[0].in_features - 1
-    styles = torch.zeros(2, size)
-    styled = torch.zeros(2, 1)
-    if style is not None:
-        styles[0], styled[0] = torch.from_numpy(np.array(style, np.float32)), 1.0
-    read = net.begin(styles, styled)
-    chosen = torch.zeros(2, CHOICES)
+    # The rows: without a style, the style, and each other one that a choice goes by.
+    others = {} if style is None or styles is None else dict(styles)
+    distinct = {each.tobytes(): each for each in others.values()}
+    row_of = {name: 2 + list(distinct).index(each.tobytes()) for name, each in others.items()}
+    given = [] if style is None else [style, *distinct.values()]
+    usual = min(1, len(given))
+    rows = torch.zeros(1 + len(given), net.style_dim)
+    for row, each in enumerate(given, start=1):
+        rows[row] = torch.from_numpy(np.array(each, np.float32))
+    styled = torch.ones(len(rows), 1)
+    styled[0] = 0.0
+    read = net.begin(rows, styled)
+    chosen = torch.zeros(len(rows), CHOICES)
     codes: dict[str, int] = {}
     nearest: dict[str, tuple[float, int]] = {}
     tempo = 0.0
     for index, (name, values) in enumerate(VARIABLES):
         logits = net.odds(index, read, chosen).log_softmax(-1)
-        odds = (logits[1] + guidance * (logits[0] - logits[1])).numpy() / TEMPERATURE
+        row = row_of.get(name, usual)
+        odds = (logits[0] + guidance * (logits[row] - logits[0])).numpy() / TEMPERATURE
         if name in NOBODY:
-            share = cleared(float(logits[0, NOBODY[name]].exp()))
+            asked = logits[row : row + 1] if name in row_of else logits[usual:]
+            share = cleared(float(asked[:, NOBODY[name]].min().exp()))
             odds = with_share(odds, NOBODY[name], share)
         odds = odds if idiom is None else odds + _usual(name, idiom)
         start = _EDGES[index]

@@ -27,6 +27,7 @@ from models.segue.arranger.idiom.counts import (
 )
 from models.segue.arranger.idiom.idiom import MOST, SHAPES, Idiom, idiom_of, learned_idiom, mixed
 from models.segue.arranger.idiom.sounds import SoundIdioms
+from models.segue.arranger.part_styles import PartStyles
 from models.segue.arranger.setting import SettingNoise, choose_setting
 from models.segue.arranger.state import History, empty_row
 from models.segue.arranger.steps import BPM_BINS, STRIKE, TOKEN, WIDTH, bpm_bin, onsets
@@ -177,7 +178,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> SoundLibrary:
 
 def test_the_arranger_plays_in_the_idiom_of_a_sound(library: SoundLibrary) -> None:
     base = Arranger.load()
-    arranger = Arranger(base.net, base.setting_net, base.quantiles, SoundIdioms(library))
+    styles = PartStyles.load(base.setting_net)
+    arranger = Arranger(base.net, base.setting_net, base.quantiles, SoundIdioms(library), styles)
     controls = Controls(style=STYLE, bpm=120.0)
     plain = rows_of(base, controls)
     # Without a sound, at amount 0, and with one that has no idiom: the same to the bit.
