@@ -24,7 +24,6 @@ from models.segue.arranger.steps import (
     DRUM_COLUMNS,
     HOLD,
     HOLD_HALF,
-    LEVEL_VELOCITY,
     NOTE_PARTS,
     STRIKE,
     SYMBOL,
@@ -32,6 +31,7 @@ from models.segue.arranger.steps import (
     Setting,
     code_pitch,
 )
+from models.segue.arranger.velocities import drum_velocity, part_velocity
 
 GAP: Final = 0.004  # seconds between the end of a note and what follows, as in the corpus
 HIT: Final = 0.05  # nominal length of a drum hit in seconds
@@ -85,10 +85,6 @@ class Voices:
         return replace(self, notes=tuple(notes))
 
 
-def _velocity(level: int, seed: int, step: int, stream: int) -> int:
-    return int(LEVEL_VELOCITY[level]) + round(12 * scramble(seed, step, stream, 3)) - 6
-
-
 def _touch(value: int) -> tuple[int, bool]:
     level, short = divmod(value, 2)
     return level + 1, bool(short)
@@ -125,7 +121,8 @@ def play_row(
     loose = 0.0 if KITS[setting.kit] in MACHINES else TIMING_SPREAD
     for drum in np.flatnonzero(row[DRUM_COLUMNS]):
         on = tick.start + lateness(seed, step, int(drum), loose)
-        velocity = _velocity(int(row[drum]), seed, step, int(drum))
+        chance = scramble(seed, step, int(drum), 3)
+        velocity = drum_velocity(int(drum), int(row[drum]), chance)
         out.append(SoundingNote(on, on + HIT, 0, int(drum), velocity))
     for part in NOTE_PARTS:
         code, index = int(row[TOKEN[part]]), PARTS.index(part)
@@ -135,9 +132,8 @@ def play_row(
         on = tick.start + lateness(seed, step, 20 + index, loose)
         pitch = in_octave(code_pitch(code - STRIKE, tonic), octaves[index])
         off = middle if short else tick.end
-        out.append(
-            SoundingNote(on, off, index, pitch, _velocity(level, seed, step, index), not short)
-        )
+        velocity = part_velocity(index, level, scramble(seed, step, index, 3))
+        out.append(SoundingNote(on, off, index, pitch, velocity, not short))
     voicing = voices.voicing
     if row[ACTION] == STRIKE:
         instrument = INSTRUMENTS[setting.instruments[PITCHED.index("chords")]]
@@ -170,7 +166,7 @@ def _chord(
 ) -> list[SoundingNote]:
     """The notes of a struck chord; plucked instruments strum, down on the beat and up off it."""
     level, short = _touch(int(row[ACTION + 1]))
-    velocity = _velocity(level, seed, step, 40)
+    velocity = part_velocity(PARTS.index("chords"), level, scramble(seed, step, 40, 3))
     late = lateness(seed, step, 40, loose)
     spread = min(STRUM, 0.05 * tick.length) if instrument in STRUMMED else 0.0
     odd = tick.step_in_bar % 2 == 1 if tick.steps_per_beat == 4 else tick.step_in_bar % 3 == 2
