@@ -157,7 +157,8 @@ class _PhaseReconstruction:
             gains: (4, 4, 20), of `vocoder.mixing_gains`.
             noise: phasors of the noise, (4, 1025).
             noise_log: log magnitudes of the noise, (4, 1025).
-            anchor: phasors of a guide that are taken over, (4, 1025); 0 where none is.
+            anchor: phasors of a guide that are taken over, (4, 1025); 0 where none is, and there
+                the noise may ripple smooth magnitudes only.
             held: this and the following are the fields of `vocoder.VocoderState`.
             momentum: as there.
             log_last: as there.
@@ -178,6 +179,8 @@ class _PhaseReconstruction:
         advance, locked, roughness = self._phase_advance(log, slow)
         onset = logs[1:] - logs[:-1] > _ONSET
         share = (1 - roughness / _RIPPLE).clamp(0, 1).sqrt() * (locked | onset).logical_not()
+        # Of a guide that is taken over all ripple is true: its partials stand out of their bands.
+        share = share.maximum(anchor.abs())
         size = magnitude * torch.exp(noise_log * share)
         initial = self._initial_phase(logs, advance, locked, onset, noise, anchor, held) * size
         spectrum = torch.cat([held, initial])

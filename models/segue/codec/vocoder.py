@@ -28,7 +28,7 @@ Bands are magnitudes; the phases are reconstructed in steps of four frames (40 m
 With a *guide*, the spectra of a sound of the same music, phases need not be guessed: where it is
 about as loud as the bands say, its phases are where the iterations start, and in noise its phases
 and its ripple take the place of the fixed noise spectrum's. So attacks stay as sharp as the
-guide's.
+guide's, and partials within one band apart from each other.
 
 Audio is `Vocoder.delay` samples late. The operations are in `phases`; here are the state and the
 preparation of their inputs.
@@ -54,6 +54,7 @@ Complex = NDArray[np.complex64]
 _NOISE_FRAMES = 1000
 _INAUDIBLE = 3e-5  # magnitude of a guide below which it has no phase
 _AGREEMENT = 1.2  # nepers within which a guide's phase is taken over
+_DARKEST = -2.5  # nepers of a guide's ripple: between two partials of a band
 _CHUNK_FRAMES = 64  # frames prepared at once: bounds the memory for a long sound
 
 
@@ -241,8 +242,9 @@ def guided(
     phasor = guide / np.maximum(size, 1e-12)
     log = np.log(size + B.FLOOR)
     smooth = np.log(B.to_magnitudes(B.compress(size @ B.POOL.T)) + B.FLOOR)
-    ripple = np.clip(log - smooth, -2.5, 1.0)
-    near = heard & (np.abs(np.log(magnitudes + B.FLOOR) - log) < _AGREEMENT)
+    ripple = np.clip(log - smooth, _DARKEST, 1.0)
+    # By what the bands know of both: between two partials of a band a guide is far darker.
+    near = heard & (np.abs(np.log(magnitudes + B.FLOOR) - smooth) < _AGREEMENT)
     return (
         np.where(heard, phasor, noise).astype(np.complex64),
         np.where(heard, ripple, noise_log).astype(np.float32),

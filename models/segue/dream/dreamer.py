@@ -56,7 +56,7 @@ SKIPPED: Final = 2
 EXCESS_DB: Final = 9.0
 """Times sigma: how much louder than the guide a band may become. It keeps attacks sharp and rests
 silent; where sigma is large it bounds nothing."""
-ITERATIONS: Final = 4
+ITERATIONS: Final = 1
 """Of the vocoder, which starts from the guide's phases."""
 NO_SOUNDS: Final[FrozenMap[float]] = FrozenMap()
 STYLE_JUMP: Final = 0.7

@@ -224,3 +224,25 @@ def test_with_a_guide_the_wave_itself_comes_back() -> None:
     state = vocoder.start(2)
     plain = vocoder.step(bands, stereo, state)[0]
     assert np.array_equal(vocoder.step(bands, stereo, state, np.zeros_like(guide))[0], plain)
+
+
+def test_a_guide_s_partials_stand_apart_within_a_band() -> None:
+    """Two tones and what lies between them, in bands that pool several bins."""
+    time = np.arange(int(1.2 * RATE)) / RATE
+    tones = 0.1 * np.sin(2 * np.pi * np.array([[7000.0], [7200.0]]) * time).sum(0)
+    sound = np.repeat(tones[:, None], 2, 1).astype(np.float32)
+    bands, stereo = B.analyse(sound)
+    padded = np.pad(sound.mean(1), (B.LOOKAHEAD, B.LOOKAHEAD))[:, None]
+    guide = B.spectra(padded, len(bands))[:, 0]
+    vocoder = Vocoder(iterations=1, lookahead=2, shaped=False)
+    heard, _ = vocoder.step(bands, stereo, vocoder.start(1), guide)
+
+    def depth(wave: np.ndarray) -> float:
+        """Decibels from the tones to the middle between them."""
+        part = wave[RATE // 4 : RATE // 4 + RATE // 2].mean(1)
+        found = np.abs(np.fft.rfft(part * np.blackman(len(part))))
+        bins = np.fft.rfftfreq(len(part), 1 / RATE)
+        tone, middle = (found[np.abs(bins - hertz) < 15].max() for hertz in (7000.0, 7100.0))
+        return float(20 * np.log10(tone / middle))
+
+    assert depth(heard) > 40.0

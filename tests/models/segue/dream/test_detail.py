@@ -10,6 +10,7 @@ import pytest
 from models.segue.codec import bands as B
 from models.segue.codec.vocoder import Vocoder
 from models.segue.dream.detail import DetailState, share, with_detail
+from models.segue.dream.dreamer import ITERATIONS
 
 FRAMES = 96
 TREBLE = (B.CENTRES_HZ > 5000) & (B.CENTRES_HZ < 15_000)
@@ -117,7 +118,7 @@ def test_a_click_stays_as_short_through_the_vocoder() -> None:
     kernel = np.ones(9) / 9
     blurred = np.stack([np.convolve(band, kernel, "same") for band in heard.T], axis=1)
     image = np.concatenate([np.zeros(20), np.ones(20)]).astype(np.float32)[None].repeat(count, 0)
-    vocoder = Vocoder(iterations=4, lookahead=2, shaped=False)
+    vocoder = Vocoder(iterations=ITERATIONS, lookahead=2, shaped=False)
 
     def steepest(bands: np.ndarray) -> float:
         wave, _ = vocoder.step(bands, image, vocoder.start(0), spectra)
