@@ -18,7 +18,7 @@ from typing import Final
 from app.inference.health import FOLLOW_HURRY, RewritePacing
 from models.engine.hearing import Hearing
 
-MEMORY_SECONDS: Final = 1.0
+MEMORY_SECONDS: Final = 0.9
 """Seconds of plan under the newest input that there must be before memory and echo rewrite it."""
 ECHO_SECONDS: Final = 0.7
 """Seconds of sound before the reader that there must be before the echo's renderer is asked for

@@ -39,7 +39,8 @@ def pacing(clock: Clock, told: list[str], block: float = 0.01, plan: float = 3.6
     [
         (0.01, 3.6, 3.0, True, True),
         (0.01, 3.6, 1.1, True, True),
-        (0.01, 3.6, 0.9, True, False),
+        (0.01, 3.6, 0.95, True, True),
+        (0.01, 3.6, 0.85, True, False),
         (0.01, 3.6, 0.7, False, False),
         (0.04, 3.6, 1.1, False, False),  # twice real time: half as much again
         (0.04, 3.6, 1.3, True, False),
