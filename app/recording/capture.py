@@ -1,17 +1,20 @@
 """Rolling capture of the output, by default of the last half hour.
 
-16-bit samples in chunks of ten seconds; the oldest chunk becomes the newest. The capture thread
-writes, any thread saves. Frames are addressed by plan positions.
+16-bit samples in chunks of ten seconds, each compressed without loss (FLAC) when it is full: music
+takes about half. The capture thread writes, any thread saves. Frames are addressed by plan
+positions.
 """
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import deque
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from app.recording import files
@@ -31,10 +34,20 @@ class Capture:
         """seconds: minimum length. chunk: frames of a chunk."""
         self._chunk = chunk
         self._max_chunks = -(-round(seconds * SAMPLE_RATE) // chunk) + 1
-        self._chunks: deque[NDArray[np.int16]] = deque()
+        self._chunks: deque[NDArray[np.int16] | bytes] = deque()  # bytes: compressed
+        self._filling = np.zeros((chunk, 2), np.int16)  # the last chunk
+        self._decoded: tuple[bytes, NDArray[np.int16]] | None = None  # the last that was read
         self._start = 0
         self._end = 0
         self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of sound that are held."""
+        with self._lock:
+            return sum(
+                len(chunk) if isinstance(chunk, bytes) else chunk.nbytes for chunk in self._chunks
+            )
 
     @property
     def range(self) -> tuple[int, int]:
@@ -53,6 +66,17 @@ class Capture:
             if position > self._end:
                 self._put(np.zeros((position - self._end, 2), np.float32))
             self._put(frames[max(0, self._end - position) :])
+        self._compress()
+
+    def _compress(self) -> None:
+        """Compress the full chunks; only this thread changes them, so that none waits meanwhile."""
+        for index, chunk in enumerate(list(self._chunks)[:-1]):
+            if isinstance(chunk, bytes):
+                continue
+            packed = io.BytesIO()
+            soundfile.write(packed, chunk, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+            with self._lock:
+                self._chunks[index] = packed.getvalue()
 
     def _put(self, frames: Samples) -> None:
         while len(frames):
@@ -63,16 +87,16 @@ class Capture:
             at = self._chunk - room
             now = frames[:room]
             sound = np.clip(np.rint(now * SCALE), -SCALE, SCALE - 1.0)
-            self._chunks[-1][at : at + len(now)] = sound
+            self._filling[at : at + len(now)] = sound
             self._end += len(now)
             frames = frames[room:]
 
     def _grow(self) -> None:
-        if len(self._chunks) < self._max_chunks:
-            self._chunks.append(np.zeros((self._chunk, 2), np.int16))
-        else:
-            self._chunks.append(self._chunks.popleft())
+        if len(self._chunks) == self._max_chunks:
+            self._chunks.popleft()
             self._start += self._chunk
+        self._filling = np.zeros((self._chunk, 2), np.int16)
+        self._chunks.append(self._filling)
 
     def copy(self, start: int, stop: int) -> Samples:
         """Frames between two positions, float32 (n, 2); fewer where they were dropped."""
@@ -83,10 +107,19 @@ class Capture:
             while done < len(out):
                 index, at = divmod(start + done - self._start, self._chunk)
                 now = min(self._chunk - at, len(out) - done)
-                out[done : done + now] = self._chunks[index][at : at + now]
+                out[done : done + now] = self._sound(self._chunks[index])[at : at + now]
                 done += now
             out /= SCALE
             return out
+
+    def _sound(self, chunk: NDArray[np.int16] | bytes) -> NDArray[np.int16]:
+        """Samples (n, 2) of a chunk."""
+        if not isinstance(chunk, bytes):
+            return chunk
+        if self._decoded is None or self._decoded[0] is not chunk:
+            sound, _ = soundfile.read(io.BytesIO(chunk), dtype="int16", always_2d=True)
+            self._decoded = chunk, sound
+        return self._decoded[1]
 
     def save(
         self, path: Path, start: int | None = None, stop: int | None = None

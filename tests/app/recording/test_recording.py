@@ -143,6 +143,19 @@ def test_capture_keeps_the_last_seconds_and_no_more() -> None:
     assert len(capture._chunks) <= 6
 
 
+def test_capture_holds_music_in_less_than_its_samples_take() -> None:
+    capture = Capture(seconds=4.0, chunk=48_000)
+    at = np.arange(5 * RATE) / RATE
+    tone = (0.3 * np.sin(2 * np.pi * 220 * at) * np.exp(-(at % 0.5) * 6)).astype(np.float32)
+    sound = np.stack([tone, 0.7 * tone], axis=1)
+    for start in range(0, len(sound), 4_000):
+        capture.add(start, sound[start : start + 4_000])
+    start, stop = capture.range
+    samples = np.rint(sound[start:stop] * 32768)
+    assert np.array_equal(np.rint(capture.copy(start, stop) * 32768), samples)
+    assert capture.nbytes < 0.7 * 4 * (stop - start)
+
+
 def test_capture_fills_gaps_and_starts_anew_after_long_ones(tmp_path: Path) -> None:
     capture = Capture(seconds=1.0, chunk=10_000)
     capture.add(5000, noise(100))
