@@ -40,7 +40,7 @@ class BlockSource:
         self.last_good = Controls()
         self.wait_until = 0.0
         self._pending_since: float | None = None
-        self.refused = self.lost = self.silent = False
+        self.refused = self.lost = self.silent = self.pending = False
 
     @property
     def pending_seconds(self) -> float:
@@ -57,11 +57,11 @@ class BlockSource:
     ) -> Audio | None:
         """A valid block; or None, and the stream is where the next attempt may succeed.
 
-        None with none of the faults below: the block of an engine elsewhere has not come yet.
         While stems are on, they lie beside the mix (`StemRenderer.beside`).
 
-        After None, `refused`: the controls do not fit this engine (`last_good` does); `lost`: the
-        context was given up; `silent`: it failed by silence.
+        After None, `pending`: the block of an engine elsewhere has not come yet; `refused`: the
+        controls do not fit this engine (`last_good` does); `lost`: the context was given up;
+        `silent`: it failed by silence.
 
         Args:
             controls: of the block.
@@ -69,7 +69,7 @@ class BlockSource:
             earlier: gives a snapshot of the past to go back to, if there is any.
 
         """
-        self.refused = self.lost = self.silent = False
+        self.refused = self.lost = self.silent = self.pending = False
         fault: str | None
         here = self.stream.snapshot()
         try:
@@ -80,6 +80,7 @@ class BlockSource:
         except BlockPendingError:
             self.stream.restore(here)
             now = self.clock()
+            self.pending = True
             self._pending_since = now if self._pending_since is None else self._pending_since
             self.wait_until = now + PENDING_SECONDS
             self._tell()

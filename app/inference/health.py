@@ -36,8 +36,16 @@ CRITICAL_BLOCKS: Final = 2.0
 CRITICAL_SECONDS: Final = 0.4
 """Plan that must be there before any rewrite: render times of some blocks, and some seconds."""
 
+LINE_SECONDS: Final = 0.6
+"""As CRITICAL_SECONDS, on a line: what is lost is sent again, and holds up what is behind it."""
 MAX_WAIT_SECONDS: Final = 3.0
-"""Longest time for which new controls wait on a thin line."""
+"""Longest time for which new controls wait on a line that does not lengthen the plan."""
+DOWN_SECONDS: Final = 1.0
+"""From which a line that does not answer is down, which says nothing about its journeys."""
+AT_HAND_SECONDS: Final = 0.002
+"""A block of an engine elsewhere that takes no longer was there already."""
+LENGTHENS: Final = 1.02
+"""Seconds of music a second from which a line lengthens the plan."""
 
 
 class BlockWatch:
@@ -128,10 +136,14 @@ class RewritePacing:
         self.settings, self.times, self.rate = settings, times, rate
         self.rewritten_at = -math.inf
 
-    def commit(self, read: int, margin: int) -> int:
-        """Commit point: first position that a block which is started now may still rewrite."""
+    def commit(self, read: int, margin: int, ring: int) -> int:
+        """Commit point: first position that a block which is started now may still rewrite.
+
+        ring: frames that the reader has before it.
+        """
         slack = round(self.settings.slack_ms * self.rate / 1000)
-        return commit_point(read, margin, self.times.expected * self.rate, slack)
+        soonest = commit_point(read, margin, self.times.expected * self.rate, slack)
+        return max(soonest, read + round(self.settled(ring))) if self.times.remote else soonest
 
     def due(self, read: int, waited: float, latency: float) -> int:
         """Position by which a change made `waited` seconds ago should sound."""
@@ -158,21 +170,42 @@ class RewritePacing:
         """Frames of plan under which the next small stall would be audible."""
         return (CRITICAL_BLOCKS * self.times.estimate + CRITICAL_SECONDS) * self.rate
 
-    def must_wait(self, depth: int, waited: float) -> bool:
-        """Whether new controls wait for a plan of `depth` frames to grow, on a line.
+    def settled(self, ring: int) -> float:
+        """Frames ahead of the reader, of `ring` frames, that a rewrite must leave on a line.
 
-        The first block under them takes the whole journey, in which the plan must not run dry.
-        waited: seconds since the change; a line that only just keeps up is not waited for forever.
+        The old plan plays on through the journey of the first block, and then until as much as was
+        thrown away is back, which a thin line brings hardly faster than it is played. More than
+        `ring` where the plan would run short of LINE_SECONDS even if all of it stayed.
         """
-        enough = self.times.estimate + CRITICAL_SECONDS
-        return waited < MAX_WAIT_SECONDS and depth < enough * self.rate
+        spare = ring - (self.times.estimate + LINE_SECONDS) * self.rate
+        return ring - self.times.sustained * spare
+
+    def must_wait(self, depth: int, ring: int, waited: float) -> bool:
+        """Whether new controls wait until the plan is longer, on a line.
+
+        Args:
+            depth: frames planned under the newest controls. An older plan lies behind them, and
+                should not be heard again before the first block under the new ones is there.
+            ring: frames that the reader has before it.
+            waited: seconds since the change.
+
+        """
+        if waited >= MAX_WAIT_SECONDS and self.times.sustained < LENGTHENS:
+            return False
+        enough = max(self.settled(ring), self.times.estimate * self.rate)
+        return depth < min(enough, self._most)
 
     @property
     def reserve(self) -> float:
         """Frames below which a plan is lengthened before it is rewritten."""
         # More for slow blocks: the next one may be as slow.
         seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
-        return min(seconds, 0.75 * self.settings.plan_seconds) * self.rate
+        return min(seconds * self.rate, self._most)
+
+    @property
+    def _most(self) -> float:
+        """Frames that a plan has now and then."""
+        return 0.75 * self.settings.plan_seconds * self.rate
 
 
 @dataclass
@@ -221,9 +254,21 @@ class RenderTimes:
         self.block_seconds, self.remote = block_seconds, remote
         self.recent: deque[float] = deque(maxlen=count)
         self.changed: deque[float] = deque(maxlen=5)
+        self._rested = False
+
+    def rest(self) -> None:
+        """Note that the plan is long enough: what an engine elsewhere sends meanwhile is at hand
+        when it is wanted, and says nothing about how fast more would come.
+        """
+        self._rested = self.remote
 
     def add(self, seconds: float, changed: bool = False) -> None:
         """Note a block. changed: under other controls than the last, so without work ahead."""
+        if self.remote:
+            seconds = min(seconds, DOWN_SECONDS)
+        if self._rested and seconds < AT_HAND_SECONDS and not changed:
+            return
+        self._rested = False
         if changed:
             self.changed.append(seconds)
         if not (changed and self.remote):

@@ -18,8 +18,9 @@ from typing import Final
 import numpy as np
 
 from app.inference.moment_pool import MomentBlock, MomentPool, object_sizes
+from app.inference.plan import BlockPlan
 from app.performance.moment import Moment
-from models.engine.interface import Engine, Snapshot
+from models.engine.interface import Engine, EngineInfo, Snapshot
 from models.music.score import SAMPLE_RATE
 from models.storage.memory import reached_arrays
 
@@ -170,3 +171,15 @@ def unpacked_moment(engine: Engine, moment: Moment) -> Moment:
     if moment.packed is None:
         return moment
     return replace(moment, snapshot=engine.unpack(moment.packed))
+
+
+def moment_at(
+    plan: BlockPlan, moments: MomentStore, position: int, info: EngineInfo
+) -> Moment | None:
+    """Moment of a plan position in frames; the nearest before it that is known, None for none."""
+    if not info.rewinds:
+        return None
+    planned = plan.at(position)
+    if planned is not None:
+        return planned.moment_at(position, info.name)
+    return moments.within(position, info.block_frames)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.inference.messages import HeldLoop, RewriteTask
+from app.inference.messages import ControlRequest, ControlTask, HeldLoop, RewriteTask
 from app.performance.moment import Moment
 from models.engine.controls import Controls
 from models.engine.hearing import HeardPlace, Hearing
@@ -65,7 +65,8 @@ class PlannedBlock:
 class RenderedBlock:
     """Block that waits to be written. join: first frame that sounds. task: its rewrite, if any.
 
-    after: the stream's snapshot behind it. renders: blocks of the engine that it took.
+    request: that it follows. after: the stream's snapshot behind it. renders: blocks of the engine
+    that it took.
     """
 
     block: PlannedBlock
@@ -73,6 +74,7 @@ class RenderedBlock:
     join: int
     task: RewriteTask | None
     controls: Controls
+    request: ControlRequest
     after: Snapshot = None
     renders: int = 1
 
@@ -88,6 +90,35 @@ class RewriteTarget:
     position: int
     join: int
     index: int | None = None
+
+
+@dataclass(frozen=True)
+class BlockOrder:
+    """Block that is asked for: at a target, under a request.
+
+    task: its rewrite, if any. skip: frames to cut off at its front. since: time at which it was
+    first asked for, in seconds.
+    """
+
+    target: RewriteTarget
+    task: RewriteTask | None
+    skip: int
+    request: ControlRequest
+    since: float
+
+    def stands(self, task: RewriteTask | None, waits: bool, head: int) -> bool:
+        """Whether it is still wanted, where an engine elsewhere has not sent it yet.
+
+        To ask anew is to wait for the whole journey once more.
+
+        Args:
+            task: of the plan now; waits: until the plan is longer.
+            head: of the plan.
+
+        """
+        if self.task is None:
+            return (task is None or waits) and self.target.position == head
+        return isinstance(self.task, ControlTask) and isinstance(task, ControlTask)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from app.audio.past.render_log import RenderLog
 from app.audio.ring import PlanRing
 from app.audio.splice import PlanWriter, WriteResult
 from app.audio.stem_ring import StemRing
+from app.inference import rewrite_start as rewrites
 from app.inference.block_source import BlockSource
 from app.inference.health import LatencyStats, RewritePacing
 from app.inference.input_pacing import InputPacing
@@ -36,10 +37,9 @@ from app.inference.messages import (
     RewriteTask,
     WorkerSettings,
 )
-from app.inference.moments import MomentStore
-from app.inference.plan import BlockPlan, PlannedBlock, RenderedBlock, RewriteTarget
+from app.inference.moments import MomentStore, moment_at
+from app.inference.plan import BlockOrder, BlockPlan, PlannedBlock, RenderedBlock, RewriteTarget
 from app.inference.plan_log import PlanLog
-from app.inference.rewrite_start import rewrite_start
 from app.inference.triggers import TriggerQueue
 from app.performance.log import PerformanceLog
 from app.performance.moment import Moment
@@ -50,8 +50,6 @@ from models.engine.prompts import Prompt
 
 IDLE: Final = 0
 WORKED: Final = 1
-MAX_ATTEMPTS: Final = 3
-"""Rewrites that may come too late before new controls go to the plan's end."""
 
 
 class Planner:
@@ -82,13 +80,14 @@ class Planner:
         self.reader_stopped = True  # and silent, so that even its next frame may be rewritten
         self.accompany: Accompany = lambda controls, score, start: controls
         self.hearing: HearingSource = lambda start: None
-        self.request = ControlRequest(Controls())
+        self.request = self._planned = ControlRequest(Controls())  # the newest; the head's
         self._later: ControlRequest | None = None
         self._triggers = TriggerQueue()
         self._task: RewriteTask | None = None
         self._loop: HeldLoop | None = None
         self._follows = False  # the next block continues the one written last
         self._unwritten: RenderedBlock | None = None
+        self._awaited: BlockOrder | None = None
         self.blocks = self.rewrites = self.recoveries = self.discontinuities = 0
 
     @property
@@ -133,11 +132,12 @@ class Planner:
 
     def rewrite(self, turned_at: float, mark: str = "", hurry: float = 0.0) -> None:
         """Plan again what still can be. hurry: seconds by which it is due sooner than promised."""
-        earlier = self._task
-        if earlier is None and self.ring.depth and self.info.rewinds:
-            self._task = ControlTask(turned_at, text=mark, hurry=hurry)
-        elif isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
-            self._task = replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
+        asked = self._awaited or self._unwritten  # on its way: it is heard before what comes now
+        if self._task is None and not (self.ring.depth and self.info.rewinds):
+            return
+        self._task = rewrites.control_task(
+            self._task, asked.task if asked is not None else None, turned_at, mark, hurry
+        )
 
     def clear(self) -> None:
         """Fade out, forget the context, start afresh."""
@@ -149,18 +149,7 @@ class Planner:
 
     def moment_at(self, position: int) -> Moment | None:
         """Moment of a plan position; the nearest before it that is still known."""
-        if not self.info.rewinds:
-            return None
-        planned = self.plan.at(position)
-        if planned is not None:
-            return planned.moment_at(position, self.info.name)
-        return self.moments.within(position, self.info.block_frames)
-
-    def go_to(self, position: int) -> bool:
-        """Go on from a plan position of the past; False where nothing is known of it."""
-        if (moment := self.moment_at(position)) is not None:
-            self.go_to_moment(moment)
-        return moment is not None
+        return moment_at(self.plan, self.moments, position, self.info)
 
     def go_to_moment(self, moment: Moment) -> None:
         """Go on from a moment of this engine."""
@@ -204,7 +193,7 @@ class Planner:
         self._empty_plan()
         self.latency_stats.forget()
         self._log.begin(self.source.engine, seed, self.ring.read)
-        self._task = self._loop = self._later = self._unwritten = None
+        self._task = self._loop = self._later = self._unwritten = self._awaited = None
         self._triggers.clear()
         self.listener.rewritten(self.ring.read)
 
@@ -227,20 +216,28 @@ class Planner:
         """Do what is most urgent: at most one block. IDLE if there was nothing to do."""
         self._store_played()
         self.writer.margin = 0 if self.reader_stopped else self.margin
-        if self._unwritten is not None:
-            return self._write(self._unwritten)
         if self.clock() < self.source.wait_until:
             return IDLE
+        if self._unwritten is not None:
+            return self._write(self._unwritten)
         self._take_input()
-        if self._task is not None and not self._must_lengthen(self._task):
+        waits = self._task is not None and self._must_lengthen(self._task)
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None and awaited.stands(self._task, waits, self.plan.head):
+            return self._render(awaited)
+        if self._task is not None and not waits:
             return self._rewrite(self._task)
         if self.depth >= self.inputs.wanted(self.settings.depth(self.info.rewinds) * self.rate):
+            self.source.times.rest()
             return IDLE
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:
             loop.written, skip = 0, loop.skip
             self._restore(loop.snapshot)
-        return self._render(RewriteTarget(self.plan.head, self.plan.head), None, skip)
+        # What waits on a line would cost the journey twice if the plan were lengthened under it.
+        request = self._planned if waits and self.info.remote else self.request
+        target = RewriteTarget(self.plan.head, self.plan.head)
+        return self._render(BlockOrder(target, None, skip, request, self.clock()))
 
     def _restore(self, snapshot: Snapshot) -> None:
         """Restore the stream; the next block does not continue the last one."""
@@ -252,7 +249,8 @@ class Planner:
         if not isinstance(task, ControlTask) or task.earliest or self.reader_stopped:
             return False
         if self.info.remote and self.depth:
-            return self.pacing.must_wait(self.depth, self.clock() - task.turned_at)
+            waited = self.clock() - task.turned_at
+            return self.pacing.must_wait(self.depth, self.ring.depth, waited)
         return self._commit() <= self.plan.head and self.pacing.must_lengthen(task, self.ring.depth)
 
     def _store_played(self) -> None:
@@ -263,30 +261,29 @@ class Planner:
             self._task = ControlTask(self.clock())
 
     def _commit(self) -> int:
-        read = self.ring.read
-        return read if self.reader_stopped else self.pacing.commit(read, self.margin)
+        ring, pacing = self.ring, self.pacing
+        return (
+            ring.read if self.reader_stopped else pacing.commit(ring.read, self.margin, ring.depth)
+        )
 
     def _rewrite(self, task: RewriteTask) -> int:
         if isinstance(task, ControlTask):
             target, skip = self._target(task)
-            return self._render(target, task, skip)
+            return self._render(BlockOrder(target, task, skip, self.request, self.clock()))
         position = min(self._commit(), self.ring.end)
-        start = rewrite_start(task, position, self._loop, self.moment_at, self.stream)
+        start = rewrites.rewrite_start(task, position, self._loop, self.moment_at, self.stream)
         if start is None:
             self._task = None
             return WORKED
         self._restore(start[0])
-        return self._render(RewriteTarget(position, position), task, start[1])
+        target = RewriteTarget(position, position)
+        return self._render(BlockOrder(target, task, start[1], self.request, self.clock()))
 
     def _target(self, task: ControlTask) -> tuple[RewriteTarget, int]:
         """Where new controls begin, with the stream restored there; frames to skip."""
-        commit = max(self._commit(), task.earliest)
         waited = self.clock() - task.turned_at + task.hurry
         due = self.pacing.due(self.ring.read, waited, self.output_latency)
-        fade = self.writer.fade
-        if task.earliest:
-            due, fade = commit, 0  # exactly there
-        target = self.plan.target(commit, due, fade) if task.attempts < MAX_ATTEMPTS else None
+        target = rewrites.control_target(self.plan, task, self._commit(), due, self.writer.fade)
         if target is None:
             end = self.ring.end
             self._follows = self._follows and self.plan.head == end
@@ -312,28 +309,30 @@ class Planner:
 
     # Rendering.
 
-    def _render(self, target: RewriteTarget, task: RewriteTask | None, skip: int) -> int:
-        snapshot = self.stream.snapshot()
-        started = self.clock()
-        controls = self._triggers.controls_at(target.position, self.request.controls)
-        controls = self.accompany(controls, self.stream.score, target.position - skip)
-        hearing = self.inputs.live(self.hearing(target.position - skip), self.ring.depth)
+    def _render(self, order: BlockOrder) -> int:
+        snapshot, target = self.stream.snapshot(), order.target
+        controls = self._triggers.controls_at(target.position, order.request.controls)
+        controls = self.accompany(controls, self.stream.score, target.position - order.skip)
+        hearing = self.inputs.live(self.hearing(target.position - order.skip), self.ring.depth)
         self.stream.hear(hearing)
-        frames = self._try(controls, snapshot, task)
+        frames = self._try(controls, snapshot, order.task)
         if frames is None:
+            self._awaited = order if self.source.pending else None
             return WORKED
-        self.source.times.add(self.clock() - started, changed=task is not None)
+        self.source.times.add(self.clock() - order.since, changed=order.task is not None)
         heard = self.stream.heard or hearing
         self.recoveries += self.source.succeeded()
-        frames, looped, score = frames[skip:], None, self.stream.score
+        frames, looped, score = frames[order.skip :], None, self.stream.score
         if self._loop is not None:
             looped = self._loop.written
             frames = frames[: max(1, self._loop.frames - looped)]
         block = PlannedBlock(
-            target.position, len(frames), snapshot, skip, looped, score, controls, heard,
+            target.position, len(frames), snapshot, order.skip, looped, score, controls, heard,
         )  # fmt: skip
         frames, after = np.ascontiguousarray(frames), self.stream.snapshot()
-        return self._write(RenderedBlock(block, frames, target.join, task, controls, after))
+        return self._write(
+            RenderedBlock(block, frames, target.join, order.task, controls, order.request, after)
+        )
 
     def _try(self, controls: Controls, before: Snapshot, task: RewriteTask | None) -> Audio | None:
         """A valid block; or None, and everything is ready for the next attempt."""
@@ -370,7 +369,7 @@ class Planner:
             self._unwritten = rendered
             return IDLE if waited else WORKED
         if result.outcome == splice.LATE:
-            if rendered.renders == 1 and self._loop is None:
+            if rendered.renders < rewrites.most_together(self.info.remote) and self._loop is None:
                 return self._go_on(rendered)
             self._restore(block.snapshot)
             if self._task is None or self._task is task:
@@ -387,34 +386,33 @@ class Planner:
         self.stream.hear(block.hearing and block.hearing.later(self.info.block_frames))
         more = self._try(controls, block.snapshot, rendered.task)
         if more is None:
+            self._unwritten = rendered if self.source.pending else None
             return WORKED
         frames, after = np.concatenate([rendered.frames, more]), self.stream.snapshot()
         block = replace(block, frames=len(frames), score=self.stream.score)
-        return self._write(replace(rendered, block=block, frames=frames, after=after, renders=2))
+        renders = rendered.renders + 1
+        return self._write(
+            replace(rendered, block=block, frames=frames, after=after, renders=renders)
+        )
 
     def _written(self, rendered: RenderedBlock, result: WriteResult, rewritten: bool) -> None:
         """Note and report a block that is in the ring."""
-        block = rendered.block
+        block, self._planned = rendered.block, rendered.request
         self._triggers.planned(block.position, rendered.controls)
         self.plan.add(block)
-        self._log.block(rendered, result, self.request.prompts, self.ring.read)
+        self._log.block(rendered, result, self._planned.prompts, self.ring.read)
         self._follows = True
         self.blocks += 1
         self.discontinuities += result.jump
         if self._loop is not None:
             self._loop.written += block.frames
-        if rendered.task is not None:
-            self._finish(rendered.task, result.join)
+        if (task := rendered.task) is not None:
+            self._task = None if self._task is task else self._task
+            self.rewrites += 1
+            self.pacing.rewritten_at = self.clock()
+            if isinstance(task, ControlTask) and not task.earliest and not self.reader_stopped:
+                self.latency_stats.scheduled(task.turned_at, result.join)
+            self._log.finished(task, result.join)
         rendered.frames.setflags(write=False)
         self._log.report(rendered, result.join, rewritten)
         self._apply_later()
-
-    def _finish(self, task: RewriteTask, join: int) -> None:
-        """Note that a task is planned and sounds from `join` on."""
-        if self._task is task:
-            self._task = None
-        self.rewrites += 1
-        self.pacing.rewritten_at = self.clock()
-        if isinstance(task, ControlTask) and not task.earliest and not self.reader_stopped:
-            self.latency_stats.scheduled(task.turned_at, join)
-        self._log.finished(task, join)

@@ -170,7 +170,9 @@ class Worker(QThread):
         """Go on from a plan position of the past, in frames."""
 
         def go(planner: Planner) -> None:
-            if not planner.go_to(position):
+            if (moment := planner.moment_at(position)) is not None:
+                planner.go_to_moment(moment)
+            else:
                 self._report("warning", "nothing is known of that moment: choose a later one.")
 
         self._queue(go)

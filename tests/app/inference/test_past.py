@@ -48,7 +48,8 @@ def turn(stage: Past, what: str, number: int) -> None:
     elif what == "clear":
         planner.clear()
     elif what == "back":
-        planner.go_to(max(0, stage.ring.read - 20_000))
+        if (moment := planner.moment_at(max(0, stage.ring.read - 20_000))) is not None:
+            planner.go_to_moment(moment)
     elif what == "hold":
         planner.hold(number % 2 == 0)
 

@@ -322,7 +322,9 @@ def test_clear_and_moments() -> None:
     rig.work(2.0)
     rig.planner.clear()
     rig.work(1.0)
-    assert rig.planner.go_to(there)
+    moment = rig.planner.moment_at(there)
+    assert moment is not None
+    rig.planner.go_to_moment(moment)
     rig.work(1.0)
     assert [mark.kind for mark in rig.marks] == ["clear", "moment"]
     assert rig.words[s.UNDERRUNS] == 0

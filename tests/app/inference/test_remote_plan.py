@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from models.engine.controls import Controls
 from models.engine.interface import Audio
 from models.errors import BlockPendingError, PlaceLostError
 from tests.app.inference.test_planner import QUIET_B, A, Rig
+from tests.support.thin_line import ThinLine
 from tests.support.tone_engine import ToneEngine, ToneMoment, ToneStream
 
 QUIET_A = A.with_(mute=["drums"])
@@ -160,3 +162,100 @@ def test_new_controls_wait_for_a_plan_that_outlasts_the_journey() -> None:
     assert rig.words[s.UNDERRUNS] == 0
     assert rig.clicks() == 0
     assert rig.planner.latency_stats.worst < 2.0
+
+
+class ThinRig(Rig):
+    """A planner whose engine is behind a thin line, with blocks as long as those of `segue`."""
+
+    def __init__(self, **line: Any) -> None:
+        self._options = line
+        super().__init__(block_seconds=0.08)
+
+    def _slow_down(self, engine: ToneEngine) -> None:
+        object.__setattr__(engine.info, "remote", True)
+        self.line = line = ThinLine(self.run, **self._options)
+        rig, start = self, engine.start
+
+        def start_elsewhere(seed: int = 0) -> ToneStream:
+            stream = start(seed)
+            render = stream.render
+
+            def far(controls: Controls) -> Audio:
+                line.take(rig.now, (controls, stream._now))
+                block = render(controls)
+                line.follows((controls, stream._now))
+                return block
+
+            stream.render = far  # type: ignore[method-assign]
+            return stream
+
+        engine.start = start_elsewhere  # type: ignore[method-assign]
+
+
+def turning(rig: ThinRig, seconds: float, every: float) -> float:
+    """Turn a knob so often; the shortest plan meanwhile, in seconds."""
+    shortest, turn, next_turn, until = np.inf, 0, rig.now, rig.now + seconds
+    while rig.now < until:
+        if rig.now >= next_turn:
+            rig.planner.submit(QUIET_B if turn % 2 == 0 else QUIET_A)
+            next_turn, turn = rig.now + every + 0.0137 * turn % 0.1, turn + 1
+        rig.work(0.02)
+        shortest = min(shortest, rig.ring.depth / s.SAMPLE_RATE)
+    return float(shortest)
+
+
+@pytest.mark.parametrize(("every", "median"), [(0.3, 3.0), (2.0, 1.8), (10.0, 1.2)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_knob_behind_a_thin_line_does_not_use_up_the_plan(
+    every: float, median: float, seed: int
+) -> None:
+    """A quarter more than is played comes in, for all that the changes throw away."""
+    rig = ThinRig(seed=seed)
+    rig.planner.submit(QUIET_A)
+    rig.work(3.0)
+    rig.play()
+    rig.work(5.0)
+    delays: list[float] = []
+    scheduled = rig.planner.latency_stats.scheduled
+
+    def note(turned_at: float, join: int) -> None:
+        scheduled(turned_at, join)
+        delays.append(rig.now - turned_at + (join - rig.ring.read) / s.SAMPLE_RATE)
+
+    rig.planner.latency_stats.scheduled = note  # type: ignore[method-assign]
+    assert turning(rig, 60.0, every) > 0.1
+    assert rig.words[s.UNDERRUNS] == 0
+    assert float(np.median(delays)) < median and max(delays) < 5.0
+    assert rig.clicks() == 0
+    rig.planner.submit(QUIET_A)
+    rig.work(0.5)
+    rig.planner.submit(QUIET_B)
+    rig.work(6.0)
+    assert rig.frequency() == pytest.approx(440, abs=6)
+
+
+def test_what_is_at_hand_says_nothing_about_the_line() -> None:
+    times = RenderTimes(0.08, remote=True)
+    times.add(0.064)
+    times.rest()
+    for _ in range(6):
+        times.add(0.0001)
+    assert times.sustained == pytest.approx(1.25)
+    times.add(0.064)
+    times.add(0.0001)  # arrived with the one before
+    assert len(times.recent) == 3
+
+
+def test_a_block_on_its_way_is_not_asked_for_again() -> None:
+    """Each time it would be a journey more, for which a line with a long one may never be done."""
+    rig = ThinRig(loss=0.0, journey=0.8, patience=0.2, ahead=16)
+    rig.planner.submit(QUIET_A)
+    rig.work(6.0)
+    rig.play()
+    rig.work(5.0)
+    runs = rig.line.runs
+    rig.planner.submit(QUIET_B)
+    rig.work(4.0)
+    assert rig.line.runs <= runs + 2  # how long it takes was not known the first time
+    assert rig.words[s.UNDERRUNS] == 0
+    assert rig.frequency() == pytest.approx(440, abs=6)

@@ -156,7 +156,9 @@ def test_after_a_leap_only_the_look_ahead_is_missing(leap: str) -> None:
     if leap == "clear":
         stage.planner.clear()
     else:
-        assert stage.planner.go_to(begin - 9600)
+        moment = stage.planner.moment_at(begin - 9600)
+        assert moment is not None
+        stage.planner.go_to_moment(moment)
     stage.play(24_000)
     heard = difference(stage, begin, stage.ring.read)
     assert np.count_nonzero(heard > 1e-5) <= LEAD
