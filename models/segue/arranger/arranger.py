@@ -122,7 +122,8 @@ class Arranger:
 
         Args:
             seed: of everything that is drawn.
-            state: where given, the clock goes on from there (a `clear`).
+            state: where given, the clock goes on from there (a `clear`): the first bar begins with
+                the next beat.
 
         """
         config = self.net.config
@@ -136,7 +137,7 @@ class Arranger:
             return fresh
         return fresh.with_(
             frames=state.frames,
-            clock=state.clock,
+            clock=state.clock.at_bar(state.setting.steps_per_beat if state.setting else 1),
             ticks=state.ticks,
             timbres=state.timbres,
             symbols=(0,) * len(state.symbols),

@@ -52,7 +52,9 @@ class Tick:
 
 @dataclass(frozen=True)
 class Clock:
-    """Where the next step begins. A tempo of 0 means that none has been played yet."""
+    """Where the next step begins. A tempo of 0 means that none has been played yet; a negative
+    step is one before a bar line.
+    """
 
     start: float = 0.0
     bpm: float = 0.0
@@ -67,6 +69,12 @@ class Clock:
     def on_beat(self, steps_per_beat: int) -> bool:
         """Whether the next step is a beat in this metre."""
         return self.step_in_bar % steps_per_beat == 0
+
+    def at_bar(self, steps_per_beat: int) -> Clock:
+        """The clock with a bar that begins at the next beat, in whatever metre."""
+        before = -self.step_in_bar % steps_per_beat
+        bars = self.bars if before else float(math.ceil(self.bars - 1e-9))
+        return replace(self, step_in_bar=-before, bars=bars)
 
     def tick(
         self, bpm: float, swing: float, steps_per_beat: int, steps_per_bar: int

@@ -28,7 +28,7 @@ NOMINAL: Final = -20.0
 """Loudness that the bank is calibrated to."""
 PLACE: Final = (0.0, 0.0, 0.14, 0.06, 0.24)
 WIDTH: Final = (0.9, 0.25, 0.85, 0.85, 0.85)
-DRUMS_OPEN_DB: Final = 7.0
+DRUMS_OPEN_DB: Final = 6.0
 """What the drums get over 4.5 kHz. The tilt of the master (`warmth`) takes as much from all parts,
 but on records it is the percussion that carries the highs: the louder it is, the brighter the
 spectrum (Elowsson & Friberg, AES 2017).

@@ -18,7 +18,7 @@ from models.music.score import SAMPLE_RATE
 from models.segue.codec.bands import CENTRES_HZ, scaled
 from models.segue.studio.filters import FilterSection, coefficients
 
-WARMTH_DB: Final = 5.5
+WARMTH_DB: Final = 4.0
 """Slope of the tilt that every mix gets, as of `tilt_sections`, downwards."""
 AIR: Final = FilterSection("high_shelf", 9500.0, 0.7, 4.0)
 """What the tilt leaves to the highest octave, so that cymbals stay open."""

@@ -195,6 +195,18 @@ def test_clear_keeps_the_clock(arranger: Arranger) -> None:
     assert len(score) == 6 and after.frames == state.frames + 6 and after.history.length < 10
 
 
+@pytest.mark.parametrize("blocks", [11, 14, 17, 20])
+def test_after_a_clear_the_plan_is_made_at_the_next_beat(arranger: Arranger, blocks: int) -> None:
+    controls = Controls(style=STYLE, bpm=60.0)
+    _, state, _ = play(arranger, arranger.start(2), controls, blocks)
+    fresh = arranger.start(3, state)
+    seconds = 0.0
+    while not fresh.plan.place:
+        _, fresh, _ = arranger.block(fresh, STYLE, controls, 1)
+        seconds += 0.04
+    assert seconds <= 1.1, "a beat, where a bar lasts four seconds"
+
+
 def test_weights_survive_the_file(module: Arrangement, tmp_path: Path) -> None:
     path = tmp_path / "arranger.safetensors"
     quantiles = np.linspace(0, 9, 5).astype(np.float32)

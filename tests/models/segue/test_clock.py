@@ -34,6 +34,21 @@ def test_swing_lengthens_the_first_of_a_pair_and_keeps_the_beat() -> None:
     assert clock.start == pytest.approx(4 * 0.6)
 
 
+@pytest.mark.parametrize(
+    ("played", "before_bar"), [(0, []), (3, [15]), (4, []), (5, [13, 14, 15]), (16, []), (31, [15])]
+)
+def test_a_bar_can_begin_with_the_next_beat(played: int, before_bar: list[int]) -> None:
+    _, clock = run(Clock(), played, 120.0)
+    moved = clock.at_bar(4)
+    ticks, _ = run(moved, len(before_bar) + 2, 120.0)
+    assert [t.step_in_bar for t in ticks] == [*before_bar, 0, 1]
+    assert ticks[0].start == pytest.approx(clock.start)
+    starts = [t for t in ticks if t.on_bar]
+    assert starts[0].beats % 1 == pytest.approx(0.0, abs=1e-9), "on a beat of the music before"
+    assert moved.on_bar is (not before_bar)
+    assert [t.bars for t in ticks] == sorted(t.bars for t in ticks)
+
+
 def test_triplet_metres_do_not_swing() -> None:
     ticks, _ = run(Clock(), 6, 100.0, swing=0.66, metre=(3, 6))
     assert {round(t.length, 9) for t in ticks} == {round(0.2, 9)}
