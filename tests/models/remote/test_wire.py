@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,6 +205,19 @@ def test_blocks_arrive_whole(audio_format: str) -> None:
         assert np.abs(sent - read).max() <= most
     twice = encode_audio(back.planes[0], 48_000, audio_format)
     assert np.array_equal(decode_audio(twice, 2, audio_format, 480), back.planes[0])  # lossless
+
+
+def test_flac_is_as_dense_as_it_can_be() -> None:
+    """What a thin line carries more than is played is what a turned knob can throw away."""
+    seconds, random = np.arange(3840)[:, None] / 48_000, np.random.default_rng(1)
+    chord = sum(np.sin(6.28 * hz * seconds) * 20 / hz for hz in np.arange(220, 8000, 220))
+    stroke = np.exp(-40.0 * np.maximum(0.0, seconds - 0.05)) * (seconds > 0.05)
+    samples = (chord * stroke + random.normal(0.0, 0.0003, (3840, 2))).astype(np.float32)
+    file = io.BytesIO()
+    soundfile.write(file, samples, 48_000, format="FLAC", subtype="PCM_16")
+    packed = encode_audio(samples, 48_000, "flac16")
+    assert len(packed) < 0.99 * len(file.getvalue())
+    assert np.abs(decode_audio(packed, 2, "flac16", 3840) - samples).max() <= 2.0**-16
 
 
 def test_full_scale_neither_wraps_nor_grows() -> None:
