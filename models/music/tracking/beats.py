@@ -55,8 +55,8 @@ from models.music.tracking.rhythm import (
     flux_features,
 )
 
-LEAP: Final = 2e-4  # share that goes to any state: a wrong tempo is left some day
-TEMPER: Final = 0.3  # of the observations' logarithms: neighbouring frames repeat each other
+LEAP: Final = 5e-5  # share that goes to any state: a wrong tempo is left some day
+TEMPER: Final = 0.4  # of the observations' logarithms: neighbouring frames repeat each other
 SHARPNESS: Final = 0.3  # the same of the networks' beats
 BAR_SHARPNESS: Final = 0.3  # and of its downbeats
 BEAT_SHARE: Final = 0.08  # chance of a beat in a frame of which nothing is known
@@ -78,7 +78,7 @@ AROUND: Final = 0.14  # beats around a beat in which sounds belong to it
 FEW: Final = 3.0  # flux that speaks for the patterns' place
 NEAR: Final = 0.1  # intervals whose logarithms are nearer than this are one tempo
 EVERY: Final = 10  # frames between two looks at what repeats
-REPEATS: Final = 0.1  # how much a frame is drawn to what repeats
+REPEATS: Final = 0.2  # how much a frame is drawn to what repeats
 GATE: Final = 2e-4  # -74 dB: quieter is silence
 QUIET: Final = 2.0  # seconds of silence after which there is no beat
 
