@@ -102,11 +102,17 @@ def tokens(text: str) -> list[str]:
 
 
 @functools.cache
+def _broad_genres() -> frozenset[tuple[str, ...]]:
+    """Weak words that are genres of their own: they count less beside another genre alone."""
+    return frozenset(tuple(tokens(word)) for word in _table()["weak"]["genres"])
+
+
+@functools.cache
 def _phrases() -> dict[tuple[str, ...], tuple[dict[str, float], bool]]:
     """Known word sequences: the mixture of each, and whether it is weak (an adjective that counts
     less beside others).
     """
-    weak = {tuple(tokens(word)) for word in _table()["weak"]["words"]}
+    weak = {tuple(tokens(word)) for word in _table()["weak"]["words"]} | _broad_genres()
     found: dict[tuple[str, ...], tuple[dict[str, float], bool]] = {}
 
     def add(phrase: str, mixture: dict[str, float]) -> None:
@@ -146,7 +152,7 @@ def resolve(text: str) -> Resolution:
     words = tokens(text)
     phrases = _phrases()
     longest = max(map(len, phrases))
-    found_terms: list[tuple[dict[str, float], bool, float]] = []
+    found_terms: list[tuple[dict[str, float], bool, bool, float]] = []
     known = content_words = i = 0
     negated = False
     while i < len(words):
@@ -165,7 +171,7 @@ def resolve(text: str) -> Resolution:
                 less, more = _LESS.search(before), _MORE.search(before)
                 scale = _LESS_FACTOR if less else _MORE_FACTOR if more else 1.0
                 mixture, weak = phrases[match]
-                found_terms.append((mixture, weak, scale))
+                found_terms.append((mixture, weak, match in _broad_genres(), scale))
             negated = False
             known += size
             content_words += size
@@ -176,11 +182,13 @@ def resolve(text: str) -> Resolution:
         elif word not in _FILLER:
             content_words += 1
         i += 1
-    strong = any(not weak for _, weak, _ in found_terms)
+    strong = [mixture for mixture, weak, _, _ in found_terms if not weak]
+    genre = any(term(name).category != "instrument" for mixture in strong for name in mixture)
     total: dict[str, float] = {}
-    for mixture, weak, scale in found_terms:
+    for mixture, weak, broad, scale in found_terms:
+        beside = genre if broad else bool(strong)
         for name, weight in mixture.items():
-            part = weight * scale * (_WEAK_FACTOR if weak and strong else 1.0)
+            part = weight * scale * (_WEAK_FACTOR if weak and beside else 1.0)
             total[name] = total.get(name, 0.0) + part
     sum_of_weights = sum(total.values())
     return Resolution(
