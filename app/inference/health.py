@@ -38,6 +38,8 @@ CRITICAL_SECONDS: Final = 0.4
 
 LINE_SECONDS: Final = 0.6
 """As CRITICAL_SECONDS, on a line: what is lost is sent again, and holds up what is behind it."""
+CAUTION: Final = 0.9
+"""Part of a line's speed that is counted on: it is that of the last second or two of music."""
 MAX_WAIT_SECONDS: Final = 3.0
 """Longest time for which new controls wait on a line that does not lengthen the plan."""
 DOWN_SECONDS: Final = 1.0
@@ -178,7 +180,7 @@ class RewritePacing:
         `ring` where the plan would run short of LINE_SECONDS even if all of it stayed.
         """
         spare = ring - (self.times.estimate + LINE_SECONDS) * self.rate
-        return ring - self.times.sustained * spare
+        return ring - CAUTION * self.times.sustained * spare
 
     def must_wait(self, depth: int, ring: int, waited: float) -> bool:
         """Whether new controls wait until the plan is longer, on a line.
