@@ -34,10 +34,10 @@ from models.sounds.library import RENDERER, SoundLibrary, base_checksum
 from models.sounds.pieces import alone
 from models.storage.weights import WEIGHTS
 from models.teaching.computing import Computing, computing
+from models.teaching.frames import features_of
 from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.listening import Listening
-from models.teaching.objective import partials_of
 from models.teaching.pieces import TaughtPiece, mean_style, named, pieces_of
 from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
 from models.teaching.preview import PreviewPlayer, SoundOnTrial, write_preview
@@ -217,7 +217,7 @@ class Course:
             [study for study, _ in studied],
             rehearsal,
             [style for _, style in studied],
-            partials_of(self._listener.codec.network),
+            features_of(self._listener.codec.network),
             self.folder,
             plan.minutes * 60,
             plan.rank,

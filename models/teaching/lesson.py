@@ -23,6 +23,7 @@ from torch import Tensor
 from models.segue.renderer.features import ScoreBatch, unknown_score
 from models.segue.renderer.network import FRAMES_PER_BLOCK, Renderer
 from models.segue.renderer.sampler import Sampler
+from models.teaching.frames import FrameFeatures
 from models.teaching.low_rank import Pupil
 from models.teaching.objective import DRESSED, MUSIC, OWN, Draws, LessonBatch, Objective, device_of
 from models.teaching.rehearsal import SCORE_FIELDS, ScoredClip
@@ -60,7 +61,7 @@ class Lesson:
         studies: Pieces of the player's; one at least.
         rehearsal: Music of the base; one clip at least.
         styles: (128,) of each study: where its piece lies among the prompts.
-        partials: As of `objective.partials_of`.
+        features: Of latent frames.
         folder: Of the checkpoint.
         seconds: Of computing that the whole lesson takes.
         rank: Of the changes.
@@ -77,7 +78,7 @@ class Lesson:
         studies: Sequence[Study],
         rehearsal: Sequence[ScoredClip],
         styles: Sequence[NDArray[np.float32]],
-        partials: Tensor,
+        features: FrameFeatures,
         folder: Path,
         seconds: float,
         rank: int = 8,
@@ -88,7 +89,7 @@ class Lesson:
         torch.manual_seed(1)
         self.pupil = Pupil(base, rank)
         self.device = device_of(base)
-        self.objective = Objective(base, sampler, partials)
+        self.objective = Objective(base, sampler, features)
         self.studies, self.rehearsal = list(studies), list(rehearsal)
         self._styles = [torch.from_numpy(np.array(style, np.float32)) for style in styles]
         lengths = np.array([len(study.latents) for study in self.studies], float)

@@ -7,9 +7,10 @@ to each other. It is least where the samples are distributed as the music is.
 
 The player's music has no notes that are known, and what is learned without notes hardly shows where
 an arranger writes them. So other clips have a score of the base's music and the learned style:
-their frames shall be distributed as the player's are (energy distance; Szekely & Rizzo 2013), while
-their partials are those of the base's music, and their changes from frame to frame those that the
-base would make, which play the notes.
+the timbres of their frames shall be distributed as the player's are (energy distance; Szekely &
+Rizzo 2013), while their partials are those of the base's music, and their changes from frame to
+frame those that the base would make, which play the notes. Whole frames are not compared: the
+player's pieces have keys of their own, and those would be learned with them.
 
 So that nothing is forgotten, part of each batch is music of the base itself with its full score, on
 which the pupil must do what the base does (prior preservation; DreamBooth, Ruiz et al. 2023,
@@ -23,10 +24,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from models.segue.codec.autoencoder import Autoencoder
-from models.segue.codec.bands import BANDS, LINEAR_BANDS, PATCH
 from models.segue.renderer.features import ScoreBatch
 from models.segue.renderer.network import (
     FRAMES_PER_TOKEN,
@@ -40,6 +38,7 @@ from models.segue.renderer.network import (
     training_mask,
 )
 from models.segue.renderer.sampler import Sampler
+from models.teaching.frames import FrameFeatures, partial_distance, timbre_distance
 
 SAMPLES: Final = 2
 """Samples of each block, with noise of their own and one context."""
@@ -53,8 +52,6 @@ STEPS: Final = 0.5
 PARTIALS: Final = 1.5
 """Weights of what follows the notes where the base's music sounds as the player's: changes from
 frame to frame, and partials."""
-ENVELOPE: Final = 6
-"""FFT bins to each side over which a spectrum's envelope is taken."""
 OWN_CONTEXT: Final = 0.5
 """Share of the batches in whose context the pupil's own music stands."""
 
@@ -84,13 +81,13 @@ class Objective:
     Args:
         base: the renderer as it is.
         sampler: how it is played.
-        partials: projection (bins, D) of a latent frame to partials, as of `partials_of`.
+        features: of latent frames.
 
     """
 
-    def __init__(self, base: Renderer, sampler: Sampler, partials: Tensor) -> None:
+    def __init__(self, base: Renderer, sampler: Sampler, features: FrameFeatures) -> None:
         self.base, self.levels = base, sampler.levels
-        self.partials = partials.to(device_of(base))
+        self.features = features.to(device_of(base))
         guidance = sampler.guidance
         self.guidance = (1.0, 1.0) if guidance is None else (guidance.least, guidance.usual)
 
@@ -149,9 +146,9 @@ class Objective:
                     self.base, clean[dressed], noisy[dressed], level[dressed], same
                 ).float()
             sounds, notes = found[dressed], clean[dressed].repeat(1, SAMPLES, 1)
-            parts["dressed"] = frame_distance(sounds, batch.frames)
+            parts["dressed"] = timbre_distance(sounds, batch.frames, self.features)
             parts["steps"] = step_distance(sounds, played)
-            parts["partials"] = partial_distance(sounds, notes, self.partials)
+            parts["partials"] = partial_distance(sounds, notes, self.features)
             wrong = STEPS * parts["steps"] + PARTIALS * parts["partials"]
             total = total + (parts["dressed"] + wrong) * (len(dressed) / size)
         return total, {name: value.detach() for name, value in parts.items()}
@@ -312,47 +309,12 @@ def distance(one: Tensor, other: Tensor) -> Tensor:
     return _length(frames) + _length(blocks) + 0.5 * _length(steps)
 
 
-def frame_distance(samples: Tensor, frames: Tensor) -> Tensor:
-    """Energy distance () between the frames of tokens (B, T, W), and those of the player's music,
-    (n, W / 2), without the part that no network changes.
-    """
-    width = samples.shape[-1] // FRAMES_PER_TOKEN
-    drawn = samples.reshape(-1, width)
-    half = drawn.shape[0] // 2
-    apart = torch.cdist(drawn, frames).mean()
-    own = torch.cdist(drawn[:half], drawn[half:]).mean()
-    return (apart - 0.5 * own) * (4.0 / width**0.5)
-
-
 def step_distance(samples: Tensor, played: Tensor) -> Tensor:
     """Mean distance () of the changes from frame to frame of two token sequences (B, T, W)."""
     size, time, width = samples.shape
     shape = (size, time * FRAMES_PER_TOKEN, width // FRAMES_PER_TOKEN)
     steps = [tokens.reshape(shape).diff(dim=1) for tokens in (samples, played)]
     return _length(steps[0] - steps[1]).mean()
-
-
-def partials_of(codec: Autoencoder) -> Tensor:
-    """Projection (bins, D) of a latent frame to its partials: the codec's linear path to the bands
-    of 90 Hz to 2.8 kHz, one an FFT bin, without their envelope. What is left says which pitches
-    sound, and not how bright they are.
-    """
-    rows = codec.unproject.weight[: PATCH * BANDS].detach().reshape(PATCH, BANDS, -1).mean(0)
-    tuned = rows[:LINEAR_BANDS].T[:, None]
-    shape = torch.hann_window(2 * ENVELOPE + 3, periodic=False)[1:-1]
-    envelope = functional.conv1d(tuned, (shape / shape.sum())[None, None], padding=ENVELOPE)
-    return (tuned - envelope)[:, 0, 4:120].T.contiguous()
-
-
-def partial_distance(samples: Tensor, played: Tensor, partials: Tensor) -> Tensor:
-    """How little () the partials of two token sequences (B, T, W) agree: 0 the same, 1 as by
-    chance; frames that have hardly any count less.
-    """
-    width = samples.shape[-1] // FRAMES_PER_TOKEN
-    one, other = (tokens.reshape(-1, width) @ partials.T for tokens in (samples, played))
-    clear = other.norm(dim=1)
-    same = functional.cosine_similarity(one, other, dim=1)
-    return ((1.0 - same) * clear).sum() / clear.sum().clamp_min(1e-6)
 
 
 def _length(vectors: Tensor) -> Tensor:

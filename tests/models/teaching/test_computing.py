@@ -16,7 +16,7 @@ from models.teaching.lesson import KINDS
 from models.teaching.low_rank import Pupil
 from models.teaching.objective import Draws, LessonBatch, Objective, device_of
 from models.teaching.plan import CoursePlan
-from tests.models.teaching.test_lesson import CONFIG, SAMPLER
+from tests.models.teaching.test_lesson import CONFIG, FEATURES, SAMPLER
 
 FRAMES = 36
 META = torch.device("meta")
@@ -40,7 +40,7 @@ def loss_on(device: torch.device, change: Callable[[Draws], Draws] = lambda draw
     batch, drawn = batch_and_chance()
     base = Renderer(CONFIG).to(device)
     pupil = Pupil(base, 4)
-    objective = Objective(base, SAMPLER, torch.eye(8)[:5])
+    objective = Objective(base, SAMPLER, FEATURES)
     loss, parts = objective.loss(pupil.network, batch.to(device), change(drawn.to(device)))
     loss.backward()  # type: ignore[no-untyped-call]
     assert set(parts) == {"music", "kept", "dressed", "steps", "partials"}

@@ -30,7 +30,7 @@ from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress
 from models.teaching.rehearsal import ScoredClip
 from models.teaching.store import EncodedFile
 from models.teaching.taken import Taken
-from tests.models.teaching.test_lesson import CONFIG, SAMPLER, heard
+from tests.models.teaching.test_lesson import CONFIG, FEATURES, SAMPLER, heard
 
 STEPS = 6
 """Steps of learning of a whole course."""
@@ -125,7 +125,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setattr(courses, "play_clip", clip)
     monkeypatch.setattr(courses, "learn_taken", taken)
     monkeypatch.setattr(courses, "Listener", lambda weights: StubListener())
-    monkeypatch.setattr(courses, "partials_of", lambda codec: torch.eye(8)[:5])
+    monkeypatch.setattr(courses, "features_of", lambda codec: FEATURES)
     return Room(tmp_path)
 
 

@@ -20,6 +20,7 @@ from models.segue.renderer.network import Renderer, RendererConfig
 from models.segue.renderer.sampler import GuidanceInput, Sampler
 from models.segue.studio.warmth import warmed
 from models.sounds.file import LearnedSound
+from models.teaching.frames import FrameFeatures
 from models.teaching.lesson import CHECKPOINT, Lesson, Study
 from models.teaching.listener import Listener
 from models.teaching.low_rank import Pupil
@@ -34,6 +35,7 @@ from models.teaching.transcription import CHROMA, HeardScore
 CONFIG = RendererConfig(
     latent_dim=8, width=32, layers=2, heads=2, kv_heads=1, hidden=64, score_width=16, window=3
 )
+FEATURES = FrameFeatures(torch.eye(8)[:5], torch.eye(8)[5:], torch.eye(8)[None, :5])
 SAMPLER = Sampler((0.0, 0.5), "euler", GuidanceInput(1.0, 1.5, 3.0))
 
 
@@ -65,7 +67,7 @@ def lesson_in(folder: Path, base: Renderer, note: str = "base", seconds: float =
     studies = [Study(latents, heard(200)), Study(latents[:40], heard(40))]
     styles = [np.ones(128, np.float32) * share for share in (0.1, 0.3)]
     return Lesson(
-        base, SAMPLER, studies, rehearsal, styles, torch.eye(8)[:5], folder, seconds, rank=4,
+        base, SAMPLER, studies, rehearsal, styles, FEATURES, folder, seconds, rank=4,
         clock=lambda: float(next(steps)), note=note,
     )  # fmt: skip
 
