@@ -39,7 +39,14 @@ from models.teaching.lesson import Lesson
 from models.teaching.listener import Listener
 from models.teaching.listening import Listening
 from models.teaching.pieces import TaughtPiece, mean_style, named, pieces_of
-from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, courses_folder
+from models.teaching.plan import (
+    PLAN,
+    PREVIEW,
+    CoursePlan,
+    CourseProgress,
+    begun_places,
+    course_folder,
+)
 from models.teaching.preview import PreviewPlayer, SoundOnTrial, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
 from models.teaching.taken import Taken, learn_taken, mixes_of, read_taken, write_taken
@@ -72,7 +79,8 @@ class Course:
         library: Where the finished sound goes.
 
     Raises:
-        SegueError: There is no course of that name to go on with, or its folder cannot be made.
+        SegueError: There is no course of that name to go on with, its folder cannot be written, or
+            there is a sound of the name that was learned from other files.
 
     """
 
@@ -88,24 +96,45 @@ class Course:
         library: SoundLibrary | None = None,
     ) -> None:
         name = plan.name if plan is not None else check_name(name)
-        self.folder = (folder or courses_folder()) / name.replace(" ", "_")
+        self.folder = course_folder(name, folder)
         self._report, self._waiting, self._stopped = report, waiting, stopped
         self._weights = weights
         self._library = SoundLibrary(weights=weights) if library is None else library
         self.plan = self._read_plan(name) if plan is None else plan
+        if plan is not None:
+            self._check_name_is_free()
         self._base = base_checksum(weights)
         self._listener = Listener(weights)
         self._listening = Listening(self.folder, self._listener, report, self._no_room, self._pause)
         self._taken: Taken | None = None  # by arranger and studio
         self._trial = SoundOnTrial()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
-            (self.folder / PLAN).write_text(data, encoding="utf-8")
+            self._write_plan()
         except OSError as error:
             raise SegueError(
                 f"{self.folder} cannot be written ({error.strerror}): make room there."
             ) from error
+
+    def _check_name_is_free(self) -> None:
+        """Raise SegueError where a sound of the name is here that this course did not make."""
+        name = self.plan.name
+        known = begun_places(name, self.folder.parent)
+        if self._library.path(name).exists() and known != self.plan.places:
+            raise SegueError(
+                f"there is a sound '{name}' already, learned from other files: choose another "
+                "name, or delete it first."
+            )
+
+    def _write_plan(self) -> None:
+        """Write the plan where it changed, whole or not at all: a full disk loses none."""
+        path = self.folder / PLAN
+        data = json.dumps({**asdict(self.plan), "base": self._base}, ensure_ascii=False)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.read_bytes() == data.encode():
+            return
+        partial = path.with_suffix(".partial")
+        partial.write_text(data, encoding="utf-8")
+        partial.replace(path)
 
     def _read_plan(self, name: str) -> CoursePlan:
         path = self.folder / PLAN
@@ -146,7 +175,7 @@ class Course:
         if sound is None:
             return None
         self._library.add(sound)
-        self._report(CourseProgress("learning", 1.0, note=describe(sound)))
+        self._report(CourseProgress("mixing", 1.0, note=describe(sound)))
         self._report(CourseProgress("done", 1.0, 0.0, lesson.loss, lesson.step))
         return sound
 
@@ -189,15 +218,19 @@ class Course:
         path = self.folder / IDIOM
         taken = read_taken(path, source)
         if taken is None:
-            taken = learn_taken(pieces, self._weights, self._listener, self._pause)
+            taken = learn_taken(pieces, self._weights, self._listener, self._comparing)
             if taken is None:
                 return False
             try:
                 write_taken(taken, path, source)
             except OSError as error:
-                self._no_room("rehearsing", 1.0, error)
+                self._no_room("comparing", 1.0, error)
         self._taken = taken
         return True
+
+    def _comparing(self, share: float) -> bool:
+        self._report(CourseProgress("comparing", share))
+        return self._pause()
 
     # -- learning --------------------------------------------------------------------------------
     def _lesson(self, pieces: Sequence[TaughtPiece], rehearsal: Sequence[ScoredClip]) -> Lesson:
@@ -287,6 +320,7 @@ class Course:
             played, rows = alone(sound, piece), []
             for seed in range(place * each, (place + 1) * each):
                 rows.append(self._player.measures(played, seed, seed % STREAMS))
+                self._report(CourseProgress("mixing", (seed + 1) / (each * len(pieces))))
                 if not self._pause():
                     return None
             own.append(np.concatenate(rows))

@@ -34,7 +34,7 @@ def own_playing(
     listener: Listener,
     styles: Sequence[NDArray[np.float32]],
     streams: int,
-    going: Callable[[], bool],
+    going: Callable[[float], bool],
 ) -> list[OwnPlaying] | None:
     """What is counted and measured in some streams of the studio under each style.
 
@@ -43,7 +43,7 @@ def own_playing(
         listener: That hears the player's files too.
         styles: (128,) each.
         streams: Of each style.
-        going: Asked between parts of the work whether to go on.
+        going: Asked between parts of the work, with the share of it that is done, whether to go on.
 
     Returns:
         None where it was not to go on.
@@ -54,7 +54,11 @@ def own_playing(
     try:
         for place, style in enumerate(styles):
             seeds = [SEED + place * streams + number for number in range(streams)]
-            heard = _heard(engine, listener, Controls(style=style), seeds, going)
+
+            def still(share: float, place: int = place) -> bool:
+                return going((place + share) / len(styles))
+
+            heard = _heard(engine, listener, Controls(style=style), seeds, still)
             if heard is None:
                 return None
             found.append(heard)
@@ -68,18 +72,19 @@ def _heard(
     listener: Listener,
     controls: Controls,
     seeds: Sequence[int],
-    going: Callable[[], bool],
+    going: Callable[[float], bool],
 ) -> OwnPlaying | None:
     counts, mixes = MusicCounts(), []
-    for stream in map(engine.start, seeds):
-        blocks = []
-        for _ in range(round(SECONDS * engine.info.sample_rate / engine.info.block_frames)):
+    size = round(SECONDS * engine.info.sample_rate / engine.info.block_frames)
+    for number, stream in enumerate(map(engine.start, seeds)):
+        blocks: list[NDArray[np.float32]] = []
+        while len(blocks) < size:
             blocks.append(stream.render(controls))
-            if len(blocks) % 25 == 0 and not going():
+            if len(blocks) % 25 == 0 and not going((number + len(blocks) / size) / len(seeds)):
                 return None
         audio = np.concatenate(blocks)
         counts = counts + counts_of(listener.heard(audio))
         mixes.append(measures(audio))
-        if not going():
+        if not going((number + 1) / len(seeds)):
             return None
     return OwnPlaying(counts, np.concatenate(mixes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ PREVIEW: Final = "preview.wav"
 RANKS: Final = (4, 16)
 MINUTES: Final = (0.05, 600.0)
 DEVICES: Final = ("auto", "cpu", "cuda")
-STAGES: Final = ("listening", "rehearsing", "learning", "done")
+STAGES: Final = ("listening", "rehearsing", "comparing", "learning", "mixing", "done")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,24 @@ def courses_folder() -> Path:
     return sounds_folder().with_name("teaching")
 
 
-def course_folder(name: str) -> Path:
-    """Where the course of a sound keeps it."""
-    return courses_folder() / check_name(name).replace(" ", "_")
+def course_folder(name: str, folder: Path | None = None) -> Path:
+    """Where the course of a sound keeps it, in the folder of all courses. SegueError for a name
+    that no sound may have.
+    """
+    return (folder or courses_folder()) / check_name(name).replace(" ", "_")
+
+
+def begun_places(name: str, folder: Path | None = None) -> tuple[str, ...]:
+    """The files and folders of the course of a sound; none where there is no course to go on with,
+    or no such name.
+
+    Args:
+        name: Of the sound.
+        folder: Where courses are kept; `courses_folder()` if None.
+
+    """
+    try:
+        data = json.loads((course_folder(name, folder) / PLAN).read_text(encoding="utf-8"))
+        return tuple(map(str, data["places"]))
+    except (OSError, ValueError, KeyError, TypeError):  # SegueError of a name among them
+        return ()

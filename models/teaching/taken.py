@@ -49,7 +49,10 @@ class Taken(NamedTuple):
 
 
 def learn_taken(
-    pieces: Sequence[TaughtPiece], weights: Path, listener: Listener, going: Callable[[], bool]
+    pieces: Sequence[TaughtPiece],
+    weights: Path,
+    listener: Listener,
+    going: Callable[[float], bool],
 ) -> Taken | None:
     """What arranger and studio take on of pieces, after hearing what they play of themselves in the
     style of each.
@@ -58,7 +61,7 @@ def learn_taken(
         pieces: one at least.
         weights: Folder of the base weights.
         listener: That hears the player's files too.
-        going: Asked between parts of the work whether to go on.
+        going: Asked between parts of the work, with the share of it that is done, whether to go on.
 
     Returns:
         None where it was not to go on.

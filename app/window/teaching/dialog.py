@@ -28,12 +28,14 @@ from app.window.style import colours
 from app.window.widgets.dropped import SOUND_SUFFIXES
 from models.engine.sounds import MAX_NAME, MAX_PIECES, PREFIX
 from models.errors import SegueError
-from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, course_folder
+from models.teaching.plan import PREVIEW, CoursePlan, CourseProgress, begun_places, course_folder
 
 WORDS: Final = {
     "listening": "Listening to the files",
     "rehearsing": "Playing what it knows already",
+    "comparing": "Comparing its own playing with the files",
     "learning": "Learning",
+    "mixing": "Matching the mix of the files",
     "done": "Done",
 }
 MAX_THREADS: Final = 4
@@ -104,6 +106,9 @@ class TeachDialog(QDialog):
         self.go.clicked.connect(self._go)
         self.use.clicked.connect(self._use)
         self.name.textChanged.connect(lambda: self._show_state())
+        list_model = self.places.model()
+        for signal in (list_model.rowsInserted, list_model.rowsRemoved, list_model.modelReset):
+            signal.connect(lambda: self._show_state())
         self._done = ""
         self._show_state()
 
@@ -184,11 +189,9 @@ class TeachDialog(QDialog):
         self.started.emit(plan, name)
 
     def _begun(self) -> bool:
-        """Whether a course of this name was begun before."""
-        try:
-            return (course_folder(self.name.text()) / "plan.json").is_file()
-        except SegueError:
-            return False
+        """Whether a course of this name was begun before, of the chosen files if there are any."""
+        places = begun_places(self.name.text())
+        return bool(places) and self.chosen_places() in ((), places)
 
     def show_running(self, running: bool) -> None:
         """Show that a course runs, or that none does."""
@@ -208,8 +211,7 @@ class TeachDialog(QDialog):
             self.licence,
         ):
             widget.setEnabled(not self._running)
-        going_on = not self.chosen_places() and self._begun()
-        self.go.setText("Stop" if self._running else "Go on" if going_on else "Teach")
+        self.go.setText("Stop" if self._running else "Go on" if self._begun() else "Teach")
         self.use.setVisible(bool(self._done))
         self.preview.setEnabled(self._preview_path() is not None)
 

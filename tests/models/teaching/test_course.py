@@ -110,7 +110,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
         return ScoredClip(torch.randn(48, 8), unknown_score(48), torch.zeros(128))
 
     def taken(pieces: list[object], *given: Any) -> Taken | None:
-        if not given[-1]():
+        if not all(given[-1](share) for share in (0.5, 1.0)):
             return None
         mix = MixChange(np.ones(15, np.float32), 1.0).tensors(STUDIO)
 
@@ -140,7 +140,10 @@ def test_a_course_makes_a_sound_of_a_folder(room: Room, monkeypatch: pytest.Monk
     assert kept.picture.max() == 7 and kept.terms == "noise"
     assert {"mix.renderer.tone", "mix.studio.tone", "idiom.onsets"} <= kept.changes.keys()
     stages = list(dict.fromkeys(progress.stage for progress in room.said))
-    assert stages == ["listening", "rehearsing", "learning", "done"]
+    assert stages == ["listening", "rehearsing", "comparing", "learning", "mixing", "done"]
+    for stage in ("comparing", "mixing"):  # each takes a minute
+        shares = [progress.share for progress in room.said if progress.stage == stage]
+        assert len(shares) > 1 and shares == sorted(shares) and shares[-1] == 1.0
     assert any(progress.preview for progress in room.said)
     assert (room.folder / "teaching" / "mine" / PREVIEW).is_file()
     assert "2 pieces" in room.notes and "mine alone" in room.notes
@@ -211,7 +214,7 @@ def test_a_full_disk_is_said_and_the_course_goes_on(
     assert sound is not None and sound.steps == STEPS
     assert "No space left on device): make room there" in room.notes
     assert {p.stage for p in room.said if "make room" in p.note} == {
-        "listening", "rehearsing", "learning",
+        "listening", "rehearsing", "comparing", "learning",
     }  # fmt: skip
 
 
@@ -252,3 +255,28 @@ def test_files_that_are_gone_are_told(room: Room) -> None:
         room.course(new=False).run()
     with pytest.raises(SegueError, match="no course of 'other'"):
         Course(None, name="other", folder=room.folder, library=room.library, weights=room.weights)
+
+
+def test_a_plan_is_kept_whole_on_a_full_disk(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.course(stopped=lambda: True).run()
+    path = room.folder / "teaching" / "mine" / PLAN
+    plan = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        room.course(new=False)  # nothing of it changed
+        with pytest.raises(SegueError, match="make room there"):
+            Course(CoursePlan("mine", (str(room.audio),), 5.0), weights=room.weights,
+                   folder=room.folder / "teaching", library=room.library)  # fmt: skip
+    assert path.read_bytes() == plan
+
+
+def test_a_sound_of_other_files_is_not_overwritten(room: Room) -> None:
+    made = room.course().run()
+    assert made is not None
+    assert room.course().run() is not None  # of the same files
+    other = CoursePlan("mine", (str(room.audio / "one.wav"),))
+    folders = {"weights": room.weights, "folder": room.folder / "teaching"}
+    with pytest.raises(SegueError, match="learned from other files"):
+        Course(other, library=room.library, **folders)  # type: ignore[arg-type]
+    room.library.delete("mine")
+    Course(other, library=room.library, **folders)  # type: ignore[arg-type]

@@ -92,7 +92,7 @@ def test_each_piece_has_an_idiom_and_a_mix_of_its_own(monkeypatch: pytest.Monkey
                     file_of(name, axis).styles, 40.0, np.full((8, 16), 4.0 * axis, np.float32))
         for axis, (name, one) in enumerate(studies.items())
     ]  # fmt: skip
-    taken = learn_taken(pieces_of(files), Path(), None, lambda: True)  # type: ignore[arg-type]
+    taken = learn_taken(pieces_of(files), Path(), None, lambda share: True)  # type: ignore[arg-type]
     assert taken is not None and asked == [(2, 2)]
     early, whole, late = (
         idiom.onsets

@@ -120,14 +120,17 @@ def test_the_dialog(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = course_folder("my album")
     folder.mkdir(parents=True)
     (folder / "preview.wav").touch()
-    (folder / "plan.json").touch()
+    own = str(tmp_path / "My_Album!")
+    (folder / "plan.json").write_text(json.dumps({"places": [own]}))
     dialog.show_progress(CourseProgress("done", 1.0, 0.0, 1.0, 9))
     dialog.show_running(False)
     assert dialog.preview.isEnabled() and not dialog.use.isHidden()
     dialog.use.click()
     assert used == ["sound:my album"]
-    dialog.places.clear()
-    dialog.show_running(False)
+    assert dialog.go.text() == "Go on"  # with the files that it learned from
+    dialog.add_places(["other.wav"])
+    assert dialog.go.text() == "Teach"
+    dialog.empty_button.click()
     assert dialog.go.text() == "Go on"
     dialog.go.click()
     assert started[-1] == (None, "my album")
