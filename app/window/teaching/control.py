@@ -86,7 +86,6 @@ class TeachControl(QObject):
 
     def _ended(self, sentence: str) -> None:
         if self.dialog is not None:
-            self.dialog.show_running(False)
-            self.dialog.say(sentence or self.dialog.words.text().replace(" …", ": kept."))
+            self.dialog.show_ended(sentence)
         if sentence:
             self._say("warning", sentence)

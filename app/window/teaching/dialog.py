@@ -200,6 +200,12 @@ class TeachDialog(QDialog):
             self._done = ""
         self._show_state()
 
+    def show_ended(self, sentence: str) -> None:
+        """Show that the course ended, and why: '' where it is done or was stopped."""
+        self.show_running(False)
+        if sentence or not self._done:
+            self.say(sentence or "Stopped; what was learned is kept, and Go on goes on with it.")
+
     def _show_state(self) -> None:
         for widget in (
             self.name,

@@ -117,13 +117,22 @@ def test_the_dialog(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     pieces = "2 pieces, each with a style of its own: caves; desert"
     dialog.show_progress(CourseProgress("rehearsing", 1.0, note=pieces))
     assert pieces in dialog.notes.text() and "style of its own" in dialog.places.toolTip()
+    # The last step reports after the button was pressed.
+    dialog.go.click()
+    dialog.show_progress(LEARNING)
+    dialog.show_ended("")
+    assert dialog.words.text().startswith("Stopped") and dialog.go.text() == "Teach"
+    dialog.show_ended("Teaching failed: try again.")
+    assert dialog.words.text() == "Teaching failed: try again."
+    dialog.show_running(True)
     folder = course_folder("my album")
     folder.mkdir(parents=True)
     (folder / "preview.wav").touch()
     own = str(tmp_path / "My_Album!")
     (folder / "plan.json").write_text(json.dumps({"places": [own]}))
     dialog.show_progress(CourseProgress("done", 1.0, 0.0, 1.0, 9))
-    dialog.show_running(False)
+    dialog.show_ended("")
+    assert dialog.words.text().startswith("Done")
     assert dialog.preview.isEnabled() and not dialog.use.isHidden()
     dialog.use.click()
     assert used == ["sound:my album"]
