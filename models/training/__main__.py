@@ -66,6 +66,7 @@ def main(words: list[str] | None = None) -> int:
     table = stages(
         arguments.out, arguments.hours, arguments.minutes, arguments.device, arguments.weights
     )
+    arguments.weights.mkdir(parents=True, exist_ok=True)
     names = list(table)
     if arguments.first not in names:
         parser.error(f"there is no stage '{arguments.first}': choose from {', '.join(names)}")
