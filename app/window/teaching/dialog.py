@@ -101,14 +101,11 @@ class TeachDialog(QDialog):
         self._lay_out()
         self.files_button.clicked.connect(self._choose_files)
         self.folder_button.clicked.connect(self._choose_folder)
-        self.empty_button.clicked.connect(self.places.clear)
+        self.empty_button.clicked.connect(self._clear_places)
         self.preview.clicked.connect(self._open_preview)
         self.go.clicked.connect(self._go)
         self.use.clicked.connect(self._use)
         self.name.textChanged.connect(lambda: self._show_state())
-        list_model = self.places.model()
-        for signal in (list_model.rowsInserted, list_model.rowsRemoved, list_model.modelReset):
-            signal.connect(lambda: self._show_state())
         self._done = ""
         self._show_state()
 
@@ -144,6 +141,11 @@ class TeachDialog(QDialog):
         first = next(iter(self.chosen_places()), "")
         if first and not self.name.text():
             self.name.setText(_name_from(first))
+        self._show_state()
+
+    def _clear_places(self) -> None:
+        self.places.clear()
+        self._show_state()
 
     def chosen_places(self) -> tuple[str, ...]:
         """The files and folders of the list."""

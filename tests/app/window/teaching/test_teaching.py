@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import shiboken6
 from pytestqt.qtbot import QtBot
 
 from app.cli.learned.teach import Orders, Printer, progress_line
@@ -89,6 +90,14 @@ def test_orders_come_on_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     orders = Orders()
     orders._read()
     assert orders.waiting() and orders.stopped()  # the input's end means stop
+
+
+def test_a_dialog_with_files_goes_quietly(qtbot: QtBot) -> None:
+    dialog = TeachDialog()
+    dialog.add_places(["a.wav"])
+    with qtbot.captureExceptions() as raised:
+        shiboken6.delete(dialog)
+    assert raised == []
 
 
 def test_the_dialog(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
