@@ -67,7 +67,7 @@ def phrases(excluded: set[str]) -> list[tuple[str, dict[str, float]]]:
         for text in term_texts(term):
             if text not in excluded and text.removesuffix(" music") not in excluded:
                 pairs.append((text, alone))
-    pairs += list(terms.MIXTURES.items())
+    pairs += [(word, mixture) for word, mixture in terms.MIXTURES.items() if word not in excluded]
     pairs += list(terms.SCENES.items()) * 3
     return pairs
 
