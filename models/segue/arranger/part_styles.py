@@ -48,8 +48,7 @@ class PartStyles:
             nobody = np.exp(odds_of(net, part, table)[:, NOBODY[part]])
             self._without[part] = instrument & (nobody > PLAYED), ~instrument & (nobody > UNPLAYED)
         self._table = table.astype(np.float64)
-        # rcond: terms that are nearly each other's mixture would get shares of both signs.
-        self._inverse = np.linalg.pinv(self._table.T, rcond=1e-3)
+        self._inverse = anchors.decomposition(table)
         self._found: dict[bytes, Mapping[str, Style]] = {}
 
     @classmethod

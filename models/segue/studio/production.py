@@ -20,6 +20,7 @@ from models.music.score import PARTS, SAMPLE_RATE
 from models.music.song import Production
 from models.segue.studio.bank import FOLDER
 from models.segue.studio.rooms import RoomSpec
+from models.segue.style.anchors import decomposition
 
 MIN_SHARE: Final = 0.12  # share under which a term is ignored
 GLIDE: Final = 0.9  # seconds
@@ -103,7 +104,7 @@ class MixTable:
 
     @cached_property
     def _inverse(self) -> NDArray[np.float64]:
-        return np.asarray(np.linalg.pinv(self.anchors.T, rcond=1e-3), np.float64)
+        return decomposition(self.anchors)
 
     def shares(self, style: NDArray[np.float32]) -> list[tuple[str, float]]:
         """Terms that a style is made of, and their shares, which sum to 1."""

@@ -131,6 +131,15 @@ def load(path: Path = WEIGHTS) -> Array:
     return np.asarray(anchors / np.linalg.norm(anchors, axis=1, keepdims=True))
 
 
+def decomposition(anchors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(terms, 128) matrix that gives the shares of the terms in a style, of both signs.
+
+    Its smallest singular values are left out: terms that are nearly each other's mixture would get
+    large shares that cancel.
+    """
+    return np.asarray(np.linalg.pinv(anchors.T.astype(np.float64), rcond=1e-3), np.float64)
+
+
 @functools.cache
 def _shipped() -> Array:
     anchors = load()
