@@ -3,7 +3,8 @@
 The writer (inference thread) fills one half and offers it by one store; the reader (audio callback)
 decides before its next reading: it takes what begins at or behind the frame that it reads next, and
 refuses what begins before. While it has taken a rewrite it reads those frames from the half, so
-that the writer may copy them into the ring in its own time, and then ends the offer. The halves
+that the writer may copy them into the ring in its own time, and then ends the offer. Whoever looks
+back at what was read meanwhile takes them from the half as well. The halves
 take turns: what the reader may still be copying is not overwritten by the next rewrite, and where
 two have begun since, it sees that and reads again.
 
@@ -120,13 +121,36 @@ class RewriteBuffer:
 
         """
         number = self._taken
-        if not number:
-            return True
-        low, high = max(position, self._from), min(position + len(out), self._to)
+        return not number or self._lay(number, (self._from, self._to), position, out, first)
+
+    def _lay(
+        self, number: int, span: tuple[int, int], position: int, out: Samples, first: int
+    ) -> bool:
+        """Put a rewrite's frames over a copy of the ring; as `overlay`."""
+        low, high = max(position, span[0]), min(position + len(out), span[1])
         if low < high:
             half = self._halves[number % 2]
-            out[low - position : high - position] = half[
-                low - self._from : high - self._from, first : first + out.shape[1]
-            ]
+            there = half[low - span[0] : high - span[0], first : first + out.shape[1]]
+            out[low - position : high - position, : there.shape[1]] = there
             fence()
         return bool(self._words[REWRITE_BEGUN] - number < 2)
+
+    # The side of others, who look back at what was read.
+
+    @property
+    def unfinished(self) -> int:
+        """Number of a rewrite that the reader has taken and the writer may not have copied into
+        the ring yet; 0 for none.
+        """
+        fence()
+        number = int(self._words[REWRITE_OFFER])
+        return number if number and self._words[REWRITE_ANSWER] == 2 * number + 1 else 0
+
+    def complete(self, number: int, position: int, out: Samples) -> bool:
+        """Put such a rewrite over a copy of the ring that was begun after `unfinished` gave it.
+
+        Arguments and result as those of `overlay`.
+        """
+        turn = number % 2
+        span = int(self._words[REWRITE_FROM + turn]), int(self._words[REWRITE_TO + turn])
+        return self._lay(number, span, position, out, 0)

@@ -140,6 +140,17 @@ class PlanRing:
         take(self.data, start, out)
         return out
 
+    def copy_played(self, start: int, stop: int) -> Samples:
+        """Frames start..stop that the reader has played, otherwise as `copy`. For any thread: what
+        the writer has still to copy into the ring is there too.
+        """
+        rewrites = self.rewrites
+        while True:
+            number = 0 if rewrites is None else rewrites.unfinished
+            out = self.copy(start, stop)
+            if rewrites is None or not number or rewrites.complete(number, start, out):
+                return out
+
     # The reader's side.
 
     def look(self) -> None:

@@ -52,17 +52,15 @@ class StemRing(PlanRing):
         if self.stems is not None:
             put(self.stems, position, stems)
 
-    def stems_at(self, start: int, stop: int) -> Samples | None:
-        """Stems of the frames start..stop, (n, channels); None where there are none.
+    def played_stems(self, start: int, stop: int) -> tuple[Samples, Samples] | None:
+        """Mix (n, 2) and stems (n, channels) of the frames start..stop; None where there are none.
 
         May be called by any thread, for what the reader has passed.
         """
-        stems = self.stems
-        if stems is None or start < self.end - self.capacity or stop > self.end:
+        if self.stems is None or start < self.end - self.capacity or stop > self.end:
             return None
-        out = np.empty((stop - start, stems.shape[1]), np.float32)
-        take(stems, start, out)
-        return out
+        both = self.copy_played(start, stop)
+        return both[:, :CHANNELS], both[:, CHANNELS:]
 
     def rewrite(self, start: int, frames: Samples, reading: int) -> bool:
         return super().rewrite(start, self._with_stems(frames), reading)
@@ -105,7 +103,4 @@ class StemFeed:
     def copy(self, start: int, stop: int) -> tuple[Samples, Samples] | None:
         """Mix (n, 2) and stems (n, 2 * parts) as planned; None where there are no stems."""
         ring = self._ring
-        stems = None if ring is None else ring.stems_at(start, stop)
-        if ring is None or stems is None:
-            return None
-        return PlanRing.copy(ring, start, stop), stems
+        return None if ring is None else ring.played_stems(start, stop)

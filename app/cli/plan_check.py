@@ -44,7 +44,7 @@ class PlanCheck:
             return
         self.position = start + len(played)
         try:
-            planned = self.output.ring.copy(start, self.position)
+            planned = self.output.ring.copy_played(start, self.position)
         except ValueError:
             return
         self.frames += len(played)

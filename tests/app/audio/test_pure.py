@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from app.audio.resample import DeviceRate
 from app.audio.rewrite_buffer import RewriteBuffer
 from app.audio.ring import PlanRing, TapRing
 from app.audio.splice import LATE, WAIT, WRITTEN, PlanWriter, edge
+from app.audio.stem_ring import StemRing
+from app.cli.plan_check import PlanCheck
 
 Samples = NDArray[np.float32]
 
@@ -111,7 +114,7 @@ class SharedRings:
 
     def __init__(self, step: str, readings: int) -> None:
         words, data = np.zeros(s.WORDS, np.int64), np.zeros((2000, 2), np.float32)
-        halves = np.zeros((2, 1000, 2), np.float32)
+        halves = np.zeros((2, 1000, 4), np.float32)  # a part beside the mix
         self.writer, self.reader = (PlanRing(words, data, None, halves) for _ in range(2))
         self.writer.rewrites = SuspendedWriter(self.writer, step, lambda: self.read(readings))
         self.heard: list[float] = []
@@ -147,6 +150,50 @@ def test_a_rewrite_is_heard_whole_or_not_at_all(step: str, readings: int) -> Non
     assert rings.heard == expected
     assert written == (step != "before" or readings <= 3)
     assert rings.writer.copy(0, 1000)[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("step", ["offered", "stored"])
+def test_who_looks_back_sees_a_rewrite_as_it_was_heard(step: str) -> None:
+    """Also before the writer has copied it into the ring; the parts' sound beside the mix too."""
+    rings = SharedRings(step, 0)
+    writer = StemRing(rings.writer)
+    writer.enable(2)
+    looked: list[list[float]] = []
+
+    def look_back() -> None:
+        rings.read(6)
+        played = writer.played_stems(0, rings.reader.read)
+        assert played is not None
+        looked.append(played[0][:, 0].tolist())
+        assert not played[1][:400].any()
+        assert played[1][400:, 0].tolist() == [-at for at in range(5000, 5200)]
+
+    writer.rewrites = SuspendedWriter(writer, step, look_back)
+    new = ramp(5000, 300)
+    assert writer.rewrite(400, np.concatenate([new, new[:, ::-1]], axis=1), rings.READING)
+    assert looked == [[*range(400), *range(5000, 5200)]]
+    assert writer.copy_played(0, 1000)[:, 0].tolist() == [
+        *range(400), *range(5000, 5300), *range(700, 1000),
+    ]  # fmt: skip
+
+
+def test_the_check_of_the_output_takes_no_unfinished_rewrite_for_a_torn_one() -> None:
+    rings = SharedRings("offered", 0)
+    tap = TapRing.local(4096)
+    check = PlanCheck(SimpleNamespace(ring=rings.writer, tap=tap, limiting_lowest=1.0))
+
+    def look_back() -> None:
+        rings.read(6)
+        heard = np.array(rings.heard[tap.end :], np.float32)
+        tap.append(np.stack([heard, -heard], axis=1))
+        check.update()
+
+    rings.writer.rewrites = SuspendedWriter(rings.writer, "offered", look_back)
+    assert rings.writer.rewrite(400, ramp(5000, 300), rings.READING)
+    assert (check.frames, check.torn) == (600, 0)
+    tap.append(ramp(9000, 100))
+    check.update()
+    assert check.torn == 1
 
 
 def test_a_writer_that_comes_too_late_waits_no_longer_than_it_must() -> None:

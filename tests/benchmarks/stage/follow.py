@@ -16,7 +16,7 @@ class Output:
     """The rings and the limiter's lowest gain in an instrument's shared memory."""
 
     def __init__(self, memory: s.SharedAudio) -> None:
-        self.ring = PlanRing(memory.words, memory.plan)
+        self.ring = PlanRing(memory.words, memory.plan, halves=memory.rewrites)
         self.tap = TapRing(memory.words, memory.tap)
         self._floats = memory.floats
 
