@@ -3,6 +3,8 @@
     OMP_NUM_THREADS=1 nice python -m models.training.guided_student --threads 1 \\
         --data GUIDED --out FOLDER --minutes 120 --guide resources/weights/guide.safetensors
 
+With `--start resources/weights/guide.safetensors` it goes on from a guide that was learned before.
+
 The network begins as the shipped one and learns to start at the latents of a guide and noise
 (FlowDec, Welker et al. 2025, section 3): from there, and from half of the way to the end, it must
 reach the corpus' latents in one step. Half of the second steps start from its own first step, as in
@@ -22,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from models.runtime.number_format import fastest_format
-from models.segue.renderer.guide_weights import write_guide
+from models.segue.renderer.guide_weights import with_guide, write_guide
 from models.segue.renderer.loading import load_renderer, load_sampler
 from models.segue.renderer.network import (
     FRAMES_PER_BLOCK,
@@ -123,6 +125,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and curve")
     parser.add_argument("--base", type=Path, default=WEIGHTS / "renderer.safetensors")
+    parser.add_argument("--start", type=Path, default=None, help="guide file to go on from")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=8)
@@ -141,8 +144,11 @@ def main() -> None:
     if not len(clips) or not clips.guided:
         parser.error("make clips with guides first: python -m models.training.guided_latents")
     base, sampler = load_renderer(arguments.base), load_sampler(arguments.base)
-    student = Renderer(dataclasses.replace(base.config, guided=1))
-    student.load_state_dict(student.state_dict() | base.state_dict())
+    if arguments.start:
+        student = with_guide(arguments.base, base, arguments.start).requires_grad_(True)
+    else:
+        student = Renderer(dataclasses.replace(base.config, guided=1))
+        student.load_state_dict(student.state_dict() | base.state_dict())
     student.to(arguments.device).train()
     trainer = Trainer(student, arguments.out, arguments.rate, arguments.steps, decay=0.995)
     objective = GuidedStudentLoss(student, base.to(arguments.device), sampler)

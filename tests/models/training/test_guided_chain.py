@@ -66,3 +66,17 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     base = WEIGHTS / "renderer.safetensors"
     taught = with_guide(base, load_renderer(base), run / "guide.safetensors")
     assert taught.config == student.config
+
+    # Gone on with: without a step what comes out is what went in, with one it has moved.
+    again = run / "again.safetensors"
+    for steps in (0, 1):
+        more = [w for w in words if not w.startswith(("--steps", "--guide", "--out", "--export"))]
+        more += [f"--start={run / 'guide.safetensors'}", f"--guide={again}", f"--steps={steps}"]
+        monkeypatch.setattr(sys, "argv", [*more, f"--out={run / f'again{steps}'}"])
+        guided_student.main()
+        weights = with_guide(base, load_renderer(base), again).state_dict()
+        near = [
+            torch.allclose(weights[n], value, atol=2e-3) for n, value in taught.state_dict().items()
+        ]
+        moved = [not torch.equal(weights[n], value) for n, value in taught.state_dict().items()]
+        assert all(near) and (steps == 0 or any(moved))
