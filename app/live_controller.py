@@ -135,7 +135,7 @@ class LiveController(QObject):
         catalogue.set_engine_controls(
             self.registry, self.acting, info.ranges, info.defaults, info.rewinds
         )
-        catalogue.set_engine_sends(self.registry, info.sends, "memory_mode" in self.acting)
+        catalogue.set_engine_sends(self.registry, info.sends, self.acting)
         set_engine_parts(self.registry, info.parts, info.part_controls, "hold" in self.acting)
         self._last_style, self._last_sounds = None, NO_SOUNDS
         self.style_loader.engine_ready(self.session.prompts)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from app.parameters.parameter import Parameter
 from app.parameters.registry import Registry
 from models.engine.control_values import MAX_LOOP_BARS, MEMORY_MODES
+from models.engine.controls import CONTROL_NAMES
 from models.engine.interface import SENDS
 from models.music.score import STEMS
 
-FOLLOW_OPTIONS: Final = ("follow.lock", "follow.chords", "follow.answer", "follow.part")
+FOLLOW_OPTIONS: Final = {
+    "follow.lock": {"bpm", "next_beat"},
+    "follow.chords": {"notes", "key"},
+    "follow.answer": {"density"},
+    "follow.part": {"mute"},
+}
+"""Options of the follow send, and the controls by which each acts."""
 MEMORY_OPTIONS: Final = ("send.memory.mode", "send.memory.bars")
 ECHO_OPTIONS: Final = ("send.echo.time", "send.echo.feedback", "send.echo.dream")
 SKETCH_PARAMETERS: Final = ("sketch.record", "sketch.clear")
@@ -19,23 +27,25 @@ NOBODY: Final = "none"
 """The part that is left to the player where there is none."""
 
 
-def set_engine_sends(registry: Registry, sends: frozenset[str], looper: bool = True) -> None:
-    """Make those sends of the input available that the engine has.
+def set_engine_sends(
+    registry: Registry, sends: frozenset[str], controls: AbstractSet[str] = frozenset(CONTROL_NAMES)
+) -> None:
+    """Make those sends of the input available that the engine has, with the options that act.
 
     Args:
         registry: the parameters.
         sends: as in `EngineInfo.sends`.
-        looper: whether the memory send has its modes ("memory_mode" is among the controls).
+        controls: as in `EngineInfo.controls`.
 
     """
     for send in sorted(SENDS):
         registry.set_available(f"send.{send}", send in sends)
-    for name in FOLLOW_OPTIONS:
-        registry.set_available(name, "follow" in sends)
+    for name, acting in FOLLOW_OPTIONS.items():
+        registry.set_available(name, "follow" in sends and not acting.isdisjoint(controls))
     for name in ECHO_OPTIONS:
         registry.set_available(name, "echo" in sends)
     for name in MEMORY_OPTIONS:
-        registry.set_available(name, "memory" in sends and looper)
+        registry.set_available(name, "memory" in sends and "memory_mode" in controls)
 
 
 def input_parameters() -> Iterable[Parameter]:

@@ -104,6 +104,7 @@ def follow(
     settings: FollowSettings,
     understood: Understanding,
     band: BandPosition | None,
+    begin: float,
     end: float,
 ) -> Controls:
     """Controls of a block that accompanies.
@@ -113,17 +114,20 @@ def follow(
         settings: how to follow.
         understood: of the player.
         band: where the band is.
-        end: seconds of the input at which the block's end is heard.
+        begin: seconds of the input at which the block's start is heard.
+        end: those at which its end is heard.
 
     """
     if settings.amount <= 0.0:
         return controls
-    found = accompany(understood, end, band, settings.amount)
+    found = accompany(understood, end, band, settings.amount, begin)
     changes: dict[str, object] = {}
     if settings.part != NOBODY:
         changes["mute"] = controls.mute | {settings.part}
     if settings.lock and found.bpm is not None:
         changes["bpm"] = found.bpm
+    if settings.lock and found.next_beat is not None:
+        changes["next_beat"] = round(found.next_beat, 3)
     if settings.chords and not controls.notes:
         changes.update(_harmony(controls, found))
     if settings.answer and found.density is not None:

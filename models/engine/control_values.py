@@ -30,11 +30,14 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "echo_time": (0.0, 16.0),
     "echo_feedback": (0.0, 0.95),
     "echo_dream": (0.0, 1.0),
+    "next_beat": (0.0, 4.0),
 }
 """Closed ranges of the numeric controls; an engine may have narrower ones (`EngineInfo.ranges`)."""
 AXES: Final = ("electronic", "percussive")
 """Those of them that move the style."""
-SEND_RANGES: Final = ("memory", "echo", "echo_time", "echo_feedback", "echo_dream")
+SEND_RANGES: Final = (
+    "memory", "echo", "echo_time", "echo_feedback", "echo_dream", "next_beat",
+)  # fmt: skip
 """Those of them that belong to what is played in."""
 ARRIVALS: Final = ("now", "bar")
 """When a changed tempo or key arrives."""

@@ -48,7 +48,7 @@ CONTROL_NAMES: Final = (
     "follow_prompts", "change_at", "fill", "next_section", "parts", "reroll", "memory",
     "memory_mode", "loop_bars", "hold", "variation", "sketches", "echo", "echo_time",
     "echo_feedback", "echo_dream", "generation_mode", "sounds", "temperature", "top_k",
-    "note_width", "note_onsets", "strikes",
+    "note_width", "note_onsets", "strikes", "next_beat",
 )  # fmt: skip
 """All controls; an engine lists in `EngineInfo.controls` those that have an effect."""
 
@@ -98,6 +98,8 @@ class Controls:
         note_onsets: of NOTE_ONSETS.
         strikes: MIDI numbers that are struck in this block, sorted, whether they stay held or not;
             a key among `notes` that was not there before is struck too.
+        next_beat: seconds from the block's start to the next beat of a player who is followed, by
+            engines without a beat of their own: the held keys are struck there. 0 to 4.
         energy: 0 to 1, how many parts play and how busily; a large rise or fall also moves the
             form.
         dream: 0 to 1, how far the sound departs from the instruments' own, towards what a
@@ -169,6 +171,7 @@ class Controls:
     note_width: float | None = None
     note_onsets: str = "free"
     strikes: tuple[int, ...] = ()
+    next_beat: float | None = None
     strength: Mapping[str, float] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:

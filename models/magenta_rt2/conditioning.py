@@ -12,8 +12,10 @@ mask.
 | note_width | pitches within so many semitones of a held key are off instead; 127: all of them |
 | note_onsets | "strike": a key is an onset in the frame in which it is struck, then sustained |
 | strikes | keys that sound in the block's first frame though they may be released already |
+| next_beat | keys held are an onset in the frame whose sound begins nearest to it |
 | drums | False: none, True: drums, None: masked |
-| guidance, guidance_notes | -1 to 7 in steps of 0.2; None: 3 and 1, the reference's defaults |
+| guidance, guidance_notes | -1 to 7 in steps of 0.2; None: 3 and 1, the reference's defaults; of
+  notes with a strength from -1, as if there were none, to 1 |
 | guidance_drums | -1 to 7 in steps of 1; None: 1, the reference's default |
 | temperature, top_k | as they are; None: by chaos |
 | chaos | temperature and top-k, see `sampling_params`; None: 1.3 and 40, the reference's defaults |
@@ -21,6 +23,7 @@ mask.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -32,8 +35,10 @@ from models.magenta_rt2.depthformer.config import (
     CODEBOOK_SIZE,
     CONDITION_CHANNELS,
     CONDITION_OFFSET,
+    DECODER_DELAY,
     DRUMS_OFF,
     DRUMS_ON,
+    FRAME_SECONDS,
     MASKED,
     NOTE_OFF,
     NOTE_ON,
@@ -51,6 +56,7 @@ CONTROLS: Final = frozenset(
         "note_width",
         "note_onsets",
         "strikes",
+        "next_beat",
         "drums",
         "guidance",
         "guidance_notes",
@@ -86,12 +92,12 @@ def guidance_token(value: float, step: float) -> int:
 
 
 def note_states(
-    controls: Controls, sounding: Collection[int] = (), first: bool = True
+    controls: Controls, sounding: Collection[int] = (), first: bool = True, beat: bool = False
 ) -> NDArray[np.int64]:
     """State of each pitch in a frame, int64 (128,): MASKED, or of NOTE_OFF to NOTE_ON.
 
     sounding: keys that were held in the frame before. first: whether the frame is the one in which
-    `strikes` are struck.
+    `strikes` are struck. beat: whether it is the one of `next_beat`.
     """
     struck = set(controls.strikes) if first else set()
     active = sorted({*controls.notes, *struck})
@@ -101,12 +107,23 @@ def note_states(
         for pitch in active:
             states[max(0, pitch - width) : pitch + width + 1] = NOTE_OFF
     for pitch in active:
-        if controls.note_onsets != "strike":
+        if beat:
+            states[pitch] = NOTE_ONSET
+        elif controls.note_onsets != "strike":
             states[pitch] = NOTE_ON
         else:
             fresh = pitch in struck or pitch not in sounding
             states[pitch] = NOTE_ONSET if fresh else NOTE_SUSTAIN
     return states
+
+
+def beat_frame(next_beat: float | None) -> int | None:
+    """Frame of the block, from 0 on, whose sound begins nearest to a beat, so many seconds after
+    the block's start; None for no beat. Before 0 it is a frame of the block before.
+    """
+    if next_beat is None:
+        return None
+    return math.floor(next_beat / FRAME_SECONDS + 0.5) - DECODER_DELAY
 
 
 def condition_rows(
@@ -130,9 +147,10 @@ def condition_rows(
             )
         style[:STYLE_TOKENS_USED] = codes[:STYLE_TOKENS_USED]
     drums = MASKED if controls.drums is None else DRUMS_ON if controls.drums else DRUMS_OFF
-    of_notes = (
-        DEFAULT_GUIDANCE_NOTES if controls.guidance_notes is None else controls.guidance_notes
-    )
+    of_notes = controls.guidance_notes
+    if of_notes is None:
+        strength = controls.strength.get("notes", 1.0)
+        of_notes = MIN_GUIDANCE + strength * (DEFAULT_GUIDANCE_NOTES - MIN_GUIDANCE)
     of_drums = (
         DEFAULT_GUIDANCE_DRUMS if controls.guidance_drums is None else controls.guidance_drums
     )
@@ -142,9 +160,10 @@ def condition_rows(
         guidance_token(of_notes, GUIDANCE_STEP),
         guidance_token(of_drums, GUIDANCE_DRUMS_STEP),
     )
-    rows = []
+    rows, struck = [], beat_frame(controls.next_beat)
     for number in range(frames):
-        notes = note_states(controls, controls.notes if number else sounding, first=number == 0)
+        held = controls.notes if number else sounding
+        notes = note_states(controls, held, first=number == 0, beat=number == struck)
         rows.append(np.concatenate([style, notes, np.asarray(rest, np.int64)]) + CONDITION_OFFSET)
     tokens = np.stack(rows)
     assert tokens.shape == (frames, CONDITION_CHANNELS)

@@ -25,6 +25,7 @@ from models.engine.hearing import Hearing
 from models.magenta_rt2.continuation import extend_context
 from models.magenta_rt2.depthformer.config import (
     CODEBOOK_SIZE,
+    DECODER_DELAY,
     FRAME_SAMPLES,
     NUM_RESERVED_TOKENS,
     RVQ_LEVELS,
@@ -36,8 +37,6 @@ from models.magenta_rt2.spectrostream.layers import State
 
 MAX_BLOCKS: Final = 16
 """Blocks that are remembered: how far ahead of what is heard a plan may be (1.9 s)."""
-DECODER_DELAY: Final = 1
-"""Frames by which a frame's sound comes later than its code."""
 AUDIBLE: Final = 2e-3
 """Peak, -54 dB of full scale, below which nothing was played."""
 

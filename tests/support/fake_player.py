@@ -37,7 +37,7 @@ HOLD = frozenset({"hold", "variation"})
 OF_MAGENTA = frozenset(
     {
         "drums", "guidance_notes", "guidance_drums", "note_width", "note_onsets", "strikes",
-        "temperature", "top_k",
+        "temperature", "top_k", "next_beat",
     }
 )  # fmt: skip
 """Controls of an engine that has no tempo, key and stems; their widgets take each other's room."""

@@ -101,7 +101,8 @@ class FileInput:
         understood = self._ears.hear(np.concatenate([known, silence]))
         self._listened = now
         band = band_position(stream.score, position, size, seconds_of)
-        return follow(controls, self._follow, understood, band, seconds_of(position + size))
+        begin, end = seconds_of(position), seconds_of(position + size)
+        return follow(controls, self._follow, understood, band, begin, end)
 
 
 def load_input(path: Path) -> Audio:

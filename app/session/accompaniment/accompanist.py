@@ -199,7 +199,8 @@ class WindowAccompanist:
             self._set = (wanted, self._asked(parts))
         controls = self._set[1]
         understood = self._ears.understood
-        controls = follow(controls, self._settings, understood, band, seconds_of(at + size))
+        begin, end = seconds_of(at), seconds_of(at + size)
+        controls = follow(controls, self._settings, understood, band, begin, end)
         block = self._stream.render(controls)
         if block_fault(block, info) is not None:
             block = np.zeros_like(block)

@@ -48,8 +48,8 @@ class FollowedPlan:
         """Controls of the block that begins at plan position `start`."""
         try:
             band = band_position(score, start, self.block_frames, self.seconds_at)
-            end = self.seconds_at(start + self.block_frames)
-            return follow(controls, self.settings, self.understood, band, end)
+            begin, end = (self.seconds_at(at) for at in (start, start + self.block_frames))
+            return follow(controls, self.settings, self.understood, band, begin, end)
         except Exception:  # the music goes on, as it was set
             return controls
 

@@ -231,6 +231,9 @@ class InputStrip(Panel):
             knob.setVisible(self.registry.available(name))
         for key in (self.record, self.sketch):
             key.setVisible(self.registry.available("sketch.record"))
+        for option in self.follow_options.rows:
+            option.setVisible(self.registry.available(option.parameter_name))
+        self._show_options()
         self.terms.setVisible(any(map(self.registry.available, sends)))
 
     def show_follow(self, on: bool) -> None:
@@ -272,6 +275,8 @@ class InputStrip(Panel):
         room = self.width() / theme.scaled(1.0) - BASE_WIDTH
         shown = set[str]()
         for send in self._wanted:
+            if send == "memory" and not self.registry.available("send.memory.mode"):
+                continue
             room -= options[send][0]
             if room >= 0 or not shown:
                 shown.add(send)

@@ -15,6 +15,8 @@ from models.music.score import SAMPLE_RATE
 
 FRAME_SAMPLES: Final = 1920
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
+DECODER_DELAY: Final = 1
+"""Frames by which a frame's sound comes later than its code."""
 
 NUM_RESERVED_TOKENS: Final = 6
 """Tokens below the first code of a vocabulary; token 0 starts a sequence."""

@@ -113,6 +113,8 @@ class Accompaniment:
         notes: MIDI keys held, the chord.
         key: name of the key.
         density: 0 to 1.
+        next_beat: seconds from the block's start to the player's next beat, for a band that does
+            not say where it is.
 
     """
 
@@ -120,6 +122,7 @@ class Accompaniment:
     notes: Keys = ()
     key: str | None = None
     density: float | None = None
+    next_beat: float | None = None
 
 
 def understand(before: Understanding, heard: Iterable[Heard]) -> Understanding:
@@ -203,6 +206,15 @@ def steered_bpm(pulse: Pulse, position: BandPosition, amount: float = 1.0) -> fl
     return min(HIGHEST, max(LOWEST, bpm))
 
 
+def seconds_to_beat(understood: Understanding, time: float) -> float | None:
+    """Seconds from `time` to the player's next beat; None where no beat is known any more."""
+    pulse = understood.pulse
+    if pulse.bpm <= 0 or abs(time - pulse.time) > STALE:
+        return None
+    beat = understood.beat_at(time)
+    return max(0.0, math.ceil(beat - 1e-6) - beat) * 60 / pulse.bpm
+
+
 def chord_keys(harmony: Harmony) -> Keys:
     """MIDI keys of a chord in close position, its root lowest; empty where there is none."""
     if harmony.root < 0:
@@ -224,7 +236,11 @@ def answering_density(onsets: Sequence[float], now: float) -> float:
 
 
 def accompany(
-    understood: Understanding, end: float, band: BandPosition | None = None, amount: float = 1.0
+    understood: Understanding,
+    end: float,
+    band: BandPosition | None = None,
+    amount: float = 1.0,
+    begin: float | None = None,
 ) -> Accompaniment:
     """Controls for the block that the band writes next.
 
@@ -233,6 +249,7 @@ def accompany(
         end: seconds at which the block's end is heard, by the clock of the input.
         band: where the band is; None where it does not say.
         amount: 0 to 1, how quickly it catches up.
+        begin: seconds at which the block's start is heard; None where it needs no beat.
 
     """
     bpm, middle = None, end
@@ -245,7 +262,11 @@ def accompany(
         steered = steered_bpm(pulse, band, amount)
         bpm = steered if math.isfinite(steered) else None
     return Accompaniment(
-        bpm, understood.chord_at(middle), understood.key or None, understood.density
+        bpm,
+        understood.chord_at(middle),
+        understood.key or None,
+        understood.density,
+        None if begin is None or band is not None else seconds_to_beat(understood, begin),
     )
 
 

@@ -16,6 +16,19 @@ from app.performance.log import PerformanceLog
 from app.performance.player import PerformancePlayer
 from models.engine.controls import Controls
 from models.engine.prompts import Prompt, PromptEmbedder
+from models.magenta_rt2.checkpoint.random_weights import write
+from models.magenta_rt2.depthformer.config import (
+    CONDITION_OFFSET,
+    DECODER_DELAY,
+    FRAME_SECONDS,
+    NOTE_ONSET,
+    NUM_PITCHES,
+    STYLE_TOKENS,
+    DepthformerConfig,
+    ModelSpec,
+)
+from models.magenta_rt2.engine import MagentaEngine
+from models.magenta_rt2.spectrostream.codec import SpectroStreamConfig
 from models.registry import unregister_engine
 from models.segue.engine import SegueEngine
 from tests.support.tone_engine import ToneEngine, register_tone_engine
@@ -106,6 +119,41 @@ def test_the_band_follows_a_file(tmp_path: Path) -> None:
         right.append(steered.notes[:1] == ((57,) if played // 4 % 2 == 0 else (65,)))
     assert max(gaps) < 0.06 and np.median(gaps) < 0.03
     assert np.allclose(tempos, bpm, rtol=0.03)
+    assert np.mean(right) > 0.7
+    engine.close()
+
+
+def test_magenta_is_given_the_beats_and_chords_of_a_file(tmp_path: Path) -> None:
+    """It has neither tempo nor key: the chord is held, and struck in the frames of the beats."""
+    bpm, seconds = 112.0, 13.0
+    soundfile.write(tmp_path / "in.wav", piano(bpm, seconds), 48_000)
+    sizes = (ModelSpec(1, 16, 32, 1, 16), ModelSpec(1, 16, 32, 1, 16))
+    config = DepthformerConfig("magenta-rt2-small", 16, *sizes, max_past_horizon=5)
+    codec = SpectroStreamConfig(encoder_base_depth=4, decoder_base_depth=4, features=16, levels=12)
+    write(tmp_path, "small", config=config, codec=codec)
+    engine = MagentaEngine("small", "cpu", tmp_path, "float32", config=config, codec=codec)
+    heard = FileInput(tmp_path / "in.wav", {"follow": 1.0})
+    heard.check(engine)
+    stream, size = engine.start(3), engine.info.block_frames
+    rows = []
+    for number in range(int((seconds - 1.0) * 48_000 / size)):
+        controls = heard.steer(engine, Controls(), stream, number * size)
+        assert controls.bpm is None
+        rows.append(stream.prepare(controls).job.request.conditions.numpy())
+        stream.render(controls)
+    states = np.concatenate(rows)[:, STYLE_TOKENS : STYLE_TOKENS + NUM_PITCHES] - CONDITION_OFFSET
+    times = (np.arange(len(states)) + DECODER_DELAY) * FRAME_SECONDS
+    late = times > 8.0
+    struck = times[late & (states == NOTE_ONSET).any(axis=1)]
+    played = (struck - 0.3) * bpm / 60
+    gaps = np.abs((played + 0.5) % 1.0 - 0.5) * 60 / bpm
+    assert len(struck) == pytest.approx((times[-1] - 8.0) * bpm / 60, abs=1.5)
+    assert gaps.max() < 0.07 and np.median(gaps) < 0.04
+    keys = [tuple(np.flatnonzero(frame > 0).tolist()) for frame in states[late]]
+    bars = (times[late] - 0.3) * bpm / 60 // 4
+    right = [
+        k == ((57, 60, 64), (65, 69, 72))[int(bar) % 2] for k, bar in zip(keys, bars, strict=True)
+    ]
     assert np.mean(right) > 0.7
     engine.close()
 

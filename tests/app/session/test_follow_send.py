@@ -12,6 +12,7 @@ from app.audio.input.history import InputHistory
 from app.audio.ring import TapRing
 from app.audio.shared_memory import INPUT_RUNNING, WORDS
 from app.parameters.catalogue import build_registry, set_engine_sends
+from app.parameters.input_parameters import FOLLOW_OPTIONS
 from app.session.ears.follow_ear import OWN_SENTENCE, FollowEar
 from app.session.ears.follow_link import FollowLink
 from app.session.ears.followed_plan import Steer
@@ -54,7 +55,7 @@ HEARD = Understanding(
 )
 def test_what_is_followed(settings: dict[str, float], changes: dict[str, object]) -> None:
     chosen = FollowSettings(**{"amount": 1.0, **settings})  # type: ignore[arg-type]
-    found = follow(Controls(), chosen, HEARD, BAND, 10.1)
+    found = follow(Controls(), chosen, HEARD, BAND, 10.0, 10.1)
     assert replace(found, strength=Controls().strength) == Controls().with_(**changes)
     for name in ("notes", "key"):
         if name in changes:
@@ -63,9 +64,38 @@ def test_what_is_followed(settings: dict[str, float], changes: dict[str, object]
 
 def test_what_is_set_by_hand_stays() -> None:
     mine = Controls(notes=(60,), key="C major", mute=frozenset({"drums"}), strength={"key": 0.3})
-    found = follow(mine, FollowSettings(0.8, part="bass"), HEARD, BAND, 10.1)
+    found = follow(mine, FollowSettings(0.8, part="bass"), HEARD, BAND, 10.0, 10.1)
     assert (found.notes, found.key, found.strength_of("key")) == ((60,), "C major", 0.3)
     assert found.mute == {"drums", "bass"}
+
+
+@pytest.mark.parametrize(
+    ("begin", "next_beat"),
+    [(10.0, 0.0), (10.1, 0.5), (10.35, 0.25), (10.6, 0.0), (13.0, 0.0), (14.1, None)],
+)
+def test_a_band_that_knows_no_beat_is_told_the_next_one(
+    begin: float, next_beat: float | None
+) -> None:
+    """At 100 beats a minute, one of which is at 10 s; after some seconds it is no longer known."""
+    found = follow(Controls(), FollowSettings(0.6), HEARD, None, begin, begin + 0.12)
+    assert found.next_beat == next_beat and found.bpm is None
+    assert found.notes and found.strength_of("notes") == 0.6
+    leading = FollowSettings(0.6, lock=False)
+    assert follow(Controls(), leading, HEARD, None, begin, begin + 0.12).next_beat is None
+
+
+@pytest.mark.parametrize(
+    ("controls", "options"),
+    [
+        ({"next_beat", "notes"}, {"follow.lock", "follow.chords"}),
+        ({"bpm", "key", "density", "mute"}, set(FOLLOW_OPTIONS)),
+        (set(), set()),
+    ],
+)
+def test_options_are_there_where_they_act(controls: set[str], options: set[str]) -> None:
+    registry = build_registry()
+    set_engine_sends(registry, frozenset({"follow"}), controls)
+    assert {name for name in FOLLOW_OPTIONS if registry.available(name)} == options
 
 
 def test_the_band_says_where_it_is() -> None:

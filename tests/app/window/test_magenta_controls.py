@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QPoint
 
+from app.audio.input.settings import InputStatus
+from app.parameters.input_parameters import FOLLOW_OPTIONS
 from app.parameters.magenta_parameters import PRESET_TRIGGERS
 from models.engine.controls import Controls
+from models.engine.interface import SENDS
 from models.magenta_rt2.conditioning import CONTROLS
+from tests.support.fake_player import INFO
 from tests.support.rig import LEFT, Rig
 
 
@@ -32,6 +38,28 @@ def test_they_are_shown_with_the_engine_alone(rig: Rig) -> None:
     assert controls.stems["drums"].isHidden()
     rig.worker.ready(frozenset({"style", "mute", "chaos"}))
     assert not any(widget.isVisible() for widget in widgets)
+
+
+def test_the_sends_that_act_and_their_options_alone(rig: Rig) -> None:
+    """Of Follow tempo and chords; no echo, and Memory without a looper."""
+    strip = rig.window.widgets.input
+    rig.output.audio = replace(rig.output.audio, input=InputStatus(running=True))
+    rig.window.input.frame()
+    for name in ("send.follow", "send.memory"):
+        rig.registry.set(name, 0.8)
+
+    def shown() -> set[str]:
+        knobs = (strip.style_send, strip.memory_send, strip.follow_send, strip.echo_send)
+        memory, part = strip.memory_options.mode, strip.follow_options.part
+        widgets = (*knobs, *strip.follow_options.rows, part, memory)
+        return {w.parameter_name for w in widgets if w.isVisibleTo(strip)}
+
+    sends = {"send.style", "send.memory", "send.follow"}
+    rig.window.resize(2200, 1200)
+    rig.worker.engine_ready.emit(replace(INFO, sends=SENDS))
+    assert shown() == {*sends, "send.echo", "send.memory.mode", *FOLLOW_OPTIONS}
+    rig.worker.engine_ready.emit(replace(INFO, controls=CONTROLS, sends=SENDS - {"echo"}))
+    assert shown() == {*sends, "follow.lock", "follow.chords"}
 
 
 def test_drums_on_off_and_auto(magenta: Rig) -> None:

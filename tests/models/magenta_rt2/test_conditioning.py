@@ -14,8 +14,18 @@ import pytest
 
 from models.engine.controls import Controls
 from models.magenta_rt2.block_generator import FRAMES_PER_BLOCK
-from models.magenta_rt2.conditioning import condition_rows, note_states, sampling_params
-from models.magenta_rt2.depthformer.config import CONDITION_OFFSET, NUM_PITCHES
+from models.magenta_rt2.conditioning import (
+    condition_rows,
+    guidance_token,
+    note_states,
+    sampling_params,
+)
+from models.magenta_rt2.depthformer.config import (
+    CONDITION_OFFSET,
+    DECODER_DELAY,
+    FRAME_SECONDS,
+    NUM_PITCHES,
+)
 
 M, OFF, SUSTAIN, ONSET, ON = -1, 0, 1, 2, 3
 
@@ -86,6 +96,43 @@ def test_the_width_of_a_short_strike_lasts_as_long_as_it() -> None:
     rows = condition_rows(None, short, 3.0, (), 2)[:, 12 : 12 + NUM_PITCHES] - CONDITION_OFFSET
     assert rows[0, 58:63].tolist() == [M, OFF, ONSET, OFF, M]
     assert (rows[1] == M).all()
+
+
+@pytest.mark.parametrize("bpm", [60.0, 97.3, 240.0])
+def test_held_keys_are_struck_on_each_beat_of_a_player(bpm: float) -> None:
+    """In the frame whose sound, which comes a frame late, begins nearest to it; otherwise free."""
+    block, blocks, beat = FRAMES_PER_BLOCK * FRAME_SECONDS, 60, 60.0 / bpm
+    ahead = [-(number * block) % beat for number in range(blocks)]
+    states = np.ravel(played([C.with_(next_beat=round(each, 3)) for each in ahead], 60))
+    assert set(states.tolist()) == {ON, ONSET}
+    struck = (np.flatnonzero(states == ONSET) + DECODER_DELAY) * FRAME_SECONDS
+    beats = np.arange(1, int(blocks * block / beat) + 1) * beat
+    beats = beats[beats < blocks * block - FRAME_SECONDS]
+    assert len(struck) == len(beats) and np.abs(struck - beats).max() <= FRAME_SECONDS / 2 + 1e-3
+
+
+def test_a_beat_strikes_held_keys_alone() -> None:
+    states = note_states(C.with_(strikes=(62,), next_beat=0.08), beat=True)
+    assert np.flatnonzero(states == ONSET).tolist() == [60, 62]
+    assert (np.delete(states, [60, 62]) == M).all()
+    assert (note_states(NONE, beat=True) == M).all()
+    assert played([Controls(next_beat=0.08)], 60) == [[M] * 3]
+
+
+@pytest.mark.parametrize(
+    ("controls", "guidance"),
+    [
+        (C, 1.0),
+        (C.with_(strength={"notes": 0.0}), -1.0),
+        (C.with_(strength={"notes": 0.6}), 0.2),
+        (C.with_(strength={"notes": 1.0}), 1.0),
+        (C.with_(strength={"notes": 0.6}, guidance_notes=4.0), 4.0),
+    ],
+)
+def test_how_firmly_keys_are_held(controls: Controls, guidance: float) -> None:
+    """The guidance of the notes at auto goes from that without notes to the reference's."""
+    row = condition_rows(None, controls, 3.0)[0] - CONDITION_OFFSET
+    assert row[-2] == guidance_token(guidance, 0.2)
 
 
 @pytest.mark.parametrize(

@@ -172,10 +172,12 @@ def test_every_listed_control_acts(engine: MagentaEngine) -> None:
         "note_width": Controls(note_width=127),
         "strikes": Controls(strikes=CLUSTER),
         "note_onsets": Controls(notes=CLUSTER, note_onsets="strike"),
+        "next_beat": Controls(notes=CLUSTER, next_beat=0.08),
     }
     assert set(settings) == engine.info.controls - {"memory"}  # see test_injection.py
     held = play(engine.start(4), 4, Controls(notes=CLUSTER))
-    assert not np.array_equal(held, play(engine.start(4), 4, settings["note_onsets"]))
+    for name in ("note_onsets", "next_beat"):
+        assert not np.array_equal(held, play(engine.start(4), 4, settings[name])), name
     plain = play(engine.start(4), 4)
     for name, controls in settings.items():
         assert not np.array_equal(play(engine.start(4), 4, controls), plain), name
