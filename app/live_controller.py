@@ -24,6 +24,7 @@ from app.session.document import Scene, SessionPrompt
 from app.session.session import Session
 from app.session.steering import NO_SOUNDS, Steering, steer
 from app.session.style_loader import StyleLoader
+from app.session.style_send import settled
 from app.session.tap_tempo import TapTempo
 from models.engine.control_values import TRIGGERS
 from models.engine.controls import Style
@@ -143,6 +144,11 @@ class LiveController(QObject):
         self._submit_soon()
 
     def _style_ready(self, key: str, style: Style) -> None:
+        if key == INPUT_STYLE:
+            before = self.styles.get(key)
+            style = settled(before, style)
+            if style is before:
+                return
         self.styles.add(key, style)
         self.styles_changed.emit()
         self._submit_soon()

@@ -3,7 +3,7 @@
 Each line holds `t` (seconds from the start) and what changed there: `prompts`, `bpm`, `key`,
 `density`, `brightness`, `mute`, `notes`, `drums`, `guidance`, `guidance_notes`, `guidance_drums`,
 `chaos`, `temperature`, `top_k`, `note_width`, `note_onsets`, `strikes` (keys struck in this block),
-`energy`, `dream`, `electronic`, `percussive`, `follow_prompts`, `change_at`, `fill`,
+`next_beat`, `energy`, `dream`, `electronic`, `percussive`, `follow_prompts`, `change_at`, `fill`,
 `next_section`, `memory`, `memory_mode`, `loop_bars`, `parts` (by part its level in dB, mute, solo,
 lock, instrument, octave, dry), `reroll` (a list of parts), `generation_mode`, `strength`. A value
 of null sets a control to auto; an empty list of prompts leaves the style to the engine. `clear:

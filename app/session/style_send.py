@@ -11,12 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.engine.controls import Style
 from models.errors import SegueError
 
 LISTEN_SECONDS: Final = 10.0
 EVERY_SECONDS: Final = 2.0
 LEAST_SECONDS: Final = 1.0
 MOST_SECONDS: Final = 6.0
+STEADY: Final = 0.95
+"""Cosine from which two styles that were heard are the same."""
 AUDIBLE_PEAK: Final = 1e-3
 """Peak (-60 dB) below which the input has nothing to say, and its last style stays."""
 
@@ -44,6 +47,18 @@ class SendTimer:
             return False
         self._last, self._bar = now, bar
         return True
+
+
+def settled(before: Style | None, now: Style) -> Style:
+    """What was heard now, or before where that is nearly the same.
+
+    The ear is a little restless from bar to bar, and a band whose players are drawn by the style
+    would change them back and forth.
+    """
+    if before is None or before.shape != now.shape:
+        return now
+    length = float(np.linalg.norm(before) * np.linalg.norm(now))
+    return before if float(before @ now) >= STEADY * length else now
 
 
 def audible(sound: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from app.session.follow_send import (
     follow,
     seconds_of,
 )
-from app.session.style_send import LISTEN_SECONDS, SendTimer, audible
+from app.session.style_send import LISTEN_SECONDS, SendTimer, audible, settled
 from models.engine.audio_file import read_audio
 from models.engine.controls import Controls, Style, blend
 from models.engine.hearing import PlayedSound
@@ -79,7 +79,7 @@ class FileInput:
             start = max(0, position - round(LISTEN_SECONDS * SAMPLE_RATE))
             try:
                 heard = audible(self._sound[start:position])
-                self._heard = engine.embed_audio(heard, SAMPLE_RATE)
+                self._heard = settled(self._heard, engine.embed_audio(heard, SAMPLE_RATE))
             except SegueError:
                 pass  # nothing was played yet, or too little: what was heard before stays
         if self._heard is None:

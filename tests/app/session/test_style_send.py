@@ -9,7 +9,7 @@ from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import build_registry, set_engine_sends
 from app.session.document import Scene, SessionPrompt
 from app.session.steering import StyleBook, steer
-from app.session.style_send import SendTimer, audible, parse_sends
+from app.session.style_send import STEADY, SendTimer, audible, parse_sends, settled
 from models.errors import SegueError
 
 
@@ -37,6 +37,21 @@ def test_send_is_the_share_of_the_mix() -> None:
     book.remove(INPUT_STYLE)
     gone = steer(scene, book, frozenset({"style"})).controls.style
     assert gone is not None and gone[0] == 0.0
+
+
+def test_what_is_heard_stays_while_it_is_nearly_the_same() -> None:
+    """Also where it moves slowly: what counts is how far it is from what was taken last."""
+    first = np.array([1.0, 0.0], np.float32)
+    taken, moves = first, 0
+    for angle in np.linspace(0.0, 1.0, 50):
+        now = 0.7 * np.array([np.cos(angle), np.sin(angle)], np.float32)
+        before, taken = taken, settled(taken, now)
+        moves += taken is not before
+        assert float(taken @ now) >= STEADY * np.linalg.norm(taken) * np.linalg.norm(now) - 1e-6
+    assert moves == 3
+    assert settled(None, first) is first
+    longer = np.ones(3, np.float32)  # of another engine
+    assert settled(first, longer) is longer
 
 
 def test_silence_is_no_input() -> None:

@@ -70,6 +70,20 @@ def test_style_is_asked_for_only_when_it_counts(rig: Rig) -> None:
     assert rig.window.live.styles.get(INPUT_STYLE) is None
 
 
+def test_the_band_is_not_asked_anew_for_nearly_the_same_style(rig: Rig) -> None:
+    plug_in(rig)
+    rig.registry.set("send.style", 0.5)
+    rig.window.input.frame()
+    book = rig.window.live.styles
+    heard = book.get(INPUT_STYLE)
+    assert heard is not None
+    rig.worker.style_ready.emit(INPUT_STYLE, heard + np.float32(0.01))
+    assert book.get(INPUT_STYLE) is heard
+    other = np.roll(heard, 1) * np.float32(-1.0)
+    rig.worker.style_ready.emit(INPUT_STYLE, other)
+    assert book.get(INPUT_STYLE) is other
+
+
 def test_follow_is_steered_and_shown(rig: Rig) -> None:
     plug_in(rig)
     strip, heard = rig.window.widgets.input, rig.window.playback.follow
