@@ -58,13 +58,18 @@ def main() -> int:
         from models.evaluation.memory import main as memory
 
         return memory(sys.argv[2:])
+    if sys.argv[1:2] == ["style-send"]:
+        from models.evaluation.style_send import main as style_send
+
+        return style_send(sys.argv[2:])
     if sys.argv[1:2] == ["sketch"]:
         from models.evaluation.sketch import main as sketch
 
         return sketch(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description="Measure the embedded engine.",
-        epilog="'ladder', 'tracking', 'memory', 'sketch' are commands of their own: add --help",
+        epilog="'ladder', 'tracking', 'memory', 'style-send', 'sketch' are commands of their own: "
+        "add --help",
     )
     parser.add_argument("names", nargs="*", help="measurements, or 'all'")
     parser.add_argument("--out", type=Path, required=True)
