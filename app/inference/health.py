@@ -32,6 +32,8 @@ MAX_DELAY_SECONDS: Final = 0.2
 """Delay of a new gesture while the plan is lengthened."""
 FOLLOW_HURRY: Final = 0.04
 """Seconds by which what Follow changes sounds sooner after it was played than a knob's change."""
+RESERVE_BLOCKS: Final = 6.0
+"""Render times of blocks that a plan holds before it is rewritten: the next one may be as slow."""
 CRITICAL_BLOCKS: Final = 2.0
 CRITICAL_SECONDS: Final = 0.4
 """Plan that must be there before any rewrite: render times of some blocks, and some seconds."""
@@ -159,6 +161,8 @@ class RewritePacing:
         gesture does not wait for the whole reserve, unless the next small stall would be audible.
         An engine that only just keeps up does not wait at all.
         """
+        if task.hurry is not None:
+            return False
         estimate, rest = self.times.estimate, task.turned_at - self.rewritten_at
         enough = self.reserve
         if rest >= REST_SECONDS and task.lengthened * estimate >= MAX_DELAY_SECONDS:
@@ -200,8 +204,8 @@ class RewritePacing:
     @property
     def reserve(self) -> float:
         """Frames below which a plan is lengthened before it is rewritten."""
-        # More for slow blocks: the next one may be as slow.
-        seconds = min(2.2, max(self.settings.reserve_seconds, 6.0 * self.times.estimate))
+        blocks = RESERVE_BLOCKS * self.times.estimate
+        seconds = min(2.2, max(self.settings.reserve_seconds, blocks))
         return min(seconds * self.rate, self._most)
 
     @property

@@ -15,12 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.inference.health import FOLLOW_HURRY, RewritePacing
+from app.inference.health import FOLLOW_HURRY, RESERVE_BLOCKS, RewritePacing
 from models.engine.hearing import Hearing
 
-MEMORY_SECONDS: Final = 0.9
-"""Seconds of plan under the newest input that there must be before memory and echo rewrite it."""
-ECHO_SECONDS: Final = 0.7
+MEMORY_SECONDS: Final = 0.7
+"""Seconds of sound before the reader that there must be before memory and echo rewrite the plan."""
+FOLLOW_SECONDS: Final = 0.6
+"""The same for Follow."""
+ECHO_SECONDS: Final = 0.6
 """Seconds of sound before the reader that there must be before the echo's renderer is asked for
 more: a rewrite leaves them, at the least, where blocks are made six times as fast as they sound."""
 BEYOND_SECONDS: Final = 0.2
@@ -79,25 +81,29 @@ class InputPacing:
         self._told = self._remembered_at = -math.inf
         self._waiting: dict[bool, InputChange] = {}
 
-    def note(self, turned_at: float, head: int, remembers: bool) -> None:
-        """Note a change, as of `InputChange`; it waits until `take` gives it."""
+    def note(self, turned_at: float, head: int, remembers: bool, needed: bool = True) -> None:
+        """Note a change, as of `InputChange`; it waits until `take` gives it. needed: whether the
+        plan has to be made again for it; it grows no longer where it has not.
+        """
+        if not needed:
+            self._remembered_at = self._clock()
+            return
         earlier = self._waiting.get(remembers)
         since = turned_at if earlier is None else earlier.turned_at
         self._waiting[remembers] = InputChange(since, head, remembers)
 
-    def take(self, commit: int, ring: int, depth: int) -> InputChange | None:
+    def take(self, commit: int, ring: int) -> InputChange | None:
         """The change for which the plan is rewritten now, Follow's first; None: for none.
 
         Args:
             commit: first position that can still be rewritten.
             ring: frames that the reader has before it.
-            depth: frames planned under the newest input.
 
         """
         for change in sorted(self._waiting.values(), key=lambda each: each.remembers):
             if commit >= change.head:  # all that is still to come knows it
                 del self._waiting[change.remembers]
-            elif self.may_remember(depth) if change.remembers else self.may_follow(ring):
+            elif self.may_remember(ring) if change.remembers else self.may_follow(ring):
                 self._waiting.clear()  # a rewrite serves both
                 if change.remembers:
                     self._remembered_at = self._clock()
@@ -110,16 +116,16 @@ class InputPacing:
         """
         if self._clock() - self._remembered_at >= RESTED_SECONDS:
             return frames
-        return min(frames, self._enough + beyond * self._rate)
+        return min(frames, self._enough(MEMORY_SECONDS) + beyond * self._rate)
 
     def may_follow(self, ring: int) -> bool:
         """Whether Follow may rewrite the plan; ring: frames that the reader has before it."""
-        return ring >= min(self._pacing.reserve * self._scarcity, self._most)
+        return ring >= self._enough(FOLLOW_SECONDS)
 
-    def may_remember(self, depth: int) -> bool:
-        """Whether memory and echo may; depth: frames planned under the newest input."""
+    def may_remember(self, ring: int) -> bool:
+        """Whether memory and echo may; ring: frames that the reader has before it."""
         now = self._clock()
-        if depth >= self._enough:
+        if ring >= self._enough(MEMORY_SECONDS):
             self._refused_since = math.inf
             return True
         if now - self._last > REFUSED_SECONDS:  # nothing was played in before
@@ -141,16 +147,11 @@ class InputPacing:
         enough = max(self._pacing.critical, ECHO_SECONDS * self._rate * self._scarcity)
         return replace(hearing, live=True, spare=ring >= enough)
 
-    @property
-    def _enough(self) -> float:
-        """Frames of plan under the newest input before memory and echo may rewrite it."""
-        enough = max(self._pacing.reserve, MEMORY_SECONDS * self._rate) * self._scarcity
-        return min(enough, self._most)
-
-    @property
-    def _most(self) -> float:
-        """Frames that a plan has now and then."""
-        return 0.75 * self._pacing.settings.plan_seconds * self._rate
+    def _enough(self, seconds: float) -> float:
+        """Frames of sound before the reader that there must be, at the least so many seconds."""
+        blocks = RESERVE_BLOCKS * self._pacing.times.estimate
+        now_and_then = 0.75 * self._pacing.settings.plan_seconds
+        return min(max(seconds, blocks) * self._scarcity, now_and_then) * self._rate
 
     @property
     def _scarcity(self) -> float:

@@ -119,7 +119,8 @@ class ControlTask(_Task):
 
     earliest: first plan position that may change. attempts: how often the reader was faster.
     lengthened: blocks by which the plan was made longer first.
-    hurry: seconds by which it is due sooner than a knob's change.
+    hurry: seconds by which it is due sooner than a knob's change; None for those. What comes in is
+    paced before (`InputPacing`), and waits no more.
     """
 
     kind: ClassVar[str] = "controls"
@@ -128,7 +129,7 @@ class ControlTask(_Task):
     text: str = ""
     attempts: int = 0
     lengthened: int = 0
-    hurry: float = 0.0
+    hurry: float | None = None
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -24,6 +24,8 @@ from models.engine.interface import Engine, EngineInfo, Snapshot
 from models.music.score import SAMPLE_RATE
 from models.storage.memory import reached_arrays
 
+WAITING: Final = 8
+"""Moments that may wait to be copied into the pool."""
 RECENT: Final = 30 * SAMPLE_RATE
 """Frames within which the past is as dense as the present."""
 COUNTED: Final = 16
@@ -56,24 +58,43 @@ class MomentStore:
         self.object_bytes = 0
         self._added = self._each = 0  # moments so far, and object bytes of one of them
         self._last: tuple[object, dict[int, int]] = (None, {})  # tree before, and its objects
+        self._waiting: deque[Moment] = deque()
         self._stored: list[_StoredMoment] = []
         self._positions = array("q")  # of the same: read at every block, and many
         self._uses: Counter[int] = Counter()  # of arrays outside the pool, by identity
         self._pool = MomentPool(budget_bytes)
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._stored) + len(self._waiting)
 
     def positions(self) -> list[int]:
+        self.settle()
         return self._positions.tolist()
 
     def add(self, moment: Moment) -> None:
-        """Add a moment and thin the past where the budget is spent.
+        """Add a moment. It takes its place at `settle`, or when it is asked for.
 
         Raises ValueError for a position before that of the last one.
         """
-        if self._stored and moment.position < self._positions[-1]:
+        last = self._waiting[-1].position if self._waiting else None
+        if last is None and self._positions:
+            last = self._positions[-1]
+        if last is not None and moment.position < last:
             raise ValueError("moments are added in the order of time")
+        self._waiting.append(moment)
+        if len(self._waiting) > WAITING:
+            self.settle(1)
+
+    def settle(self, count: int | None = None) -> None:
+        """Copy moments that wait into the pool, and thin the past where the budget is spent.
+
+        It takes as long as a good part of a block, so that the planner does it when nothing else
+        is to be done. count: of the oldest; None: all.
+        """
+        for _ in range(len(self._waiting) if count is None else min(count, len(self._waiting))):
+            self._store(self._waiting.popleft())
+
+    def _store(self, moment: Moment) -> None:
         pooled = self._pool.put(self.moment_of(moment.snapshot))
         outside = list(dict(reached_arrays(pooled.outside)).items())
         moment = replace(moment, snapshot=pooled.tree)
@@ -129,6 +150,7 @@ class MomentStore:
 
     def at(self, position: int) -> Moment | None:
         """The last moment at or before a position, else the first; None if there is none."""
+        self.settle()
         if not self._stored:
             return None
         index = bisect.bisect_right(self._positions, position) - 1
@@ -151,6 +173,7 @@ class MomentStore:
         return replace(moment, position=position, skip=ahead)
 
     def clear(self) -> None:
+        self._waiting.clear()
         self._stored.clear()
         del self._positions[:]
         self._uses.clear()

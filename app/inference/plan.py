@@ -132,6 +132,12 @@ class BlockPlan:
     def boundaries(self) -> list[int]:
         return [block.position for block in self.blocks]
 
+    @property
+    def echo_reach(self) -> int:
+        """Frames of plan before the reader that need nothing more of the input for the echo."""
+        newest = self.at(self.head - 1)
+        return 0 if newest is None or newest.hearing is None else newest.hearing.reach
+
     def add(self, block: PlannedBlock) -> None:
         """Add a block that was written: it replaces what it covers, and the head follows it."""
         row = [

@@ -120,18 +120,21 @@ class Planner:
             return
         self.rewrite(turned, mark)
 
-    def input_changed(self, turned_at: float, hearing: HearingSource | None = None) -> None:
-        """Plan again for what came in, as soon as the plan is long enough."""
+    def input_changed(
+        self, at: float, hearing: HearingSource | None = None, written: bool = True
+    ) -> None:
+        """Plan again for what came in, once the plan is long enough; not written: sound alone."""
         self.hearing = hearing or self.hearing
-        self.inputs.note(turned_at, self.plan.head, bool(hearing))
+        needed = written or self.depth > self.plan.echo_reach
+        self.inputs.note(at, self.plan.head, bool(hearing), needed)
         self._take_input()
 
     def _take_input(self) -> None:
-        if change := self.inputs.take(self._commit(), self.ring.depth, self.depth):
+        if change := self.inputs.take(self._commit(), self.ring.depth):
             self.rewrite(change.turned_at, hurry=change.hurry)
 
-    def rewrite(self, turned_at: float, mark: str = "", hurry: float = 0.0) -> None:
-        """Plan again what still can be. hurry: seconds by which it is due sooner than promised."""
+    def rewrite(self, turned_at: float, mark: str = "", hurry: float | None = None) -> None:
+        """Plan again what still can be. hurry: as `ControlTask.hurry`."""
         asked = self._awaited or self._unwritten  # on its way: it is heard before what comes now
         if self._task is None and not (self.ring.depth and self.info.rewinds):
             return
@@ -164,11 +167,9 @@ class Planner:
 
     def hold(self, on: bool) -> None:
         """Repeat the last bars, under whatever controls; or go on from there."""
-        if not on or not self.info.rewinds:
-            self._loop = None
-            return
-        self._loop = self.plan.loop_at(self.ring.read, self.request.controls.bpm, self.rate)
-        self._task = HoldTask()
+        bpm, on = self.request.controls.bpm, on and self.info.rewinds
+        self._loop = self.plan.loop_at(self.ring.read, bpm, self.rate) if on else None
+        self._task = HoldTask() if on else self._task
 
     @property
     def holding(self) -> bool:
@@ -229,6 +230,7 @@ class Planner:
             return self._rewrite(self._task)
         if self.depth >= self.inputs.wanted(self.settings.depth(self.info.rewinds) * self.rate):
             self.source.times.rest()
+            self.moments.settle(2)
             return IDLE
         skip, loop = 0, self._loop
         if loop is not None and loop.written >= loop.frames:
@@ -236,8 +238,8 @@ class Planner:
             self._restore(loop.snapshot)
         # What waits on a line would cost the journey twice if the plan were lengthened under it.
         request = self._planned if waits and self.info.remote else self.request
-        target = RewriteTarget(self.plan.head, self.plan.head)
-        return self._render(BlockOrder(target, None, skip, request, self.clock()))
+        head = RewriteTarget(self.plan.head, self.plan.head)
+        return self._render(BlockOrder(head, None, skip, request, self.clock()))
 
     def _restore(self, snapshot: Snapshot) -> None:
         """Restore the stream; the next block does not continue the last one."""
@@ -281,7 +283,7 @@ class Planner:
 
     def _target(self, task: ControlTask) -> tuple[RewriteTarget, int]:
         """Where new controls begin, with the stream restored there; frames to skip."""
-        waited = self.clock() - task.turned_at + task.hurry
+        waited = self.clock() - task.turned_at + (task.hurry or 0.0)
         due = self.pacing.due(self.ring.read, waited, self.output_latency)
         target = rewrites.control_target(self.plan, task, self._commit(), due, self.writer.fade)
         if target is None:

@@ -36,7 +36,7 @@ def control_task(
     on_its_way: RewriteTask | None,
     turned_at: float,
     mark: str,
-    hurry: float,
+    hurry: float | None,
 ) -> RewriteTask:
     """Task of the plan after a change of controls.
 
@@ -45,13 +45,14 @@ def control_task(
         on_its_way: task whose block is asked for, or waits to be written.
         turned_at: time of the change, by the planner's clock.
         mark: text for the spectrogram.
-        hurry: seconds by which the change is due sooner than promised.
+        hurry: as `ControlTask.hurry`.
 
     """
     if earlier is None or (isinstance(earlier, ControlTask) and earlier is on_its_way):
         return ControlTask(turned_at, text=mark, hurry=hurry)
     if isinstance(earlier, ControlTask):  # newest wins; the latency counts from the first
-        return replace(earlier, text=mark or earlier.text, earliest=0, attempts=0)
+        hurry = None if hurry is None else earlier.hurry
+        return replace(earlier, text=mark or earlier.text, earliest=0, attempts=0, hurry=hurry)
     return earlier
 
 

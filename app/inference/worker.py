@@ -136,10 +136,10 @@ class Worker(QThread):
         """Plan again what still can be: what plays under the same controls has changed."""
         self._queue(lambda planner: planner.rewrite(planner.clock()))
 
-    def hear(self, hearing: HearingSource) -> None:
+    def hear(self, hearing: HearingSource, written: bool = True) -> None:
         """Let a function tell every block that can still be changed what has been played in."""
         now = time.monotonic()
-        self._queue(lambda planner: planner.input_changed(now, hearing))
+        self._queue(lambda planner: planner.input_changed(now, hearing, written))
 
     def play(self) -> None:
         """Play once earlier requests are planned, so that they are what sounds first."""

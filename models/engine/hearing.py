@@ -44,6 +44,8 @@ class Hearing:
         spare: whether there is time to make it.
         echoed: blocks of the input that the echo takes in for this block, where it is not live;
             below 0: as many as it needs.
+        reach: frames behind `known` at which a block may begin whose echo needs nothing that comes
+            in later; told by the stream.
 
     """
 
@@ -56,6 +58,7 @@ class Hearing:
     live: bool = False
     spare: bool = True
     echoed: int = -1
+    reach: int = 0
 
     @property
     def place(self) -> HeardPlace:

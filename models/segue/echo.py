@@ -119,6 +119,11 @@ def delay_frames(controls: Controls, bpm: float, shortest: float = SHORTEST_SECO
     return round(max(shortest, beats * 60.0 / bpm) * SAMPLE_RATE)
 
 
+def echo_reach(state: EchoState, controls: Controls) -> int:
+    """Frames as of `Hearing.reach`: what is made anew is begun some time before it sounds."""
+    return state.delay - BLOCK * (1 + START_BLOCKS * (_dream(controls) > 0.0))
+
+
 def echo_block(
     state: EchoState | None,
     audio: Audio,
@@ -156,8 +161,10 @@ def echo_block(
     if not dreams:
         state = state.unchained()
     else:
-        if beside and _is_near(hearing) and not state.guides and not state.wait:
-            state = state.unchained(START_BLOCKS)
+        if beside and not state.guides and not state.wait:
+            soon = hearing.position - hearing.known <= echo_reach(state, controls)
+            if soon or _is_near(hearing):
+                state = state.unchained(START_BLOCKS)
         if not beside or state.chain or state.wait:
             links = _Links(hearing, controls, setting.sigma, arranger.seed + 15_485_863, delay)
             state = _fed(state, links, beside, renderer)

@@ -52,7 +52,7 @@ from models.segue.continuation import arranger_after, stereo_48k
 from models.segue.dream.balance import crossfade_share
 from models.segue.dream.dreamer import GUIDE, WEIGHTS_USED, Dreamer
 from models.segue.dream.knob import AWAKE, DREAMING, LISTENING, dream_setting
-from models.segue.echo import echo_block
+from models.segue.echo import echo_block, echo_reach
 from models.segue.echo_renderer import EchoRenderer
 from models.segue.guide import frames_for, guide_of
 from models.segue.lead_player import LeadPlayer
@@ -273,7 +273,8 @@ class SegueStream(Stream):
         self._heard = None
         if echo is not None and self._hearing is not None:
             self.state = replace(self.state, echo=echo)
-            self._heard = replace(self._hearing, live=False, echoed=echo.taken)
+            reach = echo_reach(echo, controls)
+            self._heard = replace(self._hearing, live=False, echoed=echo.taken, reach=reach)
         return audio
 
     def _music(self, state: StudioStreamState, controls: Controls) -> Audio:

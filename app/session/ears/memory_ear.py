@@ -88,20 +88,26 @@ class MemoryEar(Ear):
         # An echo needs the sound itself, and whatever can be heard of it.
         if len(new) and float(np.abs(new).max()) > AUDIBLE:
             self._audible_until = now + RINGING
+        written = _newest(heard) != self._told
         tell = self._tell(heard, now, self._request.echo and now < self._audible_until)
         said, before = self._said
         if tell or fresh or end - said >= NEWS_APART * SAMPLE_RATE:
             self._said = (end, heard)
             change = transcript_change(before, heard)
-            self._say(MemoryNews(self._start, end, change, fresh, tell))
+            self._say(MemoryNews(self._start, end, change, fresh, tell, written))
 
     def _tell(self, heard: Transcript, now: float, loud: bool) -> bool:
         """Whether the plan is to be made again, as something was played since it was."""
-        told = (
-            heard.hits[-1].time if heard.hits else 0.0,
-            heard.notes[-1].start if heard.notes else 0.0,
-        )
-        if (told == self._told and not loud) or not self._pacing.may(now):
+        newest = _newest(heard)
+        if (newest == self._told and not loud) or not self._pacing.may(now):
             return False
-        self._told = told
+        self._told = newest
         return True
+
+
+def _newest(heard: Transcript) -> tuple[float, float]:
+    """Times of the last hit and note; 0 where there is none."""
+    return (
+        heard.hits[-1].time if heard.hits else 0.0,
+        heard.notes[-1].start if heard.notes else 0.0,
+    )

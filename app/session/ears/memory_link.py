@@ -69,12 +69,13 @@ class MemoryLink:
     Args:
         ears: the process that hears.
         input: the input's ring.
-        hear: takes the function that the inference thread asks before each block.
+        hear: takes the function that the inference thread asks before each block, and whether
+            notes or hits were written down, as of `Planner.input_changed`.
 
     """
 
     def __init__(
-        self, ears: Ears, input: InputHistory, hear: Callable[[HearingSource], object]
+        self, ears: Ears, input: InputHistory, hear: Callable[[HearingSource, bool], object]
     ) -> None:
         self.input = input
         self._ears, self._hear = ears, hear
@@ -125,7 +126,7 @@ class MemoryLink:
             before = Transcript() if known is None or news.fresh else known.transcript
             self._known = KnownInput(self.input, news.change.to(before), news.first, news.end)
             if news.tell:
-                self._hear(self.at)
+                self._hear(self.at, news.written)
         elif isinstance(news, MemoryKept) and known is not None:
             first = max(known.first, known.end - KEPT)
             self._known = replace(known, kept=(first, self.input.copy(first, known.end)))
@@ -136,4 +137,4 @@ class MemoryLink:
         """Remember nothing."""
         if self._known is not None:
             self._known = None
-            self._hear(nothing)
+            self._hear(nothing, True)

@@ -75,6 +75,7 @@ class MemoryNews:
         change: of the transcript; of an empty one where `fresh`.
         fresh: whether it listens afresh.
         tell: whether the plan is to be made again for it.
+        written: whether for notes or hits, and not for sound alone.
 
     """
 
@@ -83,6 +84,7 @@ class MemoryNews:
     change: TranscriptChange
     fresh: bool
     tell: bool
+    written: bool = True
 
 
 @dataclass(frozen=True)

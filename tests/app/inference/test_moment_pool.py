@@ -106,6 +106,7 @@ def test_what_is_large_or_unknown_stays_as_it_is() -> None:
     assert outside[0] is large and outside[1] is opaque and len(outside) == 2
     moments = MomentStore()
     moments.add(Moment(0, (large, opaque)))
+    moments.settle()
     assert moments.bytes == large.nbytes + opaque.array.nbytes
 
 
@@ -167,6 +168,7 @@ def test_bytes_are_those_of_the_units_in_use() -> None:
     moments = MomentStore(50_000_000)
     for state in states(60):
         moments.add(Moment(state.number * BLOCK, state))
+    moments.settle()
     each = sum(-(-size // UNIT) * UNIT for size in (*OWN, SHARED))
     assert moments.bytes == 60 * each, "what they share counts once"
 

@@ -572,6 +572,47 @@ def test_what_is_played_in_leaves_an_engine_its_plan(render_seconds: float) -> N
     assert rig.planner.rewrites > (20 if render_seconds < 0.1 else 0)
 
 
+@pytest.mark.parametrize("reach", [0.0, 1.5])
+def test_sound_that_the_plan_need_not_know_yet_leaves_it_as_it_is(reach: float) -> None:
+    """And the plan stays as short as it is while somebody plays."""
+    rig = Rig(render_seconds=0.01, block_seconds=0.08)
+    frames = round(reach * s.SAMPLE_RATE)
+
+    def source(start: int) -> Hearing:
+        return Hearing(start, Transcript(), lambda a, b: np.zeros((b - a, 2), np.float32), 0,
+                       reach=frames)  # fmt: skip
+
+    rig.planner.submit(A)
+    rig.work(4.0)
+    rig.play()
+    rig.planner.input_changed(rig.now, source)
+    rig.work(0.16)
+    first = rig.planner.rewrites
+    for number in range(40):
+        rig.planner.input_changed(rig.now, source, written=False)
+        rig.work(0.16)
+        assert number < 20 or rig.planner.depth < 1.5 * s.SAMPLE_RATE
+    assert (rig.planner.rewrites == first) if reach else (rig.planner.rewrites > first + 20)
+    assert rig.words[s.UNDERRUNS] == 0
+
+
+def test_moments_are_put_away_while_nothing_else_is_to_be_done() -> None:
+    rig = Rig(render_seconds=0.01, block_seconds=0.08)
+    rig.planner.submit(A)
+    rig.work(4.0)
+    rig.play()
+    rig.run(0.5)
+    rig.planner.submit(B)
+    before = rig.planner.moments.object_bytes
+    for _ in range(3):  # a change of controls, and blocks that lengthen the plan
+        rig.planner.step()
+    assert len(rig.planner.moments) > 0 and rig.planner.moments.object_bytes == before
+    rig.work(1.0)
+    assert rig.planner.moments.object_bytes > before
+    played = rig.planner.moments.positions()
+    assert played == sorted(played) and rig.ring.read - played[-1] <= 2 * 3840
+
+
 @pytest.mark.parametrize(("plan_seconds", "dry"), [(3.6, True), (7.0, False)])
 def test_a_deeper_plan_carries_an_engine_that_is_too_slow(plan_seconds: float, dry: bool) -> None:
     """At 0.8 times real time 7 s of plan last 35 s, 3.6 s last 18."""

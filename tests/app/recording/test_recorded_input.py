@@ -124,7 +124,7 @@ class Stage:
         )
         link = MemoryLink(
             self.ears, self.input,
-            lambda source: self.planner.input_changed(self.clock / RATE, source),
+            lambda *heard: self.planner.input_changed(self.clock / RATE, *heard),
         )  # fmt: skip
         link.configure(0.5, frozen=False, echo=0.5)
         self.sources = TakeSources(ScoreLog(), StemFeed(), lambda on: None, input=self.input)

@@ -52,7 +52,9 @@ class Instrument:
         self.modules: tuple[str, ...] = ()
         self.ears = Ears((self.memory.name, LAYOUT), lambda level, text: self.said.append(text))
         self.follow = FollowLink(self.ears, lambda steer, age: None, lambda: 0.0)
-        self.memories = MemoryLink(self.ears, self.input, self.told.append)
+        self.memories = MemoryLink(
+            self.ears, self.input, lambda source, written: self.told.append(source)
+        )
         self.ears.add(self)
 
     def take(self, news: object) -> None:

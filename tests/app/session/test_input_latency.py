@@ -65,9 +65,9 @@ class Played(Rig):
     def _fail(self, level: str, text: str) -> None:
         raise AssertionError(text)
 
-    def _hear(self, source: HearingSource) -> None:
+    def _hear(self, source: HearingSource, written: bool) -> None:
         now = self.now
-        self.news.append(lambda: self.planner.input_changed(now, source))
+        self.news.append(lambda: self.planner.input_changed(now, source, written))
 
     def _note_writes(self) -> None:
         notes, log, report = BlockNotes(), self.planner._log, self.planner._log.report

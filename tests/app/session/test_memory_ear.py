@@ -35,7 +35,9 @@ class Player:
         self.ears = EarsByHand(
             lambda say: MemoryEar(self.input, say), lambda level, text: pytest.fail(text)
         )
-        self.link = MemoryLink(self.ears, self.input, self.told.append)
+        self.link = MemoryLink(
+            self.ears, self.input, lambda source, written: self.told.append(source)
+        )
         self.link.configure(1.0, frozen=False)
 
     def play(self, sound: np.ndarray) -> None:

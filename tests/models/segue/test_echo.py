@@ -141,6 +141,32 @@ def test_what_was_made_beside_the_music_is_rendered_again_the_same(engine: Segue
     assert np.array_equal(made, np.concatenate(again))
 
 
+def test_a_plan_within_its_reach_never_has_to_be_made_again_for_it(engine: SegueEngine) -> None:
+    """Each block is rendered once, over a second ahead, and the echo is made anew all the same."""
+    sound, delay = clicks(4.0), 2 * SAMPLE_RATE
+    engine.echo = EchoRenderer(lambda: engine.dreamer)
+    stream, given, blocks, reach = engine.start(1), PlayedSound(sound), [], 0
+    send = SILENT.with_(echo=0.5, echo_time=5.0, echo_dream=0.5)
+    for number in range(45):
+        position = number * BLOCK
+        known = max(0, position - round(1.1 * SAMPLE_RATE))
+        heard = replace(given.at(position), known=known, live=True)
+        stream.hear(heard)
+        blocks.append(stream.render(send))
+        assert stream.heard is not None
+        reach = stream.heard.reach
+        while engine.echo.busy:
+            time.sleep(0.002)
+    assert 1.1 * SAMPLE_RATE < reach < delay
+    made = np.concatenate(blocks)
+    dry = np.zeros_like(made)
+    dry[delay:] = 0.5 * sound[: len(made) - delay]
+    assert np.abs(made - dry).max() > 0.05
+    level = np.abs(made).max(axis=1).reshape(-1, 480).max(axis=1)
+    for burst in (2.1, 2.5):
+        assert level[round(burst * 100) - 3 : round(burst * 100) + 8].max() > 0.05
+
+
 def test_a_chain_that_ends_fades_and_begins_anew(engine: SegueEngine) -> None:
     """The renderer has time for a second, then none: the sound has no step where it changes."""
     line = 0.2 * np.sin(2 * np.pi * 220 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE)
