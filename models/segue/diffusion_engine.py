@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.engine.hearing import Hearing
 from models.engine.interface import (
@@ -44,7 +45,6 @@ from models.segue.arranger.parts.sketches import with_course
 from models.segue.arranger.state import State as ArrangerState
 from models.segue.brightness import ToneState, brightness_target, control_brightness
 from models.segue.codec import Codec, DecodingState
-from models.segue.codec.bands import scaled
 from models.segue.continuation import (
     arranger_after,
     context_after,
@@ -92,6 +92,8 @@ class StreamState:
     info: ArrangerInfo | None = None
     style: Style | None = None
     past: OwnPast | None = None
+    tail: NDArray[np.float32] | None = None
+    """Power (320,) that rings in the room of a learned sound."""
 
 
 class DiffusionEngine(Engine):
@@ -235,8 +237,9 @@ class DiffusionStream(Stream):
             bands, brightness, state.tone, b"" if style is None else style.tobytes()
         )
         bands, change = warmed(bands), engine.learned_mixes(controls.sounds, turn)
+        tail = None
         if change is not None:
-            bands, image = scaled(bands, change.gains), change.widened(image)
+            bands, image, tail = change.changed(bands, image, state.tail)
         audio, vocoder = engine.codec.vocoder.step(bands, image, state.player.vocoder)
         audio, level = normalise_loudness(
             audio, state.level, target_db=target_level_db(controls.mute)
@@ -253,6 +256,7 @@ class DiffusionStream(Stream):
             info=info,
             style=style,
             past=past and past.after(audio, before),
+            tail=tail,
         )
         return audio
 

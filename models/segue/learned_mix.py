@@ -1,11 +1,11 @@
-"""Mix of a learned sound: an equaliser curve and a stereo width, taken from the files. No torch.
+"""Mix of a learned sound: equaliser curve, stereo width and room, taken from the files. No torch.
 
 The low-rank changes teach the renderer what sounds; how the whole was mixed is two measures, the
 long-term spectrum and the level of the side against the middle (as mastering engineers match one
 record to another: Ma, Reiss and Black, "Implementation of an intelligent equalization tool using
-Yule-Walker for music mixing and mastering", AES 2013). Their differences to what is played of
-itself are kept in the sound's file, once for the renderer and once for the studio, and act by the
-sound's amount.
+Yule-Walker for music mixing and mastering", AES 2013), and a room (`segue.room`). Their
+differences to what is played of itself are kept in the sound's file, once for the renderer and once
+for the studio, and act by the sound's amount. The studio has rooms of its own and takes none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
-from models.segue.codec.bands import CENTRES_HZ, STEREO_BANDS
+from models.segue.codec.bands import CENTRES_HZ, STEREO_BANDS, scaled
 from models.segue.dream.tone import CENTRES, powers
+from models.segue.room import DRY, Room, in_room, limited, mixed_room
 from models.segue.studio.production import MixParameters
 from models.segue.studio.warmth import tilt_gains
 from models.sounds.file import LearnedSound
@@ -37,6 +38,10 @@ REST: Final = 1e-6
 """Mean square under which a window tells nothing."""
 BOOST_DB: Final = 9.0
 CUT_DB: Final = -15.0
+PITCHED_HZ: Final = 1100.0
+PITCHED_DB: Final = 6.0
+"""Limit of what is learned, both ways, under PITCHED_HZ, where the pitches lie: a part that is
+hardly heard, or a bass drum above all, would hide the key."""
 WIDER_DB: Final = 9.0
 WIDEST: Final = 1.8
 STEEPEST_DB: Final = 9.0
@@ -49,18 +54,38 @@ class MixChange:
     Attributes:
         tone_db: (15,) gain in dB at `tone.CENTRES`.
         width_db: gain in dB of the side.
+        room: in which it is heard.
 
     """
 
     tone_db: Array
     width_db: float
+    room: Room = DRY
 
     def tensors(self, player: str) -> dict[str, NDArray[np.generic]]:
         """Its tensors for the file of a sound; player: RENDERER or STUDIO."""
         return {
             f"{player}.tone": self.tone_db.astype(np.float16),
             f"{player}.width": np.array([self.width_db], np.float16),
+            f"{player}.room": np.array(self.room, np.float16),
         }
+
+    def changed(
+        self, bands: Array, images: Array, tail: Array | None
+    ) -> tuple[Array, Array, Array | None]:
+        """Bands (T, 320) and stereo images (T / 4, 40) of the codec with the change.
+
+        Args:
+            bands: as they were played.
+            images: theirs.
+            tail: (320,) power that rings in the room from before; None in silence.
+
+        Returns:
+            Bands, images, and what rings after them.
+
+        """
+        heard, tail = in_room(scaled(bands, self.gains), self.room, tail)
+        return heard, self.widened(images), tail
 
     @cached_property
     def gains(self) -> Array:
@@ -163,6 +188,8 @@ def _change(towards: NDArray[np.float64], own: NDArray[np.floating]) -> MixChang
     # What is loud keeps its level.
     share = 10.0 ** (np.array(played) / 10.0)
     curve = np.array(tone) - float(share @ tone / share.sum())
+    pitched = np.array(CENTRES) < PITCHED_HZ
+    curve = np.where(pitched, np.clip(curve, -PITCHED_DB, PITCHED_DB), curve)
     return MixChange(
         np.clip(curve, CUT_DB, BOOST_DB).astype(np.float32),
         float(np.clip(width, -WIDER_DB, WIDER_DB)),
@@ -203,8 +230,12 @@ def mix_change_of(tensors: Mapping[str, NDArray[np.generic]], player: str) -> Mi
     tone, width = tensors.get(f"{player}.tone"), tensors.get(f"{player}.width")
     if tone is None or width is None or tone.shape != (len(CENTRES),) or width.shape != (1,):
         return None
+    room = tensors.get(f"{player}.room", np.array(DRY))  # of before there were rooms
+    if room.shape != np.shape(DRY):
+        return None
     curve = np.clip(np.asarray(tone, np.float32), CUT_DB, BOOST_DB)
-    return MixChange(curve, float(np.clip(np.float32(width[0]), -WIDER_DB, WIDER_DB)))
+    wider = float(np.clip(np.float32(width[0]), -WIDER_DB, WIDER_DB))
+    return MixChange(curve, wider, limited(*np.asarray(room, np.float64).tolist()))
 
 
 def mixed_changes(changes: Iterable[tuple[MixChange, float]]) -> MixChange | None:
@@ -213,9 +244,9 @@ def mixed_changes(changes: Iterable[tuple[MixChange, float]]) -> MixChange | Non
     if not acting:
         return None
     tone = sum((scale * change.tone_db for change, scale in acting), np.zeros(len(CENTRES)))
-    return MixChange(
-        np.asarray(tone, np.float32), sum(scale * change.width_db for change, scale in acting)
-    )
+    width = sum(scale * change.width_db for change, scale in acting)
+    room = mixed_room([(change.room, scale) for change, scale in acting])
+    return MixChange(np.asarray(tone, np.float32), width, room)
 
 
 Scaled: TypeAlias = tuple[tuple[LearnedSound, float], ...]

@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 
@@ -46,10 +45,18 @@ from models.teaching.plan import (
     CourseProgress,
     begun_places,
     course_folder,
+    one_at_a_time,
 )
 from models.teaching.preview import PreviewPlayer, SoundOnTrial, write_preview
 from models.teaching.rehearsal import CLIPS, ScoredClip, load_clip, play_clip, save_clip
-from models.teaching.taken import Taken, learn_taken, mixes_of, read_taken, write_taken
+from models.teaching.taken import (
+    Taken,
+    learn_taken,
+    played_mixes,
+    read_taken,
+    stream_of,
+    write_taken,
+)
 
 IDIOM: Final = "idiom.safetensors"
 SAVE_SECONDS: Final = 60.0
@@ -79,8 +86,9 @@ class Course:
         library: Where the finished sound goes.
 
     Raises:
-        SegueError: There is no course of that name to go on with, its folder cannot be written, or
-            there is a sound of the name that was learned from other files.
+        SegueError: There is no course of that name to go on with, another process teaches it, its
+            folder cannot be written, or there is a sound of the name that was learned from other
+            files.
 
     """
 
@@ -109,7 +117,8 @@ class Course:
         self._taken: Taken | None = None  # by arranger and studio
         self._trial = SoundOnTrial()
         try:
-            self._write_plan()
+            with one_at_a_time(self.folder, name):
+                self._write_plan()
         except OSError as error:
             raise SegueError(
                 f"{self.folder} cannot be written ({error.strerror}): make room there."
@@ -154,9 +163,14 @@ class Course:
         """Teach; None where it was stopped before the end.
 
         Raises:
-            SegueError: Nothing to learn from, weights that are damaged, or no room for the sound.
+            SegueError: Nothing to learn from, weights that are damaged, no room for the sound, or
+                another process that teaches it.
 
         """
+        with one_at_a_time(self.folder, self.plan.name):
+            return self._run()
+
+    def _run(self) -> LearnedSound | None:
         torch.set_num_threads(self.plan.threads)
         files = self._listening.files(self.plan.places)
         if files is None:
@@ -317,16 +331,17 @@ class Course:
         each = max(OF_A_PIECE, -(-STREAMS // len(pieces)))
         own = []
         for place, piece in enumerate(sound.pieces):
-            played, rows = alone(sound, piece), []
+            played, heard = alone(sound, piece), []
             for seed in range(place * each, (place + 1) * each):
-                rows.append(self._player.measures(played, seed, seed % STREAMS))
+                heard.append(stream_of(self._player.stream(played, seed, seed % STREAMS)))
                 self._report(CourseProgress("mixing", (seed + 1) / (each * len(pieces))))
                 if not self._pause():
                     return None
-            own.append(np.concatenate(rows))
+            own.append(heard)
         assert self._taken is not None
-        taken = self._taken.with_mixes(*mixes_of(pieces, own), OF_RENDERER)
-        return self._with_taken(sound, taken)
+        return self._with_taken(
+            sound, self._taken.with_mixes(*played_mixes(pieces, own), OF_RENDERER)
+        )
 
     def sound(self, lesson: Lesson, pieces: Sequence[TaughtPiece]) -> LearnedSound:
         """The sound as far as it is learned."""

@@ -13,6 +13,7 @@ from models.music.score import FRAME_SAMPLES, SAMPLE_RATE
 from models.music.tracking.weights import EarWeights, load_ear_weights
 from models.segue.codec import Codec, bands
 from models.segue.learned_mix import measures
+from models.segue.room import contrasts
 from models.segue.studio.warmth import lean
 from models.segue.style import StyleModel
 from models.teaching.lesson import Study
@@ -53,16 +54,19 @@ class Listener:
 
     def encode(self, name: str, pieces: Sequence[Passage]) -> EncodedFile:
         """The studies, styles and measures of a file's pieces, one at least."""
-        studies, styles, mixes = [], [], []
+        studies, styles, mixes, rows = [], [], [], []
         for piece in pieces:
+            heard_bands, image = bands.analyse(piece.audio)
             # Who plays the latents gives them the tilt of the mixes; the files have theirs.
-            latents = np.asarray(self.codec.encode(piece.audio, lean), np.float32)
+            latents = self.codec.encode_bands(lean(heard_bands), image)
             heard = transcribe(self._ears, self._notes, piece.audio, len(latents))
             studies.append(Study(latents, heard))
             styles += self._styles(piece.audio)
             mixes.append(measures(piece.audio))
+            rows.append(contrasts(heard_bands))
         seconds = sum(piece.seconds for piece in pieces)
-        return EncodedFile(name, tuple(studies), np.stack(styles), seconds, np.concatenate(mixes))
+        mix, ringing = np.concatenate(mixes), np.concatenate(rows)
+        return EncodedFile(name, tuple(studies), np.stack(styles), seconds, mix, ringing)
 
     def _styles(self, audio: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Style (128,) of each minute; the style model takes no more at once."""

@@ -48,6 +48,11 @@ class TaughtPiece:
         """(k, 16) measures of its mix, as of `learned_mix.measures`."""
         return np.concatenate([encoded.mix for encoded in self.files])
 
+    @property
+    def contrasts(self) -> NDArray[np.float32]:
+        """(k, 3) of its music, as of `segue.room.contrasts`."""
+        return np.concatenate([encoded.contrasts for encoded in self.files])
+
 
 def mean_style(files: Sequence[EncodedFile]) -> NDArray[np.float32]:
     """Style (128,) of all minutes of the files, each minute counted once."""

@@ -1,11 +1,15 @@
-"""Plan and progress of a course. Pure: the window knows them too."""
+"""Plan, progress and folder of a course. Pure: the window and the command line know them too."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from models.engine.sounds import check_name
 from models.errors import SegueError
@@ -13,6 +17,7 @@ from models.sounds.library import sounds_folder
 
 PLAN: Final = "plan.json"
 PREVIEW: Final = "preview.wav"
+LOCK: Final = "lock"
 RANKS: Final = (4, 16)
 MINUTES: Final = (0.05, 600.0)
 DEVICES: Final = ("auto", "cpu", "cuda")
@@ -110,3 +115,69 @@ def begun_places(name: str, folder: Path | None = None) -> tuple[str, ...]:
         return tuple(map(str, data["places"]))
     except (OSError, ValueError, KeyError, TypeError):  # SegueError of a name among them
         return ()
+
+
+@contextmanager
+def one_at_a_time(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a course, which a process that is killed lets go too.
+
+    Args:
+        folder: Of the course; made where it is not there.
+        name: Of the sound.
+
+    Raises:
+        SegueError: Another process teaches it.
+        OSError: The folder cannot be written.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("ab") as file:
+        if not _locked(file):
+            raise SegueError(f"'{name}' is being taught already: let that end, or stop it there.")
+        yield
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Whether this process has the lock of an open file now."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def is_begun(name: str, folder: Path | None = None) -> bool:
+    """Whether a course of a sound was begun; folder: where courses are kept."""
+    return (course_folder(name, folder) / PLAN).is_file()
+
+
+def delete_course(name: str, folder: Path | None = None) -> int:
+    """Delete what the course of a sound keeps; how many bytes it was, 0 where there is none.
+
+    Args:
+        name: Of the sound.
+        folder: Where courses are kept.
+
+    Raises:
+        SegueError: It is being taught, or cannot be deleted.
+
+    """
+    place = course_folder(name, folder)
+    if not place.is_dir():
+        return 0
+    try:
+        with one_at_a_time(place, name):
+            size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        shutil.rmtree(place)
+    except OSError as error:
+        raise SegueError(f"{place} cannot be deleted ({error.strerror}).") from error
+    return size

@@ -17,8 +17,7 @@ from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 from models.segue.arranger.arranger import Arranger
 from models.segue.codec import Codec
-from models.segue.codec.bands import scaled
-from models.segue.learned_mix import RENDERER, LearnedMixes, measures
+from models.segue.learned_mix import RENDERER, LearnedMixes
 from models.segue.learned_pieces import LearnedPieces, turn_of
 from models.segue.renderer.adaptation import adapted
 from models.segue.renderer.features import no_age, score_batch
@@ -100,17 +99,16 @@ class PreviewPlayer:
         bands, image, _ = codec.decode_step(torch.cat(latents), start.network)
         bands, change = warmed(bands), self._mixes(controls.sounds, turn)
         if change is not None:
-            bands, image = scaled(bands, change.gains), change.widened(image)
+            bands, image, _ = change.changed(bands, image, None)
         made, _ = codec.vocoder.step(bands, image, start.vocoder)
         audio, _ = normalise_loudness(made[codec.delay :], LevelState())
         return np.asarray(audio, np.float32)
 
-    def measures(self, sound: LearnedSound, seed: int, place: int) -> NDArray[np.float32]:
-        """Mean (1, 16) of the measures of a stream of a sound, from a place in its form on that is
-        counted in APART; (0, 16) where it rests.
+    def stream(self, sound: LearnedSound, seed: int, place: int) -> NDArray[np.float32]:
+        """Audio (n, 2) of a stream of a sound, in which its mix is measured, from a place in its
+        form on that is counted in APART.
         """
-        rows = measures(self.play(sound, seed, MEASURED, place * APART)[SETTLE:])
-        return rows.mean(axis=0, keepdims=True) if len(rows) else rows
+        return self.play(sound, seed, MEASURED, place * APART)[SETTLE:]
 
 
 def write_preview(audio: NDArray[np.float32], path: Path) -> None:

@@ -16,8 +16,8 @@ from models.teaching.transcription import HeardScore
 
 @dataclass(frozen=True, eq=False)
 class EncodedFile:
-    """What of an audio file is learned from: its studies, styles (n, 128) of its minutes, and
-    measures (k, 16) of its mix, as of `learned_mix.measures`.
+    """What of an audio file is learned from: its studies, styles (n, 128) of its minutes, measures
+    (k, 16) of its mix, as of `learned_mix.measures`, and contrasts (k, 3), as of `segue.room`.
     """
 
     name: str
@@ -25,6 +25,7 @@ class EncodedFile:
     styles: NDArray[np.float32]
     seconds: float
     mix: NDArray[np.float32]
+    contrasts: NDArray[np.float32]
 
 
 def write_encoded(encoded: EncodedFile, path: Path, source: str) -> None:
@@ -42,6 +43,7 @@ def write_encoded(encoded: EncodedFile, path: Path, source: str) -> None:
     tensors: dict[str, NDArray[np.generic]] = {
         "styles": np.ascontiguousarray(encoded.styles),
         "mix": np.ascontiguousarray(encoded.mix),
+        "contrasts": np.ascontiguousarray(encoded.contrasts),
     }
     for number, study in enumerate(encoded.studies):
         tensors[f"{number}.latents"] = study.latents.astype(np.float16)
@@ -76,7 +78,8 @@ def read_encoded(path: Path, source: str) -> EncodedFile | None:
             styles = np.asarray(file.get_tensor("styles"), np.float32)
             # Files of before, without it, hold latents that have the tilt of the mixes twice.
             mix = np.asarray(file.get_tensor("mix"), np.float32)
+            contrasts = np.asarray(file.get_tensor("contrasts"), np.float32)
         seconds = float(header["seconds"])
-        return EncodedFile(header["name"], tuple(studies), styles, seconds, mix)
+        return EncodedFile(header["name"], tuple(studies), styles, seconds, mix, contrasts)
     except (SafetensorError, OSError, KeyError, ValueError):
         return None

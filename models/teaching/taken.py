@@ -14,13 +14,16 @@ from safetensors.numpy import save_file
 
 from models.segue.arranger.idiom.counts import total
 from models.segue.arranger.idiom.idiom import MOST, Idiom, idiom_of, learned_idiom
+from models.segue.codec.bands import analyse, scaled
 from models.segue.learned_mix import (
     STUDIO,
     MixChange,
     change_towards,
+    measures,
     mix_change_of,
     piece_changes,
 )
+from models.segue.room import contrasts_in_rooms, nearest_rooms
 from models.sounds.file import PIECE
 from models.teaching.counting import counts_of
 from models.teaching.listener import Listener
@@ -106,6 +109,39 @@ def mixes_of(
     music = [piece.mix for piece in pieces]
     whole = change_towards(np.concatenate(music), np.concatenate(own))
     return whole, piece_changes(music, own)
+
+
+class OwnStream(NamedTuple):
+    """What a stream plays of itself: mean (1, 16) of its measures, (0, 16) where it rests, and its
+    bands (T, 320).
+    """
+
+    mix: NDArray[np.float32]
+    bands: NDArray[np.float32]
+
+
+def stream_of(audio: NDArray[np.float32]) -> OwnStream:
+    """The stream of audio (n, 2) at 48 kHz."""
+    rows = measures(audio)
+    mean = rows.mean(axis=0, keepdims=True) if len(rows) else rows
+    return OwnStream(mean, analyse(audio)[0])
+
+
+def played_mixes(
+    pieces: Sequence[TaughtPiece], own: Sequence[Sequence[OwnStream]]
+) -> tuple[MixChange, list[MixChange]]:
+    """As `mixes_of` of streams that are played in place of each piece, with rooms, in which they
+    are heard after the equaliser.
+    """
+    whole, each = mixes_of(pieces, [np.concatenate([one.mix for one in row]) for row in own])
+    tried = [
+        np.concatenate([contrasts_in_rooms(scaled(one.bands, change.gains)) for one in row])
+        for row, change in zip(own, each, strict=True)
+    ]
+    room, rooms = nearest_rooms([piece.contrasts for piece in pieces], tried)
+    return replace(whole, room=room), [
+        replace(change, room=one) for change, one in zip(each, rooms, strict=True)
+    ]
 
 
 def write_taken(taken: Taken, path: Path, source: str) -> None:

@@ -13,7 +13,7 @@ def add_sounds(actions: Commands) -> None:
     for name, text in (
         ("export", "write a learned sound to a file of your own"),
         ("import", "take the file of a learned sound in"),
-        ("delete", "delete a learned sound"),
+        ("delete", "delete a learned sound, and what teaching kept of it"),
     ):
         action = actions.add_parser(name, help=text)
         if name != "import":

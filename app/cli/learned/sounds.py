@@ -8,6 +8,7 @@ from models.engine.sounds import PREFIX
 from models.errors import SegueError
 from models.sounds.description import describe
 from models.sounds.library import SoundLibrary
+from models.teaching.plan import delete_course
 
 
 def list_sounds() -> None:
@@ -37,7 +38,13 @@ def import_sound(chosen: Namespace) -> int:
 
 
 def delete_sound(chosen: Namespace) -> int:
-    """Delete a learned sound."""
-    SoundLibrary().delete(chosen.name)
-    print(f"{chosen.name} is deleted")
+    """Delete a learned sound, and what teaching kept to go on from; either may be there alone."""
+    library = SoundLibrary()
+    known = library.path(chosen.name).exists()
+    kept = delete_course(chosen.name)  # first: it says if the sound is being taught
+    if known or not kept:
+        library.delete(chosen.name)
+    course = f"what teaching had kept of it ({max(kept / 1e6, 0.1):.1f} MB)" if kept else ""
+    what = ", and ".join(filter(None, (chosen.name if known else "", course)))
+    print(f"deleted: {what}")
     return 0

@@ -22,7 +22,7 @@ from models.command import PROGRAM_NAME
 from models.engine.sounds import PREFIX
 from models.errors import SegueError
 from models.teaching.material import audio_files
-from models.teaching.plan import PLAN, CoursePlan, CourseProgress, course_folder
+from models.teaching.plan import CoursePlan, CourseProgress, is_begun
 
 PATIENT: Final = 19
 """Niceness: any other program goes first."""
@@ -66,7 +66,7 @@ def _plan(chosen: Namespace) -> CoursePlan | None:
     if not chosen.places:
         if chosen.minutes is not None or chosen.rank is not None or chosen.licence:
             raise SegueError("to go on with a sound, give its name alone; else name its files.")
-        if not (course_folder(chosen.name) / PLAN).is_file():
+        if not is_begun(chosen.name):
             raise SegueError(
                 f"no course of '{chosen.name}' was begun here: say what it shall learn from."
             )

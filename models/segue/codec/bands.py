@@ -174,6 +174,18 @@ def scaled(bands: Array, gains: Array) -> Array:
     return compress(np.maximum(np.exp(logs) - np.float32(FLOOR), np.float32(0.0)) * gains)
 
 
+def to_powers(bands: Array) -> Array:
+    """Powers (T, 320) of bands (T, 320); silence has none."""
+    logs = np.maximum(bands, SILENCE) * np.float32(LOG_SCALE) + np.float32(LOG_MEAN)
+    magnitudes = np.maximum(np.exp(logs) - np.float32(FLOOR), np.float32(0.0))
+    return np.asarray(np.square(magnitudes), np.float32)
+
+
+def from_powers(powers: Array) -> Array:
+    """Bands (T, 320) of powers (T, 320)."""
+    return compress(np.sqrt(powers))
+
+
 def analyse(audio: NDArray[np.floating]) -> tuple[Array, Array]:
     """Bands and stereo images of a whole sound, with silence before and after it.
 

@@ -25,6 +25,7 @@ from models.segue.renderer.inference import KeyValueCache
 from models.segue.renderer.loading import load_renderer
 from models.segue.renderer.network import FRAMES_PER_BLOCK
 from models.segue.renderer.sampler import GuidanceInput, Sampler
+from models.segue.room import Room
 from models.sounds.file import LearnedSound, SoundPiece
 from models.sounds.library import SoundLibrary, base_checksum
 
@@ -214,7 +215,8 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         "layers.2.gate_up.up": (0.2 * rng.standard_normal((2048, 4))).astype(np.float16),
         "layers.2.gate_up.down": (0.2 * rng.standard_normal((4, 384))).astype(np.float16),
     }
-    mix = MixChange(np.full(15, -6.0, np.float32), 3.0).tensors(RENDERER)
+    room = Room(0.5, 2.0)
+    mix = MixChange(np.full(15, -6.0, np.float32), 3.0, room).tensors(RENDERER)
     style = engine.embed_text("warm pads")
     library.add(LearnedSound("pads", base_checksum(), style, {**changes, **mix}))
     path = engine.weights / "renderer.safetensors"
@@ -234,6 +236,9 @@ def test_a_learned_sound_comes_and_goes_at_a_block(engine: Engine, tmp_path: Pat
         before = [stream.render(plain) for _ in range(2)]
         place = stream.snapshot()
         after = [stream.render(with_sound) for _ in range(2)]
+        ringing = stream.snapshot()
+        stream.restore(engine.unpack(engine.pack(ringing)))
+        assert np.array_equal(stream.snapshot().tail, ringing.tail)  # type: ignore[attr-defined]
         stream.restore(place)
         again = [stream.render(with_sound) for _ in range(2)]
         stream.restore(place)

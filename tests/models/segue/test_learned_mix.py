@@ -13,6 +13,8 @@ from models.segue.dream.tone import CENTRES
 from models.segue.learned_mix import (
     BOOST_DB,
     CUT_DB,
+    PITCHED_DB,
+    PITCHED_HZ,
     RENDERER,
     STUDIO,
     WIDER_DB,
@@ -25,6 +27,7 @@ from models.segue.learned_mix import (
     mixed_changes,
     piece_changes,
 )
+from models.segue.room import DRY, Room
 from models.segue.studio.production import MixParameters
 from models.segue.studio.warmth import tilt_gains
 from models.sounds.file import LearnedSound, SoundPiece
@@ -107,6 +110,9 @@ def test_changes_have_limits_and_nothing_to_compare_changes_nothing() -> None:
     far = rows + np.r_[np.full(7, -90.0), np.full(8, 90.0), 90.0]
     change = change_towards(far.astype(np.float32), rows)
     assert change.tone_db.min() >= CUT_DB and change.tone_db.max() <= BOOST_DB
+    steep = change_towards((rows + np.r_[np.full(7, -30.0), np.zeros(9)]).astype(np.float32), rows)
+    pitched = np.array(CENTRES) < PITCHED_HZ  # no part goes under where its notes are
+    assert np.abs(steep.tone_db[pitched]).max() == PITCHED_DB < np.abs(steep.tone_db).max()
     assert change.width_db == WIDER_DB
     for music, own in ((rows[:0], rows), (rows, rows[:0]), (rows, rows)):
         none = change_towards(music, own)
@@ -137,14 +143,15 @@ def test_the_studio_takes_a_tilt_and_a_width(slope: float) -> None:
 
 def test_amounts_scale_and_sounds_add_up(tmp_path: Path) -> None:
     library, style = SoundLibrary(tmp_path), np.zeros(128, np.float32)
-    bright = MixChange(np.linspace(-3, 3, len(CENTRES), dtype=np.float32), 2.0)
+    tone = np.linspace(-3, 3, len(CENTRES), dtype=np.float32)
+    bright = MixChange(tone, 2.0, Room(0.5, 2.0))
     for name, change in (("a", bright.tensors(RENDERER)), ("b", {})):
         library.add(LearnedSound(name, base_checksum(), style, change))
     mixes = LearnedMixes(library, RENDERER)
     half = mixes({"a": 0.5, "b": 0.5}, Turn())
     assert half is not None and mixes({"a": 0.5, "b": 0.5}, Turn()) is half
     assert np.allclose(half.tone_db, bright.tone_db / 2, atol=2e-3)
-    assert half.width_db == pytest.approx(1.0)
+    assert half.width_db == pytest.approx(1.0) and half.room == pytest.approx((0.25, 2.0))
     assert mixes({}, Turn()) is None and mixes({"b": 1.0}, Turn()) is None
     assert LearnedMixes(library, STUDIO)({"a": 1.0}, Turn()) is None
     both = mixed_changes([(bright, 1.0), (bright, 0.5)])
@@ -156,7 +163,11 @@ def test_tensors_of_another_shape_are_no_change() -> None:
     assert mix_change_of(good, RENDERER) is not None
     for name in good:
         assert mix_change_of({**good, name: np.zeros(3, np.float16)}, RENDERER) is None
-        assert mix_change_of({k: v for k, v in good.items() if k != name}, RENDERER) is None
+        left = mix_change_of({k: v for k, v in good.items() if k != name}, RENDERER)
+        if name == f"{RENDERER}.room":  # as in files of before there were rooms
+            assert left is not None and left.room == DRY
+        else:
+            assert left is None
 
 
 def levels(middle: float, spread: float, rows: int, seed: int) -> np.ndarray:

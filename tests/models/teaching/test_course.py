@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,25 +16,27 @@ import soundfile
 import torch
 from safetensors.torch import save_file
 
+from app.cli.learned.sounds import delete_sound
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 from models.segue.arranger.idiom.idiom import SHAPES, Idiom
 from models.segue.learned_mix import STUDIO, MixChange
 from models.segue.renderer.features import unknown_score
 from models.segue.renderer.network import Renderer
-from models.sounds.library import SoundLibrary
+from models.sounds.library import FOLDER_VARIABLE, SoundLibrary
 from models.teaching import course as courses
 from models.teaching.computing import Computing
 from models.teaching.course import Course
 from models.teaching.lesson import CHECKPOINT, Study
 from models.teaching.listening import PICTURE
 from models.teaching.material import Passage
-from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress
+from models.teaching.plan import PLAN, PREVIEW, CoursePlan, CourseProgress, delete_course
 from models.teaching.rehearsal import ScoredClip
 from models.teaching.store import EncodedFile
 from models.teaching.taken import Taken
 from tests.models.teaching.test_lesson import CONFIG, FEATURES, SAMPLER, heard
 
+ROOT = Path(__file__).resolve().parents[3]
 STEPS = 6
 """Steps of learning of a whole course."""
 
@@ -47,7 +52,8 @@ class StubListener:
         study = Study(rng.standard_normal((60, 8)).astype(np.float32), heard(60))
         styles = rng.standard_normal((1, 128)).astype(np.float32)
         mix = rng.standard_normal((4, 16)).astype(np.float32)
-        return EncodedFile(name, (study,), styles, sum(each.seconds for each in pieces), mix)
+        seconds = sum(each.seconds for each in pieces)
+        return EncodedFile(name, (study,), styles, seconds, mix, np.ones((4, 3), np.float32))
 
     def picture(self, piece: Passage) -> np.ndarray:  # type: ignore[type-arg]
         return np.full((48, 96, 3), 7, np.uint8)
@@ -62,8 +68,9 @@ class StubPlayer:
     def play(self, *given: object) -> np.ndarray:  # type: ignore[type-arg]
         return np.zeros((4800, 2), np.float32)
 
-    def measures(self, *given: object) -> np.ndarray:  # type: ignore[type-arg]
-        return np.ones((1, 16), np.float32)
+    def stream(self, *given: object) -> np.ndarray:  # type: ignore[type-arg]
+        noise = np.random.default_rng(3).standard_normal((6 * SAMPLE_RATE, 2))
+        return (0.1 * noise).astype(np.float32)
 
 
 class Room:
@@ -280,3 +287,49 @@ def test_a_sound_of_other_files_is_not_overwritten(room: Room) -> None:
         Course(other, library=room.library, **folders)  # type: ignore[arg-type]
     room.library.delete("mine")
     Course(other, library=room.library, **folders)  # type: ignore[arg-type]
+
+
+def test_a_name_is_taught_by_one_process_at_a_time(room: Room) -> None:
+    course = room.course()
+    plan = (course.folder / PLAN).read_bytes()
+    command = (
+        "import sys; from pathlib import Path; from models.teaching.plan import *\n"
+        "with one_at_a_time(Path(sys.argv[1]), 'mine'): print('held', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", command, str(course.folder)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, cwd=ROOT, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    with pytest.raises(SegueError, match="'mine' is being taught already"):
+        course.run()
+    with pytest.raises(SegueError, match="being taught already"):
+        Course(CoursePlan("mine", ("else.wav",)), weights=room.weights,
+               folder=room.folder / "teaching", library=room.library)  # fmt: skip
+    with pytest.raises(SegueError, match="being taught already"):
+        delete_course("mine", room.folder / "teaching")
+    assert (course.folder / PLAN).read_bytes() == plan
+    other.kill()  # whoever is killed lets the lock go
+    other.communicate()
+    assert course.run() is not None and course.run() is not None
+
+
+def test_what_a_course_kept_is_deleted_with_the_sound(
+    room: Room, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(room.library.folder))
+    course = room.course()
+    assert course.run() is not None
+    size = sum(path.stat().st_size for path in course.folder.iterdir())
+    shared = [path.name for path in course.folder.parent.glob("rehearsal-*")]
+    delete = Namespace(name="mine")
+    assert delete_sound(delete) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("deleted: mine, and what teaching had kept of it") and size > 0
+    assert not course.folder.exists() and room.library.names() == ()
+    assert [path.name for path in course.folder.parent.iterdir()] == shared  # of all courses
+    with pytest.raises(SegueError, match="no learned sound 'mine'"):
+        delete_sound(delete)
+    room.course(stopped=lambda: True).run()  # begun, and no sound yet
+    assert delete_sound(delete) == 0 and not course.folder.exists()
+    assert "what teaching had kept" in capsys.readouterr().out

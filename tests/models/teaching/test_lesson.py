@@ -13,7 +13,6 @@ import torch
 from models.errors import SegueError
 from models.music.score import SAMPLE_RATE
 from models.segue.codec import bands
-from models.segue.codec.codec import Tone
 from models.segue.renderer.adaptation import with_changes
 from models.segue.renderer.features import unknown_score
 from models.segue.renderer.network import Renderer, RendererConfig
@@ -226,12 +225,13 @@ def test_material_and_rehearsal_are_kept(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     study = Study(rng.standard_normal((50, 8)).astype(np.float32), heard(50))
     mix = rng.standard_normal((3, 16)).astype(np.float32)
-    encoded = EncodedFile("a.wav", (study,), np.eye(2, 128, dtype=np.float32), 2.0, mix)
+    ringing = rng.standard_normal((2, 3)).astype(np.float32)
+    encoded = EncodedFile("a.wav", (study,), np.eye(2, 128, dtype=np.float32), 2.0, mix, ringing)
     path = tmp_path / "a.safetensors"
     write_encoded(encoded, path, "a.wav 1")
     again = read_encoded(path, "a.wav 1")
     assert again is not None and np.allclose(again.studies[0].latents, study.latents, atol=1e-2)
-    assert np.array_equal(again.mix, mix)
+    assert np.array_equal(again.mix, mix) and np.array_equal(again.contrasts, ringing)
     assert again.studies[0].heard.score(slice(0, 6)).known[0, :, CHROMA:].all()
     assert read_encoded(path, "a.wav 2") is None
     path.write_bytes(b"damaged")
@@ -247,9 +247,9 @@ def test_files_are_heard_without_the_tilt_of_the_mixes(monkeypatch: pytest.Monke
     class BandsCodec:
         """Its latents are the bands."""
 
-        def encode(self, audio: np.ndarray, tone: Tone | None = None) -> np.ndarray:
-            shown = bands.analyse(audio)[0]
-            return shown if tone is None else tone(shown)
+        def encode_bands(self, shown: np.ndarray, images: np.ndarray) -> np.ndarray:
+            assert len(shown) == 4 * len(images)
+            return shown
 
     listener = Listener(Path())
     monkeypatch.setitem(vars(listener), "codec", BandsCodec())
@@ -265,6 +265,8 @@ def test_files_are_heard_without_the_tilt_of_the_mixes(monkeypatch: pytest.Monke
     assert np.allclose(played, bands.analyse(0.1 * noise)[0], atol=0.02)
     assert np.abs(played - study.latents).max() > 0.1
     assert encoded.mix.shape == (1, 16)
+    # A window of 5 s, in which noise neither begins nor rests.
+    assert encoded.contrasts.shape == (1, 3) and encoded.contrasts.max() < 12.0
 
 
 def test_the_picture_shows_highs_above() -> None:

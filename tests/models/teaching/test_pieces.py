@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.music.score import PARTS
+from models.music.score import PARTS, SAMPLE_RATE
 from models.segue.arranger.idiom.counts import MusicCounts
 from models.segue.arranger.idiom.idiom import idiom_of, learned_idiom
+from models.segue.codec.bands import scaled
 from models.segue.learned_mix import RENDERER, STUDIO, MixChange, mix_change_of
+from models.segue.room import DRY, Room, contrasts, in_room
 from models.teaching import taken as module
 from models.teaching.lesson import Study
 from models.teaching.own_playing import OwnPlaying
-from models.teaching.pieces import mean_style, named, pieces_of
+from models.teaching.pieces import TaughtPiece, mean_style, named, pieces_of
 from models.teaching.store import EncodedFile
-from models.teaching.taken import Taken, learn_taken, mixes_of, read_taken, write_taken
+from models.teaching.taken import (
+    Taken,
+    learn_taken,
+    mixes_of,
+    played_mixes,
+    read_taken,
+    stream_of,
+    write_taken,
+)
 from models.teaching.transcription import HeardScore
 
 
@@ -26,7 +37,8 @@ def file_of(name: str, axis: int, seconds: float = 60.0, minutes: int = 1) -> En
     styles = np.zeros((minutes, 128), np.float32)
     styles[:, axis] = 1.0
     styles[:, 100] = 0.01 * len(name)
-    return EncodedFile(name, (), styles, seconds, np.full((3, 16), axis, np.float32))
+    mix, ringing = np.full((3, 16), axis, np.float32), np.full((2, 3), axis, np.float32)
+    return EncodedFile(name, (), styles, seconds, mix, ringing)
 
 
 def test_each_file_is_a_piece_until_there_are_too_many() -> None:
@@ -38,6 +50,7 @@ def test_each_file_is_a_piece_until_there_are_too_many() -> None:
     ]
     for axis, piece in enumerate(found):
         assert piece.seconds == 180.0 and piece.mix.shape == (9, 16)
+        assert piece.contrasts.shape == (6, 3)
         assert piece.style[axis] == pytest.approx(1.0)
     assert "4 pieces" in named(found) and "0a and 2 more" in named(found)
     assert named(found[:1]).startswith("learned as one piece")
@@ -89,7 +102,8 @@ def test_each_piece_has_an_idiom_and_a_mix_of_its_own(monkeypatch: pytest.Monkey
     studies = {"early": heard(4), "late": heard(8, 0.25)}
     files = [
         EncodedFile(name, (Study(np.zeros((1000, 8), np.float32), one),),
-                    file_of(name, axis).styles, 40.0, np.full((8, 16), 4.0 * axis, np.float32))
+                    file_of(name, axis).styles, 40.0, np.full((8, 16), 4.0 * axis, np.float32),
+                    np.zeros((8, 3), np.float32))
         for axis, (name, one) in enumerate(studies.items())
     ]  # fmt: skip
     taken = learn_taken(pieces_of(files), Path(), None, lambda share: True)  # type: ignore[arg-type]
@@ -132,3 +146,27 @@ def test_the_mix_of_all_and_of_each() -> None:
     assert whole.width_db == pytest.approx(4.0, abs=0.5)
     assert [each.width_db for each in own] == pytest.approx([2.0, 6.0], abs=0.3)
     assert "mix.renderer.width" in whole.tensors(RENDERER)
+
+
+def test_the_room_is_heard_after_the_equaliser() -> None:
+    rng = np.random.default_rng(2)
+    time = np.arange(12 * SAMPLE_RATE) / SAMPLE_RATE
+    strokes = rng.standard_normal((len(time), 2)) * np.exp(-30 * (time % 0.4))[:, None]
+    stream = stream_of((0.1 * strokes).astype(np.float32))
+    assert stream.mix.shape == (1, 16) and len(stream.bands) == 1200
+    # Far from any level at which the equaliser does nothing: the highs alone are quiet.
+    music = replace(file_of("a", 0), mix=stream.mix - np.linspace(0, 7, 16, dtype=np.float32))
+
+    def piece(rows: np.ndarray) -> TaughtPiece:  # type: ignore[type-arg]
+        return TaughtPiece((replace(music, contrasts=rows),), music.styles[0])
+
+    whole, _ = mixes_of([piece(contrasts(stream.bands))], [stream.mix])
+    equalised = scaled(stream.bands, whole.gains)
+    ringing = contrasts(in_room(equalised, Room(0.5, 2.0), None)[0])
+    mix, (each,) = played_mixes([piece(ringing)], [[stream]])
+    assert mix.room == each.room == Room(0.5, 2.0)
+    dry, _ = played_mixes([piece(contrasts(equalised))], [[stream]])
+    assert dry.room == DRY
+    silent = stream_of(np.zeros((6 * SAMPLE_RATE, 2), np.float32))
+    mix, (each,) = played_mixes([piece(ringing)], [[silent]])
+    assert mix.room == each.room == DRY

@@ -60,7 +60,7 @@ def test_each_stream_is_measured_in_another_place_and_in_the_idiom(
     trial = SoundOnTrial()
     player = PreviewPlayer(playing, playing, playing, codec, trial)  # type: ignore[arg-type]
     sound = LearnedSound("mine", "base", np.zeros(128, np.float32))
-    player.measures(sound, 5, stream)
+    player.stream(sound, 5, stream)
     assert trial.kept("mine") is sound
     begin = stream * APART
     assert playing.played == list(range(begin + 1, begin + MEASURED + 1))
