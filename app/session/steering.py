@@ -12,6 +12,7 @@ from app.parameters.parameter import Value
 from app.parameters.part_parameters import REROLLS, held_bars, part_controls
 from app.session.document import Scene, SessionPrompt
 from app.session.prompts import mix as mix
+from app.session.style_send import mixed
 from models.engine.control_values import TRIGGERS
 from models.engine.controls import Controls, Style, blend
 from models.engine.frozen_map import FrozenMap
@@ -201,8 +202,7 @@ def steer(
     if heard is not None and isinstance(send, int | float) and send > 0.0:
         # Its share of the mix, however many prompts there are. Not among those that are recorded:
         # the input is not kept.
-        share = float(send) if ready else 1.0
-        style = blend((heard, heard if style is None else style), (share, 1.0 - share))
+        style = mixed(style, heard, float(send) if ready else 1.0)
     settings: dict[str, object] = {
         control: scene.values.get(name) for name, control in CONTROL_OF.items() if control in acting
     }

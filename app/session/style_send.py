@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engine.controls import Style
+from models.engine.controls import Style, blend
 from models.errors import SegueError
 
 LISTEN_SECONDS: Final = 10.0
@@ -59,6 +59,26 @@ def settled(before: Style | None, now: Style) -> Style:
         return now
     length = float(np.linalg.norm(before) * np.linalg.norm(now))
     return before if float(before @ now) >= STEADY * length else now
+
+
+def mixed(style: Style | None, heard: Style, amount: float) -> Style:
+    """The style of the prompts with what was heard in it.
+
+    An ear is less sure than a text: it hears a little of many styles, and the vector of such a
+    mixture is short. At its own length half of it would count for a quarter, and by itself it would
+    steer weakly; so it is made as long as that of the prompts.
+
+    Args:
+        style: of the prompts; None for none.
+        heard: what was heard.
+        amount: 0 to 1, its share.
+
+    """
+    length = float(np.linalg.norm(heard))
+    if style is None or length <= 0.0:
+        return heard
+    scaled = heard * np.float32(np.linalg.norm(style) / length)
+    return blend((style, scaled), (1.0 - amount, amount))
 
 
 def audible(sound: NDArray[np.float32]) -> NDArray[np.float32]:

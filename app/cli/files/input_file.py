@@ -15,9 +15,9 @@ from app.session.follow_send import (
     follow,
     seconds_of,
 )
-from app.session.style_send import LISTEN_SECONDS, SendTimer, audible, settled
+from app.session.style_send import LISTEN_SECONDS, SendTimer, audible, mixed, settled
 from models.engine.audio_file import read_audio
-from models.engine.controls import Controls, Style, blend
+from models.engine.controls import Controls, Style
 from models.engine.hearing import PlayedSound
 from models.engine.interface import Audio, Engine, Stream
 from models.errors import SegueError
@@ -84,10 +84,7 @@ class FileInput:
                 pass  # nothing was played yet, or too little: what was heard before stays
         if self._heard is None:
             return controls
-        if controls.style is None:
-            return controls.with_(style=self._heard)
-        style = blend((controls.style, self._heard), (1.0 - amount, amount))
-        return controls.with_(style=style)
+        return controls.with_(style=mixed(controls.style, self._heard, amount))
 
     def _accompany(
         self, engine: Engine, controls: Controls, stream: Stream, position: int

@@ -9,7 +9,7 @@ from app.audio.input.settings import INPUT_STYLE
 from app.parameters.catalogue import build_registry, set_engine_sends
 from app.session.document import Scene, SessionPrompt
 from app.session.steering import StyleBook, steer
-from app.session.style_send import STEADY, SendTimer, audible, parse_sends, settled
+from app.session.style_send import STEADY, SendTimer, audible, mixed, parse_sends, settled
 from models.errors import SegueError
 
 
@@ -37,6 +37,15 @@ def test_send_is_the_share_of_the_mix() -> None:
     book.remove(INPUT_STYLE)
     gone = steer(scene, book, frozenset({"style"})).controls.style
     assert gone is not None and gone[0] == 0.0
+
+
+@pytest.mark.parametrize("length", [0.3, 1.0, 2.0])
+def test_what_is_heard_counts_by_its_share_however_sure_the_ear_is(length: float) -> None:
+    heard, prompt = np.eye(2, 4, dtype=np.float32)
+    for amount in (0.0, 0.3, 1.0):
+        found = mixed(prompt, np.float32(length) * heard, amount)
+        assert found[:2] == pytest.approx([amount, 1.0 - amount])
+    assert mixed(None, np.float32(length) * heard, 0.3)[:2] == pytest.approx([length, 0.0])
 
 
 def test_what_is_heard_stays_while_it_is_nearly_the_same() -> None:
