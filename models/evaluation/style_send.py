@@ -33,8 +33,8 @@ Row = NDArray[np.float64]
 Render = Callable[[list[str]], object]
 PROMPT: Final = "Indie Pop"
 AMOUNTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-SECONDS: Final = 25.0
-MEASURED: Final = 12.0
+SECONDS: Final = 16.0
+MEASURED: Final = 8.0
 """Seconds at the end of clip and output that are compared."""
 CLIPS: Final = 20
 SEED: Final = 560_000
