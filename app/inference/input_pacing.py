@@ -18,14 +18,14 @@ from typing import Final
 from app.inference.health import FOLLOW_HURRY, RESERVE_BLOCKS, RewritePacing
 from models.engine.hearing import Hearing
 
-MEMORY_SECONDS: Final = 0.7
+MEMORY_SECONDS: Final = 0.6
 """Seconds of sound before the reader that there must be before memory and echo rewrite the plan."""
-FOLLOW_SECONDS: Final = 0.6
+FOLLOW_SECONDS: Final = 0.5
 """The same for Follow."""
-ECHO_SECONDS: Final = 0.6
+ECHO_SECONDS: Final = 0.5
 """Seconds of sound before the reader that there must be before the echo's renderer is asked for
 more: a rewrite leaves them, at the least, where blocks are made six times as fast as they sound."""
-BEYOND_SECONDS: Final = 0.2
+BEYOND_SECONDS: Final = 0.4
 """By which the plan grows over `MEMORY_SECONDS` while somebody plays."""
 RESTED_SECONDS: Final = 1.0
 """After a change for memory or echo, until the plan grows to its whole length again."""

@@ -51,8 +51,9 @@ class EmbedRequest:
 class StyleQueue:
     """Queue of requests, the newest of a key.
 
-    ready and failed are called in the inference thread with the key and the style or a sentence,
-    terms with the names of the terms nearest to a sound whose samples came from a function.
+    ready and failed are called with the key and the style or a sentence, terms with the names of
+    the terms nearest to a sound whose samples came from a function; in the inference thread, or
+    beside it.
     """
 
     def __init__(
@@ -74,13 +75,15 @@ class StyleQueue:
             self._waiting = deque([*waiting, request])
 
     def embed_one(self, engine: Engine, spare: bool) -> bool:
-        """Embed the oldest request if there is time (`spare`) or it has waited long; an engine
-        elsewhere does it beside, however long the line takes.
+        """Embed the oldest request if there is time (`spare`) or it has waited long.
+
+        An engine elsewhere does it beside the music, however long the line takes, and so does any
+        with what comes in: a block would wait for it with every bar.
 
         Returns whether one was embedded.
         """
         remote = engine.info.remote
-        if remote and self._thread is not None and self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             return False
         with self._lock:
             now = time.monotonic()
@@ -89,7 +92,7 @@ class StyleQueue:
             if request is None:
                 return False
             self._waiting.remove(request)
-        if remote:
+        if remote or callable(request.source):
             self._thread = threading.Thread(
                 target=self._embed, args=(engine, request), name="styles", daemon=True
             )

@@ -19,7 +19,8 @@ from models.music.hearing.transcript_change import transcript_change
 from models.music.score import SAMPLE_RATE
 from models.music.tracking.weights import load_ear_weights
 
-APART: Final = 0.16  # seconds between two changes of the plan, in the mean
+APART: Final = 0.16  # seconds between two changes of the plan for notes and hits, in the mean
+SOUND_APART: Final = 0.2  # seconds between two for sound alone, at the least
 NEWS_APART: Final = 0.05  # seconds between two pieces of news for which the plan stays as it is
 AUDIBLE: Final = 2e-3  # peak (-54 dB) of sound that comes back
 RINGING: Final = 4.0  # seconds after it in which the plan is made again, as it comes back
@@ -49,6 +50,7 @@ class MemoryEar(Ear):
             Transcript(),
         )  # end and transcript of the last news
         self._told = (0.0, 0.0)  # times of the last hit and note that the plan knows
+        self._told_at = 0.0
         self._audible_until = 0.0
 
     def configure(self, request: object) -> None:
@@ -78,7 +80,7 @@ class MemoryEar(Ear):
         if state is None or fresh:
             state, self._kept = initial_transcriber(load_ear_weights()), False
             self._start = self._next = end
-            self._told, self._audible_until = (0.0, 0.0), 0.0
+            self._told, self._told_at, self._audible_until = (0.0, 0.0), 0.0, 0.0
             self._said = (end, Transcript())
         new = self.input.copy(self._next, end)
         self._state = transcribe(load_ear_weights(), state, new)
@@ -99,9 +101,10 @@ class MemoryEar(Ear):
     def _tell(self, heard: Transcript, now: float, loud: bool) -> bool:
         """Whether the plan is to be made again, as something was played since it was."""
         newest = _newest(heard)
-        if (newest == self._told and not loud) or not self._pacing.may(now):
+        new = newest != self._told and self._pacing.may(now)
+        if not new and not (loud and now - self._told_at >= SOUND_APART):
             return False
-        self._told = newest
+        self._told, self._told_at = newest, now
         return True
 
 

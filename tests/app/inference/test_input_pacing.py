@@ -39,12 +39,12 @@ def pacing(clock: Clock, told: list[str], block: float = 0.01, plan: float = 3.6
     [
         (0.01, 3.6, 3.0, True, True),
         (0.01, 3.6, 1.1, True, True),
-        (0.01, 3.6, 0.75, True, True),
-        (0.01, 3.6, 0.65, True, False),
-        (0.01, 3.6, 0.55, False, False),
-        (0.04, 3.6, 0.8, False, False),  # twice real time: half as much again
-        (0.04, 3.6, 1.0, True, False),
-        (0.04, 3.6, 1.1, True, True),
+        (0.01, 3.6, 0.65, True, True),
+        (0.01, 3.6, 0.55, True, False),
+        (0.01, 3.6, 0.45, False, False),
+        (0.04, 3.6, 0.7, False, False),  # twice real time: half as much again
+        (0.04, 3.6, 0.8, True, False),
+        (0.04, 3.6, 1.0, True, True),
         (0.3, 3.6, 2.6, False, False),  # too slow for any
         (0.3, 3.6, 2.8, True, True),
         (0.01, 1.6, 1.25, True, True),  # of a short plan three quarters
@@ -76,7 +76,7 @@ def test_it_is_said_once_where_nothing_is_remembered_for_long() -> None:
 def test_the_renderer_of_the_echo_rests_where_the_plan_is_short() -> None:
     inputs = pacing(Clock(), [])
     given = Hearing(0, Transcript(), lambda start, stop: None, 0)  # type: ignore[arg-type,return-value]
-    for seconds, spare in ((0.7, True), (0.5, False)):
+    for seconds, spare in ((0.6, True), (0.45, False)):
         heard = inputs.live(given, round(seconds * RATE))
         assert heard is not None and heard.live and heard.spare is spare
     assert inputs.live(None, 0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,35 @@ def test_styles_of_an_engine_elsewhere_are_made_beside() -> None:
     while len(done) < 2:
         queue.embed_one(engine, False)
     assert done == ["one", "two"]
+
+
+def test_the_style_of_what_comes_in_is_made_beside() -> None:
+    """Each bar anew: the music must not wait for it. Nothing else is embedded meanwhile."""
+    engine, asked, ready = ToneEngine(), threading.Event(), threading.Event()
+    embed, done = engine.embed_audio, list[str]()
+
+    def slow(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        asked.set()
+        assert ready.wait(5.0)
+        return embed(samples, sample_rate)
+
+    engine.embed_audio = slow  # type: ignore[method-assign]
+    queue = StyleQueue(
+        lambda key, style: done.append(key),
+        lambda key, text: done.append(text),
+        lambda key, terms: None,
+    )
+    sound = np.random.default_rng(0).standard_normal(48_000).astype(np.float32)
+    queue.add(EmbedRequest("heard", source=lambda: sound, sample_rate=48_000))
+    queue.add(EmbedRequest("word", text="word"))
+    assert not queue.embed_one(engine, True)  # returns at once
+    assert asked.wait(5.0)
+    assert not queue.embed_one(engine, True) and not done
+    ready.set()
+    deadline = time.monotonic() + 5.0
+    while len(done) < 2 and time.monotonic() < deadline:
+        queue.embed_one(engine, True)
+    assert done == ["heard", "word"]
 
 
 def test_new_controls_wait_for_a_plan_that_outlasts_the_journey() -> None:

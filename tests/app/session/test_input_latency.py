@@ -127,7 +127,7 @@ def strokes() -> tuple[np.ndarray, list[float]]:
     return out.astype(np.float32), times
 
 
-@pytest.mark.parametrize("render_seconds", [0.01, 0.02])
+@pytest.mark.parametrize("render_seconds", [0.01, 0.02, 0.027])
 def test_memory_has_each_stroke_within_400_ms(render_seconds: float) -> None:
     sound, times = strokes()
     rig = Played(sound, memory=0.6, echo=0.5, render_seconds=render_seconds)

@@ -62,6 +62,20 @@ def test_the_plan_is_told_of_what_is_played_and_of_nothing_else() -> None:
     assert player.told[-1] is nothing and player.link.transcript is None
 
 
+def test_a_note_is_told_at_once_though_an_echo_asks_for_the_sound_all_the_time() -> None:
+    player, said = Player(), list[tuple[float, bool]]()
+    player.link.configure(1.0, frozen=False, echo=0.5)
+    player.link._hear = lambda source, written: said.append((player.input.end / RATE, written))
+    sound = notes(8.0)
+    for start in range(0, len(sound), 960):
+        player.input.write(player.input.end, sound[start : start + 960])
+        player.ears.hear()
+    strokes = np.arange(1.0, 7.5, 0.5)
+    waits = [min(t for t, written in said if written and t > s + 0.02) - s for s in strokes]
+    assert max(waits) < 0.16, waits
+    assert sum(not written for _, written in said) > 10
+
+
 def test_frozen_it_keeps_what_was_played() -> None:
     player = Player()
     player.play(notes(2.0))
