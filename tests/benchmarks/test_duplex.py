@@ -50,7 +50,8 @@ def test_a_plan_of_follow_counts_once_and_a_newer_one_stands_for_it() -> None:
         Write(join=34_000, stop=38_000, read=22_000),
     ]
     expected = [4800 / RATE, 6000 / RATE, 4000 / RATE]
-    assert plan_delays(writes) == pytest.approx(expected)
+    assert plan_delays(writes, 0, 40_000) == pytest.approx(expected)
+    assert len(plan_delays(writes, 4200, 21_000)) == 1  # neither what began before nor what ended
 
 
 def test_an_echo_is_back_where_the_last_block_written_before_it_has_the_stroke() -> None:

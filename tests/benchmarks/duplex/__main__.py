@@ -123,13 +123,14 @@ def judge(found: dict[str, Any], played: dict[str, Any]) -> dict[str, Any]:
     writes = [delays.Write(**write) for write in found["writes"]]
     reader = delays.Reader(*zip(*found["reader"], strict=True))
     first, last = reader.times[0] + 10.0, reader.times[-1] - delays.ANSWERED
+    span = reader.at(first), reader.at(last)
     strokes = [reader.at(when) for when in played.get("strokes", ()) if first < when < last]
     return {
         "strokes": len(strokes),
         "memory": delays.figures(delays.first_joins(strokes, writes, "noted", delays.EARLY)),
         "echo": delays.figures(delays.first_joins(strokes, writes, "known")),
         "echo_in_time": delays.returned(strokes, writes, round(ECHO_SECONDS * delays.RATE)),
-        "follow": delays.figures(delays.plan_delays(writes)),
+        "follow": delays.figures(delays.plan_delays(writes, *span)),
     }
 
 

@@ -81,11 +81,11 @@ def first_joins(
     return delays
 
 
-def plan_delays(writes: Sequence[Write]) -> list[float]:
+def plan_delays(writes: Sequence[Write], first: float, last: float) -> list[float]:
     """Seconds from the newest input that a plan of Follow rests on to the first sound under it, or
-    under one that rests on later input.
+    under one that rests on later input; of plans between two positions.
     """
-    plans = sorted({write.followed for write in writes if write.followed >= 0})
+    plans = sorted({write.followed for write in writes if first < write.followed < last})
     delays = first_joins(plans, writes, "followed")
     return [delay for delay in delays if delay == delay]
 
