@@ -8,7 +8,10 @@ sound's place: the colour is the renderer's, whatever is shorter or finer the gu
 the guide falls with the noise on it, and towards the middle of the spectrum, whose partials the
 bands resolve. It is larger where the guide is the fainter of both: what fills the rests between
 partials or strokes is fog. Further down the sound falls, a third of an octave at a time, where the
-guide does: a kick that is over, or a rest.
+guide does: a kick that is over, or a rest. And as the renderer changes from one note to the next
+half a tenth of a second late where nothing is struck, each band takes the guide's course there:
+what it departs from its own mean of the last tenths, in the measure in which the sound is bound to
+the guide at all. No third of an octave gets louder by it: a stroke stays the renderer's.
 """
 
 from __future__ import annotations
@@ -41,6 +44,10 @@ FALL_DB: Final = 24.0
 """Greatest fall of the guide that the sound follows below the treble."""
 RANGE_DB: Final = 30.0
 """Greatest gain and, downwards, the least."""
+COURSE_SECONDS: Final = 0.4
+"""Time constant of the means that a band's course departs from."""
+COURSE_DB: Final = 30.0
+"""Greatest change of a band by the guide's course."""
 FAINT: Final = 1e-12
 """Power of a band that nobody hears, added to both sounds."""
 
@@ -49,11 +56,18 @@ def _nothing() -> Array:
     return np.zeros((2, B.BANDS), np.float32)
 
 
+def _silence() -> Array:
+    return np.full((2, B.BANDS), B.SILENCE, np.float32)
+
+
 @dataclass(frozen=True)
 class DetailState:
-    """Powers of sound and guide, (2, 320), smoothed over time. Field names are stored in files."""
+    """Powers of sound and guide, (2, 320), smoothed over time, and the means of their band values.
+    Field names are stored in files.
+    """
 
     powers: Array = field(default_factory=_nothing)
+    levels: Array = field(default_factory=_silence)
 
 
 def share(sigma: float, least: float = LEAST) -> float:
@@ -79,8 +93,7 @@ def with_detail(
         Bands (T, 320); the gains (T, 320) that lead from the guide to them, smoothed; the state.
 
     """
-    made = np.maximum(np.exp(shown * np.float32(B.LOG_SCALE) + np.float32(B.LOG_MEAN)) - B.FLOOR, 0)
-    both = _neighbour_sums(np.square(np.stack([made, guide], axis=1)))
+    both = _neighbour_sums(np.square(np.stack([_magnitudes(shown), guide], axis=1)))
     step = np.float32(1.0 - math.exp(-B.HOP / B.SAMPLE_RATE / SECONDS))
     now, smoothed = state.powers, np.empty_like(both)
     for i, powers in enumerate(both):
@@ -95,7 +108,33 @@ def with_detail(
     level = (both + FAINT)[:, 1] / (both + FAINT)[:, 0] * np.square(gains)
     fall = np.clip(10 * np.log10(level), -FALL_DB, 0.0) * (1 - treble)
     kept += fall * (math.log(10) / 20 / B.LOG_SCALE)
-    return kept.astype(np.float32, copy=False), gains, DetailState(now)
+    change, levels = _course(kept, B.compress(guide), state.levels)
+    kept = _no_louder(kept + change * (1 - treble) * share(sigma, 0.0), kept)
+    return kept.astype(np.float32, copy=False), gains, DetailState(now, levels)
+
+
+def _magnitudes(values: Array) -> Array:
+    """Magnitudes of band values, (T, 320)."""
+    return np.asarray(np.maximum(np.exp(values * B.LOG_SCALE + B.LOG_MEAN) - B.FLOOR, 0))
+
+
+def _no_louder(sound: Array, before: Array) -> Array:
+    """Band values (T, 320) of a sound that is nowhere louder than it was, by thirds of octaves."""
+    both = _neighbour_sums(np.square(np.stack([_magnitudes(sound), _magnitudes(before)], axis=1)))
+    excess = np.maximum(10 * np.log10((both[:, 0] + FAINT) / (both[:, 1] + FAINT)), 0.0)
+    return np.asarray(sound - excess * (math.log(10) / 20 / B.LOG_SCALE), np.float32)
+
+
+def _course(sound: Array, guide: Array, levels: Array) -> tuple[Array, Array]:
+    """Change of band values (T, 320) that gives a sound its guide's course, and the new levels."""
+    both = np.maximum(np.stack([sound, guide], axis=1), B.SILENCE)
+    step = np.float32(1.0 - math.exp(-B.HOP / B.SAMPLE_RATE / COURSE_SECONDS))
+    away = np.empty_like(both)
+    for i, values in enumerate(both):
+        levels = levels + step * (values - levels)
+        away[i] = values - levels
+    most = COURSE_DB * math.log(10) / 20 / B.LOG_SCALE
+    return np.clip(away[:, 1] - away[:, 0], -most, most), levels
 
 
 @lru_cache(maxsize=1)

@@ -49,14 +49,33 @@ def test_a_stroke_rises_and_falls_as_the_guide_s(ring: float) -> None:
 def test_below_the_treble_what_is_over_falls_and_nothing_is_raised(ring: float) -> None:
     """A kick that the renderer holds: its strokes are the renderer's, its rests the guide's."""
     guide, bars = decays(ring), levels(grey(decays(ring)))
-    near, far = (
-        (levels(with_detail(grey(guide), guide, sigma, DetailState())[0]) - bars)[48:, BASS]
-        for sigma in (1.0, math.inf)
+    for sigma in (1.0, math.inf):
+        shown, _, _ = with_detail(grey(guide), guide, sigma, DetailState())
+        change = (levels(shown) - bars)[48:, BASS]
+        assert change[0] == pytest.approx(0.0, abs=1.0), "the stroke"
+        assert change.max() < 1.0
+        assert (change[22] < (-4.0 if ring > 0.1 else -15.5)).all(), "the rest"
+
+
+def slurred(late: int) -> np.ndarray:
+    """Magnitudes of two notes without a stroke between them, three bands apart."""
+    found = np.full((FRAMES, B.BANDS), 0.0003, np.float32)
+    found[: FRAMES // 2 + late, 40] = found[FRAMES // 2 + late :, 43] = 0.1
+    return found
+
+
+def test_a_slurred_note_begins_with_the_guide_s() -> None:
+    """The renderer goes on to it 60 ms late."""
+    guide, sound = slurred(0), B.compress(2 * slurred(6))
+    near, loose, far = (
+        levels(with_detail(sound, guide, sigma, DetailState())[0]) for sigma in (1.2, 2.0, math.inf)
     )
-    assert near[0] == pytest.approx(0.0, abs=0.5), "the stroke"
-    assert near.max() < 0.1
-    assert (near[22] < (-4.0 if ring > 0.1 else -15.5)).all(), "the rest"
-    assert far == pytest.approx(near, abs=0.1), "as far where the guide is far"
+    at, told = FRAMES // 2 + 1, levels(sound)
+    assert far[at, 40:44] == pytest.approx(told[at, 40:44], abs=0.5), "where nothing binds it"
+    assert near[at, 43] > told[at, 43] + 20
+    assert near[at, 40] < told[at, 40] - 20, "the note before is over"
+    assert near[at, 43] > loose[at, 43] + 3 > told[at, 43] + 6, "less where it is freer"
+    assert near[-1] == pytest.approx(levels(sound)[-1], abs=3.0), "the colour stays"
 
 
 def test_the_colour_stays_the_sound_s() -> None:
@@ -95,7 +114,7 @@ def test_in_pieces_it_is_the_same_and_silence_stays_silent() -> None:
         one, _, state = with_detail(grey(guide)[at : at + 24], guide[at : at + 24], 1.2, state)
         pieces.append(one)
     assert np.allclose(np.concatenate(pieces), shown, atol=1e-5)
-    assert np.allclose(state.powers, last.powers)
+    assert np.allclose(state.powers, last.powers) and np.allclose(state.levels, last.levels)
     nothing = np.zeros_like(guide)
     for sound in (B.compress(nothing), grey(guide)):
         rest, gains, _ = with_detail(sound, nothing, 1.0, DetailState())
