@@ -1,9 +1,10 @@
 """How near a renderer stays to its guide, and how far it gets to the corpus' sound. Offline.
 
-    python -m models.evaluation.guides --data GUIDED-EVAL --sigma 1 1.33 2 4
+    python -m models.evaluation.guides --data GUIDED-EVAL --sigma .3 1 --guide GUIDE
 
-The shipped renderer follows a guide without having been trained to (sigma from 1 on, see
-`models.segue.renderer.inference`); other weights may have been trained with one.
+GUIDE is a file such as `resources/weights/guide.safetensors`, what was learned beyond the weights.
+Without it the renderer follows a guide that it has not been trained to follow (sigma from 1 on, see
+`models.segue.renderer.inference`).
 
 For each sigma, over the clips of `models.training.guided_latents --split eval`: agreement of the
 chroma with the guide's (mean cosine of the frames that sound), F1 of the onsets within 50 ms, and
@@ -24,8 +25,9 @@ from numpy.typing import NDArray
 
 from models.music.score import SAMPLE_RATE
 from models.segue.codec import Codec
+from models.segue.renderer.guide_weights import with_guide
 from models.segue.renderer.inference import Guide, KeyValueCache, RendererInference
-from models.segue.renderer.loading import load_inference
+from models.segue.renderer.loading import load_inference, load_renderer, load_sampler
 from models.segue.renderer.network import FRAMES_PER_BLOCK, TOKENS_PER_BLOCK
 from models.storage.weights import WEIGHTS
 from models.training.latents import PreparedClips
@@ -133,10 +135,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=WEIGHTS / "renderer.safetensors")
+    parser.add_argument("--guide", type=Path, default=None, help="of training.guided_student")
     parser.add_argument("--sigma", type=float, nargs="+", default=[1.0, 1.33, 2.0, 4.0, math.inf])
     parser.add_argument("--clips", type=int, default=12)
     options = parser.parse_args()
-    player = load_inference(options.weights)
+    if options.guide:
+        base = load_renderer(options.weights)
+        sampler = load_sampler(options.weights)
+        player = RendererInference(with_guide(options.weights, base, options.guide), sampler)
+    else:
+        player = load_inference(options.weights)
     codec = Codec.load(WEIGHTS / "codec.safetensors")
     data = PreparedClips(options.data, options.clips)
     for sigma in options.sigma:
