@@ -28,7 +28,7 @@ OTHER_REAL: Final = "other-real"
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    from models.evaluation.ladder.rungs import FIXED
+    from models.evaluation.ladder.rungs import FIXED, SETTLE
 
     made = argparse.ArgumentParser(
         prog="python -m models.evaluation ladder",
@@ -39,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--real", type=Path, help="a folder of real music, of any audio files")
     made.add_argument("--clips", type=int, default=60)
     made.add_argument("--seconds", type=float, default=20.0, help="of a clip, ten or more")
+    made.add_argument(
+        "--skip",
+        type=float,
+        default=SETTLE,
+        help="seconds at a stream's beginning that are left out; songs of the corpus begin at "
+        "theirs (default: %(default)g)",
+    )
     made.add_argument(
         "--rungs",
         nargs="+",
@@ -146,6 +153,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.clips < 2 or options.seconds < 10:
         raise SegueError("The ladder needs two clips or more, of ten seconds or more.")
+    if not options.skip >= 0:
+        raise SegueError("--skip is in seconds, zero or more.")
     use_one_thread()
     weights = {}
     for pair in options.weights:
@@ -154,7 +163,7 @@ def run(options: argparse.Namespace) -> None:
             raise SegueError(f"'{pair}' is no LABEL=FOLDER.")
         weights[label] = Path(folder)
     rungs = options.rungs or default_rungs(list(weights))
-    setup = Setup(options.seconds, options.out, weights)
+    setup = Setup(options.seconds, options.out, weights, options.skip)
     for name in rungs:
         rung = make_rung(name, setup)
         write_clips(folder_of(options.out, name), options.clips, rung.note, rung.make, _say)
@@ -167,7 +176,8 @@ def run(options: argparse.Namespace) -> None:
     if options.audio_only:
         return
     results = measure(rungs, options.out, options.clips, options.tagger)
-    figures = {"clips": options.clips, "seconds": options.seconds, "rungs": results}
+    lengths = {"clips": options.clips, "seconds": options.seconds, "skip": options.skip}
+    figures = {**lengths, "rungs": results}
     (options.out / "ladder.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     table = markdown(figures)
     (options.out / "ladder.md").write_text(table, encoding="utf-8")

@@ -43,7 +43,8 @@ def markdown(figures: JsonObject) -> str:
     for name, row in figures["rungs"].items():
         cells = [f"{row[key]:.{digits}f}" if key in row else "-" for key, _, digits in COLUMNS]
         lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
-    amount = f"{figures['clips']} clips of {figures['seconds']:g} seconds a rung."
+    amount = f"{figures['clips']} clips of {figures['seconds']:g} seconds a rung"
+    amount += f", streams from second {figures['skip']:g}." if "skip" in figures else "."
     return "\n".join([*lines, "", amount]) + "\n"
 
 

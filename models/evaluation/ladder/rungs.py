@@ -64,13 +64,14 @@ def corpus_audio(seed: int, seconds: float) -> Audio:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the rungs of a run share: length of the clips, the folder where they lie, and other
-    weights by label (`--weights`).
+    """What the rungs of a run share: length of the clips, the folder where they lie, other weights
+    by label (`--weights`), and the seconds at a stream's beginning that are left out (`--skip`).
     """
 
     seconds: float
     out: Path
     weights: dict[str, Path] = field(default_factory=dict)
+    skip: float = SETTLE
 
     def corpus(self, number: int) -> Audio:
         """The corpus' clip, from the folder where it is there already."""
@@ -79,7 +80,11 @@ class Setup:
 
 
 class Rung:
-    """A rung: its name, what it is made of, and its clips."""
+    """A rung: its name, what it is made of, and its clips. `streams`: whether they are cut out of
+    streams, so that it matters where (`Setup.skip`).
+    """
+
+    streams = False
 
     def __init__(self, name: str, setup: Setup) -> None:
         self.name = name
@@ -88,7 +93,9 @@ class Rung:
     @property
     def note(self) -> JsonObject:
         """What tells these clips from others of the same rung."""
-        return {"seconds": self.setup.seconds, "seed": SEED, "weights": self.weights}
+        made: JsonObject = {"seconds": self.setup.seconds, "seed": SEED, "weights": self.weights}
+        skipped = self.streams and self.setup.skip != SETTLE
+        return made | ({"skip": self.setup.skip} if skipped else {})
 
     @property
     def weights(self) -> str:
@@ -206,6 +213,8 @@ class WrittenSong(Song):
 class ArrangerRung(Rung):
     """The arranger's scores through the corpus' instruments and mix."""
 
+    streams = True
+
     @property
     def weights(self) -> str:
         return identity(("arranger.safetensors",))
@@ -216,11 +225,11 @@ class ArrangerRung(Rung):
 
     def make(self, number: int) -> Audio:
         seed = SEED + number
-        seconds = self.setup.seconds + SETTLE
+        seconds = self.setup.seconds + self.setup.skip
         song = arranged(self._arranger, song_of(seed), seed, seconds)
         rng = np.random.default_rng([EVAL_SEEDS + seed, 0xC11B])
         mix: Audio = render(song, rng, seconds, "eval").mix
-        return mix[round(SETTLE * SAMPLE_RATE) :]
+        return mix[round(self.setup.skip * SAMPLE_RATE) :]
 
 
 def arranged(arranger: Arranger, song: Song, seed: int, seconds: float) -> WrittenSong:
@@ -251,6 +260,8 @@ def arranged(arranger: Arranger, song: Song, seed: int, seconds: float) -> Writt
 class EngineRung(Rung):
     """A whole engine, asked with the songs' prompts."""
 
+    streams = True
+
     def __init__(self, name: str, setup: Setup, open_it: Callable[[], Engine]) -> None:
         super().__init__(name, setup)
         self._open = open_it
@@ -264,14 +275,14 @@ class EngineRung(Rung):
         return self._engine.weights_identity or ""
 
     def make(self, number: int) -> Audio:
-        engine, total = self._engine, self.setup.seconds + SETTLE
+        engine, total = self._engine, self.setup.seconds + self.setup.skip
         terms = song_of(SEED + number).terms
         styles = [engine.embed_text(name) for name, _ in terms]
         controls = Controls(style=blend(styles, [weight for _, weight in terms]))
         stream = engine.start(SEED + number)
         blocks = int(np.ceil(total / engine.info.block_seconds))
         audio = np.concatenate([stream.render(controls) for _ in range(blocks)])
-        return audio[round(SETTLE * SAMPLE_RATE) : round(total * SAMPLE_RATE)]
+        return audio[round(self.setup.skip * SAMPLE_RATE) : round(total * SAMPLE_RATE)]
 
 
 FIXED: Final[dict[str, type[Rung]]] = {

@@ -215,9 +215,27 @@ def test_a_registered_engine_is_a_rung(
     assert folder_of(tmp_path, "score:old").name == "score-old"
 
 
+def test_streams_are_cut_where_one_asks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `--skip` leaves out is the stream's beginning; the folder says so."""
+    register_tone_engine("segue-tone", weights="1a")
+    order = ["--clips", "2", "--seconds", "10", "--rungs", "segue-tone", "--out"]
+    try:
+        for out, skip in (("a", []), ("b", ["--skip", "0"]), ("c", ["--skip", "5"])):
+            assert main([*order, str(tmp_path / out), *skip]) == 0
+        assert "from second 5." in capsys.readouterr().out
+        assert main([*order, str(tmp_path / "c")]) == 2, "clips from elsewhere were mixed"
+        assert "made otherwise" in capsys.readouterr().err
+    finally:
+        unregister_engine("segue-tone")
+    usual, whole, late = (read_clip(clip_path(tmp_path / k / "segue-tone", 0)) for k in "abc")
+    assert np.array_equal(usual[: 8 * RATE], whole[2 * RATE :])
+    assert np.array_equal(late[: 5 * RATE], whole[5 * RATE :])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ("--skip -1", "zero or more"),
         ("--seconds 9", "ten seconds or more"),
         ("--clips 1", "two clips or more"),
         ("--rungs nobody", "there is no engine 'nobody'"),
