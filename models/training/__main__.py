@@ -13,9 +13,12 @@ WEIGHTS = Path("resources/weights")
 def stages(
     out: Path, hours: float, minutes: float, device: str, weights: Path = WEIGHTS
 ) -> dict[str, list[str]]:
-    """Command-line arguments of every stage; `minutes` is the flow's, SHARES those of others."""
+    """Command-line arguments of every stage; `minutes` is the flow's, SHARES those of others. A run
+    of less than TRIAL_MINUTES tries the chain: its steps are small, so that some fit.
+    """
     corpus, prepared = str(out / "corpus"), str(out / "prepared")
     compute = ["--device", device]
+    small = ["--batch", "2", "--blocks", "8"] if minutes < TRIAL_MINUTES else []
     spans = {name: f"{minutes * share:.2f}" for name, share in SHARES.items()}
     return {
         "corpus": ["models.corpus", "--hours", str(hours), "--out", corpus],
@@ -26,7 +29,8 @@ def stages(
         "style": [
             *("models.training.style", "--text", "--final", "--data", corpus, *compute),
             *("--out", str(out / "style"), "--minutes", spans["style"]),
-            *("--weights", str(weights)),
+            *("--text-minutes", spans["text"]),
+            *("--weights", str(weights / "style.safetensors")),
         ],
         "latents": [
             *("models.training.latents", "--data", corpus, "--out", prepared),
@@ -35,22 +39,24 @@ def stages(
         "arranger": [
             *("models.training.arranger", "--out", str(out / "arranger")),
             *("--minutes", spans["arranger"], "--export", str(weights / "arranger.safetensors")),
+            *(["--batch", "4"] if small else []),
         ],
         "flow": [
             *("models.training.renderer", "--data", prepared, "--out", str(out / "flow")),
-            *(*compute, "--minutes", f"{minutes:.2f}"),
+            *(*compute, *small, "--minutes", f"{minutes:.2f}"),
             *("--export", str(out / "renderer-flow.safetensors")),
         ],
         "distil": [
             *("models.training.distil", "--data", prepared, "--teacher", str(out / "flow")),
-            *("--out", str(out / "distil"), *compute, "--minutes", spans["distil"]),
+            *("--out", str(out / "distil"), *compute, *small, "--minutes", spans["distil"]),
             *("--export", str(weights / "renderer.safetensors")),
         ],
         "manifest": ["models.storage.weights", str(weights)],
     }
 
 
-SHARES = {"codec": 0.4, "style": 0.2, "arranger": 0.6, "distil": 0.25}
+SHARES = {"codec": 0.4, "style": 0.2, "text": 0.15, "arranger": 0.6, "distil": 0.25}
+TRIAL_MINUTES = 3.0
 
 
 def main(words: list[str] | None = None) -> int:

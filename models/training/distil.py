@@ -178,7 +178,7 @@ def main() -> None:
     rng = np.random.default_rng(trainer.step + 11)
     draws = torch.Generator().manual_seed(trainer.step + 11)
     kind = torch.device(arguments.device).type
-    half = fastest_format(arguments.device) == torch.bfloat16
+    half = fastest_format(arguments.device, min(5.0, 6.0 * arguments.minutes)) == torch.bfloat16
     for step in trainer.run(arguments.minutes):
         if step % REFRESH == 0:
             average.load_state_dict(trainer.average.weights)

@@ -321,7 +321,7 @@ def main() -> None:
     if arguments.start:
         weights = load_renderer(arguments.start, "cpu").state_dict()
         renderer.load_state_dict(renderer.state_dict() | weights)
-    number_format = fastest_format(arguments.device)
+    number_format = fastest_format(arguments.device, min(5.0, 6.0 * arguments.minutes))
     print(f"matrix products in {number_format}")
     renderer.to(arguments.device).requires_grad_(True).train()
     trainer = Trainer(renderer, arguments.out, arguments.rate, arguments.steps)

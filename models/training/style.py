@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,13 @@ LABEL_SMOOTHING = 0.05
 
 
 def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] | None) -> None:
-    """Write the shipped file: its anchors, and the parts that are not None replaced."""
-    state = load_file(path)
+    """Write the shipped file: its anchors, and the parts that are not None replaced. Where there is
+    no file yet, it begins with the anchors alone.
+    """
+    if path.exists():
+        state = load_file(path)
+    else:
+        state = {"anchors": torch.from_numpy(anchors.load())}
     for prefix, part in (("head.", head), ("tower.", tower)):
         if part is None:
             continue
@@ -49,18 +55,26 @@ def export(path: Path, head: dict[str, Tensor] | None, tower: dict[str, Tensor] 
             state[prefix + name] = tensor.half() if tensor.is_floating_point() else tensor
     if "tower.anchors" in state:
         state["tower.anchors"] = state["anchors"].clone()
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_atomic(state, path, {"licence": "Apache-2.0"})
 
 
-def train_text(out: Path, weights: Path) -> dict[str, float]:
-    """Train the head twice: without held-out synonyms to evaluate it, then with all to ship it."""
+def train_text(out: Path, weights: Path, minutes: float) -> dict[str, float]:
+    """Train the head twice, half of the time each: without held-out synonyms to evaluate it, then
+    with all to ship it.
+    """
     encoder = SentenceEncoder.load()
+    captions = style_text.CaptionEncoder(encoder)
     figures: dict[str, float] = {}
     held_out = style_text.held_out_synonyms()
     for name, excluded in (("held-out", held_out), ("shipped", set[str]())):
-        data = style_text.make_set(encoder, 12000, 1, excluded)
-        head = style_text.make_head(encoder, excluded)
-        curve = style_text.train_head(head, data, 2500, 0)
+        end = time.monotonic() + minutes * 60 / 2
+        embedding = minutes * 60 / 2 * style_text.EMBEDDING_SHARE
+        data = style_text.make_set(captions, style_text.CAPTIONS, 1, excluded, embedding)
+        head = style_text.make_head(captions, excluded)
+        steps = style_text.steps_within(head, data, end - time.monotonic())
+        print(f"text head, {name}: {len(data.x)} captions, {steps} steps", flush=True)
+        curve = style_text.train_head(head, data, steps, 0)
         plot_curve(curve, out / f"text-{name}.png")
         if excluded:
             figures |= evaluate_text(head, encoder, held_out)
@@ -90,7 +104,8 @@ def loss_terms(
 def train_audio(arguments: argparse.Namespace) -> dict[str, float]:
     """Train and export the tower; returns the evaluation on held-out clips."""
     device = resolve_device(arguments.device)
-    data = MelSet(arguments.data, arguments.cache, StyleModel.load())
+    own = arguments.weights if arguments.weights.exists() else WEIGHTS
+    data = MelSet(arguments.data, arguments.cache, StyleModel.load(weights=own))
     data.refresh()
     data.style = None if arguments.final else data.style
     torch.manual_seed(arguments.seed)
@@ -129,6 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=None, help="log-mels (default: OUT/mels)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="exported weights")
     parser.add_argument("--text", action="store_true", help="train the text head, too")
+    parser.add_argument("--text-minutes", type=float, default=10.0, help="of it, at most")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training the tower")
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=BATCH)
@@ -152,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
             if not arguments.text and not arguments.data:
                 raise SegueError("Nothing to train: give --data CORPUS, or --text, or both.")
             if arguments.text:
-                figures |= train_text(arguments.out, arguments.weights)
+                figures |= train_text(arguments.out, arguments.weights, arguments.text_minutes)
             if arguments.data:
                 figures |= train_audio(arguments)
     except SegueError as error:

@@ -7,6 +7,7 @@ embeddings for generalisation to similar words.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,13 @@ from models.segue.style.sentence_encoder import SentenceEncoder
 from models.segue.style.text_head import TextHead
 
 SMOOTHING = 0.04
+CAPTIONS = 12_000
+STEPS = 2500
+BATCH = 256
+EMBEDDING_SHARE = 0.5
+"""Share of the time in which captions may be embedded; the rest is for the head's steps."""
+GROUP = 512
+"""Captions that are embedded before the time is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +80,20 @@ def phrases(excluded: set[str]) -> list[tuple[str, dict[str, float]]]:
     return pairs
 
 
-def embed_all(encoder: SentenceEncoder, batch: Sequence[str]) -> Tensor:
-    """Embeddings (n, 384), in batches of similar length, with a progress bar."""
-    order = sorted(range(len(batch)), key=lambda i: len(batch[i]))
-    rows = torch.empty(len(batch), 384)
-    for start in tqdm(range(0, len(order), 128), unit="batch", desc="captions", mininterval=5):
-        chosen = order[start : start + 128]
-        rows[chosen] = encoder.embed([batch[i] for i in chosen])
-    return rows
+class CaptionEncoder:
+    """Sentence encoder that embeds no text twice."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self.encoder = encoder
+        self._rows: dict[str, Tensor] = {}
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """Embeddings (n, 384), in batches of similar length."""
+        new = sorted(dict.fromkeys(t for t in texts if t not in self._rows), key=len)
+        for start in tqdm(range(0, len(new), 128), unit="batch", desc="captions", mininterval=5):
+            chosen = new[start : start + 128]
+            self._rows.update(zip(chosen, self.encoder.embed(chosen), strict=True))
+        return torch.stack([self._rows[text] for text in texts])
 
 
 def shares(mixtures: Sequence[dict[str, float]]) -> Tensor:
@@ -95,13 +109,23 @@ def shares(mixtures: Sequence[dict[str, float]]) -> Tensor:
     return y
 
 
-def make_set(encoder: SentenceEncoder, count: int, seed: int, excluded: set[str]) -> TextSet:
-    """Embedded captions and phrases to train on."""
-    pairs = phrases(excluded) + captions(count, np.random.default_rng(seed), excluded)
-    return TextSet(embed_all(encoder, [t for t, _ in pairs]), shares([m for _, m in pairs]))
+def make_set(
+    encoder: CaptionEncoder, count: int, seed: int, excluded: set[str], seconds: float
+) -> TextSet:
+    """Embedded captions and phrases to train on: at most `count` captions, of which none begins to
+    be embedded after `seconds`.
+    """
+    until = time.monotonic() + seconds
+    pairs, rng = phrases(excluded), np.random.default_rng(seed)
+    x = [encoder.embed([text for text, _ in pairs])]
+    while count > 0 and time.monotonic() < until:
+        drawn = captions(min(count, GROUP), rng, excluded)
+        x.append(encoder.embed([text for text, _ in drawn]))
+        pairs, count = pairs + drawn, count - len(drawn)
+    return TextSet(torch.cat(x), shares([mixture for _, mixture in pairs]))
 
 
-def make_head(encoder: SentenceEncoder, excluded: set[str]) -> TextHead:
+def make_head(encoder: CaptionEncoder, excluded: set[str]) -> TextHead:
     """An untrained head whose memory is the table's phrases."""
     remembered = [
         (text, i)
@@ -110,9 +134,24 @@ def make_head(encoder: SentenceEncoder, excluded: set[str]) -> TextHead:
         + [word for word in term.synonyms if word not in excluded]
     ]
     head = TextHead(len(remembered))
-    head.memory.copy_(embed_all(encoder, [text for text, _ in remembered]))
+    head.memory.copy_(encoder.embed([text for text, _ in remembered]))
     head.owner.copy_(torch.tensor([i for _, i in remembered]))
     return head
+
+
+def steps_within(head: TextHead, data: TextSet, seconds: float, trials: int = 3) -> int:
+    """Steps of training that `seconds` allow, one at least and STEPS at most; the head stays."""
+    begin = time.monotonic()
+    for _ in range(trials):
+        _loss(head, data.x[:BATCH], data.y[:BATCH]).backward()  # type: ignore[no-untyped-call]
+    now = time.monotonic()
+    head.zero_grad(set_to_none=True)
+    left = seconds - (now - begin)
+    return max(1, min(STEPS, int(left / (now - begin) * trials)))
+
+
+def _loss(head: TextHead, x: Tensor, y: Tensor) -> Tensor:
+    return -(y * head(x).log_softmax(-1)).sum(-1).mean()
 
 
 def train_head(head: TextHead, data: TextSet, steps: int, seed: int) -> list[dict[str, float]]:
@@ -125,11 +164,11 @@ def train_head(head: TextHead, data: TextSet, steps: int, seed: int) -> list[dic
     curve = []
     bar = tqdm(range(steps), unit="step", desc="text head", mininterval=5)
     for step in bar:
-        rows = torch.randint(len(data.x), (256,), generator=generator)
+        rows = torch.randint(len(data.x), (BATCH,), generator=generator)
         x = data.x[rows]
         level = 0.6 * torch.rand(len(x), 1, generator=generator)
         x = F.normalize(x + level * torch.randn(x.shape, generator=generator) / 384**0.5, dim=-1)
-        loss = -(data.y[rows] * head(x).log_softmax(-1)).sum(-1).mean()
+        loss = _loss(head, x, data.y[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -64,6 +64,60 @@ def test_shares_are_smoothed_towards_kin() -> None:
     assert row[terms.INDEX["Trance"]] > 0 == row[terms.INDEX["Tuba"]]
 
 
+class Counting:
+    """A sentence encoder that takes a second of `clock` for each batch, and counts texts."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self.clock, self.texts = clock, 0
+
+    def embed(self, texts: list[str]) -> torch.Tensor:
+        self.clock[0] += 1.0
+        self.texts += len(texts)
+        return torch.nn.functional.normalize(torch.randn(len(texts), 384), dim=-1)
+
+
+def test_captions_and_steps_of_the_text_head_keep_to_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(style_text.time, "monotonic", lambda: clock[0])
+    encoder = Counting(clock)
+    texts = style_text.CaptionEncoder(encoder)  # type: ignore[arg-type]
+    at_once = style_text.make_set(texts, 12_000, 1, set(), 0.0)
+    assert len(at_once.x) == len(at_once.y) == len(style_text.phrases(set()))
+    seen, clock[0] = encoder.texts, 0.0
+    some = style_text.make_set(texts, 12_000, 1, set(), 9.0)
+    # Phrases are known; each further second brings 128 captions, in groups of four seconds.
+    drawn = len(some.x) - len(at_once.x)
+    assert drawn % style_text.GROUP == 0 and 0 < drawn <= 4 * style_text.GROUP
+    assert 9.0 <= clock[0] < 9.0 + style_text.GROUP / 128
+    assert encoder.texts - seen <= drawn, "a text was embedded twice"
+    everything = style_text.make_set(texts, 1000, 1, set(), 1e6)
+    assert len(everything.x) == len(at_once.x) + 1000
+
+    head = style_text.make_head(texts, set())
+    before = {name: value.clone() for name, value in head.state_dict().items()}
+    forward = head.forward
+
+    def slow(x: torch.Tensor) -> torch.Tensor:
+        clock[0] += 2.0
+        return forward(x)
+
+    monkeypatch.setattr(head, "forward", slow)
+    assert style_text.steps_within(head, some, 106.0) == 50
+    assert style_text.steps_within(head, some, 1.0) == 1
+    assert style_text.steps_within(head, some, 1e6) == style_text.STEPS
+    assert all(torch.equal(before[name], value) for name, value in head.state_dict().items())
+
+
+def test_export_begins_a_file_with_the_anchors(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "style.safetensors"
+    style.export(path, {"x": torch.ones(2)}, None)
+    state = load_file(path)
+    assert set(state) == {"anchors", "head.x"}
+    assert torch.equal(state["anchors"], torch.from_numpy(anchors.load()))
+
+
 def test_mixing_adds_power_by_share() -> None:
     power = torch.zeros(2, 50, 80)
     power[0, :, 10], power[1, :, 60] = 1.0, 100.0

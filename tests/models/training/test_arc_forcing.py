@@ -143,7 +143,7 @@ def test_the_command_goes_on_where_it_was_and_exports(
         np.savez(data / f"{seed}.npz", **clip(seed))
     sampler = Sampler((0.0, 0.5), "euler", GuidanceInput(1.0, 1.5, 3.0))
     export_half(network, tmp_path / "s.safetensors", CONFIG.as_metadata() | sampler.as_metadata())
-    monkeypatch.setattr(arc_forcing, "fastest_format", lambda device: torch.float32)
+    monkeypatch.setattr(arc_forcing, "fastest_format", lambda *_: torch.float32)
     words = ["arc", f"--data={data}", f"--start={tmp_path / 's.safetensors'}", f"--out={run}"]
     words += ["--batch=2", "--frozen=1", "--rate=0.01", f"--export={tmp_path / 'e.safetensors'}"]
     for steps in (1, 3):

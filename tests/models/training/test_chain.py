@@ -30,9 +30,15 @@ def test_every_stage_has_its_share_and_writes_where_it_is_told(
     assert [name.rpartition(".")[2] for name in stages][-3:] == ["renderer", "distil", "weights"]
     shares = chain.SHARES | {"renderer": 1.0}
     for name, share in shares.items():
-        command = stages[f"models.training.{name}"]
-        given = float(command[command.index("--minutes") + 1])
+        command = stages["models.training." + ("style" if name == "text" else name)]
+        option = "--text-minutes" if name == "text" else "--minutes"
+        given = float(command[command.index(option) + 1])
         assert given == pytest.approx(share * minutes, abs=0.006)
         assert given > 0.0
+    style = stages["models.training.style"]
+    assert Path(style[style.index("--weights") + 1]) == weights / "style.safetensors"
+    # A step of the usual size would take longer than such a stage.
+    for name in ("arranger", "renderer", "distil"):
+        assert ("--batch" in stages[f"models.training.{name}"]) == (minutes < chain.TRIAL_MINUTES)
     for command in ran:
         assert not any(word.startswith("resources") for word in command), command[0]

@@ -196,7 +196,7 @@ class InThisProcess:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", command)
             if hasattr(module, "fastest_format"):  # finding it takes seconds
-                patch.setattr(module, "fastest_format", lambda device: torch.float32)
+                patch.setattr(module, "fastest_format", lambda *_: torch.float32)
             module.main()
 
     def poll(self) -> int | None:

@@ -40,7 +40,7 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     assert clip.stat().st_mtime_ns == made, "a clip that is there was made again"
 
     # Which format is the faster one takes seconds to find, and is not asked here.
-    monkeypatch.setattr(renderer, "fastest_format", lambda device: torch.float32)
+    monkeypatch.setattr(renderer, "fastest_format", lambda *_: torch.float32)
     words = ["renderer", "--guided", f"--data={clips}", f"--out={run}", "--batch=1", "--blocks=4"]
     words += ["--threads=1", f"--export={run / 'r.safetensors'}"]
     monkeypatch.setattr(sys, "argv", [*words, "--steps=1"])
@@ -52,7 +52,7 @@ def test_songs_become_clips_with_guides_and_these_become_weights(
     assert inference.config.latent_dim == latents.shape[1]
 
     # The same guide, taught to the shipped weights of two passes.
-    monkeypatch.setattr(guided_student, "fastest_format", lambda device: torch.float32)
+    monkeypatch.setattr(guided_student, "fastest_format", lambda *_: torch.float32)
     words = ["guided_student", f"--data={clips}", f"--out={run / 'student'}", "--batch=1"]
     words += ["--blocks=4", "--steps=1", "--threads=1", f"--export={run / 's.safetensors'}"]
     words += [f"--guide={run / 'guide.safetensors'}"]
