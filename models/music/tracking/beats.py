@@ -5,11 +5,12 @@ audio", ISMIR 2006) in the efficient state space of Krebs, Böck and Widmer (ISM
 within the beat, a beat within the bar of one of several rhythm patterns, and an interval from beat
 to beat, which changes at beats only. It is filtered forward exactly, without looking back. What is
 observed is both the networks' word on beats and the patterns' codes of flux, which say more of the
-places in between. One network learned from composed songs, the other from recordings; their word is
-the weighted mean of their log odds (a logarithmic opinion pool: Genest and Zidek, "Combining
-probability distributions", 1986). Of two tempi that explain as much, the one nearer to those that
-people tap is drawn to, a little with every frame (a log-normal weight as in Ellis, "Beat tracking
-by dynamic programming", 2007).
+places in between; now and then the last seconds, laid over each other bar by bar, say which tempi
+and places explain them as a whole (`bar_fold`). One network learned from composed songs, the other
+from recordings; their word is the weighted mean of their log odds (a logarithmic opinion pool:
+Genest and Zidek, "Combining probability distributions", 1986). Of two tempi that explain as much,
+the one nearer to those that people tap is drawn to, a little with every frame (a log-normal weight
+as in Ellis, "Beat tracking by dynamic programming", 2007).
 
 What it says of phase and tempo is quantised by its frames of 20 ms: a regression of the phase over
 time, with a memory of seconds, gives both more finely, and a second one with a short memory takes
@@ -26,6 +27,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.music.tracking.bar_fold import (
+    BAR,
+    WORDS,
+    FoldNetwork,
+    folded,
+    of_any_beat,
+    tempo_inputs,
+)
 from models.music.tracking.beat_network import BeatNetwork
 from models.music.tracking.beat_states import (
     BAR_PLACES,
@@ -50,6 +59,7 @@ from models.music.tracking.rhythm import (
     FEATURES,
     FRAME,
     LATENESS,
+    PLACES,
     FluxState,
     RhythmPatterns,
     flux_features,
@@ -78,6 +88,9 @@ AROUND: Final = 0.14  # beats around a beat in which sounds belong to it
 FEW: Final = 3.0  # flux that speaks for the patterns' place
 NEAR: Final = 0.1  # intervals whose logarithms are nearer than this are one tempo
 EVERY: Final = 10  # frames between two looks at what repeats
+FOLD_EVERY: Final = 30  # and between two at the folded bar
+FOLD_FROM: Final = 120  # frames that it takes at first
+FOLDED: Final = 0.2  # how much the belief is drawn to what it says
 REPEATS: Final = 0.2  # how much a frame is drawn to what repeats
 GATE: Final = 2e-4  # -74 dB: quieter is silence
 QUIET: Final = 2.0  # seconds of silence after which there is no beat
@@ -92,6 +105,7 @@ class BeatState:
         hidden: (2, units) of the network that learned from composed songs.
         beatnet: of the network that learned from recordings.
         history: (SPAN, FEATURES) flux of the last ten seconds.
+        words: (SPAN, WORDS) square roots of what both networks said in them.
         weight: (intervals,) what repeats makes likelier.
         count: frames of 20 ms so far.
         rise: of the frame of 10 ms before, which waits for its other half.
@@ -124,15 +138,19 @@ class BeatState:
     offset: tuple[float, float] = (0.0, 0.0)
     silence: float = 0.0
     pulse: Pulse = field(default_factory=Pulse)
+    words: Line = field(default_factory=lambda: np.zeros((SPAN, WORDS), np.float32))
 
 
 @dataclass(frozen=True, eq=False)
 class BeatModel:
-    """What was learned of beats: rhythm patterns, and networks of composed songs and recordings."""
+    """What was learned of beats: rhythm patterns, networks of composed songs and recordings, and
+    what a bar of music looks like.
+    """
 
     patterns: RhythmPatterns
     network: BeatNetwork
     beatnet: BeatNetCrnn
+    fold: FoldNetwork
 
 
 @lru_cache(maxsize=4)
@@ -175,15 +193,23 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
     beat, downbeat = (pooled(one, two) for one, two in zip(composed, recorded, strict=True))
     flux, features = flux_features(state.flux, rise)
     history = np.concatenate([state.history[1:], features[None]])
-    count, weight = state.count + 1, state.weight
-    if count % EVERY == 0:
-        scores = interval_scores(history, min(count, SPAN), INTERVALS)
-        weight = np.exp(np.float32(REPEATS) * scores + np.float32(TAPPED) * tapped())
+    said = np.sqrt(np.array([*composed, *recorded], np.float32))
+    words = np.concatenate([state.words[1:], said[None]])
     patterns = model.patterns
+    count, weight, pull = state.count + 1, state.weight, None
+    if count % EVERY == 0:
+        filled = min(count, SPAN)
+        scores, nearest = interval_scores(history, filled, INTERVALS)
+        weight = np.exp(np.float32(REPEATS) * scores + np.float32(TAPPED) * tapped())
+        if count % FOLD_EVERY == 0 and count >= FOLD_FROM:
+            bars = folded(words, history, filled, nearest)
+            pull = drawn(patterns, model.fold.scores(bars, tempo_inputs(nearest, scores)))
     code = (patterns.code(features), float(features.sum()))
     codes = (*state.codes, code)[-CODES_LATER - 1 :]
     fits = observed(patterns, codes[0][0], beat, downbeat)
     belief = _forward(patterns, state.belief, state.total, fits, weight)
+    if pull is not None:
+        belief *= pull
     moved = replace(
         state,
         belief=belief,
@@ -194,6 +220,7 @@ def track_beats(model: BeatModel, state: BeatState, frame: SoundFrame) -> BeatSt
         flux=flux,
         silence=silence,
         history=history,
+        words=words,
         count=count,
         weight=weight,
     )
@@ -252,6 +279,20 @@ def _forward(
     moved *= fits[space.place]
     moved *= weight[space.interval][:, None]
     return moved
+
+
+def drawn(patterns: RhythmPatterns, scores: Line) -> Line:
+    """(states, rows) factors of the belief by what the folded bar says."""
+    space, found = state_space(patterns.rows), []
+    rivals = np.exp(np.float32(FOLDED) * scores)
+    any_beat = np.exp(np.float32(FOLDED) * of_any_beat(scores))
+    for metre, beat in patterns.rows:
+        if metre == BAR:
+            place = (beat * PLACES + space.place) % (BAR * PLACES)
+            found.append(rivals[space.interval, place])
+        else:
+            found.append(any_beat[space.interval, space.place % PLACES])
+    return np.stack(found, axis=1)
 
 
 def _read(patterns: RhythmPatterns, state: BeatState, time: float, flux: float) -> BeatState:

@@ -33,17 +33,21 @@ def _lags(intervals: tuple[int, ...]) -> NDArray[np.int64]:
     return np.asarray(np.minimum(np.round(centres + spread), SPAN - 1), np.int64)
 
 
-def interval_scores(history: Line, filled: int, intervals: tuple[int, ...]) -> Line:
-    """Periodicity of each interval, 0 to 1.
+def interval_scores(history: Line, filled: int, intervals: tuple[int, ...]) -> tuple[Line, Line]:
+    """Periodicity of each interval, 0 to 1, and the interval near it that repeats most.
 
     Args:
         history: (SPAN, features) flux features, the newest last.
         filled: how many of them there are yet.
         intervals: from beat to beat in frames.
 
+    Returns:
+        Both (intervals,); the second in frames, to fractions of one.
+
     """
+    nearest = np.array(intervals, np.float32)
     if filled < FEWEST:
-        return np.zeros(len(intervals), np.float32)
+        return np.zeros(len(intervals), np.float32), nearest
     there = history[SPAN - filled :]
     centred = there - there.mean(axis=0)
     spectrum = np.fft.rfft(centred, SIZE, axis=0)
@@ -52,5 +56,9 @@ def interval_scores(history: Line, filled: int, intervals: tuple[int, ...]) -> L
     line = line / max(float(line[0]), 1e-9) / np.maximum(1 - np.arange(SPAN) / filled, 0.25)
     lags = _lags(intervals)
     usable = (lags[:, :, 2] < LONGEST_SHARE * filled).astype(np.float64)
-    found = (line[lags].max(axis=2) * usable).sum(axis=1) / np.maximum(usable.sum(axis=1), 1)
-    return np.asarray(np.clip(found, 0, 1), np.float32)
+    values = line[lags]
+    found = (values.max(axis=2) * usable).sum(axis=1) / np.maximum(usable.sum(axis=1), 1)
+    best = np.take_along_axis(lags, values.argmax(axis=2)[:, :, None], 2)[:, :, 0]
+    for place, multiple in enumerate(MULTIPLES):  # the longest lag tells the interval best
+        nearest = np.where(usable[:, place] > 0, best[:, place] / np.float32(multiple), nearest)
+    return np.asarray(np.clip(found, 0, 1), np.float32), nearest.astype(np.float32)

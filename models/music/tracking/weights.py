@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from models.errors import SegueError
+from models.music.tracking.bar_fold import BAR_PLACES, CHANNELS, TEMPO, FoldNetwork
 from models.music.tracking.beat_network import INPUTS as BEAT_INPUTS
 from models.music.tracking.beat_network import OUTPUTS, BeatNetwork, RecurrentLayer
 from models.music.tracking.beatnet import BANDS as BEATNET_BANDS
@@ -50,9 +51,8 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
         rhythm = RhythmPatterns(
             *(table[f"rhythm.{part}"] for part in ("codebook", "four", "three"))
         )
-        enter, leave = _layer(table, "beat.enter"), _layer(table, "beat.leave")
-        first, second = (_recurrent(table, f"beat.{name}") for name in ("first", "second"))
-        network = BeatNetwork(*enter, first, second, *leave)
+        network = _beat_network(table)
+        fold = FoldNetwork(*(_array(table, f"fold.{part.name}") for part in fields(FoldNetwork)))
         memory = _recurrent(table, "chord.memory")
         chords = ChordNetwork(*_layer(table, "chord.enter"), memory, *_layer(table, "chord.leave"))
     except (KeyError, ValueError):
@@ -64,12 +64,30 @@ def read_ear_weights(path: Path = FILE) -> EarWeights:
         and rhythm.three.shape[1:] == (METRES[1] * PLACES, codes)
         and network.enter_weight.shape[1] == BEAT_INPUTS
         and network.leave_weight.shape == (OUTPUTS, network.second.units)
+        and fold.bar_weight.shape[1:] == (CHANNELS, BAR_PLACES)
+        and fold.tempo_weight.shape == (len(fold.bar_weight), TEMPO)
+        and fold.leave_tempo.shape == (TEMPO,)
         and chords.enter_weight.shape[1] == INPUTS
         and chords.leave_weight.shape[0] == len(CHORD_QUALITIES)
     )
     if not fits:
         raise SegueError(f"{path} is of another version of Segue: {AGAIN}")
-    return EarWeights(BeatModel(rhythm, network, read_beatnet(path.with_name(BEATNET))), chords)
+    beatnet = read_beatnet(path.with_name(BEATNET))
+    return EarWeights(BeatModel(rhythm, network, beatnet, fold), chords)
+
+
+def read_beat_network(path: Path) -> BeatNetwork:
+    """Read the network of composed songs. SegueError where it is missing or damaged."""
+    try:
+        return _beat_network(_table(path))
+    except KeyError:
+        raise SegueError(f"{path} is damaged: {AGAIN}") from None
+
+
+def _beat_network(table: dict[str, Line]) -> BeatNetwork:
+    enter, leave = _layer(table, "beat.enter"), _layer(table, "beat.leave")
+    first, second = (_recurrent(table, f"beat.{name}") for name in ("first", "second"))
+    return BeatNetwork(*enter, first, second, *leave)
 
 
 def read_beatnet(path: Path) -> BeatNetCrnn:
@@ -101,15 +119,16 @@ def _table(path: Path) -> dict[str, Line]:
 
 
 def _layer(table: dict[str, Line], name: str) -> tuple[Line, Line]:
-    weight, bias = table[f"{name}.weight"], table[f"{name}.bias"]
-    return np.ascontiguousarray(weight, np.float32), np.asarray(bias, np.float32)
+    return _array(table, f"{name}.weight"), _array(table, f"{name}.bias")
+
+
+def _array(table: dict[str, Line], name: str) -> Line:
+    return np.ascontiguousarray(table[name], np.float32)
 
 
 def _recurrent(table: dict[str, Line], name: str) -> RecurrentLayer:
     parts = ("input_weight", "state_weight", "input_bias", "state_bias")
-    return RecurrentLayer(
-        *(np.ascontiguousarray(table[f"{name}.{part}"], np.float32) for part in parts)
-    )
+    return RecurrentLayer(*(_array(table, f"{name}.{part}") for part in parts))
 
 
 @lru_cache(maxsize=1)
