@@ -29,9 +29,9 @@ from models.segue.codec.bands import (
 
 Array = NDArray[np.float32]
 
-WIDEST: Final = 0.5
-"""Most of what is heard that may be the room: the notes that are asked for stay as loud as what
-rings of those before."""
+WIDEST: Final = 0.1
+"""Most of what is heard that may be the room. A tenth keeps what is played from ending in the dark;
+more smears what begins, and the notes that are asked for with it."""
 LONGEST: Final = 6.0
 WINDOW: Final = 500
 """Band frames of one row of contrasts: 5 s."""
@@ -52,7 +52,7 @@ class Room(NamedTuple):
 
 
 DRY: Final = Room()
-SHARES: Final = (0.1, 0.2, 0.35, 0.5)
+SHARES: Final = (0.025, 0.05, 0.1)
 SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 ROOMS: Final = (DRY, *(Room(share, time) for time in SECONDS for share in SHARES))
 """Those that are tried."""

@@ -144,14 +144,14 @@ def test_the_studio_takes_a_tilt_and_a_width(slope: float) -> None:
 def test_amounts_scale_and_sounds_add_up(tmp_path: Path) -> None:
     library, style = SoundLibrary(tmp_path), np.zeros(128, np.float32)
     tone = np.linspace(-3, 3, len(CENTRES), dtype=np.float32)
-    bright = MixChange(tone, 2.0, Room(0.5, 2.0))
+    bright = MixChange(tone, 2.0, Room(0.1, 2.0))
     for name, change in (("a", bright.tensors(RENDERER)), ("b", {})):
         library.add(LearnedSound(name, base_checksum(), style, change))
     mixes = LearnedMixes(library, RENDERER)
     half = mixes({"a": 0.5, "b": 0.5}, Turn())
     assert half is not None and mixes({"a": 0.5, "b": 0.5}, Turn()) is half
     assert np.allclose(half.tone_db, bright.tone_db / 2, atol=2e-3)
-    assert half.width_db == pytest.approx(1.0) and half.room == pytest.approx((0.25, 2.0))
+    assert half.width_db == pytest.approx(1.0) and half.room == pytest.approx((0.05, 2.0), abs=1e-3)
     assert mixes({}, Turn()) is None and mixes({"b": 1.0}, Turn()) is None
     assert LearnedMixes(library, STUDIO)({"a": 1.0}, Turn()) is None
     both = mixed_changes([(bright, 1.0), (bright, 0.5)])

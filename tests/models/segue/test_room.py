@@ -71,7 +71,7 @@ def test_blocks_ring_as_the_whole_does() -> None:
 
 
 def test_the_room_of_the_music_is_found() -> None:
-    room = Room(0.35, 2.0)
+    room = Room(0.05, 2.0)
     own = [np.concatenate([contrasts_in_rooms(strokes(40, s)) for s in (1, 2)]) for _ in range(2)]
     music = [
         np.concatenate([contrasts(in_room(strokes(40, s), each, None)[0]) for s in range(3, 7)])
@@ -79,10 +79,10 @@ def test_the_room_of_the_music_is_found() -> None:
     ]
     whole, rooms = nearest_rooms(music, own)
     assert whole == room and rooms == [room, room]
-    # A piece that is drier than the others has less of it.
+    # A piece that is drier than the others rings less.
     music[1] = np.concatenate([contrasts(strokes(40, s)) for s in range(3, 7)])
     _, (first, second) = nearest_rooms(music, own)
-    assert second.share < first.share
+    assert second.share * second.seconds < first.share * first.seconds
 
 
 def test_music_that_is_as_sharp_as_what_is_played_has_no_room() -> None:
@@ -98,8 +98,8 @@ def test_music_that_is_as_sharp_as_what_is_played_has_no_room() -> None:
 
 def test_rooms_add_up_within_limits() -> None:
     assert mixed_room([]) == DRY and mixed_room([(DRY, 1.0), (Room(0.4, 2.0), 0.0)]) == DRY
-    half = mixed_room([(Room(0.4, 2.0), 0.5)])
-    assert half == pytest.approx((0.2, 2.0))
-    both = mixed_room([(Room(0.2, 1.0), 1.0), (Room(0.2, 3.0), 1.0)])
-    assert both == pytest.approx((0.4, 2.0))
+    half = mixed_room([(Room(0.08, 2.0), 0.5)])
+    assert half == pytest.approx((0.04, 2.0))
+    both = mixed_room([(Room(0.04, 1.0), 1.0), (Room(0.04, 3.0), 1.0)])
+    assert both == pytest.approx((0.08, 2.0))
     assert limited(3.0, 99.0) == (WIDEST, LONGEST)

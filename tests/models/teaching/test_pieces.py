@@ -162,9 +162,9 @@ def test_the_room_is_heard_after_the_equaliser() -> None:
 
     whole, _ = mixes_of([piece(contrasts(stream.bands))], [stream.mix])
     equalised = scaled(stream.bands, whole.gains)
-    ringing = contrasts(in_room(equalised, Room(0.5, 2.0), None)[0])
+    ringing = contrasts(in_room(equalised, Room(0.1, 2.0), None)[0])
     mix, (each,) = played_mixes([piece(ringing)], [[stream]])
-    assert mix.room == each.room == Room(0.5, 2.0)
+    assert mix.room == each.room == Room(0.1, 2.0)
     dry, _ = played_mixes([piece(contrasts(equalised))], [[stream]])
     assert dry.room == DRY
     silent = stream_of(np.zeros((6 * SAMPLE_RATE, 2), np.float32))
